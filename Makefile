@@ -1,0 +1,65 @@
+# Two commands for a newcomer: `make serve` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+NOTEBOOK ?= notebooks/serve_asgi.ipynb
+PORT ?= 8000
+NBSTRIPOUT := nbstripout --keep-id
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+unexport VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help serve train test lint format test-docker bench-start git-setup clean
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: .venv/installed model/iris.json  ## serve a notebook; NOTEBOOK= and PORT= choose others
+	runner serve $(NOTEBOOK) --port $(PORT)
+
+train: .venv/installed  ## train the model anew
+	runner run notebooks/train.ipynb
+
+test: .venv/tested-with  ## run everything that needs no container
+	pytest -m "not docker"
+
+lint: .venv/tested-with  ## check style, types and that no notebook holds outputs
+	ruff check .
+	ruff format --check .
+	mypy
+	$(NBSTRIPOUT) --verify $$(git ls-files '*.ipynb')
+
+format: .venv/tested-with  ## mend what can be mended by machine
+	ruff check --fix .
+	ruff format .
+	$(NBSTRIPOUT) $$(git ls-files '*.ipynb')
+
+test-docker: .venv/tested-with  ## build the images and test them on this machine's engine
+	pytest -m docker
+
+bench-start: .venv/tested-with model/iris.json  ## measure the cold start against plain papermill
+	python benchmarks/cold_start.py
+
+git-setup: .venv/tested-with  ## show notebooks as text in this clone's git diff
+	git config diff.jupytext.textconv "jupytext --from ipynb --to py:percent --output -"
+
+clean:  ## remove what the other commands made
+	rm -rf .venv runs model/*.joblib model/*.json *.egg-info build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+model/iris.json: | .venv/installed
+	runner run notebooks/train.ipynb
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; PYTHON=python3.13 chooses one" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.txt pyproject.toml | .venv/bin/python
+	@echo "installing into .venv; this takes about a minute the first time"
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	@touch $@
+
+.venv/tested-with: .venv/installed
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint requirements.txt -e '.[test]'
+	@touch $@

@@ -1,0 +1,59 @@
+"""Every error the command line reports, with the exit code on the class.
+
+RunnerError                 1  anything unforeseen
+├── ConfigurationError      2  the command, a parameter or a file is wrong; no retry mends it
+├── NotebookError           3  a cell raised, or a notebook that should serve ended
+├── KernelDiedError         4  the kernel's process ended under the run
+└── InterruptedRunError     128 + the signal's number
+"""
+
+from __future__ import annotations
+
+import signal
+
+
+class RunnerError(Exception):
+    """Report a failure in one line and, where there is one, a hint.
+
+    Args:
+        message: What is wrong, and which file or name.
+        hint: What to do about it; empty when the message says it all.
+    """
+
+    exit_code = 1
+    meaning = "unforeseen error"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigurationError(RunnerError):
+    """Report a mistake that was found before any kernel started."""
+
+    exit_code = 2
+    meaning = "the command, a parameter or a file is wrong"
+
+
+class NotebookError(RunnerError):
+    """Report that the notebook itself failed."""
+
+    exit_code = 3
+    meaning = "a cell of the notebook failed, or nothing in it serves"
+
+
+class KernelDiedError(RunnerError):
+    """Report that the kernel ended, or never came up, under the run."""
+
+    exit_code = 4
+    meaning = "the kernel died"
+
+
+class InterruptedRunError(RunnerError):
+    """Report that a signal ended a run before its last cell."""
+
+    meaning = "interrupted by a signal (128 + its number)"
+
+    def __init__(self, signum: int, hint: str = "") -> None:
+        super().__init__(f"interrupted by {signal.Signals(signum).name}", hint)
+        self.exit_code = 128 + signum

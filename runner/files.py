@@ -1,0 +1,81 @@
+"""Write files so that whoever reads them, at any moment, reads a whole one."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def write_atomically(path: Path, text: str, *, durable: bool = False) -> None:
+    """Replace a file by a new one in one step.
+
+    The new file has the permissions that a plain ``open`` would give it, so that
+    it can be read from outside a container.
+
+    Args:
+        path: The file; its folder must exist.
+        text: The whole content, written as UTF-8.
+        durable: Also wait until the disk has it (a power cut then loses nothing).
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def sweep_partials(path: Path) -> None:
+    """Remove what killed processes left of their writes to ``path``."""
+    for partial in path.parent.glob(f".{path.name}.*.tmp"):
+        pid = partial.name.split(".")[-2]
+        if pid.isdecimal() and not is_process_alive(int(pid)):
+            partial.unlink(missing_ok=True)
+
+
+def is_process_alive(pid: int) -> bool:
+    """Tell whether a process of this number exists, ours or not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def claim(path: Path) -> Iterator[bool]:
+    """Hold the lock file ``path`` for this process; our death, however it comes, frees it.
+
+    Yields:
+        False when another live process holds it.
+    """
+    file = path.open("a")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        if not _is_still(path, file.fileno()):  # its holder removed it as we opened it
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _is_still(path: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except FileNotFoundError:
+        return False

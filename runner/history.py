@@ -1,0 +1,73 @@
+"""Keep the records of earlier runs beside the newest one, and keep them true."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from runner.files import is_process_alive, write_atomically
+
+KEPT = 10
+
+
+def default_out(notebook: Path) -> Path:
+    """Say where a notebook's record goes unless told otherwise, below the working folder."""
+    return Path("runs") / notebook.stem / "out.ipynb"
+
+
+def keep_last(out: Path) -> None:
+    """Give the last record a name of its own before a new run replaces it.
+
+    The last ``KEPT`` are kept, and the newest of those that ended well besides,
+    so that a run that fails again and again cannot push it out. ``out`` itself
+    never goes missing.
+    """
+    mend(out)
+    if record := _read(out):
+        started = record["metadata"].get("papermill", {}).get("start_time") or "unknown"
+        name = f"{started[:19].replace(':', '')}.{record['metadata']['runner'].get('pid', 0)}.ipynb"
+        with contextlib.suppress(FileExistsError):
+            os.link(out, out.with_name(name))
+    _prune([path for path in out.parent.glob("*.ipynb") if path != out])
+
+
+def mend(out: Path) -> None:
+    """Correct a record that says ``running`` though its process is gone (kill -9, power cut)."""
+    record = _read(out)
+    if not record or record["metadata"]["runner"].get("status") != "running":
+        return
+    if is_process_alive(record["metadata"]["runner"].get("pid", 0)):
+        return
+    record["metadata"]["runner"].update(
+        status="killed", reason="the process that ran it ended without closing the record"
+    )
+    for cell in record["cells"]:
+        facts = cell["metadata"].get("papermill", {})
+        if facts.get("status") == "running":
+            facts["status"] = "interrupted"
+    write_atomically(out, json.dumps(record, indent=1, ensure_ascii=False) + "\n", durable=True)
+
+
+def _prune(records: list[Path]) -> None:
+    newest_first = sorted(records, key=lambda path: path.name, reverse=True)
+    well = next((path for path in newest_first if _ended_well(path)), None)
+    for path in newest_first[KEPT:]:
+        if path != well:
+            path.unlink(missing_ok=True)
+
+
+def _ended_well(path: Path) -> bool:
+    record = _read(path)
+    return bool(record) and record["metadata"]["runner"].get("status") in ("completed", "stopped")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read a record of ours; empty when there is none or it is something else."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return record if isinstance(record["metadata"]["runner"], dict) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

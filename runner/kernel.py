@@ -1,0 +1,172 @@
+"""Start a Jupyter kernel, see at once when it dies, and end it without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.manager import KernelManager
+
+from runner.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from jupyter_client.asynchronous.client import AsyncKernelClient
+
+# Nothing of a run belongs in the user's IPython history (nbclient does the same).
+_ARGUMENTS = ["--HistoryManager.hist_file=:memory:"]
+_SHUTDOWN_WAIT = 2.0
+_ASK_EVERY = 0.1
+# An interrupt in a cell's first moments can get lost and the cell never reply.
+_INTERRUPT_NOT_BEFORE = 0.05
+
+
+class Kernel:
+    """Own one kernel process from its start to its end.
+
+    ``Kernel.start`` returns as soon as the process exists: the caller can import
+    papermill while it boots. All else runs on the event loop that calls ``connect``.
+    """
+
+    def __init__(self, manager: KernelManager) -> None:
+        self.manager = manager
+        self.client: AsyncKernelClient = manager.client()
+        self.process: subprocess.Popen[bytes] = manager.provisioner.process  # type: ignore[union-attr]  # set by start
+        self.info: dict[str, Any] = {}
+        self.busy_since = time.monotonic()
+        self._oom_kills = _count_oom_kills()
+        self._is_closed = False
+
+    @classmethod
+    def start(cls, name: str, cwd: Path | None = None) -> Kernel:
+        """Launch the process of a kernel.
+
+        Args:
+            name: A kernelspec's name, such as ``python3``.
+            cwd: Its working folder; ours by default.
+
+        Raises:
+            ConfigurationError: No kernel of this name is installed.
+        """
+        # Unix sockets in a folder that only we may enter: nothing listens on the network.
+        folder = Path(tempfile.mkdtemp(prefix="runner-"))
+        manager = KernelManager(
+            kernel_name=name,
+            client_class="jupyter_client.asynchronous.client.AsyncKernelClient",
+            transport="ipc",
+            ip=str(folder / "socket"),
+            connection_file=str(folder / "connection.json"),
+        )
+        try:
+            manager.start_kernel(extra_arguments=_ARGUMENTS, cwd=str(cwd or Path.cwd()))
+        except NoSuchKernel as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise ConfigurationError(
+                f"no kernel named {name!r} is installed",
+                hint="`jupyter kernelspec list` shows those that are",
+            ) from error
+        return cls(manager)
+
+    @property
+    def pid(self) -> int:
+        """The process's number, which is its process group's too."""
+        return self.process.pid
+
+    async def connect(self) -> None:
+        """Wait until the kernel answers and its output reaches us.
+
+        The output channel is a subscription: it is live once a message came by it.
+        The caller sets the deadline.
+        """
+        self.client.start_channels(hb=False, stdin=False)
+        answer = asyncio.ensure_future(self.client.get_shell_msg())
+        output = asyncio.ensure_future(self.client.get_iopub_msg())
+        try:
+            while not (answer.done() and output.done()):
+                self.client.kernel_info()
+                await asyncio.wait({answer, output}, timeout=_ASK_EVERY)
+            self.info = dict(answer.result()["content"])
+        finally:
+            answer.cancel()
+            output.cancel()
+
+    async def died(self) -> None:
+        """Wait for the end of the process: by its pidfd, in milliseconds, on Linux."""
+        if not hasattr(os, "pidfd_open"):
+            while self.process.poll() is None:  # noqa: ASYNC110 - nothing to wait for but time
+                await asyncio.sleep(0.2)
+            return
+        if self.process.poll() is not None:
+            return
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        fd = os.pidfd_open(self.pid)
+        loop.add_reader(fd, over.set)
+        try:
+            await over.wait()
+        finally:
+            loop.remove_reader(fd)
+            os.close(fd)
+
+    def death_reason(self) -> str:
+        """Say how the process ended, as far as the system tells."""
+        code = self.process.wait(timeout=1)
+        if code >= 0:
+            return f"the kernel (pid {self.pid}) exited with code {code}"
+        by = f"the kernel (pid {self.pid}) was killed by {signal.Signals(-code).name}"
+        if code == -signal.SIGKILL and _count_oom_kills() > self._oom_kills:
+            return f"{by}: out of memory"
+        return by
+
+    async def interrupt(self) -> None:
+        """Send SIGINT to the kernel's process group, not before it can be heard."""
+        await asyncio.sleep(self.busy_since + _INTERRUPT_NOT_BEFORE - time.monotonic())
+        self._signal_group(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the kernel and whatever it started, at once."""
+        self._signal_group(signal.SIGKILL)
+
+    async def shut_down(self) -> None:
+        """Let the kernel end by itself for a moment, then end what is left of its group."""
+        if self.process.poll() is None and self.info:
+            self.client.shutdown()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.died(), _SHUTDOWN_WAIT)
+        self.close()
+
+    def close(self) -> None:
+        """End the kernel without asking it; nothing happens the second time."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.kill()
+        self.process.wait(timeout=_SHUTDOWN_WAIT)
+        self.client.stop_channels()
+        self.manager.cleanup_resources()
+        shutil.rmtree(Path(self.manager.connection_file).parent, ignore_errors=True)
+
+    def _signal_group(self, signum: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signum)
+
+
+def _count_oom_kills() -> int:
+    """Count the processes of our control group that the system killed for memory.
+
+    Source: memory.events of cgroup v2; 0 where there is none.
+    """
+    try:
+        group = Path("/proc/self/cgroup").read_text().split("::", 1)[1].strip().lstrip("/")
+        events = (Path("/sys/fs/cgroup") / group / "memory.events").read_text()
+    except (OSError, IndexError):
+        return 0
+    return sum(int(line.split()[1]) for line in events.splitlines() if line.startswith("oom_kill "))

@@ -1,0 +1,159 @@
+"""Keep out.ipynb true: what each cell did, is doing, or never got to do.
+
+The rules of this file:
+
+1. A cell's state is set when it happens and nowhere else. Nothing is marked in a
+   ``finally``: a run that stops early leaves its later cells ``pending``.
+2. Every save replaces the file in one step; a reader never sees half of one.
+3. States live where papermill puts them (``metadata.papermill.status``), so that
+   its tools read them; what papermill has no word for is in ``metadata.runner``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
+
+class CellStatus(enum.StrEnum):
+    """Name the states of a cell."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class RunStatus(enum.StrEnum):
+    """Name the states of a run."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    KERNEL_DIED = "kernel-died"
+
+
+class Record:
+    """Hold the executed notebook and bring it to the disk.
+
+    Args:
+        nb: The notebook; changed in place.
+        write: Puts it where it belongs; ``durable`` asks to wait for the disk.
+    """
+
+    def __init__(self, nb: NotebookNode, write: Callable[[NotebookNode, bool], None]) -> None:
+        self.nb = nb
+        self.is_dirty = False
+        self.save_seconds = 0.0
+        self._write = write
+        nb.metadata.setdefault("papermill", NotebookNode())
+        nb.metadata["runner"] = NotebookNode()
+
+    @property
+    def run(self) -> NotebookNode:
+        """What we say of the run as a whole."""
+        return self.nb.metadata["runner"]
+
+    def start(self, **facts: Any) -> None:
+        """Empty the outputs, mark every cell pending, and save."""
+        for cell in self.nb.cells:
+            _reset(cell)
+        self.nb.metadata.papermill.update(
+            start_time=_now(), end_time=None, duration=None, exception=None
+        )
+        self.run.update(status=RunStatus.RUNNING, reason="", pid=os.getpid(), **facts)
+        self.save()
+
+    def cell_started(self, cell: NotebookNode) -> None:
+        """Mark a cell as running, and save."""
+        cell.metadata.papermill.update(
+            status=CellStatus.RUNNING, start_time=_now(), exception=False
+        )
+        self.save()
+
+    def cell_ended(self, cell: NotebookNode, status: CellStatus) -> float:
+        """Mark how a cell ended, and save.
+
+        Returns:
+            The seconds it took.
+        """
+        facts = cell.metadata.papermill
+        facts.update(status=status, end_time=_now(), exception=status is CellStatus.FAILED)
+        facts.duration = _seconds_between(facts.start_time, facts.end_time)
+        if status is CellStatus.FAILED:
+            self.nb.metadata.papermill.exception = True
+        self.save()
+        return float(facts.duration)
+
+    def passed(self, cell: NotebookNode) -> None:
+        """Mark a cell with nothing to execute as done; the next save takes it along."""
+        now = _now()
+        cell.metadata.papermill.update(
+            status=CellStatus.COMPLETED, start_time=now, end_time=now, duration=0.0, exception=False
+        )
+
+    def end(self, status: RunStatus, reason: str) -> None:
+        """Close the record: how and why the run ended; wait until the disk has it."""
+        facts = self.nb.metadata.papermill
+        facts.end_time = _now()
+        facts.duration = _seconds_between(facts.start_time, facts.end_time)
+        self.run.update(status=status, reason=reason)
+        self.save(durable=True)
+
+    def save(self, *, durable: bool = False) -> None:
+        """Write the notebook as it is now."""
+        began = time.monotonic()
+        self.is_dirty = False
+        self.run.saved = _now()
+        self._write(self.nb, durable)
+        self.save_seconds = time.monotonic() - began
+
+
+def show_interrupt(cell: NotebookNode, said: str) -> None:
+    """Put one plain line in place of the traceback that our own interrupt caused."""
+    cell.outputs = [output for output in cell.outputs if not _is_interrupt(output)]
+    cell.outputs.append(new_output("stream", name="stderr", text=f"{said}\n"))
+
+
+def show_error(cell: NotebookNode, name: str, said: str) -> None:
+    """Show, in the cell, an error that the kernel could not report itself."""
+    cell.outputs.append(new_output("error", ename=name, evalue=said, traceback=[f"{name}: {said}"]))
+
+
+def interrupted_cell(nb: NotebookNode) -> NotebookNode | None:
+    """Find the cell that a signal ended; there is one at most."""
+    interrupted = (
+        cell for cell in nb.cells if cell.metadata.papermill.status == CellStatus.INTERRUPTED
+    )
+    return next(interrupted, None)
+
+
+def _is_interrupt(output: NotebookNode) -> bool:
+    return output.output_type == "error" and output.ename in ("KeyboardInterrupt", "CancelledError")
+
+
+def _reset(cell: NotebookNode) -> None:
+    cell.metadata["papermill"] = NotebookNode(
+        status=CellStatus.PENDING, start_time=None, end_time=None, duration=None, exception=None
+    )
+    if cell.cell_type == "code":
+        cell.execution_count = None
+        cell.outputs = []
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat()
+
+
+def _seconds_between(start: str, end: str) -> float:
+    span = dt.datetime.fromisoformat(end) - dt.datetime.fromisoformat(start)
+    return span.total_seconds()

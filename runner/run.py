@@ -1,0 +1,199 @@
+"""Run a notebook once: check, start the kernel, let papermill and our engine execute it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from runner import address, files, history, notebook
+from runner.config import EngineConfig
+from runner.engine import RunnerEngine, Session
+from runner.errors import (
+    ConfigurationError,
+    InterruptedRunError,
+    KernelDiedError,
+    NotebookError,
+)
+from runner.kernel import Kernel
+from runner.notebook import Notebook
+from runner.progress import Bar, Lines
+from runner.record import Record, RunStatus, interrupted_cell
+from runner.signals import StopRequest
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """Say what to run.
+
+    Attributes:
+        path: The notebook.
+        out: Where the record goes.
+        keeps_history: Keep the records of earlier runs beside it.
+        values: The parameters given.
+        config: The engine's waits and intervals.
+        log_output: Also log what the cells print.
+        shows_bar: Draw a progress bar instead of writing log lines.
+    """
+
+    path: Path
+    out: Path
+    keeps_history: bool
+    values: dict[str, Any]
+    config: EngineConfig
+    log_output: bool = False
+    shows_bar: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Ending:
+    """Say how a run ended that raised nothing.
+
+    Attributes:
+        signal: The signal that stopped it, such as ``SIGTERM``; empty if none did.
+        signum: Its number; 0 if none did.
+        was_serving: Whether it was in a cell tagged ``serve`` then.
+    """
+
+    signal: str
+    signum: int
+    was_serving: bool
+
+
+def run(job: Job) -> None:
+    """Execute a notebook to its last cell.
+
+    Raises:
+        ConfigurationError: Before any kernel starts: the file or a parameter is wrong.
+        NotebookError: A cell failed.
+        KernelDiedError: The kernel died or never came up.
+        InterruptedRunError: A signal ended it first, and not in a cell that serves.
+    """
+    document = notebook.read(job.path)
+    ending = _execute(job, document, _checked(document, job.values))
+    if ending.signum and not ending.was_serving:
+        raise InterruptedRunError(ending.signum, hint=f"how far it came: {job.out}")
+    log.info("%s %s; see %s", job.path, "stopped" if ending.signum else "completed", job.out)
+
+
+def serve(job: Job, host: str, port: int, is_port_chosen: bool) -> None:
+    """Execute a notebook whose last cell serves, until a signal stops it.
+
+    Args:
+        job: What to run.
+        host: Put into the notebook's parameter ``host``, if it declares one.
+        port: Put into its parameter ``port``, if it declares one.
+        is_port_chosen: Whether the command line names the port; then the notebook must declare it.
+
+    Raises:
+        ConfigurationError: Before any kernel starts; also when the port is in use.
+        NotebookError: A cell failed, or the last one ended by itself.
+        KernelDiedError: The kernel died or never came up.
+    """
+    document = notebook.read(job.path)
+    declared = document.parameters() if document.is_python else {}
+    if is_port_chosen and "port" not in declared:
+        raise ConfigurationError(
+            f"{job.path}: declares no parameter 'port', so --port cannot reach it",
+            hint="add `port: int = 8000` to its cell tagged `parameters`, and bind that",
+        )
+    offered = {name: value for name, value in (("host", host), ("port", port)) if name in declared}
+    values = _checked(document, offered | job.values)
+    if "port" in declared:
+        where = (str(values.get("host", host)), int(values["port"]))
+        address.check_free(*where)
+        threading.Thread(target=_announce, args=where, daemon=True).start()
+    ending = _execute(job, document, values)
+    if not ending.signum:
+        raise NotebookError(
+            f"{job.path}: its last cell ended, so nothing serves any more",
+            hint="the last code cell has to serve until it is interrupted",
+        )
+    log.info("%s stopped by %s; see %s", job.path, ending.signal, job.out)
+
+
+def _checked(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
+    if document.is_python:
+        return document.check(values)
+    if values:
+        log.warning("%s: its %s parameters are not checked", document.path, document.language)
+    return values
+
+
+def _execute(job: Job, document: Notebook, values: dict[str, Any]) -> _Ending:
+    job.out.parent.mkdir(parents=True, exist_ok=True)
+    lock = job.out.with_name(f".{job.out.name}.lock")
+    with files.claim(lock) as is_ours, StopRequest() as stop:
+        if not is_ours:
+            raise ConfigurationError(
+                f"{job.out}: another run is writing it", hint="name another OUT after the notebook"
+            )
+        if job.keeps_history:
+            history.keep_last(job.out)
+        # papermill is imported while the kernel boots: each takes about half a second.
+        with contextlib.closing(Kernel.start(document.kernel_name)) as kernel:
+            log.info("%s started in kernel %d; record: %s", job.path, kernel.pid, job.out)
+            session = Session(
+                kernel=kernel,
+                stop=stop,
+                config=job.config,
+                progress=Bar() if job.shows_bar else Lines(),
+                facts={"notebook": str(job.path), "notebook_sha256": _sha256(job.path)},
+            )
+            kept = _through_papermill(job, values, session)
+    cell = interrupted_cell(kept.nb)
+    return _Ending(
+        signal=stop.name,
+        signum=stop.signum or 0,
+        was_serving=cell is not None and notebook.SERVE_TAG in notebook.tags(cell),
+    )
+
+
+def _through_papermill(job: Job, values: dict[str, Any], session: Session) -> Record:
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.engines import papermill_engines
+    from papermill.execute import remove_error_markers
+
+    papermill_engines.register("runner", RunnerEngine)
+    see = f"the record says more: {job.out}"
+    try:
+        papermill.execute_notebook(
+            str(job.path),
+            str(job.out),
+            values,
+            engine_name="runner",
+            progress_bar=False,
+            log_output=job.log_output,
+            session=session,
+        )
+    except DeadKernelError as error:
+        raise KernelDiedError(f"{job.path}: {error}", see) from error
+    except papermill.PapermillExecutionError as error:
+        kept = session.record()
+        if kept.run.status == RunStatus.FAILED:
+            raise NotebookError(f"{job.path}: {kept.run.reason}", see) from error
+        # An error that a tag allows, or one while it stopped: papermill takes either for a failure.
+        kept.nb.cells = remove_error_markers(kept.nb).cells
+        kept.save(durable=True)
+    return session.record()
+
+
+def _announce(host: str, port: int) -> None:
+    """Log when the service can be reached, and once a minute that it still cannot."""
+    began = time.monotonic()
+    while not address.wait_until_listening(host, port, deadline=time.monotonic() + 60):
+        log.warning("nothing listens on %s:%d yet", host, port)
+    took = time.monotonic() - began
+    log.info("serving on http://%s:%d after %.2f s", address.reachable(host), port, took)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

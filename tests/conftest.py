@@ -1,0 +1,52 @@
+"""Fixtures that every test may ask for."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import ROOT, Service, command, free_port
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like the project's, with a model that its own train notebook has made."""
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    (folder / "model").mkdir()
+    subprocess.run(command("run", "notebooks/train.ipynb"), cwd=folder, check=True, timeout=100)
+    return folder
+
+
+@pytest.fixture
+def project(trained: Path, tmp_path: Path) -> Path:
+    """A copy of ``trained`` that a test may spoil."""
+    folder = tmp_path / "project"
+    shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("runs"))
+    return folder
+
+
+@pytest.fixture
+def port() -> int:
+    """A TCP port that was free a moment ago."""
+    return free_port()
+
+
+@pytest.fixture
+def start(project: Path) -> Iterator[type[Service]]:
+    """``Service``, whose processes are all gone after the test or the test fails."""
+    started: list[Service] = []
+
+    class Started(Service):
+        def __init__(self, *words: str, cwd: Path = project) -> None:
+            super().__init__(*words, cwd=cwd)
+            started.append(self)
+
+    try:
+        yield Started
+    finally:
+        left = [process for service in started for process in service.end()]
+        assert not left, f"processes were left behind: {left}"

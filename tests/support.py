@@ -1,0 +1,196 @@
+"""What several test modules use: small notebooks, and the real command line as a process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import psutil
+from nbformat.v4 import new_code_cell, new_notebook
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = {
+    "sepal length (cm)": 1,
+    "sepal width (cm)": 1,
+    "petal length (cm)": 1,
+    "petal width (cm)": 1,
+}
+MARK = "RUNNER_TEST_MARK"
+
+
+def command(*words: str) -> list[str]:
+    """The command line of ``runner`` with this Python."""
+    return [sys.executable, "-m", "runner", *words]
+
+
+def free_port() -> int:
+    """A TCP port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(is_true: Callable[[], Any], seconds: float = 30) -> Any:
+    """Wait until a call gives something true, and give it; fail after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not (value := is_true()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {is_true}"
+        time.sleep(0.02)
+    return value
+
+
+def write_notebook(path: Path, *sources: str, parameters: str = "", tags: str = "") -> Path:
+    """Write a notebook of code cells ``cell-0``, ``cell-1``, …; ``tags`` go to the last."""
+    cells = [new_code_cell(source) for source in sources]
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"
+    if tags:
+        cells[-1].metadata["tags"] = tags.split()
+    if parameters:
+        cells.insert(0, new_code_cell(parameters, metadata={"tags": ["parameters"]}))
+        cells[0].id = "parameters"
+    notebook = new_notebook(cells=cells)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def read_record(path: Path) -> Any:
+    """An executed notebook, which has to be whole and valid at any moment."""
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def states(notebook: Any) -> dict[str, str]:
+    """The state of each code cell by its id."""
+    return {
+        cell.id: cell.metadata.papermill.status
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    }
+
+
+def text_of(cell: Any) -> str:
+    """All that a cell printed."""
+    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
+
+
+def post(port: int, body: bytes | None = None, **options: Any) -> tuple[int, Any]:
+    """One request on a connection of its own: the status and the decoded JSON."""
+    status, _, answer = send(port, body, **options)
+    return status, json.loads(answer)
+
+
+def send(
+    port: int,
+    body: bytes | None = None,
+    *,
+    method: str = "POST",
+    path: str = "/",
+    content_type: str | None = "application/json",
+    timeout: float = 10,
+) -> tuple[int, http.client.HTTPMessage, bytes]:
+    """One request on a connection of its own: the status, the headers and the body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        content = json.dumps(EXAMPLE).encode() if body is None else body
+        headers = {"Content-Type": content_type} if content_type else {}
+        connection.request(method, path, content, headers)
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+    finally:
+        connection.close()
+
+
+def is_serving(port: int) -> bool:
+    """Tell whether the example gets an answer."""
+    try:
+        return post(port)[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+class Service:
+    """One process of the command line, and all that it starts."""
+
+    def __init__(self, *words: str, cwd: Path) -> None:
+        self.mark = uuid.uuid4().hex
+        self.cwd = cwd
+        self.log = cwd / f"{self.mark}.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                words if words[0] == sys.executable else command(*words),
+                cwd=cwd,
+                env={**os.environ, MARK: self.mark},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def said(self) -> str:
+        """All it wrote to its terminal."""
+        return self.log.read_text(encoding="utf-8")
+
+    def family(self) -> list[psutil.Process]:
+        """Every living process that inherited our mark, whoever its parent is now."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def kernels(self) -> list[psutil.Process]:
+        """The kernels among them."""
+        return [found for found in self.family() if "ipykernel_launcher" in _words_of(found)]
+
+    def wait_ready(self, port: int, seconds: float = 30) -> None:
+        """Wait until the example is answered, or the process has ended."""
+
+        def answered() -> bool:
+            assert self.process.poll() is None, self.said()
+            return is_serving(port)
+
+        until(answered, seconds)
+
+    def stop(self, signum: int = signal.SIGTERM, seconds: float = 15) -> int:
+        """Send a signal and give the exit code."""
+        self.process.send_signal(signum)
+        return self.wait(seconds)
+
+    def wait(self, seconds: float = 30) -> int:
+        """Wait for the end and give the exit code."""
+        return self.process.wait(timeout=seconds)
+
+    def end(self) -> list[psutil.Process]:
+        """Kill what is left, and say what was left although the process had ended."""
+        left = self.family() if self.process.poll() is not None else []
+        for process in self.family():
+            process.kill()
+        self.process.wait(timeout=10)
+        return left
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return (
+                process.status() != psutil.STATUS_ZOMBIE
+                and process.environ().get(MARK) == self.mark
+            )
+        except psutil.Error:
+            return False
+
+
+def _words_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []

@@ -1,0 +1,92 @@
+"""Imports go downward only, and the help stays light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+from support import ROOT, command
+
+# From the top to the bottom; modules of one line do not know each other.
+LAYERS = [
+    {"__main__"},
+    {"cli"},
+    {"run"},
+    {"engine"},
+    {"execution"},
+    {"kernel", "progress", "record"},
+    {"address", "config", "history", "notebook"},
+    {"files", "log", "signals"},
+    {"errors"},
+    {"__init__"},
+]
+LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
+
+
+def imports_of(module: str) -> set[str]:
+    tree = ast.parse((ROOT / "runner" / f"{module}.py").read_text())
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[2] for name in node.names if "runner" in name.name}
+        elif isinstance(node, ast.ImportFrom) and node.module == "runner":
+            found |= {name.name for name in node.names if name.name in LEVEL}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("runner."):
+            found.add(str(node.module).partition(".")[2])
+    return found
+
+
+def test_every_module_has_a_layer() -> None:
+    """A new module must be placed before it can be used."""
+    assert {path.stem for path in (ROOT / "runner").glob("*.py")} == set(LEVEL)
+
+
+def test_imports_go_downward() -> None:
+    """A module imports only from layers below its own."""
+    upward = [
+        f"{module} imports {other}"
+        for module in LEVEL
+        for other in imports_of(module)
+        if LEVEL[other] <= LEVEL[module]
+    ]
+    assert upward == []
+
+
+def test_the_check_sees_imports() -> None:
+    """The check above would be empty if it found no imports."""
+    assert {"engine", "kernel", "record"} <= imports_of("run")
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """The help comes at once: papermill and Jupyter are imported only to run a notebook."""
+    code = (
+        "import sys, runner.cli\n"
+        "heavy = {'papermill', 'nbclient', 'nbformat', 'jupyter_client', 'zmq', 'asyncio'}\n"
+        "print(*sorted(heavy & set(sys.modules)))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert loaded.stdout.strip() == ""
+
+
+def test_python_m_runner_is_the_command() -> None:
+    """``python -m runner`` and ``runner`` are one program."""
+    shown = subprocess.run(
+        command("--version"), capture_output=True, text=True, check=True, timeout=30
+    )
+    assert shown.stdout.startswith("runner, version ")
+
+
+def test_papermill_can_be_imported_in_any_order() -> None:
+    """papermill loads our engine whenever it is imported, even half-way through itself."""
+    for first in ("papermill", "runner.engine", "runner.run"):
+        code = (
+            f"import {first}\nfrom papermill.engines import papermill_engines\n"
+            "print(papermill_engines.get_engine('runner').__name__)"
+        )
+        shown = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+        )
+        assert shown.stdout.strip() == "RunnerEngine"

@@ -1,0 +1,138 @@
+"""Reading notebooks and checking parameters, with no kernel in sight."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import write_notebook
+
+from runner import notebook
+from runner.errors import ConfigurationError
+
+DECLARED = """
+port: int = 8000  # TCP port
+share: float = 0.2
+gamma: float | str = "scale"
+names: list[str] = []
+kind: "Literal['a', 'b']" = "a"
+seed = 7
+note = None
+odd: Undefined = 1
+left, right = 1, 2
+"""
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> notebook.Notebook:
+    return notebook.read(write_notebook(tmp_path / "a.ipynb", "1", parameters=DECLARED))
+
+
+def test_all_assigned_names_are_parameters(document: notebook.Notebook) -> None:
+    """Whatever the tagged cell assigns is declared, annotated or not."""
+    names = "port share gamma names kind seed note odd left right"
+    assert list(document.parameters()) == names.split()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "becomes"),
+    [
+        ("port", 9000, 9000),
+        ("share", 1, 1.0),
+        ("gamma", "auto", "auto"),
+        ("gamma", 2, 2.0),
+        ("names", ["x"], ["x"]),
+        ("kind", "b", "b"),
+        ("seed", 8, 8),
+        ("note", "anything", "anything"),
+        ("odd", "anything", "anything"),
+        ("left", "anything", "anything"),
+    ],
+)
+def test_a_right_value_is_taken(
+    document: notebook.Notebook, name: str, value: Any, becomes: Any
+) -> None:
+    """A value of the declared type passes; an int for a float becomes one."""
+    checked = document.check({name: value})
+    assert checked == {name: becomes}
+    assert type(checked[name]) is type(becomes)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("port", "eighty", "expected int, got str"),
+        ("port", 80.5, "expected int, got float"),
+        ("port", True, "expected int, got bool"),
+        ("share", "x", "expected float, got str"),
+        ("names", ["x", 1], "expected str, got int"),
+        ("kind", "c", "'c'"),
+        ("seed", "x", "expected int, got str"),
+    ],
+)
+def test_a_wrong_value_is_refused(
+    document: notebook.Notebook, name: str, value: Any, said: str
+) -> None:
+    """The error names the notebook, the parameter and what was expected."""
+    with pytest.raises(ConfigurationError) as raised:
+        document.check({name: value})
+    assert str(document.path) in str(raised.value)
+    assert repr(name) in str(raised.value)
+    assert said in str(raised.value)
+
+
+def test_an_unknown_name_gets_a_suggestion(document: notebook.Notebook) -> None:
+    """A typing error is met with the name that was meant."""
+    with pytest.raises(ConfigurationError, match="did you mean 'port'") as raised:
+        document.check({"prot": 1})
+    assert "port, share" in raised.value.hint
+
+
+def test_a_notebook_without_the_tag_declares_nothing(tmp_path: Path) -> None:
+    """papermill would inject and warn; we say which tag is missing."""
+    plain = notebook.read(write_notebook(tmp_path / "a.ipynb", "port = 1"))
+    with pytest.raises(ConfigurationError, match="no cell is tagged `parameters`"):
+        plain.check({"port": 2})
+
+
+def test_a_broken_parameters_cell_is_named(tmp_path: Path) -> None:
+    """Before any kernel starts, invalid Python is reported as what it is."""
+    broken = notebook.read(write_notebook(tmp_path / "a.ipynb", "1", parameters="port: int ="))
+    with pytest.raises(ConfigurationError, match="not valid Python"):
+        broken.parameters()
+
+
+def test_an_annotation_is_never_executed(tmp_path: Path) -> None:
+    """Reading a notebook runs none of its code, not even in an annotation."""
+    trap = tmp_path / "trap"
+    text = f"port: __import__('pathlib').Path({str(trap)!r}).touch() = 1"
+    read = notebook.read(write_notebook(tmp_path / "a.ipynb", "1", parameters=text))
+    assert read.check({"port": "x"}) == {"port": "x"}
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no such notebook; did you mean"),
+        (b"", "not a notebook"),
+        (b"\xff\xfe", "not a notebook"),
+        (b"[]", "not a notebook of format 4"),
+        (b'{"worksheets": []}', "not a notebook of format 4"),
+    ],
+)
+def test_what_is_no_notebook_is_refused(tmp_path: Path, content: bytes | None, said: str) -> None:
+    """A missing or foreign file is one clear error."""
+    write_notebook(tmp_path / "serve_asgi.ipynb", "1")
+    path = tmp_path / "serve_agsi.ipynb"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=said):
+        notebook.read(path)
+
+
+def test_a_folder_is_no_notebook(tmp_path: Path) -> None:
+    """The system's own words are passed on."""
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        notebook.read(tmp_path)
