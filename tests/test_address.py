@@ -21,9 +21,11 @@ def test_a_free_address_passes(port: int) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
 def test_a_port_in_use_is_refused(host: str) -> None:
     """The error comes before a kernel is started, and says what to do."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with pytest.raises(ConfigurationError, match="in use") as raised:
-            address.check_free(host, server.getsockname()[1])
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        pytest.raises(ConfigurationError, match="in use") as raised,
+    ):
+        address.check_free(host, server.getsockname()[1])
     assert "--port" in raised.value.hint
 
 

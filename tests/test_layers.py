@@ -80,7 +80,7 @@ def test_python_m_runner_is_the_command() -> None:
 
 
 def test_papermill_can_be_imported_in_any_order() -> None:
-    """papermill loads our engine whenever it is imported, even half-way through itself."""
+    """Papermill loads our engine whenever it is imported, even half-way through itself."""
     for first in ("papermill", "runner.engine", "runner.run"):
         code = (
             f"import {first}\nfrom papermill.engines import papermill_engines\n"

@@ -90,7 +90,7 @@ def test_an_unknown_name_gets_a_suggestion(document: notebook.Notebook) -> None:
 
 
 def test_a_notebook_without_the_tag_declares_nothing(tmp_path: Path) -> None:
-    """papermill would inject and warn; we say which tag is missing."""
+    """Papermill would inject and warn; we say which tag is missing."""
     plain = notebook.read(write_notebook(tmp_path / "a.ipynb", "port = 1"))
     with pytest.raises(ConfigurationError, match="no cell is tagged `parameters`"):
         plain.check({"port": 2})

@@ -38,7 +38,7 @@ def test_the_handlers_from_before_come_back() -> None:
 
 
 def test_another_thread_may_use_it() -> None:
-    """papermill may run in a thread, where Python installs no handlers."""
+    """Papermill may run in a thread, where Python installs no handlers."""
     seen: list[int | None] = []
 
     def use() -> None:

@@ -1,0 +1,132 @@
+"""The notebooks' cells, run one by one in a kernel by testbook."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sklearn
+from support import EXAMPLE
+from testbook import testbook
+from testbook.exceptions import TestbookRuntimeError
+
+Open = Callable[[str], Any]
+
+SERVING = ["serve_asgi", "serve_wsgi"]
+
+
+@pytest.fixture
+def open_notebook(project: Path) -> Iterator[Open]:
+    """Open notebooks in kernels that end with the test, whatever happens in it.
+
+    The kernels start in ``notebooks/``, as JupyterLab's do.
+    """
+    before = Path.cwd()
+    os.chdir(project / "notebooks")
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.chdir, before)
+        yield lambda name: stack.enter_context(testbook(f"{name}.ipynb", timeout=60))
+
+
+def run(book: Any, *, until: str, first: str = "imports") -> None:
+    """Execute the code cells from one id to another."""
+    ids = [cell.id for cell in book.cells]
+    for index in range(ids.index(first), ids.index(until) + 1):
+        book.execute_cell(index)
+
+
+def output_of(book: Any, cell_id: str) -> Any:
+    return next(cell for cell in book.cells if cell.id == cell_id).outputs
+
+
+def test_the_model_is_trained_in_the_kernel(open_notebook: Open, project: Path) -> None:
+    """The trained model is good, the pictures are there, and the artefacts are as described."""
+    book = open_notebook("train")
+    run(book, until="verify")
+    assert book.value("accuracy") >= 0.95
+    for cell_id in ("plot-data", "show-confusion"):
+        assert any("image/png" in output.get("data", {}) for output in output_of(book, cell_id))
+    card = json.loads((project / "model/iris.json").read_text())
+    model = (project / "model/iris.joblib").read_bytes()
+    assert card["sha256"] == hashlib.sha256(model).hexdigest()
+    assert card["scikit-learn"] == sklearn.__version__
+    assert card["feature_names"] == list(EXAMPLE)
+    assert card["class_names"] == ["setosa", "versicolor", "virginica"]
+    assert card["metrics"]["accuracy"] == book.value("accuracy")
+    assert card["parameters"]["gamma"] == "scale"
+    names = sorted(path.name for path in (project / "model").iterdir())
+    assert names == ["iris.joblib", "iris.json"]
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_the_predictor_answers_an_integer(open_notebook: Open, name: str) -> None:
+    """All three species are told apart, and numpy's integers become JSON's."""
+    book = open_notebook(name)
+    run(book, until="predict")
+    rows = [[5.1, 3.5, 1.4, 0.2], [6.0, 2.7, 4.5, 1.5], [6.3, 3.3, 6.0, 2.5]]
+    fields = [dict(zip(EXAMPLE, row, strict=True)) for row in rows]
+    answers = [book.value(f"json.dumps(predict({row}))") for row in fields]
+    assert answers == ['{"val": 0}', '{"val": 1}', '{"val": 2}']
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_bad_fields_are_named(open_notebook: Open, name: str) -> None:
+    """Missing, not a number, not finite: 422, and which field."""
+    book = open_notebook(name)
+    run(book, until="predict")
+    book.inject(
+        """
+        def refused(value):
+            try:
+                predict(example | {"petal width (cm)": value})
+            except RequestError as error:
+                return [error.status, error.body["field"]]
+        """,
+        after=[cell.id for cell in book.cells].index("predict"),
+    )
+    values = ["None", "'1'", "True", "[]", "math.nan", "-math.inf", "10**400"]
+    answers = [book.value(f"refused({value})") for value in values]
+    assert answers == [[422, "petal width (cm)"]] * len(values)
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_the_app_answers_without_a_server(open_notebook: Open, name: str) -> None:
+    """All cells before the last run in JupyterLab's folder too."""
+    book = open_notebook(name)
+    run(book, until="try-app")
+    (output,) = output_of(book, "try-app")
+    assert '{"val": 0}' in output["data"]["text/plain"]
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_another_model_than_the_cards_is_refused(
+    open_notebook: Open, project: Path, name: str
+) -> None:
+    """A model whose hash is wrong is never unpickled."""
+    trap = project / "trap"
+    pickled = b"cpathlib\nPath.touch\n(cpathlib\nPath\n(V" + str(trap).encode() + b"\ntRtR."
+    (project / "model/iris.joblib").write_bytes(pickled)
+    book = open_notebook(name)
+    with pytest.raises(TestbookRuntimeError, match="is not the model of its card: refused"):
+        run(book, until="load-model")
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_another_version_than_the_models_is_warned_of(
+    open_notebook: Open, project: Path, name: str
+) -> None:
+    """A model of another scikit-learn is served, with a warning that names both versions."""
+    card = project / "model/iris.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"scikit-learn": "0.1"}))
+    book = open_notebook(name)
+    run(book, until="check-version")
+    said = "".join(output["text"] for output in output_of(book, "check-version"))
+    assert "UserWarning" in said
+    assert f"trained with scikit-learn 0.1 and is read by {sklearn.__version__}" in said

@@ -1,0 +1,115 @@
+"""A real kernel: up, dead, interrupted, and gone without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from support import until
+
+from runner.errors import ConfigurationError
+from runner.kernel import Kernel
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Iterator[Kernel]:
+    with contextlib.closing(Kernel.start("python3", tmp_path)) as started:
+        yield started
+
+
+async def until_connected(kernel: Kernel) -> None:
+    async with asyncio.timeout(30):
+        await kernel.connect()
+
+
+def test_an_unknown_kernel_is_refused() -> None:
+    """The name is in the error, the way to find the right one in its hint."""
+    with pytest.raises(ConfigurationError, match="'cobol'") as raised:
+        Kernel.start("cobol")
+    assert "kernelspec list" in raised.value.hint
+
+
+def test_it_listens_on_no_network_address(kernel: Kernel) -> None:
+    """Whoever can reach the machine cannot reach the kernel."""
+    asyncio.run(until_connected(kernel))
+    listening = [
+        connection
+        for connection in psutil.Process(kernel.pid).net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.ip != "127.0.0.1"
+    ]
+    assert listening == []
+    assert kernel.info["language_info"]["name"] == "python"
+
+
+def test_its_death_is_seen_at_once(kernel: Kernel) -> None:
+    """A kill -9 is noticed within 2 seconds, and by what it died."""
+
+    async def die() -> float:
+        await until_connected(kernel)
+        seen = asyncio.ensure_future(kernel.died())
+        await asyncio.sleep(0)
+        os.kill(kernel.pid, signal.SIGKILL)
+        began = time.monotonic()
+        await asyncio.wait_for(seen, 10)
+        return time.monotonic() - began
+
+    assert asyncio.run(die()) < 2
+    assert kernel.death_reason() == f"the kernel (pid {kernel.pid}) was killed by SIGKILL"
+
+
+def test_closing_ends_what_the_kernel_started(kernel: Kernel) -> None:
+    """A process that a cell left running does not outlive the run, nor do its files."""
+    folder = Path(kernel.manager.connection_file).parent
+
+    async def spawn() -> None:
+        await until_connected(kernel)
+        kernel.client.execute("import subprocess; subprocess.Popen(['sleep', '1000'])")
+        while not psutil.Process(kernel.pid).children():  # noqa: ASYNC110 - another process's
+            await asyncio.sleep(0.02)
+
+    asyncio.run(asyncio.wait_for(spawn(), 30))
+    (child,) = psutil.Process(kernel.pid).children()
+    kernel.close()
+    kernel.close()
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    assert not psutil.pid_exists(kernel.pid)
+    assert not folder.exists()
+
+
+def test_it_is_asked_before_it_is_killed(kernel: Kernel, tmp_path: Path) -> None:
+    """What a notebook registered with atexit runs."""
+    trace = tmp_path / "trace"
+
+    async def end() -> None:
+        await until_connected(kernel)
+        kernel.client.execute(
+            f"import atexit, pathlib; atexit.register(pathlib.Path({str(trace)!r}).touch)"
+        )
+        await kernel.shut_down()
+
+    asyncio.run(asyncio.wait_for(end(), 30))
+    assert trace.exists()
+
+
+def test_an_early_interrupt_waits_for_the_cell(kernel: Kernel) -> None:
+    """An interrupt in a cell's first moments could be lost, so it is held back a little."""
+    kernel.busy_since = began = time.monotonic()
+    asyncio.run(kernel.interrupt())
+    assert time.monotonic() - began >= 0.05
+
+
+def test_a_kernel_that_never_answers_can_be_closed(tmp_path: Path) -> None:
+    """Closing needs no connection."""
+    kernel = Kernel.start("python3", tmp_path)
+    kernel.close()
+    assert kernel.process.returncode == -signal.SIGKILL
+    with pytest.raises(OSError, match=r"."), socket.socket(socket.AF_UNIX) as gone:
+        gone.connect(str(Path(kernel.manager.connection_file).parent / "socket-1"))

@@ -1,0 +1,111 @@
+"""The executed notebook says what is true, and only that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from runner.record import (
+    CellStatus,
+    Record,
+    RunStatus,
+    interrupted_cell,
+    show_error,
+    show_interrupt,
+)
+
+
+class Disk:
+    """Remembers what was written, as it was then."""
+
+    def __init__(self) -> None:
+        self.states: list[list[str]] = []
+        self.durable: list[bool] = []
+
+    def write(self, nb: Any, durable: bool) -> None:
+        self.states.append([str(cell.metadata.papermill.status) for cell in nb.cells])
+        self.durable.append(durable)
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture
+def record(disk: Disk) -> Record:
+    old = new_code_cell("1", outputs=[new_output("stream", text="old")], execution_count=7)
+    kept = Record(
+        new_notebook(cells=[new_markdown_cell("# A"), old, new_code_cell("2")]), disk.write
+    )
+    kept.start(notebook="a.ipynb")
+    return kept
+
+
+def test_nothing_of_an_earlier_run_stays(record: Record, disk: Disk) -> None:
+    """At the start, every cell is pending and empty, and the disk has it."""
+    assert disk.states == [["pending"] * 3]
+    assert record.nb.cells[1].outputs == []
+    assert record.nb.cells[1].execution_count is None
+    assert record.run.status == "running"
+    assert record.run.notebook == "a.ipynb"
+
+
+def test_every_change_of_state_reaches_the_disk(record: Record, disk: Disk) -> None:
+    """A reader sees a cell running, then what became of it; the later ones stay pending."""
+    _, first, _ = record.nb.cells
+    record.passed(record.nb.cells[0])
+    record.cell_started(first)
+    record.cell_ended(first, CellStatus.FAILED)
+    record.end(RunStatus.FAILED, "cell 1 raised")
+    assert disk.states[1:] == [
+        ["completed", "running", "pending"],
+        ["completed", "failed", "pending"],
+        ["completed", "failed", "pending"],
+    ]
+    assert record.nb.metadata.papermill.exception is True
+    assert (record.run.status, record.run.reason) == ("failed", "cell 1 raised")
+
+
+def test_only_the_end_waits_for_the_disk(record: Record, disk: Disk) -> None:
+    """Saves while cells run must not cost their time; the last one must survive a power cut."""
+    record.save()
+    record.end(RunStatus.COMPLETED, "")
+    assert disk.durable == [False, False, True]
+
+
+def test_a_save_clears_the_dirt_first(record: Record) -> None:
+    """What arrives while a save is under way is saved by the next one."""
+    record.is_dirty = True
+    record._write = lambda nb, durable: setattr(record, "is_dirty", True)
+    record.save()
+    assert record.is_dirty
+
+
+def test_our_own_interrupt_is_one_line_not_a_traceback(record: Record) -> None:
+    """What the cell printed stays, the KeyboardInterrupt that we caused goes."""
+    cell = record.nb.cells[1]
+    cell.outputs = [
+        new_output("stream", text="serving\n"),
+        new_output("error", ename="KeyboardInterrupt", evalue="", traceback=["…"]),
+    ]
+    show_interrupt(cell, "interrupted by SIGTERM")
+    assert [output.text for output in cell.outputs] == ["serving\n", "interrupted by SIGTERM\n"]
+
+
+def test_an_error_of_the_cell_itself_stays(record: Record) -> None:
+    """If the cell failed while it was being stopped, that is shown."""
+    cell = record.nb.cells[1]
+    show_error(cell, "ValueError", "no")
+    show_interrupt(cell, "interrupted by SIGTERM")
+    assert [output.output_type for output in cell.outputs] == ["error", "stream"]
+
+
+def test_the_interrupted_cell_is_found(record: Record) -> None:
+    """There is one, or none."""
+    assert interrupted_cell(record.nb) is None
+    record.cell_started(record.nb.cells[2])
+    record.cell_ended(record.nb.cells[2], CellStatus.INTERRUPTED)
+    assert interrupted_cell(record.nb) is record.nb.cells[2]

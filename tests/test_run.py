@@ -1,0 +1,299 @@
+"""Running a notebook once, by the real command line: states, parameters, errors, ends."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from support import Service, read_record, states, text_of, until, write_notebook
+
+Start = type[Service]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def record_of(name: str, project: Path) -> Any:
+    return read_record(project / "runs" / name / "out.ipynb")
+
+
+def test_a_finished_run_says_so(start: Start, project: Path) -> None:
+    """Every cell is completed, parameters are in, and the exit code is 0."""
+    write_notebook(project / "a.ipynb", "print(x + 1)", "", parameters="x: int = 1")
+    service = start("run", "a.ipynb", "-p", "x", "41")
+    assert service.wait() == 0, service.said()
+    record = record_of("a", project)
+    assert set(states(record).values()) == {"completed"}
+    assert text_of(record.cells[2]) == "42\n"
+    assert record.metadata.runner.status == "completed"
+    assert "cell 3/3 cell-0 completed" in service.said()
+
+
+def test_a_failed_cell_is_told_apart_from_those_never_run(start: Start, project: Path) -> None:
+    """The states are completed, failed, pending; the error is one line; the exit code is 3."""
+    write_notebook(project / "a.ipynb", "1", "1 / 0", "2")
+    service = start("run", "a.ipynb")
+    assert service.wait() == 3
+    record = record_of("a", project)
+    assert states(record) == {"cell-0": "completed", "cell-1": "failed", "cell-2": "pending"}
+    assert record.metadata.runner.reason == (
+        "cell cell-1 raised ZeroDivisionError: division by zero"
+    )
+    assert service.said().splitlines()[-2:] == [
+        "runner: a.ipynb: cell cell-1 raised ZeroDivisionError: division by zero",
+        "hint: the record says more: runs/a/out.ipynb",
+    ]
+    assert "Traceback" not in service.said()
+
+
+def test_an_allowed_error_is_no_failure(start: Start, project: Path) -> None:
+    """A cell tagged raises-exception may raise; the run goes on and is completed."""
+    write_notebook(project / "a.ipynb", "1 / 0", tags="raises-exception")
+    assert start("run", "a.ipynb").wait() == 0
+    record = record_of("a", project)
+    assert states(record) == {"cell-0": "completed"}
+    assert not any("papermill" in cell.source for cell in record.cells)
+
+
+def test_an_exit_is_a_good_end_and_runs_no_further_cell(start: Start, project: Path) -> None:
+    """sys.exit() ends the run there; what follows was never run and says so."""
+    write_notebook(project / "a.ipynb", "import sys; sys.exit()", "2")
+    assert start("run", "a.ipynb").wait() == 0
+    assert states(record_of("a", project)) == {"cell-0": "completed", "cell-1": "pending"}
+
+
+def test_a_bad_exit_is_a_failure(start: Start, project: Path) -> None:
+    """sys.exit(1) is what it is everywhere."""
+    write_notebook(project / "a.ipynb", "import sys; sys.exit(1)")
+    assert start("run", "a.ipynb").wait() == 3
+
+
+def test_a_dead_kernel_is_named_with_its_reason(start: Start, project: Path) -> None:
+    """The cell it died in has failed and shows why; the exit code is 4."""
+    write_notebook(project / "a.ipynb", "import os; os.kill(os.getpid(), 9)", "2")
+    service = start("run", "a.ipynb")
+    assert service.wait() == 4
+    record = record_of("a", project)
+    assert states(record) == {"cell-0": "failed", "cell-1": "pending"}
+    assert "killed by SIGKILL in cell cell-0" in record.metadata.runner.reason
+    assert record.cells[0].outputs[0].ename == "KernelDied"
+    assert record.metadata.runner.status == "kernel-died"
+
+
+def test_a_kernel_that_exits_is_named_with_its_code(start: Start, project: Path) -> None:
+    """A library that ends the process is not mistaken for a signal."""
+    write_notebook(project / "a.ipynb", "import os; os._exit(7)")
+    service = start("run", "a.ipynb")
+    assert service.wait() == 4
+    assert "exited with code 7" in service.said()
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_did_not_complete(
+    start: Start, project: Path, signum: int, code: int
+) -> None:
+    """A run that a signal ended exits as shells expect; its record says where it was."""
+    write_notebook(
+        project / "a.ipynb", "1", "print('here', flush=True)\nimport time; time.sleep(1000)", "2"
+    )
+    service = start("run", "a.ipynb")
+    until(lambda: is_in(project, "cell-1", "here"))
+    assert service.stop(signum) == code
+    record = record_of("a", project)
+    assert states(record) == {"cell-0": "completed", "cell-1": "interrupted", "cell-2": "pending"}
+    assert text_of(record.cells[1]) == f"here\ninterrupted by {signal.Signals(signum).name}\n"
+    assert not any(output.output_type == "error" for output in record.cells[1].outputs)
+    assert record.metadata.runner.status == "stopped"
+
+
+def is_in(project: Path, cell_id: str, printed: str) -> bool:
+    """Tell whether the record on the disk shows a cell running that has printed something."""
+    path = next(project.glob("**/out.ipynb"), None)
+    if path is None:
+        return False
+    record = read_record(path)
+    cell = next(cell for cell in record.cells if cell.id == cell_id)
+    return cell.metadata.papermill.status == "running" and printed in text_of(cell)
+
+
+def test_a_cell_that_will_not_stop_is_killed(start: Start, project: Path) -> None:
+    """After the grace period the kernel is killed, and the record says that it was."""
+    stubborn = (
+        "import time\nprint('here', flush=True)\n"
+        "while True:\n    try: time.sleep(1000)\n    except KeyboardInterrupt: pass"
+    )
+    write_notebook(project / "a.ipynb", stubborn)
+    service = start("run", "a.ipynb", "--grace", "1")
+    until(lambda: is_in(project, "cell-0", "here"))
+    assert service.stop(seconds=10) == 143
+    record = record_of("a", project)
+    assert states(record) == {"cell-0": "interrupted"}
+    assert "killed: it did not end within 1 s of SIGTERM" in text_of(record.cells[0])
+
+
+def test_the_second_signal_does_not_wait(start: Start, project: Path) -> None:
+    """With a long grace period, a second Ctrl-C ends it all the same."""
+    stubborn = (
+        "import signal, time\nsignal.signal(signal.SIGINT, lambda *_: print('no', flush=True))\n"
+        "print('here', flush=True)\nwhile True: time.sleep(1000)"
+    )
+    write_notebook(project / "a.ipynb", stubborn)
+    service = start("run", "a.ipynb", "--grace", "1000")
+    until(lambda: is_in(project, "cell-0", "here"))
+    service.process.send_signal(signal.SIGINT)
+    until(lambda: is_in(project, "cell-0", "no"))
+    assert service.stop(signal.SIGINT, seconds=10) == 130
+    assert "killed at the second SIGINT" in text_of(record_of("a", project).cells[0])
+
+
+@pytest.mark.parametrize("moment", ["started in kernel", ""])
+def test_a_signal_at_any_moment_ends_everything(start: Start, project: Path, moment: str) -> None:
+    """Also while papermill is still imported: nothing is left, and the exit code is right."""
+    write_notebook(project / "a.ipynb", "import time; time.sleep(1000)")
+    service = start("run", "a.ipynb")
+    until(lambda: moment in service.said() and psutil.Process(service.process.pid).num_threads())
+    assert service.stop() in ((143,) if moment else (143, -signal.SIGTERM))
+
+
+def test_the_record_is_whole_whenever_it_is_read(start: Start, project: Path) -> None:
+    """While a chatty cell runs and the record is saved all the time, every read is valid."""
+    chatty = (
+        "for number in range(300):\n    print('x' * 2000, flush=True)\nimport time; time.sleep(1)"
+    )
+    write_notebook(project / "a.ipynb", chatty)
+    service = start("run", "a.ipynb", "--save-every", "0.01")
+    path = project / "runs/a/out.ipynb"
+    until(path.exists)
+    sizes = set()
+    while service.process.poll() is None:
+        sizes.add(len(text_of(read_record(path).cells[0])))
+    assert service.wait() == 0
+    assert len(sizes) > 2, "the record was never seen in between"
+    assert len(read_record(path).cells[0].outputs) == 1
+
+
+def test_a_killed_run_leaves_a_valid_record_that_the_next_one_corrects(
+    start: Start, project: Path
+) -> None:
+    """After kill -9 the record can be read; the next run keeps it, and it no longer lies."""
+    write_notebook(project / "a.ipynb", "print('here', flush=True)\nimport time; time.sleep(2)")
+    service = start("run", "a.ipynb")
+    until(lambda: is_in(project, "cell-0", "here"))
+    (kernel,) = service.kernels()
+    service.process.kill()
+    service.wait()
+    kernel.kill()
+    assert states(record_of("a", project)) == {"cell-0": "running"}
+    assert start("run", "a.ipynb").wait() == 0
+    (kept,) = (path for path in (project / "runs/a").glob("*.ipynb") if path.name != "out.ipynb")
+    assert states(read_record(kept)) == {"cell-0": "interrupted"}
+    assert sorted(path.name for path in (project / "runs/a").iterdir()) == [kept.name, "out.ipynb"]
+
+
+def test_two_runs_never_share_a_record(start: Start, project: Path) -> None:
+    """The second one is refused, with the way out."""
+    write_notebook(project / "a.ipynb", "print('here', flush=True)\nimport time; time.sleep(1000)")
+    first = start("run", "a.ipynb")
+    until(lambda: is_in(project, "cell-0", "here"))
+    second = start("run", "a.ipynb")
+    assert second.wait() == 2
+    assert "another run is writing it" in second.said()
+    assert first.stop() == 143
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-p", "prot", "1"], "unknown parameter 'prot'; did you mean 'port'?"),
+        (["-p", "port", "x"], "parameter 'port': expected int, got str ('x')"),
+        (["-r", "port", "1"], "parameter 'port': expected int, got str ('1')"),
+        (["-y", "port: [1]"], "parameter 'port': expected int, got array"),
+        (["-y", "port"], "-y: not a mapping of names to values: port"),
+        (["-y", "{"], "-y: not valid YAML"),
+        (["-f", "no.yaml"], "no.yaml: cannot be read"),
+    ],
+)
+def test_wrong_parameters_start_no_kernel(
+    start: Start, project: Path, words: list[str], said: str
+) -> None:
+    """The error is one line, the exit code 2, and no record is touched."""
+    write_notebook(project / "a.ipynb", "1", parameters="port: int = 8000")
+    service = start("run", "a.ipynb", *words)
+    assert service.wait() == 2
+    assert said in service.said().splitlines()[0]
+    assert not (project / "runs").exists()
+
+
+def test_papermill_uses_the_engine(start: Start, project: Path) -> None:
+    """``papermill --engine runner`` gives the same record, without our command line."""
+    write_notebook(project / "a.ipynb", "print(x)", parameters="x: int = 1")
+    words = ["-m", "papermill", "a.ipynb", "out.ipynb", "--engine", "runner", "-p", "x", "2"]
+    assert start(sys.executable, *words).wait() == 0
+    record = read_record(project / "out.ipynb")
+    assert record.metadata.runner.status == "completed"
+    assert text_of(record.cells[2]) == "2\n"
+
+
+def test_papermill_with_the_engine_stops_cleanly(start: Start, project: Path) -> None:
+    """What plain papermill cannot: SIGTERM ends the serving cell, the record is true, exit 0."""
+    write_notebook(project / "a.ipynb", "print('here', flush=True)\nimport time; time.sleep(1000)")
+    words = ["-m", "papermill", "a.ipynb", "out.ipynb", "--engine", "runner"]
+    service = start(sys.executable, *words)
+    until(lambda: is_in(project, "cell-0", "here"))
+    assert service.stop() == 0, service.said()
+    assert states(read_record(project / "out.ipynb")) == {"cell-0": "interrupted"}
+
+
+def test_papermill_with_the_engine_reports_a_batch_that_was_stopped(
+    start: Start, project: Path
+) -> None:
+    """A run that was stopped before its last cell is no success to papermill's caller."""
+    write_notebook(
+        project / "a.ipynb", "print('here', flush=True)\nimport time; time.sleep(1000)", "2"
+    )
+    words = ["-m", "papermill", "a.ipynb", "out.ipynb", "--engine", "runner"]
+    service = start(sys.executable, *words)
+    until(lambda: is_in(project, "cell-0", "here"))
+    assert service.stop() == 143
+
+
+def test_papermill_with_the_engine_checks_parameters(start: Start, project: Path) -> None:
+    """An unknown parameter is an error there too, not a warning."""
+    write_notebook(project / "a.ipynb", "1", parameters="port: int = 8000")
+    words = ["-m", "papermill", "a.ipynb", "out.ipynb", "--engine", "runner", "-p", "prot", "2"]
+    service = start(sys.executable, *words)
+    assert service.wait() == 1
+    assert "did you mean 'port'" in service.said()
+
+
+def test_papermills_time_limit_is_kept(start: Start, project: Path) -> None:
+    """``--execution-timeout`` fails the cell and ends the kernel."""
+    write_notebook(project / "a.ipynb", "import time; time.sleep(1000)")
+    words = ["a.ipynb", "out.ipynb", "--engine", "runner", "--execution-timeout", "1"]
+    assert start(sys.executable, "-m", "papermill", *words).wait() == 1
+    record = read_record(project / "out.ipynb")
+    (cell,) = (cell for cell in record.cells if cell.cell_type == "code")
+    assert cell.metadata.papermill.status == "failed"
+    assert cell.outputs[0].ename == "CellTimeoutError"
+
+
+def test_output_files_go_where_they_are_told(start: Start, project: Path) -> None:
+    """OUT may be anywhere; its folder is made; a second run replaces it."""
+    write_notebook(project / "a.ipynb", "print(1)")
+    for _ in range(2):
+        assert start("run", "a.ipynb", "deep/er/b.ipynb").wait() == 0
+    assert [path.name for path in (project / "deep/er").iterdir()] == ["b.ipynb"]
+
+
+def test_cells_output_can_be_logged(start: Start, project: Path) -> None:
+    """``--log-output`` shows in the log what the cells print."""
+    write_notebook(project / "a.ipynb", "print('hello')")
+    service = start("run", "a.ipynb", "--log-output")
+    assert service.wait() == 0
+    assert "stdout: hello" in service.said()
