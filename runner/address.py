@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import http.client
 import socket
 import time
 
@@ -51,6 +50,8 @@ def wait_until_listening(host: str, port: int, deadline: float) -> bool:
 
 def http_status(host: str, port: int, timeout: float) -> int | None:
     """Ask ``GET /`` and give the answer's status; None if none came within ``timeout`` seconds."""
+    import http.client
+
     connection = http.client.HTTPConnection(reachable(host), port, timeout=timeout)
     with contextlib.closing(connection):
         try:

@@ -28,16 +28,16 @@ _EPILOG = "Exit codes: 0 done or stopped as asked; {}; 128 + N interrupted by si
 )
 _PATH = click.Path(path_type=Path)
 
-Command = Callable[..., Any]
+Decorator = Callable[[Any], Any]
 
 
-def _option(name: str, *more: Any, **settings: Any) -> Callable[[Command], Command]:
+def _option(name: str, **settings: Any) -> Decorator:
     """Declare an option that can also be set by its ``RUNNER_*`` variable."""
-    settings = {"show_default": True, "show_envvar": True, "envvar": variable(name)} | settings
-    return click.option(name, *more, **settings)
+    seen: dict[str, Any] = {"show_default": True, "show_envvar": True, "envvar": variable(name)}
+    return click.option(name, **(seen | settings))
 
 
-def _run_options(command: Command) -> Command:
+def _run_options(command: Any) -> Any:
     """Add what ``run`` and ``serve`` have in common."""
     defaults = EngineConfig()
     for decorate in reversed(
@@ -147,7 +147,7 @@ def run(**given: Any) -> None:
 @_option("--host", default="127.0.0.1", help="Address to bind; 0.0.0.0 for all.")
 @_option("--port", type=click.IntRange(1, 65535), default=8000, help="TCP port to bind.")
 @click.pass_context
-def serve(context: click.Context, host: str, port: int, **given: Any) -> None:
+def serve(context: click.Context, /, host: str, port: int, **given: Any) -> None:
     """Execute NOTEBOOK, whose last cell serves, until SIGTERM or SIGINT.
 
     HOST and PORT go into the notebook's parameters `host` and `port`. OUT is

@@ -10,7 +10,7 @@ import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import KernelManager
@@ -39,7 +39,7 @@ class Kernel:
 
     def __init__(self, manager: KernelManager) -> None:
         self.manager = manager
-        self.client: AsyncKernelClient = manager.client()
+        self.client = cast("AsyncKernelClient", manager.client())
         self.process: subprocess.Popen[bytes] = manager.provisioner.process  # type: ignore[union-attr]  # set by start
         self.info: dict[str, Any] = {}
         self.busy_since = time.monotonic()

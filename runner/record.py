@@ -61,7 +61,8 @@ class Record:
     @property
     def run(self) -> NotebookNode:
         """What we say of the run as a whole."""
-        return self.nb.metadata["runner"]
+        facts: NotebookNode = self.nb.metadata["runner"]
+        return facts
 
     def start(self, **facts: Any) -> None:
         """Empty the outputs, mark every cell pending, and save."""
@@ -81,7 +82,7 @@ class Record:
         self.save()
 
     def cell_ended(self, cell: NotebookNode, status: CellStatus) -> float:
-        """Mark how a cell ended, and save.
+        """Mark how a cell ended; the next cell's start, or the run's end, saves it at once.
 
         Returns:
             The seconds it took.
@@ -91,7 +92,6 @@ class Record:
         facts.duration = _seconds_between(facts.start_time, facts.end_time)
         if status is CellStatus.FAILED:
             self.nb.metadata.papermill.exception = True
-        self.save()
         return float(facts.duration)
 
     def passed(self, cell: NotebookNode) -> None:

@@ -6,10 +6,11 @@ import contextlib
 import dataclasses
 import hashlib
 import logging
+import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from runner import address, files, history, notebook
 from runner.config import EngineConfig
@@ -23,8 +24,12 @@ from runner.errors import (
 from runner.kernel import Kernel
 from runner.notebook import Notebook
 from runner.progress import Bar, Lines
-from runner.record import Record, RunStatus, interrupted_cell
 from runner.signals import StopRequest
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from runner.record import Record
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +142,7 @@ def _execute(job: Job, document: Notebook, values: dict[str, Any]) -> _Ending:
             )
         if job.keeps_history:
             history.keep_last(job.out)
-        # papermill is imported while the kernel boots: each takes about half a second.
+        # papermill and nbformat are imported while the kernel boots: both take a while.
         with contextlib.closing(Kernel.start(document.kernel_name)) as kernel:
             log.info("%s started in kernel %d; record: %s", job.path, kernel.pid, job.out)
             session = Session(
@@ -148,6 +153,8 @@ def _execute(job: Job, document: Notebook, values: dict[str, Any]) -> _Ending:
                 facts={"notebook": str(job.path), "notebook_sha256": _sha256(job.path)},
             )
             kept = _through_papermill(job, values, session)
+    from runner.record import interrupted_cell
+
     cell = interrupted_cell(kept.nb)
     return _Ending(
         signal=stop.name,
@@ -157,10 +164,15 @@ def _execute(job: Job, document: Notebook, values: dict[str, Any]) -> _Ending:
 
 
 def _through_papermill(job: Job, values: dict[str, Any], session: Session) -> Record:
+    # nbformat imports jsonschema, which would compile a grammar of internationalised
+    # addresses for 0.9 s, if Jupyter's servers brought it; a blocked module is skipped.
+    sys.modules.setdefault("rfc3987_syntax", cast("ModuleType", None))
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.engines import papermill_engines
     from papermill.execute import remove_error_markers
+
+    from runner.record import RunStatus
 
     papermill_engines.register("runner", RunnerEngine)
     see = f"the record says more: {job.out}"

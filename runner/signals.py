@@ -22,7 +22,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.signum: int | None = None
         self.is_urgent = False
-        self._notify: Callable[[], None] = lambda: None
+        self._notify: Callable[[], object] = lambda: None
         self._previous: dict[signal.Signals, signal._HANDLER] = {}
 
     def __enter__(self) -> Self:
@@ -44,7 +44,7 @@ class StopRequest:
         """Name the signal that asked, such as ``SIGTERM``; empty when none did."""
         return signal.Signals(self.signum).name if self.signum else ""
 
-    def subscribe(self, notify: Callable[[], None]) -> None:
+    def subscribe(self, notify: Callable[[], object]) -> None:
         """Call ``notify`` at every signal, and now if one has already come."""
         self._notify = notify
         if self.signum:

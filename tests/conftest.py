@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from support import ROOT, Service, command, free_port
+from support import ROOT, RUNNER, Service, free_port
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +17,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     shutil.copytree(ROOT / "notebooks", folder / "notebooks")
     (folder / "model").mkdir()
-    subprocess.run(command("run", "notebooks/train.ipynb"), cwd=folder, check=True, timeout=100)
+    words = [*RUNNER, "run", "notebooks/train.ipynb"]
+    subprocess.run(words, cwd=folder, check=True, timeout=100)
     return folder
 
 
@@ -41,8 +42,10 @@ def start(project: Path) -> Iterator[type[Service]]:
     started: list[Service] = []
 
     class Started(Service):
-        def __init__(self, *words: str, cwd: Path = project) -> None:
-            super().__init__(*words, cwd=cwd)
+        def __init__(
+            self, *words: str, cwd: Path = project, program: Sequence[str] = RUNNER
+        ) -> None:
+            super().__init__(*words, cwd=cwd, program=program)
             started.append(self)
 
     try:

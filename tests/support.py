@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,8 @@ EXAMPLE = {
 MARK = "RUNNER_TEST_MARK"
 
 
-def command(*words: str) -> list[str]:
-    """The command line of ``runner`` with this Python."""
-    return [sys.executable, "-m", "runner", *words]
+RUNNER = [sys.executable, "-m", "runner"]
+PAPERMILL = [sys.executable, "-m", "papermill"]
 
 
 def free_port() -> int:
@@ -124,15 +123,15 @@ def is_serving(port: int) -> bool:
 
 
 class Service:
-    """One process of the command line, and all that it starts."""
+    """One process of a command line, ours by default, and all that it starts."""
 
-    def __init__(self, *words: str, cwd: Path) -> None:
+    def __init__(self, *words: str, cwd: Path, program: Sequence[str] = RUNNER) -> None:
         self.mark = uuid.uuid4().hex
         self.cwd = cwd
         self.log = cwd / f"{self.mark}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                words if words[0] == sys.executable else command(*words),
+                [*program, *words],
                 cwd=cwd,
                 env={**os.environ, MARK: self.mark},
                 stdin=subprocess.DEVNULL,

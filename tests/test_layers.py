@@ -6,7 +6,7 @@ import ast
 import subprocess
 import sys
 
-from support import ROOT, command
+from support import ROOT, RUNNER
 
 # From the top to the bottom; modules of one line do not know each other.
 LAYERS = [
@@ -73,9 +73,8 @@ def test_help_loads_nothing_heavy() -> None:
 
 def test_python_m_runner_is_the_command() -> None:
     """``python -m runner`` and ``runner`` are one program."""
-    shown = subprocess.run(
-        command("--version"), capture_output=True, text=True, check=True, timeout=30
-    )
+    words = [*RUNNER, "--version"]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30)
     assert shown.stdout.startswith("runner, version ")
 
 

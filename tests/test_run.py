@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from support import Service, read_record, states, text_of, until, write_notebook
+from support import PAPERMILL, Service, read_record, states, text_of, until, write_notebook
 
 Start = type[Service]
 
@@ -233,8 +232,8 @@ def test_wrong_parameters_start_no_kernel(
 def test_papermill_uses_the_engine(start: Start, project: Path) -> None:
     """``papermill --engine runner`` gives the same record, without our command line."""
     write_notebook(project / "a.ipynb", "print(x)", parameters="x: int = 1")
-    words = ["-m", "papermill", "a.ipynb", "out.ipynb", "--engine", "runner", "-p", "x", "2"]
-    assert start(sys.executable, *words).wait() == 0
+    words = ["a.ipynb", "out.ipynb", "--engine", "runner", "-p", "x", "2"]
+    assert start(*words, program=PAPERMILL).wait() == 0
     record = read_record(project / "out.ipynb")
     assert record.metadata.runner.status == "completed"
     assert text_of(record.cells[2]) == "2\n"
@@ -243,8 +242,8 @@ def test_papermill_uses_the_engine(start: Start, project: Path) -> None:
 def test_papermill_with_the_engine_stops_cleanly(start: Start, project: Path) -> None:
     """What plain papermill cannot: SIGTERM ends the serving cell, the record is true, exit 0."""
     write_notebook(project / "a.ipynb", "print('here', flush=True)\nimport time; time.sleep(1000)")
-    words = ["-m", "papermill", "a.ipynb", "out.ipynb", "--engine", "runner"]
-    service = start(sys.executable, *words)
+    words = ["a.ipynb", "out.ipynb", "--engine", "runner"]
+    service = start(*words, program=PAPERMILL)
     until(lambda: is_in(project, "cell-0", "here"))
     assert service.stop() == 0, service.said()
     assert states(read_record(project / "out.ipynb")) == {"cell-0": "interrupted"}
@@ -257,8 +256,8 @@ def test_papermill_with_the_engine_reports_a_batch_that_was_stopped(
     write_notebook(
         project / "a.ipynb", "print('here', flush=True)\nimport time; time.sleep(1000)", "2"
     )
-    words = ["-m", "papermill", "a.ipynb", "out.ipynb", "--engine", "runner"]
-    service = start(sys.executable, *words)
+    words = ["a.ipynb", "out.ipynb", "--engine", "runner"]
+    service = start(*words, program=PAPERMILL)
     until(lambda: is_in(project, "cell-0", "here"))
     assert service.stop() == 143
 
@@ -266,8 +265,8 @@ def test_papermill_with_the_engine_reports_a_batch_that_was_stopped(
 def test_papermill_with_the_engine_checks_parameters(start: Start, project: Path) -> None:
     """An unknown parameter is an error there too, not a warning."""
     write_notebook(project / "a.ipynb", "1", parameters="port: int = 8000")
-    words = ["-m", "papermill", "a.ipynb", "out.ipynb", "--engine", "runner", "-p", "prot", "2"]
-    service = start(sys.executable, *words)
+    words = ["a.ipynb", "out.ipynb", "--engine", "runner", "-p", "prot", "2"]
+    service = start(*words, program=PAPERMILL)
     assert service.wait() == 1
     assert "did you mean 'port'" in service.said()
 
@@ -276,7 +275,7 @@ def test_papermills_time_limit_is_kept(start: Start, project: Path) -> None:
     """``--execution-timeout`` fails the cell and ends the kernel."""
     write_notebook(project / "a.ipynb", "import time; time.sleep(1000)")
     words = ["a.ipynb", "out.ipynb", "--engine", "runner", "--execution-timeout", "1"]
-    assert start(sys.executable, "-m", "papermill", *words).wait() == 1
+    assert start(*words, program=PAPERMILL).wait() == 1
     record = read_record(project / "out.ipynb")
     (cell,) = (cell for cell in record.cells if cell.cell_type == "code")
     assert cell.metadata.papermill.status == "failed"

@@ -7,7 +7,6 @@ import http.client
 import json
 import signal
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 from support import (
     EXAMPLE,
+    PAPERMILL,
     Service,
     free_port,
     post,
@@ -275,8 +275,8 @@ def test_a_killed_kernel_is_reported_within_two_seconds(
 
 def test_plain_papermill_runs_it_too(start: Start, project: Path, port: int) -> None:
     """The notebook needs nothing of ours: papermill alone serves it."""
-    words = ["-m", "papermill", "notebooks/serve_asgi.ipynb", "out.ipynb", "-p", "port", str(port)]
-    service = start(sys.executable, *words)
+    words = ["notebooks/serve_asgi.ipynb", "out.ipynb", "-p", "port", str(port)]
+    service = start(*words, program=PAPERMILL)
     service.wait_ready(port)
     (kernel,) = service.kernels()
     kernel.kill()
