@@ -16,6 +16,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import KernelManager
 
 from runner.errors import ConfigurationError
+from runner.files import is_process_alive
 
 if TYPE_CHECKING:
     import subprocess
@@ -58,7 +59,8 @@ class Kernel:
             ConfigurationError: No kernel of this name is installed.
         """
         # Unix sockets in a folder that only we may enter: nothing listens on the network.
-        folder = Path(tempfile.mkdtemp(prefix="runner-"))
+        _sweep_folders()
+        folder = Path(tempfile.mkdtemp(prefix=f"runner-{os.getpid()}-"))
         manager = KernelManager(
             kernel_name=name,
             client_class="jupyter_client.asynchronous.client.AsyncKernelClient",
@@ -157,6 +159,14 @@ class Kernel:
     def _signal_group(self, signum: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signum)
+
+
+def _sweep_folders() -> None:
+    """Remove the sockets of kernels whose runner was killed before it could."""
+    for folder in Path(tempfile.gettempdir()).glob("runner-*-*"):
+        pid = folder.name.split("-")[1]
+        if pid.isdecimal() and not is_process_alive(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _count_oom_kills() -> int:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 import sklearn
-from support import EXAMPLE
+from jupyter_client.manager import run_kernel
+from support import EXAMPLE, is_serving, until
 from testbook import testbook
 from testbook.exceptions import TestbookRuntimeError
 
@@ -102,6 +104,24 @@ def test_the_app_answers_without_a_server(open_notebook: Open, name: str) -> Non
     run(book, until="try-app")
     (output,) = output_of(book, "try-app")
     assert '{"val": 0}' in output["data"]["text/plain"]
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_it_serves_in_jupyter_and_can_be_edited_on(project: Path, port: int, name: str) -> None:
+    """Cell by cell in JupyterLab's folder; after the stop button, the kernel works on."""
+    notebook = nbformat.read(project / f"notebooks/{name}.ipynb", as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    with run_kernel(kernel_name="python3", cwd=str(project / "notebooks")) as client:
+        for cell in cells[:-1]:
+            source = cell.source.replace("port: int = 8000", f"port: int = {port}")
+            assert client.execute_interactive(source, timeout=60)["content"]["status"] == "ok"
+        for _ in range(2):
+            served = client.execute(cells[-1].source)
+            until(lambda: is_serving(port), 20)
+            client.parent.interrupt_kernel()
+            until(lambda asked=served: client.get_shell_msg(timeout=20) and asked, 20)
+        answer = client.execute_interactive("assert predict(example)", timeout=20)
+    assert answer["content"]["status"] == "ok"
 
 
 @pytest.mark.parametrize("name", SERVING)

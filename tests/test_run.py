@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
+import subprocess
+import termios
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from support import PAPERMILL, Service, read_record, states, text_of, until, write_notebook
+from support import PAPERMILL, RUNNER, Service, read_record, states, text_of, until, write_notebook
 
 Start = type[Service]
 
@@ -280,6 +284,20 @@ def test_papermills_time_limit_is_kept(start: Start, project: Path) -> None:
     (cell,) = (cell for cell in record.cells if cell.cell_type == "code")
     assert cell.metadata.papermill.status == "failed"
     assert cell.outputs[0].ename == "CellTimeoutError"
+
+
+def test_a_terminal_gets_a_progress_bar(project: Path) -> None:
+    """On a terminal the cells advance a bar, and no log line is written for each."""
+    write_notebook(project / "a.ipynb", "1", "2")
+    screen, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 100))
+    with os.fdopen(screen, "rb") as shown:
+        words = [*RUNNER, "run", "a.ipynb"]
+        subprocess.run(words, cwd=project, stderr=terminal, check=True, timeout=60)
+        os.close(terminal)
+        text = shown.read1(65536).decode()
+    assert "2/2" in text
+    assert "completed in" not in text
 
 
 def test_output_files_go_where_they_are_told(start: Start, project: Path) -> None:
