@@ -91,9 +91,8 @@ def test_it_is_asked_before_it_is_killed(kernel: Kernel, tmp_path: Path) -> None
 
     async def end() -> None:
         await until_connected(kernel)
-        kernel.client.execute(
-            f"import atexit, pathlib; atexit.register(pathlib.Path({str(trace)!r}).touch)"
-        )
+        code = f"import atexit, pathlib; atexit.register(pathlib.Path({str(trace)!r}).touch)"
+        await kernel.client.execute_interactive(code, allow_stdin=False, timeout=20)
         await kernel.shut_down()
 
     asyncio.run(asyncio.wait_for(end(), 30))
