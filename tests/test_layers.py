@@ -16,6 +16,7 @@ LAYERS = [
     {"engine"},
     {"execution"},
     {"kernel", "progress", "record"},
+    {"limits"},
     {"address", "config", "history", "notebook"},
     {"files", "log", "signals"},
     {"errors"},
