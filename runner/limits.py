@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from runner.config import variable
 from runner.errors import ConfigurationError
@@ -21,8 +22,8 @@ class Limits:
         write_timeout: Seconds an answer may make no progress; then the connection is cut.
         keep_alive: Seconds an idle connection is kept.
         max_concurrency: Requests in flight in one worker; beyond them 503 and Retry-After.
-        max_requests: Requests after which a worker is replaced, plus up to 10 % at random; 0: never.
-        max_memory: Megabytes (10^6) of a worker's own memory after which it is replaced; 0: never.
+        max_requests: Requests after which a worker is replaced, plus 0 to 10 %; 0: never.
+        max_memory: Megabytes (10^6) of own memory after which a worker is replaced; 0: never.
         linger: Seconds that kept-alive connections are still answered while a worker drains.
         drain_timeout: Seconds that requests in flight have to end while a worker drains.
         health_path: Path that answers 200 while the process does; empty gives it to the app.
@@ -49,7 +50,7 @@ class Limits:
         Raises:
             ConfigurationError: A variable is not of its type, or negative.
         """
-        given = {}
+        given: dict[str, Any] = {}
         for field in dataclasses.fields(cls):
             text = environ.get(variable(field.name))
             if text is not None:
@@ -57,9 +58,9 @@ class Limits:
         return cls(**given)
 
 
-def _read(name: str, text: str, kind: type) -> int | float | str:
+def _read(name: str, text: str, kind: type) -> Any:
     try:
-        value: int | float | str = kind(text)
+        value: Any = kind(text)
     except ValueError as error:
         raise ConfigurationError(f"{name}={text}: not {kind.__name__}") from error
     if isinstance(value, int | float) and not 0 <= value < float("inf"):
