@@ -1,0 +1,92 @@
+"""Write one line for each request to the process's log, without ever making a worker wait."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import threading
+import time
+from typing import Any
+
+_MOST_WAITING = 20_000
+_EVERY = 0.1
+
+
+class AccessLog:
+    """Collect lines and write them to a file descriptor from a thread of its own.
+
+    If whoever reads the log is too slow, lines are dropped and counted; a worker never waits.
+
+    Args:
+        fd: Where the lines go, usually a copy of stderr.
+        is_json: Write JSON lines instead of text.
+    """
+
+    def __init__(self, fd: int, *, is_json: bool = False) -> None:
+        self._fd = fd
+        self._is_json = is_json
+        self._waiting: collections.deque[tuple[float, str, str, str, int, float]] = (
+            collections.deque()
+        )
+        self._dropped = 0
+        self._has_some = threading.Event()
+        self._is_closed = False
+        self._writer: threading.Thread | None = None
+
+    def add(self, *, client: str, method: str, path: str, status: int, seconds: float) -> None:
+        """Note one answered request."""
+        if len(self._waiting) >= _MOST_WAITING:
+            self._dropped += 1
+            return
+        self._waiting.append((time.time(), client, method, path, status, seconds))
+        if not self._has_some.is_set():
+            if self._writer is None:  # not before the fork: threads do not survive it
+                self._writer = threading.Thread(target=self._write, daemon=True)
+                self._writer.start()
+            self._has_some.set()
+
+    def add_record(self, record: dict[str, Any]) -> None:
+        """Note one answered request, given as a mapping with the names of ``add``."""
+        names = ("client", "method", "path", "status", "seconds")
+        self.add(**{name: record[name] for name in names})
+
+    def close(self) -> None:
+        """Write what waits, for a second at most."""
+        self._is_closed = True
+        self._has_some.set()
+        if self._writer is not None:
+            self._writer.join(timeout=1)
+
+    def _write(self) -> None:
+        while not self._is_closed or self._waiting:
+            self._has_some.wait()
+            time.sleep(0 if self._is_closed else _EVERY)
+            self._has_some.clear()
+            lines = [self._line(*self._waiting.popleft()) for _ in range(len(self._waiting))]
+            if self._dropped:
+                lines.append(f"{self._dropped} access log lines dropped\n")
+                self._dropped = 0
+            text = "".join(lines).encode(errors="backslashreplace")
+            while text:
+                text = text[os.write(self._fd, text) :]
+
+    def _line(  # noqa: PLR0913, PLR0917 - the fields of a line
+        self, moment: float, client: str, method: str, path: str, status: int, seconds: float
+    ) -> str:
+        if self._is_json:
+            fields = {
+                "time": round(moment, 3),
+                "level": "info",
+                "event": "request answered",
+                "client": client,
+                "method": method,
+                "path": path,
+                "status": status,
+                "seconds": round(seconds, 6),
+            }
+            return json.dumps(fields) + "\n"
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+        at += f",{int(moment % 1 * 1000):03d}"
+        shown = path.encode("unicode_escape").decode()
+        return f"{at} INFO    {client} {method} {shown} {status} {seconds * 1000:.2f} ms\n"

@@ -1,0 +1,81 @@
+"""Talk, from the kernel, to the supervisor: lines of JSON over its Unix socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from typing import Any, Self
+
+_MOST_FDS = 64
+_PATIENCE = 30.0
+
+
+class ControlClient:
+    """Hold the kernel's end of the connection.
+
+    Attributes:
+        is_open: False once the supervisor has closed its end, or died.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.is_open = True
+        self._connection = connection
+        self._connection.settimeout(_PATIENCE)
+        self._received = b""
+
+    @classmethod
+    def connect(cls) -> Self | None:
+        """Connect to the supervisor that started this kernel; None if there is none.
+
+        Raises:
+            OSError: There should be one, but it does not answer.
+        """
+        path = os.environ.get("RUNNER_CONTROL")
+        if not path:
+            return None
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(path)
+        return cls(connection)
+
+    def fileno(self) -> int:
+        """Be something that select can wait for."""
+        return self._connection.fileno()
+
+    def send(self, event: str, **facts: Any) -> None:
+        """Tell the supervisor something; nothing happens if it is gone."""
+        line = json.dumps({"event": event, "run": os.environ.get("RUNNER_RUN_ID", ""), **facts})
+        try:
+            self._connection.sendall(line.encode() + b"\n")
+        except OSError:
+            self.is_open = False
+
+    def receive(self) -> list[dict[str, Any]]:
+        """Take the orders that have arrived; call it when select says so."""
+        try:
+            data = self._connection.recv(65536)
+        except OSError:
+            data = b""
+        self.is_open = bool(data)
+        return self._orders(data)
+
+    def receive_listeners(self) -> list[socket.socket]:
+        """Wait for the order ``bind`` and take the listening sockets that come with it.
+
+        Raises:
+            ConnectionError: The supervisor sent something else, or went away.
+        """
+        data, fds, _, _ = socket.recv_fds(self._connection, 65536, _MOST_FDS)
+        listeners = [socket.socket(fileno=fd) for fd in fds]
+        orders = self._orders(data)
+        if [order.get("do") for order in orders] != ["bind"] or not listeners:
+            raise ConnectionError(f"expected sockets from the supervisor, got {orders}")
+        return listeners
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+    def _orders(self, data: bytes) -> list[dict[str, Any]]:
+        *lines, self._received = (self._received + data).split(b"\n")
+        return [json.loads(line) for line in lines if line]

@@ -1,0 +1,111 @@
+"""Fork a worker from the warm kernel, and make the child fit to serve.
+
+Each step was earned by a hang or a leak: see `become_worker`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import logging
+import os
+import random
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+
+
+def can_fork() -> bool:
+    """Tell whether forked children of this process can work: not after CUDA was initialised."""
+    torch = sys.modules.get("torch")
+    return torch is None or not torch.cuda.is_initialized()
+
+
+def fork(serve: Callable[[], None], log_fd: int) -> int:
+    """Fork a child that serves and then ends.
+
+    To be called from the kernel's main thread: the parent-death signal follows the thread
+    that forked.
+
+    Args:
+        serve: What the child does; it must not return before the worker is done.
+        log_fd: Where the child's prints go.
+
+    Returns:
+        The child's process number.
+    """
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()  # the collector must not write to the pages that parent and child share
+    parent = os.getpid()
+    with warnings.catch_warnings():
+        # Python 3.12 warns of forks beside threads; what they could break is mended below.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        become_worker(parent, log_fd)
+        serve()
+        code = 0
+    except BaseException:  # nothing may climb into the kernel's stack
+        logging.getLogger(__name__).exception("worker %d failed", os.getpid())
+    finally:
+        _flush()
+        os._exit(code)
+
+
+def become_worker(parent: int, log_fd: int) -> None:
+    """Cut a fresh child loose from the kernel.
+
+    - It dies with the kernel, however that dies.
+    - It ignores SIGINT, which interrupts the kernel's whole group.
+    - Its prints go to the log: ipykernel's streams belong to threads that were not forked,
+      and hung one child in four.
+    - It computes on one thread: OpenMP hangs in a child if it was used before the fork.
+    - It draws its own random numbers.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _print_to(log_fd)
+    _use_one_thread()
+    random.seed()
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()
+
+
+def _print_to(fd: int) -> None:
+    before = {id(stream) for stream in (sys.stdout, sys.stderr)}
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    sys.stdout = os.fdopen(1, "w", buffering=1, errors="backslashreplace")
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace")
+    for reference in list(logging._handlerList):  # type: ignore[attr-defined] # noqa: SLF001 - no public list
+        found: Any = reference()
+        if id(getattr(found, "stream", None)) in before:
+            found.setStream(sys.stderr)
+
+
+def _use_one_thread() -> None:
+    try:
+        import threadpoolctl
+    except ImportError:
+        return
+    threadpoolctl.threadpool_limits(1)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()

@@ -1,0 +1,200 @@
+"""Serve an app from a notebook: ``from runner import serve``.
+
+Under ``runner serve`` the sockets come from the supervisor, which outlives this kernel;
+in plain Jupyter or papermill ``serve`` binds its own. This module imports nothing of the
+host's side: it is loaded into the user's kernel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from runner.accesslog import AccessLog
+from runner.asgi import AsgiServer
+from runner.control_client import ControlClient
+from runner.example import Example
+from runner.limits import Limits
+from runner.worker import Server
+from runner.workers import Crew
+from runner.wsgi import WsgiServer, try_example
+
+log = logging.getLogger(__name__)
+
+
+class Handle:
+    """Hold a service that runs beside the notebook's further cells.
+
+    Attributes:
+        url: Where it answers.
+    """
+
+    def __init__(self, crew: Crew, url: str) -> None:
+        self.url = url
+        self._crew = crew
+        self._failed: list[Exception] = []
+        self._over = threading.Event()
+        threading.Thread(target=self._run, name="runner-serve", daemon=True).start()
+
+    def __repr__(self) -> str:
+        return f"<{'stopped' if self._over.is_set() else 'serving'} {self.url}>"
+
+    def stop(self, within: float = 10.0) -> None:
+        """Drain the service and give up its port.
+
+        Args:
+            within: Seconds to wait for the end.
+
+        Raises:
+            RuntimeError: The service had failed.
+        """
+        self._crew.stop()
+        self._over.wait(within)
+        if self._failed:
+            raise self._failed[0]
+
+    def _run(self) -> None:
+        try:
+            self._crew.run()
+        except RuntimeError as error:
+            self._failed.append(error)
+        finally:
+            self._over.set()
+
+
+def serve(  # noqa: PLR0913 - all but the app have defaults
+    app: Callable[..., Any],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    workers: int = 1,
+    example: Any = None,
+    example_path: str = "/",
+    block: bool = True,
+) -> Handle | None:
+    """Serve an ASGI or WSGI app until the cell is interrupted.
+
+    Under ``runner serve`` the supervisor decides on address and workers, and ``host``,
+    ``port``, ``workers`` and ``block`` of the call are ignored.
+
+    Args:
+        app: Any ASGI or WSGI callable.
+        host: Address to bind; all of the machine's with ``0.0.0.0``.
+        port: TCP port to bind; 0 for any.
+        workers: How many serve; more than one are forked from this kernel.
+        example: A JSON value that is POSTed to the app before it is called ready.
+        example_path: Where to.
+        block: Serve in this cell until interrupted; else return at once with a handle.
+
+    Returns:
+        A handle with ``url`` and ``stop()`` if ``block`` is false, else None.
+
+    Raises:
+        OSError: The address cannot be bound.
+        RuntimeError: The app does not start, or does not answer its example, or its
+            workers keep dying.
+        TypeError: ``app`` is neither ASGI nor WSGI.
+    """
+    kind = kind_of(app)
+    control = ControlClient.connect()
+    if control is not None:
+        control.send("hello", pid=os.getpid(), kind=kind)
+        listeners = control.receive_listeners()
+    else:
+        listeners = bind(host, port, workers)
+    shown = None
+    if example is not None:
+        shown = Example(body=json.dumps(example).encode(), path=example_path)
+    limits = Limits.from_environment()
+    log_fd = _log_fd()
+    crew = Crew(
+        build=lambda: _build(kind, app, limits, log_fd, shown),
+        listeners=listeners,
+        limits=limits,
+        log_fd=log_fd,
+        control=control,
+    )
+    url = url_of(listeners[0])
+    if not block and control is None:
+        return Handle(crew, url)
+    print(f"serving {kind.upper()} on {url} with {len(crew.listeners)} worker(s)", flush=True)  # noqa: T201 - the cell's claim
+    crew.run()
+    return None
+
+
+def kind_of(app: Any) -> str:
+    """Tell an ASGI app, which takes three arguments, from a WSGI app, which takes two.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if not callable(app):
+        raise TypeError(f"{app!r} is no app: it cannot be called")
+    call = app if inspect.isfunction(app) or inspect.ismethod(app) else type(app).__call__
+    if inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(app):
+        return "asgi"
+    try:
+        signature = inspect.signature(app)
+    except (TypeError, ValueError):
+        return "wsgi"
+    for kind, count in (("wsgi", 2), ("asgi", 3)):
+        with contextlib.suppress(TypeError):
+            signature.bind(*[None] * count)
+            return kind
+    raise TypeError(
+        f"{app!r} is no app: it takes neither (environ, start_response) nor (scope, receive, send)"
+    )
+
+
+def bind(host: str, port: int, count: int) -> list[socket.socket]:
+    """Open the listeners of a service that no supervisor owns, one for each worker.
+
+    Raises:
+        OSError: The address is in use or not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Without REUSEPORT first: it would join a stranger's listener instead of failing.
+    with socket.create_server((host, port), family=family) as probe:
+        port = probe.getsockname()[1]
+    return [
+        socket.create_server((host, port), family=family, backlog=2048, reuse_port=count > 1)
+        for _ in range(count)
+    ]
+
+
+def url_of(listener: socket.socket) -> str:
+    """Give the address by which this machine reaches a listener."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _build(kind: str, app: Any, limits: Limits, log_fd: int, example: Example | None) -> Server:
+    """Make the server of one worker, in that worker."""
+    access = None
+    if os.environ.get("RUNNER_ACCESS_LOG", "0") == "1":
+        access = AccessLog(log_fd, is_json=os.environ.get("RUNNER_LOG_FORMAT") == "json")
+    if kind == "asgi":
+        return AsgiServer(app, limits, access, example)
+    if example is not None:
+        content_type = {"Content-Type": example.content_type}
+        example.check(*try_example(app, example.method, example.path, content_type, example.body))
+    return WsgiServer(app, limits, access.add_record if access else None)
+
+
+def _log_fd() -> int:
+    """Find where the process logs: what the runner handed down, else the kernel's own stderr."""
+    given = os.environ.get("RUNNER_LOG_FD", "")
+    if given.isdecimal():
+        return int(given)
+    # ipykernel reads file descriptor 2 itself; it keeps a copy of the real one.
+    original = getattr(sys.stderr, "_original_stdstream_copy", None)
+    return int(original) if original is not None else 2

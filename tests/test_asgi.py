@@ -1,0 +1,366 @@
+"""The ASGI worker's server: limits, slow clients, health, and a drain that loses nothing."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from support import until
+
+from runner.accesslog import AccessLog
+from runner.asgi import AsgiServer
+from runner.example import Example
+from runner.limits import Limits
+
+Serve = Callable[..., "Served"]
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answer the length of the body; ``/slow`` after a while, ``/error`` never well."""
+    if scope["type"] == "lifespan":
+        scope["state"]["greeting"] = "hello"
+        await answer_lifespan(receive, send)
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body, more = body + message["body"], message["more_body"]
+    if scope["path"] == "/slow":
+        import asyncio
+
+        await asyncio.sleep(0.5)
+    if scope["path"] == "/error":
+        raise ValueError("secret")
+    if scope["path"] == "/large":
+        await respond(send, b"x" * 50_000_000)
+        return
+    await respond(send, json.dumps([len(body), scope["state"]["greeting"]]).encode())
+
+
+async def answer_lifespan(receive: Any, send: Any) -> None:
+    for phase in ("startup", "shutdown"):
+        assert (await receive())["type"] == f"lifespan.{phase}"
+        await send({"type": f"lifespan.{phase}.complete"})
+
+
+async def respond(send: Any, content: bytes) -> None:
+    headers = [(b"content-length", b"%d" % len(content))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+class Served:
+    """A server in a thread, on a listener of its own."""
+
+    def __init__(self, served: Any = app, log: AccessLog | None = None, **limits: Any) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.server = AsgiServer(served, Limits(**{"linger": 0.2, **limits}), log)
+        self.ready = threading.Event()
+        self.thread = threading.Thread(target=self.server.run, args=(self.ready.set,), daemon=True)
+        self.thread.start()
+        assert self.ready.wait(10)
+        self.server.accept(self.listener)
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+
+    def ask(self, path: str = "/", body: bytes | None = b"abc", method: str = "POST") -> Any:
+        connection = self.connect()
+        try:
+            connection.request(method, path, body)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    def raw(self, *parts: bytes) -> bytes:
+        """Send bytes as they are; give all that comes until the server closes."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as client:
+            for part in parts:
+                client.sendall(part)
+            received = b""
+            while block := client.recv(65536):
+                received += block
+            return received
+
+    def end(self) -> None:
+        self.server.drain()
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    started: list[Served] = []
+
+    def start(*given: Any, **limits: Any) -> Served:
+        started.append(Served(*given, **limits))
+        return started[-1]
+
+    yield start
+    for served in started:
+        served.end()
+
+
+def head(*lines: bytes) -> bytes:
+    return b"\r\n".join([b"POST / HTTP/1.1", b"Host: x", *lines, b"", b""])
+
+
+def test_an_app_is_served_with_its_lifespan(serve: Serve) -> None:
+    """What the app set up at its start is there for each request."""
+    status, headers, content = serve().ask()
+    assert (status, json.loads(content)) == (200, [3, "hello"])
+    assert headers["date"]
+
+
+def test_an_app_without_lifespan_works(serve: Serve) -> None:
+    """An app that knows only http is an app."""
+
+    async def bare(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "http"
+        await respond(send, b"ok")
+
+    assert serve(bare).ask()[2] == b"ok"
+
+
+def test_an_error_is_a_500_without_its_text(serve: Serve) -> None:
+    """The client learns nothing of the inside, and the server goes on."""
+    served = serve()
+    status, _, content = served.ask("/error")
+    assert status == 500
+    assert b"secret" not in content
+    assert served.ask()[0] == 200
+
+
+def test_health_is_answered_before_the_app(serve: Serve) -> None:
+    """Alive and ready, as JSON; other methods are the app's."""
+    served = serve()
+    assert served.ask("/healthz", None, "GET")[2] == b'{"status": "alive"}'
+    assert served.ask("/readyz", None, "GET")[2] == b'{"status": "ready"}'
+    assert json.loads(served.ask("/healthz")[2]) == [3, "hello"]
+
+
+def test_an_empty_health_path_belongs_to_the_app(serve: Serve) -> None:
+    """An author whose app has a /healthz of its own keeps it."""
+    served = serve(health_path="")
+    assert json.loads(served.ask("/healthz", None, "GET")[2]) == [0, "hello"]
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_large_body_is_413(serve: Serve, is_chunked: bool) -> None:
+    """Announced or not, a body beyond the bound is refused and the answer can be read."""
+    served = serve(max_body=1000)
+    assert served.ask(body=b"x" * 1000)[0] == 200
+    body: Any = iter([b"x" * 700] * 2000) if is_chunked else b"x" * 1_400_000
+    try:
+        assert served.ask(body=body)[0] == 413
+    except (BrokenPipeError, ConnectionResetError):  # http.client gives up reading while it sends
+        assert is_chunked
+    assert served.ask()[0] == 200
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_large_headers_are_431(serve: Serve, in_parts: bool) -> None:
+    """Whole or in pieces that never end."""
+    served = serve(max_header=1000)
+    fields = [b"X-%d: %s" % (number, b"y" * 100) for number in range(20)]
+    text = head(*fields)
+    parts = [text[:900], text[900:1800]] if in_parts else [text]
+    assert served.raw(*parts).startswith(b"HTTP/1.1 431 ")
+    assert served.ask()[0] == 200
+
+
+@pytest.mark.parametrize("text", [b"POST / HTTP/1.1\r\nX: ", head(b"Content-Length: 9999")])
+def test_a_slow_request_is_cut(serve: Serve, text: bytes) -> None:
+    """A client that stops in the middle, or drips, does not hold its place for ever."""
+    served = serve(read_timeout=0.3)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.sendall(text)
+        answer = drip(client)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def drip(client: socket.socket) -> bytes:
+    """Send a byte at a time until the server answers."""
+    client.settimeout(0.05)
+    for _ in range(100):
+        try:
+            return client.recv(65536)
+        except TimeoutError:
+            client.sendall(b"x")
+    raise AssertionError("never answered")
+
+
+def test_a_silent_connection_is_closed(serve: Serve) -> None:
+    """Nothing was asked, so nothing is answered."""
+    assert serve(read_timeout=0.2).raw() == b""
+
+
+def test_an_idle_connection_is_closed(serve: Serve) -> None:
+    """After an answer, a connection is kept for a while only."""
+    served = serve(keep_alive=0.2)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.sendall(head(b"Content-Length: 0"))
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert client.recv(65536) == b""
+
+
+def test_a_client_that_does_not_read_is_cut(serve: Serve) -> None:
+    """An answer that makes no progress ends the connection."""
+    served = serve(write_timeout=0.2)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.sendall(b"POST /large HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        until(lambda: served.server.state.connections, 5)
+        until(lambda: not served.server.state.connections, 10)
+
+
+def test_too_many_at_once_are_503(serve: Serve) -> None:
+    """Beyond the bound the answer is to come back later; health is still answered."""
+    served = serve(max_concurrency=1)
+    slow = threading.Thread(target=served.ask, args=("/slow",))
+    slow.start()
+    until(lambda: served.server.state.tasks, 5)
+    status, headers, _ = served.ask()
+    assert (status, headers["Retry-After"]) == (503, "1")
+    assert served.ask("/healthz", None, "GET")[0] == 200
+    slow.join()
+    assert served.ask()[0] == 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\x00\x01\r\n\r\n",
+        head(b"Content-Length: x"),
+        head(b"Content-Length: -1"),
+        head(b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"3\r\nabc\r\n0\r\n\r\n",
+        head(b"Content-Length: 3", b"Content-Length: 4") + b"abcd",
+    ],
+)
+def test_what_is_no_http_is_400(serve: Serve, text: bytes) -> None:
+    """Nonsense and smuggling are refused in JSON, and the connection ends."""
+    answer = serve().raw(text)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'{"error"' in answer
+
+
+def test_pipelined_requests_are_answered_in_order(serve: Serve) -> None:
+    """Two at once on one connection."""
+    first, second = (
+        head(b"Content-Length: 1") + b"a",
+        head(b"Content-Length: 2", b"Connection: close") + b"ab",
+    )
+    answer = serve().raw(first + second)
+    assert answer.index(b'[1, "hello"]') < answer.index(b'[2, "hello"]')
+
+
+def test_a_refused_request_ends_its_pipeline(serve: Serve) -> None:
+    """What follows a refused request on its connection is not executed."""
+    served = serve(max_body=10)
+    answer = served.raw(head(b"Content-Length: 11") + b"x" * 11 + head(b"Content-Length: 1") + b"a")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_drain_answers_what_is_in_flight(serve: Serve) -> None:
+    """The answer comes, and says that the connection ends."""
+    served = serve()
+    answers: list[Any] = []
+    slow = threading.Thread(target=lambda: answers.append(served.ask("/slow")))
+    slow.start()
+    until(lambda: served.server.state.tasks, 5)
+    served.end()
+    slow.join()
+    assert answers[0][0] == 200
+    assert answers[0][1]["Connection"] == "close"
+
+
+def test_a_drain_answers_kept_connections_once_more(serve: Serve) -> None:
+    """A client that does not know yet gets its answer, and ``Connection: close`` with it."""
+    served = serve(linger=5)
+    connection = served.connect()
+    connection.request("POST", "/", b"a")
+    assert connection.getresponse().read()
+    served.server.drain()
+    until(lambda: served.server.is_draining, 5)
+    connection.request("GET", "/readyz")
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["Connection"]) == (503, "close")
+    answer.read()
+    connection.close()
+
+
+def test_a_drain_accepts_nobody_new(serve: Serve) -> None:
+    """The listener is closed: new connections are another process's."""
+    served = serve(linger=2)
+    kept = served.connect()
+    kept.request("POST", "/", b"a")
+    kept.getresponse().read()
+    served.server.drain()
+    until(lambda: served.server.is_draining, 5)
+    with pytest.raises(OSError, match=r"refused|reset"):
+        until(lambda: served.ask() and False, 5)
+    kept.close()
+
+
+def test_a_drain_without_clients_is_quick(serve: Serve) -> None:
+    """Nobody is waited for who is not there."""
+    served = serve(linger=60)
+    began = time.monotonic()
+    served.end()
+    assert time.monotonic() - began < 5
+
+
+def test_a_request_that_never_ends_does_not_stop_a_drain(serve: Serve) -> None:
+    """After the deadline it is cut."""
+    served = serve(drain_timeout=0.2)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.sendall(head(b"Content-Length: 9"))
+        until(lambda: served.server.state.tasks, 5)
+        served.end()
+
+
+def test_an_example_is_answered_before_ready() -> None:
+    """An app that fails its example never becomes ready; the reason says what it answered."""
+    ready: list[bool] = []
+    good = AsgiServer(app, Limits(), None, Example(body=b"abc"))
+    threading.Thread(target=good.run, args=(lambda: ready.append(True),), daemon=True).start()
+    until(lambda: ready, 5)
+    good.drain()
+
+    async def refuses(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 422, "headers": []})
+        await send({"type": "http.response.body", "body": b"no such field"})
+
+    bad = AsgiServer(refuses, Limits(), None, Example(body=b"abc"))
+    with pytest.raises(RuntimeError, match="answered with 422: no such field"):
+        bad.run(lambda: ready.append(False))
+    assert ready == [True]
+
+
+def test_the_access_log_has_a_line_for_each_request(serve: Serve) -> None:
+    """Client, method, path, status, time; control characters cannot forge a line."""
+    read, write = os.pipe()
+    log = AccessLog(write)
+    served = serve(app, log)
+    served.ask("/a%0Ab?x=1")
+    served.ask("/error")
+    until(lambda: served.server.requests == 2, 5)
+    log.close()
+    lines = os.read(read, 65536).decode().splitlines()
+    os.close(read)
+    os.close(write)
+    assert [line.split(" INFO    ")[1].rsplit(" ", 2)[0] for line in lines] == [
+        "127.0.0.1 POST /a\\nb 200",
+        "127.0.0.1 POST /error 500",
+    ]

@@ -1,0 +1,132 @@
+"""``serve`` in a notebook: what it takes, and the handle it gives to an author."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from typing import Any
+
+import pytest
+from support import free_port
+
+import runner
+from runner.serving import bind, kind_of, serve, url_of
+
+
+async def asgi(scope: Any, receive: Any, send: Any) -> None:
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"asgi"})
+
+
+def wsgi(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Length", "4")])
+    return [b"wsgi"]
+
+
+class AsgiObject:
+    """FastAPI's shape."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await asgi(scope, receive, send)
+
+
+class WsgiObject:
+    """Flask's shape."""
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        return wsgi(environ, start_response)
+
+
+class Wrapped:
+    """A plain function that returns a coroutine, as middleware may."""
+
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        return asgi(scope, receive, send)
+
+
+def test_serve_is_public() -> None:
+    """``from runner import serve`` is all that an author has to know."""
+    assert runner.serve is serve
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = runner.nonsense
+
+
+@pytest.mark.parametrize(
+    ("app", "kind"),
+    [
+        (asgi, "asgi"),
+        (AsgiObject(), "asgi"),
+        (Wrapped(), "asgi"),
+        (wsgi, "wsgi"),
+        (WsgiObject(), "wsgi"),
+        (lambda environ, start_response: [], "wsgi"),
+    ],
+)
+def test_the_kind_of_an_app_is_seen(app: Any, kind: str) -> None:
+    """Functions, objects and middleware of either kind."""
+    assert kind_of(app) == kind
+
+
+@pytest.mark.parametrize("app", [None, 3, lambda: None, lambda only: None])
+def test_what_is_no_app_is_refused(app: Any) -> None:
+    """The error comes before anything is bound, and says what an app takes."""
+    with pytest.raises(TypeError, match="is no app"):
+        serve(app)
+
+
+@pytest.mark.parametrize(("app", "content"), [(asgi, b"asgi"), (wsgi, b"wsgi")])
+def test_an_author_can_try_an_app_and_go_on(app: Any, content: bytes) -> None:
+    """``block=False`` returns at once; ``stop()`` gives the port back; again is possible."""
+    port = free_port()
+    for _ in range(2):
+        handle = serve(app, port=port, block=False)
+        assert handle is not None
+        assert handle.url == f"http://127.0.0.1:{port}"
+        assert repr(handle) == f"<serving {handle.url}>"
+        assert ask(port) == content
+        handle.stop()
+        assert repr(handle) == f"<stopped {handle.url}>"
+        with pytest.raises(OSError, match="refused"):
+            ask(port)
+
+
+def ask(port: int) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().read()
+    finally:
+        connection.close()
+
+
+def test_a_failed_example_is_the_handles_error() -> None:
+    """What went wrong in the background is told when the author asks."""
+
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        raise ValueError("no model")
+
+    handle = serve(broken, port=0, example={"a": 1}, block=False)
+    assert handle is not None
+    with pytest.raises(RuntimeError, match="no model"):
+        handle.stop()
+
+
+def test_each_worker_has_a_listener_on_one_port() -> None:
+    """Port 0 is chosen once, for all of them."""
+    listeners = bind("127.0.0.1", 0, 3)
+    try:
+        assert len({listener.getsockname() for listener in listeners}) == 1
+        assert len({listener.fileno() for listener in listeners}) == 3
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("127.0.0.1", "http://127.0.0.1:"), ("0.0.0.0", "http://127.0.0.1:")]
+)
+def test_the_url_is_one_that_can_be_opened(host: str, shown: str) -> None:
+    """All addresses is not an address."""
+    with socket.create_server((host, 0)) as listener:
+        assert url_of(listener).startswith(shown)

@@ -1,0 +1,295 @@
+"""The workers of one run: threads and forked processes, replaced when they die, drained at the end.
+
+Each test runs ``serve`` in a process of its own, because a process that tests has threads
+that a kernel has not.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from support import free_port, until
+
+APP = """
+import json, os, sys, time
+import numpy as np
+from runner import serve
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    path = scope["path"]
+    if path == "/die":
+        os.kill(os.getpid(), 9)
+    if path == "/print":
+        print("printed by", os.getpid())
+    if path == "/grow":
+        app.held = bytearray(os.urandom(60_000_000))
+    if path == "/slow":
+        time.sleep(0.5)
+    facts = {"pid": os.getpid(), "random": float(np.random.random()), "model": id(MODEL)}
+    content = json.dumps(facts).encode()
+    headers = [(b"content-length", b"%d" % len(content))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+MODEL = bytearray(50_000_000)
+"""
+
+Start = Callable[..., "Serving"]
+
+
+class Serving:
+    """A Python process that calls ``serve`` as a notebook's last cell does."""
+
+    def __init__(self, folder: Path, call: str, source: str = APP, **variables: str) -> None:
+        self.port = free_port()
+        script = folder / f"serve_{self.port}.py"
+        script.write_text(f"{source}\nserve(app, port={self.port}, {call})\nprint('ended')\n")
+        self.process = subprocess.Popen(
+            [sys.executable, str(script)],
+            env=os.environ | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def ask(self, path: str = "/") -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path)
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+    def try_to_ask(self, path: str = "/") -> Any:
+        try:
+            return self.ask(path)
+        except (OSError, http.client.HTTPException):
+            return None
+
+    def wait(self) -> str:
+        said, _ = self.process.communicate(timeout=20)
+        return said
+
+    def workers(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children()
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate(timeout=10)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[Serving] = []
+
+    def begin(call: str, source: str = APP, **variables: str) -> Serving:
+        started.append(Serving(tmp_path, call, source, **variables))
+        until(lambda: started[-1].try_to_ask() or started[-1].process.poll() is not None)
+        return started[-1]
+
+    yield begin
+    for serving in started:
+        serving.end()
+
+
+def test_one_worker_is_a_thread(start: Start) -> None:
+    """Nothing is forked for it; an interrupt ends it and the cell goes on."""
+    serving = start("workers=1")
+    assert serving.ask()["pid"] == serving.process.pid
+    serving.process.send_signal(signal.SIGINT)
+    assert serving.wait().endswith("ended\n")
+    assert serving.process.returncode == 0
+
+
+def test_more_workers_are_processes_that_share_the_work(start: Start) -> None:
+    """Each has its listener; with many connections, none has less than a third of them."""
+    serving = start("workers=2")
+    counts = Counter(serving.ask()["pid"] for _ in range(200))
+    assert set(counts) == {worker.pid for worker in serving.workers()}
+    assert min(counts.values()) > 60
+
+
+def test_forked_workers_draw_their_own_random_numbers(start: Start) -> None:
+    """Two workers never answer the same sequence."""
+    serving = start("workers=2")
+    answers = [serving.ask()["random"] for _ in range(50)]
+    assert len(set(answers)) == 50
+
+
+def test_the_model_is_not_copied(start: Start) -> None:
+    """Four workers on a model of 50 MB together hold it once."""
+    serving = start("workers=4")
+    for _ in range(40):
+        serving.ask()
+    held = [worker.memory_full_info().uss for worker in serving.workers()]
+    assert max(held) < 30_000_000
+
+
+def test_a_killed_worker_is_replaced(start: Start) -> None:
+    """The others go on, and the dead one's connections wait for the new one."""
+    serving = start("workers=2")
+    before = {worker.pid for worker in serving.workers()}
+    assert serving.try_to_ask("/die") is None
+    assert all(serving.ask() for _ in range(20))
+    after = {worker.pid for worker in serving.workers()}
+    assert len(after) == 2
+    assert len(before & after) == 1
+
+
+def test_workers_that_keep_dying_fail_the_run(start: Start) -> None:
+    """A crash loop is not hidden: the cell raises, with the last reason."""
+    serving = start("workers=2")
+    until(lambda: serving.try_to_ask("/die") or serving.process.poll() is not None, 20)
+    said = serving.wait()
+    assert "RuntimeError: 5 workers died within 10 s" in said
+    assert "was killed by SIGKILL" in said
+
+
+def test_workers_die_with_the_kernel(start: Start) -> None:
+    """After kill -9 of the kernel nothing holds the port."""
+    serving = start("workers=2")
+    workers = serving.workers()
+    serving.process.kill()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert alive == []
+    with socket.create_server(("127.0.0.1", serving.port)):
+        pass
+
+
+def test_prints_of_workers_go_to_the_log(start: Start) -> None:
+    """Not into ipykernel's streams, whose threads did not survive the fork."""
+    serving = start("workers=2")
+    pid = serving.ask("/print")["pid"]
+    serving.process.send_signal(signal.SIGINT)
+    assert f"printed by {pid}\n" in serving.wait()
+
+
+def test_a_worker_is_recycled_after_its_requests(start: Start) -> None:
+    """No request is lost while it is replaced, not even with one worker."""
+    serving = start("workers=1", RUNNER_MAX_REQUESTS="20")
+    pids = []
+    deadline = time.monotonic() + 30
+    while len(set(pids)) < 3:
+        pids.append(serving.ask()["pid"])
+        assert time.monotonic() < deadline
+    assert serving.process.pid not in pids
+
+
+def test_a_worker_is_recycled_when_it_has_grown(start: Start) -> None:
+    """Memory that a worker holds beyond the bound is given back by replacing it."""
+    serving = start("workers=1", RUNNER_MAX_MEMORY="50")
+    first = serving.ask("/grow")["pid"]
+    until(lambda: serving.ask()["pid"] != first, 20)
+
+
+def test_an_interrupt_loses_no_request(start: Start) -> None:
+    """What is in flight in any worker is answered before the cell ends."""
+    serving = start("workers=2")
+    answers: list[Any] = []
+    clients = [
+        threading.Thread(target=lambda: answers.append(serving.ask("/slow"))) for _ in range(2)
+    ]
+    for client in clients:
+        client.start()
+    time.sleep(0.1)
+    serving.process.send_signal(signal.SIGINT)
+    for client in clients:
+        client.join()
+    assert all(answers)
+    assert serving.wait().endswith("ended\n")
+
+
+def test_an_app_that_does_not_start_fails_the_cell(start: Start) -> None:
+    """Its own words are in the error, whether it was tried in a thread or a process."""
+    source = APP + "\nasync def app(scope, receive, send): raise ValueError('no database')\n"
+    for workers in (1, 2):
+        serving = start(f"workers={workers}, example=1", source)
+        assert "RuntimeError: ValueError: no database" in serving.wait()
+
+
+def test_a_port_in_use_is_the_callers_error(start: Start) -> None:
+    """Two services do not silently share a port."""
+    serving = start("workers=2")
+    done = subprocess.run(
+        [sys.executable, "-c", f"{APP}\nserve(app, port={serving.port}, workers=2)"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "Address already in use" in done.stderr
+
+
+FORK_STRESS = """
+import concurrent.futures, logging, os, select, sys, threading, time
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from runner import forking
+
+logging.basicConfig(level=logging.INFO)
+rng = np.random.default_rng(0)
+X, y = rng.random((2000, 8)), rng.integers(0, 2, 2000)
+model = HistGradientBoostingClassifier(max_iter=5).fit(X, y)
+X @ X.T
+pool = concurrent.futures.ThreadPoolExecutor(2)
+list(pool.map(abs, range(10)))
+
+def chatter():
+    while True:
+        print("parent prints"); logging.info("parent logs")
+
+threading.Thread(target=chatter, daemon=True).start()
+
+def child():
+    model.predict(X[:50]); X @ X.T; logging.info("child %d", os.getpid()); print("child")
+    with concurrent.futures.ThreadPoolExecutor(2) as mine:
+        list(mine.map(abs, range(10)))
+
+hung = 0
+log_fd = os.open(os.devnull, os.O_WRONLY)
+for _ in range(ROUNDS):
+    pids = [forking.fork(child, log_fd) for _ in range(10)]
+    for pid in pids:
+        fd = os.pidfd_open(pid)
+        if select.select([fd], [], [], 60)[0]:
+            _, status = os.waitpid(pid, 0)
+            assert status == 0, status
+        else:
+            hung += 1
+            os.kill(pid, 9)
+        os.close(fd)
+print("hung", hung, file=sys.stderr)
+os._exit(0)
+"""
+
+
+@pytest.mark.timeout(300)
+def test_no_fork_hangs() -> None:
+    """BLAS, OpenMP, thread pools, logging and prints work in 200 children of a busy parent."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORK_STRESS.replace("ROUNDS", "20")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1] == "hung 0"
