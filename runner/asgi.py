@@ -19,9 +19,9 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from runner.accesslog import AccessLog
-from runner.example import Example
 from runner.limits import Limits
 from runner.protocol import App, BoundedProtocol
+from runner.readiness import Example
 
 log = logging.getLogger(__name__)
 

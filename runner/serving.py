@@ -21,11 +21,12 @@ from typing import Any
 from runner.accesslog import AccessLog
 from runner.asgi import AsgiServer
 from runner.control_client import ControlClient
-from runner.example import Example
+from runner.example import try_example
 from runner.limits import Limits
+from runner.readiness import Example
 from runner.worker import Server
 from runner.workers import Crew
-from runner.wsgi import WsgiServer, try_example
+from runner.wsgi import WsgiServer
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from support import until
 
 from runner.accesslog import AccessLog
 from runner.asgi import AsgiServer
-from runner.example import Example
 from runner.limits import Limits
+from runner.readiness import Example
 
 Serve = Callable[..., "Served"]
 

@@ -10,17 +10,25 @@ from support import ROOT, RUNNER
 
 # From the top to the bottom; modules of one line do not know each other.
 LAYERS = [
-    {"__main__"},
+    {"__main__", "__init__"},
     {"cli"},
     {"run"},
     {"engine"},
     {"execution"},
     {"kernel", "progress", "record"},
+    {"adoption"},
+    {"serving"},
+    {"workers"},
+    {"asgi", "wsgi", "worker"},
+    {"protocol"},
+    {"exchange"},
+    {"connection", "example", "gateway", "listeners", "pool"},
+    {"accesslog", "control_client", "forking", "readiness"},
+    {"http1"},
     {"limits"},
     {"address", "config", "history", "notebook"},
-    {"files", "log", "signals"},
+    {"files", "head", "log", "signals"},
     {"errors"},
-    {"__init__"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 
