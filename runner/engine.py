@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from runner.config import EngineConfig
     from runner.kernel import Kernel
+    from runner.notebook import Notebook
     from runner.progress import Progress
     from runner.record import Record
     from runner.signals import StopRequest
@@ -86,16 +87,19 @@ class RunnerEngine:
             SystemExit: A signal ended a run that was not serving: 128 + its number.
             ConfigurationError: A parameter is unknown or ill-typed.
         """
+        from runner import facts, masking
         from runner.execution import Execution
         from runner.record import Record
 
+        document, given = _document(nb, kernel_name, options), _given(nb)
         kept = Record(nb, _writer(output_path))
         with contextlib.ExitStack() as stack:
             mine = session or stack.enter_context(
-                _own_session(nb, kernel_name, progress_bar, options)
+                _own_session(document, given, progress_bar, options)
             )
             mine.kept = kept
-            kept.start(**mine.facts)
+            sources = masking.hide(nb, kernel_name, document.language)
+            kept.start(**facts.source_facts(document.path) | mine.facts)
             execution = Execution(
                 kept=kept,
                 kernel=mine.kernel,
@@ -104,6 +108,14 @@ class RunnerEngine:
                 progress=mine.progress,
                 echo=_echo(log_output, options),
                 cell_timeout=options.get("execution_timeout"),
+                sources=sources,
+                facts=lambda: facts.collect(
+                    document, given, with_packages=mine.kernel.has_our_python
+                ),
+                facts_at_end=lambda: facts.later_cards(
+                    document, given, kept.run.get("model_cards")
+                ),
+                is_our_process=session is not None,
             )
             _run_to_end(execution.run())
             if session is None and mine.stop.signum and not _was_serving(nb):
@@ -127,28 +139,22 @@ class RunnerEngine:
 
 @contextlib.contextmanager
 def _own_session(
-    nb: NotebookNode, kernel_name: str, progress_bar: bool | dict[str, Any], options: dict[str, Any]
+    document: Notebook,
+    given: dict[str, Any],
+    progress_bar: bool | dict[str, Any],
+    options: dict[str, Any],
 ) -> Iterator[Session]:
     """Prepare what ``runner run`` would have, when papermill itself was started."""
     from runner.config import EngineConfig
     from runner.kernel import Kernel
-    from runner.notebook import Notebook
     from runner.progress import Bar, Lines
     from runner.signals import StopRequest
 
-    given = dict(nb.metadata.papermill.get("parameters", {}))
-    values = {name: value for name, value in given.items() if not name.startswith("PAPERMILL_")}
-    document = Notebook(
-        path=Path(options.get("input_path") or "notebook"),
-        cells=nb.cells,
-        kernel_name=kernel_name,
-        language=RunnerEngine.nb_language(nb),
-    )
-    document.check(values)
+    document.check(given)
     config = EngineConfig.from_environment()
     if options.get("start_timeout"):
         config = dataclasses.replace(config, start_timeout=float(options["start_timeout"]))
-    with StopRequest() as stop, contextlib.closing(Kernel.start(kernel_name)) as kernel:
+    with StopRequest() as stop, contextlib.closing(Kernel.start(document.kernel_name)) as kernel:
         yield Session(
             kernel=kernel,
             stop=stop,
@@ -156,6 +162,23 @@ def _own_session(
             progress=Bar() if progress_bar else Lines(),
             facts={},
         )
+
+
+def _document(nb: NotebookNode, kernel_name: str, options: dict[str, Any]) -> Notebook:
+    from runner.notebook import Notebook
+
+    return Notebook(
+        path=Path(options.get("input_path") or "notebook"),
+        cells=nb.cells,
+        kernel_name=kernel_name,
+        language=RunnerEngine.nb_language(nb),
+    )
+
+
+def _given(nb: NotebookNode) -> dict[str, Any]:
+    """Give the parameters that papermill has put in, without those of its own."""
+    given = dict(nb.metadata.papermill.get("parameters", {}))
+    return {name: value for name, value in given.items() if not name.startswith("PAPERMILL_")}
 
 
 def _run_to_end(execution: Coroutine[Any, Any, None]) -> None:

@@ -17,16 +17,19 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
-from runner import record
+from runner import prelude, record
+from runner.bounds import Bounds, shorten
+from runner.client import CellClient
 from runner.config import EngineConfig
+from runner.errors import KernelDiedError, NotebookError
 from runner.kernel import Kernel
+from runner.notebook import SERVE_TAG, tags
 from runner.progress import Progress, name_of
 from runner.record import CellStatus, Record, RunStatus
 from runner.signals import StopRequest
@@ -35,51 +38,6 @@ log = logging.getLogger(__name__)
 
 # Saving may take this share of the time; a slow disk or a big notebook is saved less often.
 _SAVE_SHARE = 0.05
-
-
-class CellClient(NotebookClient):
-    """Talk to a kernel for one notebook, noting in the record whatever arrives."""
-
-    def __init__(
-        self,
-        kept: Record,
-        kernel: Kernel,
-        echo: Callable[[NotebookNode], None],
-        cell_timeout: float | None,
-    ) -> None:
-        super().__init__(kept.nb, km=kernel.manager, timeout=cell_timeout)
-        self.kc = kernel.client
-        self.kc.allow_stdin = False
-        self._record = kept
-        self._echo = echo
-
-    def process_message(
-        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
-    ) -> NotebookNode | None:
-        """Take one message of the running cell."""
-        self._record.is_dirty = True
-        output = super().process_message(msg, cell, cell_index)
-        if output:
-            self._echo(output)
-        return output
-
-    def output(
-        self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
-    ) -> NotebookNode | None:
-        """Add an output; a stream that goes on becomes one output, not thousands."""
-        content, before = msg["content"], len(outs)
-        added = super().output(outs, msg, display_id, cell_index)
-        joins = (
-            added is not None
-            and added.output_type == "stream"
-            and len(outs) == before + 1 > 1
-            and outs[-2].output_type == "stream"
-            and outs[-2].name == added.name
-        )
-        if joins:
-            outs.pop()
-            outs[-1].text += content["text"]
-        return added
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -94,6 +52,11 @@ class Execution:
         progress: Hears of each cell.
         echo: Gets every output as it arrives.
         cell_timeout: Seconds that a cell may take; no limit by default.
+        sources: The true sources of masked cells, by the cells' ids.
+        facts: Finds out more for the record, in a thread while the kernel works.
+        facts_at_end: Finds out what may have changed by the run's end.
+        bounds: What the record keeps of a cell's outputs.
+        is_our_process: Whether the process ends with the exit codes of ``runner``.
     """
 
     kept: Record
@@ -103,6 +66,11 @@ class Execution:
     progress: Progress
     echo: Callable[[NotebookNode], None]
     cell_timeout: float | None = None
+    sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    facts: Callable[[], dict[str, Any]] = dict
+    facts_at_end: Callable[[], dict[str, Any]] = dict
+    bounds: Bounds = dataclasses.field(default_factory=Bounds)
+    is_our_process: bool = True
 
     async def run(self) -> None:
         """Execute the cells in their order until one does not complete.
@@ -114,6 +82,7 @@ class Execution:
         self._death = asyncio.ensure_future(self.kernel.died())
         loop = asyncio.get_running_loop()
         self.stop.subscribe(lambda: loop.call_soon_threadsafe(self._note_stop))
+        asked = asyncio.ensure_future(self._collect_facts())
         try:
             status, reason = await self._executed()
         finally:
@@ -121,9 +90,25 @@ class Execution:
             self.progress.close()
             self._death.cancel()
             await self.kernel.shut_down()
-        self.kept.end(status, reason)
+            await asked
+        self.kept.add(self.facts_at_end())
+        self.kept.end(status, shorten(reason, self.bounds), self._exit_code(status))
         if status is RunStatus.KERNEL_DIED:
             raise DeadKernelError(reason)
+
+    async def _collect_facts(self) -> None:
+        self.kept.add(await asyncio.to_thread(self.facts))
+
+    def _exit_code(self, status: RunStatus) -> int | None:
+        if not self.is_our_process:
+            return None
+        if status is RunStatus.FAILED:
+            return NotebookError.exit_code
+        if status is RunStatus.KERNEL_DIED:
+            return KernelDiedError.exit_code
+        cell = record.interrupted_cell(self.kept.nb)
+        is_served = cell is not None and SERVE_TAG in tags(cell)
+        return 0 if status is RunStatus.COMPLETED or is_served else 128 + (self.stop.signum or 0)
 
     def _note_stop(self) -> None:
         (self._urgent if self.stop.is_urgent else self._stopping).set()
@@ -133,8 +118,17 @@ class Execution:
         said = await self._connected()
         if said:
             return RunStatus.KERNEL_DIED, said
-        client = CellClient(self.kept, self.kernel, self.echo, self.cell_timeout)
-        self.kept.nb.metadata["language_info"] = self.kernel.info.get("language_info", {})
+        client = CellClient(
+            self.kept,
+            self.kernel,
+            self.echo,
+            cell_timeout=self.cell_timeout,
+            sources=self.sources,
+            bounds=self.bounds,
+        )
+        language = self.kernel.info.get("language_info", {})
+        self.kept.nb.metadata["language_info"] = language
+        self.kept.add({str(language.get("name")): language.get("version")})
         try:
             return await self._all_cells(client)
         finally:
@@ -146,7 +140,7 @@ class Execution:
         Returns:
             Why it does not; empty when it does, or when a stop was asked for meanwhile.
         """
-        asked = asyncio.ensure_future(self.kernel.connect())
+        asked = asyncio.ensure_future(self._prepared())
         stop = asyncio.ensure_future(self._stopping.wait())
         waits = {asked, stop, self._death}
         done, _ = await asyncio.wait(
@@ -159,6 +153,10 @@ class Execution:
         if self._death in done:
             return f"{self.kernel.death_reason()} before it answered"
         return f"the kernel did not answer within {self.config.start_timeout:g} s"
+
+    async def _prepared(self) -> None:
+        await self.kernel.connect()
+        await prelude.prepare(self.kernel)
 
     async def _all_cells(self, client: CellClient) -> tuple[RunStatus, str]:
         cells = self.kept.nb.cells

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import KernelManager
 
-from runner.errors import ConfigurationError
+from runner.errors import ConfigurationError, RunnerError
 from runner.files import is_process_alive
 
 if TYPE_CHECKING:
@@ -82,6 +83,13 @@ class Kernel:
     def pid(self) -> int:
         """The process's number, which is its process group's too."""
         return self.process.pid
+
+    @property
+    def has_our_python(self) -> bool:
+        """Tell whether its Python is the one, and the environment, that we run in."""
+        words = self.process.args
+        first = str(words[0]) if isinstance(words, list | tuple) else ""
+        return Path(first).parent == Path(sys.executable).parent
 
     async def connect(self) -> None:
         """Wait until the kernel answers and its output reaches us.
@@ -159,6 +167,24 @@ class Kernel:
     def _signal_group(self, signum: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signum)
+
+
+async def run_silently(kernel: Kernel, code: str) -> None:
+    """Run code in a connected kernel that no cell, no history and no output shows.
+
+    It runs in the notebook's namespace: let it bind no names there. Not while a cell runs.
+
+    Raises:
+        RunnerError: The code raised.
+    """
+    asked = kernel.client.execute(code, silent=True, store_history=False, stop_on_error=False)
+    while (answer := await kernel.client.get_shell_msg())["parent_header"].get("msg_id") != asked:
+        pass  # an answer to one of the questions by which ``connect`` found the kernel
+    said = answer["content"]
+    if said["status"] != "ok":
+        raise RunnerError(
+            f"the kernel refused to prepare: {said.get('ename')}: {said.get('evalue')}"
+        )
 
 
 def _sweep_folders() -> None:

@@ -48,12 +48,18 @@ class Record:
     Args:
         nb: The notebook; changed in place.
         write: Puts it where it belongs; ``durable`` asks to wait for the disk.
+
+    Attributes:
+        is_dirty: Something has changed since the last save.
+        save_seconds: What the last save took.
+        before_save: Called by every save first, to bring up to date what is only collected.
     """
 
     def __init__(self, nb: NotebookNode, write: Callable[[NotebookNode, bool], None]) -> None:
         self.nb = nb
         self.is_dirty = False
         self.save_seconds = 0.0
+        self.before_save: Callable[[], None] = lambda: None
         self._write = write
         nb.metadata.setdefault("papermill", NotebookNode())
         nb.metadata["runner"] = NotebookNode()
@@ -72,6 +78,18 @@ class Record:
             start_time=_now(), end_time=None, duration=None, exception=None
         )
         self.run.update(status=RunStatus.RUNNING, reason="", pid=os.getpid(), **facts)
+        self.run.update(started=self.nb.metadata.papermill.start_time, ready=None, ended=None)
+        self.run.exit_code = None
+        self.save()
+
+    def add(self, facts: dict[str, Any]) -> None:
+        """Say more of the run; the next save takes it along."""
+        self.run.update(facts)
+        self.is_dirty = True
+
+    def mark_ready(self) -> None:
+        """Note that the run serves from now on, and save."""
+        self.run.ready = _now()
         self.save()
 
     def cell_started(self, cell: NotebookNode) -> None:
@@ -101,18 +119,25 @@ class Record:
             status=CellStatus.COMPLETED, start_time=now, end_time=now, duration=0.0, exception=False
         )
 
-    def end(self, status: RunStatus, reason: str) -> None:
-        """Close the record: how and why the run ended; wait until the disk has it."""
+    def end(self, status: RunStatus, reason: str, exit_code: int | None = None) -> None:
+        """Close the record: how and why the run ended; wait until the disk has it.
+
+        Args:
+            status: How.
+            reason: Why.
+            exit_code: With which the process is going to end, as far as it is known here.
+        """
         facts = self.nb.metadata.papermill
         facts.end_time = _now()
         facts.duration = _seconds_between(facts.start_time, facts.end_time)
-        self.run.update(status=status, reason=reason)
+        self.run.update(status=status, reason=reason, ended=facts.end_time, exit_code=exit_code)
         self.save(durable=True)
 
     def save(self, *, durable: bool = False) -> None:
         """Write the notebook as it is now."""
         began = time.monotonic()
         self.is_dirty = False
+        self.before_save()
         self.run.saved = _now()
         self._write(self.nb, durable)
         self.save_seconds = time.monotonic() - began

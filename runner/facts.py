@@ -1,0 +1,221 @@
+"""Find out what a record should say of a run: sources, versions, parameters, model cards.
+
+The rules of this file:
+
+1. Nothing here is an error: what cannot be found out is left out.
+2. It takes tens of milliseconds, so it belongs beside the start of a run, not before it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from runner.masking import masked
+from runner.notebook import PARAMETERS_TAG, Notebook, source, tags
+
+_GIT_DEADLINE = 1.0
+_CARD_FIELDS = ("sha256", "estimator", "metrics", "trained_at")
+_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+def collect(document: Notebook, values: dict[str, Any], *, with_packages: bool) -> dict[str, Any]:
+    """Collect all facts of a run.
+
+    Args:
+        document: The notebook, as it was before papermill put the parameters in.
+        values: The parameters given.
+        with_packages: Whether the kernel has our own Python, whose packages can be asked for.
+    """
+    facts: dict[str, Any] = {"parameters": plain(masked(values))}
+    if document.path.is_file():
+        facts |= git_facts(document.path)
+    if document.is_python:
+        facts["model_cards"] = model_cards(document, values)
+        if with_packages:
+            names = required(document.path) | owners(imported(document.cells))
+            facts["packages"] = versions(names)
+    return facts
+
+
+def source_facts(notebook: Path) -> dict[str, Any]:
+    """Say which file is run, and by which hash to know its content."""
+    if not notebook.is_file():
+        return {}
+    content = notebook.read_bytes()
+    return {"notebook": str(notebook), "notebook_sha256": hashlib.sha256(content).hexdigest()}
+
+
+def later_cards(document: Notebook, values: dict[str, Any], earlier: Any) -> dict[str, Any]:
+    """Read the model cards again at the end: the run itself may have written them.
+
+    A server goes on with the model that it loaded, so the cards of the start stay.
+    """
+    cards = model_cards(document, values) if document.is_python else {}
+    return {} if cards == (earlier or {}) else {"model_cards_at_end": cards}
+
+
+def git_facts(path: Path) -> dict[str, Any]:
+    """Say which commit a file is at, and whether it was changed since."""
+    said = _git(path.parent, "rev-parse", "HEAD")
+    if not said:
+        return {}
+    # An empty answer is a clean file, none is a repository that git cannot read in time.
+    changed = _git(path.parent, "status", "--porcelain", "--", path.name)
+    return {"git_commit": said, "git_dirty": None if changed is None else bool(changed)}
+
+
+def imported(cells: Iterable[dict[str, Any]]) -> set[str]:
+    """List the packages that the code cells import outside of any function."""
+    found: set[str] = set()
+    for cell in cells:
+        for node in _statements(cell):
+            if isinstance(node, ast.Import):
+                found |= {name.name.partition(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found - sys.stdlib_module_names
+
+
+def owners(modules: set[str]) -> set[str]:
+    """Name the distributions that top-level modules come from: ``sklearn``, scikit-learn.
+
+    ``importlib.metadata.packages_distributions`` reads every file list there is, which takes
+    a third of a second; these are only searched, and only those in the module's own folder.
+    """
+    return {name for module in modules for name in [_owner(module)] if name}
+
+
+def required(notebook: Path) -> set[str]:
+    """Name what the nearest requirements.txt at or above a notebook asks for."""
+    for folder in notebook.absolute().parents:
+        file = folder / "requirements.txt"
+        if file.is_file():
+            lines = _text(file).splitlines()
+            return {found[1] for line in lines if (found := _REQUIREMENT.match(line))}
+        if (folder / ".git").exists():
+            break
+    return set()
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """Say which versions are installed, of those that are."""
+    found = {}
+    for name in sorted(names, key=str.lower):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def model_cards(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
+    """Read the cards of the models that a notebook's parameters name, by parameter."""
+    names = {**_defaults(document), **values}
+    found = {}
+    for name, value in names.items():
+        if name.endswith("_path") and isinstance(value, str) and value:
+            card = _card(Path(value), document.path)
+            if card:
+                found[name] = card
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Give a copy of a value that JSON can hold."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    """Ask git; None when there is no answer."""
+    command = ["git", "--no-optional-locks", "-C", str(folder), *words]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_GIT_DEADLINE, check=True
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return None
+    return done.stdout.strip()
+
+
+def _statements(cell: dict[str, Any]) -> list[ast.stmt]:
+    if cell.get("cell_type") != "code":
+        return []
+    lines = source(cell).splitlines()
+    plain_python = "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!")))
+    try:
+        return ast.parse(plain_python).body
+    except (SyntaxError, ValueError):
+        return []
+
+
+def _owner(module: str) -> str:
+    """Name the distribution that a module comes from; empty if none or not to be found."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return ""
+    if spec is None or not spec.origin or not spec.has_location:
+        return ""
+    file = Path(spec.origin)
+    folder = file.parent.parent if spec.submodule_search_locations else file.parent
+    named = [module, module.replace("_", "-")]
+    for name in named:  # most are called like their module
+        try:
+            files = importlib.metadata.distribution(name).read_text("RECORD") or ""
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        if _lists(files, file.relative_to(folder)):
+            return name
+    for record in folder.glob("*.dist-info/RECORD"):
+        if _lists(_text(record), file.relative_to(folder)):
+            return importlib.metadata.Distribution.at(record.parent).metadata["Name"] or ""
+    return ""
+
+
+def _lists(files: str, file: Path) -> bool:
+    wanted = f"{file.as_posix()},"
+    return files.startswith(wanted) or f"\n{wanted}" in files
+
+
+def _defaults(document: Notebook) -> dict[str, Any]:
+    """List the parameters whose defaults are plain constants."""
+    cells = (cell for cell in document.cells if PARAMETERS_TAG in tags(cell))
+    found = {}
+    for node in _statements(next(cells, {})):
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            if isinstance(target, ast.Name) and isinstance(node.value, ast.Constant):
+                found[target.id] = node.value.value
+    return found
+
+
+def _card(model: Path, notebook: Path) -> dict[str, Any]:
+    """Read the card beside a model, which lies below the working folder or the project's."""
+    for folder in (Path(), *notebook.absolute().parents):
+        file = (folder / model).with_suffix(".json")
+        try:
+            card = json.loads(file.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(card, dict) and "sha256" in card:
+            return {"card": str(file)} | {name: card.get(name) for name in _CARD_FIELDS}
+    return {}
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,61 @@
+"""Prepare a Python kernel before its first cell, so that it can run for months.
+
+IPython (9.1 and newer) keeps every write of a cell to stdout and stderr in
+``history_manager.outputs``, 1 to 2 KB for each printed line, for as long as the kernel
+lives: ``InteractiveShell._tee`` patches both streams anew at every cell. It serves the
+magic ``%notebook``, which a run has no use for. So the patch is replaced by none, and the
+mapping by one that keeps nothing, for an IPython that writes to it in another way.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from runner.errors import RunnerError
+from runner.kernel import run_silently
+
+if TYPE_CHECKING:
+    from runner.kernel import Kernel
+
+log = logging.getLogger(__name__)
+
+FORGET_OUTPUTS = """
+import collections
+import contextlib
+
+from IPython import get_ipython
+
+
+class Forgetful(collections.defaultdict):
+    def __contains__(self, number):
+        return False
+
+    def __missing__(self, number):
+        return []
+
+    def setdefault(self, number, value=None):
+        return value
+
+
+shell = get_ipython()
+if hasattr(shell, "_tee"):
+    shell._tee = lambda channel: contextlib.nullcontext()
+if hasattr(shell.history_manager, "outputs"):
+    shell.history_manager.outputs = Forgetful(list)
+"""
+
+
+async def prepare(kernel: Kernel) -> None:
+    """Run the prelude in a connected kernel, if it is one for Python."""
+    if kernel.info.get("language_info", {}).get("name") != "python":
+        return
+    try:
+        await run_silently(kernel, unnamed(FORGET_OUTPUTS))
+    except RunnerError as error:  # a Python kernel without IPython; it has no such history
+        log.debug("the prelude did not run: %s", error)
+
+
+def unnamed(code: str) -> str:
+    """Wrap code so that it leaves no names in the notebook's namespace."""
+    return f"exec({code!r}, {{}})"
