@@ -15,13 +15,15 @@ from runner import __version__, history, log
 from runner.config import EngineConfig, variable
 from runner.errors import (
     ConfigurationError,
+    CrashLoopError,
     InterruptedRunError,
     KernelDiedError,
     NotebookError,
+    NotReadyError,
     RunnerError,
 )
 
-EXIT_CODES = (ConfigurationError, NotebookError, KernelDiedError)
+EXIT_CODES = (ConfigurationError, NotebookError, KernelDiedError, NotReadyError, CrashLoopError)
 
 _EPILOG = "Exit codes: 0 done or stopped as asked; {}; 128 + N interrupted by signal N.".format(
     "; ".join(f"{error.exit_code} {error.meaning}" for error in (RunnerError, *EXIT_CODES))

@@ -12,6 +12,9 @@ from support import ROOT, RUNNER
 LAYERS = [
     {"__main__"},
     {"cli"},
+    {"lifecycle"},
+    {"states"},
+    {"messages", "restarts"},
     {"run"},
     {"engine"},
     {"execution"},
