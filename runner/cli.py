@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import logging
 import os
 import sys
@@ -15,13 +17,16 @@ from runner import __version__, history, log
 from runner.config import EngineConfig, variable
 from runner.errors import (
     ConfigurationError,
+    CrashLoopError,
     InterruptedRunError,
     KernelDiedError,
     NotebookError,
+    NotReadyError,
     RunnerError,
 )
+from runner.limits import Limits
 
-EXIT_CODES = (ConfigurationError, NotebookError, KernelDiedError)
+EXIT_CODES = (ConfigurationError, NotebookError, KernelDiedError, NotReadyError, CrashLoopError)
 
 _EPILOG = "Exit codes: 0 done or stopped as asked; {}; 128 + N interrupted by signal N.".format(
     "; ".join(f"{error.exit_code} {error.meaning}" for error in (RunnerError, *EXIT_CODES))
@@ -112,9 +117,29 @@ def _run_options(command: Any) -> Any:
                 default="info",
                 help="Log events of this level and above; debug shows tracebacks.",
             ),
+            _option(
+                "--log-format",
+                type=click.Choice(log.FORMATS),
+                default="text",
+                help="Log as text or as lines of JSON.",
+            ),
         ]
     ):
         command = decorate(command)
+    return command
+
+
+def _limit_options(command: Any) -> Any:
+    """Add an option for each limit of a worker, as its dataclass describes it."""
+    meanings = Limits.meanings()
+    for field in reversed(dataclasses.fields(Limits)):
+        kinds: dict[type, Any] = {int: click.IntRange(min=0), float: click.FloatRange(min=0)}
+        command = _option(
+            f"--{field.name.replace('_', '-')}",
+            type=kinds.get(type(field.default), str),
+            default=field.default,
+            help=meanings[field.name],
+        )(command)
     return command
 
 
@@ -146,19 +171,110 @@ def run(**given: Any) -> None:
 @_run_options
 @_option("--host", default="127.0.0.1", help="Address to bind; 0.0.0.0 for all.")
 @_option("--port", type=click.IntRange(1, 65535), default=8000, help="TCP port to bind.")
+@_option("--workers", type=click.IntRange(1, 64), default=1, help="Serving processes.")
+@_option(
+    "--reload/--no-reload",
+    envvar=variable("reload"),
+    default=False,
+    help="Swap to the new version whenever the notebook or its model is saved.",
+)
+@_option(
+    "--standby/--no-standby",
+    envvar=variable("standby"),
+    default=True,
+    help="Keep the next run's process warm.",
+)
+@_option(
+    "--ready-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    default=120.0,
+    help="Time that a run has until it serves.",
+)
+@_option(
+    "--access-log/--no-access-log",
+    envvar=variable("access-log"),
+    default=True,
+    help="Log a line for each request.",
+)
+@_limit_options
 @click.pass_context
 def serve(context: click.Context, /, host: str, port: int, **given: Any) -> None:
     """Execute NOTEBOOK, whose last cell serves, until SIGTERM or SIGINT.
+
+    A notebook that uses `serve` of runner is supervised: restarted if it dies, swapped
+    without a lost request by --reload, SIGHUP or `runner reload`, and served by WORKERS.
 
     HOST and PORT go into the notebook's parameters `host` and `port`. OUT is
     runs/<name of the notebook>/out.ipynb unless given; it can be opened at any
     moment and shows what the server printed.
     """
+    from runner import plan
+
+    wants = given["workers"] > 1 or given["reload"]
+    if plan.is_supervised(given["notebook"], wants_supervisor=wants):
+        from runner import supervisor
+
+        supervisor.supervise(_plan(given, host, port))
+        return
     from runner import run as runs
 
     source = context.get_parameter_source("port")
     is_chosen = source is click.core.ParameterSource.COMMANDLINE
     runs.serve(_job(given, shows_bar=False), host, port, is_chosen)
+
+
+_SUPERVISED = click.argument("notebook", type=_PATH, required=False)
+
+
+@commands.command(epilog=_EPILOG)
+@_SUPERVISED
+def reload(notebook: Path | None) -> None:
+    """Have the supervisor of NOTEBOOK run it anew, and wait until the new run serves.
+
+    NOTEBOOK can be left out while only one is served from this folder; so for the
+    commands below.
+    """
+    _ask(notebook, "reload")
+
+
+@commands.command(epilog=_EPILOG)
+@_SUPERVISED
+def rollback(notebook: Path | None) -> None:
+    """Have it go back to the version that served before, and wait until that serves."""
+    _ask(notebook, "rollback")
+
+
+@commands.command(epilog=_EPILOG)
+@_SUPERVISED
+def stop(notebook: Path | None) -> None:
+    """Have it drain and end, and wait until it has."""
+    _ask(notebook, "stop")
+
+
+@commands.command(epilog=_EPILOG)
+@_SUPERVISED
+@_option("--format", type=click.Choice(log.FORMATS), default="text", help="How to show it.")
+def status(notebook: Path | None, **given: Any) -> None:
+    """Show what serves, since when, what failed last and why, and what there is to go back to."""
+    from runner import status as statuses
+
+    outcome = _ask(notebook, "status")
+    del outcome["ok"]
+    click.echo(
+        json.dumps(outcome, indent=2) if given["format"] == "json" else statuses.shown(outcome)
+    )
+
+
+def _ask(notebook: Path | None, question: str) -> dict[str, Any]:
+    from runner import control
+
+    runs = history.default_out(Path("any.ipynb")).parent.parent
+    folder = history.default_out(notebook).parent if notebook else control.find(runs)
+    outcome = control.ask(folder, question)
+    if not outcome["ok"]:
+        raise RunnerError(f"{question} failed: {outcome['reason']}")
+    return outcome
 
 
 @commands.command()
@@ -180,7 +296,7 @@ def probe(host: str, port: int, timeout: float) -> None:
 def main() -> None:
     """Be the command ``runner``: run it, report its errors, end the process."""
     try:
-        code = commands.main(standalone_mode=False) or 0
+        code = commands.main(prog_name="runner", standalone_mode=False) or 0
     except click.ClickException as error:
         error.show()
         code = error.exit_code
@@ -203,10 +319,42 @@ def _report(error: RunnerError, hint: str, cause: Exception | None = None) -> in
     return error.exit_code
 
 
+def _plan(given: dict[str, Any], host: str, port: int) -> Any:
+    from runner.lifecycle import Rules
+    from runner.plan import Plan
+
+    log.configure(given["log_level"], given["log_format"])
+    handed_down = ("log_level", "log_format", *(field.name for field in dataclasses.fields(Limits)))
+    ends_within = max(given["grace"], given["linger"] + given["drain_timeout"])
+    return Plan(
+        path=given["notebook"],
+        out=given["out"] or history.default_out(given["notebook"]),
+        values=_values(given),
+        config=_config(given),
+        log_output=given["log_output"],
+        host=host,
+        port=port,
+        workers=given["workers"],
+        rules=Rules(
+            waits_for_edits=given["reload"],
+            keeps_standby=given["standby"],
+            ready_timeout=given["ready_timeout"],
+            drain_timeout=ends_within + 5.0,
+        ),
+        environ={variable(name): str(given[name]) for name in handed_down}
+        | {variable("access_log"): str(int(given["access_log"]))},
+    )
+
+
+def _config(given: dict[str, Any]) -> EngineConfig:
+    fields = dataclasses.fields(EngineConfig)
+    return EngineConfig(**{field.name: given[field.name] for field in fields})
+
+
 def _job(given: dict[str, Any], *, shows_bar: bool) -> Any:
     from runner.run import Job
 
-    log.configure(given["log_level"])
+    log.configure(given["log_level"], given["log_format"])
     # ipykernel's debugger warns about Python's frozen modules on every start.
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     return Job(
@@ -214,11 +362,7 @@ def _job(given: dict[str, Any], *, shows_bar: bool) -> Any:
         out=given["out"] or history.default_out(given["notebook"]),
         keeps_history=given["out"] is None,
         values=_values(given),
-        config=EngineConfig(
-            save_every=given["save_every"],
-            grace=given["grace"],
-            start_timeout=given["start_timeout"],
-        ),
+        config=_config(given),
         log_output=given["log_output"],
         shows_bar=shows_bar,
     )
@@ -244,10 +388,17 @@ def _text_of(path: Path) -> str:
 
 def _mapping(text: str, origin: str) -> dict[str, Any]:
     import yaml
-    from papermill.iorw import NoDatesSafeLoader
+
+    class Loader(yaml.SafeLoader):
+        """Read dates as text, as papermill does."""
+
+        yaml_implicit_resolvers = {  # noqa: RUF012 - yaml's own way
+            first: [(tag, form) for tag, form in known if not tag.endswith(":timestamp")]
+            for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
 
     try:
-        values = yaml.load(text, Loader=NoDatesSafeLoader)  # noqa: S506 - a safe loader
+        values = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{origin}: not valid YAML: {error}") from error
     if not isinstance(values, dict | None):

@@ -41,6 +41,11 @@ class EngineConfig:
         )
 
 
+def setting(option: str, default: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Give the text of an option's variable, or the default."""
+    return environ.get(variable(option), default)
+
+
 def variable(option: str) -> str:
     """Name the environment variable of an option: ``save-every`` is ``RUNNER_SAVE_EVERY``."""
     return PREFIX + option.lstrip("-").replace("-", "_").upper()

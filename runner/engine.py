@@ -39,6 +39,7 @@ class Session:
         config: Waits and intervals.
         progress: Hears of each cell.
         facts: Go into the record's ``metadata.runner``.
+        after_save: Called after every save of the record.
         kept: The record; set by the engine.
     """
 
@@ -47,6 +48,7 @@ class Session:
     config: EngineConfig
     progress: Progress
     facts: dict[str, Any]
+    after_save: Callable[[], None] | None = None
     kept: Record | None = None
 
     def record(self) -> Record:
@@ -92,7 +94,7 @@ class RunnerEngine:
         from runner.record import Record
 
         document, given = _document(nb, kernel_name, options), _given(nb)
-        kept = Record(nb, _writer(output_path))
+        kept = Record(nb, _writer(output_path, session.after_save if session else None))
         with contextlib.ExitStack() as stack:
             mine = session or stack.enter_context(
                 _own_session(document, given, progress_bar, options)
@@ -199,22 +201,27 @@ class AtomicHandler:
         durable: Whether a write waits for the disk. papermill's own last write does.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, after_save: Callable[[], None] | None = None) -> None:
         self.path = path
         self.durable = True
+        self._after_save = after_save
 
     def write(self, text: str, path: str) -> None:
         """Write the whole file."""
         from runner.files import write_atomically
 
         write_atomically(self.path, text, durable=self.durable)
+        if self._after_save:
+            self._after_save()
 
     def pretty_path(self, path: str) -> str:
         """Name the file as the user did."""
         return path
 
 
-def _writer(output_path: str | None) -> Callable[[NotebookNode, bool], None]:
+def _writer(
+    output_path: str | None, after_save: Callable[[], None] | None = None
+) -> Callable[[NotebookNode, bool], None]:
     """Write through papermill, which knows more places than ours; local files atomically."""
     from papermill.iorw import LocalHandler, papermill_io, write_ipynb
 
@@ -227,7 +234,7 @@ def _writer(output_path: str | None) -> Callable[[NotebookNode, bool], None]:
         return lambda nb, durable: write_ipynb(nb, output_path)
     home = local.cwd(None)  # papermill writes relative to where it was started
     local.cwd(home)
-    handler = AtomicHandler(Path(home or ".").absolute() / output_path)
+    handler = AtomicHandler(Path(home or ".").absolute() / output_path, after_save)
     sweep_partials(handler.path)
     papermill_io.register(output_path, handler)
 

@@ -4,6 +4,8 @@ RunnerError                 1  anything unforeseen
 ├── ConfigurationError      2  the command, a parameter or a file is wrong; no retry mends it
 ├── NotebookError           3  a cell raised, or a notebook that should serve ended
 ├── KernelDiedError         4  the kernel's process ended under the run
+├── NotReadyError           5  nothing was ready to serve in time
+├── CrashLoopError          6  what serves dies again and again
 └── InterruptedRunError     128 + the signal's number
 """
 
@@ -47,6 +49,20 @@ class KernelDiedError(RunnerError):
 
     exit_code = 4
     meaning = "the kernel died"
+
+
+class NotReadyError(RunnerError):
+    """Report that a run was not ready to serve within the time it had."""
+
+    exit_code = 5
+    meaning = "the notebook was not ready to serve in time"
+
+
+class CrashLoopError(RunnerError):
+    """Report that the service died again and again, so that restarting it was given up."""
+
+    exit_code = 6
+    meaning = "the service died again and again"
 
 
 class InterruptedRunError(RunnerError):

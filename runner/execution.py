@@ -164,7 +164,7 @@ class Execution:
         number = 0
         for index, cell in enumerate(cells):
             if self._stopping.is_set():
-                return RunStatus.STOPPED, f"stopped by {self.stop.name}"
+                return RunStatus.STOPPED, f"stopped by {self.stop.said}"
             if not is_executable(cell):
                 self.kept.passed(cell)
                 continue
@@ -221,7 +221,7 @@ class Execution:
                     ends, timeout=self.config.grace / 2, return_when=asyncio.FIRST_COMPLETED
                 )
                 if work.done() or self._death.done():
-                    return f"interrupted by {self.stop.name}"
+                    return f"interrupted by {self.stop.said}"
                 if urgent.done():
                     return f"killed at the second {self.stop.name}"
             return f"killed: it did not end within {self.config.grace:g} s of {self.stop.name}"

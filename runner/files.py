@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,51 @@ def write_atomically(path: Path, text: str, *, durable: bool = False) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def show_at(record: Path, path: Path) -> None:
+    """Let ``path`` show the file ``record`` as it is now, replacing in one step what was there."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        os.link(record, partial)
+        partial.replace(path)
+    except FileNotFoundError:
+        return
+    except OSError:  # another disk, or one without hard links
+        write_atomically(path, record.read_text(encoding="utf-8"))
+    finally:
+        # Renaming onto another link of the same file does nothing, and leaves it.
+        partial.unlink(missing_ok=True)
+
+
+class Publication:
+    """Show a record at a second path after every save, while that is wanted.
+
+    Args:
+        record: The file that is saved.
+    """
+
+    def __init__(self, record: Path) -> None:
+        self._record = record
+        self._path: Path | None = None
+        self._lock = threading.Lock()
+
+    def begin(self, path: Path) -> None:
+        """Show it at ``path`` from now on."""
+        with self._lock:
+            self._path = path
+        self.show()
+
+    def end(self) -> None:
+        """Touch the second path no more, from the return of this call on."""
+        with self._lock:
+            self._path = None
+
+    def show(self) -> None:
+        """Show what was saved."""
+        with self._lock:
+            if self._path:
+                show_at(self._record, self._path)
 
 
 def sweep_partials(path: Path) -> None:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from runner.files import is_process_alive, write_atomically
+from runner.files import is_process_alive, show_at, write_atomically
 
 KEPT = 10
 
@@ -31,19 +31,46 @@ def keep_last(out: Path) -> None:
         name = f"{started[:19].replace(':', '')}.{record['metadata']['runner'].get('pid', 0)}.ipynb"
         with contextlib.suppress(FileExistsError):
             os.link(out, out.with_name(name))
+    prune(out)
+
+
+def prune(out: Path) -> None:
+    """Remove the oldest records beside ``out``, but for the newest that ended well."""
     _prune([path for path in out.parent.glob("*.ipynb") if path != out])
 
 
-def mend(out: Path) -> None:
+def mend_all(out: Path) -> None:
+    """Correct every record beside ``out``, and ``out``, which may be another name of one."""
+    for path in out.parent.glob("*.ipynb"):
+        was_shown = path != out and out.exists() and path.samefile(out)
+        mend(path)
+        if was_shown:
+            show_at(path, out)
+
+
+def is_kept(out: Path) -> bool:
+    """Tell whether ``out`` is only another name of a record that is kept beside it."""
+    return out.exists() and any(
+        path != out and path.samefile(out) for path in out.parent.glob("*.ipynb")
+    )
+
+
+def reason_of(path: Path) -> str:
+    """Give why a run ended, as its record says; empty if it does not."""
+    record = _read(path)
+    return str(record["metadata"]["runner"].get("reason", "")) if record else ""
+
+
+def mend(
+    out: Path, reason: str = "the process that ran it ended without closing the record"
+) -> None:
     """Correct a record that says ``running`` though its process is gone (kill -9, power cut)."""
     record = _read(out)
     if not record or record["metadata"]["runner"].get("status") != "running":
         return
     if is_process_alive(record["metadata"]["runner"].get("pid", 0)):
         return
-    record["metadata"]["runner"].update(
-        status="killed", reason="the process that ran it ended without closing the record"
-    )
+    record["metadata"]["runner"].update(status="killed", reason=reason)
     for cell in record["cells"]:
         facts = cell["metadata"].get("papermill", {})
         if facts.get("status") == "running":

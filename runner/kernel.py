@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     import subprocess
 
     from jupyter_client.asynchronous.client import AsyncKernelClient
+    from jupyter_client.blocking.client import BlockingKernelClient
 
 # Nothing of a run belongs in the user's IPython history (nbclient does the same).
 _ARGUMENTS = ["--HistoryManager.hist_file=:memory:"]
@@ -30,6 +33,7 @@ _SHUTDOWN_WAIT = 2.0
 _ASK_EVERY = 0.1
 # An interrupt in a cell's first moments can get lost and the cell never reply.
 _INTERRUPT_NOT_BEFORE = 0.05
+_PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
 class Kernel:
@@ -37,6 +41,9 @@ class Kernel:
 
     ``Kernel.start`` returns as soon as the process exists: the caller can import
     papermill while it boots. All else runs on the event loop that calls ``connect``.
+
+    Attributes:
+        prelude: Code that is executed before all cells and leaves no trace in the record.
     """
 
     def __init__(self, manager: KernelManager) -> None:
@@ -45,16 +52,26 @@ class Kernel:
         self.process: subprocess.Popen[bytes] = manager.provisioner.process  # type: ignore[union-attr]  # set by start
         self.info: dict[str, Any] = {}
         self.busy_since = time.monotonic()
+        self.prelude = ""
+        self._ahead: BlockingKernelClient | None = None
         self._oom_kills = _count_oom_kills()
         self._is_closed = False
 
     @classmethod
-    def start(cls, name: str, cwd: Path | None = None) -> Kernel:
-        """Launch the process of a kernel.
+    def start(
+        cls,
+        name: str,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> Kernel:
+        """Launch the process of a kernel, which ends with us at the latest.
 
         Args:
             name: A kernelspec's name, such as ``python3``.
             cwd: Its working folder; ours by default.
+            env: Variables that it gets besides ours.
+            pass_fds: Open files that it gets under their numbers.
 
         Raises:
             ConfigurationError: No kernel of this name is installed.
@@ -70,7 +87,13 @@ class Kernel:
             connection_file=str(folder / "connection.json"),
         )
         try:
-            manager.start_kernel(extra_arguments=_ARGUMENTS, cwd=str(cwd or Path.cwd()))
+            manager.start_kernel(
+                extra_arguments=_ARGUMENTS,
+                cwd=str(cwd or Path.cwd()),
+                env={**os.environ, **(env or {})},
+                pass_fds=tuple(pass_fds),
+                **_dying_with_us(),
+            )
         except NoSuchKernel as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise ConfigurationError(
@@ -91,6 +114,15 @@ class Kernel:
         first = str(words[0]) if isinstance(words, list | tuple) else ""
         return Path(first).parent == Path(sys.executable).parent
 
+    def run_ahead(self, code: str) -> None:
+        """Have code executed as soon as the kernel is up, without a trace and without waiting."""
+        from jupyter_client.blocking.client import BlockingKernelClient
+
+        self._ahead = BlockingKernelClient()
+        self._ahead.load_connection_info(self.manager.get_connection_info())
+        self._ahead.start_channels(iopub=False, stdin=False, hb=False, control=False)
+        self._ahead.execute(code, silent=True, store_history=False, allow_stdin=False)
+
     async def connect(self) -> None:
         """Wait until the kernel answers and its output reaches us.
 
@@ -105,6 +137,8 @@ class Kernel:
                 self.client.kernel_info()
                 await asyncio.wait({answer, output}, timeout=_ASK_EVERY)
             self.info = dict(answer.result()["content"])
+            if self.prelude:
+                self.client.execute(self.prelude, silent=True, store_history=False)
         finally:
             answer.cancel()
             output.cancel()
@@ -161,6 +195,8 @@ class Kernel:
         self.kill()
         self.process.wait(timeout=_SHUTDOWN_WAIT)
         self.client.stop_channels()
+        if self._ahead is not None:
+            self._ahead.stop_channels()
         self.manager.cleanup_resources()
         shutil.rmtree(Path(self.manager.connection_file).parent, ignore_errors=True)
 
@@ -185,6 +221,20 @@ async def run_silently(kernel: Kernel, code: str) -> None:
         raise RunnerError(
             f"the kernel refused to prepare: {said.get('ename')}: {said.get('evalue')}"
         )
+
+
+def _dying_with_us() -> dict[str, Callable[[], None]]:
+    """Have the system kill the kernel when our thread ends, be it by kill -9; on Linux only."""
+    if sys.platform != "linux":
+        return {}
+    prctl, us = ctypes.CDLL(None).prctl, os.getpid()
+
+    def follow() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != us:  # we died before the kernel could ask for it
+            os._exit(1)
+
+    return {"preexec_fn": follow}
 
 
 def _sweep_folders() -> None:

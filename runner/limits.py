@@ -44,6 +44,13 @@ class Limits:
     ready_path: str = "/readyz"
 
     @classmethod
+    def meanings(cls) -> dict[str, str]:
+        """Say of each limit what the docstring says, for the command line's help."""
+        lines = (cls.__doc__ or "").partition("Attributes:")[2].splitlines()
+        split = (line.strip().partition(": ") for line in lines if ": " in line)
+        return {name: meaning for name, _, meaning in split}
+
+    @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Limits:
         """Take the ``RUNNER_*`` variables, by which the command line's options arrive.
 

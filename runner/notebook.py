@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import difflib
 import json
-import types
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,12 @@ class Parameter:
     Attributes:
         name: The variable.
         kind: The type that a value must have; ``Any`` when nothing is known of it.
+        default: What it is assigned, if that is a literal; else None.
     """
 
     name: str
     kind: Any
+    default: Any = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,44 @@ class Notebook:
             ) from error
         found = [parameter for node in tree.body for parameter in _declared(node)]
         return {parameter.name: parameter for parameter in found}
+
+    def default(self, name: str) -> Any:
+        """Give the literal that a parameter is assigned; None if there is none.
+
+        Raises:
+            ConfigurationError: The cell tagged ``parameters`` is no valid Python.
+        """
+        parameter = self.parameters().get(name)
+        return parameter.default if parameter else None
+
+    def uses_serve(self) -> bool:
+        """Tell whether a cell takes ``serve`` from ``runner``, however it is imported."""
+        return any(_names_serve(node) for tree in self._trees() for node in ast.walk(tree))
+
+    def imports(self) -> list[str]:
+        """List the modules imported at the cells' top level, in their order.
+
+        It stops where the environment is set, for that may be meant for the imports below.
+        """
+        found: list[str] = []
+        for tree in self._trees():
+            for node in tree.body:
+                if "environ" in ast.dump(node):
+                    return found
+                found += [name for name in _imported(node) if name not in found]
+        return found
+
+    def _trees(self) -> Iterator[ast.Module]:
+        """Parse each code cell; lines that are IPython's, not Python's, are left out."""
+        for cell in self.cells:
+            if cell.get("cell_type") != "code":
+                continue
+            lines = [
+                "pass" if line.startswith(("%", "!", "?")) else line
+                for line in source(cell).splitlines()
+            ]
+            with contextlib.suppress(SyntaxError):
+                yield ast.parse("\n".join(lines))
 
     def check(self, values: dict[str, Any]) -> dict[str, Any]:
         """Check parameter values against what the notebook declares.
@@ -159,11 +200,14 @@ def source(cell: dict[str, Any]) -> str:
 
 def _declared(node: ast.stmt) -> list[Parameter]:
     if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-        return [Parameter(name=node.target.id, kind=_annotated(node.annotation))]
+        kind, default = _annotated(node.annotation), _literal(node.value)
+        return [Parameter(name=node.target.id, kind=kind, default=default)]
     if not isinstance(node, ast.Assign):
         return []
     return [
-        Parameter(name=name.id, kind=_inferred(node.value) if name is target else Any)
+        Parameter(name=name.id, kind=_inferred(node.value), default=_literal(node.value))
+        if name is target
+        else Parameter(name=name.id, kind=Any)
         for target in node.targets
         for name in ast.walk(target)
         if isinstance(name, ast.Name)
@@ -186,11 +230,39 @@ def _annotated(annotation: ast.expr) -> Any:
 
 def _inferred(value: ast.expr) -> Any:
     """Infer the type from a literal default; ``None`` and expressions tell nothing."""
-    try:
-        kind = type(ast.literal_eval(value))
-    except ValueError:
-        return Any
-    return Any if kind is types.NoneType else kind
+    default = _literal(value)
+    return Any if default is None else type(default)
+
+
+def _literal(value: ast.expr | None) -> Any:
+    with contextlib.suppress(ValueError):
+        return ast.literal_eval(value) if value else None
+    return None
+
+
+def _imported(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [name.name for name in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [node.module]
+    return []
+
+
+def _names_serve(node: ast.AST) -> bool:
+    """Recognise ``from runner[.serving] import serve`` and ``runner.serve``."""
+    if isinstance(node, ast.ImportFrom):
+        names = {name.name for name in node.names}
+        return node.module == "runner.serving" or (
+            node.module == "runner" and bool(names & {"serve", "serving"})
+        )
+    if isinstance(node, ast.Import):
+        return any(name.name == "runner.serving" for name in node.names)
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr == "serve"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "runner"
+    )
 
 
 def _unknown(path: Path, name: str, declared: list[str]) -> ConfigurationError:

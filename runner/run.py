@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import importlib
 import logging
 import sys
 import threading
@@ -58,7 +59,7 @@ class Job:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Ending:
+class Ending:
     """Say how a run ended that raised nothing.
 
     Attributes:
@@ -82,7 +83,7 @@ def run(job: Job) -> None:
         InterruptedRunError: A signal ended it first, and not in a cell that serves.
     """
     document = notebook.read(job.path)
-    ending = _execute(job, document, _checked(document, job.values))
+    ending = _execute(job, document, checked(document, job.values))
     if ending.signum and not ending.was_serving:
         raise InterruptedRunError(ending.signum, hint=f"how far it came: {job.out}")
     log.info("%s %s; see %s", job.path, "stopped" if ending.signum else "completed", job.out)
@@ -110,21 +111,35 @@ def serve(job: Job, host: str, port: int, is_port_chosen: bool) -> None:
             hint="add `port: int = 8000` to its cell tagged `parameters`, and bind that",
         )
     offered = {name: value for name, value in (("host", host), ("port", port)) if name in declared}
-    values = _checked(document, offered | job.values)
+    values = checked(document, offered | job.values)
     if "port" in declared:
         where = (str(values.get("host", host)), int(values["port"]))
         address.check_free(*where)
         threading.Thread(target=_announce, args=where, daemon=True).start()
     ending = _execute(job, document, values)
+    check_served(job, ending)
+    log.info("%s stopped by %s; see %s", job.path, ending.signal, job.out)
+
+
+def check_served(job: Job, ending: Ending) -> None:
+    """Make sure that a run which should serve ended because it was stopped.
+
+    Raises:
+        NotebookError: It ended by itself.
+    """
     if not ending.signum:
         raise NotebookError(
             f"{job.path}: its last cell ended, so nothing serves any more",
             hint="the last code cell has to serve until it is interrupted",
         )
-    log.info("%s stopped by %s; see %s", job.path, ending.signal, job.out)
 
 
-def _checked(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
+def checked(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
+    """Check parameters as far as the notebook's language lets us.
+
+    Raises:
+        ConfigurationError: A name is unknown or a value has the wrong type.
+    """
     if document.is_python:
         return document.check(values)
     if values:
@@ -132,7 +147,7 @@ def _checked(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _execute(job: Job, document: Notebook, values: dict[str, Any]) -> _Ending:
+def _execute(job: Job, document: Notebook, values: dict[str, Any]) -> Ending:
     job.out.parent.mkdir(parents=True, exist_ok=True)
     lock = job.out.with_name(f".{job.out.name}.lock")
     with files.claim(lock) as is_ours, StopRequest() as stop:
@@ -152,21 +167,38 @@ def _execute(job: Job, document: Notebook, values: dict[str, Any]) -> _Ending:
                 progress=Bar() if job.shows_bar else Lines(),
                 facts={"notebook": str(job.path), "notebook_sha256": _sha256(job.path)},
             )
-            kept = _through_papermill(job, values, session)
+            return execute(job, values, session)
+
+
+def execute(job: Job, values: dict[str, Any], session: Session) -> Ending:
+    """Execute a notebook in a kernel that was started.
+
+    Raises:
+        NotebookError: A cell failed.
+        KernelDiedError: The kernel died or never came up.
+    """
+    kept = _through_papermill(job, values, session)
     from runner.record import interrupted_cell
 
     cell = interrupted_cell(kept.nb)
-    return _Ending(
-        signal=stop.name,
-        signum=stop.signum or 0,
+    return Ending(
+        signal=session.stop.name,
+        signum=session.stop.signum or 0,
         was_serving=cell is not None and notebook.SERVE_TAG in notebook.tags(cell),
     )
 
 
-def _through_papermill(job: Job, values: dict[str, Any], session: Session) -> Record:
+def load_papermill() -> None:
+    """Import what executing needs, which takes a while."""
     # nbformat imports jsonschema, which would compile a grammar of internationalised
     # addresses for 0.9 s, if Jupyter's servers brought it; a blocked module is skipped.
     sys.modules.setdefault("rfc3987_syntax", cast("ModuleType", None))
+    for name in ("papermill.execute", "runner.execution", "runner.record"):
+        importlib.import_module(name)
+
+
+def _through_papermill(job: Job, values: dict[str, Any], session: Session) -> Record:
+    load_papermill()
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.engines import papermill_engines

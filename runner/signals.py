@@ -17,10 +17,14 @@ class StopRequest:
     The handlers only note the signal and call the subscriber; the first signal
     asks, a second one insists. The handlers that were there before come back at
     the end. Outside the main thread nothing is installed: Python allows it only there.
+
+    Attributes:
+        reason: Why it was sent, as far as anyone told; goes into the record.
     """
 
     def __init__(self) -> None:
         self.signum: int | None = None
+        self.reason = ""
         self.is_urgent = False
         self._notify: Callable[[], object] = lambda: None
         self._previous: dict[signal.Signals, signal._HANDLER] = {}
@@ -43,6 +47,11 @@ class StopRequest:
     def name(self) -> str:
         """Name the signal that asked, such as ``SIGTERM``; empty when none did."""
         return signal.Signals(self.signum).name if self.signum else ""
+
+    @property
+    def said(self) -> str:
+        """Name the signal and, if it is known, why it was sent."""
+        return f"{self.name}: {self.reason}" if self.reason else self.name
 
     def subscribe(self, notify: Callable[[], object]) -> None:
         """Call ``notify`` at every signal, and now if one has already come."""

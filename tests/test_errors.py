@@ -14,8 +14,10 @@ def test_exit_codes_are_distinct() -> None:
         errors.ConfigurationError,
         errors.NotebookError,
         errors.KernelDiedError,
+        errors.NotReadyError,
+        errors.CrashLoopError,
     )
-    assert [kind.exit_code for kind in kinds] == [1, 2, 3, 4]
+    assert [kind.exit_code for kind in kinds] == [1, 2, 3, 4, 5, 6]
 
 
 def test_an_interrupted_run_exits_as_shells_expect() -> None:

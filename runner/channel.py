@@ -1,0 +1,108 @@
+"""Listen to kernels on a Unix socket, and hand them sockets: lines of JSON both ways.
+
+A kernel connects inside ``runner.serve`` and says hello with its run's id. One
+connection per run counts; another one of the same run is closed at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_HELLO_WITHIN = 10.0
+
+Hear = Callable[[str, dict[str, Any] | None], bool]
+
+
+class Channels:
+    """Hold the connections of all runs.
+
+    Args:
+        hear: Gets a run's id and a message, or None when the run hung up; tells, of a
+            hello, whether it is welcome.
+    """
+
+    def __init__(self, hear: Hear) -> None:
+        self._hear = hear
+        self._folder = Path(tempfile.mkdtemp(prefix=f"runner-{os.getpid()}-"))
+        self._senders: dict[str, socket.socket] = {}
+        self._server: asyncio.Server | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where kernels connect; only our user can enter the folder."""
+        return self._folder / "control"
+
+    async def open(self) -> None:
+        """Start to listen."""
+        self._server = await asyncio.start_unix_server(self._serve, self.path)
+
+    def close(self) -> None:
+        """Stop listening, and hang up on everyone."""
+        if self._server:
+            self._server.close()
+        for sender in self._senders.values():
+            sender.shutdown(socket.SHUT_RDWR)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def send(self, run: str, fds: Sequence[int] = (), **words: Any) -> None:
+        """Send a run's kernel a line, and open files with it; one that hung up gets none."""
+        line = json.dumps(words).encode() + b"\n"
+        sender = self._senders.get(run)
+        if sender is None:
+            return
+        with contextlib.suppress(OSError):
+            if fds:
+                socket.send_fds(sender, [line], list(fds))
+            else:
+                sender.sendall(line)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        run = ""
+        try:
+            async with asyncio.timeout(_HELLO_WITHIN):
+                hello = await _line(reader)
+            name = str((hello or {}).get("run", ""))
+            if hello is None or hello.get("event") != "hello" or name in self._senders:
+                return
+            # A socket of our own: asyncio's streams cannot send open files.
+            raw = socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno()))
+            with raw:
+                self._senders[name] = raw
+                run = name
+                if self._hear(run, hello):
+                    while message := await _line(reader):
+                        self._hear(run, message)
+        except (OSError, ValueError, KeyError, TypeError, TimeoutError) as error:
+            log.warning("a kernel was not understood: %s", error)
+        finally:
+            if run:
+                del self._senders[run]
+                self._hear(run, None)
+            writer.close()
+
+
+async def _line(reader: asyncio.StreamReader) -> dict[str, Any] | None:
+    """Read one message; None when there are no more.
+
+    Raises:
+        ValueError: It is not JSON, or not an object.
+    """
+    line = await reader.readline()
+    if not line.endswith(b"\n"):
+        return None
+    message = json.loads(line)
+    if not isinstance(message, dict):
+        raise ValueError(f"not an object: {line[:60]!r}")
+    return message

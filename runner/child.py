@@ -1,0 +1,178 @@
+"""Be one run under the supervisor: wait as a standby, execute, publish, end with it.
+
+The supervisor writes lines of JSON to our stdin:
+
+    {"do": "go", "run": ID, "notebook": PATH, "out": PATH, "values": {…}, "facts": {…},
+     "config": {…}, "log_output": false}
+    {"do": "publish", "path": PATH}
+    {"do": "retire", "reason": TEXT}
+
+Until "go" comes we are a standby: a kernel with the notebook's imports done, and papermill
+loaded. The end of stdin means that the supervisor is gone, and is taken as SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from runner import log as logs
+from runner import notebook, run
+from runner.config import EngineConfig, setting, variable
+from runner.engine import Session
+from runner.errors import KernelDiedError, RunnerError
+from runner.files import Publication
+from runner.kernel import Kernel
+from runner.progress import Lines
+from runner.run import Job
+from runner.signals import StopRequest
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY = 1.0
+
+
+class Orders:
+    """Read what the supervisor writes, on a thread of its own.
+
+    Attributes:
+        go: Gets the order to go, or None when something else ends the wait.
+    """
+
+    def __init__(self, stop: StopRequest) -> None:
+        self.go: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self.publication: Publication | None = None
+        self._stop = stop
+
+    def listen(self) -> None:
+        """Start the thread."""
+        threading.Thread(target=self._read, name="orders", daemon=True).start()
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            self._take(json.loads(line))
+        if self._stop.signum is None:
+            self._stop.reason = "the supervisor is gone"
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _take(self, order: dict[str, Any]) -> None:
+        match order["do"]:
+            case "go":
+                self.publication = Publication(Path(order["out"]))
+                self.go.put(order)
+            case "publish" if self.publication:
+                self.publication.begin(Path(order["path"]))
+            case "retire":
+                self._stop.reason = order["reason"]
+                if self.publication:
+                    self.publication.end()
+
+
+class Standby:
+    """Hold a kernel that is warm."""
+
+    def __init__(self, path: Path) -> None:
+        self.kernel: Kernel | None = None
+        self.name = ""
+        # A file that is broken now may be whole when the order comes, and is read then.
+        with contextlib.suppress(RunnerError):
+            document = notebook.read(path)
+            self.kernel_for(document.kernel_name)
+            self._warm(document)
+
+    def kernel_for(self, name: str) -> Kernel:
+        """Give a kernel of this name: the one that waits, or a new one if it is another."""
+        if self.kernel is None or self.name != name:
+            self.close()
+            log_fd = os.dup(2)
+            self.kernel = Kernel.start(
+                name, env={variable("log-fd"): str(log_fd)}, pass_fds=[log_fd]
+            )
+            os.close(log_fd)
+            self.name = name
+        return self.kernel
+
+    def close(self) -> None:
+        """End the kernel."""
+        if self.kernel is not None:
+            self.kernel.close()
+
+    def _warm(self, document: notebook.Notebook) -> None:
+        if self.kernel is not None and document.is_python:
+            names = document.imports()
+            code = f'__import__("runner.warm", fromlist=["load"]).load({names!r})'
+            self.kernel.run_ahead(code)
+
+
+def main() -> None:
+    """Be ``python -m runner.child``."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("notebook", type=Path)
+    logs.configure(setting("log-level", "info"), setting("log-format", "text"))
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    try:
+        _live(parser.parse_args().notebook)
+    except RunnerError as error:
+        log.error("run failed: %s", " ".join(str(error).split()))
+        log.debug("the error in full", exc_info=True)
+        sys.exit(error.exit_code)
+
+
+def _live(path: Path) -> None:
+    with StopRequest() as stop:
+        orders = Orders(stop)
+        stop.subscribe(lambda: orders.go.put(None))
+        orders.listen()
+        standby = Standby(path)
+        with contextlib.closing(standby):
+            run.load_papermill()
+            order = _wait(orders, standby, stop)
+            if order is not None:
+                _execute(order, orders, standby, stop)
+
+
+def _wait(orders: Orders, standby: Standby, stop: StopRequest) -> dict[str, Any] | None:
+    """Wait for the order to go; None when a stop was asked for first."""
+    while stop.signum is None:
+        with contextlib.suppress(queue.Empty):
+            return orders.go.get(timeout=_LOOK_EVERY)
+        if standby.kernel and standby.kernel.process.poll() is not None:
+            raise KernelDiedError(f"{standby.kernel.death_reason()} as it waited")
+    return None
+
+
+def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopRequest) -> None:
+    job = Job(
+        path=Path(order["notebook"]),
+        out=Path(order["out"]),
+        keeps_history=False,
+        values=order["values"],
+        config=EngineConfig(**order["config"]),
+        log_output=order["log_output"],
+    )
+    document = notebook.read(job.path)
+    values = run.checked(document, job.values)
+    kernel = standby.kernel_for(document.kernel_name)
+    kernel.prelude = f'__import__("os").environ["RUNNER_RUN_ID"] = {order["run"]!r}'
+    session = Session(
+        kernel=kernel,
+        stop=stop,
+        config=job.config,
+        progress=Lines(),
+        facts=order["facts"],
+        after_save=orders.publication.show if orders.publication else None,
+    )
+    run.check_served(job, run.execute(job, values, session))
+
+
+if __name__ == "__main__":
+    main()

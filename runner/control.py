@@ -1,0 +1,139 @@
+"""Let the command line talk to a running supervisor, over a Unix socket that is ours alone.
+
+A question is one line of JSON, ``{"ask": "reload"}``. The first line of the answer says how
+long the outcome may take, ``{"within": 150}``; the second is the outcome, with ``ok``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from runner.errors import ConfigurationError, RunnerError
+
+_NAME = ".control"
+_LONGEST_PATH = 100  # sun_path has 108 bytes on Linux, 104 on macOS
+_PATIENCE = 10.0
+
+Reply = Callable[[str], Awaitable[dict[str, Any]]]
+
+
+class ControlServer:
+    """Answer the command line.
+
+    Args:
+        folder: The notebook's folder below ``runs``.
+        within: Seconds that an outcome may take.
+        reply: Gives the outcome of what is asked.
+    """
+
+    def __init__(self, folder: Path, within: float, reply: Reply) -> None:
+        self._entry = folder / _NAME
+        self._within = within
+        self._reply = reply
+        self._shelter: Path | None = None
+        self._server: asyncio.Server | None = None
+        self._answers: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        """Start to listen."""
+        self._entry.unlink(missing_ok=True)
+        path = self._entry.absolute()
+        if len(os.fsencode(path)) > _LONGEST_PATH:
+            place = os.environ.get("XDG_RUNTIME_DIR") or None
+            # Named as the kernels' folders are, so that it is swept like theirs.
+            shelter = tempfile.mkdtemp(prefix=f"runner-{os.getpid()}-", dir=place)
+            self._shelter = Path(shelter)
+            path = self._shelter / "ask"
+            self._entry.write_text(str(path), encoding="utf-8")
+        mask = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, path)
+        finally:
+            os.umask(mask)
+
+    async def close(self) -> None:
+        """Finish the answers that are under way, stop listening, and leave no file."""
+        if self._server:
+            self._server.close()
+        if self._answers:
+            await asyncio.wait(self._answers, timeout=1.0)
+        self._entry.unlink(missing_ok=True)
+        if self._shelter:
+            shutil.rmtree(self._shelter, ignore_errors=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if task := asyncio.current_task():
+            self._answers.add(task)
+            task.add_done_callback(self._answers.discard)
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                question = json.loads(await reader.readline())["ask"]
+            writer.write(_line({"within": self._within}))
+            await writer.drain()
+            writer.write(_line(await self._reply(str(question))))
+            await writer.drain()
+        writer.close()
+
+
+def ask(folder: Path, question: str) -> dict[str, Any]:
+    """Ask the supervisor of a folder below ``runs``, and wait for the outcome.
+
+    Raises:
+        ConfigurationError: None is running there.
+        RunnerError: It does not answer in time.
+    """
+    with contextlib.closing(_connected(folder)) as connection, connection.makefile("rb") as lines:
+        try:
+            connection.sendall(_line({"ask": question}))
+            connection.settimeout(json.loads(lines.readline())["within"] + _PATIENCE)
+            outcome: dict[str, Any] = json.loads(lines.readline())
+        except (OSError, ValueError) as error:
+            raise RunnerError(f"{folder}: the supervisor did not answer: {error}") from error
+    return outcome
+
+
+def find(runs: Path) -> Path:
+    """Find the folder of the one supervisor that runs below ``runs``.
+
+    Raises:
+        ConfigurationError: There is none, or there are several.
+    """
+    found = []
+    for entry in sorted(runs.glob(f"*/{_NAME}")):
+        with contextlib.suppress(ConfigurationError):
+            _connected(entry.parent).close()
+            found.append(entry.parent)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ConfigurationError(f"no supervisor is running below {runs}")
+    names = ", ".join(folder.name for folder in found)
+    raise ConfigurationError(f"several supervisors are running: {names}", hint="name the notebook")
+
+
+def _connected(folder: Path) -> socket.socket:
+    entry = folder / _NAME
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(_PATIENCE)
+    try:
+        path = entry.read_text(encoding="utf-8") if entry.is_file() else str(entry)
+        connection.connect(path)
+    except (OSError, ValueError) as error:
+        connection.close()
+        raise ConfigurationError(
+            f"{folder}: no supervisor is running", hint="`runner serve NOTEBOOK` starts one"
+        ) from error
+    return connection
+
+
+def _line(message: dict[str, Any]) -> bytes:
+    return json.dumps(message, default=str).encode() + b"\n"

@@ -1,0 +1,51 @@
+"""Decide how long to wait before a restart, and when to give up."""
+
+from __future__ import annotations
+
+_FIRST_DELAYS = (0.0, 0.5)
+_LONGEST_DELAY = 30.0
+_FORGIVEN_AFTER = 30.0
+_LOOP_DEATHS = 5
+_LOOP_WITHIN = 60.0
+_LOOP_BROKEN_BY = 10.0
+
+
+class Restarts:
+    """Count deaths; all times are seconds of one clock that never goes back."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._attempts = 0
+        self._deaths: list[float] = []
+
+    def died(self, now: float, served: float) -> None:
+        """Count a death.
+
+        Args:
+            now: When.
+            served: How long it had served.
+        """
+        if served >= _FORGIVEN_AFTER:
+            self._attempts = 0
+        if served >= _LOOP_BROKEN_BY:
+            self._deaths.clear()
+        self._deaths = [at for at in self._deaths if now - at <= _LOOP_WITHIN] + [now]
+
+    @property
+    def is_looping(self) -> bool:
+        """Tell whether restarting makes no sense any more."""
+        return len(self._deaths) >= _LOOP_DEATHS
+
+    def next_delay(self) -> float:
+        """Give the seconds to wait before the next restart: 0, 0.5, 1, 2, 4 … 30."""
+        delays, attempt = _FIRST_DELAYS, self._attempts
+        self._attempts += 1
+        self.total += 1
+        if attempt < len(delays):
+            return delays[attempt]
+        # Beyond a few doublings the power would only grow, not the delay.
+        return min(_LONGEST_DELAY, 2.0 ** min(attempt - len(delays), 10))
+
+    def __str__(self) -> str:
+        """Say how often it died."""
+        return f"{len(self._deaths)} times within {_LOOP_WITHIN:g} s"

@@ -1,0 +1,49 @@
+"""Show what a supervisor says of itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+
+def iso(seconds: float) -> str:
+    """Write a time of the wall clock, in UTC."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")
+
+
+def shown(status: dict[str, Any]) -> str:
+    """Lay out a status for people, one line for each thing."""
+    rows = [
+        ("notebook", status["notebook"]),
+        ("supervisor", f"{status['phase']}, pid {status['pid']}, up {_span(status['uptime'])}"),
+        ("address", f"http://{status['address']}"),
+        ("serving", _serving(status["serving"])),
+        ("restarts", status["restarts"]),
+        ("candidate", _candidate(status["candidate"])),
+        ("standby", f"pid {status['standby']['pid']}" if status["standby"] else "none"),
+        ("last failure", _failure(status["failure"])),
+        ("good versions", ", ".join(status["good"]) or "none"),
+    ]
+    return "\n".join(f"{name + ':':<15}{value}" for name, value in rows)
+
+
+def _serving(run: dict[str, Any] | None) -> str:
+    if not run:
+        return "nothing"
+    pids = ", ".join(str(pid) for pid in run["workers"])
+    return f"run {run['run']} since {run['since']}; workers {pids}; record {run['record']}"
+
+
+def _candidate(run: dict[str, Any] | None) -> str:
+    return f"run {run['run']}, {run['state']}: {run['cause']}" if run else "none"
+
+
+def _failure(failure: dict[str, Any] | None) -> str:
+    if not failure:
+        return "none"
+    record = f"; record {failure['record']}" if failure["record"] else ""
+    return f"run {failure['run']} at {failure['at']}: {failure['reason']}{record}"
+
+
+def _span(seconds: float) -> str:
+    return str(dt.timedelta(seconds=round(seconds)))

@@ -1,0 +1,462 @@
+"""The supervisor's decisions: events in, commands out, no process and no clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.lifecycle import Lifecycle, Phase, Rules
+from runner.messages import (
+    Accept,
+    Answer,
+    Await,
+    Bind,
+    CancelTimer,
+    Changed,
+    ChannelClosed,
+    Command,
+    Ended,
+    Event,
+    Exit,
+    Failed,
+    Go,
+    Hello,
+    Kill,
+    Publish,
+    Purpose,
+    Ready,
+    RecordFailure,
+    ReloadAsked,
+    Retire,
+    RollbackAsked,
+    Serving,
+    SetTimer,
+    Spawn,
+    Started,
+    StopAsked,
+    Terminate,
+    Timer,
+    TimerFired,
+)
+from runner.states import TRANSITIONS, Good, RunState
+
+
+class Story:
+    """A lifecycle, a clock that is moved by hand, and what was ordered."""
+
+    def __init__(self, *, good: tuple[Good, ...] = (), **rules: object) -> None:
+        self.life = Lifecycle(Rules(**rules), good)  # type: ignore[arg-type]  # each of its kind
+        self.now = 100.0
+
+    def tell(self, *events: Event, after: float = 0.0) -> list[Command]:
+        """Let events happen; give what was ordered, but for timers."""
+        self.now += after
+        orders = [order for event in events for order in self.life.handle(event, self.now)]
+        self.timers = [order for order in orders if isinstance(order, SetTimer)]
+        return [order for order in orders if not isinstance(order, SetTimer | CancelTimer)]
+
+    def serve(self, run: int, digest: str = "") -> list[Command]:
+        """Let a run that goes come to serve."""
+        self.tell(Hello(run=run), Ready(run=run))
+        return self.tell(Serving(run=run, digest=digest))
+
+    def delay(self) -> float:
+        """Give the seconds of the restart that was put off by the last events."""
+        (timer,) = (timer for timer in self.timers if timer.timer is Timer.RESTART)
+        return timer.seconds
+
+
+def go(
+    run: int, source: int = 0, purpose: Purpose = Purpose.CHANGE, cause: str = ""
+) -> tuple[Command, ...]:
+    return (Go(run=run, source=source, purpose=purpose, cause=cause),)
+
+
+def again(run: int, source: int) -> Go:
+    return Go(run=run, source=source, purpose=Purpose.RESTART, cause="restart after a death")
+
+
+def up(*, digest: str = "", **rules: object) -> Story:
+    """A service whose run 1 serves and whose run 2 is the standby."""
+    story = Story(**rules)
+    story.tell(Started(cause="first start"))
+    story.serve(1, digest)
+    return story
+
+
+def test_the_first_run_is_bound_accepted_and_published_in_turn() -> None:
+    """Each step waits for the kernel's word; the standby is ordered when all is done."""
+    story = Story()
+    first = Go(run=1, source=0, purpose=Purpose.FIRST, cause="first start")
+    assert story.tell(Started(cause="first start")) == [Spawn(run=1), first]
+    assert story.timers == [SetTimer(timer=Timer.READY, run=1, seconds=120)]
+    assert story.tell(Hello(run=1)) == [Bind(run=1)]
+    assert story.tell(Ready(run=1)) == [Accept(run=1)]
+    assert story.tell(Serving(run=1)) == [Publish(run=1), Spawn(run=2)]
+
+
+def test_without_standby_none_is_spawned() -> None:
+    """``--no-standby`` saves the memory."""
+    story = Story(keeps_standby=False)
+    story.tell(Started())
+    assert story.serve(1) == [Publish(run=1)]
+
+
+def test_a_change_takes_over_only_when_it_serves() -> None:
+    """The old run is told to end after the new one serves, not before."""
+    story = up()
+    assert story.tell(Changed(cause="saved")) == [*go(2, cause="saved")]
+    assert story.tell(Hello(run=2), Ready(run=2)) == [Bind(run=2), Accept(run=2)]
+    assert story.tell(Serving(run=2)) == [
+        Retire(run=1, reason="replaced", successor=2),
+        Publish(run=2),
+        Terminate(run=1),
+        Spawn(run=3),
+    ]
+    assert story.tell(Ended(run=1, code=0)) == [Publish(run=2)]
+
+
+def test_a_failed_candidate_leaves_the_old_one_alone() -> None:
+    """Its reason is recorded, who asked is told, and nothing else happens."""
+    story = up()
+    story.tell(ReloadAsked(request=7))
+    assert story.tell(Ended(run=2, code=3, reason="cell x raised")) == [
+        RecordFailure(run=2, code=3, reason="cell x raised"),
+        Answer(request=7, ok=False, reason="cell x raised"),
+    ]
+    assert story.life.serving() is story.life.runs[1]
+
+
+def test_a_kernel_that_refuses_is_quoted() -> None:
+    """What the kernel said goes before what the process's end says."""
+    story = up()
+    story.tell(ReloadAsked(request=7), Hello(run=2))
+    assert story.tell(Failed(run=2, reason="the example was answered 500")) == []
+    orders = story.tell(Ended(run=2, code=3, reason="cell serve raised"))
+    assert Answer(request=7, ok=False, reason="the example was answered 500") in orders
+
+
+def test_a_candidate_that_is_never_ready_is_ended() -> None:
+    """After --ready-timeout it is terminated, then killed, and its code is 5."""
+    story = up(ready_timeout=9)
+    story.tell(Changed(), Hello(run=2))
+    said = "not ready to serve within 9 s"
+    fired = TimerFired(timer=Timer.READY, run=2)
+    assert story.tell(fired) == [Retire(run=2, reason=said), Terminate(run=2)]
+    assert story.tell(TimerFired(timer=Timer.KILL, run=2)) == [Kill(run=2)]
+    assert story.tell(Ended(run=2, code=-9)) == [RecordFailure(run=2, code=5, reason=said)]
+
+
+def test_the_ready_timer_of_a_serving_run_means_nothing() -> None:
+    """A timer that crossed the word "serving" does no harm."""
+    assert up().tell(TimerFired(timer=Timer.READY, run=1)) == []
+
+
+def test_a_further_change_replaces_the_candidate() -> None:
+    """Only the newest matters; who waited for the replaced one waits for the new one."""
+    story = up()
+    story.tell(ReloadAsked(request=7))
+    assert story.tell(Changed()) == [
+        Retire(run=2, reason="replaced by a newer version"),
+        Terminate(run=2),
+        Spawn(run=3),
+        *go(3),
+    ]
+    assert story.tell(Hello(run=2), Ready(run=2), Serving(run=2)) == []
+    assert story.tell(Ended(run=2, code=0)) == []
+    assert Answer(request=7, ok=True) in story.serve(3)
+
+
+def test_of_two_that_take_over_the_newer_wins_in_any_order() -> None:
+    """A change that comes between "ready" and "serving" ends with one run, the newest."""
+    for order in ((2, 3), (3, 2)):
+        story = up()
+        story.tell(Changed(), Hello(run=2), Ready(run=2))
+        story.tell(Changed(), Hello(run=3), Ready(run=3))
+        for run in order:
+            story.tell(Serving(run=run))
+        alive = {n for n, run in story.life.runs.items() if run.state is RunState.SERVING}
+        assert alive == {3}
+
+
+def test_a_dead_run_is_restarted_from_the_standby_at_once() -> None:
+    """The kernel's hanging up is enough; the exit code that comes later is only recorded."""
+    story = up()
+    assert story.tell(ChannelClosed(run=1)) == [again(2, source=1)]
+    assert story.tell(Ended(run=1, code=4, reason="killed by SIGKILL")) == [
+        RecordFailure(run=1, code=4, reason="killed by SIGKILL")
+    ]
+    assert story.serve(2) == [Publish(run=2), Spawn(run=3)]
+    assert story.life.restarts.total == 1
+
+
+def test_the_end_of_the_process_alone_is_a_death_too() -> None:
+    """If the exit comes before the channel's end, the restart is one all the same."""
+    story = up()
+    orders = story.tell(Ended(run=1, code=-9), ChannelClosed(run=1))
+    assert orders == [
+        RecordFailure(run=1, code=-9, reason="its process ended with code -9"),
+        again(2, source=1),
+    ]
+
+
+def test_a_dead_run_loses_the_published_path() -> None:
+    """It may still be closing its record when the next already serves."""
+    story = up()
+    story.tell(ChannelClosed(run=1))
+    assert story.serve(2)[:2] == [
+        Retire(run=1, reason="replaced", successor=2),
+        Publish(run=2),
+    ]
+    assert Publish(run=2) in story.tell(Ended(run=1, code=4))
+
+
+def test_a_run_that_hangs_after_its_kernel_is_killed() -> None:
+    """Its process has a while to close the record."""
+    story = up()
+    story.tell(ChannelClosed(run=1))
+    assert SetTimer(timer=Timer.KILL, run=1, seconds=10) in story.timers
+    assert story.tell(TimerFired(timer=Timer.KILL, run=1)) == [Kill(run=1)]
+
+
+def test_restarts_wait_longer_and_longer() -> None:
+    """0, 0.5, 1, 2, 4 … 30 s, as long as the deaths are no loop."""
+    story, delays, run = up(keeps_standby=False), [], 1
+    for _ in range(9):
+        story.tell(ChannelClosed(run=run), Ended(run=run, code=4), after=12)
+        run += 1
+        if not any(timer.timer is Timer.RESTART for timer in story.timers):
+            delays.append(0.0)
+        else:
+            delays.append(story.delay())
+            story.tell(TimerFired(timer=Timer.RESTART))
+        story.serve(run)
+    assert delays == [0, 0.5, 1, 2, 4, 8, 16, 30, 30]
+
+
+def test_half_a_minute_of_serving_forgives() -> None:
+    """After it the first restart comes at once again."""
+    story = up()
+    story.tell(ChannelClosed(run=1))
+    story.serve(2)
+    assert story.tell(ChannelClosed(run=2), after=30) == [again(3, source=1)]
+
+
+def test_a_crash_loop_is_given_up() -> None:
+    """5 deaths within 60 s without 10 s of serving between: exit code 6, and why."""
+    story, run = up(keeps_standby=False), 1
+    for _ in range(4):
+        story.tell(ChannelClosed(run=run), Ended(run=run, code=4), after=1)
+        if any(timer.timer is Timer.RESTART for timer in story.timers):
+            story.tell(TimerFired(timer=Timer.RESTART))
+        run += 1
+        story.serve(run)
+    (failure, end) = story.tell(Ended(run=run, code=4, reason="out of memory"), after=1)
+    assert isinstance(failure, RecordFailure)
+    said = "the service died 5 times within 60 s; the last time: out of memory"
+    assert end == Exit(code=6, reason=said)
+
+
+def test_slow_deaths_are_no_loop() -> None:
+    """The same deaths, each after 10 s of serving, are restarted for ever."""
+    story, run = up(keeps_standby=False), 1
+    for _ in range(20):
+        story.tell(ChannelClosed(run=run), Ended(run=run, code=4), after=10)
+        story.tell(TimerFired(timer=Timer.RESTART))
+        run += 1
+        story.serve(run)
+    assert story.life.phase is Phase.UP
+
+
+def test_a_restart_that_fails_is_tried_again() -> None:
+    """Also with exit codes that would end a first start: it has served before."""
+    story = up()
+    story.tell(ChannelClosed(run=1))
+    story.tell(Ended(run=2, code=3))
+    assert story.delay() == 0.5
+    assert story.tell(TimerFired(timer=Timer.RESTART)) == [Spawn(run=3), again(3, source=1)]
+
+
+def test_a_death_restarts_what_served_not_an_unseen_edit() -> None:
+    """A candidate under way goes on; beside it the good version comes back."""
+    story = up()
+    story.tell(Changed())
+    assert story.tell(ChannelClosed(run=1)) == [Spawn(run=3), again(3, source=1)]
+    story.serve(3)
+    orders = story.serve(2)
+    assert orders[0] == Retire(run=3, reason="replaced", successor=2)
+    assert Terminate(run=3) in orders
+
+
+@pytest.mark.parametrize("code", [2, 3])
+def test_what_no_retry_mends_ends_the_first_start(code: int) -> None:
+    """The supervisor exits with the run's own code."""
+    story = Story()
+    story.tell(Started())
+    orders = story.tell(Ended(run=1, code=code, reason="cell x raised"))
+    assert orders[-1] == Exit(code=code, reason="cell x raised")
+
+
+def test_a_first_start_that_is_never_ready_exits_with_5() -> None:
+    """Waiting longer would mend nothing."""
+    story = Story(ready_timeout=9)
+    story.tell(Started(), TimerFired(timer=Timer.READY, run=1))
+    said = "not ready to serve within 9 s"
+    assert story.tell(Ended(run=1, code=0))[-1] == Exit(code=5, reason=said)
+
+
+@pytest.mark.parametrize("code", [2, 3])
+def test_with_reload_it_waits_for_an_edit_instead(code: int) -> None:
+    """The author is at work; the next save is the next try."""
+    story = Story(waits_for_edits=True)
+    story.tell(Started())
+    assert story.tell(Ended(run=1, code=code, reason="no"))[-1] == Await(reason="no")
+    assert story.life.phase is Phase.WAITING
+    assert story.tell(Changed()) == [Spawn(run=2), *go(2, purpose=Purpose.FIRST)]
+    assert story.life.phase is Phase.UP
+
+
+def test_a_first_start_whose_kernel_dies_is_tried_again() -> None:
+    """That may have been bad luck; five times is a loop."""
+    story = Story()
+    story.tell(Started())
+    for run in range(1, 5):
+        story.tell(Ended(run=run, code=4))
+        if run > 1:
+            story.tell(TimerFired(timer=Timer.RESTART))
+    assert story.life.candidate() is story.life.runs[5]
+    assert isinstance(story.tell(Ended(run=5, code=4))[-1], Exit)
+
+
+def test_an_edit_during_the_wait_for_a_restart_starts_at_once() -> None:
+    """The timer that then fires launches nothing twice."""
+    story = Story()
+    story.tell(Started(), Ended(run=1, code=4))
+    story.tell(Ended(run=2, code=4))
+    assert story.tell(Changed()) == [Spawn(run=3), *go(3, purpose=Purpose.FIRST)]
+    assert story.tell(TimerFired(timer=Timer.RESTART)) == []
+
+
+def test_rollback_runs_the_version_before() -> None:
+    """And once more the one before that; restarts then take what was rolled back to."""
+    story = up(digest="a", keeps_standby=False)
+    for run, digest in ((2, "b"), (3, "c")):
+        story.tell(Changed())
+        story.serve(run, digest)
+    assert story.tell(RollbackAsked(request=7)) == [Spawn(run=4), *go(4, source=2)]
+    assert Answer(request=7, ok=True) in story.serve(4, "b")
+    assert [version.source for version in story.life.good] == [1, 2]
+    assert again(5, source=2) in story.tell(ChannelClosed(run=4))
+    story.serve(5, "b")
+    assert story.tell(RollbackAsked()) == [Spawn(run=6), *go(6, source=1)]
+
+
+def test_a_failed_rollback_leaves_the_versions_as_they_were() -> None:
+    """The version that serves stays the newest good one."""
+    story = up(digest="a")
+    story.tell(Changed())
+    story.serve(2, "b")
+    story.tell(RollbackAsked(), Ended(run=3, code=3))
+    assert [version.source for version in story.life.good] == [1, 2]
+
+
+def test_a_reload_of_the_same_notebook_is_no_new_version() -> None:
+    """Else a rollback would change nothing."""
+    story = up(digest="a")
+    story.tell(ReloadAsked())
+    story.serve(2, "a")
+    assert story.life.good == [Good(source=2, digest="a")]
+
+
+def test_nothing_to_roll_back_to_is_said() -> None:
+    """Nothing starts."""
+    said = "there is no earlier good version to roll back to"
+    assert up().tell(RollbackAsked(request=7)) == [Answer(request=7, ok=False, reason=said)]
+
+
+def test_earlier_sessions_can_be_rolled_back_to() -> None:
+    """Numbers go on after theirs."""
+    story = Story(good=(Good(source=1, digest="a"), Good(source=2, digest="b")))
+    story.tell(Started())
+    story.serve(3, "c")
+    assert go(4, source=2)[0] in story.tell(RollbackAsked())
+
+
+def test_a_stop_drains_everything_and_exits_0() -> None:
+    """The standby goes too; the exit waits for the last process."""
+    story = up()
+    assert story.tell(StopAsked(request=7)) == [Terminate(run=1), Terminate(run=2)]
+    assert story.tell(Ended(run=2, code=0)) == []
+    end = [Answer(request=7, ok=True), Exit(code=0)]
+    assert story.tell(Ended(run=1, code=0)) == end
+
+
+def test_a_second_stop_kills() -> None:
+    """Whoever presses Ctrl-C twice means it."""
+    story = up()
+    story.tell(StopAsked())
+    assert story.tell(StopAsked()) == [Kill(run=1), Kill(run=2)]
+
+
+def test_a_stop_during_the_start_ends_that_too() -> None:
+    """No failure is recorded: it was told to end."""
+    story = Story()
+    story.tell(Started(), ReloadAsked(request=8))
+    orders = story.tell(StopAsked(request=7))
+    assert Answer(request=8, ok=False, reason="the supervisor is stopping") in orders
+    assert Terminate(run=2) in orders
+    assert story.tell(Hello(run=2), Ended(run=2, code=143)) == []
+    assert story.tell(Ended(run=1, code=0))[-1] == Exit(code=0)
+
+
+def test_a_death_while_stopping_restarts_nothing() -> None:
+    """Neither does one of a run that was ending anyway."""
+    story = up()
+    story.tell(ChannelClosed(run=1), StopAsked())
+    assert story.tell(Ended(run=2, code=0), Ended(run=1, code=4))[-1] == Exit(code=0)
+
+
+def test_a_death_during_a_drain_is_no_failure() -> None:
+    """The new run serves already."""
+    story = up()
+    story.tell(Changed())
+    story.serve(2)
+    assert story.tell(ChannelClosed(run=1), Ended(run=1, code=4)) == [Publish(run=2)]
+    assert story.life.restarts.total == 0
+
+
+def test_whatever_is_asked_of_a_stopping_supervisor_is_refused() -> None:
+    """Nothing starts any more."""
+    story = up()
+    story.tell(StopAsked())
+    said = "the supervisor is stopping"
+    for asked in (ReloadAsked(request=7), RollbackAsked(request=7), Changed(request=7)):
+        assert story.tell(asked) == [Answer(request=7, ok=False, reason=said)]
+
+
+def test_a_stop_with_nothing_running_is_the_end() -> None:
+    """Such as while it waits for an edit."""
+    story = Story(waits_for_edits=True)
+    story.tell(Started(), Ended(run=1, code=3))
+    assert story.tell(StopAsked()) == [Exit(code=0)]
+
+
+def test_a_second_hello_changes_nothing() -> None:
+    """Nor does any event out of its turn, nor one of a run that nobody knows."""
+    story = Story()
+    story.tell(Started(), Hello(run=1))
+    assert story.tell(Hello(run=1), Serving(run=1), Hello(run=99)) == []
+    assert story.life.runs[1].state is RunState.BOUND
+
+
+def test_a_standby_that_dies_is_replaced_after_a_while() -> None:
+    """Not at once: what killed it may kill the next."""
+    story = up()
+    assert story.tell(Ended(run=2, code=1)) == []
+    assert story.timers == [SetTimer(timer=Timer.STANDBY, seconds=5)]
+    assert story.tell(TimerFired(timer=Timer.STANDBY)) == [Spawn(run=3)]
+
+
+def test_every_state_can_end() -> None:
+    """Whatever a run is doing, the end of its process is understood."""
+    for state in RunState:
+        assert ((state, Ended) in TRANSITIONS) == (state is not RunState.ENDED)
