@@ -172,7 +172,8 @@ def read(path: Path) -> Notebook:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ConfigurationError(f"{path}: not a notebook: {error}") from error
-    if not isinstance(document, dict) or not isinstance(document.get("cells"), list):
+    cells = document.get("cells") if isinstance(document, dict) else None
+    if not isinstance(cells, list) or not all(map(_is_cell, cells)):
         raise ConfigurationError(
             f"{path}: not a notebook of format 4",
             hint=f"jupyter nbconvert --to notebook --inplace {path}",
@@ -182,10 +183,14 @@ def read(path: Path) -> Notebook:
     language = kernelspec.get("language") or metadata.get("language_info", {}).get("name", "")
     return Notebook(
         path=path,
-        cells=document["cells"],
+        cells=cells,
         kernel_name=kernelspec.get("name", "python3"),
         language=language,
     )
+
+
+def _is_cell(cell: Any) -> bool:
+    return isinstance(cell, dict) and {"cell_type", "source"} <= cell.keys()
 
 
 def tags(cell: dict[str, Any]) -> list[str]:

@@ -76,13 +76,10 @@ def digest(path: Path) -> str:
         ConfigurationError: It is not a whole notebook.
     """
     document = notebook.read(path)
-    try:
-        cells = [
-            [notebook.source(cell), notebook.tags(cell)]
-            for cell in document.cells
-            if cell.get("cell_type") == "code"
-        ]
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ConfigurationError(f"{path}: not a notebook of format 4") from error
+    cells = [
+        [notebook.source(cell), notebook.tags(cell)]
+        for cell in document.cells
+        if cell["cell_type"] == "code"
+    ]
     text = json.dumps([document.kernel_name, cells])
     return hashlib.sha256(text.encode()).hexdigest()

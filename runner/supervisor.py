@@ -349,8 +349,8 @@ class Supervisor:
                 else self._ledger.take(self.plan.path, order.run)
             )
             values = values_for(self.plan, source)
-        except errors.RunnerError as error:
-            process.verdict = (error.exit_code, str(error))
+        except (errors.RunnerError, OSError) as error:
+            process.verdict = (getattr(error, "exit_code", 1), str(error))
             process.terminate()
             return
         process.order(

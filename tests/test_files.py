@@ -77,3 +77,21 @@ def test_a_claim_is_exclusive_and_leaves_nothing(tmp_path: Path) -> None:
     with files.claim(lock) as third:
         assert third
     assert not lock.exists()
+
+
+def test_a_published_record_is_shown_after_every_save_until_it_is_retired(tmp_path: Path) -> None:
+    """Publishing twice is publishing once; nothing else is left in the folder."""
+    record, shown = tmp_path / "r", tmp_path / "out"
+    publication = files.Publication(record)
+    publication.begin(shown)
+    assert not shown.exists()
+    for text in ("1", "2"):
+        files.write_atomically(record, text)
+        publication.show()
+        publication.begin(shown)
+        assert shown.read_text() == text
+    publication.end()
+    files.write_atomically(record, "3")
+    publication.show()
+    assert shown.read_text() == "2"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "r"]

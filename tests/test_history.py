@@ -98,3 +98,14 @@ def test_a_foreign_file_is_left_alone(out: Path, text: str) -> None:
 def test_the_default_place_is_named_after_the_notebook() -> None:
     """``runs/<stem>/out.ipynb``, below the working folder."""
     assert history.default_out(Path("a/b/serve.ipynb")) == Path("runs/serve/out.ipynb")
+
+
+def test_a_shown_record_is_mended_in_both_places(out: Path) -> None:
+    """``out.ipynb`` may be only another name of a run's own record."""
+    record = out.with_name("20260101T000000-0001.ipynb")
+    write_record(record, 1, "running")
+    os.link(record, out)
+    history.mend_all(out)
+    assert read(out)["metadata"]["runner"]["status"] == "killed"
+    assert history.is_kept(out)
+    assert len(list(out.parent.iterdir())) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 
@@ -39,3 +40,11 @@ def test_the_level_is_ours_to_choose(capsys: pytest.CaptureFixture[str]) -> None
     log.configure("warning")
     logging.getLogger("runner.run").info("worker 7 started")
     assert capsys.readouterr().err == ""
+
+
+def test_lines_of_json_carry_the_facts(capsys: pytest.CaptureFixture[str]) -> None:
+    """One object per line: the event in words, and its facts under their names."""
+    log.configure("info", "json")
+    logging.getLogger("runner.x").info("run %s served", "a", extra={"facts": {"seconds": 0.5}})
+    event = json.loads(capsys.readouterr().err)
+    assert (event["event"], event["level"], event["seconds"]) == ("run a served", "info", 0.5)

@@ -86,10 +86,9 @@ def described(option: click.Option) -> tuple[str, str]:
     if not option.envvar:
         return "", ""
     name = max(option.opts, key=len)
-    return (
-        f"`{variable(name)}`",
-        "off" if option.default is False else f"`{option.default}`".replace(".0`", "`"),
-    )
+    words = {True: "on", False: "off"} if isinstance(option.default, bool) else {}
+    default = words.get(option.default, f"`{option.default}`".replace(".0`", "`"))
+    return f"`{variable(name)}`", default
 
 
 def test_every_exit_code_is_listed() -> None:

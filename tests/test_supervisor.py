@@ -118,7 +118,7 @@ def test_it_serves_and_says_so(served: Any, project: Path) -> None:
     """The record is shown at out.ipynb, true, and the status names what there is."""
     service = served("--workers", "2")
     status = until(lambda: (found := service.status())["standby"] and found)
-    assert status["serving"]["workers"] == [service.kernels()[0].pid] or status["serving"]
+    assert set(status["serving"]["workers"]) < {kernel.pid for kernel in service.kernels()}
     assert status["phase"] == "up"
     assert status["address"] == f"127.0.0.1:{service.port}"
     record = read_record(project / "runs/a/out.ipynb")
@@ -345,12 +345,3 @@ def test_log_lines_are_json(served: Any) -> None:
     assert service.stop() == 0
     events = [json.loads(line) for line in service.said().splitlines() if line[:1] == "{"]
     assert any(event["event"].startswith("run 2") and "seconds" in event for event in events)
-
-
-def test_a_long_path_has_its_control_elsewhere(served: Any, project: Path) -> None:
-    """A socket's path has 108 bytes; deeper folders are served all the same."""
-    service = served()
-    assert len(str(project / "runs/a/.control")) < 100 or (project / "runs/a/.control").is_file()
-    mode = (project / "runs/a/.control").stat().st_mode
-    assert mode & 0o077 == 0 or (project / "runs/a/.control").is_file()
-    assert service.ask("status").returncode == 0

@@ -1,0 +1,105 @@
+"""The command line's way to a supervisor: a socket that only we may use."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import control
+from runner.control import ControlServer
+from runner.errors import ConfigurationError, RunnerError
+
+
+async def reply(question: str) -> dict[str, Any]:
+    return {"ok": True, "question": question}
+
+
+def asked(folder: Path) -> dict[str, Any]:
+    """Open a server in a folder, ask it, close it."""
+    folder.mkdir(parents=True)
+
+    async def ask() -> dict[str, Any]:
+        server = ControlServer(folder, 5.0, reply)
+        await server.open()
+        try:
+            return await asyncio.to_thread(control.ask, folder, "status")
+        finally:
+            await server.close()
+
+    return asyncio.run(asyncio.wait_for(ask(), 30))
+
+
+def test_a_question_is_answered_and_nothing_is_left(tmp_path: Path) -> None:
+    """One line each way; the socket's file goes at the end."""
+    assert asked(tmp_path / "a") == {"ok": True, "question": "status"}
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_a_deep_folder_has_its_socket_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket's path has 108 bytes at most; a file points to where it is."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/tmp")
+    assert asked(tmp_path / ("deep" * 30))["ok"]
+
+
+def test_only_our_user_may_ask(tmp_path: Path) -> None:
+    """The socket's permissions are 0600."""
+
+    async def mode() -> int:
+        server = ControlServer(tmp_path, 5.0, reply)
+        await server.open()
+        found = (tmp_path / ".control").stat().st_mode
+        await server.close()
+        return stat.S_IMODE(found)
+
+    assert asyncio.run(mode()) == 0o600
+
+
+def test_nobody_there_is_an_error(tmp_path: Path) -> None:
+    """Neither below runs nor in one folder."""
+    with pytest.raises(ConfigurationError, match="no supervisor is running"):
+        control.ask(tmp_path, "status")
+    with pytest.raises(ConfigurationError, match="no supervisor is running below"):
+        control.find(tmp_path)
+
+
+def test_the_only_supervisor_is_found_and_one_of_two_is_not(tmp_path: Path) -> None:
+    """With several, the notebook has to be named; a dead one's file does not count."""
+
+    async def find(count: int) -> Path:
+        servers = []
+        for name in "ab"[:count]:
+            (tmp_path / name).mkdir(exist_ok=True)
+            servers.append(ControlServer(tmp_path / name, 5.0, reply))
+            await servers[-1].open()
+        try:
+            return await asyncio.to_thread(control.find, tmp_path)
+        finally:
+            for server in servers:
+                await server.close()
+
+    assert asyncio.run(find(1)) == tmp_path / "a"
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/.control").write_text("/gone")
+    assert asyncio.run(find(1)) == tmp_path / "a"
+    with pytest.raises(ConfigurationError, match="a, b"):
+        asyncio.run(find(2))
+
+
+def test_a_supervisor_that_dies_over_a_question_is_an_error(tmp_path: Path) -> None:
+    """The asker does not wait for ever."""
+
+    async def ask() -> None:
+        server = await asyncio.start_unix_server(
+            lambda _, writer: writer.close(), tmp_path / ".control"
+        )
+        async with server:
+            await asyncio.to_thread(control.ask, tmp_path, "status")
+
+    with pytest.raises(RunnerError, match="did not answer"):
+        asyncio.run(asyncio.wait_for(ask(), 30))

@@ -1,0 +1,74 @@
+"""Which saves matter, and which notebooks are kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support import write_notebook
+
+from runner.sources import KEPT, Sources, digest
+from runner.watch import Eye
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    return write_notebook(tmp_path / "a.ipynb", "1", "2")
+
+
+def test_outputs_are_no_change(notebook: Path) -> None:
+    """Jupyter saves them with every save."""
+    eye = Eye(notebook, None)
+    document = json.loads(notebook.read_text())
+    document["cells"][0]["execution_count"] = 3
+    document["metadata"]["widgets"] = {}
+    notebook.write_text(json.dumps(document))
+    assert eye.cause({notebook}) == ""
+
+
+def test_code_and_tags_are_a_change_once(notebook: Path) -> None:
+    """The second look at the same content sees nothing new."""
+    eye = Eye(notebook, None)
+    write_notebook(notebook, "1", "3")
+    assert eye.cause({notebook}) == f"{notebook} was saved"
+    assert eye.cause({notebook}) == ""
+    write_notebook(notebook, "1", "3", tags="serve")
+    assert eye.cause({notebook})
+
+
+@pytest.mark.parametrize("text", ["", '{"cells": [', '{"cells": [{}]}', '{"cells": [1]}'])
+def test_a_broken_file_waits_until_it_is_whole(notebook: Path, text: str) -> None:
+    """A save may be under way, or a merge."""
+    eye, whole = Eye(notebook, None), notebook.read_text()
+    notebook.write_text(text)
+    assert eye.cause({notebook}) == ""
+    notebook.write_text(whole)
+    assert eye.cause({notebook}) == ""
+
+
+def test_other_files_do_not_matter(notebook: Path, tmp_path: Path) -> None:
+    """Of the folder only the notebook and the model."""
+    model = tmp_path / "model"
+    model.touch()
+    eye = Eye(notebook, model)
+    assert eye.cause({tmp_path / "b.ipynb"}) == ""
+    assert eye.cause({model}) == f"{model} was saved"
+
+
+def test_a_missing_folder_is_not_watched(notebook: Path, tmp_path: Path) -> None:
+    """Watching it would fail."""
+    assert Eye(notebook, tmp_path / "none" / "model").folders == [tmp_path]
+
+
+def test_only_what_served_is_kept(notebook: Path, tmp_path: Path) -> None:
+    """And of that the newest, and what is still needed."""
+    sources = Sources(tmp_path / "sources")
+    assert sources.open() == []
+    sources.take(notebook, "never")
+    for number in range(KEPT + 5):
+        sources.take(notebook, f"{number:02d}")
+        sources.approve(f"{number:02d}")
+    sources.prune({"01"})
+    assert sources.open() == ["01", *(f"{number:02d}" for number in range(5, KEPT + 5))]
+    assert digest(sources.path("01")) == digest(notebook)
