@@ -27,6 +27,7 @@ from typing import Any
 
 from runner import log as logs
 from runner import notebook, run
+from runner.adoption import adoptable
 from runner.config import EngineConfig, setting, variable
 from runner.engine import Session
 from runner.errors import KernelDiedError, RunnerError
@@ -170,6 +171,7 @@ def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: Stop
         progress=Lines(),
         facts=order["facts"],
         after_save=orders.publication.show if orders.publication else None,
+        adopts=adoptable(notebook.source(cell) for cell in document.cells),
     )
     run.check_served(job, run.execute(job, values, session))
 

@@ -12,7 +12,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class Session:
         progress: Hears of each cell.
         facts: Go into the record's ``metadata.runner``.
         after_save: Called after every save of the record.
+        adopts: Servers whose calls hand their app to ``runner.serve``.
         kept: The record; set by the engine.
     """
 
@@ -49,6 +50,7 @@ class Session:
     progress: Progress
     facts: dict[str, Any]
     after_save: Callable[[], None] | None = None
+    adopts: Sequence[str] = ()
     kept: Record | None = None
 
     def record(self) -> Record:
@@ -94,6 +96,8 @@ class RunnerEngine:
         from runner.record import Record
 
         document, given = _document(nb, kernel_name, options), _given(nb)
+        if session and session.adopts:
+            _inject(nb, session.adopts)
         kept = Record(nb, _writer(output_path, session.after_save if session else None))
         with contextlib.ExitStack() as stack:
             mine = session or stack.enter_context(
@@ -164,6 +168,17 @@ def _own_session(
             progress=Bar() if progress_bar else Lines(),
             facts={},
         )
+
+
+def _inject(nb: NotebookNode, servers: Sequence[str]) -> None:
+    """Put a visible cell before the first one, which takes over the notebook's server call."""
+    from nbformat.v4 import new_code_cell
+
+    from runner import adoption
+
+    cell = new_code_cell(adoption.cell_source(servers), metadata={"tags": [adoption.TAG]})
+    cell.id = "adopt-server"
+    nb.cells.insert(0, cell)
 
 
 def _document(nb: NotebookNode, kernel_name: str, options: dict[str, Any]) -> Notebook:

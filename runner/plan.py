@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from runner import notebook
+from runner.adoption import adoptable
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError, NotebookError
 from runner.lifecycle import Rules
+
+_WAYS = "runner's `serve`, uvicorn or wsgiref"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,8 +59,8 @@ def values_for(plan: Plan, path: Path) -> dict[str, Any]:
         NotebookError: Nothing in it serves.
     """
     document = notebook.read(path)
-    if not document.uses_serve():
-        raise NotebookError("no cell uses runner's `serve`, so nothing in it would serve")
+    if not can_share_sockets(document):
+        raise NotebookError(f"no cell uses {_WAYS}, so nothing in it would serve")
     declared = document.parameters()
     offered = {"host": plan.host, "port": plan.port}
     values = {name: value for name, value in offered.items() if name in declared}
@@ -65,8 +68,14 @@ def values_for(plan: Plan, path: Path) -> dict[str, Any]:
     return checked
 
 
+def can_share_sockets(document: notebook.Notebook) -> bool:
+    """Tell whether a notebook can serve on sockets that are not its own."""
+    sources = (notebook.source(cell) for cell in document.cells if cell["cell_type"] == "code")
+    return document.uses_serve() or bool(adoptable(sources))
+
+
 def is_supervised(path: Path, *, wants_supervisor: bool) -> bool:
-    """Decide whether a notebook can be served by the supervisor: its code uses runner's ``serve``.
+    """Decide whether a notebook can be served by the supervisor.
 
     Args:
         path: The notebook.
@@ -76,12 +85,12 @@ def is_supervised(path: Path, *, wants_supervisor: bool) -> bool:
         ConfigurationError: That was asked for, but the notebook does not let it.
     """
     try:
-        uses_serve = notebook.read(path).uses_serve()
+        is_able = can_share_sockets(notebook.read(path))
     except ConfigurationError:
         return False  # whoever runs it says what is wrong
-    if wants_supervisor and not uses_serve:
+    if wants_supervisor and not is_able:
         raise ConfigurationError(
-            f"{path}: --workers and --reload need a notebook that uses runner's `serve`",
+            f"{path}: --workers and --reload need a notebook that uses {_WAYS}",
             hint="let its last cell be: from runner import serve; serve(app)",
         )
-    return uses_serve
+    return is_able
