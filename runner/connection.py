@@ -25,6 +25,7 @@ class Connection:
         is_parting: Nothing more is answered; what still comes is read and dropped, because
             closing on unread data makes the client's system discard our answer (RFC 9112, 9.6).
         is_closed: The socket is closed.
+        since: When the present wait for the client began, on the monotonic clock.
     """
 
     def __init__(self, sock: socket.socket, address: Any, limits: Limits) -> None:
@@ -37,7 +38,7 @@ class Connection:
         self.reader = RequestReader(limits)
         self.is_parting = self.is_closed = False
         self._limits = limits
-        self._since = time.monotonic()
+        self.since = time.monotonic()
         self._dropped = 0
 
     @property
@@ -49,14 +50,14 @@ class Connection:
     def deadline(self) -> float:
         """Say until when, on the monotonic clock, we wait for the client."""
         if self.is_parting:
-            return self._since + _DROP_SECONDS
+            return self.since + _DROP_SECONDS
         if self.reader.is_started:
-            return self._since + self._limits.read_timeout
-        return self._since + self._limits.keep_alive
+            return self.since + self._limits.read_timeout
+        return self.since + self._limits.keep_alive
 
     def rest(self) -> None:
         """Begin to wait for the next request; a part of it may be here already."""
-        self._since = time.monotonic()
+        self.since = time.monotonic()
 
     def receive(self) -> Request | None:
         """Read what is there; give the next request if that makes it whole.
@@ -75,7 +76,7 @@ class Connection:
         self.reader.feed(data)
         request = self.reader.next()
         if self.reader.is_started and not was_started:
-            self._since = time.monotonic()
+            self.since = time.monotonic()
         if self.reader.take_continue():
             self.send_some(b"HTTP/1.1 100 Continue\r\n\r\n")
         return request

@@ -139,4 +139,4 @@ def _length_of(headers: dict[str, str], *, is_http11: bool) -> int | None:
 
 def _keeps_alive(headers: dict[str, str], *, is_http11: bool) -> bool:
     options = {option.strip() for option in headers.get("connection", "").lower().split(",")}
-    return "close" not in options if is_http11 else "keep-alive" in options - {"close"}
+    return "close" not in options and (is_http11 or "keep-alive" in options)

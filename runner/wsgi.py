@@ -127,17 +127,25 @@ class WsgiServer:
                 bell.recv(4096)
             else:
                 for sock, address in self._listeners.accept(key.data):
-                    self._watch(Connection(sock, address, self._limits))
+                    self._welcome(sock, address)
         self._take_orders()
         if time.monotonic() >= self._next_sweep:
             self._sweep()
+
+    def _welcome(self, sock: socket.socket, address: Any) -> None:
+        try:
+            connection = Connection(sock, address, self._limits)
+        except OSError:  # gone before it was here
+            sock.close()
+        else:
+            self._watch(connection)
 
     def _take_orders(self) -> None:
         while self._returned:
             connection = self._returned.popleft()
             self._busy.discard(connection)
             self._watch(connection)
-        if self._exchange.is_draining and self._end_by == math.inf:
+        if self._exchange.is_draining and not self._is_ending:
             self._begin_drain()
         while self._offered and not self._exchange.is_draining:
             self._listeners.add(self._offered.popleft())
@@ -150,8 +158,12 @@ class WsgiServer:
         self._linger_until = now + self._limits.linger
         self._end_by = now + max(self._limits.linger, self._limits.drain_timeout)
 
+    @property
+    def _is_ending(self) -> bool:
+        return self._end_by < math.inf
+
     def _is_over(self) -> bool:
-        if self._end_by == math.inf:
+        if not self._is_ending:
             return False
         is_done = not (self._watched or self._busy or self._returned)
         return is_done or time.monotonic() >= self._end_by
@@ -186,9 +198,11 @@ class WsgiServer:
         connection.close()
 
     def _deadline(self, connection: Connection) -> float:
-        if connection.is_idle:
-            return min(connection.deadline, self._linger_until)
-        return connection.deadline
+        if not connection.is_idle:
+            return connection.deadline
+        # An answer that began before the drain has promised to keep the connection.
+        lingers_until = max(self._linger_until, connection.since + self._limits.linger)
+        return min(connection.deadline, lingers_until if self._is_ending else math.inf)
 
     def _sweep(self) -> None:
         now = time.monotonic()
