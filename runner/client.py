@@ -19,7 +19,7 @@ import zmq
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
 from nbformat import NotebookNode
-from nbformat.v4 import new_output, output_from_msg
+from nbformat.v4 import output_from_msg
 
 from runner.arrivals import Arrivals
 from runner.bounds import Bounds
@@ -195,11 +195,10 @@ class CellClient(NotebookClient):
             self._outputs.write("stderr", f"{said}\n")
 
     def _take_stream(self, msg: dict[str, Any]) -> NotebookNode:
-        content = msg["content"]
-        self._cleared().write(content["name"], content["text"])
-        return cast(
-            "NotebookNode", new_output("stream", name=content["name"], text=content["text"])
-        )
+        name, text = msg["content"]["name"], msg["content"]["text"]
+        self._cleared().write(name, text)
+        # nbformat's ``new_output`` would check it against the schema, for 0.2 ms a message.
+        return NotebookNode(output_type="stream", name=name, text=text)
 
     def _cleared(self) -> Outputs:
         """Give the running cell's outputs, after the clearing that it may have asked for."""

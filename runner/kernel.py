@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import zmq
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import KernelManager
 
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 _ARGUMENTS = ["--HistoryManager.hist_file=:memory:"]
 _SHUTDOWN_WAIT = 2.0
 _ASK_EVERY = 0.1
+# Messages that may wait on our side of the output channel, and on the kernel's; the channel
+# drops what is beyond. ZeroMQ has 1,000 for both, and a cell that flushes every line sends
+# 10,000 in a second. On our side each may cost 8 KB, ZeroMQ's buffer; on the kernel's, 1 KB.
+_RECEIVE_QUEUE = 4_000
+SEND_QUEUE = 20_000
 # An interrupt in a cell's first moments can get lost and the cell never reply.
 _INTERRUPT_NOT_BEFORE = 0.05
 _PR_SET_PDEATHSIG = 1  # from linux/prctl.h
@@ -130,6 +136,7 @@ class Kernel:
         The caller sets the deadline.
         """
         self.client.start_channels(hb=False, stdin=False)
+        self.client.iopub_channel.socket.setsockopt(zmq.RCVHWM, _RECEIVE_QUEUE)
         answer = asyncio.ensure_future(self.client.get_shell_msg())
         output = asyncio.ensure_future(self.client.get_iopub_msg())
         try:

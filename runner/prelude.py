@@ -5,6 +5,8 @@ IPython (9.1 and newer) keeps every write of a cell to stdout and stderr in
 lives: ``InteractiveShell._tee`` patches both streams anew at every cell. It serves the
 magic ``%notebook``, which a run has no use for. So the patch is replaced by none, and the
 mapping by one that keeps nothing, for an IPython that writes to it in another way.
+
+ipykernel's output channel drops messages when 1,000 wait to be carried; it gets more room.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from runner.errors import RunnerError
-from runner.kernel import run_silently
+from runner.kernel import SEND_QUEUE, run_silently
 
 if TYPE_CHECKING:
     from runner.kernel import Kernel
@@ -45,13 +47,21 @@ if hasattr(shell.history_manager, "outputs"):
     shell.history_manager.outputs = Forgetful(list)
 """
 
+WIDEN_CHANNEL = f"""
+from IPython import get_ipython
+
+thread = getattr(get_ipython().kernel, "iopub_thread", None)
+if thread is not None:  # its socket may only be touched by itself
+    thread.schedule(lambda: setattr(thread.socket, "sndhwm", {SEND_QUEUE}))
+"""
+
 
 async def prepare(kernel: Kernel) -> None:
     """Run the prelude in a connected kernel, if it is one for Python."""
     if kernel.info.get("language_info", {}).get("name") != "python":
         return
     try:
-        await run_silently(kernel, unnamed(FORGET_OUTPUTS))
+        await run_silently(kernel, unnamed(FORGET_OUTPUTS + WIDEN_CHANNEL))
     except RunnerError as error:  # a Python kernel without IPython; it has no such history
         log.debug("the prelude did not run: %s", error)
 

@@ -108,3 +108,26 @@ def test_the_interrupted_cell_is_found(record: Record) -> None:
     record.cell_started(record.nb.cells[2])
     record.cell_ended(record.nb.cells[2], CellStatus.INTERRUPTED)
     assert interrupted_cell(record.nb) is record.nb.cells[2]
+
+
+def test_a_save_brings_up_to_date_what_is_collected(record: Record, disk: Disk) -> None:
+    """What costs too much for every message is done for every save."""
+    record.before_save = lambda: record.nb.cells[0].metadata.papermill.update(status="fresh")
+    record.save()
+    assert disk.states[-1][0] == "fresh"
+
+
+def test_the_times_and_the_exit_code_are_in_it(record: Record) -> None:
+    """When it started, was ready and ended, and with which code."""
+    assert record.run.ready is record.run.ended is record.run.exit_code is None
+    record.mark_ready()
+    record.end(RunStatus.STOPPED, "stopped by SIGTERM", 0)
+    assert record.run.started <= record.run.ready <= record.run.ended
+    assert record.run.exit_code == 0
+
+
+def test_facts_can_come_later(record: Record) -> None:
+    """What takes a while to find out goes out with the next save."""
+    record.add({"git_commit": "ab"})
+    assert record.is_dirty
+    assert record.run.git_commit == "ab"

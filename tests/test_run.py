@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import pty
 import signal
 import subprocess
@@ -314,3 +316,52 @@ def test_cells_output_can_be_logged(start: Start, project: Path) -> None:
     service = start("run", "a.ipynb", "--log-output")
     assert service.wait() == 0
     assert "stdout: hello" in service.said()
+
+
+def test_the_record_says_by_what_it_was_made(start: Start, project: Path) -> None:
+    """Hash, versions, parameters, times, how it ended: all in metadata.runner."""
+    (project / "requirements.txt").write_text("numpy\n")
+    write_notebook(project / "a.ipynb", "print(x)", parameters="x: int = 1")
+    assert start("run", "a.ipynb", "-p", "x", "41").wait() == 0
+    facts = record_of("a", project).metadata.runner
+    content = (project / "a.ipynb").read_bytes()
+    assert facts.notebook_sha256 == hashlib.sha256(content).hexdigest()
+    assert facts.parameters == {"x": 41}
+    assert facts.python == platform.python_version()
+    assert set(facts.packages) == {"numpy"}
+    assert facts.started < facts.ended
+    assert (facts.status, facts.exit_code) == ("completed", 0)
+
+
+def test_a_secret_is_nowhere_in_the_record(start: Start, project: Path) -> None:
+    """The kernel gets it; no save ever shows it, not even while the cell that sets it runs."""
+    write_notebook(
+        project / "a.ipynb",
+        "print(len(api_token))\nimport time; time.sleep(1000)",
+        parameters='api_token: str = ""',
+    )
+    service = start("run", "a.ipynb", "-p", "api_token", "s3cr3t")
+    until(lambda: is_in(project, "cell-0", "6"))
+    assert "s3cr3t" not in (project / "runs/a/out.ipynb").read_text()
+    assert service.stop(signal.SIGTERM) == 143
+    text = (project / "runs/a/out.ipynb").read_text()
+    assert "s3cr3t" not in text
+    assert text.count("***") == 3
+    assert record_of("a", project).metadata.runner.exit_code == 143
+
+
+def test_papermills_last_write_shows_no_secret_either(start: Start, project: Path) -> None:
+    """After a failed cell papermill writes the notebook itself."""
+    write_notebook(project / "a.ipynb", "len(db_password) / 0", parameters='db_password = ""')
+    words = ("a.ipynb", "out.ipynb", "--engine", "runner", "-p", "db_password", "s3cr3t")
+    assert start(*words, program=PAPERMILL).wait() == 1
+    text = (project / "out.ipynb").read_text()
+    assert "ZeroDivisionError" in text
+    assert "s3cr3t" not in text
+
+
+def test_a_long_reason_is_cut(start: Start, project: Path) -> None:
+    """An exception with a message of megabytes makes no record of megabytes."""
+    write_notebook(project / "a.ipynb", "raise ValueError('x' * 5_000_000)")
+    assert start("run", "a.ipynb").wait() == 3
+    assert (project / "runs/a/out.ipynb").stat().st_size < 1_000_000

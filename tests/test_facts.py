@@ -1,0 +1,169 @@
+"""The record says by what it was made, as far as that can be found out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import ROOT, write_notebook
+
+from runner import facts, notebook
+from runner.notebook import Notebook
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Notebook:
+    path = write_notebook(
+        tmp_path / "notebooks/a.ipynb",
+        "import json\nimport numpy as np, os.path\nfrom sklearn.svm import SVC\n%matplotlib inline",
+        "def later():\n    import tqdm",
+        "this is no Python",
+        parameters='model_path: str = "model/m.joblib"\nother_path = 3\nport: int = 1',
+    )
+    return notebook.read(path)
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    done = subprocess.run(
+        ["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def card_at(path: Path, **fields: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"sha256": "ab", "estimator": "SVC()"} | fields))
+    return path
+
+
+def test_a_notebooks_commit_is_named(document: Notebook) -> None:
+    """A committed notebook is clean, an edited one is dirty, at the same commit."""
+    folder = document.path.parent
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "a")
+    commit = git(folder, "rev-parse", "HEAD")
+    assert facts.git_facts(document.path) == {"git_commit": commit, "git_dirty": False}
+    document.path.write_text("{}")
+    (folder / "other").touch()
+    assert facts.git_facts(document.path) == {"git_commit": commit, "git_dirty": True}
+
+
+def test_without_git_nothing_is_said_of_it(
+    document: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a folder outside of any repository nor a machine without git is an error."""
+    assert facts.git_facts(document.path) == {}
+    monkeypatch.setenv("PATH", "")
+    assert facts.git_facts(ROOT / "notebooks/train.ipynb") == {}
+
+
+def test_a_slow_git_is_not_waited_for(
+    document: Notebook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A git that does not answer, as on a network's disk, is given up."""
+    slow = tmp_path / "bin/git"
+    slow.parent.mkdir()
+    slow.write_text("#!/bin/sh\nexec sleep 100\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(facts, "_GIT_DEADLINE", 0.1)
+    assert facts.git_facts(document.path) == {}
+
+
+def test_imports_are_those_outside_of_functions(document: Notebook) -> None:
+    """Top-level packages, without the standard library's; magics and bad cells do not matter."""
+    assert facts.imported(document.cells) == {"numpy", "sklearn"}
+
+
+def test_a_module_leads_to_its_distribution() -> None:
+    """The names differ: sklearn is scikit-learn's; what no distribution owns is left out."""
+    modules = {"sklearn", "numpy", "yaml", "IPython", "support", "no_such_module", "nest_asyncio"}
+    names = {name.lower().replace("_", "-") for name in facts.owners(modules)}
+    assert names == {"scikit-learn", "numpy", "pyyaml", "ipython", "nest-asyncio"}
+
+
+def test_it_agrees_with_the_slow_way() -> None:
+    """The standard library's own mapping, which reads everything, has the same owners."""
+    slow = importlib.metadata.packages_distributions()
+    for module in ("sklearn", "numpy", "joblib", "uvicorn", "dateutil", "PIL", "zmq"):
+        (name,) = facts.owners({module})
+        assert name.replace("_", "-").lower() == slow[module][0].replace("_", "-").lower()
+
+
+def test_requirements_are_the_nearest_above(document: Notebook, tmp_path: Path) -> None:
+    """Names without versions, extras, comments or options; installed ones get a version."""
+    (tmp_path / "requirements.txt").write_text(
+        "# a\nnumpy==1\n-r other.txt\nuvicorn[standard]>=0.1 ; x\nno-such-package\n\n"
+    )
+    names = facts.required(document.path)
+    assert names == {"numpy", "uvicorn", "no-such-package"}
+    assert facts.versions(names) == {
+        name: importlib.metadata.version(name) for name in ("numpy", "uvicorn")
+    }
+
+
+def test_the_search_for_requirements_ends_at_the_repository(
+    document: Notebook, tmp_path: Path
+) -> None:
+    """A file above the repository belongs to something else."""
+    (tmp_path / "requirements.txt").write_text("numpy\n")
+    (tmp_path / "notebooks/.git").mkdir()
+    assert facts.required(document.path) == set()
+
+
+def test_the_models_card_is_recorded(document: Notebook, tmp_path: Path) -> None:
+    """The card beside the model that a parameter names, found below the project's folder."""
+    file = card_at(tmp_path / "model/m.json", metrics={"accuracy": 1.0}, secret="no")
+    assert facts.model_cards(document, {}) == {
+        "model_path": {
+            "card": str(file),
+            "sha256": "ab",
+            "estimator": "SVC()",
+            "metrics": {"accuracy": 1.0},
+            "trained_at": None,
+        }
+    }
+
+
+def test_a_given_path_goes_before_the_default(document: Notebook, tmp_path: Path) -> None:
+    """The card is that of the model which the run uses."""
+    card_at(tmp_path / "model/m.json")
+    card_at(tmp_path / "model/n.json", sha256="cd")
+    cards = facts.model_cards(document, {"model_path": "model/n.joblib"})
+    assert cards["model_path"]["sha256"] == "cd"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"a": 1}'])
+def test_what_is_no_card_is_left_out(document: Notebook, tmp_path: Path, content: str) -> None:
+    """Any JSON may lie beside a file."""
+    card_at(tmp_path / "model/m.json").write_text(content)
+    assert facts.model_cards(document, {}) == {}
+
+
+def test_a_card_that_the_run_wrote_is_told_apart(document: Notebook, tmp_path: Path) -> None:
+    """A server keeps the card of its start; that of the end is said beside it if it differs."""
+    assert facts.later_cards(document, {}, None) == {}
+    card_at(tmp_path / "model/m.json")
+    later = facts.later_cards(document, {}, None)
+    assert later["model_cards_at_end"]["model_path"]["sha256"] == "ab"
+    assert facts.later_cards(document, {}, later["model_cards_at_end"]) == {}
+
+
+def test_everything_collected_is_json_without_secrets(document: Notebook) -> None:
+    """Parameters stand as they were given, but for secrets and what JSON does not know."""
+    found = facts.collect(document, {"token": "t0p", "path": Path("a")}, with_packages=True)
+    assert json.loads(json.dumps(found)) == found
+    assert found["parameters"] == {"token": "***", "path": "a"}
+    assert set(found["packages"]) == {"numpy", "scikit-learn"}
+
+
+def test_another_kernels_packages_are_not_guessed(document: Notebook) -> None:
+    """Our own versions say nothing of a kernel with another Python."""
+    assert "packages" not in facts.collect(document, {}, with_packages=False)

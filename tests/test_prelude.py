@@ -1,0 +1,108 @@
+"""The prelude keeps a kernel small, and nobody sees that it ran."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import prelude
+from runner.errors import RunnerError
+from runner.kernel import Kernel, run_silently
+
+Ask = Callable[..., dict[str, Any]]
+
+# What a cell prints stays in this mapping, if nothing is done about it.
+KEPT = "sum(len(str(output.bundle)) for kept in history.outputs.values() for output in kept)"
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Ask:
+    """Run cells in a new kernel, and evaluate expressions in it after them."""
+
+    def ask(*cells: str, prepared: bool = True, **expressions: str) -> dict[str, Any]:
+        async def answered() -> dict[str, Any]:
+            with contextlib.closing(Kernel.start("python3", tmp_path)) as kernel:
+                await kernel.connect()
+                if prepared:
+                    await prelude.prepare(kernel)
+                for cell in cells:
+                    await kernel.client.execute_interactive(
+                        cell, allow_stdin=False, output_hook=lambda _: None
+                    )
+                asked = kernel.client.execute("", user_expressions=expressions)
+                while True:
+                    answer = await kernel.client.get_shell_msg()
+                    if answer["parent_header"]["msg_id"] == asked:
+                        break
+            found = answer["content"]["user_expressions"]
+            return {name: eval(found[name]["data"]["text/plain"]) for name in found}
+
+        return asyncio.run(asyncio.wait_for(answered(), 60))
+
+    return ask
+
+
+PRINTS = "history = get_ipython().history_manager\nfor number in range(20_000): print(number)"
+
+
+def test_ipython_would_keep_what_is_printed(ask: Ask) -> None:
+    """If this fails, IPython has mended its leak, and the prelude can go."""
+    assert ask(PRINTS, "", prepared=False, kept=KEPT)["kept"] > 100_000
+
+
+def test_nothing_printed_is_kept_in_the_kernel(ask: Ask) -> None:
+    """Neither the cell that is running nor an earlier one leaves its lines in memory."""
+    assert ask(PRINTS, f"{PRINTS}\nwhile_running = {KEPT}", kept="while_running") == {"kept": 0}
+
+
+def test_ipythons_other_path_is_closed_too(ask: Ask) -> None:
+    """Whatever writes into the history's mapping of outputs, it stays empty."""
+    fill = "history = get_ipython().history_manager\nhistory.outputs[1].append(1)\n"
+    more = "history.outputs.setdefault(2, []).append(2)\nassert 1 not in history.outputs\n1"
+    assert ask(fill + more, number="len(history.outputs)") == {"number": 0}
+
+
+def test_the_channel_has_more_room(ask: Ask) -> None:
+    """The kernel's side of the output channel no longer drops what exceeds 1,000 messages."""
+    expression = "get_ipython().kernel.iopub_thread.socket.sndhwm"
+    assert ask(number=expression)["number"] > 1000
+
+
+def test_nobody_sees_that_it_ran(ask: Ask) -> None:
+    """No name is bound, no history line added, and the first cell is still In[1]."""
+    user = "sorted(set(get_ipython().user_ns) - set(get_ipython().user_ns_hidden))"
+    shown = ask("seen = 1", names=user, lines="In")
+    assert ask("seen = 1", prepared=False, names=user, lines="In") == shown
+    assert "seen" in shown["names"]
+
+
+def test_results_and_displays_work_as_ever(ask: Ask) -> None:
+    """The caches that notebooks use, ``_`` and ``Out``, are untouched."""
+    assert ask("6 * 7", last="_", out="Out[1]") == {"last": 42, "out": 42}
+
+
+def test_code_that_raises_is_reported(tmp_path: Path) -> None:
+    """Whoever prepares a kernel hears that it failed, and why."""
+
+    async def fail() -> None:
+        with contextlib.closing(Kernel.start("python3", tmp_path)) as kernel:
+            await kernel.connect()
+            await run_silently(kernel, prelude.unnamed("x = 1"))
+            await run_silently(kernel, "x")
+
+    with pytest.raises(RunnerError, match="NameError: name 'x' is not defined"):
+        asyncio.run(asyncio.wait_for(fail(), 60))
+
+
+def test_another_language_is_left_alone() -> None:
+    """A kernel that is not Python's is sent nothing."""
+
+    class Julia:
+        info = {"language_info": {"name": "julia"}}  # noqa: RUF012 - as a kernel has it
+
+    asyncio.run(prelude.prepare(Julia()))  # type: ignore[arg-type]  # it has no client to send by
