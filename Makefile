@@ -14,7 +14,7 @@ help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: .venv/installed model/iris.json  ## serve a notebook; NOTEBOOK= and PORT= choose others
-	runner serve $(NOTEBOOK) --port $(PORT)
+	runner serve $(NOTEBOOK) --port $(PORT) --reload
 
 train: .venv/installed  ## train the model anew
 	runner run notebooks/train.ipynb

@@ -48,14 +48,14 @@ def wait_until_listening(host: str, port: int, deadline: float) -> bool:
     return True
 
 
-def http_status(host: str, port: int, timeout: float) -> int | None:
-    """Ask ``GET /`` and give the answer's status; None if none came within ``timeout`` seconds."""
+def http_status(host: str, port: int, timeout: float, path: str = "/") -> int | None:
+    """Ask by GET and give the answer's status; None if none came within ``timeout`` seconds."""
     import http.client
 
     connection = http.client.HTTPConnection(reachable(host), port, timeout=timeout)
     with contextlib.closing(connection):
         try:
-            connection.request("GET", "/")
+            connection.request("GET", path)
             return connection.getresponse().status
         except (OSError, http.client.HTTPException):
             return None

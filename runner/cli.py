@@ -281,14 +281,16 @@ def _ask(notebook: Path | None, question: str) -> dict[str, Any]:
 @_option("--host", default="127.0.0.1", help="Address that the service binds.")
 @_option("--port", type=click.IntRange(1, 65535), default=8000, help="Its TCP port.")
 @_option("--timeout", type=float, default=2.0, help="Seconds to wait for an answer.")
-def probe(host: str, port: int, timeout: float) -> None:
+@_option("--health-path", default="/healthz", help="Path to ask; / if empty.")
+def probe(host: str, port: int, timeout: float, health_path: str) -> None:
     """Ask the service whether it answers: a health check for containers.
 
-    Exits with 0 if anything but a server error comes back from GET /, else with 1.
+    Exits with 0 if anything but a server error comes back, else with 1: a notebook that
+    serves by itself may know no health path, but it answers.
     """
     from runner import address
 
-    status = address.http_status(host, port, timeout)
+    status = address.http_status(host, port, timeout, health_path or "/")
     if status is None or status >= 500:
         raise RunnerError(f"{host}:{port}: {f'answered {status}' if status else 'no answer'}")
 

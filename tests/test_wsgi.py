@@ -224,8 +224,7 @@ def test_a_body_of_many_reads_arrives_whole(serve: Callable[..., Running]) -> No
         (400, b"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n"),
         (
             400,
-            b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n"
-            b"Transfer-Encoding: chunked\r\n\r\n",
+            b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
         ),
         (413, b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n"),
         (414, b"GET /" + b"x" * 1001),
