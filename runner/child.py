@@ -153,14 +153,15 @@ def _wait(orders: Orders, standby: Standby, stop: StopRequest) -> dict[str, Any]
 
 def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopRequest) -> None:
     job = Job(
-        path=Path(order["notebook"]),
+        path=Path(order["facts"]["notebook"]),
+        copy=Path(order["notebook"]),
         out=Path(order["out"]),
         keeps_history=False,
         values=order["values"],
         config=EngineConfig(**order["config"]),
         log_output=order["log_output"],
     )
-    document = notebook.read(job.path)
+    document = notebook.read(Path(order["notebook"]))
     values = run.checked(document, job.values)
     kernel = standby.kernel_for(document.kernel_name)
     kernel.prelude = f'__import__("os").environ["RUNNER_RUN_ID"] = {order["run"]!r}'

@@ -82,6 +82,8 @@ class ControlServer:
             writer.write(_line(await self._reply(str(question))))
             await writer.drain()
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 def ask(folder: Path, question: str) -> dict[str, Any]:
@@ -109,8 +111,8 @@ def find(runs: Path) -> Path:
     """
     found = []
     for entry in sorted(runs.glob(f"*/{_NAME}")):
-        with contextlib.suppress(ConfigurationError):
-            _connected(entry.parent).close()
+        with contextlib.suppress(RunnerError):
+            ask(entry.parent, "status")
             found.append(entry.parent)
     if len(found) == 1:
         return found[0]

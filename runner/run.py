@@ -47,6 +47,7 @@ class Job:
         config: The engine's waits and intervals.
         log_output: Also log what the cells print.
         shows_bar: Draw a progress bar instead of writing log lines.
+        copy: Read the notebook from here instead; messages still name ``path``.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class Job:
     config: EngineConfig
     log_output: bool = False
     shows_bar: bool = False
+    copy: Path | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -210,7 +212,7 @@ def _through_papermill(job: Job, values: dict[str, Any], session: Session) -> Re
     see = f"the record says more: {job.out}"
     try:
         papermill.execute_notebook(
-            str(job.path),
+            str(job.copy or job.path),
             str(job.out),
             values,
             engine_name="runner",

@@ -49,6 +49,10 @@ class Server:
         orders = asyncio.ensure_future(loop.sock_recv(self.control, 1))
         orders.add_done_callback(lambda _: self.drains.set())
         await self.drains.wait()
+        # asyncio drops a connection that it has accepted, but not yet given to a closed server.
+        for listener in listeners:
+            loop.remove_reader(listener.fileno())
+        await asyncio.sleep(0.05)
         for server in servers:
             server.close()
         await asyncio.sleep(_LINGER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -174,7 +175,8 @@ class Service:
         """Kill what is left, and say what was left although the process had ended."""
         left = self.family() if self.process.poll() is not None else []
         for process in self.family():
-            process.kill()
+            with contextlib.suppress(psutil.Error):  # it may end by itself just now
+                process.kill()
         self.process.wait(timeout=10)
         return left
 

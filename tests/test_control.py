@@ -94,10 +94,12 @@ def test_the_only_supervisor_is_found_and_one_of_two_is_not(tmp_path: Path) -> N
 def test_a_supervisor_that_dies_over_a_question_is_an_error(tmp_path: Path) -> None:
     """The asker does not wait for ever."""
 
+    async def die(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        await writer.wait_closed()
+
     async def ask() -> None:
-        server = await asyncio.start_unix_server(
-            lambda _, writer: writer.close(), tmp_path / ".control"
-        )
+        server = await asyncio.start_unix_server(die, tmp_path / ".control")
         async with server:
             await asyncio.to_thread(control.ask, tmp_path, "status")
 
