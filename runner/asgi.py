@@ -25,6 +25,8 @@ from runner.readiness import Example
 
 log = logging.getLogger(__name__)
 
+_LAST_ACCEPTS = 0.05
+
 
 class AsgiServer:
     """Serve one ASGI app until it is told to drain.
@@ -124,6 +126,7 @@ class AsgiServer:
     async def _drain(self) -> None:
         """Close the listeners, answer what still comes for a while, then what is in flight."""
         self.is_draining = True
+        await asyncio.sleep(_LAST_ACCEPTS)  # take in who has connected but was not accepted yet
         for server in self._servers:
             server.close()
         for connection in self._connections():

@@ -52,6 +52,7 @@ class Orders:
     def __init__(self, stop: StopRequest) -> None:
         self.go: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.publication: Publication | None = None
+        self.session: Session | None = None
         self._stop = stop
 
     def listen(self) -> None:
@@ -72,6 +73,8 @@ class Orders:
                 self.go.put(order)
             case "publish" if self.publication:
                 self.publication.begin(Path(order["path"]))
+                if self.session and self.session.kept:
+                    self.session.kept.mark_ready()
             case "retire":
                 self._stop.reason = order["reason"]
                 if self.publication:
@@ -174,6 +177,7 @@ def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: Stop
         after_save=orders.publication.show if orders.publication else None,
         adopts=adoptable(notebook.source(cell) for cell in document.cells),
     )
+    orders.session = session
     run.check_served(job, run.execute(job, values, session))
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import logging
 import os
 import random
@@ -39,9 +38,6 @@ def fork(serve: Callable[[], None], log_fd: int) -> int:
     Returns:
         The child's process number.
     """
-    if not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()  # the collector must not write to the pages that parent and child share
     parent = os.getpid()
     with warnings.catch_warnings():
         # Python 3.12 warns of forks beside threads; what they could break is mended below.

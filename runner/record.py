@@ -88,9 +88,9 @@ class Record:
         self.is_dirty = True
 
     def mark_ready(self) -> None:
-        """Note that the run serves from now on, and save."""
+        """Note that the run serves from now on; from any thread: the timer saves it."""
         self.run.ready = _now()
-        self.save()
+        self.is_dirty = True
 
     def cell_started(self, cell: NotebookNode) -> None:
         """Mark a cell as running, and save."""

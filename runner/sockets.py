@@ -26,6 +26,12 @@ def listeners(
     return _inherited(slots, environ) or _opened(host, port, slots)
 
 
+def refuse_newcomers(listeners: list[socket.socket]) -> None:
+    """Let nobody new in before the end: who waits in the queue is still answered."""
+    for listener in listeners:
+        listener.listen(0)
+
+
 def describe(listener: socket.socket) -> str:
     """Give the address that a listener is bound to, as ``host:port`` or a path."""
     address = listener.getsockname()

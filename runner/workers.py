@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import logging
 import os
 import select
@@ -109,6 +110,10 @@ class Crew:
             RuntimeError: The app does not start, or its workers keep dying.
         """
         previous = self._listen_to_interrupts()
+        # What the notebook has made stays: it is neither walked by the collector again and
+        # again, nor are the pages that forked workers share written to.
+        gc.collect()
+        gc.freeze()
         try:
             for slot in range(len(self.listeners)):
                 self._start(slot)
