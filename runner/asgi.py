@@ -129,6 +129,7 @@ class AsgiServer:
         await asyncio.sleep(_LAST_ACCEPTS)  # take in who has connected but was not accepted yet
         for server in self._servers:
             server.close()
+        await asyncio.sleep(_LAST_ACCEPTS)  # what was accepted last is not a connection yet
         for connection in self._connections():
             connection.announce_close()
         await self._until_no_connection(self.limits.linger)

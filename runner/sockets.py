@@ -26,10 +26,12 @@ def listeners(
     return _inherited(slots, environ) or _opened(host, port, slots)
 
 
-def refuse_newcomers(listeners: list[socket.socket]) -> None:
-    """Let nobody new in before the end: who waits in the queue is still answered."""
+def give_up(listeners: list[socket.socket]) -> None:
+    """Let nobody new in, and close our copies: who waits in the queue is still answered."""
     for listener in listeners:
-        listener.listen(0)
+        if listener.fileno() >= 0:
+            listener.listen(0)
+            listener.close()
 
 
 def describe(listener: socket.socket) -> str:

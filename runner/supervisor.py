@@ -196,7 +196,7 @@ class Supervisor:
     def _ask(self, asked: Asked) -> None:
         log.info("%s by %s", _DEEDS[type(asked)], asked.cause)
         if isinstance(asked, StopAsked):
-            sockets.refuse_newcomers(self._listeners)
+            sockets.give_up(self._listeners)
         self._tell(asked)
 
     def _hear(self, name: str, message: dict[str, Any] | None) -> bool:

@@ -94,6 +94,7 @@ class Work:
             elif order == b"A":
                 server.accept(self._listener.dup())
             elif readable or self._is_spent(server):
+                self._listener.close()
                 server.drain()
                 serving.join(self._limits.linger + self._limits.drain_timeout + 1)
                 return

@@ -163,7 +163,7 @@ class Crew:
             def become() -> None:
                 os.close(status_read)
                 os.close(order_write)
-                self._forget_siblings()
+                self._forget_siblings(slot)
                 work()
 
             pid = forking.fork(become, self.log_fd)
@@ -174,8 +174,11 @@ class Crew:
             threading.Thread(target=work, name=f"worker-{slot}", daemon=True).start()
         self.workers[slot] = Worker(slot=slot, pid=pid, status=status_read, order=order_write)
 
-    def _forget_siblings(self) -> None:
-        """Close, in a child, what belongs to the kernel: an order pipe held open hides its end."""
+    def _forget_siblings(self, slot: int) -> None:
+        """Close, in a child, what is another's: an end held open here hides the end there."""
+        for other, listener in enumerate(self.listeners):
+            if other != slot:
+                listener.close()
         for worker in self.workers.values():
             worker.close()
         if self.control is not None:
@@ -273,6 +276,8 @@ class Crew:
             return
         self.is_draining = True
         self._deadline = time.monotonic() + self.limits.linger + self.limits.drain_timeout + 1
+        for listener in self.listeners:
+            listener.close()
         for worker in self.workers.values():
             worker.tell(b"D")
 
