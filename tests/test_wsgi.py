@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import json
 import logging
 import os
@@ -25,18 +26,29 @@ from runner.wsgi import WsgiServer
 PATIENCE = 30.0
 
 
+class Source(io.BufferedReader):
+    """What a connection brings; it outlives the answers that are read from it."""
+
+    def makefile(self, mode: str) -> Source:
+        return self
+
+    def close(self) -> None:
+        """An answer closes what it was read from."""
+
+
 class Client:
     """One connection, and the answers that come on it."""
 
     def __init__(self, port: int) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self.source = Source(self.sock.makefile("rb", buffering=0))
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
     def receive(self, method: str = "GET") -> http.client.HTTPResponse:
         """Read one answer; its body is in ``content``."""
-        response = http.client.HTTPResponse(self.sock, method=method)
+        response = http.client.HTTPResponse(self.source, method=method)  # type: ignore[arg-type]
         response.begin()
         response.content = response.read()  # type: ignore[attr-defined]
         return response
@@ -50,9 +62,10 @@ class Client:
 
     def is_ended(self) -> bool:
         """Wait for the other side's end; no answer may come before it."""
-        return self.sock.recv(1) == b""
+        return self.source.read(1) == b""
 
     def close(self) -> None:
+        io.BufferedReader.close(self.source)
         self.sock.close()
 
 
@@ -224,8 +237,10 @@ def test_a_body_of_many_reads_arrives_whole(serve: Callable[..., Running]) -> No
         (400, b"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n"),
         (
             400,
-            b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n"
-            b"Transfer-Encoding: chunked\r\n\r\n",
+            (
+                b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n"
+                b"Transfer-Encoding: chunked\r\n\r\n"
+            ),
         ),
         (413, b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n"),
         (414, b"GET /" + b"x" * 1001),
