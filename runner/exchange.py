@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from runner.pool import Pool
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+_LOG = logging.getLogger("runner.wsgi")
 
 
 class Exchange:
@@ -113,16 +116,18 @@ class Exchange:
         if self._log is None:
             return
         host, port = connection.client
-        self._log(
-            {
-                "method": head.method if head else "",
-                "path": head.path if head else "",
-                "status": status,
-                "seconds": seconds,
-                "bytes": size,
-                "client": f"{host}:{port}" if host else "",
-            }
-        )
+        record = {
+            "method": head.method if head else "",
+            "path": head.path if head else "",
+            "status": status,
+            "seconds": seconds,
+            "bytes": size,
+            "client": f"{host}:{port}" if host else "",
+        }
+        try:
+            self._log(record)
+        except Exception:  # noqa: BLE001 - a log that fails must not cost an answer
+            _LOG.exception("access log failed")
 
 
 class _Flight:

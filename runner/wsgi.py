@@ -259,7 +259,7 @@ class WsgiServer:
             self._serve_all(connection, first)
         except OSError:
             connection.close()
-        except Exception:  # noqa: BLE001 - a fault in one connection, or in the log, must not end more
+        except Exception:  # noqa: BLE001 - a fault in one connection must not end the others
             _LOG.exception("serving a connection failed")
             connection.close()
         self._hand_back(connection)

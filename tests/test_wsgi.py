@@ -479,6 +479,33 @@ def test_the_log_gets_one_record_per_answer(serve: Callable[..., Running]) -> No
     assert running.server.requests == 1
 
 
+def test_a_log_that_fails_costs_no_answer(
+    serve: Callable[..., Running], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the app's answer nor a refusal nor a timeout depends on it."""
+    running = serve(read_timeout=0.3)
+    running.server._exchange._log = lambda record: 1 / 0  # type: ignore[assignment, return-value]
+    client, slow = running.client(), running.client()
+    slow.send(b"GET /")
+    assert client.ask().status == client.ask().status == 200
+    assert client.ask("/", "Content-Length: x").status == 400
+    assert slow.receive().status == 408
+    assert running.client().ask().status == 200
+    assert "access log failed" in caplog.text
+
+
+def test_without_threads_it_says_so(
+    serve: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the system gives us no thread, the client may come again, and is served then."""
+    running = serve(max_concurrency=1)
+    with monkeypatch.context() as patch:
+        scarce = RuntimeError("can't start new thread")
+        patch.setattr(threading.Thread, "start", lambda thread: (_ for _ in ()).throw(scarce))
+        assert running.client().ask().status == 503
+    assert running.client().ask().status == 200
+
+
 def test_nothing_is_accepted_before_it_is_allowed(serve: Callable[..., Running]) -> None:
     """A client that connects early waits, and is answered by the first who accepts."""
     running = serve()
