@@ -109,6 +109,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """``docker-compose up`` in a fresh clone, all of it removed afterwards."""
     stack = Stack(copy_of_the_project(tmp_path_factory.mktemp("clone")))
     try:
+        stack.compose("build")  # an image of this name may be there, of an older clone
         stack.up()
         stack.wait_serving()
         yield stack

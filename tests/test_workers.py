@@ -275,8 +275,7 @@ for _ in range(ROUNDS):
             hung += 1
             os.kill(pid, 9)
         os.close(fd)
-print("hung", hung, file=sys.stderr)
-os._exit(0)
+os._exit(min(hung, 100))
 """
 
 
@@ -287,9 +286,7 @@ def test_no_fork_hangs() -> None:
         [sys.executable, "-c", FORK_STRESS.replace("ROUNDS", "20")],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
         timeout=280,
         check=False,
     )
-    assert done.returncode == 0
-    assert done.stderr.splitlines()[-1] == "hung 0"
+    assert done.returncode == 0, f"how many hung, or: {done.stderr[-2000:]!r}"
