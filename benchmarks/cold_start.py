@@ -68,7 +68,7 @@ def start(words: list[str]) -> Start:
         out = Path(folder) / "out.ipynb"
         began, clock = dt.datetime.now(dt.UTC), time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-m", *words, str(out), "-p", "port", str(port)],
+            [sys.executable, "-m", *words, str(out), *port_words(words, port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -79,6 +79,11 @@ def start(words: list[str]) -> Start:
         finally:
             end(process, out)
         return Start(seconds=seconds, began=began, record=json.loads(out.read_text()))
+
+
+def port_words(words: list[str], port: int) -> list[str]:
+    """Say by which words a program is told the port."""
+    return ["--port", str(port)] if "serve" in words else ["-p", "port", str(port)]
 
 
 def end(process: subprocess.Popen[bytes], out: Path) -> None:
