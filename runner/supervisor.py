@@ -30,6 +30,7 @@ from runner.config import variable
 from runner.control import ControlServer
 from runner.ledger import Ledger
 from runner.lifecycle import Lifecycle
+from runner.limits import Limits
 from runner.messages import (
     Accept,
     Answer,
@@ -170,10 +171,20 @@ class Supervisor:
                 self._eye = Eye(self.plan.path, model_of(self.plan))
                 self._begin(watch(self._eye, lambda cause: self._tell(Changed(cause=cause))))
             log.info("supervisor %d bound http://%s", os.getpid(), self.address)
+            self._tell_of_health()
             self._tell(Started(cause="first start"))
             return await self._over
         finally:
             await self._close()
+
+    def _tell_of_health(self) -> None:
+        """Say which paths never reach the notebook's app."""
+        limits = Limits.from_environment(self.plan.environ)
+        for kind, path in (("health", limits.health_path), ("readiness", limits.ready_path)):
+            if path:
+                log.info("%s is answered at %s, before the app", kind, path)
+            else:
+                log.info("%s is not answered: its path is the app's", kind)
 
     async def _close(self) -> None:
         await self._control.close()

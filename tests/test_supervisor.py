@@ -353,3 +353,10 @@ def test_log_lines_are_json(served: Any) -> None:
     assert service.stop() == 0
     events = [json.loads(line) for line in service.said().splitlines() if line[:1] == "{"]
     assert any(event["event"].startswith("run 2") and "seconds" in event for event in events)
+
+
+def test_whose_the_health_paths_are_is_told(served: Any) -> None:
+    """An empty path is given back to the app, and the log says so."""
+    service = served("--health-path", "")
+    assert "health is not answered: its path is the app's" in service.said()
+    assert "readiness is answered at /readyz, before the app" in service.said()
