@@ -453,6 +453,17 @@ def test_health_is_answered_before_the_app(serve: Callable[..., Running]) -> Non
     assert running.server.requests == 1
 
 
+def test_health_checks_leave_nothing_behind(serve: Callable[..., Running]) -> None:
+    """Probes come for ever, each on a connection of its own that it asks us to close."""
+    running = serve(linger=PATIENCE * 10, drain_timeout=PATIENCE * 10)
+    for _ in range(20):
+        client = running.client()
+        assert client.ask("/healthz", "Connection: close").status == 200
+        assert client.is_ended()
+        client.close()
+    assert running.server._watched == set()
+
+
 def test_an_empty_health_path_belongs_to_the_app(serve: Callable[..., Running]) -> None:
     """Turned off, the path is like any other."""
     client = serve(health_path="", ready_path="/r").client()
@@ -579,6 +590,8 @@ def test_the_linger_ends(serve: Callable[..., Running]) -> None:
     running = serve(linger=0.5, keep_alive=PATIENCE * 10, drain_timeout=PATIENCE * 10)
     client = running.client()
     assert client.ask().status == 200
+    idle_until = time.monotonic() + 0.6  # what counts is the drain, not the last answer
+    until(lambda: time.monotonic() > idle_until)
     began = time.monotonic()
     running.server.drain()
     assert client.is_ended()
@@ -630,8 +643,11 @@ def test_no_request_is_lost_in_a_drain(serve: Callable[..., Running]) -> None:
     assert running.has_ended(PATIENCE / 2)
 
 
-def test_threads_end_with_the_server(serve: Callable[..., Running]) -> None:
+def test_threads_end_with_the_server(
+    serve: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """None is started before it is needed, none stays."""
+    monkeypatch.setattr("runner.pool._IDLE_SECONDS", PATIENCE * 10)
     running = serve()
     before = threading.active_count()
     assert running.client().ask().status == 200
