@@ -528,6 +528,16 @@ def test_nothing_is_accepted_before_it_is_allowed(serve: Callable[..., Running])
         assert said(client.receive())[1]["PATH_INFO"] == "/early"
 
 
+def test_who_shares_the_socket_cannot_block_it(serve: Callable[..., Running]) -> None:
+    """``socket.dup`` makes a listener block, for all who share it; we do not care."""
+    running = serve()
+    assert running.client().ask().status == 200
+    for _ in range(3):
+        running.listener.settimeout(None)
+        assert os.get_blocking(running.listener.fileno())
+        assert running.client().ask().status == 200
+
+
 def test_a_drain_of_an_idle_server_ends_it_at_once(serve: Callable[..., Running]) -> None:
     """With nobody connected there is nothing to wait for; the listener is closed."""
     running = serve(linger=PATIENCE * 10, drain_timeout=PATIENCE * 10)
