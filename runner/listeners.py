@@ -30,7 +30,6 @@ class Listeners:
 
     def add(self, sock: socket.socket) -> None:
         """Accept on this one too."""
-        sock.setblocking(False)  # another process may take what woke us
         self._sockets.append(sock)
         if self.resume_at == math.inf:
             self._selector.register(sock, selectors.EVENT_READ, sock)
@@ -39,6 +38,8 @@ class Listeners:
         """Give the connections that wait, with the addresses they come from."""
         for _ in range(_AT_ONCE):
             try:
+                # The flag belongs to all who share the socket: socket.dup() elsewhere clears it.
+                listener.setblocking(False)
                 yield listener.accept()
             except (BlockingIOError, ConnectionError):
                 return

@@ -53,6 +53,8 @@ def test_it_does_not_matter_how_the_bytes_fall(data: bytes) -> None:
     assert reader.next() == read(data)
     assert read_whole(data).body == b"hello"
     assert not reader.is_started
+    reader.feed(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")  # shorter than the first
+    assert reader.next() is not None
 
 
 def test_pipelined_requests_come_one_by_one() -> None:
