@@ -16,7 +16,6 @@ from collections.abc import Callable
 
 from service import APP, SERVE, Account, Service, load, serving, until
 
-
 BROKEN = 99
 
 
