@@ -237,6 +237,9 @@ class Supervisor:
         if not self._is(run, RunState.STARTING):
             return False
         self._live[run].process.kernel_pid = int(hello["pid"])
+        if asked := hello.get("asked"):
+            said = "run %s: the notebook asked for %s; it is served on http://%s instead"
+            log.info(said, self._ledger.name(run), asked, self.address)
         self._tell(Hello(run=run))
         return True
 
