@@ -166,7 +166,7 @@ def _run(crew: Crew, kind: str) -> None:
     if crew.control is None:
         crew.run()
         return
-    with prints.diverted(crew.log_fd):
+    with contextlib.closing(prints.divert(crew.log_fd)):
         crew.run()
 
 
