@@ -38,7 +38,8 @@ def _patch_uvicorn(uvicorn: Any, hand_over: HandOver) -> None:
         app: Any = config.app
         if isinstance(app, str):
             app = sys.modules["uvicorn.importer"].import_from_string(app)
-        hand_over(app() if config.factory else app, f"{config.host}:{config.port}")
+        asked = _address(config.host, config.port, is_tls=config.is_ssl)
+        hand_over(app() if config.factory else app, asked)
 
     async def serve(self: Any, sockets: Any = None) -> None:
         self.started = True  # a notebook that serves in a thread waits for that
@@ -61,7 +62,8 @@ def _patch_werkzeug(serving: Any, hand_over: HandOver) -> None:
     """Take over ``run_simple``, which Flask's ``run`` calls too."""
 
     def run_simple(hostname: str, port: int, application: Any, *_: Any, **settings: Any) -> None:
-        hand_over(application, f"{hostname}:{port}")
+        is_tls = settings.get("ssl_context") is not None
+        hand_over(application, _address(hostname, port, is_tls=is_tls))
 
     serving.run_simple = run_simple
 
@@ -87,7 +89,8 @@ def _patch_waitress(waitress: Any, hand_over: HandOver) -> None:
 
 def _patch_hypercorn(module: Any, hand_over: HandOver) -> None:
     async def serve(app: Any, config: Any, **settings: Any) -> None:
-        hand_over(app, ", ".join(config.bind))
+        scheme = "https://" * config.ssl_enabled
+        hand_over(app, ", ".join(scheme + address for address in config.bind))
 
     module.serve = serve
 
@@ -107,21 +110,27 @@ def _patch_socketserver(socketserver: Any, hand_over: HandOver) -> None:
 
         setattr(server, name, call)
 
-    def bind(self: Any, original: Callable[[Any], None] = server.server_bind) -> None:
+    original_bind = server.server_bind
+
+    def bind(self: Any) -> None:
         """Bind nothing: the port that the call asks for is the supervisor's."""
         self.is_adopted = _speaks_http(self) and _is_called_by_the_notebook(sys._getframe(1))  # noqa: SLF001 - public in all but its name
         if not self.is_adopted:
-            original(self)
+            original_bind(self)
 
     def serve(self: Any) -> None:
-        host, port = self.server_address[:2]
-        hand_over(_app_of(self), f"{host}:{port}")
+        is_tls = hasattr(self.socket, "cipher")
+        hand_over(_app_of(self), _address(*self.server_address[:2], is_tls=is_tls))
 
     server.server_bind = bind
     for name in ("serve_forever", "handle_request"):
         instead(name, serve)
     for name in ("server_activate", "shutdown"):
         instead(name, lambda self: None)
+
+
+def _address(host: str, port: int, *, is_tls: bool) -> str:
+    return f"{'https://' if is_tls else ''}{host}:{port}"
 
 
 def _speaks_http(server: Any) -> bool:

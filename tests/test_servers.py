@@ -81,6 +81,13 @@ def test_a_server_call_hands_its_app_over(name: str, is_early: bool) -> None:
     assert asked[0].endswith(" asgi" if ASGI in source else " wsgi")
 
 
+def test_a_call_that_asks_for_https_is_told_so() -> None:
+    """The service speaks HTTP: whoever reads the log must see the difference."""
+    source = "\nfrom werkzeug.serving import run_simple\n"
+    source += "run_simple('h', 1, app, ssl_context='adhoc')"
+    assert "asked https://h:1 wsgi" in execute(SPY + WSGI + source).stderr
+
+
 def test_nothing_is_imported_that_the_notebook_does_not_import() -> None:
     """Patches wait for their module."""
     done = execute(SPY + "print('uvicorn.main' in sys.modules, 'werkzeug' in sys.modules)")
@@ -89,7 +96,7 @@ def test_nothing_is_imported_that_the_notebook_does_not_import() -> None:
     assert execute(lean + "\nprint('uvicorn' in sys.modules)").stdout == "False\n"
 
 
-def test_a_server_that_a_package_opens_for_itself_stays_its_own(tmp_path: object) -> None:
+def test_a_server_that_a_package_opens_for_itself_stays_its_own() -> None:
     """Such as one for metrics on a port of its own: it is not the notebook's service."""
     port = free_port()
     source = SPY + (
