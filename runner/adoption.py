@@ -2,111 +2,168 @@
 
 Only under a supervisor, by a cell that the run puts before the notebook's first one and
 that anyone can see in out.ipynb. In plain Jupyter and plain papermill nothing is patched.
+
+The rules of this file:
+
+1. A call that blocks a cell of the main thread serves at once, as the call would have.
+2. A call in another thread, or in a task of the kernel's own loop, must not block there: its
+   app is left for the cell that the run puts behind the last one.
+3. That cell serves what was left; else an app that the notebook has named ``app`` or
+   ``application``, or that is the value of its last expression.
+4. What was drained is over: a notebook that calls its server again is interrupted.
 """
 
 from __future__ import annotations
 
-import ast
+import asyncio
+import contextlib
+import dataclasses
+import importlib.util
 import os
-from collections.abc import Callable, Iterable
+import sys
+import threading
+import types
+from collections.abc import Callable, Mapping
 from typing import Any
 
-TAG = "injected-runner"
+from runner.servers import adopt_when_imported
+from runner.stepping import let_asyncio_run_nest
+
+NAMES = ("app", "application")
+
+_LOOKS, _LOOK_SECONDS = 50, 0.01
 
 
-def adoptable(sources: Iterable[str]) -> list[str]:
-    """Name the servers that a notebook's cells import and that `adopt` knows.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HandedOver:
+    """Hold what a server call wanted to serve.
+
+    Attributes:
+        app: An ASGI or WSGI callable.
+        asked: The call's own address, in words.
+    """
+
+    app: Any
+    asked: str
+
+
+class Adoption:
+    """Take apps over from server calls.
 
     Args:
-        sources: The code of its cells; what is no valid Python is passed over.
+        serve: Serves an app until it is drained; gets also the address that was asked for.
+        blocks_a_cell: Tells whether the call that runs now may serve at once.
     """
-    found = {name for source in sources for name in _imported(source)}
-    return sorted(found & set(_ADOPTIONS))
+
+    def __init__(
+        self, serve: Callable[[Any, str], None], blocks_a_cell: Callable[[], bool]
+    ) -> None:
+        self._serve, self._blocks_a_cell = serve, blocks_a_cell
+        self._left: list[HandedOver] = []
+        self._is_over = False
+        self._threads = threading.active_count()
+
+    def hand_over(self, app: Any, asked: str) -> None:
+        """Serve an app now, or leave it for the last cell."""
+        taken = HandedOver(app=app, asked=asked)
+        if self._blocks_a_cell():
+            self._serve_now(taken)
+        else:
+            self._left.append(taken)
+
+    async def serve_what_is_left(self, names: Mapping[str, Any]) -> None:
+        """Serve what the notebook has left behind without serving it.
+
+        Args:
+            names: The notebook's own.
+
+        Raises:
+            LookupError: There is nothing.
+        """
+        await self._let_others_call()
+        found = self._left or [
+            HandedOver(app=names[name], asked=f"nothing; the notebook left {name!r}")
+            for name in (*NAMES, "_")
+            if is_app(names.get(name))
+        ]
+        if not found:
+            raise LookupError(
+                "nothing to serve: no cell called a server that the runner knows, none left an"
+                f" ASGI or WSGI callable named {' or '.join(NAMES)}, and the value of the last"
+                " expression is none. End the notebook with: from runner import serve; serve(app)"
+            )
+        self._serve_now(found[0])
+
+    def _serve_now(self, taken: HandedOver) -> None:
+        if self._is_over:
+            raise KeyboardInterrupt("the service was drained")
+        print(f"the supervisor decides on the address; the call asked for {taken.asked}")  # noqa: T201 - seen in the cell
+        self._serve(taken.app, taken.asked)
+        self._is_over = True
+
+    async def _let_others_call(self) -> None:
+        """Give the notebook's threads and tasks, if it has any, a moment to call their server."""
+        for _ in range(_LOOKS):
+            is_alone = threading.active_count() <= self._threads and len(asyncio.all_tasks()) <= 1
+            if self._left or is_alone:
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
 
 
-def cell_source(names: Iterable[str]) -> str:
-    """Write the cell that adopts these servers; it leaves no name behind."""
-    given = ", ".join(repr(name) for name in names)
-    return (
-        "# Put in by the runner: the server call below serves on the supervisor's sockets.\n"
-        f'__import__("runner.adoption").adoption.adopt({given})'
-    )
+_current: list[Adoption] = []
 
 
-def adopt(*names: str) -> None:
-    """Let the blocking calls of these servers hand their app to ``runner.serve``."""
+def adopt() -> None:
+    """Let the server calls of this process hand their apps to ``runner.serve``."""
     if "RUNNER_CONTROL" not in os.environ:
         return
-    for name in names:
-        _ADOPTIONS[name]()
+    _current[:] = [Adoption(_serve, blocks_a_cell)]
+    adopt_when_imported(_current[0].hand_over)
+    let_asyncio_run_nest()
+    _stand_in_for_nest_asyncio()
 
 
-def _hand_over(app: Any, asked: str) -> None:
-    from runner.serving import serve
-
-    print(f"the supervisor decides on the address; the call asked for {asked}")  # noqa: T201 - seen in the cell
-    serve(app)
-
-
-def _adopt_uvicorn() -> None:
-    import uvicorn
-    from uvicorn.importer import import_from_string
-
-    def hand_over(config: uvicorn.Config) -> None:
-        app: Any = config.app
-        if isinstance(app, str):
-            app = import_from_string(app)
-        if config.factory:
-            app = app()
-        _hand_over(app, f"{config.host}:{config.port}")
-
-    async def serve(self: uvicorn.Server, sockets: Any = None) -> None:
-        hand_over(self.config)
-
-    def run_server(self: uvicorn.Server, sockets: Any = None) -> None:
-        hand_over(self.config)
-
-    def run(app: Any, **settings: Any) -> None:
-        for name in ("app_dir", "reload", "workers"):  # the supervisor's own business
-            settings.pop(name, None)
-        hand_over(uvicorn.Config(app, **settings))
-
-    uvicorn.Server.serve = serve  # type: ignore[method-assign] # that is what adopting means
-    uvicorn.Server.run = run_server  # type: ignore[method-assign] # likewise
-    uvicorn.run = uvicorn.main.run = run  # type: ignore[attr-defined] # likewise
+async def serve_what_is_left(names: Mapping[str, Any]) -> None:
+    """Be the last cell."""
+    if _current:
+        await _current[0].serve_what_is_left(names)
 
 
-def _adopt_wsgiref() -> None:
-    from wsgiref.simple_server import WSGIServer
+def is_app(value: Any) -> bool:
+    """Tell whether something can be called as an ASGI or a WSGI app, and is meant to be."""
+    from runner.serving import kind_of
 
-    def server_bind(self: Any) -> None:
-        """Bind nothing: the port that the call asks for is the supervisor's."""
-        self.server_name, self.server_port = self.server_address[:2]
-        self.setup_environ()
-
-    def serve_forever(self: Any, poll_interval: float = 0.5) -> None:
-        host, port = self.server_address[:2]
-        _hand_over(self.get_app(), f"{host}:{port}")
-
-    WSGIServer.server_bind = server_bind  # type: ignore[method-assign] # as above
-    WSGIServer.server_activate = lambda self: None  # type: ignore[method-assign] # as above
-    WSGIServer.serve_forever = serve_forever  # type: ignore[method-assign] # as above
-    WSGIServer.handle_request = serve_forever  # type: ignore[method-assign] # as above
+    if isinstance(value, type):
+        return False
+    with contextlib.suppress(TypeError):
+        return bool(kind_of(value))
+    return False
 
 
-_ADOPTIONS: dict[str, Callable[[], None]] = {"uvicorn": _adopt_uvicorn, "wsgiref": _adopt_wsgiref}
+def blocks_a_cell() -> bool:
+    """Tell whether a cell waits, in the main thread, for the call that runs now."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    module = sys.modules.get("IPython.core.interactiveshell")
+    if module is None:  # no notebook, but a script
+        return True
+    runs_cells = module.InteractiveShell.run_code.__code__
+    frame: types.FrameType | None = sys._getframe()  # noqa: SLF001 - public in all but its name
+    while frame is not None and frame.f_code is not runs_cells:
+        frame = frame.f_back
+    return frame is not None
 
 
-def _imported(source: str) -> set[str]:
-    lines = [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))]
-    try:
-        tree = ast.parse("\n".join(lines))
-    except SyntaxError:
-        return set()
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {name.name.partition(".")[0] for name in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.partition(".")[0])
-    return names
+def _serve(app: Any, asked: str) -> None:
+    from runner import serving
+
+    serving.serve_adopted(app, asked)
+
+
+def _stand_in_for_nest_asyncio() -> None:
+    """Let ``import nest_asyncio; nest_asyncio.apply()`` do nothing where it is not installed."""
+    if "nest_asyncio" in sys.modules or importlib.util.find_spec("nest_asyncio"):
+        return
+    module: Any = types.ModuleType("nest_asyncio", "Stand in for a package that is not installed.")
+    module.apply = lambda loop=None: None
+    sys.modules["nest_asyncio"] = module

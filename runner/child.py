@@ -27,15 +27,16 @@ from typing import Any
 
 from runner import log as logs
 from runner import notebook, run
-from runner.adoption import adoptable
 from runner.config import EngineConfig, setting, variable
 from runner.engine import Session
 from runner.errors import KernelDiedError, RunnerError
 from runner.files import Publication
+from runner.injection import injected_for
 from runner.kernel import Kernel
 from runner.progress import Lines
 from runner.run import Job
 from runner.signals import StopRequest
+from runner.signs import signs_of
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ class Standby:
 
     def _warm(self, document: notebook.Notebook) -> None:
         if self.kernel is not None and document.is_python:
-            names = document.imports()
+            names = [*document.imports(), "runner.adoption"]
             code = f'__import__("runner.warm", fromlist=["load"]).load({names!r})'
             self.kernel.run_ahead(code)
 
@@ -175,7 +176,7 @@ def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: Stop
         progress=Lines(),
         facts=order["facts"],
         after_save=orders.publication.show if orders.publication else None,
-        adopts=adoptable(notebook.source(cell) for cell in document.cells),
+        injects=injected_for(signs_of(document, folder=job.path.parent)),
     )
     orders.session = session
     run.check_served(job, run.execute(job, values, session))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from runner.config import EngineConfig
+    from runner.injection import Injected
     from runner.kernel import Kernel
     from runner.notebook import Notebook
     from runner.progress import Progress
@@ -40,7 +41,7 @@ class Session:
         progress: Hears of each cell.
         facts: Go into the record's ``metadata.runner``.
         after_save: Called after every save of the record.
-        adopts: Servers whose calls hand their app to ``runner.serve``.
+        injects: Cells of ours, for this run only.
         kept: The record; set by the engine.
     """
 
@@ -50,7 +51,7 @@ class Session:
     progress: Progress
     facts: dict[str, Any]
     after_save: Callable[[], None] | None = None
-    adopts: Sequence[str] = ()
+    injects: Sequence[Injected] = ()
     kept: Record | None = None
 
     def record(self) -> Record:
@@ -91,13 +92,12 @@ class RunnerEngine:
             SystemExit: A signal ended a run that was not serving: 128 + its number.
             ConfigurationError: A parameter is unknown or ill-typed.
         """
-        from runner import facts, masking
+        from runner import facts, injection, masking
         from runner.execution import Execution
         from runner.record import Record
 
         document, given = _document(nb, kernel_name, options), _given(nb)
-        if session and session.adopts:
-            _inject(nb, session.adopts)
+        injection.inject(nb.cells, session.injects if session else ())
         kept = Record(nb, _writer(output_path, session.after_save if session else None))
         with contextlib.ExitStack() as stack:
             mine = session or stack.enter_context(
@@ -168,17 +168,6 @@ def _own_session(
             progress=Bar() if progress_bar else Lines(),
             facts={},
         )
-
-
-def _inject(nb: NotebookNode, servers: Sequence[str]) -> None:
-    """Put a visible cell before the first one, which takes over the notebook's server call."""
-    from nbformat.v4 import new_code_cell
-
-    from runner import adoption
-
-    cell = new_code_cell(adoption.cell_source(servers), metadata={"tags": [adoption.TAG]})
-    cell.id = "adopt-server"
-    nb.cells.insert(0, cell)
 
 
 def _document(nb: NotebookNode, kernel_name: str, options: dict[str, Any]) -> Notebook:

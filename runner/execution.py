@@ -107,7 +107,8 @@ class Execution:
         if status is RunStatus.KERNEL_DIED:
             return KernelDiedError.exit_code
         cell = record.interrupted_cell(self.kept.nb)
-        is_served = cell is not None and SERVE_TAG in tags(cell)
+        has_served = bool(self.kept.run.get("ready"))
+        is_served = has_served or (cell is not None and SERVE_TAG in tags(cell))
         return 0 if status is RunStatus.COMPLETED or is_served else 128 + (self.stop.signum or 0)
 
     def _note_stop(self) -> None:

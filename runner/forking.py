@@ -14,7 +14,8 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any
+
+from runner.prints import Prints, divert
 
 _PR_SET_PDEATHSIG = 1
 
@@ -46,24 +47,28 @@ def fork(serve: Callable[[], None], log_fd: int) -> int:
     if pid:
         return pid
     code = 1
-    try:
-        become_worker(parent, log_fd)
-        serve()
-        code = 0
-    except BaseException:  # nothing may climb into the kernel's stack
-        logging.getLogger(__name__).exception("worker %d failed", os.getpid())
+    try:  # nothing may climb into the kernel's stack
+        with contextlib.closing(_print_to(log_fd)):
+            code = _live(parent, serve)
     finally:
-        _flush()
         os._exit(code)
 
 
-def become_worker(parent: int, log_fd: int) -> None:
-    """Cut a fresh child loose from the kernel.
+def _live(parent: int, serve: Callable[[], None]) -> int:
+    try:
+        become_worker(parent)
+        serve()
+    except BaseException:  # not even an exit may climb
+        logging.getLogger(__name__).exception("worker %d failed", os.getpid())
+        return 1
+    return 0
+
+
+def become_worker(parent: int) -> None:
+    """Cut a fresh child, which prints to the log already, loose from the kernel.
 
     - It dies with the kernel, however that dies.
     - It ignores SIGINT, which interrupts the kernel's whole group.
-    - Its prints go to the log: ipykernel's streams belong to threads that were not forked,
-      and hung one child in four.
     - It computes on one thread: OpenMP hangs in a child if it was used before the fork.
     - It draws its own random numbers.
     """
@@ -74,23 +79,20 @@ def become_worker(parent: int, log_fd: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _print_to(log_fd)
     _use_one_thread()
     random.seed()
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()
 
 
-def _print_to(fd: int) -> None:
-    before = {id(stream) for stream in (sys.stdout, sys.stderr)}
+def _print_to(fd: int) -> Prints:
+    """Print to the log: ipykernel's streams belong to threads that were not forked.
+
+    They hung one child in four.
+    """
     os.dup2(fd, 1)
     os.dup2(fd, 2)
-    sys.stdout = os.fdopen(1, "w", buffering=1, errors="backslashreplace")
-    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace")
-    for reference in list(logging._handlerList):  # type: ignore[attr-defined] # noqa: SLF001 - no public list
-        found: Any = reference()
-        if id(getattr(found, "stream", None)) in before:
-            found.setStream(sys.stderr)
+    return divert(fd)
 
 
 def _use_one_thread() -> None:
@@ -99,9 +101,3 @@ def _use_one_thread() -> None:
     except ImportError:
         return
     threadpoolctl.threadpool_limits(1)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()

@@ -46,6 +46,7 @@ def environ_of(
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote(head.path, "latin-1"),
         "QUERY_STRING": head.query,
+        "REQUEST_URI": f"{head.path}?{head.query}" if head.query else head.path,
         "CONTENT_TYPE": head.headers.get("content-type", ""),
         "SERVER_NAME": server[0],
         "SERVER_PORT": str(server[1]),

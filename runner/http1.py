@@ -36,7 +36,7 @@ class RequestReader:
         self._limits = limits
         self._bytes = bytearray()
         self._searched = 0
-        self._chunks: _Chunks | None = None
+        self._chunks: ChunkedBody | None = None
         self._owes_continue = False
 
     @property
@@ -95,7 +95,7 @@ class RequestReader:
         expects = head.is_http11 and head.headers.get("expect", "").lower() == "100-continue"
         self._owes_continue = expects and not self._bytes
         if head.length is None:
-            self._chunks = _Chunks(self._limits)
+            self._chunks = ChunkedBody(self._limits)
         elif head.length > self._limits.max_body:
             self.head = head  # the refusal is logged with it
             raise _too_large(self._limits)
@@ -113,7 +113,7 @@ class RequestReader:
         return body
 
 
-class _Chunks:
+class ChunkedBody:
     """Decode a chunked body (RFC 9112, 7.1); extensions and trailers are dropped."""
 
     def __init__(self, limits: Limits) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from runner import notebook
-from runner.adoption import adoptable
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError, NotebookError
 from runner.lifecycle import Rules
+from runner.signs import signs_of
 
-_WAYS = "runner's `serve`, uvicorn or wsgiref"
+_WAYS = "runner's `serve`, a server that it knows, or the name `app`"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,19 +59,13 @@ def values_for(plan: Plan, path: Path) -> dict[str, Any]:
         NotebookError: Nothing in it serves.
     """
     document = notebook.read(path)
-    if not can_share_sockets(document):
+    if not signs_of(document, plan.path.parent).can_share_sockets:
         raise NotebookError(f"no cell uses {_WAYS}, so nothing in it would serve")
     declared = document.parameters()
     offered = {"host": plan.host, "port": plan.port}
     values = {name: value for name, value in offered.items() if name in declared}
     checked: dict[str, Any] = document.check(values | plan.values)
     return checked
-
-
-def can_share_sockets(document: notebook.Notebook) -> bool:
-    """Tell whether a notebook can serve on sockets that are not its own."""
-    sources = (notebook.source(cell) for cell in document.cells if cell["cell_type"] == "code")
-    return document.uses_serve() or bool(adoptable(sources))
 
 
 def is_supervised(path: Path, *, wants_supervisor: bool) -> bool:
@@ -85,7 +79,7 @@ def is_supervised(path: Path, *, wants_supervisor: bool) -> bool:
         ConfigurationError: That was asked for, but the notebook does not let it.
     """
     try:
-        is_able = can_share_sockets(notebook.read(path))
+        is_able = signs_of(notebook.read(path)).can_share_sockets
     except ConfigurationError:
         return False  # whoever runs it says what is wrong
     if wants_supervisor and not is_able:

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from runner import pickles
+from runner import pickles, prints
 from runner.accesslog import AccessLog
 from runner.asgi import AsgiServer
 from runner.control_client import ControlClient
@@ -107,29 +107,67 @@ def serve(  # noqa: PLR0913 - all but the app have defaults
     """
     kind = kind_of(app)
     control = ControlClient.connect()
-    if control is not None:
-        control.send("hello", pid=os.getpid(), kind=kind, notices=pickles.notices)
-        listeners = control.receive_listeners()
-    else:
-        listeners = bind(host, port, workers)
+    listeners = bind(host, port, workers) if control is None else _greet(control, kind)
     shown = None
     if example is not None:
         shown = Example(body=json.dumps(example).encode(), path=example_path)
+    crew = _crew(kind, app, listeners, control, shown)
+    if not block and control is None:
+        return Handle(crew, url_of(listeners[0]))
+    _run(crew, kind)
+    return None
+
+
+def serve_adopted(app: Callable[..., Any], asked: str) -> None:
+    """Serve the app of a notebook's own server call on the supervisor's sockets.
+
+    Args:
+        app: Any ASGI or WSGI callable.
+        asked: The address that the call asked for, for the log.
+
+    Raises:
+        OSError: There is no supervisor.
+        RuntimeError: The app does not start, or its workers keep dying.
+        TypeError: ``app`` is neither ASGI nor WSGI.
+    """
+    kind = kind_of(app)
+    control = ControlClient.connect()
+    if control is None:
+        raise ConnectionError("there is no supervisor to serve under")
+    _run(_crew(kind, app, _greet(control, kind, asked=asked), control, None), kind)
+
+
+def _greet(control: ControlClient, kind: str, **facts: str) -> list[socket.socket]:
+    control.send("hello", pid=os.getpid(), kind=kind, notices=pickles.notices, **facts)
+    return control.receive_listeners()
+
+
+def _crew(
+    kind: str,
+    app: Any,
+    listeners: list[socket.socket],
+    control: ControlClient | None,
+    example: Example | None,
+) -> Crew:
     limits = Limits.from_environment()
     log_fd = _log_fd()
-    crew = Crew(
-        build=lambda: _build(kind, app, limits, log_fd, shown),
+    return Crew(
+        build=lambda: _build(kind, app, limits, log_fd, example),
         listeners=listeners,
         limits=limits,
         log_fd=log_fd,
         control=control,
     )
-    url = url_of(listeners[0])
-    if not block and control is None:
-        return Handle(crew, url)
-    print(f"serving {kind.upper()} on {url} with {len(crew.listeners)} worker(s)", flush=True)  # noqa: T201 - the cell's claim
-    crew.run()
-    return None
+
+
+def _run(crew: Crew, kind: str) -> None:
+    url, count = url_of(crew.listeners[0]), len(crew.listeners)
+    print(f"serving {kind.upper()} on {url} with {count} worker(s)", flush=True)  # noqa: T201 - the cell's claim
+    if crew.control is None:
+        crew.run()
+        return
+    with contextlib.closing(prints.divert(crew.log_fd)):
+        crew.run()
 
 
 def kind_of(app: Any) -> str:

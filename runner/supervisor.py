@@ -238,11 +238,14 @@ class Supervisor:
     def _greet(self, run: int, hello: dict[str, Any]) -> bool:
         if not self._is(run, RunState.STARTING):
             return False
-        live = self._live[run]
+        live, name = self._live[run], self._ledger.name(run)
         live.process.kernel_pid = int(hello["pid"])
         live.notices = [str(notice) for notice in hello.get("notices", ())]
         for notice in live.notices:
-            log.warning("run %s: %s", self._ledger.name(run), notice)
+            log.warning("run %s: %s", name, notice)
+        if asked := hello.get("asked"):
+            said = "run %s: the notebook asked for %s; it is served on http://%s instead"
+            log.info(said, name, asked, self.address)
         self._tell(Hello(run=run))
         return True
 

@@ -1,55 +1,123 @@
-"""A notebook's own server calls, handed to ``serve``."""
+"""What becomes of an app whose server call was taken over."""
 
 from __future__ import annotations
 
-import json
+import asyncio
+import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from support import free_port
 
-from runner.adoption import adoptable, cell_source
+from runner.adoption import Adoption, is_app
 
-ASGI = """
-async def app(scope, receive, send):
-    if scope["type"] == "lifespan":
-        raise RuntimeError
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"ok"})
-"""
-WSGI = """
-def app(environ, start_response):
-    start_response("200 OK", [])
-    return [b"ok"]
-"""
-CALLS = {
-    "uvicorn.run": ASGI + "import uvicorn\nuvicorn.run(app, host='0.0.0.0', port=PORT)",
-    "run alias": ASGI + "from uvicorn import run as go\ngo(app, port=PORT, reload=True, workers=3)",
-    "Server.run": ASGI + "import uvicorn\nuvicorn.Server(uvicorn.Config(app, port=PORT)).run()",
-    "await serve": ASGI
-    + "import asyncio, uvicorn\n"
-    + "asyncio.run(uvicorn.Server(uvicorn.Config(app, port=PORT)).serve())",
-    "factory": ASGI + "import uvicorn\nuvicorn.run(lambda: app, port=PORT, factory=True)",
-    "serve_forever": WSGI
-    + "from wsgiref.simple_server import make_server\n"
-    + "with make_server('', PORT, app) as httpd: httpd.serve_forever()",
-    "handle_request": WSGI
-    + "from wsgiref import simple_server\n"
-    + "simple_server.make_server('', PORT, app).handle_request()",
-}
-# Instead of a supervisor: what `serve` was given, and on which terms.
+
+async def asgi(scope: Any, receive: Any, send: Any) -> None:
+    raise NotImplementedError
+
+
+def wsgi(environ: Any, start_response: Any) -> list[bytes]:
+    raise NotImplementedError
+
+
+class Served:
+    """Adoptions whose ``serve`` only takes notes."""
+
+    def __init__(self, *, blocks_a_cell: bool = True) -> None:
+        self.apps: list[tuple[Any, str]] = []
+        self.adoption = Adoption(
+            lambda app, asked: self.apps.append((app, asked)), lambda: blocks_a_cell
+        )
+
+    def serve_what_is_left(self, **names: Any) -> None:
+        asyncio.run(self.adoption.serve_what_is_left(names))
+
+
+def test_a_call_that_blocks_a_cell_serves_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """The app is served there, and the cell says which address was asked for."""
+    served = Served()
+    served.adoption.hand_over(asgi, "0.0.0.0:9000")
+    assert served.apps == [(asgi, "0.0.0.0:9000")]
+    assert "the call asked for 0.0.0.0:9000" in capsys.readouterr().out
+
+
+def test_a_call_beside_the_cells_is_left_for_the_last_one() -> None:
+    """A thread or a task must not block; of its app and one that has a name, its app counts."""
+    served = Served(blocks_a_cell=False)
+    served.adoption.hand_over(asgi, "x:1")
+    assert served.apps == []
+    served.serve_what_is_left(app=wsgi)
+    assert served.apps == [(asgi, "x:1")]
+
+
+def test_the_last_cell_waits_for_a_task_that_is_about_to_call() -> None:
+    """A task that the cell before has made may not have begun yet."""
+    served = Served(blocks_a_cell=False)
+
+    async def call() -> None:
+        await asyncio.sleep(0.02)
+        served.adoption.hand_over(asgi, "x:1")
+
+    async def cells() -> None:
+        task = asyncio.create_task(call())
+        await served.adoption.serve_what_is_left({"app": wsgi})
+        await task
+
+    asyncio.run(cells())
+    assert served.apps == [(asgi, "x:1")]
+
+
+@pytest.mark.parametrize(
+    ("names", "app"),
+    [
+        ({"app": asgi, "application": wsgi}, asgi),
+        ({"app": "no app", "application": wsgi}, wsgi),
+        ({"_": asgi}, asgi),
+    ],
+)
+def test_a_bare_app_is_served(names: dict[str, Any], app: Any) -> None:
+    """By its name, or as the value of the last expression."""
+    served = Served()
+    served.serve_what_is_left(**names)
+    assert [app for app, _ in served.apps] == [app]
+
+
+def test_nothing_to_serve_is_an_error_that_says_what_to_do() -> None:
+    """The run fails in the visible last cell."""
+    with pytest.raises(LookupError, match=r"nothing to serve.*End the notebook with"):
+        Served().serve_what_is_left(app=3, _="")
+
+
+def test_a_loop_around_the_call_ends_when_the_service_does() -> None:
+    """``while True: httpd.handle_request()`` must not ask for the sockets again."""
+    served = Served()
+    served.adoption.hand_over(wsgi, "x:1")
+    with pytest.raises(KeyboardInterrupt):
+        served.adoption.hand_over(wsgi, "x:1")
+    assert len(served.apps) == 1
+
+
+@pytest.mark.parametrize("value", [None, 3, "app", dict, Served, lambda: None])
+def test_what_cannot_be_served_is_no_app(value: Any) -> None:
+    """Nor is a class whose instances might be."""
+    assert not is_app(value)
+
+
+# Instead of a supervisor: what `serve` was given.
 SPY = """
-import json, sys, runner.serving
-runner.serving.serve = lambda app: print("served", runner.serving.kind_of(app), file=sys.stderr)
+import asyncio, sys, threading, runner.serving
+runner.serving.serve_adopted = lambda app, asked: print("served", asked, file=sys.stderr)
+from runner import adoption
+adoption.adopt()
 """
 
 
 def execute(source: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    names = adoptable([source])
     return subprocess.run(
-        [sys.executable, "-c", f"{SPY}\n{cell_source(names)}\n{source}"],
-        env=variables,
+        [sys.executable, "-c", SPY + source],
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         timeout=30,
@@ -57,47 +125,31 @@ def execute(source: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_a_server_call_hands_its_app_over(name: str) -> None:
-    """Whatever the way, ``serve`` gets the app, and the asked address is told."""
-    source = CALLS[name].replace("PORT", str(free_port()))
-    done = execute(source, RUNNER_CONTROL="/there/is/one")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("served") == 1
-    assert "the supervisor decides on the address" in done.stdout
-
-
 def test_without_a_supervisor_nothing_is_patched() -> None:
-    """The same cell in plain papermill leaves uvicorn as it is."""
-    source = "import uvicorn\nprint(uvicorn.Server.serve.__module__)"
-    assert execute(source).stdout == "uvicorn.server\n"
+    """The same cell in plain papermill leaves uvicorn, asyncio and imports as they are."""
+    source = "import uvicorn\nprint(uvicorn.Server.serve.__module__, asyncio.run.__module__)"
+    assert execute(source).stdout == "uvicorn.server asyncio.runners\n"
 
 
-def test_a_port_in_use_does_not_matter() -> None:
-    """The supervisor already listens where the call wants to."""
-    source = CALLS["serve_forever"].replace("PORT", "1")
-    assert execute(source, RUNNER_CONTROL="/x").returncode == 0
+def test_nest_asyncio_need_not_be_installed() -> None:
+    """Importing and applying it is harmless under a supervisor, and an error elsewhere."""
+    source = "\nimport nest_asyncio\nnest_asyncio.apply()"
+    hide = "import importlib.util as u; f = u.find_spec\n"
+    hide += "u.find_spec = lambda n, p=None: None if n == 'nest_asyncio' else f(n, p)\n"
+    hide += "adoption.adopt()"
+    assert execute(hide + source, RUNNER_CONTROL="/x").returncode == 0
+    hide += "\nimport sys; sys.modules['nest_asyncio'] = None"
+    assert execute(hide + source).returncode == 1
 
 
-@pytest.mark.parametrize(
-    ("source", "names"),
-    [
-        ("import uvicorn as u", ["uvicorn"]),
-        ("from wsgiref.simple_server import make_server\nimport uvicorn", ["uvicorn", "wsgiref"]),
-        ("%matplotlib inline\nimport uvicorn\n!ls", ["uvicorn"]),
-        ("if True:\n    from uvicorn import run", ["uvicorn"]),
-        ("import numpy", []),
-        ("not python at all", []),
-    ],
-)
-def test_only_what_is_imported_is_adopted(source: str, names: list[str]) -> None:
-    """A notebook that does not use uvicorn does not pay for its import."""
-    assert adoptable([source]) == names
-
-
-def test_the_cell_leaves_no_name_behind() -> None:
-    """The notebook's names are its own."""
-    spaces: dict[str, object] = {}
-    exec(cell_source([]), spaces)
-    assert set(spaces) == {"__builtins__"}
-    assert json.dumps(cell_source(["uvicorn"])).count("'uvicorn'") == 1
+def test_a_thread_is_beside_the_cells() -> None:
+    """What a thread calls is not served there."""
+    port = free_port()
+    source = (
+        "import uvicorn\nserver = uvicorn.Server(uvicorn.Config('a:b', port=%d))\n"
+        "server.config.app = lambda e, s: []\n"
+        "one = threading.Thread(target=server.run)\none.start(); one.join()\n"
+        "print(server.started)"
+    )
+    done = execute(source % port, RUNNER_CONTROL="/x")
+    assert (done.stdout, done.stderr) == ("True\n", "")

@@ -1,0 +1,116 @@
+"""Bring what an app prints to the log, at a bounded rate, without making a request wait.
+
+What is printed goes into a buffer in memory, whose ``write`` is C code: a method of ours would
+cost a fast app a tenth of its speed. Four times a second a thread takes the buffer away and
+writes its lines to the log, each with the worker's number; of a flood it writes the first
+lines of each second, and counts the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import select
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+LINES_PER_SECOND = 100
+LONGEST_LINE = 2_000
+
+_EVERY = 0.25
+_PATIENCE = 1.0
+
+
+class Prints:
+    """Let streams print to the log, until closed.
+
+    The streams stay what they are, for logging handlers and others hold them already; they
+    only write elsewhere.
+
+    Args:
+        fd: Where the lines go.
+        streams: Such as ``sys.stdout``.
+        is_json: Write JSON lines instead of text.
+    """
+
+    def __init__(self, fd: int, streams: Iterable[TextIO], *, is_json: bool = False) -> None:
+        self._fd, self._is_json = fd, is_json
+        self._streams: list[Any] = [stream for stream in streams if hasattr(stream, "__dict__")]
+        self._left, self._missed = LINES_PER_SECOND, 0
+        self._second = time.monotonic()
+        self._begun = ""
+        self._taken = io.StringIO()
+        self._over = threading.Event()
+        self._divert()
+        self._writer = threading.Thread(target=self._work, name="prints", daemon=True)
+        self._writer.start()
+
+    def close(self) -> None:
+        """Give the streams back, and write what waits, for a second at most."""
+        for stream in self._streams:
+            for name in ("write", "flush"):
+                vars(stream).pop(name, None)
+        self._over.set()
+        self._writer.join(timeout=1)
+
+    def _divert(self) -> None:
+        self._buffer = io.StringIO()
+        for stream in self._streams:
+            stream.write, stream.flush = self._buffer.write, _do_nothing
+
+    def _work(self) -> None:
+        while not self._over.wait(_EVERY):
+            before, now = self._taken, self._buffer
+            self._divert()
+            self._show(before.getvalue())  # a thread may still be writing to what it was then
+            self._taken = now
+        self._show(self._taken.getvalue() + self._buffer.getvalue())
+        self._write([self._begun, *self._account()] if self._begun else self._account())
+
+    def _show(self, text: str) -> None:
+        text = self._begun + text
+        *kept, _ = text.split("\n", self._left)
+        self._begun = text.rpartition("\n")[2][:LONGEST_LINE]
+        self._left -= len(kept)
+        self._missed += text.count("\n") - len(kept)
+        if time.monotonic() - self._second >= 1:
+            kept += self._account()
+        self._write(kept)
+
+    def _account(self) -> list[str]:
+        """Begin a new second, and say what was left out of the last."""
+        missed, self._missed = self._missed, 0
+        self._second, self._left = time.monotonic(), LINES_PER_SECOND
+        return [f"… {missed:,} more lines were printed"] if missed else []
+
+    def _write(self, lines: list[str]) -> None:
+        now = time.time()
+        shown = "".join(self._line(now, line[:LONGEST_LINE]) for line in lines)
+        text = shown.encode(errors="backslashreplace")
+        with contextlib.suppress(OSError):  # the log was closed: the app goes on
+            while text and select.select([], [self._fd], [], _PATIENCE)[1]:
+                text = text[os.write(self._fd, text[: select.PIPE_BUF]) :]
+        self._missed += text.count(b"\n")  # nobody reads the log
+
+    def _line(self, moment: float, said: str) -> str:
+        if self._is_json:
+            fields = {"event": "printed", "worker": os.getpid(), "line": said}
+            return json.dumps({"time": round(moment, 3), "level": "info", **fields}) + "\n"
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+        at += f",{int(moment % 1 * 1000):03d}"
+        return f"{at} INFO    worker {os.getpid()}: {said}\n"
+
+
+def divert(fd: int) -> Prints:
+    """Send what this process prints to the log, until that is closed."""
+    is_json = os.environ.get("RUNNER_LOG_FORMAT") == "json"
+    return Prints(fd, [sys.stdout, sys.stderr], is_json=is_json)
+
+
+def _do_nothing() -> None:
+    """Be what logging handlers call after every line."""

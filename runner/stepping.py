@@ -1,0 +1,42 @@
+"""Let ``asyncio.run`` be called where a loop runs already, as in every cell of a notebook."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from asyncio import events, tasks
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+
+def let_asyncio_run_nest() -> None:
+    """Have ``asyncio.run`` start a loop of its own inside a running one, which waits meanwhile."""
+    original = asyncio.run
+
+    @functools.wraps(original)
+    def run(main: Coroutine[Any, Any, Any], **settings: Any) -> Any:
+        with stepped_out():
+            return original(main, **settings)
+
+    asyncio.run = run
+
+
+@contextlib.contextmanager
+def stepped_out() -> Iterator[None]:
+    """Leave this thread's running loop and its current task; take them up again at the end."""
+    loop = events._get_running_loop()  # noqa: SLF001 - there is no other way; nest_asyncio's too
+    if loop is None:
+        yield
+        return
+    task = asyncio.current_task()
+    if task is not None:
+        tasks._leave_task(loop, task)  # noqa: SLF001 - likewise
+    events._set_running_loop(None)  # noqa: SLF001 - likewise
+    try:
+        yield
+    finally:
+        events._set_running_loop(loop)  # noqa: SLF001 - likewise
+        asyncio.set_event_loop(loop)
+        if task is not None:
+            tasks._enter_task(loop, task)  # noqa: SLF001 - likewise

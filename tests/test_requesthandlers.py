@@ -1,0 +1,146 @@
+"""A handler class of ``http.server`` behind a WSGI server."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import io
+import json
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from runner.limits import Limits
+from runner.requesthandlers import wsgi_app_of
+from runner.wsgi import WsgiServer
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answer as handlers in notebooks do, and in ways that are harder to frame."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        facts = {"body": body.decode(), "path": self.path, "client": self.client_address[0]}
+        content = json.dumps({**facts, "x": self.headers["X-Mine"]}).encode()
+        self.send_response(201)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def do_GET(self) -> None:
+        if self.path == "/none":
+            self.send_response(204)
+            self.end_headers()
+        elif self.path == "/fail":
+            raise RuntimeError("as a bug does")
+        elif self.path == "/chunks":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for part in (b"3\r\none\r\n", b"3\r\ntwo\r\n", b"0\r\n\r\n"):
+                self.wfile.write(part)
+        else:
+            self.send_response(200)
+            self.end_headers()
+            for part in (b"no ", b"length"):
+                self.wfile.write(part)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Bind nothing, as an adopted one."""
+
+    def server_bind(self) -> None:
+        self.server_name, self.server_port = "x", 1
+
+    def server_activate(self) -> None:
+        pass
+
+
+@pytest.fixture
+def connection() -> Iterator[http.client.HTTPConnection]:
+    """A connection to the handler class, behind our server."""
+    with Server(("", 0), Handler) as owner:
+        server = WsgiServer(wsgi_app_of(owner), Limits(linger=0.1, drain_timeout=1))
+        ready = threading.Event()
+        thread = threading.Thread(target=server.run, args=(ready.set,))
+        thread.start()
+        ready.wait(5)
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        server.accept(listener)
+        asked = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            yield asked
+        finally:
+            asked.close()
+            server.drain()
+            thread.join(5)
+
+
+def get(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def test_a_handler_gets_the_whole_request(connection: http.client.HTTPConnection) -> None:
+    """Path, headers, body and client are what was sent; its status and headers come back."""
+    for _ in range(2):  # the connection is kept, although the class itself closes it
+        connection.request("POST", "/a%20b?c=d", b"given", {"X-Mine": "7"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Content-Type"]) == (201, "application/json")
+        facts = {"body": "given", "path": "/a%20b?c=d", "client": "127.0.0.1", "x": "7"}
+        assert json.loads(answer.read()) == facts
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body"),
+    [("/", 200, b"no length"), ("/none", 204, b""), ("/chunks", 200, b"onetwo")],
+)
+def test_every_framing_arrives(
+    connection: http.client.HTTPConnection, path: str, status: int, body: bytes
+) -> None:
+    """With a length, without one, without a body, and in chunks."""
+    for _ in range(2):
+        assert get(connection, path) == (status, body)
+
+
+def test_a_method_it_does_not_know_is_its_own_answer(
+    connection: http.client.HTTPConnection,
+) -> None:
+    """``http.server`` says 501 itself."""
+    connection.request("DELETE", "/")
+    assert connection.getresponse().status == 501
+
+
+def test_a_handler_that_raises_costs_one_answer(connection: http.client.HTTPConnection) -> None:
+    """The client is told 500, and the next request is answered."""
+    assert get(connection, "/fail")[0] == 500
+    assert get(connection, "/none")[0] == 204
+
+
+def test_health_is_answered_before_it(connection: http.client.HTTPConnection) -> None:
+    """As for every app."""
+    status, body = get(connection, "/healthz")
+    assert (status, json.loads(body)) == (200, {"status": "alive"})
+
+
+def test_only_its_own_log_lines_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    """The class's line per request is dropped, for there is an access log; one of its own stays."""
+
+    class Loud(Handler):
+        def log_message(self, *args: Any) -> None:
+            sys.stderr.write("mine")
+
+    environ = {"REQUEST_METHOD": "GET", "REQUEST_URI": "/", "SERVER_PROTOCOL": "HTTP/1.1"}
+    for kind in (Handler, Loud):
+        with Server(("", 0), kind) as owner:
+            more = {"REMOTE_ADDR": "", "REMOTE_PORT": "", "wsgi.input": io.BytesIO()}
+            wsgi_app_of(owner)({**environ, **more}, lambda *_: lambda data: None)
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "mine")

@@ -1,0 +1,125 @@
+"""The blocking calls of servers, and what they hand over instead of serving it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from support import free_port
+
+ASGI = "async def app(scope, receive, send): pass\n"
+WSGI = "def app(environ, start_response): return []\n"
+HANDLER = "import http.server as h\nclass Mine(h.BaseHTTPRequestHandler): pass\n"
+CALLS = {
+    "uvicorn.run": ASGI + "import uvicorn\nuvicorn.run(app, host='h', port=PORT)",
+    "run's alias": ASGI + "from uvicorn import run as go\ngo(app, host='h', port=PORT, workers=3)",
+    "uvicorn.main": ASGI + "from uvicorn.main import run\nrun(app, host='h', port=PORT)",
+    "factory": ASGI + "import uvicorn\nuvicorn.run(lambda: app, host='h', port=PORT, factory=True)",
+    "by name": ASGI + "import uvicorn\nuvicorn.run('__main__:app', host='h', port=PORT)",
+    "Server.run": ASGI
+    + "import uvicorn\nuvicorn.Server(uvicorn.Config(app, host='h', port=PORT)).run()",
+    "subclass": ASGI
+    + "import uvicorn\nclass Mine(uvicorn.Server): pass\n"
+    + "Mine(uvicorn.Config(app, host='h', port=PORT)).run()",
+    "import_module": ASGI
+    + "import importlib\nimportlib.import_module('uvicorn').run(app, host='h', port=PORT)",
+    "wsgiref": WSGI
+    + "from wsgiref.simple_server import make_server\n"
+    + "with make_server('h', PORT, app) as httpd: httpd.serve_forever()",
+    "handle_request": WSGI
+    + "from wsgiref import simple_server\n"
+    + "simple_server.make_server('h', PORT, app).handle_request()",
+    "HTTPServer": HANDLER + "h.HTTPServer(('h', PORT), Mine).serve_forever()",
+    "ThreadingHTTPServer": HANDLER
+    + "with h.ThreadingHTTPServer(('h', PORT), Mine) as httpd:\n"
+    + "    try: httpd.serve_forever()\n    finally: httpd.shutdown()",
+    "TCPServer": HANDLER
+    + "import socketserver\nsocketserver.TCPServer(('h', PORT), Mine).serve_forever()",
+    "run_simple": WSGI
+    + "from werkzeug.serving import run_simple\nrun_simple('h', PORT, app, use_reloader=True)",
+    "werkzeug's make_server": WSGI
+    + "from werkzeug.serving import make_server\nmake_server('h', PORT, app).serve_forever()",
+    "Flask.run": "import flask\nflask.Flask('a').run('h', PORT, debug=True)",
+    "waitress.serve": WSGI + "import waitress\nwaitress.serve(app, host='h', port=PORT)",
+    "create_server": WSGI
+    + "from waitress import create_server\ncreate_server(app, listen='h:PORT').run()",
+    "hypercorn": ASGI
+    + "import asyncio, hypercorn.asyncio as h, hypercorn.config as c\n"
+    + "config = c.Config()\nconfig.bind = ['h:PORT']\nasyncio.run(h.serve(app, config))",
+}
+SPY = """
+import sys
+from runner.servers import adopt_when_imported
+from runner.serving import kind_of
+adopt_when_imported(lambda app, asked: print("asked", asked, kind_of(app), file=sys.stderr))
+"""
+
+
+def execute(source: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", source],
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("is_early", [False, True], ids=["late", "early"])
+@pytest.mark.parametrize("name", CALLS)
+def test_a_server_call_hands_its_app_over(name: str, is_early: bool) -> None:
+    """Imported after the adoption or before it, the app comes with the address asked for."""
+    source = CALLS[name].replace("PORT", str(free_port()))
+    early = "import uvicorn, wsgiref.simple_server, flask, waitress, hypercorn.asyncio\n"
+    done = execute(early * is_early + SPY + source)
+    assert done.returncode == 0, done.stderr
+    asked = [line for line in done.stderr.splitlines() if line.startswith("asked h:")]
+    assert len(asked) == 1, done.stderr
+    assert asked[0].endswith(" asgi" if ASGI in source else " wsgi")
+
+
+def test_a_call_that_asks_for_https_is_told_so() -> None:
+    """The service speaks HTTP: whoever reads the log must see the difference."""
+    source = "\nfrom werkzeug.serving import run_simple\n"
+    source += "run_simple('h', 1, app, ssl_context='adhoc')"
+    assert "asked https://h:1 wsgi" in execute(SPY + WSGI + source).stderr
+
+
+def test_nothing_is_imported_that_the_notebook_does_not_import() -> None:
+    """Patches wait for their module."""
+    done = execute(SPY + "print('uvicorn.main' in sys.modules, 'werkzeug' in sys.modules)")
+    assert done.stdout.split()[1] == "False"
+    lean = "from runner.servers import adopt_when_imported; adopt_when_imported(print)\nimport sys"
+    assert execute(lean + "\nprint('uvicorn' in sys.modules)").stdout == "False\n"
+
+
+def test_a_server_that_a_package_opens_for_itself_stays_its_own() -> None:
+    """Such as one for metrics on a port of its own: it is not the notebook's service."""
+    port = free_port()
+    source = SPY + (
+        "import http.server as h\nspace = {'h': h, '__name__': 'metrics'}\n"
+        "code = f'server = h.HTTPServer((\"127.0.0.1\", %d), h.BaseHTTPRequestHandler)'\n"
+        "exec(compile(code, '/x/site-packages/metrics.py', 'exec'), space)\n"
+        "print(space['server'].socket.getsockname()[1])"
+    )
+    done = execute(source % port)
+    assert done.stdout == f"{port}\n", done.stderr
+
+
+def test_servers_that_speak_something_else_are_left_alone() -> None:
+    """A TCP server of another protocol binds and serves as ever."""
+    source = SPY + (
+        "import socketserver, threading\n"
+        "class Echo(socketserver.BaseRequestHandler):\n"
+        "    def handle(self): self.request.sendall(b'mine')\n"
+        "with socketserver.TCPServer(('127.0.0.1', 0), Echo) as server:\n"
+        "    threading.Thread(target=server.serve_forever).start()\n"
+        "    import socket\n"
+        "    print(socket.create_connection(server.server_address).recv(9))\n"
+        "    server.shutdown()"
+    )
+    done = execute(source)
+    assert (done.stdout, done.stderr) == ("b'mine'\n", "")

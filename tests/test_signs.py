@@ -1,0 +1,91 @@
+"""What can be seen in a notebook before it runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from support import write_notebook
+
+from runner.notebook import read
+from runner.signs import Signs, signs_of
+
+
+def seen(folder: Path, *cells: str) -> Signs:
+    return signs_of(read(write_notebook(folder / "a.ipynb", *cells)))
+
+
+@pytest.mark.parametrize(
+    ("source", "servers"),
+    [
+        ("import uvicorn as u", ["uvicorn"]),
+        ("from wsgiref.simple_server import make_server", ["wsgiref.simple_server"]),
+        ("from http import server", ["http.server"]),
+        ("%matplotlib inline\nimport uvicorn\n!ls", ["uvicorn"]),
+        ("def go():\n    from uvicorn import run", ["uvicorn"]),
+        ("import importlib\nimportlib.import_module('uvicorn')", ["uvicorn"]),
+        ("__import__('waitress').serve", ["waitress"]),
+        ("import hypercorn.asyncio", ["hypercorn"]),
+        ("import http.client, numpy, uvicornish", []),
+        ("not python at all", []),
+    ],
+)
+def test_servers_are_seen_however_they_are_imported(
+    tmp_path: Path, source: str, servers: list[str]
+) -> None:
+    """At any depth, by any name, as strings too; what is no server does not count."""
+    assert seen(tmp_path, source).servers == servers
+
+
+def test_modules_beside_the_notebook_are_looked_through(tmp_path: Path) -> None:
+    """A server in a helper module, in a package, behind another module, in a script."""
+    (tmp_path / "mycode.py").write_text("from deeper.still import start")
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper/__init__.py").write_text("from . import other")
+    (tmp_path / "deeper/still.py").write_text("import mycode, uvicorn")
+    (tmp_path / "script.py").write_text("import waitress")
+    assert seen(tmp_path, "from mycode import start").servers == ["uvicorn"]
+    assert seen(tmp_path, "%run -i script.py").servers == ["waitress"]
+    assert seen(tmp_path, "import nowhere").servers == []
+
+
+@pytest.mark.parametrize(
+    ("source", "apps"),
+    [
+        ("app = make()", ["app"]),
+        ("async def application(scope, receive, send): pass", ["application"]),
+        ("from mine import made as app", ["app"]),
+        ("if x:\n    app = 1", ["app"]),
+        ("def f():\n    app = 1", []),
+        ("app.x = 1; other = app", []),
+    ],
+)
+def test_names_of_apps_are_seen(tmp_path: Path, source: str, apps: list[str]) -> None:
+    """Wherever a cell binds them for all cells."""
+    assert seen(tmp_path, source).apps == apps
+
+
+@pytest.mark.parametrize(
+    ("last", "ends_serving"),
+    [
+        ("uvicorn.run(app)", True),
+        ("await server.serve()", True),
+        ("while True:\n    httpd.handle_request()", True),
+        ("threading.Thread(target=lambda: uvicorn.run(app)).start()", False),
+        ("asyncio.create_task(server.serve())", False),
+        ("start()", False),
+    ],
+)
+def test_a_last_cell_that_serves_is_recognised(
+    tmp_path: Path, last: str, ends_serving: bool
+) -> None:
+    """A call in a thread or a task does not hold the cell, nor need one that we cannot see."""
+    assert seen(tmp_path, "import uvicorn", last, "").ends_serving is ends_serving
+
+
+def test_a_notebook_without_a_sign_cannot_share_sockets(tmp_path: Path) -> None:
+    """Whether it is supervised is decided before anything starts."""
+    assert not seen(tmp_path, "import numpy", "x = 1").can_share_sockets
+    assert seen(tmp_path, "from runner import serve").can_share_sockets
+    assert dataclasses.replace(seen(tmp_path, "1"), apps=["app"]).can_share_sockets
