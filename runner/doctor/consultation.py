@@ -71,17 +71,26 @@ def consult(wish: Wish, show: Callable[[str], None], remark: Callable[[str], Non
 
 def _found(path: Path, wish: Wish, remark: Callable[[str], None]) -> list[Finding]:
     found = _examined(path, wish)
-    if wish.mends and (mended := mends.mend(path, found)):
-        for one in mended:
-            remark(
-                f"mended: {path}{f' [cell {one.spot.cell}]' * bool(one.spot.cell)} {one.rule.name}"
-            )
+    if wish.mends and _mended(path, found, remark):
         found = _examined(path, wish)
     is_readable = not any(one.rule.name in ("not-a-notebook", "syntax-error") for one in found)
     if wish.runs and is_readable and path.suffix == ".ipynb":
         read = page.read(path)
         found += _heeded(examine.heeding(read, dry_run.dry_run(read, wish.deadline)), wish)
     return found
+
+
+def _mended(path: Path, found: list[Finding], remark: Callable[[str], None]) -> bool:
+    """Mend a file, and say what was mended, or why nothing was; the other files go on."""
+    try:
+        mended = mends.mend(path, found)
+    except ConfigurationError as error:
+        remark(f"not mended: {error}{f'; {error.hint}' if error.hint else ''}")
+        return False
+    for one in mended:
+        cell = f" [cell {one.spot.cell}]" if one.spot.cell else ""
+        remark(f"mended: {path}{cell} {one.rule.name}")
+    return bool(mended)
 
 
 def _examined(path: Path, wish: Wish) -> list[Finding]:

@@ -14,7 +14,7 @@ from typing import Any
 from runner import notebook
 from runner.doctor.findings import Finding, Rule, Spot
 from runner.doctor.names import collect
-from runner.doctor.page import Page, cell_name
+from runner.doctor.page import Page, cell_names
 from runner.doctor.rules_run import CELL_FAILS, KERNEL_DIES, NOT_READY, NOT_RUN
 from runner.doctor.serving_calls import ServingCall, serving_calls
 from runner.errors import ConfigurationError, KernelDiedError
@@ -40,7 +40,11 @@ def dry_run(page: Page, deadline: float) -> list[Finding]:
         code, said = _executed(cut, out, deadline)
         if code == 0:
             return []
-        rule, spot = _fault(out, code, said.replace(str(cut), str(page.path)), deadline)
+        cell, name = _unfinished(out, page)
+        reason = _reason(said).replace(str(cut), str(page.path))
+        rule, spot = _fault(
+            cell, name, code, f"not within {deadline:g} s" if code is None else reason
+        )
     return [Finding(file=page.path, rule=rule, spot=spot)]
 
 
@@ -51,8 +55,7 @@ def before_serving(page: Page) -> dict[str, Any]:
     serving = next((call for call in found if call.holds), None)
     if serving is None:
         return document
-    names = [cell_name(raw, number) for number, raw in enumerate(document["cells"], 1)]
-    last = names.index(serving.cell.name)
+    last = cell_names(document["cells"]).index(serving.cell.name)
     kept = copy.copy(document["cells"][last])
     kept["source"] = _above(serving)
     return document | {"cells": [*document["cells"][:last], kept]}
@@ -96,37 +99,49 @@ def _outcome(process: subprocess.Popen[str], deadline: float) -> tuple[int | Non
     return None, said
 
 
-def _fault(out: Path, code: int | None, said: str, deadline: float) -> tuple[Rule[Page], Spot]:
-    last = [line for line in said.splitlines() if line.startswith("runner: ")][-1:]
-    reason = last[0].removeprefix("runner: ") if last else "it could not be run"
-    cell, number = _unfinished(out)
-    name = cell_name(cell, number) if cell else ""
+def _fault(
+    cell: dict[str, Any], name: str, code: int | None, reason: str
+) -> tuple[Rule[Page], Spot]:
     if code is None:
-        return NOT_READY, Spot(cell=name, what=f"it did not come to its end within {deadline:g} s")
-    error = _error(cell) if cell else None
-    if error:
-        what = f"{error.get('ename')}: {error.get('evalue')}".strip()
-        text = _ANSI.sub("", "\n".join(error.get("traceback", [])))
-        line = _LINE.search(text)
-        shown = " ".join(what.split())[:300]
-        return CELL_FAILS, Spot(
-            cell=name, line=int(line[1]) if line else 0, what=f"it raises {shown}"
-        )
-    rule = KERNEL_DIES if code == KernelDiedError.exit_code else NOT_RUN
-    return rule, Spot(cell=name, what=reason)
+        return NOT_READY, Spot(cell=name, what=reason)
+    if code == KernelDiedError.exit_code:
+        return KERNEL_DIES, Spot(cell=name, what=reason)
+    error = _error(cell)
+    if error is None:
+        return NOT_RUN, Spot(cell=name, what=reason)
+    raised = " ".join(f"{error.get('ename')}: {error.get('evalue')}".split())
+    line = _LINE.search(_ANSI.sub("", "\n".join(error.get("traceback", []))))
+    what = f"it raises {raised[:300]}"
+    return CELL_FAILS, Spot(cell=name, line=int(line[1]) if line else 0, what=what)
 
 
-def _unfinished(out: Path) -> tuple[dict[str, Any] | None, int]:
-    """Find the cell of the record that failed, or else the one that had not ended."""
+def _reason(said: str) -> str:
+    """Take what a run has reported last."""
+    lines = [line for line in said.splitlines() if line.startswith("runner: ")]
+    return lines[-1].removeprefix("runner: ") if lines else "it could not be run"
+
+
+def _unfinished(out: Path, page: Page) -> tuple[dict[str, Any], str]:
+    """Find the cell of the record that failed, or had not ended, and its name.
+
+    papermill gives ids to cells that had none, and puts cells of its own between; so a cell
+    is known by its place among the notebook's code cells.
+    """
     try:
         cells = notebook.read(out).cells
     except ConfigurationError:  # it never came to write one
-        return None, 0
-    for number, cell in enumerate(cells, 1):
+        return {}, ""
+    code = [cell for cell in cells if cell["cell_type"] == "code" and not _is_injected(cell)]
+    known = [cell for cell in page.cells if not _is_injected({"metadata": {"tags": cell.tags}})]
+    for cell, own in zip(code, known, strict=False):
         status = cell.get("metadata", {}).get("papermill", {}).get("status")
         if status in ("failed", "running", "interrupted"):
-            return cell, number
-    return None, 0
+            return cell, own.name
+    return {}, ""
+
+
+def _is_injected(cell: dict[str, Any]) -> bool:
+    return any(tag.startswith("injected-") for tag in notebook.tags(cell))
 
 
 def _error(cell: dict[str, Any]) -> dict[str, Any] | None:

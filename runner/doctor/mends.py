@@ -15,7 +15,7 @@ from typing import Any
 
 from runner.doctor import output_secrets
 from runner.doctor.findings import Finding, Rule
-from runner.doctor.page import Page, cell_name
+from runner.doctor.page import Page, cell_names
 from runner.doctor.rules_cells import parameters_candidate
 from runner.errors import ConfigurationError
 from runner.files import write_atomically
@@ -69,11 +69,11 @@ def _mended_notebook(path: Path, before: bytes, found: list[Finding]) -> bytes:
             f"{path}: is formatted in an unusual way, so that a mend would change more",
             hint="open and save it in Jupyter first",
         )
-    cells = {cell_name(raw, number): raw for number, raw in enumerate(document["cells"], 1)}
+    cells = dict(zip(cell_names(document["cells"]), document["cells"], strict=True))
     for finding in found:
         cell = cells[finding.spot.cell]
         if finding.rule.name == "no-parameters":
-            cell["metadata"].setdefault("tags", []).append(PARAMETERS_TAG)
+            cell.setdefault("metadata", {}).setdefault("tags", []).append(PARAMETERS_TAG)
         else:
             cell["outputs"] = [shown for shown in cell["outputs"] if not _has_secret(shown)]
     return _written(document, style)

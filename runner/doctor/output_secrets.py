@@ -34,7 +34,10 @@ _NAMED = re.compile(
     r"(?:access|auth|bearer)[_-]?token|token)[\"']?\s{0,4}[=:]\s{0,4}[\"']?(?P<value>[^\s\"',;<>{}()]{8,256})",
     re.IGNORECASE,
 )
-_ENTROPY = 3.0  # bits for each character; words have less, random text has more
+# Bits for each character; words have less, random text has more: hexadecimal 4 at most.
+_ENTROPY = 3.0
+_ENTROPY_OF_HEX = 2.5
+_HEX = set("0123456789abcdefABCDEF")
 
 
 def text_of(output: dict[str, Any]) -> str:
@@ -80,4 +83,4 @@ def _is_random(value: str) -> bool:
     counts = Counter(value)
     entropy = -sum(n / len(value) * math.log2(n / len(value)) for n in counts.values())
     has_both = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
-    return has_both and entropy >= _ENTROPY
+    return has_both and entropy >= (_ENTROPY_OF_HEX if set(value) <= _HEX else _ENTROPY)

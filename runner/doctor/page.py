@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,8 +88,8 @@ def read(path: Path) -> Page:
     """
     document = _checked(path)
     cells = [
-        _cell(raw, number, is_python=document.is_python)
-        for number, raw in enumerate(document.cells, 1)
+        _cell(raw, name, is_python=document.is_python)
+        for raw, name in zip(document.cells, cell_names(document.cells), strict=True)
         if raw["cell_type"] == "code"
     ]
     return Page(path=path, cells=tuple(cells), document=document)
@@ -120,17 +121,21 @@ def _is_list_of(value: Any, kind: type) -> bool:
     return isinstance(value, list) and all(isinstance(inner, kind) for inner in value)
 
 
-def cell_name(raw: dict[str, Any], number: int) -> str:
-    """Name a cell by its id, or by its number from 1 on; only format 4.5 has ids."""
-    given = raw.get("id")
-    return given if isinstance(given, str) and given else str(number)
+def cell_names(raws: list[dict[str, Any]]) -> list[str]:
+    """Name each cell by its id; by its number from 1 on where that is missing or not its own."""
+    ids = [raw.get("id") for raw in raws]
+    counts = Counter(found for found in ids if isinstance(found, str))
+    return [
+        found if isinstance(found, str) and found and counts[found] == 1 else str(number)
+        for number, found in enumerate(ids, 1)
+    ]
 
 
-def _cell(raw: dict[str, Any], number: int, *, is_python: bool) -> Cell:
+def _cell(raw: dict[str, Any], name: str, *, is_python: bool) -> Cell:
     source = notebook.source(raw)
     tree, magics, fault = parse(source) if is_python else (_EMPTY, {}, None)
     return Cell(
-        name=cell_name(raw, number),
+        name=name,
         tags=tuple(notebook.tags(raw)),
         source=source,
         outputs=tuple(raw.get("outputs", [])),

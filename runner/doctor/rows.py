@@ -24,6 +24,7 @@ _ESTIMATING = {
 }
 _ARRAYS = {f"numpy.{name}" for name in ("array", "asarray", "asanyarray", "atleast_2d", "stack")}
 _ARRAYS |= {f"numpy.{name}" for name in ("vstack", "expand_dims", "ascontiguousarray", "reshape")}
+_ARRAYS |= {"list", "tuple"}  # of a dict's keys, which are no numbers
 _RESHAPING = {"reshape", "ravel", "flatten", "astype", "squeeze", "T"}
 _ARRAY_ONLY = _RESHAPING | {"shape", "ndim", "dtype", "tolist", "to_numpy", "iloc"}
 _MAPPING_ONLY = {"get", "items", "keys", "values", "pop", "copy", "update", "setdefault"}
@@ -139,11 +140,24 @@ class _Body:
     def _use(self, node: ast.AST) -> str:
         if isinstance(node, ast.Call):
             return self._call(node)
+        if isinstance(node, ast.ListComp):
+            return "it makes a number of each element" if self._makes_numbers(node) else ""
         if isinstance(node, ast.Subscript) and self._is_same(node.value):
             return "it indexes that as rows" if _is_place(node.slice) else ""
         if isinstance(node, ast.Attribute) and self._is_same(node.value):
             return f"it uses that as an array (.{node.attr})" if node.attr in _ARRAY_ONLY else ""
         return ""
+
+    def _makes_numbers(self, node: ast.ListComp) -> bool:
+        """Recognise ``[float(value) for value in rows]``."""
+        part, made = node.generators[0], node.elt
+        is_number = isinstance(made, ast.Call) and self._names.of(made.func) in ("float", "int")
+        return (
+            is_number
+            and self._is_same(part.iter)
+            and isinstance(part.target, ast.Name)
+            and [ast.unparse(given) for given in made.args] == [part.target.id]  # type: ignore[attr-defined] # a call
+        )
 
     def _call(self, call: ast.Call) -> str:
         name = self._names.of(call.func)
@@ -158,7 +172,9 @@ class _Body:
         is_own = name.partition("(")[0] in self._names.classes or name == f"self.{method}"
         if method in _ESTIMATING and not is_own and given is not None and self._is_raw(given):
             return f"it passes that to .{method}() as rows"
-        has_type = any(keyword.arg == "dtype" for keyword in call.keywords)
+        if method == "astype" and isinstance(call.func, ast.Attribute):
+            return "it makes numbers of that" if self._is_array(call.func.value) else ""
+        has_type = len(call.args) > 1 or any(keyword.arg == "dtype" for keyword in call.keywords)
         if name in _ARRAYS and has_type and given is not None and self._is_same(given):
             return "it makes an array of numbers of that"
         return ""

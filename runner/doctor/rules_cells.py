@@ -13,7 +13,9 @@ from runner.notebook import PARAMETERS_TAG
 
 _HOMES = re.compile(r"(/home/|/Users/|/root/)[\w.-]|[A-Za-z]:[\\/]+\w|~/\w")
 _ROOTED = re.compile(
-    r"/(?!dev/|proc/|sys/|tmp/|etc/)[\w.-]+/.*\w\.\w{1,8}|/(mnt|media|content)/\w.*"
+    r"/(mnt|media|content|Volumes)/\w.*"
+    r"|/(data|workspace|srv|opt|var|usr)/.*\w\.\w{1,8}"
+    r"|/(?!tmp/).+\.(csv|tsv|joblib|pkl|pickle|parquet|feather|npy|npz|h5|onnx|pt|xlsx|sqlite)"
 )
 _INSTALL = re.compile(
     r"[%!]+\s*(\w+\s+-m\s+)?(pip3?|conda|mamba|uv)\b.*\b(install|add|update|upgrade)\b"

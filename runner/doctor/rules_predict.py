@@ -71,7 +71,11 @@ def _taker(call: ast.Call, names: Names, takers: dict[str, RowTaker]) -> RowTake
 def _is_mapping(node: ast.expr, names: Names) -> bool:
     """Tell whether an expression is surely a dict."""
     value = names.literal(node)
-    if isinstance(value, ast.Dict | ast.DictComp):
+    if isinstance(value, ast.Dict):
+        return all(
+            not isinstance(key, ast.Constant) or type(key.value) is str for key in value.keys
+        )
+    if isinstance(value, ast.DictComp):
         return True
     if not isinstance(value, ast.Call):
         return False

@@ -12,7 +12,7 @@ from runner.doctor.environment import version_in_use
 from runner.doctor.findings import Rule, Severity, Spot
 from runner.doctor.names import Names, collect
 from runner.doctor.page import Page
-from runner.doctor.serving_calls import serving_calls
+from runner.doctor.serving_calls import serving_calls, serving_cell
 
 _UVICORN_RUN = re.compile(r"uvicorn(\.main)?\.run|uvicorn(\.server)?\.Server\(\)\.run")
 _OWN_LOOP = Version("0.36")  # from here on uvicorn passes loop_factory, which nest_asyncio refuses
@@ -43,16 +43,16 @@ def _background(page: Page) -> Iterator[Spot]:
 
 
 def _unreachable(page: Page) -> Iterator[Spot]:
-    serving = next((found for found in serving_calls(page, _names(page)) if found.holds), None)
+    serving = serving_cell(page, _names(page))
     if serving is None:
         return
-    later = page.cells[page.cells.index(serving.cell) + 1 :]
+    later = page.cells[page.cells.index(serving) + 1 :]
     for cell in later:
         if cell.tree.body or cell.magics or cell.fault:
             yield Spot(
                 cell=cell.name,
                 line=1,
-                what=f"it stands below cell {serving.cell.name}, which serves",
+                what=f"it stands below cell {serving.name}, which serves",
             )
 
 
