@@ -94,6 +94,7 @@ def test_a_kernel_that_dies_is_named(folder: Path) -> None:
     write_notebook(folder / "a.ipynb", "x = 1", "import os\nos._exit(9)")
     (found,) = found_in(folder / "a.ipynb")
     assert (found["rule"], found["cell"]) == ("kernel-dies", "cell-1")
+    assert "runner-doctor-" not in found["what"]
 
 
 def test_a_cell_without_an_id_is_named_by_its_number(folder: Path) -> None:
@@ -110,13 +111,12 @@ def test_a_cell_without_an_id_is_named_by_its_number(folder: Path) -> None:
 
 
 def test_what_cannot_be_run_is_said(folder: Path) -> None:
-    """A kernel that is not installed is a finding, not a traceback; the copy is not named."""
+    """A kernel that is not installed is a finding, not a traceback."""
     path = write_notebook(folder / "a.ipynb", "x = 1")
     path.write_text(path.read_text().replace('"python3"', '"no-such-kernel"'))
     (found,) = found_in(path)
     assert found["rule"] == "run-impossible"
     assert "no-such-kernel" in found["what"]
-    assert "runner-doctor-" not in found["what"]
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,8 @@ BROKEN: dict[str, list[Folder]] = {
         cells("from http.server import HTTPServer\nHTTPServer(('', 80), None).serve_forever()"),
         cells("from flask import Flask\ndef make():\n    return Flask('a')\nmake().run(port=5000)"),
         cells("import waitress\nwaitress.serve(print, port=8080)"),
+        cells("import waitress\nwaitress.serve(print, listen='*:8080')"),
+        cells("from hypercorn.config import Config\nc = Config()\nc.bind = ['0.0.0.0:8000']"),
     ],
     "dict-to-predict": [
         cells(PREDICTOR, "p = ModelPredictor('m')", "p.predict({'a': 1})"),
@@ -308,7 +310,9 @@ SOUND: dict[str, list[Folder]] = {
     "asks-a-person": [cells("def input(x):\n    return x\ninput(1)"), cells("model.input(1)")],
     "secret-in-output": [
         printed("accuracy 0.967, password=*** token: none key=value"),
-        printed("password: passwordpassword\nhttps://localhost:8888/lab?x=1"),
+        printed(
+            "password: correcthorsebatterystaple secret=passwordpassword\nhttps://localhost:8888/lab?x=1"
+        ),
         cells("x", outputs=({"output_type": "display_data", "data": {"image/png": TOKEN}},)),
     ],
     "secret-in-source": [cells("import os\ntoken = os.environ['GITHUB_TOKEN']")],
@@ -351,7 +355,8 @@ SOUND: dict[str, list[Folder]] = {
         cells(UVICORN, "uvicorn.run(app, port=port)", parameters="port: int = 8000"),
         cells(WSGI, "make_server('', 0, app).serve_forever()"),
         cells(UVICORN, "import os\nuvicorn.run(app, port=int(os.environ['PORT']))"),
-        cells("connect(port=5432)"),
+        cells("connect(port=5432)\na.bind = 'b:80'"),
+        cells("import waitress\nwaitress.serve(print, listen=f'*:{port}')"),
     ],
     "dict-to-predict": [
         cells(PREDICTOR, "ModelPredictor('m').predict([[1, 2]])"),
@@ -374,6 +379,8 @@ SOUND: dict[str, list[Folder]] = {
                 "X = [[X[name] for name in names]]",
                 "X = np.array([list(X.values())])",
                 "if isinstance(X, dict): X = rows(X)",
+                "if isinstance(X, dict): return self.model.predict(rows(X))",
+                "first = X['a']",
                 "X = rows(X)",
                 "X = np.array([[X['a'], X['b']]])",
             )

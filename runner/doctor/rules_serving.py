@@ -82,13 +82,30 @@ def _has_own_loop(version: str) -> bool:
 def _hard_port(page: Page) -> Iterator[Spot]:
     names = _names(page)
     for cell, node in page.nodes():
-        if not isinstance(node, ast.Call):
-            continue
-        port = names.literal(given) if (given := _port_of(node, names)) else None
+        given = _port_of(node, names) if isinstance(node, ast.Call) else None
         is_parameter = isinstance(given, ast.Name) and given.id in page.parameters
-        number = port.value if isinstance(port, ast.Constant) else None
-        if type(number) is int and number and not is_parameter:  # 0 asks the system for any
-            yield Spot(cell=cell.name, line=node.lineno, what=f"the port {number} is fixed")
+        port = names.literal(given)
+        number = port.value if isinstance(port, ast.Constant) and not is_parameter else None
+        if number is None or type(number) is not int:
+            number = _port_in_text(node, names)
+        if number:  # 0 asks the system for any
+            line = getattr(node, "lineno", 0)
+            yield Spot(cell=cell.name, line=line, what=f"the port {number} is fixed")
+
+
+def _port_in_text(node: ast.AST, names: Names) -> int | None:
+    """Give the port of waitress's ``listen="*:8080"`` and hypercorn's ``bind = ["…:8000"]``."""
+    given: list[ast.expr] = []
+    if isinstance(node, ast.Call) and names.of(node.func) == "waitress.serve":
+        given = [keyword.value for keyword in node.keywords if keyword.arg == "listen"]
+    elif isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Attribute):
+        is_bind = target.attr == "bind" and names.of(target.value).startswith("hypercorn.")
+        given = [node.value] if is_bind else []
+    for part in (part for value in given for part in ast.walk(value)):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            found = re.search(r":(\d+)$", part.value)
+            return int(found[1]) if found else None
+    return None
 
 
 def _port_of(call: ast.Call, names: Names) -> ast.expr | None:
