@@ -8,13 +8,12 @@ Needs wrk (Debian's package). Ratios are of alternated rounds, because the machi
 from __future__ import annotations
 
 import argparse
-import contextlib
 import http.client
+import itertools
 import json
 import os
 import re
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -22,33 +21,13 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-APP = """
-import json, os, time
+from service import APP, SERVE, Account, Service, free_port, load, serving
 
-async def app(scope, receive, send):
-    if scope["type"] != "http":
-        raise RuntimeError("http only")
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body, more = body + message.get("body", b""), message.get("more_body", False)
-    if scope["path"] == "/work":
-        end = time.thread_time() + 0.002
-        while time.thread_time() < end:
-            pass
-    content = b'{"val": 0, "pid": %d}' % os.getpid()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
-"""
 MODEL = (
     "import numpy as np\nimport sklearn.svm\nMODEL = np.random.default_rng(0).random(12_500_000)"
 )
-SERVE = "from runner import serve\nserve(app)"
 
 
 def main() -> None:
@@ -62,116 +41,6 @@ def main() -> None:
     for name in given.only:
         print(f"\n== {name}")
         PARTS[name](given)
-
-
-class Service:
-    """One supervisor on a notebook of ours."""
-
-    def __init__(self, folder: Path, *words: str, cells: tuple[str, ...] = (APP, SERVE)) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.save(*cells)
-        self.log = folder / "log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "runner",
-                    "serve",
-                    "a.ipynb",
-                    "--port",
-                    str(self.port),
-                    *words,
-                ],
-                cwd=folder,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.until_answered(60)
-
-    def save(self, *sources: str) -> None:
-        """Save the notebook in one step, as Jupyter does."""
-        content = {
-            "cells": [code_cell(number, source) for number, source in enumerate(sources)],
-            "metadata": {
-                "kernelspec": {"name": "python3", "language": "python", "display_name": ""}
-            },
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        }
-        partial = self.folder / "a.tmp"
-        partial.write_text(json.dumps(content))
-        partial.replace(self.folder / "a.ipynb")
-
-    def ask(self, path: str = "/") -> dict[str, Any] | None:
-        """Ask on a connection of its own; None if it fails."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", path)
-            return dict(json.loads(connection.getresponse().read()))
-        except (OSError, http.client.HTTPException, ValueError):
-            return None
-        finally:
-            connection.close()
-
-    def until_answered(self, seconds: float) -> None:
-        """Wait for an answer, with a deadline."""
-        deadline = time.monotonic() + seconds
-        while self.ask() is None:
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                raise SystemExit(self.log.read_text())
-            time.sleep(0.01)
-
-    def status(self) -> dict[str, Any]:
-        """Give what ``runner status`` says."""
-        line = [sys.executable, "-m", "runner", "status", "--format", "json"]
-        shown = subprocess.run(
-            line, cwd=self.folder, capture_output=True, text=True, timeout=30, check=True
-        )
-        return dict(json.loads(shown.stdout))
-
-    def family(self) -> dict[int, str]:
-        """Give the command line of every process below the supervisor, by its number."""
-        found, below = {}, {self.process.pid}
-        for line in subprocess.run(
-            ["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
-        ).stdout.splitlines():
-            pid, parent, words = line.split(None, 2)
-            if int(parent) in below or int(pid) in below:
-                below.add(int(pid))
-                found[int(pid)] = words
-        return found
-
-    def end(self) -> int:
-        """Stop it and give its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=40)
-
-
-@contextlib.contextmanager
-def serving(*words: str, cells: tuple[str, ...] = (APP, SERVE)) -> Iterator[Service]:
-    """Run a service in a folder of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        service = Service(Path(folder), *words, cells=cells)
-        try:
-            yield service
-        finally:
-            if service.process.poll() is None:
-                service.end()
-
-
-def code_cell(number: int, source: str) -> dict[str, Any]:
-    """Build a code cell."""
-    return {
-        "cell_type": "code",
-        "id": f"cell-{number}",
-        "metadata": {},
-        "source": source,
-        "outputs": [],
-        "execution_count": None,
-    }
 
 
 def wrk(port: int, path: str = "/", connections: int = 32, seconds: float = 3) -> float:
@@ -271,22 +140,11 @@ def pss(service: Service) -> float:
 
 
 def deaths(given: argparse.Namespace) -> None:
-    """Kill a worker under load, then kernels; time the return."""
-    with serving("--workers", "2") as service:
-        gaps, lost = [], 0
-        for _ in range(given.rounds):
-            before = set(service.status()["serving"]["workers"])
-            victim = next(iter(before))
-            os.kill(victim, signal.SIGKILL)
-            began = time.monotonic()
-            while True:
-                answer = service.ask()
-                lost += answer is None
-                if answer and answer["pid"] not in before:
-                    break
-            gaps.append(time.monotonic() - began)
-        print(f"a killed worker's successor answers after {statistics.median(gaps):.3f} s (median)")
-        print(f"  slowest {max(gaps):.3f} s; connections lost meanwhile: {lost}")
+    """Kill workers under load, then kernels; time the return and count the lost."""
+    with serving("--workers", "2") as service, load(service.port, 8) as account:
+        time.sleep(1)
+        kills = [kill_worker(service) for _ in range(4 * given.rounds)]
+    report_kills(kills, account)
     times = []
     for _ in range(given.rounds):  # a service of its own each: repeated deaths wait longer
         with serving(cells=("import sklearn.svm, time", APP, SERVE)) as service:
@@ -297,7 +155,54 @@ def deaths(given: argparse.Namespace) -> None:
             while service.ask() is None:
                 pass
             times.append(time.monotonic() - began)
-    print(f"a killed kernel's successor answers after {statistics.median(times):.2f} s")
+    print(
+        f"a killed kernel's successor answers after {statistics.median(times):.2f} s (median), "
+        f"slowest {max(times):.2f} s"
+    )
+
+
+def kill_worker(service: Service) -> tuple[float, set[int], int]:
+    """Kill one of the two workers; give when, who lived before, and the victim."""
+    before = set(service.status()["serving"]["workers"])
+    victim = next(iter(before))
+    began = time.monotonic()
+    os.kill(victim, signal.SIGKILL)
+    time.sleep(2.5)  # not a crash loop
+    return began, before, victim
+
+
+def report_kills(kills: list[tuple[float, set[int], int]], account: Account) -> None:
+    """Say when successors answered, whether the others paused, and who was lost."""
+    backs, pauses, quiet, losses, innocent = [], [], [], [], 0
+    for began, before, victim in kills:
+        seen = [r for r in account.requests if began - 0.5 < r.ended < began + 2]
+        backs.append(min(r.ended for r in seen if r.answer.get("pid", victim) not in before))
+        others = sorted(r.ended for r in seen if r.answer.get("pid") in before - {victim})
+        pauses.append(longest_pause(others, began))
+        quiet.append(longest_pause(others, began + 1))
+        lost = [r for r in seen if r.fault]
+        losses.append(len(lost))
+        innocent += sum(r.began > began + 0.05 for r in lost)
+    waits = [back - began for back, (began, _, _) in zip(backs, kills, strict=True)]
+    print(f"{len(kills)} killed workers under load: {account.describe()}")
+    print(
+        f"  successor answers: median {statistics.median(waits):.3f} s, slowest {max(waits):.3f} s"
+    )
+    print(
+        f"  the other worker's longest pause in the second after the kill: median "
+        f"{statistics.median(pauses):.3f} s, and {max(pauses):.3f} s at most; in the next second: "
+        f"{statistics.median(quiet):.3f} s and {max(quiet):.3f} s"
+    )
+    print(
+        f"  lost for each kill: {statistics.mean(losses):.1f}, at most {max(losses)} of 8 clients"
+    )
+    print(f"  of those begun later than 0.05 s after the kill: {innocent}")
+
+
+def longest_pause(answered: list[float], since: float) -> float:
+    """Give the longest time without an answer in the second from ``since``."""
+    within = [moment for moment in answered if since <= moment <= since + 1]
+    return max((later - sooner for sooner, later in itertools.pairwise(within)), default=1.0)
 
 
 def serves(service: Service, pid: int, words: str) -> bool:
@@ -392,13 +297,6 @@ def rss(service: Service, kind: str) -> float:
             text = Path(f"/proc/{pid}/status").read_text()
             total += int(re.findall(r"^VmRSS:\s+(\d+)", text, re.MULTILINE)[0])
     return total / 1000
-
-
-def free_port() -> int:
-    """A TCP port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 PARTS = {

@@ -7,6 +7,8 @@ magic ``%notebook``, which a run has no use for. So the patch is replaced by non
 mapping by one that keeps nothing, for an IPython that writes to it in another way.
 
 ipykernel's output channel drops messages when 1,000 wait to be carried; it gets more room.
+
+A kernel that has this package looks at what is unpickled; see `runner.pickles`.
 """
 
 from __future__ import annotations
@@ -55,13 +57,22 @@ if thread is not None:  # its socket may only be touched by itself
     thread.schedule(lambda: setattr(thread.socket, "sndhwm", {SEND_QUEUE}))
 """
 
+WATCH_PICKLES = """
+import contextlib
+
+with contextlib.suppress(ImportError):
+    import runner.pickles
+
+    runner.pickles.watch()
+"""
+
 
 async def prepare(kernel: Kernel) -> None:
     """Run the prelude in a connected kernel, if it is one for Python."""
     if kernel.info.get("language_info", {}).get("name") != "python":
         return
     try:
-        await run_silently(kernel, unnamed(FORGET_OUTPUTS + WIDEN_CHANNEL))
+        await run_silently(kernel, unnamed(FORGET_OUTPUTS + WIDEN_CHANNEL + WATCH_PICKLES))
     except RunnerError as error:  # a Python kernel without IPython; it has no such history
         log.debug("the prelude did not run: %s", error)
 

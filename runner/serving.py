@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from runner import pickles
 from runner.accesslog import AccessLog
 from runner.asgi import AsgiServer
 from runner.control_client import ControlClient
@@ -107,7 +108,7 @@ def serve(  # noqa: PLR0913 - all but the app have defaults
     kind = kind_of(app)
     control = ControlClient.connect()
     if control is not None:
-        control.send("hello", pid=os.getpid(), kind=kind)
+        control.send("hello", pid=os.getpid(), kind=kind, notices=pickles.notices)
         listeners = control.receive_listeners()
     else:
         listeners = bind(host, port, workers)

@@ -18,6 +18,7 @@ def shown(status: dict[str, Any]) -> str:
         ("supervisor", f"{status['phase']}, pid {status['pid']}, up {_span(status['uptime'])}"),
         ("address", f"http://{status['address']}"),
         ("serving", _serving(status["serving"])),
+        *(("warning", notice) for notice in (status["serving"] or {}).get("notices", ())),
         ("restarts", status["restarts"]),
         ("candidate", _candidate(status["candidate"])),
         ("standby", f"pid {status['standby']['pid']}" if status["standby"] else "none"),

@@ -130,6 +130,7 @@ class _Live:
         went: When it was told to go, by the loop's clock.
         served: When it came to serve, by the wall clock.
         workers: Their processes.
+        notices: What is odd about it and yet lets it serve.
     """
 
     process: RunProcess
@@ -137,6 +138,7 @@ class _Live:
     went: float = 0.0
     served: float = 0.0
     workers: list[int] = dataclasses.field(default_factory=list)
+    notices: list[str] = dataclasses.field(default_factory=list)
 
 
 class Supervisor:
@@ -236,7 +238,11 @@ class Supervisor:
     def _greet(self, run: int, hello: dict[str, Any]) -> bool:
         if not self._is(run, RunState.STARTING):
             return False
-        self._live[run].process.kernel_pid = int(hello["pid"])
+        live = self._live[run]
+        live.process.kernel_pid = int(hello["pid"])
+        live.notices = [str(notice) for notice in hello.get("notices", ())]
+        for notice in live.notices:
+            log.warning("run %s: %s", self._ledger.name(run), notice)
         self._tell(Hello(run=run))
         return True
 
@@ -447,5 +453,6 @@ class Supervisor:
             "pid": live.process.pid,
             "since": iso(live.served) if live.served else None,
             "workers": live.workers,
+            "notices": live.notices,
             "record": str(self._ledger.record(run.number)),
         }

@@ -92,7 +92,8 @@ class Work:
                 if readable:
                     return  # told to end before there was anything to end
             elif order == b"A":
-                server.accept(self._listener.dup())
+                # Not `dup()`, which makes the socket block for a moment, for all who share it.
+                server.accept(socket.socket(fileno=os.dup(self._listener.fileno())))
             elif readable or self._is_spent(server):
                 self._listener.close()
                 server.drain()

@@ -43,7 +43,18 @@ LAYERS = [
     {"accesslog", "control_client", "forking", "limits", "readiness"},
     {"sources", "sockets"},
     {"address", "config", "history", "notebook"},
-    {"channel", "control", "files", "head", "log", "processes", "signals", "status", "warm"},
+    {
+        "channel",
+        "control",
+        "files",
+        "head",
+        "log",
+        "pickles",
+        "processes",
+        "signals",
+        "status",
+        "warm",
+    },
     {"errors"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
