@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from runner import pickles
 from runner.doctor import environment
 from runner.doctor.findings import Rule, Severity, Spot
 from runner.doctor.names import Names, collect
@@ -30,13 +30,7 @@ _LOADS = {
     "skops.io.load",
 }
 _SUFFIXES = (".joblib", ".pkl", ".pickle")
-# How a pickle holds the version that scikit-learn notes in every estimator: the key, a note
-# to remember it, and a short or a long string. Nothing is unpickled to read it.
-_VERSION_IN_PICKLE = re.compile(
-    rb"_sklearn_version(?:\x94|q.|r.{4})?(?:\x8c.|X.{4})(\d+\.\d+[\w.]*)", re.DOTALL
-)
 _BIGGEST_CARD = 2**20
-_BLOCK = 2**20
 
 
 def _imports(page: Page) -> Iterator[tuple[Cell, int, str]]:
@@ -173,8 +167,7 @@ def _made_by(path: Path) -> str:
     if isinstance(said, str):
         return said
     with path.open("rb") as file:
-        found = _VERSION_IN_PICKLE.search(file.read(64 * _BLOCK))
-    return found[1].decode("ascii") if found else ""
+        return pickles.sklearn_version(file)
 
 
 def _sha256(path: Path) -> str:
