@@ -260,7 +260,8 @@ BROKEN: dict[str, list[Folder]] = {
     "entrypoint-without-init": [
         docker('FROM quay.io/jupyter/base-notebook\nENTRYPOINT ["papermill", "a.ipynb"]\n'),
         docker("FROM quay.io/jupyter/base-notebook\nENTRYPOINT []\n"),
-        docker("from python:3.13 as a\nentrypoint runner \\\n  serve\n"),
+        docker("from python:3.13 as a\nentrypoint papermill \\\n  a.ipynb\n"),
+        docker('FROM a AS b\nENTRYPOINT ["tini", "--"]\nFROM b\nENTRYPOINT ["runner"]\n'),
     ],
     "inherited-healthcheck": [
         docker('FROM quay.io/jupyter/base-notebook\nCMD ["runner", "serve", "a.ipynb"]\n'),
@@ -422,6 +423,7 @@ SOUND: dict[str, list[Folder]] = {
     "entrypoint-without-init": [
         docker('FROM quay.io/jupyter/base-notebook\nCMD ["runner", "serve", "a.ipynb"]\n'),
         docker('FROM python:3.13\nENTRYPOINT ["/usr/bin/tini", "-g", "--"]\n'),
+        docker('FROM python:3.13\nENTRYPOINT ["runner"]\n'),  # which handles SIGTERM
     ],
     "inherited-healthcheck": [
         docker("FROM quay.io/jupyter/base-notebook\nHEALTHCHECK NONE\nCMD runner serve a.ipynb\n"),

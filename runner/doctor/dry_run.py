@@ -43,7 +43,7 @@ def dry_run(page: Page, deadline: float) -> list[Finding]:
         cell, name = _unfinished(out, page)
         reason = _reason(said).replace(str(cut), str(page.path))
         rule, spot = _fault(
-            cell, name, code, f"not within {deadline:g} s" if code is None else reason
+            cell, name, code, f"it was not done after {deadline:g} s" if code is None else reason
         )
     return [Finding(file=page.path, rule=rule, spot=spot)]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Iterator
 from importlib import metadata, util
 from pathlib import Path
 
@@ -57,8 +56,13 @@ class Requirements:
 
     def names(self) -> set[str]:
         """Give the normalised names of what it asks for, also in the files that it includes."""
-        own = {canonicalize_name(line.wanted.name) for line in self.lines if line.wanted}
-        return own.union(*(file.names() for file in self._included()))
+        files, seen = [self], {self.path.resolve()}
+        for file in files:  # which grows as it is walked
+            new = [path for path in file.included() if path.resolve() not in seen]
+            seen |= {path.resolve() for path in new}
+            files += map(read_requirements, new)
+        wanted = [line.wanted for file in files for line in file.lines if line.wanted]
+        return {canonicalize_name(requirement.name) for requirement in wanted}
 
     def pin(self, name: str) -> str:
         """Give the version that ``==`` asks for; empty if none does."""
@@ -68,11 +72,10 @@ class Requirements:
                 return pins[0] if pins and "*" not in pins[0] else ""
         return ""
 
-    def _included(self) -> Iterator[Requirements]:
-        for found in re.finditer(r"^\s*(?:-r|--requirement)[ =]\s*(\S+)", self.text, re.MULTILINE):
-            path = self.path.parent / found[1]
-            if path.is_file() and path.resolve() != self.path.resolve():
-                yield read_requirements(path)
+    def included(self) -> list[Path]:
+        """List the files that it includes."""
+        named = re.findall(r"^\s*(?:-r|--requirement)[ =]\s*(\S+)", self.text, re.MULTILINE)
+        return [path for name in named if (path := self.path.parent / name).is_file()]
 
 
 def read_requirements(path: Path) -> Requirements:
@@ -98,9 +101,9 @@ def _wanted(text: str) -> Requirement | None:
 
 
 def requirements_for(notebook: Path) -> Requirements | None:
-    """Find requirements.txt beside a notebook, above it, or in the working folder."""
-    places = [*list(notebook.resolve().parents)[:3], Path.cwd()]
-    for folder in places:
+    """Find requirements.txt beside a notebook, or above it as far as the working folder."""
+    above, here = list(notebook.resolve().parents), Path.cwd()
+    for folder in above[: above.index(here) + 1] if here in above else [above[0], here]:
         if (folder / REQUIREMENTS).is_file():
             return read_requirements(folder / REQUIREMENTS)
     return None

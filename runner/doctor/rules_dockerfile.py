@@ -19,8 +19,11 @@ _ROOTS = {"root", "0", "root:root", "0:0"}
 
 def _drops_init(dockerfile: Dockerfile) -> Iterator[Spot]:
     for stage in dockerfile.stages:
+        before = stage.parent.last("ENTRYPOINT") if stage.parent else None
+        has_one = _has_init(before) if before else _is_stack(stage)
         for found in stage.instructions:
-            if found.word == "ENTRYPOINT" and not _has_init(found):
+            needs_one = has_one or "papermill" in found.value
+            if found.word == "ENTRYPOINT" and needs_one and not _has_init(found):
                 shown = " ".join(found.words())[:60]
                 yield Spot(line=found.line, what=f"ENTRYPOINT `{shown}` has no init such as tini")
 
@@ -75,8 +78,8 @@ RULES: tuple[Rule[Dockerfile], ...] = (
     Rule(
         name="entrypoint-without-init",
         severity=Severity.ERROR,
-        why="the base image's tini is dropped: as process 1 the notebook's run ignores SIGTERM, "
-        "is killed without closing its record, and leaves dead children",
+        why="the base image's tini is dropped: as process 1 papermill ignores SIGTERM, so that it "
+        "is killed before its record is closed, and nothing reaps dead children",
         mend='set CMD and no ENTRYPOINT, or begin it with "tini", "-g", "--"',
         check=_drops_init,
     ),
