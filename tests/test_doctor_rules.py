@@ -226,6 +226,7 @@ BROKEN: dict[str, list[Folder]] = {
         cells("import joblib\nmodel = joblib.load('m')\nmodel.predict({'a': 1})"),
         cells("import numpy as np\ndef f(x):\n    return np.array(x).astype(float)\nf({'a': 1})"),
         cells("import numpy as np\ndef f(x):\n    return np.asarray(x, float)\nf({'a': 1})"),
+        cells(PREDICTOR.replace("(X)", "(X=X)"), "ModelPredictor('m').predict({'a': 1})"),
         cells("def f(x):\n    return [float(value) for value in x]\nf({'a': 1})"),
         cells(PREDICTOR.replace("(X)", "([list(X)])"), "ModelPredictor('m').predict({'a': 1})"),
         cells(

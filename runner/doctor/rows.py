@@ -162,7 +162,8 @@ class _Body:
     def _call(self, call: ast.Call) -> str:
         name = self._names.of(call.func)
         method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-        given = call.args[0] if call.args else None
+        named = (keyword.value for keyword in call.keywords if keyword.arg in ("X", "a", "object"))
+        given = call.args[0] if call.args else next(named, None)
         taker = self._takers.get(name) or self._takers.get(
             name.replace("self", f"{self._owner}()", 1)
         )
