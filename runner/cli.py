@@ -18,6 +18,7 @@ from runner.config import EngineConfig, variable
 from runner.errors import (
     ConfigurationError,
     CrashLoopError,
+    FindingsError,
     InterruptedRunError,
     KernelDiedError,
     NotebookError,
@@ -26,7 +27,14 @@ from runner.errors import (
 )
 from runner.limits import Limits
 
-EXIT_CODES = (ConfigurationError, NotebookError, KernelDiedError, NotReadyError, CrashLoopError)
+EXIT_CODES = (
+    ConfigurationError,
+    NotebookError,
+    KernelDiedError,
+    NotReadyError,
+    CrashLoopError,
+    FindingsError,
+)
 
 _EPILOG = "Exit codes: 0 done or stopped as asked; {}; 128 + N interrupted by signal N.".format(
     "; ".join(f"{error.exit_code} {error.meaning}" for error in (RunnerError, *EXIT_CODES))
@@ -293,6 +301,46 @@ def probe(host: str, port: int, timeout: float, health_path: str) -> None:
     status = address.http_status(host, port, timeout, health_path or "/")
     if status is None or status >= 500:
         raise RunnerError(f"{host}:{port}: {f'answered {status}' if status else 'no answer'}")
+
+
+@commands.command(epilog=_EPILOG)
+@click.argument("notebooks", type=_PATH, nargs=-1, metavar="[NOTEBOOK]...")
+@click.option("--fix", is_flag=True, help="Mend what can be mended by machine, nothing else.")
+@click.option("--dry-run", is_flag=True, help="Also execute the cells up to what serves.")
+@_option(
+    "--deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    default=120.0,
+    help="Time that such a run has.",
+)
+@click.option("--ignore", multiple=True, metavar="RULE", help="Leave out a rule; repeatable.")
+@click.option("--strict", is_flag=True, help="Let warnings count as errors do.")
+@click.option("--rules", is_flag=True, help="List all rules, why they are, and the mend.")
+@_option("--format", type=click.Choice(log.FORMATS), default="text", help="How to show it.")
+def doctor(notebooks: tuple[Path, ...], **given: Any) -> None:
+    """Say what would break when NOTEBOOK becomes a service, and the mend.
+
+    Without NOTEBOOK: all below notebooks/, the dockerfile and requirements.txt. These two
+    can also be given by name. Nothing is executed unless --dry-run asks for it. A comment
+    `# doctor: ignore[RULE]` silences a rule in its cell, `ignore-notebook[RULE]` everywhere.
+    """
+    from runner.doctor import consultation
+
+    as_json = given["format"] == "json"
+    if given["rules"]:
+        click.echo(consultation.rules(as_json=as_json))
+        return
+    wish = consultation.Wish(
+        files=notebooks,
+        ignored=frozenset(given["ignore"]),
+        is_strict=given["strict"],
+        mends=given["fix"],
+        runs=given["dry_run"],
+        deadline=given["deadline"],
+        as_json=as_json,
+    )
+    consultation.consult(wish, click.echo, lambda text: click.echo(text, err=True))
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ RunnerError                 1  anything unforeseen
 ├── KernelDiedError         4  the kernel's process ended under the run
 ├── NotReadyError           5  nothing was ready to serve in time
 ├── CrashLoopError          6  what serves dies again and again
+├── FindingsError           7  the doctor found what would break
 └── InterruptedRunError     128 + the signal's number
 """
 
@@ -63,6 +64,13 @@ class CrashLoopError(RunnerError):
 
     exit_code = 6
     meaning = "the service died again and again"
+
+
+class FindingsError(RunnerError):
+    """Report that the doctor found something that would break."""
+
+    exit_code = 7
+    meaning = "`runner doctor` found something that would break"
 
 
 class InterruptedRunError(RunnerError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from pathlib import Path
 
 from support import ROOT, RUNNER
 
@@ -12,6 +13,15 @@ from support import ROOT, RUNNER
 LAYERS = [
     {"__main__", "__init__"},
     {"cli"},
+    {"doctor.consultation"},
+    {"doctor.examine", "doctor.dry_run", "doctor.report"},
+    {"doctor.mends", "doctor.rules_dockerfile", "doctor.rules_predict"},
+    {"doctor.rules_cells", "doctor.rules_environment", "doctor.rules_requirements"},
+    {"doctor.rows", "doctor.rules_run", "doctor.rules_serving"},
+    {"doctor.serving_calls"},
+    {"doctor.dockerfile", "doctor.environment", "doctor.names", "doctor.output_secrets"},
+    {"doctor.page"},
+    {"doctor", "doctor.findings"},
     {"supervisor", "child"},
     {"plan", "ledger", "run", "watch"},
     {"lifecycle"},
@@ -53,8 +63,16 @@ LAYERS = [
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 
 
+def module_of(path: Path) -> str:
+    """The name of a module within ``runner``; a package has its folder's."""
+    parts = path.relative_to(ROOT / "runner").with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
 def imports_of(module: str) -> set[str]:
-    tree = ast.parse((ROOT / "runner" / f"{module}.py").read_text())
+    path = ROOT / "runner" / module.replace(".", "/")
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    tree = ast.parse(file.read_text())
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -62,13 +80,15 @@ def imports_of(module: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module == "runner":
             found |= {name.name for name in node.names if name.name in LEVEL}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("runner."):
-            found.add(str(node.module).partition(".")[2])
+            module = str(node.module).partition(".")[2]
+            within = {f"{module}.{name.name}" for name in node.names} & set(LEVEL)
+            found |= within or {module}
     return found
 
 
 def test_every_module_has_a_layer() -> None:
     """A new module must be placed before it can be used."""
-    assert {path.stem for path in (ROOT / "runner").glob("*.py")} == set(LEVEL)
+    assert set(map(module_of, (ROOT / "runner").rglob("*.py"))) == set(LEVEL)
 
 
 def test_imports_go_downward() -> None:

@@ -18,6 +18,7 @@ from support import ROOT, Service, free_port, read_record, states, until
 
 from runner import cli, errors, record
 from runner.config import variable
+from runner.doctor.examine import ALL_RULES
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -98,6 +99,13 @@ def test_every_exit_code_is_listed() -> None:
     """The table says what the error tree says."""
     for error in (errors.RunnerError, *cli.EXIT_CODES):
         assert f"| {error.exit_code} | {error.meaning} |" in README
+
+
+def test_every_rule_is_listed() -> None:
+    """The doctor's rules stand in their table, and no other."""
+    (table,) = re.findall(r"^\| rule \| finds \|\n.*?\n\n", README, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)
+    assert rows == [rule.name for rule in ALL_RULES]
 
 
 def test_every_state_is_listed() -> None:

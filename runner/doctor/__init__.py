@@ -1,0 +1,1 @@
+"""Say what would break when a notebook becomes a service, and the mend."""
