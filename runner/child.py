@@ -28,6 +28,7 @@ from typing import Any
 from runner import log as logs
 from runner import notebook, run
 from runner.adoption import adoptable
+from runner.annotated import PRELUDE, is_annotated
 from runner.config import EngineConfig, setting, variable
 from runner.engine import Session
 from runner.errors import KernelDiedError, RunnerError
@@ -168,6 +169,9 @@ def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: Stop
     values = run.checked(document, job.values)
     kernel = standby.kernel_for(document.kernel_name)
     kernel.prelude = f'__import__("os").environ["RUNNER_RUN_ID"] = {order["run"]!r}'
+    cells_serve = is_annotated(document)
+    if cells_serve:
+        kernel.prelude += f"; {PRELUDE}"
     session = Session(
         kernel=kernel,
         stop=stop,
@@ -176,6 +180,7 @@ def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: Stop
         facts=order["facts"],
         after_save=orders.publication.show if orders.publication else None,
         adopts=adoptable(notebook.source(cell) for cell in document.cells),
+        api=job.path.stem if cells_serve else "",
     )
     orders.session = session
     run.check_served(job, run.execute(job, values, session))

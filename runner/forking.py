@@ -62,6 +62,7 @@ def become_worker(parent: int, log_fd: int) -> None:
 
     - It dies with the kernel, however that dies.
     - It ignores SIGINT, which interrupts the kernel's whole group.
+    - It dies of SIGALRM, by which an app may have itself ended if it hangs.
     - Its prints go to the log: ipykernel's streams belong to threads that were not forked,
       and hung one child in four.
     - It computes on one thread: OpenMP hangs in a child if it was used before the fork.
@@ -74,6 +75,7 @@ def become_worker(parent: int, log_fd: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     _print_to(log_fd)
     _use_one_thread()
     random.seed()

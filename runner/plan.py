@@ -9,11 +9,12 @@ from typing import Any
 
 from runner import notebook
 from runner.adoption import adoptable
+from runner.annotated import is_annotated
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError, NotebookError
 from runner.lifecycle import Rules
 
-_WAYS = "runner's `serve`, uvicorn or wsgiref"
+_WAYS = "runner's `serve`, uvicorn, wsgiref or annotated cells (`# GET /path`)"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ def values_for(plan: Plan, path: Path) -> dict[str, Any]:
 def can_share_sockets(document: notebook.Notebook) -> bool:
     """Tell whether a notebook can serve on sockets that are not its own."""
     sources = (notebook.source(cell) for cell in document.cells if cell["cell_type"] == "code")
-    return document.uses_serve() or bool(adoptable(sources))
+    return document.uses_serve() or bool(adoptable(sources)) or is_annotated(document)
 
 
 def is_supervised(path: Path, *, wants_supervisor: bool) -> bool:

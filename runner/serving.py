@@ -122,6 +122,7 @@ def serve(  # noqa: PLR0913 - all but the app have defaults
         limits=limits,
         log_fd=log_fd,
         control=control,
+        needs_processes=getattr(app, "needs_process", False),
     )
     url = url_of(listeners[0])
     if not block and control is None:
