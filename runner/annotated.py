@@ -17,6 +17,7 @@ import re
 from typing import TYPE_CHECKING
 
 from runner.adoption import TAG, adoptable
+from runner.errors import ConfigurationError
 from runner.notebook import SERVE_TAG, Notebook, source
 
 if TYPE_CHECKING:
@@ -59,10 +60,22 @@ def is_annotated(document: Notebook) -> bool:
     """Tell whether it is the annotated cells by which a notebook serves."""
     if not document.is_python:
         return False
-    sources = [source(cell) for cell in document.cells if cell["cell_type"] == "code"]
-    found = [annotation_of(text) for text in sources]
-    serves = any(annotation and not annotation.is_info for annotation in found)
-    return serves and not document.uses_serve() and not adoptable(sources)
+    serves = any(not annotation.is_info for annotation in _annotations(document, "python"))
+    return serves and not document.uses_serve() and not adoptable(_sources(document))
+
+
+def check_language(document: Notebook) -> None:
+    """Make sure that annotated cells, if there are any, are in a language that can be served.
+
+    Raises:
+        ConfigurationError: They are not.
+    """
+    language = document.language
+    if not document.is_python and any(_annotations(document, language)):
+        raise ConfigurationError(
+            f"{document.path}: its annotated cells are {language}, and only Python's can be served",
+            hint="Jupyter Kernel Gateway serves them, by messages to the kernel",
+        )
 
 
 def take_over(nb: NotebookNode, title: str) -> dict[str, str]:
@@ -86,6 +99,15 @@ def take_over(nb: NotebookNode, title: str) -> dict[str, str]:
     cell.id = "serve-annotated-cells"
     nb.cells.append(cell)
     return sources
+
+
+def _sources(document: Notebook) -> list[str]:
+    return [source(cell) for cell in document.cells if cell["cell_type"] == "code"]
+
+
+def _annotations(document: Notebook, language: str) -> list[Annotation]:
+    found = (annotation_of(text, language) for text in _sources(document))
+    return [annotation for annotation in found if annotation]
 
 
 def _registration(annotation: Annotation, text: str) -> str:

@@ -92,7 +92,8 @@ class CellApp:
             headers=scope["headers"],
             body=body,
         )
-        return await self._turn().take(functools.partial(self._answer, found.target, incoming))
+        work = functools.partial(self._answer, found.target, incoming)
+        return await self._turn().take(work, receive)
 
     def _own_reply(self, verb: str, path: str, found: Found[Endpoint]) -> Reply:
         """Answer what no cell does."""

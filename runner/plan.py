@@ -9,7 +9,7 @@ from typing import Any
 
 from runner import notebook
 from runner.adoption import adoptable
-from runner.annotated import is_annotated
+from runner.annotated import check_language, is_annotated
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError, NotebookError
 from runner.lifecycle import Rules
@@ -83,12 +83,15 @@ def is_supervised(path: Path, *, wants_supervisor: bool) -> bool:
         wants_supervisor: Whether something was asked for that only the supervisor can do.
 
     Raises:
-        ConfigurationError: That was asked for, but the notebook does not let it.
+        ConfigurationError: That was asked for, but the notebook does not let it; or its
+            annotated cells are not Python.
     """
     try:
-        is_able = can_share_sockets(notebook.read(path))
+        document = notebook.read(path)
+        is_able = can_share_sockets(document)
     except ConfigurationError:
         return False  # whoever runs it says what is wrong
+    check_language(document)
     if wants_supervisor and not is_able:
         raise ConfigurationError(
             f"{path}: --workers and --reload need a notebook that uses {_WAYS}",

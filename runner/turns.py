@@ -7,7 +7,8 @@ The rules of this file:
    exception in its thread: that ends Python code, also a loop that never ends.
 3. What still runs after a grace (a sleep, a library's C code) cannot be ended but with its
    process: all that waits is refused, and ``is_stuck`` asks for a new worker.
-4. Code that also holds Python's lock stops the loop too, and with it rules 2 and 3. For
+4. A turn that has to wait is watched: if its client goes away, it is never taken.
+5. Code that also holds Python's lock stops the loop too, and with it rules 2 and 3. For
    that there is an alarm of the operating system's, which kills the process; the loop
    puts it off for as long as it lives.
 """
@@ -23,7 +24,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar, cast
 
 Answer = TypeVar("Answer")
@@ -37,6 +38,8 @@ class _Turn(Generic[Answer]):
 
     work: Callable[[], Answer]
     future: asyncio.Future[Answer]
+    gone: Callable[[], Coroutine[Any, Any, object]] | None = None
+    watch: asyncio.Task[object] | None = None
     began: float = 0.0
     is_late: bool = False
     is_over: bool = False
@@ -80,11 +83,23 @@ class Turns(Generic[Answer]):
         self._thread = threading.Thread(target=self._take_turns, name="cells", daemon=True)
         self._thread.start()
 
-    async def take(self, work: Callable[[], Answer]) -> Answer:
-        """Run something in the cells' thread when its turn comes, and give what it gives."""
+    async def take(
+        self,
+        work: Callable[[], Answer],
+        gone: Callable[[], Coroutine[Any, Any, object]] | None = None,
+    ) -> Answer:
+        """Run something in the cells' thread when its turn comes.
+
+        Args:
+            work: What to run.
+            gone: Returns when nobody waits for the answer any more.
+
+        Returns:
+            What ``work`` returns.
+        """
         if self.is_stuck:
             return self._refused()
-        turn = _Turn(work=work, future=self._loop.create_future())
+        turn = _Turn(work=work, future=self._loop.create_future(), gone=gone)
         self._open.add(turn)
         if self._timeout and self._ticking is None:
             self._tick()
@@ -94,6 +109,8 @@ class Turns(Generic[Answer]):
         finally:
             turn.is_over = True  # also if nobody waits any more: its turn is skipped
             self._open.discard(turn)
+            if turn.watch is not None:
+                turn.watch.cancel()
 
     # -- in the cells' thread
 
@@ -143,6 +160,7 @@ class Turns(Generic[Answer]):
                 self._give_up()
             elif age > self._timeout and not turn.is_late:
                 self._be_late(turn)
+        self._watch_those_that_wait()
         is_idle = not self._open and self._running is None
         if is_idle or self.is_stuck:
             self._put_alarm_off(0)
@@ -150,6 +168,16 @@ class Turns(Generic[Answer]):
         self._put_alarm_off(self._timeout + 2 * self._grace)
         every = min(self._timeout, self._grace) / _TICKS
         self._ticking = self._loop.call_later(every, self._tick)
+
+    def _watch_those_that_wait(self) -> None:
+        for turn in self._open:
+            if not turn.began and turn.gone is not None and turn.watch is None:
+                turn.watch = self._loop.create_task(turn.gone())
+                turn.watch.add_done_callback(functools.partial(self._leave, turn))
+
+    def _leave(self, turn: _Turn[Answer], _: object) -> None:
+        """End a turn for which nobody waits, by an answer that nobody reads."""
+        _give(self._refused(), turn)
 
     def _be_late(self, turn: _Turn[Answer]) -> None:
         turn.is_late = True

@@ -10,6 +10,8 @@ from support import write_notebook
 
 from runner import notebook
 from runner.annotated import Annotation, annotation_of, is_annotated, take_over
+from runner.errors import ConfigurationError
+from runner.plan import is_supervised
 
 GET = "# GET /hello\nprint('hello')"
 
@@ -76,6 +78,16 @@ def test_only_python_is_served(tmp_path: Path) -> None:
     path = write_notebook(tmp_path / "a.ipynb", GET)
     path.write_text(path.read_text().replace('"language": "python"', '"language": "R"'))
     assert not is_annotated(notebook.read(path))
+
+
+def test_another_language_is_refused_in_words(tmp_path: Path) -> None:
+    """Before anything starts; without annotations it is nobody's business."""
+    path = write_notebook(tmp_path / "a.ipynb", GET)
+    path.write_text(path.read_text().replace('"language": "python"', '"language": "R"'))
+    with pytest.raises(ConfigurationError, match=r"a\.ipynb: its annotated cells are R"):
+        is_supervised(path, wants_supervisor=False)
+    path.write_text(path.read_text().replace("GET", "got"))
+    assert not is_supervised(path, wants_supervisor=False)
 
 
 def test_the_record_keeps_the_text_and_the_kernel_gets_the_registration(tmp_path: Path) -> None:

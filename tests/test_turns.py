@@ -154,13 +154,38 @@ def test_a_turn_nobody_waits_for_is_skipped() -> None:
     async def test() -> None:
         taken = turns(timeout=0)
         first = asyncio.ensure_future(taken.take(lambda: str(release.wait(20))))
-        gone = asyncio.ensure_future(taken.take(lambda: seen.append("ran") or ""))  # type: ignore[func-returns-value]
+        gone = asyncio.ensure_future(taken.take(lambda: str(seen.append("ran"))))
         await asyncio.sleep(0)
         gone.cancel()
         await asyncio.wait({gone})
         release.set()
         assert await first == "True"
         assert await taken.take(lambda: "next") == "next"
+
+    run(test)
+    assert seen == []
+
+
+def test_a_turn_whose_client_goes_away_is_never_taken() -> None:
+    """While it waits behind a slow one; nothing is computed for nobody."""
+    seen: list[str] = []
+    release, gone = threading.Event(), asyncio.Event()
+
+    async def leave() -> None:
+        gone.set()
+
+    async def stay() -> None:
+        await asyncio.Event().wait()
+
+    async def test() -> None:
+        taken = turns(timeout=1)
+        first = asyncio.ensure_future(taken.take(lambda: str(release.wait(20)), stay))
+        left = asyncio.ensure_future(taken.take(lambda: str(seen.append("left")), leave))
+        stays = asyncio.ensure_future(taken.take(lambda: "stays", stay))
+        await gone.wait()
+        assert await left == "refused"
+        release.set()
+        assert [await first, await stays] == ["True", "stays"]
 
     run(test)
     assert seen == []
