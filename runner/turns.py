@@ -20,15 +20,21 @@ import contextlib
 import ctypes
 import dataclasses
 import functools
+import logging
 import queue
 import signal
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar, cast
 
 Answer = TypeVar("Answer")
 
+log = logging.getLogger(__name__)
+
+_LINES_SHOWN = 6
 _TICKS = 20  # in the shorter of timeout and grace
 
 
@@ -181,6 +187,7 @@ class Turns(Generic[Answer]):
 
     def _be_late(self, turn: _Turn[Answer]) -> None:
         turn.is_late = True
+        log.warning("a cell did not end within %g s; it was at:\n%s", self._timeout, self._where())
         _give(self._late(), turn)
         with self._lock:
             if self._running is turn:
@@ -188,8 +195,14 @@ class Turns(Generic[Answer]):
 
     def _give_up(self) -> None:
         self.is_stuck = True
+        log.warning("the cell could not be ended: its worker asks to be replaced")
         for turn in self._open:
             _give(self._refused(), turn)
+
+    def _where(self) -> str:
+        """Give the innermost lines that the cells' thread is at."""
+        frame = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001 - its documented name
+        return "".join(traceback.format_stack(frame)[-_LINES_SHOWN:])
 
     def _put_alarm_off(self, seconds: float) -> None:
         if self._kills:

@@ -80,8 +80,8 @@ def test_an_error_is_raised_where_the_answer_is_awaited() -> None:
     run(test)
 
 
-def test_a_loop_without_end_is_late_and_ends() -> None:
-    """Its client hears so in time; those behind it get their turn."""
+def test_a_loop_without_end_is_late_and_ends(caplog: pytest.LogCaptureFixture) -> None:
+    """Its client hears so in time; those behind it get their turn; the log shows where it was."""
 
     async def test() -> None:
         taken = turns()
@@ -92,6 +92,8 @@ def test_a_loop_without_end_is_late_and_ends() -> None:
         assert not taken.is_stuck
 
     run(test)
+    assert "did not end within 0.2 s" in caplog.text
+    assert "in for_ever" in caplog.text
 
 
 def test_many_late_turns_leave_no_interrupt_behind() -> None:
