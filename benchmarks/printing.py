@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import statistics
 
-from serving import serving, wrk
+from service import serving, wrk
 
 APP = """
 import uvicorn

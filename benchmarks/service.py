@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -199,6 +200,15 @@ def _ask(port: int, keeps: bool, account: Account) -> None:
         if not keeps:
             connection.close()
     connection.close()
+
+
+def wrk(port: int, path: str = "/", connections: int = 32, seconds: float = 3) -> float:
+    """Give requests per second; a failed one ends the benchmark."""
+    line = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", f"http://127.0.0.1:{port}{path}"]
+    shown = subprocess.run(line, capture_output=True, text=True, timeout=600, check=True).stdout
+    if "Non-2xx" in shown or "Socket errors" in shown:
+        print(shown)
+    return float(re.findall(r"Requests/sec:\s+([\d.]+)", shown)[0])
 
 
 def code_cell(number: int, source: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from service import APP, SERVE, Account, Service, free_port, load, serving
+from service import APP, SERVE, Account, Service, free_port, load, serving, wrk
 
 MODEL = (
     "import numpy as np\nimport sklearn.svm\nMODEL = np.random.default_rng(0).random(12_500_000)"
@@ -41,15 +41,6 @@ def main() -> None:
     for name in given.only:
         print(f"\n== {name}")
         PARTS[name](given)
-
-
-def wrk(port: int, path: str = "/", connections: int = 32, seconds: float = 3) -> float:
-    """Give requests per second; a failed one ends the benchmark."""
-    line = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", f"http://127.0.0.1:{port}{path}"]
-    shown = subprocess.run(line, capture_output=True, text=True, timeout=600, check=True).stdout
-    if "Non-2xx" in shown or "Socket errors" in shown:
-        print(shown)
-    return float(re.findall(r"Requests/sec:\s+([\d.]+)", shown)[0])
 
 
 def throughput(given: argparse.Namespace) -> None:

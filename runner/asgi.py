@@ -56,6 +56,11 @@ class AsgiServer:
         """How many requests were answered."""
         return self.state.total_requests
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether the app asks for a new worker, by an attribute of this name."""
+        return bool(getattr(self.app, "is_spent", False))
+
     def run(self, on_ready: Callable[[], None]) -> None:
         """Start the app, answer its example, and serve until drained.
 

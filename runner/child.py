@@ -27,6 +27,7 @@ from typing import Any
 
 from runner import log as logs
 from runner import notebook, run
+from runner.annotated import PRELUDE, is_annotated
 from runner.config import EngineConfig, setting, variable
 from runner.engine import Session
 from runner.errors import KernelDiedError, RunnerError
@@ -169,6 +170,10 @@ def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: Stop
     values = run.checked(document, job.values)
     kernel = standby.kernel_for(document.kernel_name)
     kernel.prelude = f'__import__("os").environ["RUNNER_RUN_ID"] = {order["run"]!r}'
+    signs = signs_of(document, folder=job.path.parent)
+    cells_serve = is_annotated(document, signs)
+    if cells_serve:
+        kernel.prelude += f"; {PRELUDE}"
     session = Session(
         kernel=kernel,
         stop=stop,
@@ -176,7 +181,8 @@ def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: Stop
         progress=Lines(),
         facts=order["facts"],
         after_save=orders.publication.show if orders.publication else None,
-        injects=injected_for(signs_of(document, folder=job.path.parent)),
+        injects=() if cells_serve else injected_for(signs),
+        api=job.path.stem if cells_serve else "",
     )
     orders.session = session
     run.check_served(job, run.execute(job, values, session))

@@ -42,6 +42,7 @@ class Session:
         facts: Go into the record's ``metadata.runner``.
         after_save: Called after every save of the record.
         injects: Cells of ours, for this run only.
+        api: The title of what the notebook's annotated cells serve; empty if they do not.
         kept: The record; set by the engine.
     """
 
@@ -52,6 +53,7 @@ class Session:
     facts: dict[str, Any]
     after_save: Callable[[], None] | None = None
     injects: Sequence[Injected] = ()
+    api: str = ""
     kept: Record | None = None
 
     def record(self) -> Record:
@@ -92,7 +94,7 @@ class RunnerEngine:
             SystemExit: A signal ended a run that was not serving: 128 + its number.
             ConfigurationError: A parameter is unknown or ill-typed.
         """
-        from runner import facts, injection, masking
+        from runner import annotated, facts, injection, masking
         from runner.execution import Execution
         from runner.record import Record
 
@@ -105,6 +107,8 @@ class RunnerEngine:
             )
             mine.kept = kept
             sources = masking.hide(nb, kernel_name, document.language)
+            if mine.api:
+                sources |= annotated.take_over(nb, mine.api)
             kept.start(**facts.source_facts(document.path) | mine.facts)
             execution = Execution(
                 kept=kept,

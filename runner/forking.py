@@ -69,6 +69,7 @@ def become_worker(parent: int) -> None:
 
     - It dies with the kernel, however that dies.
     - It ignores SIGINT, which interrupts the kernel's whole group.
+    - It dies of SIGALRM, by which an app may have itself ended if it hangs.
     - It computes on one thread: OpenMP hangs in a child if it was used before the fork.
     - It draws its own random numbers.
     """
@@ -79,6 +80,7 @@ def become_worker(parent: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     _use_one_thread()
     random.seed()
     if numpy := sys.modules.get("numpy"):

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from runner import notebook
+from runner.annotated import check_language, is_annotated
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError, NotebookError
 from runner.lifecycle import Rules
 from runner.signs import signs_of
 
-_WAYS = "runner's `serve`, a server that it knows, or the name `app`"
+_WAYS = (
+    "runner's `serve`, a server that it knows, the name `app`, or annotated cells (`# GET /path`)"
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,13 +62,19 @@ def values_for(plan: Plan, path: Path) -> dict[str, Any]:
         NotebookError: Nothing in it serves.
     """
     document = notebook.read(path)
-    if not signs_of(document, plan.path.parent).can_share_sockets:
+    if not can_share_sockets(document, plan.path.parent):
         raise NotebookError(f"no cell uses {_WAYS}, so nothing in it would serve")
     declared = document.parameters()
     offered = {"host": plan.host, "port": plan.port}
     values = {name: value for name, value in offered.items() if name in declared}
     checked: dict[str, Any] = document.check(values | plan.values)
     return checked
+
+
+def can_share_sockets(document: notebook.Notebook, folder: Path) -> bool:
+    """Tell whether a notebook of a folder can serve on sockets that are not its own."""
+    signs = signs_of(document, folder)
+    return signs.can_share_sockets or is_annotated(document, signs)
 
 
 def is_supervised(path: Path, *, wants_supervisor: bool) -> bool:
@@ -76,12 +85,15 @@ def is_supervised(path: Path, *, wants_supervisor: bool) -> bool:
         wants_supervisor: Whether something was asked for that only the supervisor can do.
 
     Raises:
-        ConfigurationError: That was asked for, but the notebook does not let it.
+        ConfigurationError: That was asked for, but the notebook does not let it; or its
+            annotated cells are not Python.
     """
     try:
-        is_able = signs_of(notebook.read(path)).can_share_sockets
+        document = notebook.read(path)
+        is_able = can_share_sockets(document, path.parent)
     except ConfigurationError:
         return False  # whoever runs it says what is wrong
+    check_language(document)
     if wants_supervisor and not is_able:
         raise ConfigurationError(
             f"{path}: --workers and --reload need a notebook that uses {_WAYS}",

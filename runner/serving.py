@@ -157,6 +157,7 @@ def _crew(
         limits=limits,
         log_fd=log_fd,
         control=control,
+        needs_processes=getattr(app, "needs_process", False),
     )
 
 

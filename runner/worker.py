@@ -31,6 +31,10 @@ class Server(Protocol):
     def requests(self) -> int:
         """How many requests were answered."""
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether the app asks for a new worker."""
+
     def run(self, on_ready: Callable[[], None]) -> None:
         """Serve until drained."""
 
@@ -101,6 +105,8 @@ class Work:
                 return
 
     def _is_spent(self, server: Server) -> bool:
+        if server.is_spent:
+            return True
         if self._limits.max_requests and server.requests >= self._most_requests:
             return True
         return bool(self._limits.max_memory) and own_memory() > self._limits.max_memory * 1e6

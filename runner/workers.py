@@ -2,12 +2,13 @@
 
 The rules of this file:
 
-1. A worker is a thread of the kernel, if there is just one that is never recycled, or a
+1. A worker is a thread of the kernel, if there is just one that is never replaced, or a
    process forked from the kernel. Both speak by two pipes: on the order pipe it is told
    to accept (``A``) and to drain (``D``, or the pipe's end); on the status pipe it says
    that it is ready (``R``) or why it is not (``F`` and a reason); the pipe's end is its end.
 2. A worker that has accepted and dies is forked again at once. Five that die within ten
-   seconds are a crash loop: the run fails.
+   seconds are a crash loop: the run fails. Not so if the app says that its workers may have
+   to be killed (``needs_process``): then any request can end one, and none the service.
 3. A worker drains by itself when it has answered ``max_requests`` or outgrown ``max_memory``.
 4. Draining has a deadline: whoever still lives then is killed.
 """
@@ -80,6 +81,7 @@ class Crew:
         limits: The bounds of each.
         log_fd: Where forked workers print.
         control: The supervisor's connection, if there is one.
+        needs_processes: Whether workers are forked even if one thread would do.
     """
 
     build: Callable[[], Server]
@@ -87,6 +89,7 @@ class Crew:
     limits: Limits
     log_fd: int
     control: Any = None
+    needs_processes: bool = False
 
     def __post_init__(self) -> None:
         self.workers: dict[int, Worker] = {}
@@ -98,7 +101,8 @@ class Crew:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         recycles = bool(self.limits.max_requests or self.limits.max_memory)
-        self._forks = (len(self.listeners) > 1 or recycles) and forking.can_fork()
+        wants_forks = len(self.listeners) > 1 or recycles or self.needs_processes
+        self._forks = wants_forks and forking.can_fork()
         if len(self.listeners) > 1 and not self._forks:
             log.warning("CUDA is in use, so no worker can be forked: one thread serves")
             self.listeners = self.listeners[:1]
@@ -252,7 +256,8 @@ class Crew:
             self._fail(worker.said or reason)
             return
         is_crash = not reason.endswith("exited with code 0")
-        if is_crash and self._is_crash_loop():
+        is_expected = self.needs_processes and worker.is_ready
+        if is_crash and not is_expected and self._is_crash_loop():
             self._fail(f"{_CRASHES} workers died within {_CRASH_WINDOW:g} s; the last: {reason}")
             return
         self._start(worker.slot)

@@ -80,6 +80,11 @@ class WsgiServer:
         """Count the requests that the app has answered."""
         return self._pool.done
 
+    @property
+    def is_spent(self) -> bool:
+        """Never ask for a new worker: a thread that hangs leaves the others."""
+        return False
+
     def run(self, on_ready: Callable[[], None]) -> None:
         """Serve until drained.
 

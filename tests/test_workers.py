@@ -290,3 +290,41 @@ def test_no_fork_hangs() -> None:
         check=False,
     )
     assert done.returncode == 0, f"how many hung, or: {done.stderr[-2000:]!r}"
+
+
+HUNG = """
+import os, json
+from runner import serve
+
+class App:
+    needs_process = True
+    is_spent = False
+
+    async def __call__(self, scope, receive, send):
+        assert scope["type"] == "http"
+        if scope["path"] == "/die":
+            os.kill(os.getpid(), 9)
+        App.is_spent |= scope["path"] == "/spend"
+        content = json.dumps({"pid": os.getpid()}).encode()
+        headers = [(b"content-length", b"%d" % len(content))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+app = App()
+"""
+
+
+def test_an_app_may_ask_for_processes_and_for_their_replacement(start: Start) -> None:
+    """Even if there is one worker: what hangs can only be ended with its process."""
+    serving = start("", HUNG, RUNNER_LINGER="0.1")
+    worker = serving.ask("/spend")["pid"]
+    assert worker != serving.process.pid
+    until(lambda: (serving.try_to_ask() or {"pid": worker})["pid"] != worker)
+
+
+def test_an_app_whose_workers_may_die_is_never_given_up(start: Start) -> None:
+    """More deaths than make a crash loop, and it still answers."""
+    serving = start("", HUNG)
+    for _ in range(8):
+        assert serving.try_to_ask("/die") is None
+        until(serving.try_to_ask)

@@ -1,0 +1,230 @@
+"""Measure the throughput of annotated cells against Jupyter Kernel Gateway's.
+
+Both serve the same notebook, each with as many kernels or workers as the other. Rounds
+alternate, because the machine is noisy, and the ratio is of the medians. Kernel Gateway
+is installed into an environment of its own, which is kept for the next time. Needs wrk.
+
+    python benchmarks/annotated_cells.py [--rounds 5] [--seconds 3] [--venv FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import datetime as dt
+import http.client
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ["jupyter_kernel_gateway", "ipykernel"]
+SHOWN = ["jupyter-kernel-gateway", "jupyter_server", "ipykernel", "tornado"]
+PREDICT = """# POST /predict
+features = json.loads(REQUEST)["body"]["features"]
+score = sum(w * x for w, x in zip(weights, features))
+print(json.dumps({"score": score}))"""
+PREDICT_INFO = """# ResponseInfo POST /predict
+print(json.dumps({"headers": {"Content-Type": "application/json"}, "status": 200}))"""
+CELLS = [
+    "import json",
+    "weights = [0.25, 0.5, 1.0, 2.0]",
+    "# GET /hello/:name\nrequest = json.loads(REQUEST)\nprint('hello', request['path']['name'])",
+    PREDICT,
+    PREDICT_INFO,
+]
+POST = """
+wrk.method, wrk.path = "POST", "/predict"
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = '{"features": [1, 2, 3, 4]}'
+"""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """Say what is asked, and by how many clients of how many workers."""
+
+    name: str
+    workers: int
+    clients: int
+    is_post: bool = False
+
+
+CASES = [
+    Case(name="GET, 1 worker, 1 client", workers=1, clients=1),
+    Case(name="GET, 1 worker, 16 clients", workers=1, clients=16),
+    Case(name="POST with ResponseInfo, 1 worker, 16 clients", workers=1, clients=16, is_post=True),
+    Case(name="GET, 2 workers, 16 clients", workers=2, clients=16),
+]
+
+
+def main() -> None:
+    """Alternate the rounds and print the table."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--seconds", type=int, default=3)
+    kept = Path(tempfile.gettempdir()) / "runner-bench-kernel-gateway"
+    options.add_argument("--venv", type=Path, default=kept)
+    given = options.parse_args()
+    python = installed(given.venv)
+    print(f"{os.cpu_count()} cores; {dt.datetime.now(dt.UTC).date()}; requests per second")
+    print("Kernel Gateway:", ", ".join(versions(python)), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        notebook = write_notebook(Path(folder))
+        script = Path(folder) / "post.lua"
+        script.write_text(POST)
+        for workers in sorted({case.workers for case in CASES}):
+            cases = [case for case in CASES if case.workers == workers]
+            with gateway(python, notebook, workers) as theirs, ours(notebook, workers) as mine:
+                for case in cases:
+                    compare(case, {"theirs": theirs, "ours": mine}, script, given)
+
+
+def compare(case: Case, ports: dict[str, int], script: Path, given: argparse.Namespace) -> None:
+    """Alternate the rounds of one case, and print its line."""
+    rates: dict[str, list[float]] = {name: [] for name in ports}
+    for _ in range(given.rounds):
+        for name, port in ports.items():
+            rates[name].append(wrk(port, case, script, given.seconds))
+    theirs, mine = statistics.median(rates["theirs"]), statistics.median(rates["ours"])
+    lowest = min(rates["ours"]) / max(rates["theirs"])
+    print(
+        f"{case.name:46} Kernel Gateway {theirs:7.1f}   runner {mine:8.1f}"
+        f"   ratio {mine / theirs:6.1f} (worst against best round {lowest:.1f})",
+        flush=True,
+    )
+
+
+def wrk(port: int, case: Case, script: Path, seconds: int) -> float:
+    """Give the requests per second of one round; every answer must be a 2xx."""
+    words = ["wrk", "-t1", f"-c{case.clients}", f"-d{seconds}s", "--timeout", "10s"]
+    if case.is_post:
+        words += ["-s", str(script)]
+    line = [*words, f"http://127.0.0.1:{port}/hello/world"]
+    said = subprocess.run(line, capture_output=True, text=True, check=True, timeout=120).stdout
+    if "Non-2xx" in said or "Socket errors" in said:
+        raise SystemExit(f"{case.name}: not every request was answered:\n{said}")
+    return float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0])
+
+
+def installed(folder: Path) -> Path:
+    """Make the environment of Kernel Gateway, unless it is there, and give its Python."""
+    python = folder / "bin/python"
+    if not (folder / "bin/jupyter-kernelgateway").exists():
+        print(f"installing Kernel Gateway into {folder}", flush=True)
+        venv.create(folder, with_pip=True)
+        words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES]
+        subprocess.run([python, *words], check=True, timeout=600)
+    return python
+
+
+def versions(python: Path) -> list[str]:
+    """List what its environment has."""
+    code = (
+        "import sys, importlib.metadata as m\n"
+        "print('Python', sys.version.split()[0])\n"
+        f"for name in {SHOWN!r}: print(name, m.version(name))"
+    )
+    shown = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    return shown.stdout.splitlines()
+
+
+def write_notebook(folder: Path) -> Path:
+    """Write the notebook that both serve."""
+    cells: list[dict[str, Any]] = [
+        {
+            "cell_type": "code",
+            "id": f"cell-{number}",
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+            "source": source,
+        }
+        for number, source in enumerate(CELLS)
+    ]
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    metadata = {"kernelspec": spec, "language_info": {"name": "python"}}
+    document = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    path = folder / "api.ipynb"
+    path.write_text(json.dumps(document))
+    return path
+
+
+@contextlib.contextmanager
+def gateway(python: Path, notebook: Path, kernels: int) -> Iterator[int]:
+    """Serve by Kernel Gateway."""
+    port = free_port()
+    words = [
+        str(python.with_name("jupyter-kernelgateway")),
+        "--KernelGatewayApp.api=kernel_gateway.notebook_http",
+        f"--KernelGatewayApp.seed_uri={notebook}",
+        f"--KernelGatewayApp.prespawn_count={kernels}",
+        f"--KernelGatewayApp.port={port}",
+        "--KernelGatewayApp.log_level=ERROR",
+    ]
+    # Its kernel must be of its own environment, not of the one that runs this script.
+    environ = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
+    environ.pop("PYTHONPATH", None)
+    with running(words, port, environ):
+        yield port
+
+
+@contextlib.contextmanager
+def ours(notebook: Path, workers: int) -> Iterator[int]:
+    """Serve by runner, as it comes: with its access log."""
+    port = free_port()
+    words = [sys.executable, "-m", "runner", "serve", str(notebook), "--port", str(port)]
+    with running([*words, "--workers", str(workers)], port, dict(os.environ)):
+        yield port
+
+
+@contextlib.contextmanager
+def running(words: list[str], port: int, environ: dict[str, str]) -> Iterator[None]:
+    """Run a server until the body has ended; wait for its first 200."""
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            words, cwd=folder, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            until_answered(process, port)
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def until_answered(process: subprocess.Popen[bytes], port: int, deadline: float = 60) -> None:
+    """Ask until the answer is 200."""
+    over = time.monotonic() + deadline
+    while time.monotonic() < over and process.poll() is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/hello/world")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            time.sleep(0.05)
+        finally:
+            connection.close()
+    raise SystemExit(f"no answer within {deadline} s; exit code {process.poll()}: {process.args!r}")
+
+
+def free_port() -> int:
+    """Give a TCP port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()
