@@ -43,6 +43,7 @@ def compare(workers: int, rounds: int, seconds: float) -> None:
     """Print the ratio of the medians, and how the record has grown."""
     with serving("--no-standby", "--workers", str(workers), cells=(APP, SERVE)) as service:
         record = service.folder / "runs/a/out.ipynb"
+        wrk(service.port, "/print", seconds=seconds)
         before = record.stat().st_size
         rates: dict[str, list[float]] = {"/quiet": [], "/print": []}
         for _ in range(rounds):

@@ -210,8 +210,9 @@ def run(**given: Any) -> None:
 def serve(context: click.Context, /, host: str, port: int, **given: Any) -> None:
     """Execute NOTEBOOK, whose last cell serves, until SIGTERM or SIGINT.
 
-    A notebook that uses `serve` of runner is supervised: restarted if it dies, swapped
-    without a lost request by --reload, SIGHUP or `runner reload`, and served by WORKERS.
+    A notebook that starts a server as notebooks do is supervised: restarted if it dies,
+    swapped without a lost request by --reload, SIGHUP or `runner reload`, and served by
+    WORKERS.
 
     HOST and PORT go into the notebook's parameters `host` and `port`. OUT is
     runs/<name of the notebook>/out.ipynb unless given; it can be opened at any

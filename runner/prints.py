@@ -16,14 +16,14 @@ import select
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 LINES_PER_SECOND = 100
 LONGEST_LINE = 2_000
 
 _EVERY = 0.25
-_PATIENCE = 1.0
+_PATIENCE = 0.25  # so long the log may take nothing
 
 
 class Prints:
@@ -36,13 +36,21 @@ class Prints:
         fd: Where the lines go.
         streams: Such as ``sys.stdout``.
         is_json: Write JSON lines instead of text.
+        clock: Seconds, for the rate.
     """
 
-    def __init__(self, fd: int, streams: Iterable[TextIO], *, is_json: bool = False) -> None:
-        self._fd, self._is_json = fd, is_json
+    def __init__(
+        self,
+        fd: int,
+        streams: Iterable[TextIO],
+        *,
+        is_json: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fd, self._is_json, self._clock = fd, is_json, clock
         self._streams: list[Any] = [stream for stream in streams if hasattr(stream, "__dict__")]
         self._left, self._missed = LINES_PER_SECOND, 0
-        self._second = time.monotonic()
+        self._second = self._clock()
         self._begun = ""
         self._taken = io.StringIO()
         self._over = threading.Event()
@@ -78,14 +86,14 @@ class Prints:
         self._begun = text.rpartition("\n")[2][:LONGEST_LINE]
         self._left -= len(kept)
         self._missed += text.count("\n") - len(kept)
-        if time.monotonic() - self._second >= 1:
+        if self._clock() - self._second >= 1:
             kept += self._account()
         self._write(kept)
 
     def _account(self) -> list[str]:
         """Begin a new second, and say what was left out of the last."""
         missed, self._missed = self._missed, 0
-        self._second, self._left = time.monotonic(), LINES_PER_SECOND
+        self._second, self._left = self._clock(), LINES_PER_SECOND
         return [f"… {missed:,} more lines were printed"] if missed else []
 
     def _write(self, lines: list[str]) -> None:

@@ -14,7 +14,6 @@ SERVERS = (
     "uvicorn",
     "wsgiref.simple_server",
     "http.server",
-    "socketserver",
     "flask",
     "werkzeug.serving",
     "waitress",

@@ -290,6 +290,7 @@ def test_the_environ_is_cgi() -> None:
         "SCRIPT_NAME": "",
         "PATH_INFO": "/a é".encode().decode("latin-1"),
         "QUERY_STRING": "q=%20",
+        "REQUEST_URI": "/a%20%C3%A9?q=%20",
         "CONTENT_TYPE": "t/p",
         "CONTENT_LENGTH": "3",
         "SERVER_NAME": "127.0.0.1",

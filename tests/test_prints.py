@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,17 @@ def test_a_flood_is_counted_not_written(log: Shown) -> None:
     *lines, last = said(path)
     assert lines == ["x"] * LINES_PER_SECOND
     assert last == "… 12,345 more lines were printed"
+
+
+def test_the_bound_is_one_for_the_whole_second(log: Shown) -> None:
+    """However often the buffer is taken away in it."""
+    fd, path = log
+    stream = io.StringIO()
+    with contextlib.closing(Prints(fd, [stream], clock=lambda: 0.0)):
+        stream.write("x\n" * (LINES_PER_SECOND - 1))
+        until(lambda: len(said(path)) == LINES_PER_SECOND - 1)
+        stream.write("y\n" * 3)
+    assert said(path)[-2:] == ["y", "… 2 more lines were printed"]
 
 
 def test_after_a_flood_lines_are_shown_again(log: Shown) -> None:
@@ -125,6 +137,7 @@ def test_a_log_that_nobody_reads_holds_nobody_up() -> None:
     prints = Prints(writing, [stream])
     print("lost", file=stream)
     prints.close()
+    assert "prints" not in {thread.name for thread in threading.enumerate()}
     os.close(reading)
     with contextlib.closing(Prints(writing, [stream])):
         print("lost too", file=stream)

@@ -28,6 +28,7 @@ def seen(folder: Path, *cells: str) -> Signs:
         ("__import__('waitress').serve", ["waitress"]),
         ("import hypercorn.asyncio", ["hypercorn"]),
         ("import http.client, numpy, uvicornish", []),
+        ("import socketserver", []),  # it may speak anything
         ("not python at all", []),
     ],
 )

@@ -27,10 +27,18 @@ def test_a_loop_runs_inside_a_loop() -> None:
     async def outer() -> tuple[int, bool]:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         inner = asyncio.run(seven())
+        is_same = (task, loop) == (asyncio.current_task(), asyncio.get_running_loop())
         await asyncio.sleep(0)
-        return inner, (task, loop) == (asyncio.current_task(), asyncio.get_event_loop())
+        return inner, is_same
 
-    assert asyncio.run(outer()) == (7, True)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        assert loop.run_until_complete(outer()) == (7, True)
+        assert asyncio.get_event_loop() is loop
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 @pytest.mark.usefixtures("nesting")
