@@ -27,7 +27,7 @@ from typing import Any
 
 from runner import log as logs
 from runner import notebook, run
-from runner.annotated import PRELUDE, is_annotated
+from runner.cells.annotated import PRELUDE, is_annotated
 from runner.config import EngineConfig, setting, variable
 from runner.engine import Session
 from runner.errors import KernelDiedError, RunnerError

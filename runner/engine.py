@@ -94,7 +94,8 @@ class RunnerEngine:
             SystemExit: A signal ended a run that was not serving: 128 + its number.
             ConfigurationError: A parameter is unknown or ill-typed.
         """
-        from runner import annotated, facts, injection, masking
+        from runner import facts, injection, masking
+        from runner.cells import annotated
         from runner.execution import Execution
         from runner.record import Record
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import notebook
-from runner.annotated import check_language, is_annotated
+from runner.cells.annotated import check_language, is_annotated
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError, NotebookError
 from runner.lifecycle import Rules

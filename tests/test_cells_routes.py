@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.routes import Found, Routes, swagger
+from runner.cells.routes import Found, Routes, swagger
 
 
 def routes(*annotations: str) -> Routes[str]:

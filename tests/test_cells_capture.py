@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runner.capture import Capture, TooMuchOutputError
+from runner.cells.capture import Capture, TooMuchOutputError
 
 
 @pytest.fixture

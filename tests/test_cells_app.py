@@ -12,8 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from runner import cellapp, endpoints
-from runner.cellapp import CellApp
+from runner.cells import answering
+from runner.cells import app as cellapp
+from runner.cells.app import CellApp
 
 Make = Callable[..., CellApp]
 
@@ -22,7 +23,7 @@ Make = Callable[..., CellApp]
 def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """An app of cells by their annotations, in names of their own."""
     names: dict[str, Any] = {"json": json, "threading": threading}
-    monkeypatch.setattr(endpoints, "names_of_notebook", lambda: names)
+    monkeypatch.setattr(answering, "names_of_notebook", lambda: names)
     before = sys.stdout
 
     def app(cells: dict[str, str], **bounds: Any) -> CellApp:
@@ -138,7 +139,7 @@ def test_a_cell_that_cannot_be_ended_asks_for_a_new_worker(make: Make) -> None:
     """Whoever waits behind it is told to come again."""
     release = threading.Event()
     app = make({"GET /hang": "release.wait(20)", "GET /a": "1"}, cell_timeout=0.1, grace=0.1)
-    endpoints.names_of_notebook()["release"] = release
+    answering.names_of_notebook()["release"] = release
     try:
         late, behind = ask(app, ("GET", "/hang"), ("GET", "/a"))
         assert (late.status_code, behind.status_code) == (504, 503)
@@ -187,7 +188,7 @@ def test_a_client_that_goes_runs_nothing(make: Make) -> None:
         return {"type": "http.disconnect"}
 
     asyncio.run(app(scope, receive, lambda message: pytest.fail(f"sent {message}")))
-    assert "ran" not in endpoints.names_of_notebook()
+    assert "ran" not in answering.names_of_notebook()
 
 
 def test_registered_cells_say_so_and_are_served(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from support import until
 
-from runner.turns import Turns
+from runner.cells.turns import Turns
 
 
 class Interrupt(BaseException):
@@ -46,7 +46,7 @@ def for_ever() -> str:
         pass
 
 
-def test_turns_are_taken_one_after_the_other() -> None:
+def test_cells_turns_are_taken_one_after_the_other() -> None:
     """In the order in which they came, all in one thread, which is not the loop's."""
     seen: list[tuple[int, int]] = []
 
@@ -196,9 +196,9 @@ def test_a_turn_whose_client_goes_away_is_never_taken() -> None:
 def test_code_that_stops_all_threads_is_killed() -> None:
     """No Python runs while a regular expression backtracks; the system's alarm does."""
     source = (
-        "import asyncio, re, sys; sys.path.insert(0, 'tests'); import test_turns\n"
+        "import asyncio, re, sys; sys.path.insert(0, 'tests'); import test_cells_turns\n"
         "async def main():\n"
-        "    taken = test_turns.turns(timeout=0.3, grace=0.3, kills=True)\n"
+        "    taken = test_cells_turns.turns(timeout=0.3, grace=0.3, kills=True)\n"
         "    assert await taken.take(lambda: 'fine') == 'fine'\n"
         "    await taken.take(lambda: str(re.match('(a+)+$', 'a' * 60 + 'b')))\n"
         "asyncio.run(main())"

@@ -13,10 +13,10 @@ import traceback
 import uuid
 from typing import Any
 
-from runner.capture import Capture, Captured, TooMuchOutputError, shell_of_ipython
-from runner.cellcode import CellCode, names_of_notebook
-from runner.incoming import BadBodyError, Incoming
-from runner.reply import BadResponseInfoError, Reply, of_output, problem, with_info
+from runner.cells.capture import Capture, Captured, TooMuchOutputError, shell_of_ipython
+from runner.cells.code import CellCode, names_of_notebook
+from runner.cells.incoming import BadBodyError, Incoming
+from runner.cells.reply import BadResponseInfoError, Reply, of_output, problem, with_info
 
 log = logging.getLogger(__name__)
 

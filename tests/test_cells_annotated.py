@@ -9,10 +9,10 @@ import pytest
 from support import write_notebook
 
 from runner import notebook
-from runner.annotated import Annotation, annotation_of, is_annotated, take_over
-from runner.signs import signs_of
+from runner.cells.annotated import Annotation, annotation_of, is_annotated, take_over
 from runner.errors import ConfigurationError
 from runner.plan import is_supervised
+from runner.signs import signs_of
 
 GET = "# GET /hello\nprint('hello')"
 

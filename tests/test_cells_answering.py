@@ -11,18 +11,19 @@ from typing import Any
 
 import pytest
 
-from runner import cellcode, endpoints
-from runner.capture import Capture
-from runner.endpoints import Endpoint, InterruptedCellError
-from runner.incoming import Incoming
-from runner.reply import Reply
+from runner.cells import answering
+from runner.cells import code as cellcode
+from runner.cells.answering import Endpoint, InterruptedCellError
+from runner.cells.capture import Capture
+from runner.cells.incoming import Incoming
+from runner.cells.reply import Reply
 
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """The notebook's names."""
     names: dict[str, Any] = {"json": json, "sys": sys}
-    monkeypatch.setattr(endpoints, "names_of_notebook", lambda: names)
+    monkeypatch.setattr(answering, "names_of_notebook", lambda: names)
     before = sys.stdout
     yield names
     sys.stdout = before
@@ -91,8 +92,8 @@ def test_the_log_has_the_cells_own_lines(
     said = record.getMessage()
     assert 'File "<GET /a>", line 3' in said
     assert "ZeroDivisionError" in said
-    assert "endpoints.py" not in said
-    assert "cellcode.py" not in said
+    assert "answering.py" not in said
+    assert "cells/code.py" not in said
 
 
 @pytest.mark.parametrize("info", ["print('no json')", "1 / 0", "print('{\"status\": 7}')"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner.cellcode import CellCode
+from runner.cells.code import CellCode
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import sys
 from types import CodeType
 from typing import Any
 
-from runner.capture import shell_of_ipython
+from runner.cells.capture import shell_of_ipython
 
 
 class CellCode:

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from runner.reply import BadResponseInfoError, Reply, best_of, of_output, plain, problem, with_info
+from runner.cells.reply import (
+    BadResponseInfoError,
+    Reply,
+    best_of,
+    of_output,
+    plain,
+    problem,
+    with_info,
+)
 
 PNG = b"\x89PNG\x00"
 FIGURE = {"text/plain": "<Figure>", "image/png": base64.b64encode(PNG).decode()}

@@ -92,7 +92,7 @@ def take_over(nb: NotebookNode, title: str) -> dict[str, str]:
     }
     text = (
         "# Put in by the runner: the annotated cells above answer requests from here on.\n"
-        f'__import__("runner.cellapp").cellapp.serve_registered({title!r})'
+        f'__import__("runner.cells.app").cells.app.serve_registered({title!r})'
     )
     cell = Injected(id="serve-annotated-cells", source=text, is_last=True, tags=(SERVE_TAG,))
     inject(nb.cells, [cell])
@@ -110,6 +110,6 @@ def _annotations(document: Notebook, language: str) -> list[Annotation]:
 
 def _registration(annotation: Annotation, text: str) -> str:
     return (
-        '__import__("runner.cellapp").cellapp.register('
+        '__import__("runner.cells.app").cells.app.register('
         f"{annotation.verb!r}, {annotation.path!r}, {text!r}, is_info={annotation.is_info})"
     )

@@ -1,7 +1,7 @@
 """Serve a notebook's annotated cells: an ASGI app that runs them one at a time.
 
 `register` stands in for a cell's execution, `serve_registered` for the cell that serves:
-see `runner.annotated`, which puts them in.
+see `runner.cells.annotated`, which puts them in.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import json
 import os
 from typing import Any
 
-from runner.capture import Capture
-from runner.endpoints import Endpoint, InterruptedCellError
-from runner.incoming import Incoming
+from runner.cells.answering import Endpoint, InterruptedCellError
+from runner.cells.capture import Capture
+from runner.cells.incoming import Incoming
+from runner.cells.reply import JSON, Reply, plain, problem
+from runner.cells.routes import Found, Routes, swagger
+from runner.cells.turns import Turns
 from runner.limits import Limits
-from runner.reply import JSON, Reply, plain, problem
-from runner.routes import Found, Routes, swagger
-from runner.turns import Turns
 
 _SPEC = "/_api/spec/swagger.json"
 _MOST_PRINTED = 64 * 1024 * 1024

@@ -1,0 +1,1 @@
+"""Serve annotated cells, as Jupyter Kernel Gateway has them."""
