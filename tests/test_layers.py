@@ -47,6 +47,8 @@ LAYERS = [
     {"http1"},
     {"accesslog", "control_client", "injection", "limits", "prints", "readiness", "stepping"},
     {"signs"},
+    {"prediction.endpoints"},
+    {"prediction", "prediction.problems"},
     {"sources", "sockets"},
     {"address", "config", "history", "notebook"},
     {

@@ -1,0 +1,1 @@
+"""Serve a model or a function as a typed endpoint."""

@@ -1,0 +1,71 @@
+"""Describe what answers a path: how a body becomes an item, items become results, a result a body.
+
+An item is what one request asks about: for a model the tuple of its features in their order,
+for a function its arguments. Whoever serves an endpoint decodes one item from each request,
+passes as many as wait to ``predict``, and encodes each result for its own client.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+
+class Schema(Protocol):
+    """Read and describe the items of an endpoint.
+
+    Attributes:
+        names: The fields of an item, in order; empty if it has none.
+    """
+
+    names: tuple[str, ...]
+
+    def decode(self, body: bytes) -> Any:
+        """Read an item from a JSON body.
+
+        Raises:
+            ProblemError: 400 for what is no JSON, 422 for what has the wrong shape.
+        """
+
+    def convert(self, value: Any) -> Any:
+        """Read an item from a JSON value.
+
+        Raises:
+            ProblemError: 422 for the wrong shape.
+        """
+
+    def describe(self) -> dict[str, Any]:
+        """Give the JSON schema (2020-12) of a body."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Answer one path.
+
+    Attributes:
+        name: By what it is called in paths, metrics and the documentation.
+        path: Where it answers a POST.
+        schema: Reads the items.
+        predict: Takes 1 to ``max_batch`` items and gives one result for each, in their order. An
+            exception in a result's place is the failure of that item alone.
+        encode: Writes a result as JSON.
+        title: Its name for people.
+        description: What it answers.
+        example: A body that it answers, as a JSON value; None if there is none.
+        answer: The JSON schema of an answer; None if it is not known.
+        max_batch: The most items of one call; 1 if it takes them one by one.
+        model: The estimator behind it, if there is one.
+    """
+
+    name: str
+    path: str
+    schema: Schema
+    predict: Callable[[Sequence[Any]], Sequence[Any]]
+    encode: Callable[[Any], bytes]
+    title: str = ""
+    description: str = ""
+    example: Any = None
+    answer: dict[str, Any] | None = None
+    max_batch: int = 64
+    model: Any = None
