@@ -78,7 +78,7 @@ def _taker_of_several(function: Function, has_self: bool) -> RowTaker | None:
     given = [*function.args.posonlyargs, *function.args.args][1 if has_self else 0 :]
     needed = [one.arg for one in given[: len(given) - len(function.args.defaults)]]
     is_plain = all(_is_static_mark(node) for node in function.decorator_list)
-    if len(needed) < 2 or function.args.vararg or not is_plain:  # noqa: PLR2004 - several
+    if len(needed) < 2 or function.args.vararg or not is_plain:
         return None
     use = f"it needs {len(needed)} arguments: {', '.join(needed)}"
     return RowTaker(position=0, parameter=needed[0], use=use[:120], takes=len(needed))
