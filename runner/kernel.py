@@ -21,6 +21,7 @@ from jupyter_client.manager import KernelManager
 
 from runner.errors import ConfigurationError, RunnerError
 from runner.files import is_process_alive
+from runner.processes import gone
 
 if TYPE_CHECKING:
     import subprocess
@@ -152,20 +153,7 @@ class Kernel:
 
     async def died(self) -> None:
         """Wait for the end of the process: by its pidfd, in milliseconds, on Linux."""
-        if not hasattr(os, "pidfd_open"):
-            while self.process.poll() is None:  # noqa: ASYNC110 - nothing to wait for but time
-                await asyncio.sleep(0.2)
-            return
-        if self.process.poll() is not None:
-            return
-        loop, over = asyncio.get_running_loop(), asyncio.Event()
-        fd = os.pidfd_open(self.pid)
-        loop.add_reader(fd, over.set)
-        try:
-            await over.wait()
-        finally:
-            loop.remove_reader(fd)
-            os.close(fd)
+        await gone(self.process)
 
     def death_reason(self) -> str:
         """Say how the process ended, as far as the system tells."""

@@ -62,7 +62,7 @@ class RunProcess:
         Returns:
             Its exit code; negative is the signal that killed it.
         """
-        await _gone(self._process)
+        await gone(self._process)
         # While it is not reaped nobody else can have its number.
         self.kill()
         code = self._process.wait()
@@ -72,8 +72,8 @@ class RunProcess:
         return code
 
 
-async def _gone(process: subprocess.Popen[bytes]) -> None:
-    """Wait until a process has ended, without reaping it where the system has pidfds."""
+async def gone(process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process has ended: by its pidfd, in milliseconds and unreaped, on Linux."""
     if not hasattr(os, "pidfd_open"):
         while process.poll() is None:  # noqa: ASYNC110 - nothing to wait for but time
             await asyncio.sleep(0.1)

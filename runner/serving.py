@@ -47,7 +47,12 @@ class Handle:
         threading.Thread(target=self._run, name="runner-serve", daemon=True).start()
 
     def __repr__(self) -> str:
-        return f"<{'stopped' if self._over.is_set() else 'serving'} {self.url}>"
+        return f"<{'serving' if self.is_serving else 'stopped'} {self.url}>"
+
+    @property
+    def is_serving(self) -> bool:
+        """Tell whether it has not ended."""
+        return not self._over.is_set()
 
     def stop(self, within: float = 10.0) -> None:
         """Drain the service and give up its port.
@@ -130,11 +135,21 @@ def serve_adopted(app: Callable[..., Any], asked: str) -> None:
         RuntimeError: The app does not start, or its workers keep dying.
         TypeError: ``app`` is neither ASGI nor WSGI.
     """
+    _run(_adopted_crew(app, asked), kind_of(app))
+
+
+def serve_adopted_beside(app: Callable[..., Any], asked: str) -> Handle:
+    """Serve likewise, but from a thread, while cells go on."""
+    crew = _adopted_crew(app, asked)
+    return Handle(crew, url_of(crew.listeners[0]))
+
+
+def _adopted_crew(app: Callable[..., Any], asked: str) -> Crew:
     kind = kind_of(app)
     control = ControlClient.connect()
     if control is None:
         raise ConnectionError("there is no supervisor to serve under")
-    _run(_crew(kind, app, _greet(control, kind, asked=asked), control, None), kind)
+    return _crew(kind, app, _greet(control, kind, asked=asked), control, None)
 
 
 def _greet(control: ControlClient, kind: str, **facts: str) -> list[socket.socket]:

@@ -22,7 +22,16 @@ SERVERS = (
 APPS = ("app", "application")
 
 _CALLS = {"run", "serve", "serve_forever", "handle_request", "run_simple"}
-_ASIDE = {"Thread", "create_task", "ensure_future", "submit", "start_soon"}
+_ASIDE = {
+    "Thread",
+    "create_task",
+    "ensure_future",
+    "submit",
+    "start_soon",
+    "gather",
+    "wait",
+    "wait_for",
+}
 _RUN_MAGIC = re.compile(r"^%run\s+(?:-\S+\s+)*(\S+)", re.MULTILINE)
 
 

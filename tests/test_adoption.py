@@ -6,10 +6,11 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
-from support import free_port
+from support import free_port, until
 
 from runner.adoption import Adoption, is_app
 
@@ -153,3 +154,69 @@ def test_a_thread_is_beside_the_cells() -> None:
     )
     done = execute(source % port, RUNNER_CONTROL="/x")
     assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+class Beside:
+    """A service beside the cells that ends after some looks."""
+
+    def __init__(self, looks: int = 10**9) -> None:
+        self.looks = looks
+        self.is_stopped = False
+
+    @property
+    def is_serving(self) -> bool:
+        self.looks -= 1
+        return self.looks > 0 and not self.is_stopped
+
+    def stop(self) -> None:
+        self.is_stopped = True
+
+
+def adoption_beside(serve_beside: Any) -> tuple[Adoption, list[Any]]:
+    served: list[Any] = []
+    return Adoption(lambda app, _: served.append(app), lambda: False, serve_beside), served
+
+
+def test_cells_that_go_on_are_served_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last cell, if it comes at all, waits for what is served already, and serves nothing."""
+    monkeypatch.setattr("runner.adoption._PATIENCE", 0.0)
+    beside, begun = Beside(looks=3), threading.Event()
+
+    def serve_beside(app: Any, asked: str) -> Beside:
+        begun.set()
+        return beside
+
+    adoption, served = adoption_beside(serve_beside)
+    adoption.hand_over(asgi, "x:1")
+    assert begun.wait(5)
+    asyncio.run(adoption.serve_what_is_left({"app": wsgi}))
+    assert served == []
+    assert beside.looks <= 0
+    assert beside.is_stopped
+
+
+def test_cells_that_end_soon_are_not_served_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes first serves, and nobody else."""
+    monkeypatch.setattr("runner.adoption._PATIENCE", 0.05)
+    asked = threading.Event()
+    adoption, served = adoption_beside(lambda *_: asked.set())
+    adoption.hand_over(asgi, "x:1")
+    asyncio.run(adoption.serve_what_is_left({}))
+    assert served == [asgi]
+    assert not asked.wait(0.2)
+
+
+def test_a_service_that_cannot_be_beside_fails_the_last_cell(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It neither waits for ever nor hides why."""
+    monkeypatch.setattr("runner.adoption._PATIENCE", 0.0)
+
+    def serve_beside(app: Any, asked: str) -> Beside:
+        raise ConnectionError("no supervisor")
+
+    adoption, _ = adoption_beside(serve_beside)
+    adoption.hand_over(asgi, "x:1")
+    until(lambda: "could not be served beside" in caplog.text)
+    with pytest.raises(ConnectionError, match="no supervisor"):
+        asyncio.run(adoption.serve_what_is_left({}))

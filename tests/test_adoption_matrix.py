@@ -88,6 +88,19 @@ WAYS = {
         imports=UVICORN + ", threading",
         call=SERVER + "threading.Thread(target=server.run, daemon=True).start()",
     ),
+    "task and loop": Way(
+        app=ASGI,
+        imports=UVICORN,
+        call=SERVER
+        + "task = asyncio.create_task(server.serve())\nwhile True:\n    await asyncio.sleep(0.1)",
+    ),
+    "thread and loop": Way(
+        app=ASGI,
+        imports=UVICORN + ", threading, time",
+        call=SERVER
+        + "threading.Thread(target=server.run, daemon=True).start()\n"
+        + "while True:\n    time.sleep(0.1)",
+    ),
     "bare app": Way(app=ASGI, imports="import json", call="json"),
     "wsgiref": Way(
         app=WSGI,

@@ -142,9 +142,11 @@ class Cells(Service):
         return self.ask(path)[2].decode()
 
     def workers(self) -> list[int]:
-        return sorted(
-            child.pid for kernel in self.kernels() for child in kernel.children() if is_ours(child)
-        )
+        found: list[int] = []
+        for kernel in self.kernels():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may end just now
+                found += [child.pid for child in kernel.children() if is_ours(child)]
+        return sorted(found)
 
 
 def is_ours(process: psutil.Process) -> bool:

@@ -26,6 +26,7 @@ class ModelPredictor:
     def predict(self, X):
         return self.model.predict(X)
 """
+SEVERAL = PREDICTOR.replace("self, X", "self, a, b").replace("(X)", "(rows(a, b))")
 PICKLE = b"\x80\x04\x95\x00}(\x8c\x10_sklearn_version\x94\x8c\x051.0.2\x94ub."
 
 
@@ -212,6 +213,7 @@ BROKEN: dict[str, list[Folder]] = {
     "dict-to-predict": [
         cells(PREDICTOR, "p = ModelPredictor('m')", "p.predict({'a': 1})"),
         cells(PREDICTOR, "row = {'a': 1}", "ModelPredictor('m').predict(X=row)"),
+        cells(SEVERAL, "ModelPredictor('m').predict({'a': 1, 'b': 2})"),
         cells(PREDICTOR, "p = ModelPredictor('m')\np.predict(json.loads('{\"a\": 1}'))"),
         cells(PREDICTOR, "row = dict(a=1)\nprint(ModelPredictor('m').predict(row))"),
         cells(
@@ -362,6 +364,10 @@ SOUND: dict[str, list[Folder]] = {
     ],
     "dict-to-predict": [
         cells(PREDICTOR, "ModelPredictor('m').predict([[1, 2]])"),
+        cells(SEVERAL, "row = {'a': 1, 'b': 2}\nModelPredictor('m').predict(**row)"),
+        cells(SEVERAL, "ModelPredictor('m').predict({'a': 1}, 2)"),
+        cells(SEVERAL.replace("b)", "b=2)"), "ModelPredictor('m').predict({'a': 1})"),
+        cells(SEVERAL.replace("def", "@spread\n    def"), "ModelPredictor('m').predict({})"),
         cells(PREDICTOR, "fields = load()\nModelPredictor('m').predict(fields)"),
         cells(PREDICTOR, "try:\n    ModelPredictor('m').predict({})\nexcept ValueError:\n    pass"),
         cells(PREDICTOR, "with pytest.raises(ValueError):\n    ModelPredictor('m').predict({})"),

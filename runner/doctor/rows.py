@@ -39,11 +39,13 @@ class RowTaker:
         position: Where the rows stand among its positional arguments, after ``self``.
         parameter: What they are called.
         use: How it uses them, in words.
+        takes: How many arguments it needs; a single one is too few if there are several.
     """
 
     position: int
     parameter: str
     use: str
+    takes: int = 1
 
 
 def row_takers(names: Names) -> dict[str, RowTaker]:
@@ -65,13 +67,29 @@ def row_takers(names: Names) -> dict[str, RowTaker]:
             taker = _taker(function, has_self, names, takers, name.partition("(")[0])
             if taker and name not in takers:
                 takers[name] = taker
+    for name, (function, has_self) in bodies.items():
+        if taker := _taker_of_several(function, has_self):
+            takers.setdefault(name, taker)
     return takers
 
 
+def _taker_of_several(function: Function, has_self: bool) -> RowTaker | None:
+    """Tell of a function that needs several arguments, which one mapping cannot be."""
+    given = [*function.args.posonlyargs, *function.args.args][1 if has_self else 0 :]
+    needed = [one.arg for one in given[: len(given) - len(function.args.defaults)]]
+    is_plain = all(_is_static_mark(node) for node in function.decorator_list)
+    if len(needed) < 2 or function.args.vararg or not is_plain:
+        return None
+    use = f"it needs {len(needed)} arguments: {', '.join(needed)}"
+    return RowTaker(position=0, parameter=needed[0], use=use[:120], takes=len(needed))
+
+
 def _is_static(function: Function) -> bool:
-    return any(
-        isinstance(node, ast.Name) and node.id == "staticmethod" for node in function.decorator_list
-    )
+    return any(map(_is_static_mark, function.decorator_list))
+
+
+def _is_static_mark(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "staticmethod"
 
 
 def _taker(
@@ -203,6 +221,8 @@ class _Body:
 
 def argument(call: ast.Call, taker: RowTaker) -> ast.expr | None:
     """Give what a call passes as rows."""
+    if taker.takes > 1 and (len(call.args) != 1 or call.keywords):
+        return None  # it may well pass them all
     named = (keyword.value for keyword in call.keywords if keyword.arg == taker.parameter)
     is_given = taker.position < len(call.args)
     return next(named, call.args[taker.position] if is_given else None)
