@@ -152,7 +152,7 @@ def _crew(
     limits = Limits.from_environment()
     log_fd = _log_fd()
     return Crew(
-        build=lambda: _build(kind, app, limits, log_fd, example),
+        build=lambda slot: _build(kind, app, limits, log_fd, example, slot),
         listeners=listeners,
         limits=limits,
         log_fd=log_fd,
@@ -218,8 +218,12 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _build(kind: str, app: Any, limits: Limits, log_fd: int, example: Example | None) -> Server:
+def _build(  # noqa: PLR0913 - called in one place
+    kind: str, app: Any, limits: Limits, log_fd: int, example: Example | None, slot: int
+) -> Server:
     """Make the server of one worker, in that worker."""
+    if take_slot := getattr(app, "take_slot", None):
+        take_slot(slot)
     access = None
     if os.environ.get("RUNNER_ACCESS_LOG", "0") == "1":
         access = AccessLog(log_fd, is_json=os.environ.get("RUNNER_LOG_FORMAT") == "json")
