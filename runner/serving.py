@@ -151,8 +151,14 @@ def _crew(
 ) -> Crew:
     limits = Limits.from_environment()
     log_fd = _log_fd()
+
+    def build(slot: int) -> Server:
+        if take_slot := getattr(app, "take_slot", None):
+            take_slot(slot)
+        return _build(kind, app, limits, log_fd, example)
+
     return Crew(
-        build=lambda slot: _build(kind, app, limits, log_fd, example, slot),
+        build=build,
         listeners=listeners,
         limits=limits,
         log_fd=log_fd,
@@ -218,12 +224,8 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _build(  # noqa: PLR0913 - called in one place
-    kind: str, app: Any, limits: Limits, log_fd: int, example: Example | None, slot: int
-) -> Server:
+def _build(kind: str, app: Any, limits: Limits, log_fd: int, example: Example | None) -> Server:
     """Make the server of one worker, in that worker."""
-    if take_slot := getattr(app, "take_slot", None):
-        take_slot(slot)
     access = None
     if os.environ.get("RUNNER_ACCESS_LOG", "0") == "1":
         access = AccessLog(log_fd, is_json=os.environ.get("RUNNER_LOG_FORMAT") == "json")

@@ -48,7 +48,7 @@ LAYERS = [
     {"accesslog", "control_client", "injection", "limits", "prints", "readiness", "stepping"},
     {"signs"},
     {"prediction.endpoints"},
-    {"prediction", "prediction.problems"},
+    {"prediction", "prediction.counters", "prediction.problems"},
     {"sources", "sockets"},
     {"address", "config", "history", "notebook"},
     {
