@@ -188,7 +188,7 @@ class BoundedProtocol(HttpToolsProtocol):
         app = self.app
         if path in self._own_paths and scope["method"] in ("GET", "HEAD"):
             app = self._health(path)
-        elif len(self.tasks) >= self.limits.max_concurrency:
+        elif self._in_flight() >= self.limits.max_concurrency:
             app = _BUSY
         before = self.cycle
         self.cycle = cycle = self._cycle_class(
@@ -239,6 +239,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _is_head_too_large(self) -> bool:
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         return size > self.limits.max_header
+
+    def _in_flight(self) -> int:
+        return len(self.tasks)
 
     def _health(self, path: str) -> App:
         if path == self.limits.health_path:
