@@ -4,10 +4,11 @@ The rules of this file:
 
 1. Only what is plain is answered here. Everything else goes the ordinary way, by uvicorn's
    protocol and the ASGI app, and nobody can tell by an answer which way it went.
-2. Whether a request is plain is decided by its head, once: the parser reads it on the ordinary
-   way, and if there is nothing unusual about it, its very bytes are remembered. A client sends
-   the same head again and again; when those bytes come, it is known what they mean.
-3. The parser is passed by only between two requests, so it never knows.
+2. Whether a request is plain is decided by its head, as the parser reads it. A plain head is
+   remembered by its very bytes: a client sends the same again and again, and when they come
+   between two requests, with the whole body, it is known what they mean without the parser.
+3. A connection has one request here at a time. What comes behind it on the same connection
+   before it is answered waits on the ordinary way.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _MOST_HEADS = 512
 _LONGEST_HEAD = 4_096
+_HOLD_BACK = 0.1
 _LONGEST_BODY = 65_536  # beyond it the ordinary way has a client wait (flow control)
 
 # What may stand in a plain head, besides headers that nobody here reads.
@@ -79,30 +81,40 @@ class HotRoute:
         """Make what speaks with one client."""
         return HotProtocol(owner, self)
 
-    def learn(self, head: bytes, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Remember a head if it is plain.
+    def read(self, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> Plain | None:
+        """Find out whether a head is plain.
 
         Args:
-            head: All its bytes, of a POST in HTTP/1.1 that keeps the connection.
-            url: As the parser read it.
+            url: Of a POST in HTTP/1.1 that keeps the connection, as the parser read it.
             headers: Likewise, with names in lower case.
         """
         batcher = self._batchers.get(url)
-        # Each line is one header: so the parser has seen the head end where we do.
-        is_regular = head.count(b"\r\n") == head.count(b"\n") == len(headers) + 2
-        if batcher is None or not is_regular or len(head) > _LONGEST_HEAD:
-            return
+        if batcher is None:
+            return None
         given = dict(headers)
         if not _is_plain(given, [name for name, _ in headers]):
-            return
+            return None
         try:
             timeout = timeout_of(headers)
         except ProblemError:
+            return None
+        return Plain(batcher, url.decode(), int(given[b"content-length"]), timeout)
+
+    def remember(self, head: bytes, plain: Plain, lines: int) -> None:
+        """Know a plain head by its bytes from now on.
+
+        Args:
+            head: What came up to the first empty line.
+            plain: What it asks for.
+            lines: How many headers the parser has found.
+        """
+        # Each line is one header: so the parser has seen the head begin and end where we do.
+        is_regular = head.count(b"\r\n") == head.count(b"\n") == lines + 2
+        if not is_regular or len(head) > _LONGEST_HEAD or not head.startswith(b"POST "):
             return
         if len(self.plain) >= _MOST_HEADS:
             self.plain.clear()
-        length = int(given[b"content-length"])
-        self.plain[head] = Plain(batcher, url.decode(), length, timeout)
+        self.plain[head] = plain
 
     def begin_of(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> bytes:
         """Give the first lines of an answer, which change once a second."""
@@ -220,28 +232,31 @@ class HotProtocol(BoundedProtocol):
         super().__init__(owner)
         self.route = route
         self._head = b""
-        self._body: bytes | None = None  # of an exchange whose body is not whole
+        self._body = b""
         self._exchange: Any = None
+        self._is_taken = False  # the request that the parser reads is for the exchange
         self._is_cold = False
         self._idle_since = 0.0
 
     def data_received(self, data: bytes) -> None:
-        """Answer what is plain; leave the rest to the parser."""
-        if self._body is not None:
-            self._take_more(data)
-            return
+        """Answer a whole request whose head is known; leave all else to the parser."""
         self._head = b""
-        if self._is_whole and not self._is_refused:
-            cycle = self.cycle
-            if cycle is None or cycle.response_complete:
-                head = data[: data.find(b"\r\n\r\n") + 4]
-                plain = self.route.plain.get(head)
-                if plain is None:
-                    self._head = head
-                elif self._has_room():
-                    self._take(plain, data, len(head))
-                    return
+        if self._is_whole and not self._is_refused and self._is_idle():
+            end = data.find(b"\r\n\r\n") + 4
+            head = data[:end]
+            plain = self.route.plain.get(head)
+            if plain is None:
+                self._head = head
+            elif len(data) - end == plain.length and self._has_room():
+                if self._timer is not None:
+                    self._disarm()
+                self._begin(plain)
+                self._exchange.predict(data[end:])
+                return
         super().data_received(data)
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def _has_room(self) -> bool:
         return (
@@ -252,50 +267,55 @@ class HotProtocol(BoundedProtocol):
     def _in_flight(self) -> int:
         return len(self.tasks) + self.route.in_flight
 
-    def _take(self, plain: Plain, data: bytes, end: int) -> None:
-        """Answer a request whose head is known, and whose body may still be on its way."""
+    def _begin(self, plain: Plain) -> None:
         self._exchange = Exchange(self, self.route, plain)
-        self.cycle = self._exchange  # it has what uvicorn uses of it
-        if len(data) - end >= plain.length:
-            self._take_whole(data[end:])
+        self.cycle = self._exchange  # what uvicorn uses of a cycle, it has
+
+    # -- what the parser finds
+
+    def _start_exchange(self) -> None:
+        """Take a plain request; an unusual one goes to the app."""
+        head, self._head = self._head, b""  # what follows in the same piece has another
+        plain = None
+        if self._is_idle() and self._has_room() and self._is_ordinary_post():
+            plain = self.route.read(self.url, self.headers)
+        if plain is None:
+            super()._start_exchange()
             return
-        self._body, self._is_whole = data[end:], False
-        if self._timer is None:
-            self._arm(self.limits.read_timeout)
+        self.route.remember(head, plain, len(self.headers))
+        self._begin(plain)
+        self._is_taken, self._body = True, b""
 
-    def _take_more(self, data: bytes) -> None:
-        if self._is_refused:
+    def _is_ordinary_post(self) -> bool:
+        parser = self.parser
+        return (
+            parser.get_method() == b"POST"
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+        )
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        if not self._is_taken:
+            super().on_body(body)
+        elif not self._is_refused:
+            self._body = self._body + body if self._body else body
+
+    def on_message_complete(self) -> None:
+        """Predict, if the request is one for us."""
+        if not self._is_taken:
+            super().on_message_complete()
             return
-        body = self._body = (self._body or b"") + data
-        if len(body) >= self._exchange.plain.length:
-            self._body, self._is_whole = None, True
-            self._take_whole(body)
-
-    def _take_whole(self, body: bytes) -> None:
-        if self._timer is not None:
-            self._disarm()
-        length = self._exchange.plain.length
-        if len(body) == length:
-            self._exchange.predict(body)
-        else:  # pipelined: the parser goes on from here
-            self._exchange.predict(body[:length])
-            super().data_received(body[length:])
-
-    def on_headers_complete(self) -> None:
-        """Let the head be remembered, if it stood alone in what came."""
-        super().on_headers_complete()
-        head, self._head = self._head, b""
-        if (
-            head.startswith(b"POST ")
-            and not (self._is_refused or self._is_cold)
-            and self.cycle.keep_alive
-        ):
-            self.route.learn(head, self.url, self.headers)
+        self._is_taken, self._is_whole = False, True
+        if not self._is_refused:
+            self._exchange.predict(self._body)
 
     def _upgrade(self) -> None:
         """Stay on the ordinary way from now on: the parser has stopped."""
         self._is_cold = True
         super()._upgrade()
+
+    # -- answering
 
     def answered(self, status: int, now: float) -> None:
         """Note that an exchange has ended, and wait for the next."""
@@ -317,6 +337,21 @@ class HotProtocol(BoundedProtocol):
             self._idle_since = now
             if self.timeout_keep_alive_task is None:
                 self._arm_keep_alive(self.timeout_keep_alive)
+        if status == 503:
+            self._hold_back()
+
+    def _hold_back(self) -> None:
+        """Read no more for a moment from a client that was told to come later.
+
+        One that does not heed it would take the time of those who are served.
+        """
+        if not self.transport.is_closing():
+            self.flow.pause_reading()
+            self.loop.call_later(_HOLD_BACK, self._resume)
+
+    def _resume(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def _arm_keep_alive(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(
