@@ -30,6 +30,8 @@ class Clock:
 
 
 class Timer:
+    """What `call_at` gives."""
+
     def __init__(self, when: float, act: Callable[[], None]) -> None:
         self.when, self.act, self.is_cancelled = when, act, False
 

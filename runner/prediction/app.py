@@ -1,47 +1,64 @@
 """Answer HTTP for endpoints: an ASGI app.
 
-A path and a method are looked up in ``routes``, to which other modules add theirs.
+A path and a method are looked up in ``routes``, to which other modules add theirs; a HEAD is
+answered by the route of GET, and OPTIONS by the methods that a path has.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import functools
 import logging
 import os
+import time
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
 from runner.limits import Limits
-from runner.prediction.batching import Batcher
+from runner.prediction.bulk import answer_many
+from runner.prediction.calls import Calls
 from runner.prediction.counters import Counters
 from runner.prediction.endpoints import Endpoint
-from runner.prediction.heads import answer_headers, timeout_of
+from runner.prediction.heads import answer_headers
 from runner.prediction.hotroute import HotRoute
+from runner.prediction.media import Media, accepted, media_of
 from runner.prediction.problems import CONTENT_TYPE, ProblemError
 from runner.prediction.requests import Answer, Request, Route
-from runner.prediction.waiters import Answer as Prediction
+from runner.prediction.uploads import fields_of_form
 
 log = logging.getLogger(__name__)
+
+EXAMPLE = "runner.example"
+_JSON = (Media.JSON,)
 
 
 class PredictApp:
     """Answer for endpoints.
 
+    Args:
+        endpoints: What predicts.
+        limits: How large a body may be; those of the environment unless given.
+        is_hot: Answer plain requests without this app, which nobody can tell.
+
     Attributes:
         endpoints: What predicts, by path.
-        routes: What answers a path and a method.
+        routes: What answers a method and a path.
+        counters: What all workers count.
+        hot_route: Answers plain requests, once a worker has started.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint], *, is_hot: bool = True) -> None:
+    def __init__(
+        self, endpoints: Sequence[Endpoint], limits: Limits | None = None, *, is_hot: bool = True
+    ) -> None:
         self.endpoints = {endpoint.path: endpoint for endpoint in endpoints}
+        self.limits = limits or Limits.from_environment()
+        self.routes: dict[tuple[str, str], Route] = {}
         self.hot_route: HotRoute | None = None
+        self.prepare(1)
+        self._calls: Calls = None  # type: ignore[assignment] # there from the start of a worker
         self._is_hot = is_hot
         self._run_id = os.environ.get("RUNNER_RUN_ID", "").encode()
-        self._batchers: dict[str, Batcher] = {}
-        self.prepare(1)
-        self.routes: dict[tuple[str, str], Route] = {}
+        self._names = {endpoint.path: endpoint.name for endpoint in endpoints}
         for endpoint in endpoints:
             self.routes["POST", endpoint.path] = self._posting(endpoint)
 
@@ -50,9 +67,7 @@ class PredictApp:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            answer = await self._answer(scope, receive)
-            if answer is not None:
-                await _send(answer, self._run_id, send)
+            await self._exchange(scope, receive, send)
 
     def prepare(self, slots: int) -> None:
         """Make what the workers share, before they are forked.
@@ -66,35 +81,30 @@ class PredictApp:
         """Become the worker of a slot."""
         self.counters.take(slot)
 
-    async def predict(self, endpoint: Endpoint, item: Any, request: Request) -> Prediction:
-        """Give the prediction for one item, in time for the request."""
-        return await self._batchers[endpoint.path].predict(item, _deadline_of(request))
+    async def predict_many(
+        self, endpoint: Endpoint, items: Sequence[Any], request: Request
+    ) -> list[Any]:
+        """Give the result of each item in order; an exception in its place is its own failure."""
+        return await self._calls.predict_many(endpoint, items, request)
 
-    async def _live(self, receive: Any, send: Any) -> None:
-        await receive()
-        self._start(asyncio.get_running_loop())
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        for batcher in self._batchers.values():
-            batcher.close()
-        self.counters.publish()
-        with contextlib.suppress(OSError):
-            await send({"type": "lifespan.shutdown.complete"})
-
-    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.counters.attend(loop)
-        most = Limits.from_environment().max_waiting
-        self._batchers = {
-            path: Batcher(endpoint, loop=loop, counters=self.counters, most_waiting=most)
-            for path, endpoint in self.endpoints.items()
-        }
-        if self._is_hot:
-            batchers = {p: b for p, b in self._batchers.items() if b.endpoint.call is None}
-            self.hot_route = HotRoute(batchers, self.counters, self._run_id)
+    async def _exchange(self, scope: Any, receive: Any, send: Any) -> None:
+        began, name = time.monotonic(), self._names.get(scope["path"], "")
+        self.counters.begun(name)
+        answer = None
+        try:
+            answer = await self._answer(scope, receive)
+            if answer is not None:
+                await _send(answer, self._run_id, send, is_head=scope["method"] == "HEAD")
+        finally:
+            if answer is None:
+                self.counters.left(name)
+            else:
+                self.counters.answered(name, answer.status, time.monotonic() - began)
 
     async def _answer(self, scope: Any, receive: Any) -> Answer | None:
         try:
-            body = await _read(receive)
+            route = self._route(scope["method"], scope["path"])
+            body = await _read(receive, self.limits.max_body)
             if body is None:
                 return None
             request = Request(
@@ -104,35 +114,67 @@ class PredictApp:
                 body=body,
                 query=scope["query_string"],
             )
-            return await self._route(request)(request)
+            return await route(request)
         except ProblemError as problem:
+            if EXAMPLE in scope.get("extensions", ()) and problem.__cause__ is not None:
+                raise problem.__cause__ from None  # the author sees it
             return answer_of(problem)
-        except Exception:
-            number = uuid.uuid4().hex[:12]
-            log.exception("a request failed; its answer has the id %s", number)
-            return answer_of(ProblemError(500, f"unforeseen; the log has it under {number}"))
+        except Exception as error:
+            if EXAMPLE in scope.get("extensions", ()):
+                raise
+            return answer_of(unforeseen(error))
 
-    def _route(self, request: Request) -> Route:
-        route = self.routes.get((request.method, request.path))
+    def _route(self, method: str, path: str) -> Route:
+        route = self.routes.get((method, path))
+        if route is None and method == "HEAD":
+            route = self.routes.get(("GET", path))
         if route is not None:
             return route
-        allowed = sorted(method for method, path in self.routes if path == request.path)
+        allowed = {each for each, known in self.routes if known == path}
         if not allowed:
-            raise ProblemError(404, f"no such path: {request.path}")
-        allow = (b"allow", ", ".join(allowed).encode())
-        raise ProblemError(405, f"{request.method} is not allowed here", headers=[allow])
+            raise ProblemError(404, f"no such path: {path}; there is {self._paths()}")
+        allowed |= {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else set())
+        allow = (b"allow", ", ".join(sorted(allowed)).encode())
+        if method == "OPTIONS":
+            return _options(allow)
+        raise ProblemError(405, f"{method} is not allowed at {path}", headers=[allow])
+
+    def _paths(self) -> str:
+        return ", ".join(f"POST {path}" for path in self.endpoints)
 
     def _posting(self, endpoint: Endpoint) -> Route:
         async def post(request: Request) -> Answer:
-            item = endpoint.schema.decode(request.body)
-            given = await self.predict(endpoint, item, request)
-            try:
-                body = endpoint.encode(given.result)
-            except Exception as error:
-                raise self._batchers[endpoint.path].problem(error) from error
+            content_type = request.headers.get(b"content-type", b"")
+            media = Media.JSON
+            if content_type != b"application/json":
+                media = media_of(content_type, takes_forms=endpoint.read_form is not None)
+            if media not in (Media.JSON, Media.FORM):
+                many = functools.partial(self.predict_many, request=request)
+                return await answer_many(endpoint, request, media, many, self.limits.max_rows)
+            accepted(request.headers.get(b"accept", b""), _JSON)
+            if media is Media.FORM and endpoint.read_form is not None:
+                form = fields_of_form(request.body, content_type.decode("latin-1"))
+                item = endpoint.read_form(form)
+            else:
+                item = endpoint.schema.decode(request.body)
+            given = await self._calls.predict(endpoint, item, request)
+            body = self._calls.encode(endpoint, given.result)
             return Answer(body=body, headers=((b"server-timing", given.timing),))
 
         return post
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        await receive()
+        most, run_id = self.limits.max_waiting, self._run_id
+        self._calls = Calls(
+            [*self.endpoints.values()], self.counters, most_waiting=most, run_id=run_id
+        )
+        if self._is_hot:
+            self.hot_route = self._calls.hot_route
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._calls.close()
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 def answer_of(problem: ProblemError) -> Answer:
@@ -145,25 +187,40 @@ def answer_of(problem: ProblemError) -> Answer:
     )
 
 
-async def _read(receive: Any) -> bytes | None:
+def unforeseen(error: Exception) -> ProblemError:
+    """Log an error that nobody foresaw, and make the problem that says no more than its id."""
+    number = uuid.uuid4().hex[:12]
+    log.error("request %s failed", number, exc_info=error)
+    return ProblemError(500, f"this was not foreseen; the log has it under {number}")
+
+
+def _options(allow: tuple[bytes, bytes]) -> Route:
+    async def options(request: Request) -> Answer:
+        return Answer(status=204, headers=(allow,))
+
+    return options
+
+
+async def _read(receive: Any, most: int) -> bytes | None:
     """Read a body to its end; None if the client has gone."""
     message = await receive()
-    body = message.get("body", b"")
-    pieces = [body]
-    while message.get("more_body", False):
+    pieces: list[bytes] = [message.get("body", b"")]
+    size = len(pieces[0])
+    while message.get("more_body", False) and size <= most:
         message = await receive()
         pieces.append(message.get("body", b""))
-    if message["type"] == "http.disconnect":
-        return None
-    return body if len(pieces) == 1 else b"".join(pieces)
+        size += len(pieces[-1])
+    if size > most:
+        close = (b"connection", b"close")
+        raise ProblemError(413, f"the body is larger than {most} bytes", headers=[close])
+    return None if message["type"] == "http.disconnect" else b"".join(pieces)
 
 
-async def _send(answer: Answer, run_id: bytes, send: Any) -> None:
-    headers = answer_headers(answer.content_type, len(answer.body), run_id, answer.headers)
+async def _send(answer: Answer, run_id: bytes, send: Any, *, is_head: bool) -> None:
+    if answer.status == 204:
+        headers = [*answer.headers]
+    else:
+        length = len(answer.body)
+        headers = answer_headers(answer.content_type, length, run_id, answer.headers)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-def _deadline_of(request: Request) -> float | None:
-    seconds = timeout_of(request.headers.items())
-    return None if seconds is None else asyncio.get_running_loop().time() + seconds
+    await send({"type": "http.response.body", "body": b"" if is_head else answer.body})

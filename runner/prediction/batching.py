@@ -242,7 +242,9 @@ class Batcher:
             log.error("%s: %s", name, error)
         else:
             log.error("%s: a prediction failed", name, exc_info=error)
-        return ProblemError(500, "the prediction failed; the service's log says why")
+        problem = ProblemError(500, "the prediction failed; the service's log says why")
+        problem.__cause__ = error
+        return problem
 
     def _expire_late(self, batch: list[tuple[Any, Waiter]]) -> None:
         """Refuse those whose time was up while the loop could not see it."""

@@ -36,6 +36,7 @@ _LONGEST_BODY = 65_536  # beyond it the ordinary way has a client wait (flow con
 
 # What may stand in a plain head, besides headers that nobody here reads.
 _TYPES = {JSON, JSON + b"; charset=utf-8", JSON + b";charset=utf-8"}
+_ACCEPTED = {b"*/*", JSON, JSON + b", */*", JSON + b", text/plain, */*"}
 _UNUSUAL = {b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"trailer", b"te"}
 _ONCE = (b"content-type", b"content-length", b"host", b"connection", b"accept")
 
@@ -136,7 +137,7 @@ def _is_plain(given: Mapping[bytes, bytes], names: Sequence[bytes]) -> bool:
         and 0 < int(length[:9]) <= _LONGEST_BODY
         and len(length) < 9
         and given.get(b"connection", b"keep-alive").lower() == b"keep-alive"
-        and (accept in (b"*/*", JSON) or b"*/*" in accept.split(b", "))
+        and accept in _ACCEPTED
     )
 
 
