@@ -70,6 +70,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.limits = server.limits
         self._is_refused = False
         self._refusal = b""
+        self._is_half_closed = False
         self._is_whole = True
         self._is_head = False
         self._upgrades = False
@@ -104,7 +105,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return False
         if self.cycle.response_complete:
             return False
-        self.cycle.keep_alive = False
+        self._is_half_closed = True
         self.loop.call_later(_HALF_CLOSED, self.transport.close)
         return True
 
@@ -316,9 +317,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with what the client sent behind it, which may have been refused."""
-        if self._is_refused and not self.pipeline:
+        if not self.pipeline and (self._is_refused or self._is_half_closed):
             self.server_state.total_requests += 1
-            self._say_refusal()
+            if self._is_refused:
+                self._say_refusal()
+            else:
+                self.transport.close()
         else:
             super().on_response_complete()
 

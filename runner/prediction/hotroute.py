@@ -336,7 +336,7 @@ class HotProtocol(BoundedProtocol):
             )
         if not exchange.keep_alive:
             self.transport.close()
-        is_last = self._is_refused or not exchange.keep_alive
+        is_last = self._is_refused or self._is_half_closed or not exchange.keep_alive
         if is_last or self.pipeline or self.flow.read_paused:
             self.on_response_complete()
         else:
