@@ -49,7 +49,7 @@ LAYERS = [
     {"signs"},
     {"prediction.endpoints"},
     {"prediction", "prediction.problems"},
-    {"sources", "sockets"},
+    {"identity", "sources", "sockets"},
     {"address", "config", "history", "notebook"},
     {
         "channel",
