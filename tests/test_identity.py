@@ -10,7 +10,7 @@ from runner.identity import Identity
 FULL = Identity(
     run_id="3-1a",
     notebook_sha256="ab",
-    notebook_title="It's \"quoted\"\\ and ü {odd}",
+    notebook_title='It\'s "quoted"\\ and ü {odd}',
     model_sha256="cd",
 )
 
