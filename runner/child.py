@@ -25,8 +25,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from runner import log as logs
 from runner import facts, notebook, run
+from runner import log as logs
 from runner.cells.annotated import PRELUDE, is_annotated
 from runner.config import EngineConfig, setting, variable
 from runner.engine import Session

@@ -85,7 +85,7 @@ def _item(endpoint: Endpoint, number: int, row: Any) -> Any:
     if names and isinstance(row, list):
         if len(row) != len(names):
             detail = f"row {number} has {len(row)} values, and there are {len(names)} features"
-            raise ProblemError(422, detail, [Fault(field=pointer(number), detail=detail)])
+            raise ProblemError(422, detail)
         row = dict(zip(names, row, strict=True))
     try:
         return endpoint.schema.convert(row)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.identity import Identity
-from runner.prediction import inference, openapi, pages, scoring
+from runner.prediction import inference, metrics, openapi, pages, protocols, scoring
 from runner.prediction.asking import PredictMany
+from runner.prediction.counters import Counters
 from runner.prediction.endpoints import Endpoint
 from runner.prediction.problems import CONTENT_TYPE, ProblemError
 from runner.prediction.requests import Answer, Route
@@ -21,6 +22,7 @@ RESERVED = frozenset(
 def routes(
     endpoints: Sequence[Endpoint],
     predict_many: PredictMany,
+    counters: Counters,
     identity: Identity,
     body_types: Sequence[str] = (),
 ) -> dict[tuple[str, str], Route]:
@@ -30,7 +32,18 @@ def routes(
         **pages.routes(endpoints, identity, document),
         **inference.routes(endpoints, predict_many, identity),
         **scoring.routes(endpoints, predict_many),
+        ("GET", "/metrics"): metrics.route(counters, identity),
     }
+
+
+def owners(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, str]:
+    """Name the endpoint that each path of a protocol belongs to, for counting."""
+    found = {}
+    for endpoint in endpoints:
+        paths = {endpoint.path, scoring.invocations_path(endpoint)}
+        paths |= set(protocols.paths_of(endpoint, identity))
+        found |= dict.fromkeys(paths, endpoint.name)
+    return found
 
 
 def refusal(path: str, problem: ProblemError) -> Answer:
