@@ -85,7 +85,7 @@ def written(collector: Metrics, accept: str) -> tuple[bytes, str]:
 
     try:
         encoder, kind = choose_encoder(accept)
-    except ValueError:  # a version that is no number
+    except (ValueError, TypeError):  # a version that is no number
         encoder, kind = choose_encoder("")
     return encoder(collector), kind
 

@@ -24,6 +24,7 @@ from runner.prediction.endpoints import Endpoint
 from runner.prediction.inference import saying, text_of
 from runner.prediction.problems import ProblemError
 from runner.prediction.requests import Answer, Request, Route
+from runner.prediction.tensors import properties_of
 
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _CSV = b"text/csv"
@@ -150,7 +151,7 @@ def _csv_rows(body: bytes, endpoint: Endpoint) -> list[Any]:
         raise ProblemError(400, f"the body is not CSV: {error}") from None
     if not lines or not lines[0]:
         raise ProblemError(422, "a CSV must begin with a line of the columns' names")
-    properties = endpoint.schema.describe().get("properties", {})
+    properties = properties_of(endpoint.schema.describe())
     rows = []
     for number, line in enumerate(line for line in lines[1:] if line):
         if len(line) != len(lines[0]):
