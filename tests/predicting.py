@@ -115,7 +115,7 @@ class Surface:
     def __init__(self, *endpoints: Endpoint, identity: Identity = IDENTITY) -> None:
         self.calls: list[int] = []
         self.counters = Counters([endpoint.name for endpoint in endpoints], slots=1)
-        self.routes = surface.routes(endpoints, self._predict_many, self.counters, identity)
+        self.routes = surface.routes(endpoints, self._predict_many, lambda: self.counters, identity)
 
     async def _predict_many(
         self, endpoint: Endpoint, items: Sequence[Any], request: Request

@@ -28,6 +28,7 @@ class PredictApp:
     Attributes:
         endpoints: What predicts, by path.
         routes: What answers a path and a method.
+        counters: What all workers count.
     """
 
     def __init__(
@@ -37,10 +38,11 @@ class PredictApp:
         identity: Identity | None = None,
     ) -> None:
         self.endpoints = {endpoint.path: endpoint for endpoint in endpoints}
+        self.counters = counters or Counters([endpoint.name for endpoint in endpoints], slots=1)
         self.routes: dict[tuple[str, str], Route] = surface.routes(
             endpoints,
             self.predict_many,
-            counters or Counters([endpoint.name for endpoint in endpoints], slots=1),
+            lambda: self.counters,
             identity or Identity.from_environment(),
         )
         for endpoint in endpoints:
