@@ -73,15 +73,21 @@ def test_an_endpoint_is_described_with_its_example() -> None:
     assert not checked.is_valid(content["example"] | {"other": 1})
 
 
-def test_the_examples_of_the_protocol_are_answered() -> None:
-    """Whoever copies the example of an inference request gets an answer."""
-    described = document()
-    infer = described["paths"]["/v2/models/species/infer"]["post"]
-    example = infer["requestBody"]["content"]["application/json"]["example"]
-    status, answer = Surface(species()).post("/v2/models/species/infer", example)
-    assert status == 200
-    schema = infer["responses"]["200"]["content"]["application/json"]["schema"]
-    jsonschema.validate(answer, schema_at(described, schema))
+@pytest.mark.parametrize("endpoint", [species(), price()])
+def test_the_examples_of_the_protocols_are_answered(endpoint: Any) -> None:
+    """Whoever copies an example gets an answer of the form that is described."""
+    described = document(endpoint)
+    asked = 0
+    for path, method, operation in operations(described):
+        if method == "POST" and path != endpoint.path:
+            content = operation["requestBody"]["content"]["application/json"]
+            jsonschema.validate(content["example"], schema_at(described, content["schema"]))
+            status, answer = Surface(endpoint).post(path, content["example"])
+            assert status == 200, path
+            schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+            jsonschema.validate(answer, schema_at(described, schema))
+            asked += 1
+    assert asked == 4
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def _predict(
     return {
         "operationId": f"predict_{_plain(endpoint.name)}",
         "tags": ["predict"],
-        "summary": endpoint.title or f"Predict by {endpoint.name}",
+        "summary": endpoint.title or endpoint.name,
         "description": endpoint.description,
         "requestBody": {"required": True, "content": content},
         "responses": {
