@@ -227,13 +227,6 @@ def test_binary_tensors_are_refused(service: Surface, body: Any, headers: dict[s
     assert "not supported" in answer["error"]
 
 
-def test_too_many_rows_are_refused(service: Surface) -> None:
-    """One request cannot ask for more than 10,000 rows."""
-    status, answer = service.post(INFER, {"inputs": [tensor([1, 1] * 10_001, [10_001, 2])]})
-    assert (status, "10001 rows are too many" in answer["error"]) == (413, True)
-    assert service.calls == []
-
-
 def test_no_rows_are_no_call(service: Surface) -> None:
     """An empty batch is answered by empty outputs, without asking the model."""
     status, answer = service.post(INFER, {"inputs": [tensor([], [0, 2])]})

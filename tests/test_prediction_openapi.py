@@ -19,9 +19,9 @@ from runner.prediction.problems import Fault, ProblemError
 STRANGE = 'a/b~c "d" <e>'
 
 
-def document(*endpoints: Any, **settings: Any) -> dict[str, Any]:
+def document(*endpoints: Any) -> dict[str, Any]:
     described: dict[str, Any] = json.loads(
-        json.dumps(describe(endpoints or (species(), price()), IDENTITY, **settings))
+        json.dumps(describe(endpoints or (species(), price()), IDENTITY))
     )
     return described
 
@@ -117,10 +117,13 @@ def test_a_busy_service_says_when_to_come_back() -> None:
 
 
 def test_further_types_are_listed() -> None:
-    """What many rows may come in stands beside JSON."""
-    described = document(body_types=["application/jsonl"])
-    content = described["paths"]["/"]["post"]["requestBody"]["content"]
-    assert list(content) == ["application/json", "application/jsonl"]
+    """What many rows may come in, and forms for what takes files, stand beside JSON."""
+    described = document(price(read_form=dict), species())
+    forms, plain = (
+        set(described["paths"][path]["post"]["requestBody"]["content"]) for path in ("/price", "/")
+    )
+    assert forms - plain == {"multipart/form-data"}
+    assert {"application/json", "application/x-ndjson"} <= plain
 
 
 def test_the_title_is_the_notebooks() -> None:

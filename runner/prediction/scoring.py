@@ -13,13 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from runner import __version__
-from runner.prediction.asking import (
-    PredictMany,
-    answer,
-    answers_for,
-    media_type,
-    object_of,
-)
+from runner.forms import media_type
+from runner.prediction.asking import PredictMany, answer, answers_for, object_of
 from runner.prediction.endpoints import Endpoint
 from runner.prediction.inference import saying, text_of
 from runner.prediction.problems import ProblemError
@@ -27,7 +22,6 @@ from runner.prediction.requests import Answer, Request, Route
 from runner.prediction.tensors import properties_of
 
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-_CSV = b"text/csv"
 
 
 def routes(
@@ -83,8 +77,10 @@ def _v1(endpoint: Endpoint, predict_many: PredictMany) -> Route:
 
 def _mlflow(endpoint: Endpoint, predict_many: PredictMany) -> Route:
     async def invoke(request: Request) -> Answer:
-        rows = _csv_rows(request.body, endpoint) if media_type(request) == _CSV else None
-        if rows is None:
+        kind = media_type(request.headers.get(b"content-type", b"").decode("latin-1"))
+        if kind == "text/csv":
+            rows = _csv_rows(request.body, endpoint)
+        else:
             rows = _rows(object_of(request), endpoint)
         answers = await answers_for(endpoint, rows, predict_many, request)
         return answer({"predictions": _bare(answers)})

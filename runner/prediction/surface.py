@@ -24,7 +24,6 @@ def routes(
     predict_many: PredictMany,
     counters: Callable[[], Counters],
     identity: Identity,
-    body_types: Sequence[str] = (),
 ) -> dict[tuple[str, str], Route]:
     """Give the routes of all pages and protocols.
 
@@ -33,9 +32,8 @@ def routes(
         predict_many: Predicts rows together.
         counters: Gives what all workers count; called at a scrape, not before.
         identity: What is running.
-        body_types: In which media types besides JSON an endpoint takes many rows.
     """
-    document = openapi.describe(endpoints, identity, body_types)
+    document = openapi.describe(endpoints, identity)
     return {
         **pages.routes(endpoints, identity, document),
         **inference.routes(endpoints, predict_many, identity),
