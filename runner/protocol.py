@@ -31,6 +31,8 @@ App = Callable[..., Awaitable[None]]
 
 # A refused client is read for this long, so that it sees the answer instead of a reset.
 _REFUSAL_LINGER = 2.0
+# So long a client that sends no more is answered.
+_HALF_CLOSED = 0.1
 
 
 class Owner(Protocol):
@@ -91,6 +93,19 @@ class BoundedProtocol(HttpToolsProtocol):
         self._disarm()
         self._unstall()
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override] # uvicorn's gives None: close
+        """Answer a client that has ended its own half, if that takes but a moment.
+
+        It may as well be gone for good, which looks the same: then the app has to know.
+        """
+        if self._is_refused or not self._is_whole or self.cycle is None:
+            return False
+        if self.cycle.response_complete:
+            return False
+        self.cycle.keep_alive = False
+        self.loop.call_later(_HALF_CLOSED, self.transport.close)
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, unless this client was refused already."""
@@ -188,7 +203,7 @@ class BoundedProtocol(HttpToolsProtocol):
         app = self.app
         if path in self._own_paths and scope["method"] in ("GET", "HEAD"):
             app = self._health(path)
-        elif len(self.tasks) >= self.limits.max_concurrency:
+        elif self._in_flight() >= self.limits.max_concurrency:
             app = _BUSY
         before = self.cycle
         self.cycle = cycle = self._cycle_class(
@@ -239,6 +254,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _is_head_too_large(self) -> bool:
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         return size > self.limits.max_header
+
+    def _in_flight(self) -> int:
+        return len(self.tasks)
 
     def _health(self, path: str) -> App:
         if path == self.limits.health_path:

@@ -191,6 +191,8 @@ def _crew(
 ) -> Crew:
     limits = Limits.from_environment()
     log_fd = _log_fd()
+    if prepare := getattr(app, "prepare", None):
+        prepare(len(listeners))
 
     def build(slot: int) -> Server:
         if take_slot := getattr(app, "take_slot", None):
