@@ -72,7 +72,8 @@ class PredictApp:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            await self._exchange(scope, receive, send)
+            exchange = self._uncounted if EXAMPLE in scope.get("extensions", ()) else self._exchange
+            await exchange(scope, receive, send)
 
     def prepare(self, slots: int) -> None:
         """Make what the workers share, before they are forked.
@@ -103,6 +104,12 @@ class PredictApp:
         if len(items) > self.limits.max_rows:
             raise too_many(self.limits.max_rows)
         return await self.predict_many(endpoint, items, request)
+
+    async def _uncounted(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer our own example, which no client asked."""
+        answer = await self._answer(scope, receive)
+        if answer is not None:
+            await _send(answer, self._run_id, send, is_head=False)
 
     async def _exchange(self, scope: Any, receive: Any, send: Any) -> None:
         began = time.monotonic()

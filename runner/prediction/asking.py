@@ -22,8 +22,12 @@ def json_of(request: Request) -> Any:
     Raises:
         ProblemError: 415 for another type, 400 for what is no JSON.
     """
-    if media_of(request.headers.get(b"content-type", b""), takes_forms=False) is not Media.JSON:
-        raise ProblemError(415, "the body must be application/json")
+    try:
+        media = media_of(request.headers.get(b"content-type", b""), takes_forms=False)
+    except ProblemError:
+        media = None
+    if media is not Media.JSON:
+        raise ProblemError(415, "send JSON here, with 'Content-Type: application/json'")
     try:
         return msgspec.json.decode(request.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
