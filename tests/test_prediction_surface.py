@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from predicting import IDENTITY, Surface, price, species
+from support import ROOT
 
 from runner.prediction import surface
 from runner.prediction.problems import Fault, ProblemError
 from runner.prediction.targets import checked_name
 
+README = (ROOT / "README.md").read_text()
 PROBLEM = ProblemError(503, "wait", [Fault(field="/a", detail="no")], [(b"retry-after", b"1")])
 
 
@@ -18,6 +21,30 @@ def test_no_endpoint_can_take_a_path_of_ours() -> None:
     """The first part of every path that is answered already is reserved."""
     paths = {path for _, path in Surface(species()).routes}
     assert {path.split("/")[1] for path in paths} == {"", *surface.RESERVED}
+
+
+def test_every_path_is_in_the_readme() -> None:
+    """The README's table has each path with its method, and no other."""
+    table = re.search(r"^\| path \| answers \|\n.*?\n\n", README, re.MULTILINE | re.DOTALL)
+    assert table
+    listed = set(re.findall(r"`(GET|POST) (/[^` ]*)`", table[0]))
+    served = {
+        (method, path.replace("/species", "/NAME"))
+        for method, path in Surface(species()).routes
+        if "/static/" not in path and "/versions/" not in path
+    }
+    assert listed == served
+
+
+def test_every_metric_is_in_the_readme() -> None:
+    """The README's table has each metric with its labels, and no other."""
+    table = re.search(r"^\| metric \|.*?\n\n", README, re.MULTILINE | re.DOTALL)
+    assert table
+    service = Surface(species())
+    service.counters.begun("species")
+    service.counters.answered("species", 200, 0.1)
+    shown = re.findall(r"^# TYPE (\w+)", service.get("/metrics").body.decode(), re.MULTILINE)
+    assert set(re.findall(r"`(runner_\w+)`", table[0])) == set(shown)
 
 
 @pytest.mark.parametrize("name", sorted(surface.RESERVED))
