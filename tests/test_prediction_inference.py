@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from predicting import IDENTITY, Surface, price, species
+from surfaces import IDENTITY, Surface, price, species
 
 from runner.identity import Identity
 from runner.prediction.problems import ProblemError

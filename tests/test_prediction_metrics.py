@@ -7,9 +7,9 @@ import sys
 from typing import Any
 
 import pytest
-from predicting import Surface, price, species
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
+from surfaces import Surface, price, species
 
 from runner.prediction.requests import Answer
 
@@ -145,7 +145,7 @@ def test_a_strange_accept_is_no_error(service: Surface, accept: str) -> None:
 def test_who_is_not_scraped_does_not_pay() -> None:
     """Prometheus' client is loaded by the first scrape, not before."""
     code = (
-        "import sys\nfrom predicting import Surface, species\nservice = Surface(species())\n"
+        "import sys\nfrom surfaces import Surface, species\nservice = Surface(species())\n"
         "before = 'prometheus_client' in sys.modules\nservice.get('/metrics')\n"
         "print(before, 'prometheus_client' in sys.modules)"
     )

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
-from predicting import IDENTITY, Surface, price, species
+from surfaces import IDENTITY, Surface, price, species
 
 from runner.identity import Identity
 from runner.prediction import surface

@@ -9,8 +9,8 @@ import shlex
 from typing import Any
 
 import pytest
-from predicting import IDENTITY, Surface, price, species
 from support import ROOT
+from surfaces import IDENTITY, Surface, price, species
 
 from runner.identity import Identity
 from runner.prediction.pages import wants_html

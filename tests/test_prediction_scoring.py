@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from predicting import Surface, price, species
+from surfaces import Surface, price, species
 
 NAMES = ["petal length (cm)", "petal width (cm)"]
 ROWS = [[1.4, 0.2], [4.7, 1.4]]

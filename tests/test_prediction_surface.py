@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
-from predicting import IDENTITY, Surface, price, species
 from support import ROOT
+from surfaces import IDENTITY, Surface, price, species
 
 from runner.prediction import surface
 from runner.prediction.problems import Fault, ProblemError
