@@ -69,6 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._cycle_class = RequestResponseCycle if server.access_log is None else LoggedCycle
         self.limits = server.limits
         self._is_refused = False
+        self._refusal = b""
         self._is_whole = True
         self._is_head = False
         self._upgrades = False
@@ -294,15 +295,37 @@ class BoundedProtocol(HttpToolsProtocol):
     # -- refusing
 
     def _refuse(self, status: int, said: str) -> None:
-        """Answer by ourselves and drop the rest of what the client sends."""
+        """Answer by ourselves and drop the rest of what the client sends.
+
+        Whole requests that came before are answered first.
+        """
         self._is_refused = True
         self._disarm()
+        self._refusal = _raw_answer(status, said)
         cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
+        if cycle is None or cycle.response_complete:
+            self._say_refusal()
+        elif self.pipeline and self.pipeline[0][0] is cycle and cycle.more_body:
+            self.pipeline.popleft()
+        elif cycle.more_body:
             cycle.disconnected = True
             cycle.message_event.set()
-        if cycle is None or not cycle.response_started or cycle.response_complete:
-            self.transport.write(_raw_answer(status, said))
+            if cycle.response_started:
+                self._refusal = b""
+            self._say_refusal()
+
+    def on_response_complete(self) -> None:
+        """Go on with what the client sent behind it, which may have been refused."""
+        if self._is_refused and not self.pipeline:
+            self.server_state.total_requests += 1
+            self._say_refusal()
+        else:
+            super().on_response_complete()
+
+    def _say_refusal(self) -> None:
+        if self.transport.is_closing():
+            return
+        self.transport.write(self._refusal)
         if self.transport.can_write_eof():
             with contextlib.suppress(OSError, RuntimeError):
                 self.transport.write_eof()

@@ -175,6 +175,11 @@ class Exchange:
         return self.disconnected or self.response_complete
 
     @property
+    def more_body(self) -> bool:
+        """Whether the parser still reads the body."""
+        return self.client.is_taken
+
+    @property
     def message_event(self) -> Exchange:
         """Take the place of an event; see ``set``."""
         return self
@@ -235,7 +240,7 @@ class HotProtocol(BoundedProtocol):
         self._head = b""
         self._body = b""
         self._exchange: Any = None
-        self._is_taken = False  # the request that the parser reads is for the exchange
+        self.is_taken = False  # the request that the parser reads is for the exchange
         self._is_cold = False
         self._idle_since = 0.0
 
@@ -285,7 +290,7 @@ class HotProtocol(BoundedProtocol):
             return
         self.route.remember(head, plain, len(self.headers))
         self._begin(plain)
-        self._is_taken, self._body = True, b""
+        self.is_taken, self._body = True, b""
 
     def _is_ordinary_post(self) -> bool:
         parser = self.parser
@@ -297,17 +302,17 @@ class HotProtocol(BoundedProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
-        if not self._is_taken:
+        if not self.is_taken:
             super().on_body(body)
         elif not self._is_refused:
             self._body = self._body + body if self._body else body
 
     def on_message_complete(self) -> None:
         """Predict, if the request is one for us."""
-        if not self._is_taken:
+        if not self.is_taken:
             super().on_message_complete()
             return
-        self._is_taken, self._is_whole = False, True
+        self.is_taken, self._is_whole = False, True
         if not self._is_refused:
             self._exchange.predict(self._body)
 
@@ -331,7 +336,8 @@ class HotProtocol(BoundedProtocol):
             )
         if not exchange.keep_alive:
             self.transport.close()
-        if self.pipeline or self.flow.read_paused or not exchange.keep_alive:
+        is_last = self._is_refused or not exchange.keep_alive
+        if is_last or self.pipeline or self.flow.read_paused:
             self.on_response_complete()
         else:
             self.server_state.total_requests += 1
