@@ -14,7 +14,7 @@ Row = tuple[float, ...]
 
 _SPECIAL = (0.0, -0.0, 1.0, -1.0, 5e-324, -1e-310, 1e-30, 1e16, -1e16, 1e30, -1e30)
 _EXTREME = (3.4e38, 3.5e38, -1e39, 1e200, 1.7e308, float("inf"), float("-inf"), float("nan"))
-_MOST_POINTS, _MOST_CUTS, _MOST_PAIRS, _BISECTIONS = 512, 1024, 32, 50
+_MOST_POINTS, _MOST_CUTS, _MOST_PAIRS, _BISECTIONS = 512, 1024, 32, 60
 
 
 def ordinary(

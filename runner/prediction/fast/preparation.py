@@ -90,6 +90,8 @@ def _proved(
     comparison = Comparison(public, _SECONDS)
     singles = comparison.singles(rows)
     equal = comparison.check(straight, rows, singles)
+    if not equal:
+        raise NoInnerCallError("there was no row to compare")
     extreme = list(neighbourhood.extreme(tuple(example)))
     comparison.check(straight, extreme, comparison.singles(extreme))
     is_batchable = comparison.is_batchable(rows, singles)

@@ -20,6 +20,10 @@ class RefittedError(Exception):
     """Say that a model was fitted again after its inner call was found."""
 
 
+class _OddRowsError(Exception):
+    """Say that rows are no rows of numbers, or of another length."""
+
+
 class StraightCall:
     """Give the results of rows, or None if whether they are valid takes a closer look.
 
@@ -34,9 +38,12 @@ class StraightCall:
     """
 
     def __init__(self, inner: InnerCall, n_features: int, *, wants_probabilities: bool) -> None:
+        from scipy.linalg.blas import ddot
+
         if wants_probabilities and inner.probabilities is None:
             raise NoInnerCallError("how it computes probabilities is not known")
         self.inner = inner
+        self._dot = ddot  # unlike numpy's it does not warn of an overflow
         self._n_features = n_features
         self._probabilities = inner.probabilities if wants_probabilities else None
         self._steps = [transform.apply for transform in inner.transforms]
@@ -54,26 +61,26 @@ class StraightCall:
             if attributes.get(name) is not value:
                 raise RefittedError(f"{name} is no longer what it was")
         scratch = self._idle.pop() if self._idle else _Scratch(self._n_features)
-        array = scratch.filled(rows)
-        results = None if array is None else self._answer(array)
-        self._idle.append(scratch)
-        return results
+        try:
+            return self._answer(*scratch.filled(rows))
+        except (_OddRowsError, RuntimeWarning):
+            return None  # also of numbers that arithmetic warns of, if warnings are errors
+        finally:
+            self._idle.append(scratch)
 
-    def _answer(self, array: Array) -> list[Any] | None:
+    def _answer(self, array: Array, flat: Array) -> list[Any] | None:
+        if not self._dot(flat, flat) < _BOUND:
+            return None
         for step in self._steps:
             array = step(array)
-            if not _is_bounded(array):
+            flat = array.ravel()
+            if not self._dot(flat, flat) < _BOUND:
                 return None
         scores = self.inner.scores(array)
         labels = self.inner.labels(scores)
         if self._probabilities is None:
             return labels
         return list(zip(labels, self._probabilities(scores).tolist(), strict=True))
-
-
-def _is_bounded(array: Array) -> bool:
-    flat = array.ravel()
-    return bool(flat.dot(flat) < _BOUND)
 
 
 class _Scratch:
@@ -84,19 +91,23 @@ class _Scratch:
         self._places: dict[int, tuple[struct.Struct, Array, Array]] = {}
         self._memory = np.empty(0)
 
-    def filled(self, rows: Sequence[tuple[float, ...]]) -> Array | None:
-        """Give the rows as an array, valid until the next call; None if they may be refused."""
+    def filled(self, rows: Sequence[tuple[float, ...]]) -> tuple[Array, Array]:
+        """Give the rows as an array, and that flat, valid until the next call.
+
+        Raises:
+            _OddRowsError: They are no rows of so many floats.
+        """
         count = len(rows)
         if count not in self._places:
             self._make_place(count)
         form, array, flat = self._places[count]
         if count != 1 and {*map(len, rows)} != {self._n_features}:
-            return None
+            raise _OddRowsError
         try:
             form.pack_into(flat.data, 0, *chain.from_iterable(rows))
         except (struct.error, OverflowError, TypeError):
-            return None
-        return array if flat.dot(flat) < _BOUND else None
+            raise _OddRowsError from None
+        return array, flat
 
     def _make_place(self, count: int) -> None:
         size = count * self._n_features
