@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from predictions import fitted, rows_of
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -63,10 +65,20 @@ def test_support_vectors_are_found_through_a_scaler() -> None:
 def test_borders_are_met_to_the_last_bit() -> None:
     """Bisection ends with neighbouring floats that are answered differently."""
     rows = np.array([[0.0], [1.0], [0.2]])
-    calls = [list(np.where(rows[:, 0] > 0.3, "b", "a"))]
-    found = between(rows, calls[0], lambda array: list(np.where(array[:, 0] > 0.3, "b", "a")))
+
+    def labels(array: Any) -> list[str]:
+        return list(np.where(array[:, 0] > 0.3, "b", "a"))
+
+    found = between(rows, labels(rows), labels)
     assert {0.3, np.nextafter(0.3, 1)} == set(found[:, 0])
     assert len(between(rows, ["a"] * 3, lambda array: ["a"] * len(array))) == 0
+
+
+def test_bisection_ends_when_time_is_up() -> None:
+    """Without time the rows are those that it began with."""
+    rows = np.array([[0.0], [1.0]])
+    found = between(rows, ["a", "b"], lambda array: ["a"] * len(array), lambda: False)
+    assert found.tolist() == [[0.0], [1.0]]
 
 
 def test_extreme_rows_hold_what_models_refuse() -> None:

@@ -65,8 +65,20 @@ def extreme(example: Row) -> Iterator[Row]:
         yield tuple(row)
 
 
-def between(rows: Array, labels: Sequence[Any], predict: Callable[[Array], Sequence[Any]]) -> Array:
-    """Bisect between rows with unlike labels, until they lie as close as floats can."""
+def between(
+    rows: Array,
+    labels: Sequence[Any],
+    predict: Callable[[Array], Sequence[Any]],
+    may_go_on: Callable[[], bool] = lambda: True,
+) -> Array:
+    """Bisect between rows with unlike labels, until they lie as close as floats can.
+
+    Args:
+        rows: (n_rows, n_features).
+        labels: What each is predicted to be.
+        predict: Predicts for others.
+        may_go_on: Whether there is still time.
+    """
     unlike = (pair for pair in itertools.pairwise(range(len(rows))) if _unlike(labels, pair))
     pairs = list(itertools.islice(unlike, _MOST_PAIRS))
     if not pairs:
@@ -74,6 +86,8 @@ def between(rows: Array, labels: Sequence[Any], predict: Callable[[Array], Seque
     low, high = (rows[list(side)] for side in zip(*pairs, strict=True))
     at_low = np.array([labels[first] for first, _ in pairs], dtype=object)
     for _ in range(_BISECTIONS):
+        if not may_go_on():
+            break
         middle = (low + high) / 2
         found = np.empty(len(middle), dtype=object)
         found[:] = predict(middle)

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 Public = Callable[[Sequence[Any]], Sequence[Any]]
 
 _ROWS, _SECONDS = 1_500, 0.08
-_FEW, _BISECTED = 40, 256
+_FEW, _BISECTED = 40, 128
 
 
 def prepare(  # noqa: PLR0913 - what a model is served with
@@ -112,7 +112,8 @@ def _bisected(straight: StraightCall, rows: Array) -> Array:
     known = labels(rows)
     if any(isinstance(label, float) for label in known):
         return rows[:0]
-    return neighbourhood.between(rows, known, labels)
+    end = time.perf_counter() + _SECONDS
+    return neighbourhood.between(rows, known, labels, lambda: time.perf_counter() < end)
 
 
 def _public_only(public: Public, example: Sequence[Any], why: str, max_batch: int) -> Predictor:

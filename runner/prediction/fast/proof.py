@@ -9,8 +9,8 @@ from typing import Any
 
 Call = Callable[[Sequence[Any]], Sequence[Any] | None]
 
-_SIZES = (64, 1, 2, 3, 32, 7, 16, 5)
-_LEAST_SINGLES, _MOST_SINGLES, _AT_ONCE = 8, 1000, 256
+_SIZES = (16, 1, 2, 3, 64, 7, 32, 5)
+_LEAST_SINGLES, _MOST_SINGLES = 5, 1000
 
 
 class MismatchError(Exception):
@@ -92,11 +92,9 @@ class Comparison:
             _must_equal(row, outcome(fast, row), single)
         equal = 0
         end = self._clock() + self._seconds
-        for start in range(0, len(rows), _AT_ONCE):
-            part = rows[start : start + _AT_ONCE]
+        for part in batches(rows):
             alone = [outcome(fast, row) for row in part]
-            together = [result for batch in batches(part) for result in _all_of(fast, batch)]
-            public = self._at_once(part)
+            together, public = _all_of(fast, part), self._at_once(part)
             for row, found, in_batch, right in zip(part, alone, together, public, strict=True):
                 _must_equal(row, in_batch, found)
                 equal += self._is_equal(row, found, right, end)
