@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train test lint format test-docker bench-start git-setup clean
+.PHONY: help serve train test lint format test-browser test-docker bench bench-start git-setup clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ format: .venv/tested-with  ## mend what can be mended by machine
 
 test-docker: .venv/tested-with  ## build the images and test them on this machine's engine
 	pytest -m docker
+
+bench: .venv/tested-with  ## measure how fast a model is served, against others (needs wrk)
+	python benchmarks/bench $(BENCH)
 
 bench-start: .venv/tested-with model/iris.json  ## measure the cold start against plain papermill
 	python benchmarks/cold_start.py
