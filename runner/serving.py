@@ -73,8 +73,9 @@ class Handle:
 
 
 def serve(  # noqa: PLR0913 - all but the app have defaults
-    app: Callable[..., Any],
+    app: Any,
     *,
+    answer: str = "prediction",
     host: str = "127.0.0.1",
     port: int = 8000,
     workers: int = 1,
@@ -89,6 +90,7 @@ def serve(  # noqa: PLR0913 - all but the app have defaults
 
     Args:
         app: Any ASGI or WSGI callable.
+        answer: The key of a model's prediction in its answer.
         host: Address to bind; all of the machine's with ``0.0.0.0``.
         port: TCP port to bind; 0 for any.
         workers: How many serve; more than one are forked from this kernel.
@@ -105,6 +107,8 @@ def serve(  # noqa: PLR0913 - all but the app have defaults
             workers keep dying.
         TypeError: ``app`` is neither ASGI nor WSGI.
     """
+    if is_target(app):
+        app = _predicting(app, example, answer)
     kind = kind_of(app)
     control = ControlClient.connect()
     listeners = bind(host, port, workers) if control is None else _greet(control, kind)
@@ -135,6 +139,18 @@ def serve_adopted(app: Callable[..., Any], asked: str) -> None:
     if control is None:
         raise ConnectionError("there is no supervisor to serve under")
     _run(_crew(kind, app, _greet(control, kind, asked=asked), control, None), kind)
+
+
+def is_target(target: Any) -> bool:
+    """Tell whether something is to be served by endpoints of ours, and is no app itself."""
+    return callable(getattr(target, "predict", None))
+
+
+def _predicting(target: Any, example: Any, answer: str) -> Any:
+    from runner.prediction.app import PredictApp
+    from runner.prediction.targets import endpoints_of
+
+    return PredictApp(endpoints_of(target, example=example, answer=answer))
 
 
 def _greet(control: ControlClient, kind: str, **facts: str) -> list[socket.socket]:
