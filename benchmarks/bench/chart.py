@@ -28,7 +28,7 @@ STYLE: Any = {
 def draw(found: Results, path: Path) -> None:
     """Draw the throughput and the latency of one worker."""
     mpl.use("svg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
     series = found.series[min(found.series)]
     names = fastest_first(series)[::-1]
@@ -36,7 +36,7 @@ def draw(found: Results, path: Path) -> None:
         return
     with mpl.rc_context(STYLE):
         size = (10, 1.2 + 0.34 * len(names))
-        figure, (left, right) = pyplot.subplots(1, 2, figsize=size, sharey=True)
+        figure, (left, right) = plt.subplots(1, 2, figsize=size, sharey=True)
         shares = [series.ratio(name, LIMIT, 32) for name in names]
         _bars(left, names, shares, ["{:.2f}" if s >= 0.1 else "{:.3f}" for s in shares])
         left.axvline(1, color=TOP, linewidth=1, linestyle=":")
@@ -50,7 +50,7 @@ def draw(found: Results, path: Path) -> None:
         figure.text(0.01, 0.005, f"one worker; {found.machine}", fontsize=7, color=INK)
         figure.tight_layout(rect=(0, 0.03, 1, 1))
         figure.savefig(path, format="svg", transparent=True, metadata={"Date": None})
-        pyplot.close(figure)
+        plt.close(figure)
 
 
 def _latency(series: Series, name: str) -> float:

@@ -113,8 +113,8 @@ def measure(plan: Plan, workers: int) -> Series:
     try:
         for server in servers.values():
             load(server, 8, 1)  # warm
-        samples = list(_samples(plan, servers, workers))
         idle = _idle(servers)
+        samples = list(_samples(plan, servers, workers))
         weights = {
             name: Weight(boot=server.boot, pss=server.family.pss(), idle=idle[name])
             for name, server in servers.items()
@@ -165,6 +165,7 @@ def _samples(plan: Plan, servers: dict[str, Server], workers: int) -> Iterator[S
             for place, group in enumerate(groups):
                 for name in group:
                     window = load(servers[name], clients, plan.seconds)
+                    _settle(servers[name])
                     key = number * len(groups) + place
                     yield Sample(server=name, clients=clients, group=key, window=window)
 
@@ -175,6 +176,16 @@ def grouped(names: list[str]) -> list[list[str]]:
     others = [name for name in names if name not in anchors]
     starts = range(0, max(1, len(others)), GROUP)
     return [[*anchors, *others[start : start + GROUP]] for start in starts]
+
+
+def _settle(server: Server, most: float = 10) -> None:
+    """Wait until it no longer works on what its clients have given up: others are next."""
+    deadline = time.monotonic() + most
+    while time.monotonic() < deadline:
+        before = server.family.scheduled()
+        time.sleep(0.1)
+        if server.family.scheduled() - before < 0.02:
+            return
 
 
 def _idle(servers: dict[str, Server], seconds: float = 3) -> dict[str, float]:
