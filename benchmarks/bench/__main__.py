@@ -10,7 +10,6 @@ chart and the figures.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -23,7 +22,7 @@ import table
 from load import check
 from recipes import LIMIT, OURS, Recipe, read
 from rounds import Plan, measure, overload
-from venvs import Environment, make
+from venvs import Environment, cache, make
 
 QUICK = (OURS, LIMIT, "plain", "fastapi", "mosec")
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -51,17 +50,12 @@ def _options() -> argparse.Namespace:
     options.add_argument("--rounds", type=int, default=4)
     options.add_argument("--seconds", type=int, default=1, help="of each window")
     options.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    options.add_argument("--venvs", type=Path, default=_cache(), help="where they are kept")
+    options.add_argument("--venvs", type=Path, default=cache(), help="where they are kept")
     options.add_argument("--out", type=Path, default=RESULTS, help="where results are written")
     options.add_argument(
         "--render", action="store_true", help="only write the table and the chart anew"
     )
     return options.parse_args()
-
-
-def _cache() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "runner-bench"
 
 
 def _measured(given: argparse.Namespace) -> results.Results:

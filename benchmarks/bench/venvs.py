@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -43,13 +44,20 @@ def make(folder: Path, recipes: list[Recipe]) -> dict[str, Environment]:
     """Make what is missing, two at a time, and give them by the names of the recipes."""
     names = sorted({recipe.venv for recipe in recipes if recipe.venv})
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        made_each = pool.map(lambda name: _made(folder / name, name), names)
-        made = dict(zip(names, made_each, strict=True))
-    made[""] = Environment(python=Path(sys.executable))
-    return {recipe.name: made[recipe.venv] for recipe in recipes}
+        made_each = pool.map(lambda name: made(folder / name, name), names)
+        found = dict(zip(names, made_each, strict=True))
+    found[""] = Environment(python=Path(sys.executable))
+    return {recipe.name: found[recipe.venv] for recipe in recipes}
 
 
-def _made(folder: Path, name: str) -> Environment:
+def cache() -> Path:
+    """Give the folder where environments are kept."""
+    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(folder) / "runner-bench"
+
+
+def made(folder: Path, name: str) -> Environment:
+    """Make the environment of ``servers/<name>`` in a folder, unless it is there."""
     python = folder / "bin/python"
     required = (FOLDER / name / "requirements.txt").read_text()
     mark = folder / INSTALLED
