@@ -167,8 +167,14 @@ def _crew(
 ) -> Crew:
     limits = Limits.from_environment()
     log_fd = _log_fd()
+
+    def build(slot: int) -> Server:
+        if take_slot := getattr(app, "take_slot", None):
+            take_slot(slot)
+        return _build(kind, app, limits, log_fd, example)
+
     return Crew(
-        build=lambda: _build(kind, app, limits, log_fd, example),
+        build=build,
         listeners=listeners,
         limits=limits,
         log_fd=log_fd,

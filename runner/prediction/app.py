@@ -5,14 +5,18 @@ A path and a method are looked up in ``routes``, to which other modules add thei
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from runner.identity import Identity
+from runner.prediction import surface
+from runner.prediction.counters import Counters
 from runner.prediction.endpoints import Endpoint
-from runner.prediction.problems import CONTENT_TYPE, ProblemError
+from runner.prediction.problems import ProblemError
 from runner.prediction.requests import Answer, Request, Route
 
 log = logging.getLogger(__name__)
@@ -26,9 +30,19 @@ class PredictApp:
         routes: What answers a path and a method.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        counters: Counters | None = None,
+        identity: Identity | None = None,
+    ) -> None:
         self.endpoints = {endpoint.path: endpoint for endpoint in endpoints}
-        self.routes: dict[tuple[str, str], Route] = {}
+        self.routes: dict[tuple[str, str], Route] = surface.routes(
+            endpoints,
+            self.predict_many,
+            counters or Counters([endpoint.name for endpoint in endpoints], slots=1),
+            identity or Identity.from_environment(),
+        )
         for endpoint in endpoints:
             self.routes["POST", endpoint.path] = self._posting(endpoint)
 
@@ -48,6 +62,14 @@ class PredictApp:
             raise result
         return result
 
+    async def predict_many(
+        self, endpoint: Endpoint, items: Sequence[Any], request: Request
+    ) -> Sequence[Any]:
+        """Give the results of many items, with an exception in the place of one that failed."""
+        return await asyncio.gather(
+            *(self.predict(endpoint, item) for item in items), return_exceptions=True
+        )
+
     async def _answer(self, scope: Any, receive: Any) -> Answer | None:
         try:
             body = await _read(receive)
@@ -62,11 +84,12 @@ class PredictApp:
             )
             return await self._route(request)(request)
         except ProblemError as problem:
-            return answer_of(problem)
+            return surface.refusal(scope["path"], problem)
         except Exception:
             number = uuid.uuid4().hex[:12]
             log.exception("a request failed; its answer has the id %s", number)
-            return answer_of(ProblemError(500, f"unforeseen; the log has it under {number}"))
+            unforeseen = ProblemError(500, f"unforeseen; the log has it under {number}")
+            return surface.refusal(scope["path"], unforeseen)
 
     def _route(self, request: Request) -> Route:
         route = self.routes.get((request.method, request.path))
@@ -84,16 +107,6 @@ class PredictApp:
             return Answer(body=endpoint.encode(await self.predict(endpoint, item)))
 
         return post
-
-
-def answer_of(problem: ProblemError) -> Answer:
-    """Give the answer that says a problem."""
-    return Answer(
-        status=problem.status,
-        body=problem.body(),
-        content_type=CONTENT_TYPE,
-        headers=problem.headers,
-    )
 
 
 async def _read(receive: Any) -> bytes | None:
