@@ -15,18 +15,18 @@ The rules of this file:
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import inspect
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from runner.prediction.aside import Aside
 from runner.prediction.counters import Counters
 from runner.prediction.endpoints import Endpoint
 from runner.prediction.heads import timing
 from runner.prediction.problems import ProblemError
+from runner.prediction.waiters import Answer, Promise, Waiter, late
 
 log = logging.getLogger(__name__)
 
@@ -35,47 +35,12 @@ _SLOW, _QUICK = 0.002, 0.001
 _WEIGHT = 0.2
 
 
-class Waiter(Protocol):
-    """Wait for one prediction.
-
-    Attributes:
-        since: When it began to wait, by the batcher's clock.
-        deadline: When it ceases to, by the batcher's clock; None for never.
-    """
-
-    since: float
-    deadline: float | None
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether nobody waits any more: the client has gone, or has its answer."""
-
-    def resolve(self, result: Any, waited: float, took: float) -> None:
-        """Take the result, and for how many seconds it waited and the call took."""
-
-    def reject(self, problem: ProblemError) -> None:
-        """Take the reason why there is none."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Answer:
-    """Hold a prediction.
-
-    Attributes:
-        result: What the endpoint's ``encode`` takes.
-        timing: What a ``server-timing`` header says of it.
-    """
-
-    result: Any
-    timing: bytes
-
-
 class Batcher:
     """Gather the items of one endpoint into calls.
 
     Args:
-        endpoint: Whose ``predict`` is called; a coroutine function is awaited, and may be called
-            again meanwhile.
+        endpoint: Whose ``predict`` is called; what it has to be awaited for is awaited, several
+            at once.
         loop: By which all methods are called.
         counters: Told of each call.
         most_waiting: How many may wait, besides those of a call that runs.
@@ -95,12 +60,12 @@ class Batcher:
         self._loop, self._counters, self._clock = loop, counters, clock
         self._most_waiting = max(1, most_waiting)
         self._full = min(endpoint.max_batch, self._most_waiting)
-        self._is_awaited = inspect.iscoroutinefunction(endpoint.predict)
+        self._check = getattr(endpoint.predict, "check_later", None)
         self._waiting: list[tuple[Any, Waiter]] = []
         self._seen = 0
         self._is_looking = False
         self._is_calling = False
-        self._awaited: dict[asyncio.Task[None], int] = {}
+        self._awaited = 0
         self._mean = 0.0
         self.is_slow = False
         self._aside: Aside | None = None
@@ -119,7 +84,9 @@ class Batcher:
         Raises:
             ProblemError: 503, 504, 500, or what the author raised of this kind.
         """
-        waiter = _Promise(self._loop.create_future(), self._clock(), deadline)
+        if self.endpoint.call is not None:
+            return await self._awaited_answer(self.endpoint.call, item, deadline)
+        waiter = Promise(self._loop.create_future(), self._clock(), deadline)
         self.submit(item, waiter)
         return await waiter.future
 
@@ -134,13 +101,8 @@ class Batcher:
         """
         results: list[Any] = []
         for start in range(0, len(items), self._full):
-            waiters = [
-                _Promise(self._loop.create_future(), self._clock(), deadline)
-                for _ in items[start : start + self._full]
-            ]
-            for item, waiter in zip(items[start : start + self._full], waiters, strict=True):
-                self.submit(item, waiter)
-            results += await _all_of([waiter.future for waiter in waiters])
+            asked = [self.predict(item, deadline) for item in items[start : start + self._full]]
+            results += _given(await asyncio.gather(*asked, return_exceptions=True))
         return results
 
     def submit(self, item: Any, waiter: Waiter, *, is_alone: bool = False) -> None:
@@ -151,9 +113,9 @@ class Batcher:
             waiter: Who is told.
             is_alone: Nobody else can come in this turn of the loop.
         """
-        if len(self._waiting) + sum(self._awaited.values()) >= self._most_waiting:
+        if len(self._waiting) >= self._most_waiting:
             self._waiting = [pair for pair in self._waiting if not pair[1].is_gone]
-            if len(self._waiting) + sum(self._awaited.values()) >= self._most_waiting:
+            if len(self._waiting) >= self._most_waiting:
                 waiter.reject(self._busy)
                 return
         self._waiting.append((item, waiter))
@@ -162,7 +124,7 @@ class Batcher:
         if self._is_calling:
             self._counters.waits(self.endpoint.name, len(self._waiting))
         elif is_alone or len(self._waiting) >= self._full:
-            self._call()
+            self._call_all()
         elif not self._is_looking:
             self._is_looking, self._seen = True, 0
             self._loop.call_soon(self._look)
@@ -177,28 +139,26 @@ class Batcher:
 
     def _look(self) -> None:
         """Call, if this turn of the loop has added nothing."""
-        count = len(self._waiting)
-        if count > self._seen and not self._is_calling:
-            self._seen = count
+        if len(self._waiting) > self._seen and not self._is_calling:
+            self._seen = len(self._waiting)
             self._loop.call_soon(self._look)
-            return
-        self._is_looking = False
-        if count and not self._is_calling:
+        else:
+            self._is_looking = False
+            self._call_all()
+
+    def _call_all(self) -> None:
+        while self._waiting and not self._is_calling:
             self._call()
 
     def _call(self) -> None:
         size = self.endpoint.max_batch
         taken, self._waiting = self._waiting[:size], self._waiting[size:]
-        batch = [pair for pair in taken if not pair[1].is_gone]
         if self._timers:
-            batch = [pair for pair in batch if not self._is_late(pair[1])]
+            self._expire_late(taken)
+        batch = [pair for pair in taken if not pair[1].is_gone]
         if not batch:
             return
-        if self._is_awaited:
-            task = self._loop.create_task(self._await(batch))
-            self._awaited[task] = len(batch)
-            task.add_done_callback(self._awaited.pop)
-        elif self.is_slow:
+        if self.is_slow:
             self._is_calling = True
             self._aside = self._aside or Aside(self.endpoint.name)
             self._aside.run(lambda: self._called_aside(batch))
@@ -211,7 +171,8 @@ class Batcher:
         began = self._clock()
         results = self._results([item for item, _ in batch])
         took = self._clock() - began
-        self._loop.call_soon_threadsafe(self._came, batch, results, began, took)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._came, batch, results, began, took)
 
     def _came(self, batch: Any, results: Sequence[Any], began: float, took: float) -> None:
         """Let the thread go on before those are answered who have waited for it."""
@@ -220,8 +181,7 @@ class Batcher:
             self._call()
         self._counters.waits(self.endpoint.name, len(self._waiting))
         self._settle(batch, results, began, took)
-        if self._waiting and not self._is_calling:
-            self._call()
+        self._call_all()
 
     def _results(self, items: list[Any]) -> Sequence[Any]:
         """Call the model; in the place of what failed stands the exception."""
@@ -234,20 +194,25 @@ class Batcher:
                 return [error]
             return [self._results([item])[0] for item in items]
 
-    async def _await(self, batch: list[tuple[Any, Waiter]]) -> None:
+    async def _awaited_answer(
+        self, call: Callable[[Any], Awaitable[Any]], item: Any, deadline: float | None
+    ) -> Answer:
+        if self._awaited >= self._most_waiting:
+            raise self._busy
         began = self._clock()
-        results = await self._results_awaited([item for item, _ in batch])
-        self._settle(batch, results, began, self._clock() - began)
-
-    async def _results_awaited(self, items: list[Any]) -> Sequence[Any]:
+        self._awaited += 1
         try:
-            return _checked(await self.endpoint.predict(items), items)  # type: ignore[misc] # it is awaitable
-        except _CountError as error:
-            return [error] * len(items)
-        except BaseException as error:  # noqa: BLE001 - the author's code may raise anything
-            if len(items) == 1:
-                return [error]
-            return [(await self._results_awaited([item]))[0] for item in items]
+            async with asyncio.timeout_at(deadline) as limit:
+                result = await call(item)
+        except Exception as error:
+            if limit.expired():
+                raise late() from None
+            raise self._problem(error) from error
+        finally:
+            self._awaited -= 1
+            took = self._clock() - began
+            self._counters.called(self.endpoint.name, 1, took)
+        return Answer(result=result, timing=timing(0.0, took))
 
     # -- answering
 
@@ -255,13 +220,18 @@ class Batcher:
         self._counters.called(self.endpoint.name, len(batch), took)
         self._mean += (took - self._mean) * _WEIGHT
         self.is_slow = self._mean > (_QUICK if self.is_slow else _SLOW)
+        if self._timers:
+            self._expire_late(batch)
+            self._stop_clocks(batch)
         for (_, waiter), result in zip(batch, results, strict=True):
-            if waiter.is_gone or (self._timers and self._is_late(waiter)):
+            if waiter.is_gone:
                 continue
             if isinstance(result, BaseException):
                 waiter.reject(self._problem(result))
             else:
                 waiter.resolve(result, began - waiter.since, took)
+        if self._check is not None and not self._waiting and not self._is_calling:
+            self._check()
 
     def _problem(self, error: BaseException) -> ProblemError:
         if isinstance(error, ProblemError):
@@ -273,40 +243,23 @@ class Batcher:
             log.error("%s: a prediction failed", name, exc_info=error)
         return ProblemError(500, "the prediction failed; the service's log says why")
 
-    def _is_late(self, waiter: Waiter) -> bool:
-        """Stop the clock of a waiter; if its time is up, tell it."""
-        if waiter.deadline is None or waiter.deadline > self._clock():
-            return False
-        self._expire(waiter)
-        return True
+    def _expire_late(self, batch: list[tuple[Any, Waiter]]) -> None:
+        """Refuse those whose time was up while the loop could not see it."""
+        now = self._clock()
+        for _, waiter in batch:
+            if waiter.deadline is not None and waiter.deadline <= now:
+                self._expire(waiter)
+
+    def _stop_clocks(self, batch: list[tuple[Any, Waiter]]) -> None:
+        for _, waiter in batch:
+            if timer := self._timers.pop(waiter, None):
+                timer.cancel()
 
     def _expire(self, waiter: Waiter) -> None:
-        timer = self._timers.pop(waiter, None)
-        if timer is not None:
+        if timer := self._timers.pop(waiter, None):
             timer.cancel()
         if not waiter.is_gone:
-            waiter.reject(ProblemError(504, "there was no answer within the time allowed"))
-
-
-class _Promise:
-    """Wait in a coroutine."""
-
-    def __init__(
-        self, future: asyncio.Future[Answer], since: float, deadline: float | None
-    ) -> None:
-        self.future = future
-        self.since = since
-        self.deadline = deadline
-
-    @property
-    def is_gone(self) -> bool:
-        return self.future.done()
-
-    def resolve(self, result: Any, waited: float, took: float) -> None:
-        self.future.set_result(Answer(result=result, timing=timing(waited, took)))
-
-    def reject(self, problem: ProblemError) -> None:
-        self.future.set_exception(problem)
+            waiter.reject(late())
 
 
 class _CountError(Exception):
@@ -322,17 +275,8 @@ def _checked(results: Any, items: list[Any]) -> Sequence[Any]:
     return checked
 
 
-async def _all_of(futures: list[asyncio.Future[Answer]]) -> list[Any]:
-    try:
-        await asyncio.wait(futures)
-    finally:
-        for future in futures:
-            future.cancel()
-    problems = [future.exception() for future in futures]
-    for problem in problems:
-        if isinstance(problem, ProblemError) and problem.status in (503, 504):
-            raise problem
-    return [
-        future.result().result if problem is None else problem
-        for future, problem in zip(futures, problems, strict=True)
-    ]
+def _given(answers: list[Answer | BaseException]) -> list[Any]:
+    for answer in answers:
+        if isinstance(answer, ProblemError) and answer.status in (503, 504):
+            raise answer
+    return [answer.result if isinstance(answer, Answer) else answer for answer in answers]

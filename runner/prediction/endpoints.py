@@ -8,7 +8,7 @@ passes as many as wait to ``predict``, and encodes each result for its own clien
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 
@@ -49,13 +49,17 @@ class Endpoint:
         schema: Reads the items.
         predict: Takes 1 to ``max_batch`` items and gives one result for each, in their order. An
             exception in a result's place is the failure of that item alone.
-        encode: Writes a result as JSON.
+        call: Takes one item and gives an awaitable result; None but for an ``async def``. It is
+            awaited on the loop, and then ``predict`` is not called.
+        encode: Writes a result as JSON; what it raises fails that item alone.
         title: Its name for people.
         description: What it answers.
         example: A body that it answers, as a JSON value; None if there is none.
         answer: The JSON schema of an answer; None if it is not known.
         max_batch: The most items of one call; 1 if it takes them one by one.
         model: The estimator behind it, if there is one.
+        probabilities: Whether a result is a pair: the prediction, and the probabilities.
+        takes_forms: Whether it takes files, so that a body may also be multipart/form-data.
     """
 
     name: str
@@ -69,3 +73,6 @@ class Endpoint:
     answer: dict[str, Any] | None = None
     max_batch: int = 64
     model: Any = None
+    probabilities: bool = False
+    call: Callable[[Any], Awaitable[Any]] | None = None
+    takes_forms: bool = False

@@ -38,7 +38,7 @@ def routes(
 
 def owners(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, str]:
     """Name the endpoint that each path of a protocol belongs to, for counting."""
-    found = {}
+    found: dict[str, str] = {}
     for endpoint in endpoints:
         paths = {endpoint.path, scoring.invocations_path(endpoint)}
         paths |= set(protocols.paths_of(endpoint, identity))
