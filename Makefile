@@ -2,6 +2,8 @@
 PYTHON ?= python3
 NOTEBOOK ?= notebooks/serve_asgi.ipynb
 PORT ?= 8000
+# As root, or by a sudo that asks for no password.
+APT_GET := $(if $(filter 0,$(shell id -u)),,sudo -n )apt-get
 NBSTRIPOUT := nbstripout --keep-id
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -20,7 +22,7 @@ train: .venv/installed  ## train the model anew
 	runner run notebooks/train.ipynb
 
 test: .venv/tested-with  ## run everything that needs no container
-	pytest -m "not docker"
+	pytest -m "not docker and not browser"
 
 lint: .venv/tested-with  ## check style, types and that no notebook holds outputs
 	ruff check .
@@ -35,6 +37,13 @@ format: .venv/tested-with  ## mend what can be mended by machine
 
 test-docker: .venv/tested-with  ## build the images and test them on this machine's engine
 	pytest -m docker
+
+test-browser: .venv/tested-with  ## test the pages in headless Chromium
+	@command -v chromium google-chrome >/dev/null || $(APT_GET) install --yes chromium || \
+		{ echo "Chromium is missing; Debian and Ubuntu have it: apt-get install chromium" >&2; exit 1; }
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint requirements.txt -e '.[browser]'
+	pytest -m browser
 
 bench: .venv/tested-with  ## measure how fast a model is served, against others (needs wrk)
 	python benchmarks/bench $(BENCH)
