@@ -39,7 +39,8 @@ test-docker: .venv/tested-with  ## build the images and test them on this machin
 	pytest -m docker
 
 test-browser: .venv/tested-with  ## test the pages in headless Chromium
-	@command -v chromium google-chrome >/dev/null || $(APT_GET) install --yes chromium || \
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+		$(APT_GET) install --yes chromium || \
 		{ echo "Chromium is missing; Debian and Ubuntu have it: apt-get install chromium" >&2; exit 1; }
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
 		--constraint requirements.txt -e '.[browser]'
