@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from recipes import LIMIT, OURS
 from results import Results
-from rounds import OVERLOAD, Series
+from rounds import OVERLOAD, RISING, Series
 
 TIMES_OF = {LIMIT: 1.0, "fastapi": 6.0, "mosec": 1.3, "mlserver": 15, "litserve": 15, "bentoml": 15}
 
@@ -89,10 +89,13 @@ def _of_two(found: Results) -> Iterator[Target]:
 
 def _of_overload(series: Series) -> Iterator[Target]:
     beyond = series.windows(OURS, OVERLOAD)
-    rates = [series.median(OURS, clients, lambda w: w.rate) for clients in (32, 256)]
-    good = series.ratio_of_loads(OURS, OVERLOAD, 32 if rates[0] > rates[1] else 256)
+    below = [clients for clients in RISING if clients != OVERLOAD]
+    peak = max(below, key=lambda clients: series.median(OURS, clients, lambda w: w.rate))
+    good = series.ratio_of_loads(OURS, OVERLOAD, peak)
+    early = sum(w.refused + w.lost for clients in below for w in series.windows(OURS, clients))
     refused = sum(window.refused for window in beyond)
     lost = sum(window.lost for window in beyond)
+    yield Target(claim=f"failed at c={below[-1]} or less", found=early, bound=0, is_least=False)
     yield Target(claim=f"503s at c={OVERLOAD}", found=refused, bound=1)
     yield Target(claim=f"lost requests at c={OVERLOAD}", found=lost, bound=0, is_least=False)
     yield Target(claim=f"goodput at c={OVERLOAD}, times the peak", found=good, bound=0.9)
