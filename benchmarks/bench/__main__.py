@@ -20,11 +20,11 @@ import machine
 import results
 import table
 from load import check
-from recipes import LIMIT, OURS, Recipe, read
+from recipes import ALONE, LIMIT, OURS, Recipe, read
 from rounds import Plan, measure, overload
 from venvs import Environment, cache, make
 
-QUICK = (OURS, LIMIT, "plain", "fastapi", "mosec")
+QUICK = (OURS, ALONE, LIMIT, "plain", "fastapi", "mosec")
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 

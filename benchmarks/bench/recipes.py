@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent / "servers"
-OURS, LIMIT = "runner", "limit"
+OURS, ALONE, LIMIT = "runner", "runner_alone", "limit"
 FIELDS = ("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)")
 # Three flowers of the data and their classes.
 FLOWERS = {(5.1, 3.5, 1.4, 0.2): 0, (7.0, 3.2, 4.7, 1.4): 1, (6.3, 3.3, 6.0, 2.5): 2}
@@ -46,6 +46,8 @@ class Recipe:
         environment: Its variables, with fields in braces.
         environment_of_one_worker: What is different with one worker.
         more_ports: Variables that have to name further free ports.
+        files: The folder of its files, if it is not named after its environment or itself.
+        is_loaded: Whether it takes part in the rounds, and is not only weighed.
         shows: The packages whose versions stand in the table.
     """
 
@@ -60,12 +62,14 @@ class Recipe:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     environment_of_one_worker: Mapping[str, str] = dataclasses.field(default_factory=dict)
     more_ports: tuple[str, ...] = ()
+    files: str = ""
+    is_loaded: bool = True
     shows: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
         """Where its files are."""
-        return FOLDER / (self.venv or self.name)
+        return FOLDER / (self.files or self.venv or self.name)
 
     def content(self, row: tuple[float, ...]) -> bytes:
         """Write the body that asks about a row."""

@@ -168,7 +168,7 @@ def _started(plan: Plan, workers: int) -> tuple[dict[str, Server], dict[str, str
 
 
 def _samples(plan: Plan, servers: dict[str, Server], workers: int) -> Iterator[Sample]:
-    groups = grouped(list(servers))
+    groups = grouped([name for name, server in servers.items() if server.recipe.is_loaded])
     for number in range(plan.rounds):
         for clients in CLIENTS:
             print(f"{workers} workers, round {number + 1}, {clients} clients", flush=True)

@@ -143,8 +143,8 @@ class Server:
                 self.ask((6.3, 3.3, 6.0, 2.5))
                 return time.monotonic() - began
             time.sleep(0.02)
-        said = self.log.read_text(errors="replace").strip().splitlines()[-1:]
-        raise ServerError(f"does not start: exit code {self._process.poll()}, {said}")
+        said = " / ".join(self.log.read_text(errors="replace").strip().splitlines()[-3:])
+        raise ServerError(f"does not start: exit code {self._process.poll()}: {said}")
 
 
 def free_port() -> int:

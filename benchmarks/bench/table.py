@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recipes import LIMIT, OURS, Recipe, read
+from recipes import ALONE, LIMIT, OURS, Recipe, read
 from results import Results
 from rounds import Series
 from targets import compare
@@ -62,7 +62,8 @@ def targets(found: Results) -> str:
 
 def fastest_first(series: Series) -> list[str]:
     """Order the servers that ran."""
-    return sorted(series.weights, key=lambda name: -_rate(series, name))
+    loaded = {sample.server for sample in series.samples}
+    return sorted(loaded, key=lambda name: -_rate(series, name))
 
 
 def _rate(series: Series, name: str) -> float:
@@ -75,6 +76,10 @@ def _table(series: Series, seconds: int) -> str:
     for name in fastest_first(series):
         title = f"**{recipes[name].title}**" if name == OURS else recipes[name].title
         lines.append(_row((title, *_figures(series, name, seconds))))
+    if ALONE in series.weights:
+        weight = series.weights[ALONE]
+        figures = [f"{weight.boot:.1f}", f"{weight.pss:.0f}", f"{weight.idle:.1f}", ""]
+        lines.append(_row((recipes[ALONE].title, *[""] * (len(HEAD) - 5), *figures)))
     for name, fault in series.faults.items():
         lines.append(_row((recipes[name].title, f"*{_plain(fault)}*", *[""] * (len(HEAD) - 2))))
     return "\n".join(lines)

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator
 
-from recipes import LIMIT, OURS
+from recipes import ALONE, LIMIT, OURS
 from results import Results
 from rounds import OVERLOAD, RISING, Series
 
@@ -74,16 +74,20 @@ def _of_one(series: Series) -> Iterator[Target]:
     yield Target(claim="p99 / p50 at c=32", found=spread, bound=3, is_least=False)
     cost = ours(32, lambda w: w.cost)
     yield Target(claim="CPU µs a request at c=32", found=cost, bound=60, is_least=False)
-    weight = series.weights[OURS]
-    yield Target(claim="CPU % when idle", found=round(weight.idle), bound=0, is_least=False)
-    yield Target(claim="PSS in MB, one worker", found=weight.pss, bound=260, is_least=False)
+    idle = round(series.weights[OURS].idle)
+    yield Target(claim="CPU % when idle", found=idle, bound=0, is_least=False)
+    for name, words in {OURS: "", ALONE: ", no standby"}.items():
+        if name in series.weights:
+            found = series.weights[name].pss
+            yield Target(claim=f"PSS in MB{words}", found=found, bound=260, is_least=False)
     errors = sum(w.refused + w.lost for c in (1, 32, 256) for w in series.windows(OURS, c))
     yield Target(claim="failed requests below the bound", found=errors, bound=0, is_least=False)
 
 
 def _of_two(found: Results) -> Iterator[Target]:
-    one = found.series.get(1, _EMPTY).weights.get(OURS)
-    more = found.series[2].weights[OURS].pss - one.pss if one else math.nan
+    name = ALONE if ALONE in found.series[2].weights else OURS  # a standby is at another point
+    one = found.series.get(1, _EMPTY).weights.get(name)
+    more = found.series[2].weights[name].pss - one.pss if one else math.nan
     yield Target(claim="PSS in MB of a further worker", found=more, bound=20, is_least=False)
 
 
