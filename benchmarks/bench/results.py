@@ -15,7 +15,7 @@ class Results:
 
     Attributes:
         machine: When and on what.
-        rounds: How many windows each server had under each load.
+        rounds: How many alternated rounds there were; half as many with more than one worker.
         seconds: Of each window.
         versions: What each server consists of, by its name.
         series: What was measured, by the number of workers.

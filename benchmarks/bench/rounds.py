@@ -98,7 +98,7 @@ class Plan:
 
     Attributes:
         seconds: Of each window.
-        rounds: How many, of each load.
+        rounds: How many, of each load; half as many with more than one worker.
     """
 
     recipes: list[Recipe]
@@ -169,7 +169,8 @@ def _started(plan: Plan, workers: int) -> tuple[dict[str, Server], dict[str, str
 
 def _samples(plan: Plan, servers: dict[str, Server], workers: int) -> Iterator[Sample]:
     groups = grouped([name for name, server in servers.items() if server.recipe.is_loaded])
-    for number in range(plan.rounds):
+    rounds = plan.rounds if workers == 1 else max(1, plan.rounds // 2)
+    for number in range(rounds):
         for clients in CLIENTS:
             print(f"{workers} workers, round {number + 1}, {clients} clients", flush=True)
             for place, group in enumerate(groups):

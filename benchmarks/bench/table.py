@@ -47,8 +47,8 @@ def page(found: Results) -> str:
 
 def _preface(found: Results) -> list[str]:
     return [
-        f"Measured on {found.machine}; medians of {found.rounds} alternated rounds with windows "
-        f"of {found.seconds} s. " + ABSOLUTE,
+        f"Measured on {found.machine}; medians of {found.rounds} alternated rounds, half as "
+        f"many with two workers, of windows of {found.seconds} s. " + ABSOLUTE,
         WHAT,
         "Repeat it by `make bench`; `benchmarks/bench/servers/` has the recipes.",
     ]

@@ -64,7 +64,7 @@ def _of_one(series: Series) -> Iterator[Target]:
         if other in series.weights:
             ratio = series.ratio(OURS, other, 32)
             yield Target(claim=f"throughput at c=32, times {other}'s", found=ratio, bound=bound)
-    fall = ours(256, lambda w: w.rate) / ours(32, lambda w: w.rate)
+    fall = series.ratio_of_loads(OURS, 256, 32)
     yield Target(claim="throughput at c=256, times that at c=32", found=fall, bound=0.9)
     if "plain" in series.weights:
         ratio = series.ratio(OURS, "plain", 1, lambda w: w.p50)
