@@ -2,13 +2,15 @@
 PYTHON ?= python3
 NOTEBOOK ?= notebooks/serve.ipynb
 PORT ?= 8000
+# As root, or by a sudo that asks for no password.
+APT_GET := $(if $(filter 0,$(shell id -u)),,sudo -n )apt-get
 NBSTRIPOUT := nbstripout --keep-id
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train test lint format test-docker bench-start git-setup clean
+.PHONY: help serve train test lint format test-browser test-docker bench bench-start git-setup clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +22,7 @@ train: .venv/installed  ## train the model anew
 	runner run notebooks/train.ipynb
 
 test: .venv/tested-with  ## run everything that needs no container
-	pytest -m "not docker"
+	pytest -m "not docker and not browser"
 
 lint: .venv/tested-with  ## check style, types and that no notebook holds outputs
 	ruff check .
@@ -35,6 +37,17 @@ format: .venv/tested-with  ## mend what can be mended by machine
 
 test-docker: .venv/tested-with  ## build the images and test them on this machine's engine
 	pytest -m docker
+
+test-browser: .venv/tested-with  ## test the pages in headless Chromium
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+		$(APT_GET) install --yes chromium || \
+		{ echo "Chromium is missing; Debian and Ubuntu have it: apt-get install chromium" >&2; exit 1; }
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint requirements.txt -e '.[browser]'
+	pytest -m browser
+
+bench: .venv/tested-with  ## measure how fast a model is served, against others (needs wrk)
+	python benchmarks/bench $(BENCH)
 
 bench-start: .venv/tested-with model/iris.json  ## measure the cold start against plain papermill
 	python benchmarks/cold_start.py

@@ -1,0 +1,40 @@
+"""Keep what was measured as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import msgspec
+from rounds import Series
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Results:
+    """All that one run of the benchmark has found.
+
+    Attributes:
+        machine: When and on what.
+        rounds: How many alternated rounds there were; half as many with more than one worker.
+        seconds: Of each window.
+        versions: What each server consists of, by its name.
+        series: What was measured, by the number of workers.
+        overload: One worker of ours with more clients than it lets in.
+    """
+
+    machine: str
+    rounds: int
+    seconds: int
+    versions: dict[str, str]
+    series: dict[int, Series]
+    overload: Series | None = None
+
+
+def write(path: Path, found: Results) -> None:
+    """Write a file."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+
+
+def read(path: Path) -> Results:
+    """Read what was written."""
+    return msgspec.json.decode(path.read_bytes(), type=Results)
