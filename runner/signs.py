@@ -108,6 +108,8 @@ def _beside(trees: list[ast.Module], text: str, folders: Sequence[Path]) -> list
 
 def _paths_imported(tree: ast.Module) -> Iterator[Path]:
     for name in _modules_named(tree):
+        if _is_within(name, "runner"):
+            continue  # this package lies beside the notebook in its own repository
         place = Path(*name.split("."))
         yield place.with_suffix(".py")
         yield place / "__init__.py"

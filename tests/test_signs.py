@@ -39,6 +39,14 @@ def test_servers_are_seen_however_they_are_imported(
     assert seen(tmp_path, source).servers == servers
 
 
+def test_this_package_is_not_the_notebooks_own(tmp_path: Path) -> None:
+    """In our own repository it lies in the working folder, and imports every server."""
+    (tmp_path / "runner").mkdir()
+    (tmp_path / "runner/__init__.py").write_text("import uvicorn")
+    found = seen(tmp_path, "from runner import serve\nserve(model)")
+    assert (found.servers, found.needs_adoption) == ([], False)
+
+
 def test_modules_beside_the_notebook_are_looked_through(tmp_path: Path) -> None:
     """A server in a helper module, in a package, behind another module, in a script."""
     (tmp_path / "mycode.py").write_text("from deeper.still import start")
