@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 import time
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from runner.identity import Identity
 from runner.limits import Limits
+from runner.prediction import surface
 from runner.prediction.bulk import answer_many
 from runner.prediction.calls import Calls
+from runner.prediction.columns import too_many
 from runner.prediction.counters import Counters
 from runner.prediction.endpoints import Endpoint
 from runner.prediction.heads import answer_headers
 from runner.prediction.hotroute import HotRoute
 from runner.prediction.media import Media, accepted, media_of
-from runner.prediction.problems import CONTENT_TYPE, ProblemError
+from runner.prediction.problems import ProblemError
 from runner.prediction.requests import Answer, Request, Route
 from runner.prediction.uploads import fields_of_form
 
@@ -52,13 +54,16 @@ class PredictApp:
     ) -> None:
         self.endpoints = {endpoint.path: endpoint for endpoint in endpoints}
         self.limits = limits or Limits.from_environment()
-        self.routes: dict[tuple[str, str], Route] = {}
+        identity = Identity.from_environment()
+        self.routes: dict[tuple[str, str], Route] = surface.routes(
+            endpoints, self.predict_rows, lambda: self.counters, identity
+        )
         self.hot_route: HotRoute | None = None
         self.prepare(1)
         self._calls: Calls = None  # type: ignore[assignment] # there from the start of a worker
         self._is_hot = is_hot
-        self._run_id = os.environ.get("RUNNER_RUN_ID", "").encode()
-        self._names = {endpoint.path: endpoint.name for endpoint in endpoints}
+        self._run_id = identity.run_id.encode()
+        self._names = surface.owners(endpoints, identity)
         for endpoint in endpoints:
             self.routes["POST", endpoint.path] = self._posting(endpoint)
 
@@ -67,7 +72,8 @@ class PredictApp:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            await self._exchange(scope, receive, send)
+            exchange = self._uncounted if EXAMPLE in scope.get("extensions", ()) else self._exchange
+            await exchange(scope, receive, send)
 
     def prepare(self, slots: int) -> None:
         """Make what the workers share, before they are forked.
@@ -87,8 +93,27 @@ class PredictApp:
         """Give the result of each item in order; an exception in its place is its own failure."""
         return await self._calls.predict_many(endpoint, items, request)
 
+    async def predict_rows(
+        self, endpoint: Endpoint, items: Sequence[Any], request: Request
+    ) -> list[Any]:
+        """Do the same for as many items as a request may have.
+
+        Raises:
+            ProblemError: 413 for more.
+        """
+        if len(items) > self.limits.max_rows:
+            raise too_many(self.limits.max_rows)
+        return await self.predict_many(endpoint, items, request)
+
+    async def _uncounted(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer our own example, which no client asked."""
+        answer = await self._answer(scope, receive)
+        if answer is not None:
+            await _send(answer, self._run_id, send, is_head=False)
+
     async def _exchange(self, scope: Any, receive: Any, send: Any) -> None:
-        began, name = time.monotonic(), self._names.get(scope["path"], "")
+        began = time.monotonic()
+        name = self._names.get(scope["path"], "") if scope["method"] == "POST" else ""
         self.counters.begun(name)
         answer = None
         try:
@@ -118,11 +143,11 @@ class PredictApp:
         except ProblemError as problem:
             if EXAMPLE in scope.get("extensions", ()) and problem.__cause__ is not None:
                 raise problem.__cause__ from None  # the author sees it
-            return answer_of(problem)
+            return surface.refusal(scope["path"], problem)
         except Exception as error:
             if EXAMPLE in scope.get("extensions", ()):
                 raise
-            return answer_of(unforeseen(error))
+            return surface.refusal(scope["path"], unforeseen(error))
 
     def _route(self, method: str, path: str) -> Route:
         route = self.routes.get((method, path))
@@ -177,16 +202,6 @@ class PredictApp:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def answer_of(problem: ProblemError) -> Answer:
-    """Give the answer that says a problem."""
-    return Answer(
-        status=problem.status,
-        body=problem.body(),
-        content_type=CONTENT_TYPE,
-        headers=problem.headers,
-    )
-
-
 def unforeseen(error: Exception) -> ProblemError:
     """Log an error that nobody foresaw, and make the problem that says no more than its id."""
     number = uuid.uuid4().hex[:12]
@@ -217,8 +232,8 @@ async def _read(receive: Any, most: int) -> bytes | None:
 
 
 async def _send(answer: Answer, run_id: bytes, send: Any, *, is_head: bool) -> None:
-    if answer.status == 204:
-        headers = [*answer.headers]
+    if answer.status in (204, 304):
+        headers = [*answer.headers, *([(b"x-run-id", run_id)] if run_id else [])]
     else:
         length = len(answer.body)
         headers = answer_headers(answer.content_type, length, run_id, answer.headers)

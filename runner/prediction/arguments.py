@@ -14,7 +14,7 @@ import msgspec
 from runner.prediction.faults import fields_of, problem_of
 from runner.prediction.hints import Reader, reader_of
 from runner.prediction.problems import Fault, ProblemError
-from runner.prediction.schema import TypedSchema, closed_struct
+from runner.prediction.schema import TypedSchema, closed_struct, types_within
 from runner.prediction.uploads import UploadFile, value_of_text
 
 _MEND = (
@@ -207,15 +207,12 @@ def _parameter(function: str, each: inspect.Parameter) -> Parameter:
 
 def _strange(info: Any) -> str:
     """Find a type that msgspec would only hand on, somewhere within a hint."""
-    if isinstance(info, msgspec.inspect.CustomType):
-        return _shown(info.cls)
-    if isinstance(info, msgspec.inspect.RawType | msgspec.inspect.ExtType):
-        return type(info).__name__
-    inner: list[Any] = []
-    for name in ("type", "types", "item_type", "item_types", "key_type", "value_type", "fields"):
-        value = getattr(info, name, ())
-        inner += value if isinstance(value, tuple) else [value]
-    return next((found for each in inner if (found := _strange(each))), "")
+    for each in types_within(info):
+        if isinstance(each, msgspec.inspect.CustomType):
+            return _shown(each.cls)
+        if isinstance(each, msgspec.inspect.RawType | msgspec.inspect.ExtType):
+            return type(each).__name__
+    return ""
 
 
 def _takes_body(parameters: list[Parameter]) -> bool:

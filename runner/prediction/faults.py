@@ -62,18 +62,18 @@ class Field:
     is_required: bool
 
 
-def refusal(value: Any, hint: Any, said: Exception) -> ProblemError:
+def refusal(value: Any, hint: Any, said: str) -> ProblemError:
     """Make the problem that names every fault of a value that msgspec refused."""
     try:
         faults = list(itertools.islice(faults_in(value, hint, ()), MOST_FAULTS))
     except RecursionError:
         return ProblemError(422, "the body is nested too deep")
-    return problem_of(faults or [Fault(field="", detail=str(said))])
+    return problem_of(faults or [Fault(field="", detail=said)])
 
 
 def problem_of(faults: Sequence[Fault]) -> ProblemError:
     """Make the problem that lists faults."""
-    more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+    more = f" (and {len(faults) - 1} more, see errors)" if len(faults) > 1 else ""
     at = faults[0].field or "the body"
     return ProblemError(422, f"{at}: {faults[0].detail}{more}", faults)
 
@@ -99,27 +99,28 @@ def _of_fields(value: Any, hint: Any, at: Steps) -> Iterator[Fault]:
     fields = fields_of(hint)
     if fields is None or not isinstance(value, dict):
         return
-    named = {field.name: field for field in fields}
+    named = [field.name for field in fields]
     for field in fields:
         if field.name in value:
             yield from faults_in(value[field.name], field.hint, (*at, field.name))
         elif field.is_required:
             detail = f"missing; expected {expected(field.hint)}"
             yield Fault(field=pointer(*at, field.name), detail=detail)
-    if is_closed(hint):
-        for name in [key for key in value if key not in named]:
-            detail = f"unknown field; expected {_listed(list(named))}"
-            yield Fault(field=pointer(*at, str(name)), detail=detail)
+    yield from _unknown(value, named, hint, at)
 
 
 def _of_members(value: Any, hint: Any, at: Steps) -> Iterator[Fault]:
+    if (inner := _member_hint(value, hint)) is not None:
+        for key, member in enumerate(value) if isinstance(value, list) else value.items():
+            yield from faults_in(member, inner, (*at, key))
+
+
+def _member_hint(value: Any, hint: Any) -> Any:
+    """Give the type of the members of a list or a dict; None of what has none."""
     origin, words = typing.get_origin(hint), typing.get_args(hint)
     if origin in (list, set, frozenset) and words and isinstance(value, list):
-        for number, member in enumerate(value):
-            yield from faults_in(member, words[0], (*at, number))
-    elif origin is dict and isinstance(value, dict):
-        for key, member in value.items():
-            yield from faults_in(member, words[1], (*at, key))
+        return words[0]
+    return words[1] if origin is dict and isinstance(value, dict) else None
 
 
 def fields_of(hint: Any) -> list[Field] | None:
@@ -140,17 +141,47 @@ def fields_of(hint: Any) -> list[Field] | None:
         ]
     if typing.is_typeddict(hint):
         required: frozenset[str] = getattr(hint, "__required_keys__", frozenset())
-        return [
-            Field(name=name, hint=_bare(each), is_required=name in required)
-            for name, each in hints.items()
-        ]
+        return [_key(name, each, is_required=name in required) for name, each in hints.items()]
     return None
 
 
+def _key(name: str, hint: Any, *, is_required: bool) -> Field:
+    """Describe a key of a TypedDict, which does not know its own if hints are strings."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Required, typing.NotRequired):
+        (hint,), is_required = typing.get_args(hint), origin is typing.Required
+    return Field(name=name, hint=hint, is_required=is_required)
+
+
+def unknown_in(value: Any, hint: Any, at: Steps = ()) -> Iterator[Fault]:
+    """Say which fields no dataclass and no TypedDict has; msgspec lets them pass."""
+    hint = _without_none(hint)
+    members: Iterator[tuple[str | int, Any, Any]] = iter(())
+    fields = fields_of(hint)
+    if fields is not None and isinstance(value, dict):
+        named = {field.name: field.hint for field in fields}
+        yield from _unknown(value, list(named), hint, at)
+        members = ((key, value[key], named[key]) for key in value if key in named)
+    elif (inner := _member_hint(value, hint)) is not None:
+        pairs = enumerate(value) if isinstance(value, list) else value.items()
+        members = ((key, member, inner) for key, member in pairs)
+    for key, member, inner in members:
+        yield from unknown_in(member, inner, (*at, key))
+
+
+def _unknown(value: dict[Any, Any], known: list[str], hint: Any, at: Steps) -> Iterator[Fault]:
+    for name in [key for key in value if key not in known] if is_closed(hint) else []:
+        detail = f"unknown field; expected {_listed(known)}"
+        yield Fault(field=pointer(*at, str(name)), detail=detail)
+
+
 def is_closed(hint: Any) -> bool:
-    """Tell whether a type refuses fields that it does not know."""
+    """Tell whether a type refuses fields that it does not know.
+
+    A Struct says it itself; a dataclass and a TypedDict cannot, and are taken strictly.
+    """
     config = getattr(hint, "__struct_config__", None)
-    return bool(config and config.forbid_unknown_fields)
+    return config is None or bool(config.forbid_unknown_fields)
 
 
 def expected(hint: Any) -> str:
@@ -211,6 +242,7 @@ def _listed(names: Sequence[Any]) -> str:
 
 
 def _choices(hint: Any) -> list[Any]:
+    hint = _without_none(hint)
     if typing.get_origin(hint) is typing.Literal:
         return list(typing.get_args(hint))
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
@@ -230,8 +262,8 @@ def _without_none(hint: Any) -> Any:
 
 
 def _bare(hint: Any) -> Any:
-    """Take off what qualifies the key or annotates the type."""
-    while typing.get_origin(hint) in (typing.Required, typing.NotRequired, typing.Annotated):
+    """Take off what annotates a type."""
+    while typing.get_origin(hint) is typing.Annotated:
         hint = typing.get_args(hint)[0]
     return hint
 

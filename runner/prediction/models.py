@@ -66,7 +66,7 @@ def with_probabilities(
     if not callable(getattr(model, "predict_proba", None)):
         raise TypeError(
             f"{type(model).__name__} has no predict_proba: it gives no probabilities"
-            " (an SVC does if it is fitted with probability=True)"
+            " (an SVC does within CalibratedClassifierCV)"
         )
 
     def predict_pairs(rows: Sequence[Any]) -> list[Any]:

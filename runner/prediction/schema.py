@@ -10,10 +10,12 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
-from runner.prediction.faults import MOST_FAULTS, problem_of, refusal
+from runner.prediction.faults import MOST_FAULTS, problem_of, refusal, unknown_in
 from runner.prediction.problems import Fault, ProblemError, pointer
 
 Item = TypeVar("Item")
+
+_PARTS = ("type", "types", "item_type", "item_types", "key_type", "value_type", "fields")
 
 _parse = msgspec.json.Decoder().decode
 
@@ -34,7 +36,9 @@ class TypedSchema(Generic[Item]):
     def __init__(self, hint: Any, to_item: Callable[[Any], Item]) -> None:
         self.hint = hint
         self._to_item = to_item
-        self._read = msgspec.json.Decoder(hint).decode
+        self._read: Callable[[bytes], Any] = msgspec.json.Decoder(hint).decode
+        if any(_is_open(each) for each in types_within(msgspec.inspect.type_info(hint))):
+            self._read = self._read_closed
 
     def decode(self, body: bytes) -> Item:
         """Read an item from a JSON body.
@@ -54,24 +58,36 @@ class TypedSchema(Generic[Item]):
         Raises:
             ProblemError: 422 for the wrong shape, or for NaN and the infinities.
         """
-        if faults := _all_not_finite(value):
-            raise problem_of(faults)
+        self._check(value)
         try:
             found = msgspec.convert(value, self.hint, str_keys=True)
         except msgspec.ValidationError as error:
-            raise refusal(value, self.hint, error) from None
+            raise refusal(value, self.hint, str(error)) from None
         return self._to_item(found)
 
     def describe(self) -> dict[str, Any]:
         """Give the JSON schema (2020-12) of a body."""
         return described(self.hint)
 
+    def _read_closed(self, body: bytes) -> Any:
+        """Read what has types that would let unknown fields pass."""
+        value = parse(body)
+        self._check(value)
+        return msgspec.convert(value, self.hint, str_keys=True)
+
+    def _check(self, value: Any) -> None:
+        """Refuse what msgspec lets pass."""
+        if faults := _all(_not_finite(value)):
+            raise problem_of(faults)
+        if unknown := _all(unknown_in(value, self.hint)):
+            raise refusal(value, self.hint, unknown[0].detail)
+
     def _refusal(self, body: bytes, error: Exception) -> ProblemError:
         """Say what is wrong with a body; this is the slow path."""
         value = parse(body)
-        if faults := _all_not_finite(value):
+        if faults := _all(_not_finite(value)):
             return problem_of(faults)
-        return refusal(value, self.hint, error)
+        return refusal(value, self.hint, str(error))
 
 
 class RowSchema(TypedSchema[tuple[Any, ...]]):
@@ -146,6 +162,11 @@ def _parse_large_numbers(body: bytes) -> Any:
 def described(hint: Any) -> dict[str, Any]:
     """Give the JSON schema of a type; what it refers to is in its ``$defs``."""
     (shown,), parts = msgspec.json.schema_components([hint], ref_template="#/$defs/{name}")
+    within = types_within(msgspec.inspect.type_info(hint))
+    closed = {each.cls.__name__ for each in within if _is_open(each)}
+    for each in parts.values():
+        if each.get("title") in closed:
+            each["additionalProperties"] = False
     outer = shown.get("$ref", "")
     if outer:
         shown = parts[outer.removeprefix("#/$defs/")]
@@ -154,9 +175,26 @@ def described(hint: Any) -> dict[str, Any]:
     return {**shown, "$defs": parts} if parts else dict(shown)
 
 
-def _all_not_finite(value: Any) -> list[Fault]:
+def types_within(info: Any) -> Iterator[Any]:
+    """Give a type, as msgspec describes it, and all that it is made of."""
+    waiting, seen = [info], set()
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            for name in _PARTS:
+                inner = getattr(each, name, ())
+                waiting += inner if isinstance(inner, tuple) else [inner]
+
+
+def _is_open(info: Any) -> bool:
+    return isinstance(info, msgspec.inspect.DataclassType | msgspec.inspect.TypedDictType)
+
+
+def _all(faults: Iterator[Fault]) -> list[Fault]:
     try:
-        return list(itertools.islice(_not_finite(value), MOST_FAULTS))
+        return list(itertools.islice(faults, MOST_FAULTS))
     except RecursionError:
         raise ProblemError(422, "the body is nested too deep") from None
 
