@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 import pytest
-from predicting import app_of, faults_of, post, send
+from predicting import app_of, faults_of, living, post, send
 
 from runner.limits import Limits
 from runner.prediction.app import PredictApp
@@ -47,10 +47,10 @@ def test_a_wrong_body_is_told_by_fields(app: PredictApp) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "allow"),
     [
-        ("GET", "/", 405, "OPTIONS, POST"),
-        ("HEAD", "/", 405, "OPTIONS, POST"),
-        ("PUT", "/", 405, "OPTIONS, POST"),
-        ("OPTIONS", "/", 204, "OPTIONS, POST"),
+        ("GET", "/", 200, None),
+        ("HEAD", "/", 200, None),
+        ("PUT", "/", 405, "GET, HEAD, OPTIONS, POST"),
+        ("OPTIONS", "/", 204, "GET, HEAD, OPTIONS, POST"),
         ("POST", "/nowhere", 404, None),
         ("OPTIONS", "/nowhere", 404, None),
         ("DELETE", "/page", 405, "GET, HEAD, OPTIONS"),
@@ -150,8 +150,12 @@ def test_the_authors_own_example_shows_the_error(app: PredictApp) -> None:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b'{"n": 0}'}
 
+    async def tried() -> None:
+        async with living(app):
+            await asked(app, receive, extensions={"runner.example": {}})
+
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(asked(app, receive, extensions={"runner.example": {}}))
+        asyncio.run(tried())
 
 
 def test_an_item_may_fail_alone() -> None:
@@ -164,22 +168,3 @@ def test_an_item_may_fail_alone() -> None:
         encode=lambda result: b"",
     )
     assert post(PredictApp([endpoint], Limits()), 1).status_code == 409
-
-
-def test_startup_is_announced(app: PredictApp) -> None:
-    """In the worker's own loop; nothing more happens until the end."""
-    told: list[str] = []
-    app.on_startup.append(lambda: told.append("started"))
-    messages = [{"type": "lifespan.shutdown"}, {"type": "lifespan.startup"}]
-
-    async def live() -> None:
-        async def receive() -> dict[str, Any]:
-            return messages.pop()
-
-        async def send(message: dict[str, Any]) -> None:
-            told.append(message["type"])
-
-        await app({"type": "lifespan"}, receive, send)
-
-    asyncio.run(live())
-    assert told == ["started", "lifespan.startup.complete", "lifespan.shutdown.complete"]
