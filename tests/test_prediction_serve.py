@@ -118,7 +118,7 @@ def is_listening(port: int, service: Service) -> bool:
     """Tell whether anything answers, be it by 404."""
     assert service.process.poll() is None, service.said()
     try:
-        return send(port)[0] == 404
+        return send(port, path="/nowhere")[0] == 404
     except OSError:
         return False
 
