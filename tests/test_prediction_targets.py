@@ -21,7 +21,7 @@ def test_several_targets_have_paths_and_options_of_their_own() -> None:
     app = app_of({"double": double, "shown": endpoint(double, answer="val")})
     assert post(app, {"n": 2}, path="/double").json() == 4
     assert post(app, {"n": 2}, path="/shown").json() == {"val": 4}
-    nowhere = post(app, {"n": 2})
+    nowhere = post(app, {"n": 2}, path="/nowhere")
     assert nowhere.status_code == 404
     assert nowhere.json()["detail"].endswith("there is POST /double, POST /shown")
 
