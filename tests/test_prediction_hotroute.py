@@ -343,7 +343,7 @@ def test_the_cases_say_what_they_mean(pair: tuple[Served, Served]) -> None:
     assert statuses("headers too large") == [431]
     assert statuses("body announced too large") == [413]
     assert statuses("slow body") == [408]
-    assert statuses("GET") == [405, 200]
+    assert statuses("PUT") == [405, 200]
     assert statuses("JSON of another shape") == [422, 200]
     assert statuses("predict raises") == [500, 200, 200]
     assert statuses("the result is no JSON") == [500, 200, 200]
