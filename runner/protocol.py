@@ -32,7 +32,7 @@ App = Callable[..., Awaitable[None]]
 # A refused client is read for this long, so that it sees the answer instead of a reset.
 _REFUSAL_LINGER = 2.0
 # So long a client that sends no more is answered.
-_HALF_CLOSED = 0.1
+_HALF_CLOSED = 0.25
 
 
 class Owner(Protocol):

@@ -48,7 +48,7 @@ LAYERS = [
     {"http1"},
     {"accesslog", "control_client", "injection", "limits", "prints", "readiness", "stepping"},
     {"signs"},
-    {"prediction.targets"},
+    {"prediction.plain", "prediction.targets"},
     {"prediction.batching", "prediction.surface"},
     {"prediction.pages", "prediction.waiters"},
     {"prediction.openapi"},

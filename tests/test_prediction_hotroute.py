@@ -343,7 +343,7 @@ def test_the_cases_say_what_they_mean(pair: tuple[Served, Served]) -> None:
     assert statuses("headers too large") == [431]
     assert statuses("body announced too large") == [413]
     assert statuses("slow body") == [408]
-    assert statuses("GET") == [405, 200]
+    assert statuses("PUT") == [405, 200]
     assert statuses("JSON of another shape") == [422, 200]
     assert statuses("predict raises") == [500, 200, 200]
     assert statuses("the result is no JSON") == [500, 200, 200]
@@ -397,7 +397,7 @@ def test_a_head_that_is_known_is_not_parsed(pair: tuple[Served, Served]) -> None
     """That is where the time is saved: its bytes say all."""
     route = pair[0].route
     pair[0].talk(CASES["plain"])
-    known = route.plain[head(JSON, length=len(BODY))]
+    known = route.heads.known[head(JSON, length=len(BODY))]
     assert (known.path, known.length, known.timeout) == ("/", len(BODY), None)
 
 
@@ -406,9 +406,9 @@ def test_a_head_whose_end_may_be_elsewhere_is_not_remembered(
     pair: tuple[Served, Served], name: str
 ) -> None:
     """Else bytes of a body could be taken for a head."""
-    pair[0].route.plain.clear()
+    pair[0].route.heads.known.clear()
     pair[0].talk(CASES[name])
-    assert list(pair[0].route.plain) in ([], [head(JSON, length=len(BODY))])
+    assert list(pair[0].route.heads.known) in ([], [head(JSON, length=len(BODY))])
 
 
 def test_the_memory_of_heads_is_bounded(serve: Callable[..., Served]) -> None:
@@ -421,7 +421,7 @@ def test_the_memory_of_heads_is_bounded(serve: Callable[..., Served]) -> None:
             while answered.readline().strip():
                 pass
             answered.read(len(b'{"sum":3.0}'))
-        assert 0 < len(served.route.plain) <= 512
+        assert 0 < len(served.route.heads.known) <= 512
 
 
 def ask(served: Served, wait: float = 10, **headers: str) -> tuple[int, Any, bytes]:
@@ -449,8 +449,8 @@ def aside(act: Callable[[], Any]) -> Callable[[], Any]:
 
 def slow_down(served: Served) -> None:
     """Make the worker believe that calls are slow, so that they leave the loop free."""
-    served.route._batchers[b"/"]._mean = 1.0
-    served.route._batchers[b"/"].is_slow = True
+    served.route.heads._batchers[b"/"]._mean = 1.0
+    served.route.heads._batchers[b"/"].is_slow = True
 
 
 def in_flight(served: Served) -> int:
@@ -542,7 +542,7 @@ def test_who_was_refused_is_held_back(serve: Callable[..., Served]) -> None:
     slow_down(served)
     served.model.gate.clear()
     waiting = [aside(lambda: ask(served))]
-    until(lambda: served.route._batchers[b"/"]._is_calling)
+    until(lambda: served.route.heads._batchers[b"/"]._is_calling)
     waiting += [aside(lambda: ask(served))]
     until(lambda: in_flight(served) == 2)
     with served.connect() as client:

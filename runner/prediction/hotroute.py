@@ -13,7 +13,6 @@ The rules of this file:
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import random
 import time
@@ -24,39 +23,15 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from runner.prediction.batching import Batcher
 from runner.prediction.counters import Counters
-from runner.prediction.heads import JSON, answer_headers, timeout_of, timing
+from runner.prediction.heads import JSON, answer_headers, timing
+from runner.prediction.plain import Plain, PlainHeads
 from runner.prediction.problems import CONTENT_TYPE, ProblemError
 from runner.protocol import BoundedProtocol, LoggedCycle, Owner
 
 log = logging.getLogger(__name__)
 
-_MOST_HEADS = 512
-_LONGEST_HEAD = 4_096
+# Seconds, from and to, that a client is not read from.
 _HOLD_BACK = (0.25, 0.5)
-_LONGEST_BODY = 65_536  # beyond it the ordinary way has a client wait (flow control)
-
-# What may stand in a plain head, besides headers that nobody here reads.
-_TYPES = {JSON, JSON + b"; charset=utf-8", JSON + b";charset=utf-8"}
-_ACCEPTED = {b"*/*", JSON, JSON + b", */*", JSON + b", text/plain, */*"}
-_UNUSUAL = {b"transfer-encoding", b"content-encoding", b"expect", b"upgrade", b"trailer", b"te"}
-_ONCE = (b"content-type", b"content-length", b"host", b"connection", b"accept")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Plain:
-    """Say what a plain head asks for.
-
-    Attributes:
-        batcher: Who predicts.
-        path: Where.
-        length: Bytes of the body.
-        timeout: Seconds that the client waits; None if it does not say.
-    """
-
-    batcher: Batcher
-    path: str
-    length: int
-    timeout: float | None
 
 
 class HotRoute:
@@ -74,49 +49,13 @@ class HotRoute:
         self.counters = counters
         self.run_id = run_id
         self.in_flight = 0
-        self.plain: dict[bytes, Plain] = {}
-        self._batchers = {path.encode(): batcher for path, batcher in batchers.items()}
+        self.heads = PlainHeads(batchers)
         self._fields: Sequence[tuple[bytes, bytes]] | None = None
         self._begin = b""
 
     def protocol(self, owner: Owner) -> HotProtocol:
         """Make what speaks with one client."""
         return HotProtocol(owner, self)
-
-    def read(self, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> Plain | None:
-        """Find out whether a head is plain.
-
-        Args:
-            url: Of a POST in HTTP/1.1 that keeps the connection, as the parser read it.
-            headers: Likewise, with names in lower case.
-        """
-        batcher = self._batchers.get(url)
-        if batcher is None:
-            return None
-        given = dict(headers)
-        if not _is_plain(given, [name for name, _ in headers]):
-            return None
-        try:
-            timeout = timeout_of(headers)
-        except ProblemError:
-            return None
-        return Plain(batcher, url.decode(), int(given[b"content-length"]), timeout)
-
-    def remember(self, head: bytes, plain: Plain, lines: int) -> None:
-        """Know a plain head by its bytes from now on.
-
-        Args:
-            head: What came up to the first empty line.
-            plain: What it asks for.
-            lines: How many headers the parser has found.
-        """
-        # Each line is one header: so the parser has seen the head begin and end where we do.
-        is_regular = head.count(b"\r\n") == head.count(b"\n") == lines + 2
-        if not is_regular or len(head) > _LONGEST_HEAD or not head.startswith(b"POST "):
-            return
-        if len(self.plain) >= _MOST_HEADS:
-            self.plain.clear()
-        self.plain[head] = plain
 
     def begin_of(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> bytes:
         """Give the first lines of an answer, which change once a second."""
@@ -125,21 +64,6 @@ class HotRoute:
         if fields is not self._fields:
             self._fields, self._begin = fields, STATUS_LINE[200] + _lines(fields)
         return self._begin
-
-
-def _is_plain(given: Mapping[bytes, bytes], names: Sequence[bytes]) -> bool:
-    if any(names.count(name) > 1 for name in _ONCE) or not _UNUSUAL.isdisjoint(names):
-        return False
-    length = given.get(b"content-length", b"")
-    accept = given.get(b"accept", b"*/*")
-    return (
-        given.get(b"content-type", b"").lower() in _TYPES
-        and length.isdigit()
-        and 0 < int(length[:9]) <= _LONGEST_BODY
-        and len(length) < 9
-        and given.get(b"connection", b"keep-alive").lower() == b"keep-alive"
-        and accept in _ACCEPTED
-    )
 
 
 def _lines(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
@@ -239,6 +163,7 @@ class HotProtocol(BoundedProtocol):
         super().__init__(owner)
         self._cycle_class = LoggedCycle
         self.route = route
+        self._known = route.heads.known
         self._head = b""
         self._body = b""
         self._exchange: Any = None
@@ -252,7 +177,7 @@ class HotProtocol(BoundedProtocol):
         if self._is_whole and not self._is_refused and self._is_idle():
             end = data.find(b"\r\n\r\n") + 4
             head = data[:end]
-            plain = self.route.plain.get(head)
+            plain = self._known.get(head)
             if plain is None:
                 self._head = head
             elif len(data) - end == plain.length and self._has_room():
@@ -286,11 +211,11 @@ class HotProtocol(BoundedProtocol):
         head, self._head = self._head, b""  # what follows in the same piece has another
         plain = None
         if self._is_idle() and self._has_room() and self._is_ordinary_post():
-            plain = self.route.read(self.url, self.headers)
+            plain = self.route.heads.read(self.url, self.headers)
         if plain is None:
             super()._start_exchange()
             return
-        self.route.remember(head, plain, len(self.headers))
+        self.route.heads.remember(head, plain, len(self.headers))
         self._begin(plain)
         self.is_taken, self._body = True, b""
 
