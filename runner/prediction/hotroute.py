@@ -221,11 +221,7 @@ class HotProtocol(BoundedProtocol):
 
     def _is_ordinary_post(self) -> bool:
         parser = self.parser
-        return (
-            parser.get_method() == b"POST"
-            and parser.get_http_version() == "1.1"
-            and parser.should_keep_alive()
-        )
+        return bool(parser.get_method() == b"POST" and parser.get_http_version() == "1.1")
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
