@@ -118,8 +118,9 @@ class AsgiServer:
         server = await loop.create_server(self._protocol, sock=listener, backlog=2048)
         self._servers.append(server)
 
-    def _protocol(self, *args: Any, **settings: Any) -> BoundedProtocol:
-        return BoundedProtocol(self)
+    def _protocol(self, *args: Any, **settings: Any) -> Any:
+        hot_route = getattr(self.app, "hot_route", None)  # see runner.prediction.hotroute
+        return BoundedProtocol(self) if hot_route is None else hot_route.protocol(self)
 
     async def _tick(self) -> None:
         """Keep the Date header current."""

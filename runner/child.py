@@ -25,8 +25,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from runner import facts, notebook, run
 from runner import log as logs
-from runner import notebook, run
 from runner.cells.annotated import PRELUDE, is_annotated
 from runner.config import EngineConfig, setting, variable
 from runner.engine import Session
@@ -169,7 +169,12 @@ def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: Stop
     document = notebook.read(Path(order["notebook"]))
     values = run.checked(document, job.values)
     kernel = standby.kernel_for(document.kernel_name)
-    kernel.prelude = f'__import__("os").environ["RUNNER_RUN_ID"] = {order["run"]!r}'
+    kernel.prelude = facts.identity(
+        document,
+        values,
+        run_id=order["run"],
+        notebook_sha256=order["facts"].get("notebook_sha256", ""),
+    ).prelude()
     signs = signs_of(document, folder=job.path.parent)
     cells_serve = is_annotated(document, signs)
     if cells_serve:

@@ -9,6 +9,7 @@ The rules of this file:
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -16,15 +17,19 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from runner.identity import Identity
 from runner.masking import masked
 from runner.notebook import PARAMETERS_TAG, Notebook, source, tags
 
 _GIT_DEADLINE = 1.0
 _CARD_FIELDS = ("sha256", "estimator", "metrics", "trained_at")
+_MOST_HASHED = 100_000_000
+_HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*")
+_FENCE = re.compile(r" {0,3}(```|~~~)")
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -130,9 +135,68 @@ def model_cards(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def identity(
+    document: Notebook, values: dict[str, Any], *, run_id: str, notebook_sha256: str
+) -> Identity:
+    """Say who a run is, to itself.
+
+    Args:
+        document: The notebook.
+        values: The parameters given.
+        run_id: The supervisor's name of the run.
+        notebook_sha256: The hash of the notebook's file.
+    """
+    return Identity(
+        run_id=run_id,
+        notebook_sha256=notebook_sha256,
+        notebook_title=title(document),
+        model_sha256=model_sha256(document, values) if document.is_python else "",
+    )
+
+
+def title(document: Notebook) -> str:
+    """Give a notebook's first heading; empty if it has none."""
+    for cell in document.cells:
+        if cell.get("cell_type") == "markdown":
+            for line in _outside_fences(source(cell)):
+                if (found := _HEADING.fullmatch(line)) and found[1]:
+                    return found[1]
+    return ""
+
+
+def model_sha256(document: Notebook, values: dict[str, Any]) -> str:
+    """Give the hash of the model that ``model_path`` names: its card's, else the file's.
+
+    A file of more than 100 MB is not read for that: the start would have to wait.
+    """
+    card = model_cards(document, values).get("model_path")
+    if card:
+        return str(card["sha256"])
+    named = {**_defaults(document), **values}.get("model_path")
+    if not isinstance(named, str) or not named:
+        return ""
+    for folder in (Path(), *document.path.absolute().parents):
+        with contextlib.suppress(OSError):
+            file = folder / named
+            if file.is_file() and file.stat().st_size <= _MOST_HASHED:
+                return hashlib.sha256(file.read_bytes()).hexdigest()
+    return ""
+
+
 def plain(value: Any) -> Any:
     """Give a copy of a value that JSON can hold."""
     return json.loads(json.dumps(value, default=str))
+
+
+def _outside_fences(text: str) -> Iterator[str]:
+    """List the lines of a Markdown text that are not within a block of code."""
+    fence = ""
+    for line in text.splitlines():
+        mark = _FENCE.match(line)
+        if mark and fence in ("", mark[1]):
+            fence = "" if fence else mark[1]
+        elif not fence:
+            yield line
 
 
 def _git(folder: Path, *words: str) -> str | None:

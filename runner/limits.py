@@ -23,6 +23,7 @@ class Limits:
         write_timeout: Seconds an answer may make no progress; then the connection is cut.
         keep_alive: Seconds an idle connection is kept.
         max_concurrency: Requests in flight in one worker; beyond them 503 and Retry-After.
+        max_waiting: Predictions that wait while one is computed; beyond them 503 and Retry-After.
         cell_timeout: Seconds an annotated cell may take; then 504, and it is ended; 0: no limit.
         max_requests: Requests after which a worker is replaced, plus 0 to 10 %; 0: never.
         max_memory: Megabytes (10^6) of own memory after which a worker is replaced; 0: never.
@@ -39,6 +40,7 @@ class Limits:
     write_timeout: float = 30.0
     keep_alive: float = 15.0
     max_concurrency: int = 512
+    max_waiting: int = 256
     cell_timeout: float = 30.0
     max_requests: int = 0
     max_memory: int = 0

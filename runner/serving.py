@@ -191,8 +191,16 @@ def _crew(
 ) -> Crew:
     limits = Limits.from_environment()
     log_fd = _log_fd()
+    if prepare := getattr(app, "prepare", None):
+        prepare(len(listeners))
+
+    def build(slot: int) -> Server:
+        if take_slot := getattr(app, "take_slot", None):
+            take_slot(slot)
+        return _build(kind, app, limits, log_fd, examples)
+
     return Crew(
-        build=lambda: _build(kind, app, limits, log_fd, examples),
+        build=build,
         listeners=listeners,
         limits=limits,
         log_fd=log_fd,

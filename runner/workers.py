@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import gc
 import logging
 import os
@@ -76,7 +77,7 @@ class Crew:
     """Run the workers of one ``serve`` call from the kernel's main thread.
 
     Attributes:
-        build: Makes a server; called in each worker.
+        build: Makes the server of a slot; called in each worker.
         listeners: One for each worker.
         limits: The bounds of each.
         log_fd: Where forked workers print.
@@ -84,7 +85,7 @@ class Crew:
         needs_processes: Whether workers are forked even if one thread would do.
     """
 
-    build: Callable[[], Server]
+    build: Callable[[int], Server]
     listeners: list[socket.socket]
     limits: Limits
     log_fd: int
@@ -160,7 +161,8 @@ class Crew:
         listener = self.listeners[slot]
 
         def work() -> None:
-            Work(self.build, listener, status_write, order_read, self.limits).run()
+            build = functools.partial(self.build, slot)
+            Work(build, listener, status_write, order_read, self.limits).run()
 
         if self._forks:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -167,3 +168,32 @@ def test_everything_collected_is_json_without_secrets(document: Notebook) -> Non
 def test_another_kernels_packages_are_not_guessed(document: Notebook) -> None:
     """Our own versions say nothing of a kernel with another Python."""
     assert "packages" not in facts.collect(document, {}, with_packages=False)
+
+
+@pytest.mark.parametrize(
+    ("markdown", "expected"),
+    [
+        (["# Serve the `iris` model\n", "\n", "text"], "Serve the `iris` model"),
+        (["text\n", "## Second\n", "# First"], "Second"),
+        (["```sh\n", "# a comment\n", "```\n", "### Real ###"], "Real"),
+        (["#hashtag\n", "    # code"], ""),
+        (["#\n", "# Not empty"], "Not empty"),
+    ],
+)
+def test_a_notebook_is_called_by_its_first_heading(
+    document: Notebook, markdown: list[str], expected: str
+) -> None:
+    """The first heading that is no code and not empty is the title."""
+    document.cells.insert(0, {"cell_type": "markdown", "metadata": {}, "source": markdown})
+    assert facts.title(document) == expected
+
+
+def test_a_models_hash_is_its_cards_else_its_files(document: Notebook, tmp_path: Path) -> None:
+    """The card is believed, since who loads the model checks it; without one the file is read."""
+    assert facts.model_sha256(document, {}) == ""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/m.joblib").write_bytes(b"abc")
+    assert facts.model_sha256(document, {}) == hashlib.sha256(b"abc").hexdigest()
+    card_at(tmp_path / "model/m.json")
+    assert facts.model_sha256(document, {}) == "ab"
+    assert facts.model_sha256(document, {"model_path": "elsewhere"}) == ""

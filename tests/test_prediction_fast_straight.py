@@ -45,6 +45,7 @@ def test_rows_of_another_length_are_left_alone(rows: list[Any]) -> None:
     assert straight(fitted(SVC()))(rows) is None
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_values_that_a_step_makes_too_large_are_left_alone() -> None:
     """What a scaler makes too large for a tree is refused by the tree, so it is looked at."""
     model = fitted(make_pipeline(StandardScaler(), DecisionTreeClassifier()))

@@ -6,17 +6,25 @@ answered by the route of GET, and OPTIONS by the methods that a path has.
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import logging
+import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from runner.identity import Identity
 from runner.limits import Limits
+from runner.prediction import surface
 from runner.prediction.bulk import answer_many
+from runner.prediction.calls import Calls
+from runner.prediction.columns import too_many
+from runner.prediction.counters import Counters
 from runner.prediction.endpoints import Endpoint
+from runner.prediction.heads import answer_headers
+from runner.prediction.hotroute import HotRoute
 from runner.prediction.media import Media, accepted, media_of
-from runner.prediction.problems import CONTENT_TYPE, ProblemError
+from runner.prediction.problems import ProblemError
 from runner.prediction.requests import Answer, Request, Route
 from runner.prediction.uploads import fields_of_form
 
@@ -32,18 +40,30 @@ class PredictApp:
     Args:
         endpoints: What predicts.
         limits: How large a body may be; those of the environment unless given.
+        is_hot: Answer plain requests without this app, which nobody can tell.
 
     Attributes:
         endpoints: What predicts, by path.
         routes: What answers a method and a path.
-        on_startup: Called in the worker's loop, before the first request.
+        counters: What all workers count.
+        hot_route: Answers plain requests, once a worker has started.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint], limits: Limits | None = None) -> None:
+    def __init__(
+        self, endpoints: Sequence[Endpoint], limits: Limits | None = None, *, is_hot: bool = True
+    ) -> None:
         self.endpoints = {endpoint.path: endpoint for endpoint in endpoints}
         self.limits = limits or Limits.from_environment()
-        self.routes: dict[tuple[str, str], Route] = {}
-        self.on_startup: list[Callable[[], None]] = []
+        identity = Identity.from_environment()
+        self.routes: dict[tuple[str, str], Route] = surface.routes(
+            endpoints, self.predict_rows, lambda: self.counters, identity
+        )
+        self.hot_route: HotRoute | None = None
+        self.prepare(1)
+        self._calls: Calls = None  # type: ignore[assignment] # there from the start of a worker
+        self._is_hot = is_hot
+        self._run_id = identity.run_id.encode()
+        self._names = surface.owners(endpoints, identity)
         for endpoint in endpoints:
             self.routes["POST", endpoint.path] = self._posting(endpoint)
 
@@ -52,41 +72,59 @@ class PredictApp:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
+            exchange = self._uncounted if EXAMPLE in scope.get("extensions", ()) else self._exchange
+            await exchange(scope, receive, send)
+
+    def prepare(self, slots: int) -> None:
+        """Make what the workers share, before they are forked.
+
+        Args:
+            slots: How many workers there may be at a time.
+        """
+        self.counters = Counters([each.name for each in self.endpoints.values()], slots)
+
+    def take_slot(self, slot: int) -> None:
+        """Become the worker of a slot."""
+        self.counters.take(slot)
+
+    async def predict_many(
+        self, endpoint: Endpoint, items: Sequence[Any], request: Request
+    ) -> list[Any]:
+        """Give the result of each item in order; an exception in its place is its own failure."""
+        return await self._calls.predict_many(endpoint, items, request)
+
+    async def predict_rows(
+        self, endpoint: Endpoint, items: Sequence[Any], request: Request
+    ) -> list[Any]:
+        """Do the same for as many items as a request may have.
+
+        Raises:
+            ProblemError: 413 for more.
+        """
+        if len(items) > self.limits.max_rows:
+            raise too_many(self.limits.max_rows)
+        return await self.predict_many(endpoint, items, request)
+
+    async def _uncounted(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer our own example, which no client asked."""
+        answer = await self._answer(scope, receive)
+        if answer is not None:
+            await _send(answer, self._run_id, send, is_head=False)
+
+    async def _exchange(self, scope: Any, receive: Any, send: Any) -> None:
+        began = time.monotonic()
+        name = self._names.get(scope["path"], "") if scope["method"] == "POST" else ""
+        self.counters.begun(name)
+        answer = None
+        try:
             answer = await self._answer(scope, receive)
             if answer is not None:
-                await _send(answer, send, is_head=scope["method"] == "HEAD")
-
-    async def predict(self, endpoint: Endpoint, item: Any) -> Any:
-        """Give the result of one item, or raise its error."""
-        if endpoint.call is not None:
-            return await endpoint.call(item)
-        (result,) = endpoint.predict([item])
-        if isinstance(result, Exception):
-            raise result
-        return result
-
-    async def predict_many(self, endpoint: Endpoint, items: Sequence[Any]) -> list[Any]:
-        """Give the result of each item in order; an exception in its place is its own failure."""
-        results: list[Any] = []
-        for begin in range(0, len(items), endpoint.max_batch):
-            batch = items[begin : begin + endpoint.max_batch]
-            results += await self._predict_batch(endpoint, batch)
-            await asyncio.sleep(0)  # let others have their turn
-        return results
-
-    async def _predict_batch(self, endpoint: Endpoint, items: Sequence[Any]) -> list[Any]:
-        if endpoint.call is None and len(items) > 1:
-            try:
-                return list(endpoint.predict(items))
-            except Exception as error:  # noqa: BLE001 - whose it is shows below, one by one
-                log.debug("a batch of %d failed: %s", len(items), error)
-        results: list[Any] = []
-        for item in items:
-            try:
-                results.append(await self.predict(endpoint, item))
-            except Exception as error:  # noqa: BLE001 - it is the item's own
-                results.append(error)
-        return results
+                await _send(answer, self._run_id, send, is_head=scope["method"] == "HEAD")
+        finally:
+            if answer is None:
+                self.counters.left(name)
+            else:
+                self.counters.answered(name, answer.status, time.monotonic() - began)
 
     async def _answer(self, scope: Any, receive: Any) -> Answer | None:
         try:
@@ -103,11 +141,13 @@ class PredictApp:
             )
             return await route(request)
         except ProblemError as problem:
-            return answer_of(problem)
+            if EXAMPLE in scope.get("extensions", ()) and problem.__cause__ is not None:
+                raise problem.__cause__ from None  # the author sees it
+            return surface.refusal(scope["path"], problem)
         except Exception as error:
             if EXAMPLE in scope.get("extensions", ()):
-                raise  # the author sees it
-            return answer_of(unforeseen(error))
+                raise
+            return surface.refusal(scope["path"], unforeseen(error))
 
     def _route(self, method: str, path: str) -> Route:
         route = self.routes.get((method, path))
@@ -134,36 +174,32 @@ class PredictApp:
             if content_type != b"application/json":
                 media = media_of(content_type, takes_forms=endpoint.read_form is not None)
             if media not in (Media.JSON, Media.FORM):
-                return await answer_many(
-                    endpoint, request, media, self.predict_many, self.limits.max_rows
-                )
+                many = functools.partial(self.predict_many, request=request)
+                return await answer_many(endpoint, request, media, many, self.limits.max_rows)
             accepted(request.headers.get(b"accept", b""), _JSON)
             if media is Media.FORM and endpoint.read_form is not None:
                 form = fields_of_form(request.body, content_type.decode("latin-1"))
                 item = endpoint.read_form(form)
             else:
                 item = endpoint.schema.decode(request.body)
-            return Answer(body=endpoint.encode(await self.predict(endpoint, item)))
+            given = await self._calls.predict(endpoint, item, request)
+            body = self._calls.encode(endpoint, given.result)
+            return Answer(body=body, headers=((b"server-timing", given.timing),))
 
         return post
 
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
-        for act in self.on_startup:
-            act()
+        most, run_id = self.limits.max_waiting, self._run_id
+        self._calls = Calls(
+            [*self.endpoints.values()], self.counters, most_waiting=most, run_id=run_id
+        )
+        if self._is_hot:
+            self.hot_route = self._calls.hot_route
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        self._calls.close()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def answer_of(problem: ProblemError) -> Answer:
-    """Give the answer that says a problem."""
-    return Answer(
-        status=problem.status,
-        body=problem.body(),
-        content_type=CONTENT_TYPE,
-        headers=problem.headers,
-    )
 
 
 def unforeseen(error: Exception) -> ProblemError:
@@ -195,12 +231,11 @@ async def _read(receive: Any, most: int) -> bytes | None:
     return None if message["type"] == "http.disconnect" else b"".join(pieces)
 
 
-async def _send(answer: Answer, send: Any, *, is_head: bool) -> None:
-    headers = list(answer.headers)
-    if answer.status != 204:
-        headers += [
-            (b"content-type", answer.content_type),
-            (b"content-length", b"%d" % len(answer.body)),
-        ]
+async def _send(answer: Answer, run_id: bytes, send: Any, *, is_head: bool) -> None:
+    if answer.status in (204, 304):
+        headers = [*answer.headers, *([(b"x-run-id", run_id)] if run_id else [])]
+    else:
+        length = len(answer.body)
+        headers = answer_headers(answer.content_type, length, run_id, answer.headers)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if is_head else answer.body})

@@ -141,11 +141,16 @@ def fields_of(hint: Any) -> list[Field] | None:
         ]
     if typing.is_typeddict(hint):
         required: frozenset[str] = getattr(hint, "__required_keys__", frozenset())
-        return [
-            Field(name=name, hint=_bare(each), is_required=name in required)
-            for name, each in hints.items()
-        ]
+        return [_key(name, each, is_required=name in required) for name, each in hints.items()]
     return None
+
+
+def _key(name: str, hint: Any, *, is_required: bool) -> Field:
+    """Describe a key of a TypedDict, which does not know its own if hints are strings."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Required, typing.NotRequired):
+        (hint,), is_required = typing.get_args(hint), origin is typing.Required
+    return Field(name=name, hint=hint, is_required=is_required)
 
 
 def unknown_in(value: Any, hint: Any, at: Steps = ()) -> Iterator[Fault]:
@@ -257,8 +262,8 @@ def _without_none(hint: Any) -> Any:
 
 
 def _bare(hint: Any) -> Any:
-    """Take off what qualifies the key or annotates the type."""
-    while typing.get_origin(hint) in (typing.Required, typing.NotRequired, typing.Annotated):
+    """Take off what annotates a type."""
+    while typing.get_origin(hint) is typing.Annotated:
         hint = typing.get_args(hint)[0]
     return hint
 

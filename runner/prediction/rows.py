@@ -154,6 +154,7 @@ def _plain_example(example: Any) -> Any:
     if pandas is not None and isinstance(example, pandas.Series):
         example = example.to_dict()
     found = msgspec.to_builtins(example, enc_hook=plain, str_keys=True)
+    found = list(found) if isinstance(found, tuple) else found
     if isinstance(found, list) and len(found) == 1 and isinstance(found[0], list | dict):
         found = found[0]
     if not isinstance(found, list | dict) or not found:

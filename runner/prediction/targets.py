@@ -12,9 +12,9 @@ from runner.prediction.kinds import is_function, is_model
 from runner.prediction.models import model_endpoint
 from runner.prediction.options import Options, Wanted
 from runner.prediction.rows import says_its_features
+from runner.prediction.surface import RESERVED
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_OURS = {"docs", "metrics", "v1", "v2", "invocations", "openapi.json"}
 
 
 def endpoints_of(target: Any, name: str, options: Options) -> list[Endpoint]:
@@ -44,7 +44,7 @@ def checked_name(name: Any) -> str:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot be a path: use letters, digits, - and _")
-    if name in _OURS:
+    if name in RESERVED:
         raise ValueError(f"{name!r} is a path of the runner's own: choose another name")
     return name
 

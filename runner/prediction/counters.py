@@ -1,0 +1,208 @@
+"""Count what all workers of a run answer.
+
+A worker adds to plain numbers of its own, and copies them to its slot of a memory that all
+workers share: a few times a second while anything changes, at a scrape, and at its end. So a
+request costs a few additions, an idle worker nothing, and any worker can tell the sum. A
+worker that takes a dead one's place goes on from its numbers.
+"""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import dataclasses
+import enum
+import mmap
+from bisect import bisect_left
+from collections.abc import Sequence
+
+STATUSES = (0, 200, 400, 404, 405, 406, 413, 415, 422, 500, 503, 504)  # 0: any other
+LATENCIES = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
+    *(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+_PUBLISH_AFTER = 0.25
+
+# Where the numbers of an endpoint stand, from the first of them.
+_STATUS = {status: place for place, status in enumerate(STATUSES)}
+_LATENCY = len(STATUSES)
+_SECONDS = _LATENCY + len(LATENCIES) + 1
+_SIZE = _SECONDS + 1
+_ROWS = _SIZE + len(SIZES) + 1
+_CALLING = _ROWS + 1
+_GONE = _CALLING + 1
+_IN_FLIGHT = _GONE + 1
+_WAITING = _IN_FLIGHT + 1
+_WIDTH = _WAITING + 1
+
+
+class Kind(enum.StrEnum):
+    """Sort the requests that got no prediction."""
+
+    INVALID = "invalid"
+    FAILED = "failed"
+    BUSY = "busy"
+    LATE = "late"
+    GONE = "gone"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """Hold what was counted for one endpoint.
+
+    Attributes:
+        answered: How many requests by status; under 0 those of any rare one.
+        latencies: How many requests up to each of ``LATENCIES`` and beyond the one before, and
+            last how many beyond them all.
+        seconds: How long all requests took together.
+        sizes: How many calls by their number of rows, in the way of ``latencies``, by ``SIZES``.
+        rows: How many rows all calls had together.
+        calling: Seconds that all calls took together.
+        gone: How many requests lost their client before the answer.
+        in_flight: How many requests are begun and not answered.
+        waiting: How many of them wait for a call.
+    """
+
+    answered: dict[int, int]
+    latencies: tuple[int, ...]
+    seconds: float
+    sizes: tuple[int, ...]
+    rows: int
+    calling: float
+    gone: int
+    in_flight: int
+    waiting: int
+
+    @property
+    def errors(self) -> dict[Kind, int]:
+        """Sort what was not answered well."""
+        errors = dict.fromkeys(Kind, 0)
+        errors[Kind.GONE] = self.gone
+        for status, count in self.answered.items():
+            if status >= 400:
+                errors[_kind_of(status)] += count
+        return errors
+
+
+class Counters:
+    """Count in one worker, and sum over all.
+
+    To be made before the workers are forked; each then takes its slot.
+
+    Args:
+        names: The endpoints; the empty name, for requests of no endpoint, is added.
+        slots: How many workers there may be at a time.
+    """
+
+    def __init__(self, names: Sequence[str], slots: int) -> None:
+        self.names = ("", *names)
+        self._starts = {name: place * _WIDTH for place, name in enumerate(self.names)}
+        self._width = len(self.names) * _WIDTH
+        self._slots = slots
+        self._shared = memoryview(mmap.mmap(-1, slots * self._width * 8)).cast("d")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_dirty = False
+        self.take(0)
+
+    def take(self, slot: int) -> None:
+        """Go on from the numbers of the worker that had this slot before."""
+        self._first = slot * self._width
+        self._values: list[float] = list(self._shared[self._first : self._first + self._width])
+        for start in self._starts.values():
+            self._values[start + _IN_FLIGHT] = self._values[start + _WAITING] = 0
+        self.publish()
+
+    def attend(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Publish by a worker's loop from now on, whenever something has changed."""
+        self._loop = loop
+        self._is_dirty = False
+
+    # -- counting
+
+    def begun(self, name: str) -> None:
+        """Count a request that has come."""
+        self._values[self._starts[name] + _IN_FLIGHT] += 1
+        if not self._is_dirty:
+            self._publish_soon()
+
+    def answered(self, name: str, status: int, seconds: float) -> None:
+        """Count a request's answer, after ``begun``."""
+        values, start = self._values, self._starts[name]
+        values[start + _STATUS.get(status, 0)] += 1
+        values[start + _LATENCY + bisect_left(LATENCIES, seconds)] += 1
+        values[start + _SECONDS] += seconds
+        values[start + _IN_FLIGHT] -= 1
+        if not self._is_dirty:
+            self._publish_soon()
+
+    def left(self, name: str) -> None:
+        """Count a request whose client has gone, in place of ``answered``."""
+        start = self._starts[name]
+        self._values[start + _GONE] += 1
+        self._values[start + _IN_FLIGHT] -= 1
+        if not self._is_dirty:
+            self._publish_soon()
+
+    def called(self, name: str, size: int, seconds: float) -> None:
+        """Count a call of the model."""
+        values, start = self._values, self._starts[name]
+        values[start + _SIZE + bisect_left(SIZES, size)] += 1
+        values[start + _ROWS] += size
+        values[start + _CALLING] += seconds
+
+    def waits(self, name: str, count: int) -> None:
+        """Note how many requests wait for a call."""
+        self._values[self._starts[name] + _WAITING] = count
+        if not self._is_dirty:
+            self._publish_soon()
+
+    # -- showing
+
+    def publish(self) -> None:
+        """Show this worker's numbers to the others."""
+        self._is_dirty = False
+        self._shared[self._first : self._first + self._width] = memoryview(
+            array.array("d", self._values)
+        )
+
+    def _publish_soon(self) -> None:
+        if self._loop is not None:
+            self._is_dirty = True
+            self._loop.call_later(_PUBLISH_AFTER, self.publish)
+
+    def total(self) -> dict[str, Numbers]:
+        """Sum the numbers of all workers, by endpoint; another's may be a moment old."""
+        self.publish()
+        slots = [self._slot(slot) for slot in range(self._slots)]
+        sums = [sum(column) for column in zip(*slots, strict=True)]
+        return {
+            name: _numbers(sums[start : start + _WIDTH]) for name, start in self._starts.items()
+        }
+
+    def _slot(self, slot: int) -> list[float]:
+        return list[float](self._shared[slot * self._width : (slot + 1) * self._width])
+
+
+def _numbers(values: list[float]) -> Numbers:
+    whole = [int(value) for value in values]
+    return Numbers(
+        answered=dict(zip(STATUSES, whole[:_LATENCY], strict=True)),
+        latencies=tuple(whole[_LATENCY:_SECONDS]),
+        seconds=values[_SECONDS],
+        sizes=tuple(whole[_SIZE:_ROWS]),
+        rows=whole[_ROWS],
+        calling=values[_CALLING],
+        gone=whole[_GONE],
+        in_flight=whole[_IN_FLIGHT],
+        waiting=whole[_WAITING],
+    )
+
+
+def _kind_of(status: int) -> Kind:
+    if status == 503:
+        return Kind.BUSY
+    if status == 504:
+        return Kind.LATE
+    return Kind.FAILED if status >= 500 else Kind.INVALID

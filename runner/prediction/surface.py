@@ -1,0 +1,66 @@
+"""Gather what a service answers besides its endpoints' own paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from runner.identity import Identity
+from runner.prediction import inference, metrics, openapi, pages, protocols, scoring
+from runner.prediction.asking import PredictMany
+from runner.prediction.counters import Counters
+from runner.prediction.endpoints import Endpoint
+from runner.prediction.problems import CONTENT_TYPE, ProblemError
+from runner.prediction.requests import Answer, Route
+
+RESERVED = frozenset(
+    {"docs", "health", "invocations", "metrics", "openapi.json", "ping", "static"}
+    | {"v1", "v2", "version"}
+)
+"""Names that no endpoint can have, since their paths are answered already."""
+
+
+def routes(
+    endpoints: Sequence[Endpoint],
+    predict_many: PredictMany,
+    counters: Callable[[], Counters],
+    identity: Identity,
+) -> dict[tuple[str, str], Route]:
+    """Give the routes of all pages and protocols.
+
+    Args:
+        endpoints: What predicts.
+        predict_many: Predicts rows together.
+        counters: Gives what all workers count; called at a scrape, not before.
+        identity: What is running.
+    """
+    document = openapi.describe(endpoints, identity)
+    return {
+        **pages.routes(endpoints, identity, document),
+        **inference.routes(endpoints, predict_many, identity),
+        **scoring.routes(endpoints, predict_many),
+        ("GET", "/metrics"): metrics.route(counters, identity),
+    }
+
+
+def owners(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, str]:
+    """Name the endpoint that each path of a protocol belongs to, for counting."""
+    found: dict[str, str] = {}
+    for endpoint in endpoints:
+        paths = {endpoint.path, scoring.invocations_path(endpoint)}
+        paths |= set(protocols.paths_of(endpoint, identity))
+        found |= dict.fromkeys(paths, endpoint.name)
+    return found
+
+
+def refusal(path: str, problem: ProblemError) -> Answer:
+    """Say a problem in the words of the protocol that a path belongs to."""
+    if path.startswith(("/v1/", "/v2/")) or path in ("/v1", "/v2"):
+        return inference.refusal(problem)
+    if path.endswith("/invocations"):
+        return scoring.mlflow_refusal(problem)
+    return Answer(
+        status=problem.status,
+        body=problem.body(),
+        content_type=CONTENT_TYPE,
+        headers=problem.headers,
+    )
