@@ -109,6 +109,7 @@ def test_time_is_bounded() -> None:
     now = 0.0
     assert comparison.check(double, ROWS, []) < 300
     assert now == 11
+    assert Comparison(slow, 0.5, lambda: now).check(double, ROWS, []) == 130
 
 
 @pytest.mark.parametrize(
