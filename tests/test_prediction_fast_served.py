@@ -29,7 +29,7 @@ MODELS = [
     SVC(),
     RandomForestClassifier(n_estimators=10, random_state=0),
     make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-    HistGradientBoostingClassifier(max_iter=3),
+    HistGradientBoostingClassifier(max_iter=2),
     KNeighborsClassifier(),
 ]
 
@@ -42,9 +42,9 @@ def endpoint_of(model: Any, row: Any, **options: Any) -> Any:
 @pytest.mark.parametrize("data", ["iris", "digits", "breast-cancer"])
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
 def test_the_whole_way_from_body_to_answer(model: Any, data: str) -> None:
-    """Rows that went through JSON are answered as the model itself answers the data set."""
+    """Rows that went through JSON are answered as the model itself answers them."""
     fitted(model, data)
-    rows = rows_of(data)
+    rows = rows_of(data, every=5)
     right = public_call(model)(rows)
     endpoint = endpoint_of(model, rows[0])
     assert getattr(endpoint.predict, "is_fast", False) != isinstance(model, KNeighborsClassifier)
