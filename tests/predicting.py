@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -21,12 +23,31 @@ def app_of(target: Any, limits: Limits | None = None, **options: Any) -> Predict
     return PredictApp(endpoints_of(target, "", Options(**options)), limits or Limits())
 
 
+@contextlib.asynccontextmanager
+async def living(app: PredictApp) -> AsyncIterator[None]:
+    """Start an app on this loop, as a worker does, and end it."""
+    orders: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+    said: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+    life = asyncio.ensure_future(app({"type": "lifespan"}, orders.get, said.put))
+    orders.put_nowait({"type": "lifespan.startup"})
+    await said.get()
+    try:
+        yield
+    finally:
+        orders.put_nowait({"type": "lifespan.shutdown"})
+        await life
+
+
 def send(
     app: PredictApp, content: bytes | None, *, method: str = "POST", path: str = "/", **more: Any
 ) -> httpx.Response:
     """One request of an app; ``more`` is httpx's own."""
 
     async def asked() -> httpx.Response:
+        async with living(app):
+            return await sent()
+
+    async def sent() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.request(method, path, content=content, **more)

@@ -22,7 +22,7 @@ from runner.prediction.options import Options
 from runner.prediction.targets import endpoints_of
 
 FRAME, SPECIES = load_iris(return_X_y=True, as_frame=True)
-ROW = dict.fromkeys(FRAME.columns, 1)
+ROW = dict(zip(FRAME.columns, [6.0, 2.7, 4.5, 1.5], strict=True))
 CLASSES = ["setosa", "versicolor", "virginica"]
 
 

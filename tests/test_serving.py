@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import http.client
 import socket
+import subprocess
+import sys
 from typing import Any
 
 import pytest
-from support import free_port
+from support import free_port, post
 
 import runner
 from runner.serving import bind, kind_of, serve, url_of
@@ -130,3 +132,85 @@ def test_the_url_is_one_that_can_be_opened(host: str, shown: str) -> None:
     """All addresses is not an address."""
     with socket.create_server((host, 0)) as listener:
         assert url_of(listener).startswith(shown)
+
+
+class Doubler:
+    """What predicts."""
+
+    def predict(self, rows: Any) -> Any:
+        """Double what is first in each row."""
+        return [2 * row[0] for row in rows]
+
+
+def test_a_model_is_served_beside_the_notebook() -> None:
+    """In plain Jupyter: validated, and answered by the model."""
+    handle = serve(Doubler(), port=0, example={"n": 1}, answer="val", block=False)
+    assert handle is not None
+    port = int(handle.url.rpartition(":")[2])
+    try:
+        assert post(port, b'{"n": 4}') == (200, {"val": 8.0})
+        assert post(port, b'{"n": "4"}')[0] == 422
+    finally:
+        handle.stop()
+
+
+def test_a_model_that_cannot_answer_its_example_does_not_serve() -> None:
+    """The author sees the model's own error, not the 500 that a client would get."""
+
+    class Broken:
+        """What fails."""
+
+        def predict(self, rows: Any) -> Any:
+            """Fail."""
+            raise ValueError("not fitted yet")
+
+    handle = serve(Broken(), port=0, example={"n": 1}, block=False)
+    assert handle is not None
+    with pytest.raises(RuntimeError, match="ValueError: not fitted yet"):
+        handle.stop()
+
+
+def test_every_example_of_several_is_answered() -> None:
+    """One that fails is enough not to serve."""
+
+    def inverse(n: int) -> float:
+        return 1 / n
+
+    one, zero = ({"n": number} for number in (1, 0))
+    targets = {
+        "good": runner.endpoint(inverse, example=one),
+        "bad": runner.endpoint(inverse, example=zero),
+    }
+    handle = serve(targets, port=0, block=False)
+    assert handle is not None
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        handle.stop()
+
+
+def test_options_of_models_are_not_for_apps() -> None:
+    """They would be ignored."""
+    with pytest.raises(TypeError, match="only example= is for an app"):
+        serve(asgi, answer="val")
+
+
+def test_what_serves_loads_nothing_that_the_notebook_has_not() -> None:
+    """Neither serving nor predicting imports numpy and its like by itself."""
+    code = (
+        "import sys, runner.serving, runner.prediction.app, runner.prediction.targets\n"
+        "from runner.prediction.options import Options\n"
+        "def f(n: int) -> int: return n\n"
+        "runner.prediction.targets.endpoints_of(f, '', Options(example={'n': 1}))\n"
+        "heavy = {'numpy', 'pandas', 'pyarrow', 'pydantic', 'sklearn', 'papermill', 'joblib'}\n"
+        "print(*sorted(heavy & set(sys.modules)))"
+    )
+    words = [sys.executable, "-c", code]
+    loaded = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30)
+    assert loaded.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["ProblemError", "UploadFile", "batched", "endpoint", "load_model"]
+)
+def test_what_an_author_needs_is_public(name: str) -> None:
+    """By ``from runner import …``."""
+    assert getattr(runner, name).__name__ == name

@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import logging
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -237,12 +238,12 @@ class Batcher:
         """Say to a client that something failed, and to the log what."""
         if isinstance(error, ProblemError):
             return error
-        name = self.endpoint.name
+        name, number = self.endpoint.name, uuid.uuid4().hex[:12]
         if isinstance(error, _CountError):
-            log.error("%s: %s", name, error)
+            log.error("%s: %s (%s)", name, error, number)
         else:
-            log.error("%s: a prediction failed", name, exc_info=error)
-        problem = ProblemError(500, "the prediction failed; the service's log says why")
+            log.error("%s: a prediction failed (%s)", name, number, exc_info=error)
+        problem = ProblemError(500, f"the prediction failed; the log has it under {number}")
         problem.__cause__ = error
         return problem
 

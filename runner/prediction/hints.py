@@ -102,7 +102,7 @@ _MEMBERS: dict[str, Any] = {"i": int, "u": int, "f": float, "b": bool, "U": str,
 def _dtype(numpy: Any, kind: Any) -> Any:
     """Give what an array's hint says of its members, None if that is just a family of types."""
     try:
-        return numpy.dtype(kind) if isinstance(kind, type) else None
+        return numpy.dtype(kind) if isinstance(kind, type) and kind is not Any else None
     except TypeError:
         return None
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import random
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,13 +26,13 @@ from runner.prediction.batching import Batcher
 from runner.prediction.counters import Counters
 from runner.prediction.heads import JSON, answer_headers, timeout_of, timing
 from runner.prediction.problems import CONTENT_TYPE, ProblemError
-from runner.protocol import BoundedProtocol, Owner
+from runner.protocol import BoundedProtocol, LoggedCycle, Owner
 
 log = logging.getLogger(__name__)
 
 _MOST_HEADS = 512
 _LONGEST_HEAD = 4_096
-_HOLD_BACK = 0.1
+_HOLD_BACK = (0.25, 0.5)
 _LONGEST_BODY = 65_536  # beyond it the ordinary way has a client wait (flow control)
 
 # What may stand in a plain head, besides headers that nobody here reads.
@@ -236,6 +237,7 @@ class HotProtocol(BoundedProtocol):
 
     def __init__(self, owner: Owner, route: HotRoute) -> None:
         super().__init__(owner)
+        self._cycle_class = LoggedCycle
         self.route = route
         self._head = b""
         self._body = b""
@@ -347,14 +349,22 @@ class HotProtocol(BoundedProtocol):
         if status == 503:
             self._hold_back()
 
+    def on_response_complete(self) -> None:
+        """Go on; who was refused by the app for there being too many has to wait, too."""
+        cycle = self.cycle
+        super().on_response_complete()
+        if cycle is not self._exchange and getattr(cycle, "status", 0) == 503:
+            self._hold_back()
+
     def _hold_back(self) -> None:
         """Read no more for a moment from a client that was told to come later.
 
-        One that does not heed it would take the time of those who are served.
+        Those that do not heed it would take the time of those who are served; and not all of
+        them come again at once.
         """
         if not self.transport.is_closing():
             self.flow.pause_reading()
-            self.loop.call_later(_HOLD_BACK, self._resume)
+            self.loop.call_later(random.uniform(*_HOLD_BACK), self._resume)  # noqa: S311 - no secret
 
     def _resume(self) -> None:
         if not self.transport.is_closing():

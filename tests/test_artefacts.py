@@ -1,0 +1,57 @@
+"""A model is read only if it is the one of its card."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from runner import load_model
+from runner.artefacts import CardError
+
+PATH = "model/iris.joblib"
+
+
+@pytest.fixture
+def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which JupyterLab starts a notebook."""
+    monkeypatch.chdir(project / "notebooks")
+    return project
+
+
+def test_a_model_comes_with_its_card(inside: Path) -> None:
+    """From the notebook's folder as from the one above it."""
+    model, card = load_model(PATH)
+    assert model.n_features_in_ == len(card["feature_names"]) == 4
+    assert load_model(inside / PATH)[1] == card
+    os.chdir(inside)
+    assert load_model(PATH)[1] == card
+
+
+def test_another_model_is_never_unpickled(inside: Path) -> None:
+    """A pickle can run any code."""
+    trap = inside / "trap"
+    pickled = b"cpathlib\nPath.touch\n(cpathlib\nPath\n(V" + str(trap).encode() + b"\ntRtR."
+    (inside / PATH).write_bytes(pickled)
+    with pytest.raises(CardError, match="is not the model of its card: refused; train it again"):
+        load_model(PATH)
+    assert not trap.exists()
+
+
+def test_another_version_is_warned_of(inside: Path) -> None:
+    """The model is read all the same."""
+    card = inside / "model/iris.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"scikit-learn": "0.1"}))
+    with pytest.warns(UserWarning, match=r"trained with scikit-learn 0\.1 and is read by"):
+        load_model(PATH)
+
+
+def test_what_is_absent_is_said(inside: Path) -> None:
+    """The model, or its card."""
+    with pytest.raises(FileNotFoundError, match=r"no model/other\.joblib here or above: train"):
+        load_model("model/other.joblib")
+    (inside / "model/iris.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"has no card iris\.json beside it"):
+        load_model(PATH)

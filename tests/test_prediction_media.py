@@ -1,0 +1,66 @@
+"""Media types are told and chosen."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.prediction.media import Media, accepted, media_of
+from runner.prediction.problems import ProblemError
+
+OFFERED = (Media.JSON, Media.LINES)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "media"),
+    [
+        (b"", Media.JSON),
+        (b"application/json", Media.JSON),
+        (b"Application/JSON; charset=utf-8", Media.JSON),
+        (b"application/vnd.api+json", Media.JSON),
+        (b"application/x-ndjson", Media.LINES),
+        (b"application/jsonl", Media.LINES),
+        (b"application/vnd.apache.arrow.stream", Media.ARROW),
+        (b"application/vnd.apache.parquet", Media.PARQUET),
+        (b"multipart/form-data; boundary=x", Media.FORM),
+    ],
+)
+def test_a_content_type_is_told(content_type: bytes, media: Media) -> None:
+    """Whatever its case and parameters."""
+    assert media_of(content_type, takes_forms=True) is media
+
+
+def test_what_is_not_read_is_415() -> None:
+    """With what is; curl's own type gets the mend."""
+    with pytest.raises(
+        ProblemError, match="curl needs -H 'Content-Type: application/json'"
+    ) as form:
+        media_of(b"application/x-www-form-urlencoded", takes_forms=False)
+    assert form.value.status == 415
+    assert dict(form.value.headers)[b"accept"].startswith(b"application/json, ")
+    with pytest.raises(ProblemError, match="multipart/form-data is not read here"):
+        media_of(b"multipart/form-data; boundary=x", takes_forms=False)
+
+
+@pytest.mark.parametrize(
+    ("accept", "media"),
+    [
+        (b"", Media.JSON),
+        (b"*/*", Media.JSON),
+        (b"text/html, application/*;q=0.9, */*;q=0.1", Media.JSON),
+        (b"application/jsonl", Media.LINES),
+        (b"application/json;q=0.5, application/x-ndjson", Media.LINES),
+        (b"application/json;q=0, */*", Media.LINES),
+        (b"application/json;q=nonsense, application/x-ndjson;q=0.1", Media.LINES),
+    ],
+)
+def test_the_client_chooses(accept: bytes, media: Media) -> None:
+    """By its likings; else by our order."""
+    assert accepted(accept, OFFERED) is media
+
+
+@pytest.mark.parametrize("accept", [b"text/html", b"application/json;q=0", b"image/*, text/*"])
+def test_a_client_that_takes_nothing_gets_406(accept: bytes) -> None:
+    """With what there is."""
+    with pytest.raises(ProblemError, match="application/json, application/x-ndjson") as caught:
+        accepted(accept, OFFERED)
+    assert caught.value.status == 406
