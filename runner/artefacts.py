@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import io
 import json
 import warnings
+import weakref
 from pathlib import Path
 from typing import Any
+
+_cards: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
 
 
 class CardError(ValueError):
@@ -40,7 +44,18 @@ def load_model(path: str | Path) -> tuple[Any, dict[str, Any]]:
     _compare_versions(str(path), card)
     import joblib
 
-    return joblib.load(io.BytesIO(pickled)), card
+    model = joblib.load(io.BytesIO(pickled))
+    with contextlib.suppress(TypeError):  # not everything can be referred to weakly
+        _cards[model] = card
+    return model, card
+
+
+def card_of(model: Any) -> dict[str, Any]:
+    """Give the card with which a model was read; empty if it was read otherwise."""
+    try:
+        return _cards.get(model, {})
+    except TypeError:
+        return {}
 
 
 def _found(path: Path) -> Path:

@@ -60,6 +60,7 @@ def test_the_model_is_trained_in_the_kernel(open_notebook: Open, project: Path) 
     assert card["sha256"] == hashlib.sha256(model).hexdigest()
     assert card["scikit-learn"] == sklearn.__version__
     assert card["feature_names"] == list(EXAMPLE)
+    assert card["feature_ranges"]["petal width (cm)"] == [0.1, 2.5]
     assert card["class_names"] == ["setosa", "versicolor", "virginica"]
     assert card["metrics"]["accuracy"] == book.value("accuracy")
     assert card["parameters"]["gamma"] == "scale"

@@ -58,6 +58,16 @@ def test_a_public_batch_is_no_witness() -> None:
         checked(mixing, public=mixing)
 
 
+def test_what_only_public_batches_give_is_wrong() -> None:
+    """A fast call that equals the public batch, but not the public single row, is a mismatch."""
+
+    def one_more_in_batches(rows: Sequence[Any]) -> list[Any]:
+        return [2 * row[0] + (len(rows) > 1) for row in rows]
+
+    with pytest.raises(MismatchError):
+        checked(lambda rows: [2 * row[0] + 1 for row in rows], ROWS[:16], one_more_in_batches)
+
+
 def test_refused_rows_must_be_refused_alike() -> None:
     """An answer to what the public call refuses is a mismatch; to leave it alone is none."""
     rows = [(-1.0,), (1.0,)]
@@ -99,6 +109,7 @@ def test_time_is_bounded() -> None:
     now = 0.0
     assert comparison.check(double, ROWS, []) < 300
     assert now == 11
+    assert Comparison(slow, 0.5, lambda: now).check(double, ROWS, []) == 130
 
 
 @pytest.mark.parametrize(

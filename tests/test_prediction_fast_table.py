@@ -48,7 +48,7 @@ NAMED = {
     "svc": SVC(),
     "forest": RandomForestClassifier(n_estimators=10, random_state=0),
     "scaled": make_pipeline(StandardScaler(), SVC()),
-    "histograms": HistGradientBoostingClassifier(max_iter=5),
+    "histograms": HistGradientBoostingClassifier(max_iter=2),
 }
 CLASSIFIERS = [
     *[SVC(kernel=kernel) for kernel in ("linear", "poly", "sigmoid")],
@@ -144,7 +144,7 @@ def test_numbers_are_alike(model: Any) -> None:
 def test_probabilities_are_alike(model: Any, data: str) -> None:
     """Probabilities have the bits of a call with one row, also in a batch."""
     fitted(model, data)
-    rows = rows_of(data, every=5)
+    rows = rows_of(data, every=15)
     right = one_by_one(public_call(model, probabilities=True), rows)
     call = straight(model, len(rows[0]), probabilities=True)
     assert repr(in_batches(call, rows, 32)) == repr(right)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from runner.artefacts import card_of
 from runner.prediction import answers
 from runner.prediction.endpoints import Endpoint
 from runner.prediction.options import ROWS_AT_ONCE, Options
@@ -57,9 +58,19 @@ def _quickest(
         public,
         example=rows.probe(),
         probabilities=options.probabilities,
+        ranges=_ranges(card_of(model).get("feature_ranges"), rows.names),
         max_batch=max_batch,
     )
     return predictor, predictor.max_batch
+
+
+def _ranges(card: Any, names: Sequence[str]) -> list[tuple[float, float]] | None:
+    """Read the least and greatest value of each feature off a card, if it has them."""
+    try:
+        found = [(float(low), float(high)) for low, high in map(card.__getitem__, names)]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return found or None
 
 
 def rows_to_results(model: Any, grid: Grid) -> Callable[[Sequence[Any]], list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import warnings
@@ -48,7 +49,7 @@ def prepare(  # noqa: PLR0913 - what a model is served with
         ranges: The least and greatest value of each feature that the model has seen.
         max_batch: The most rows of one call.
     """
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with warnings.catch_warnings(), np.errstate(all="ignore"), _on_one_thread():
         warnings.simplefilter("ignore")  # made-up rows may overflow; arrays have no column names
         try:
             straight = _straight(model, example, wants_probabilities=probabilities)
@@ -62,6 +63,15 @@ def prepare(  # noqa: PLR0913 - what a model is served with
             why = f"{type(model).__name__} is asked by its own predict: {error!r}"
             log.error("fast predict could not be prepared: %s", why)
         return _public_only(public, example, why, max_batch)
+
+
+def _on_one_thread() -> contextlib.AbstractContextManager[object]:
+    """Compute as a worker does: forked ones hang if OpenMP had threads before."""
+    try:
+        import threadpoolctl
+    except ImportError:
+        return contextlib.nullcontext()
+    return threadpoolctl.threadpool_limits(1)  # type: ignore[no-any-return] # it has no types
 
 
 def _straight(model: Any, example: Sequence[Any], *, wants_probabilities: bool) -> StraightCall:

@@ -10,7 +10,7 @@ from typing import Any
 Call = Callable[[Sequence[Any]], Sequence[Any] | None]
 
 _SIZES = (16, 1, 2, 3, 64, 7, 32, 5)
-_LEAST_SINGLES, _MOST_SINGLES = 5, 1000
+_LEAST_SINGLES, _MOST_SINGLES, _LEAST_ROWS = 5, 1000, sum(_SIZES)
 
 
 class MismatchError(Exception):
@@ -79,7 +79,7 @@ class Comparison:
 
         Args:
             fast: Gives the results, or None where it leaves them to the public call.
-            rows: What to ask, for as long as there is time.
+            rows: What to ask, for as long as there is time, and a batch of each size at least.
             singles: The public results of the first of them, one by one.
 
         Returns:
@@ -90,7 +90,7 @@ class Comparison:
         """
         for row, single in zip(rows, singles, strict=False):
             _must_equal(row, outcome(fast, row), single)
-        equal = 0
+        equal = asked = 0
         end = self._clock() + self._seconds
         for part in batches(rows):
             alone = [outcome(fast, row) for row in part]
@@ -98,7 +98,8 @@ class Comparison:
             for row, found, in_batch, right in zip(part, alone, together, public, strict=True):
                 _must_equal(row, in_batch, found)
                 equal += self._is_equal(row, found, right, end)
-            if self._clock() > end:
+            asked += len(part)
+            if asked >= _LEAST_ROWS and self._clock() > end:
                 break
         return equal
 
