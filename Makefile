@@ -1,6 +1,6 @@
 # Two commands for a newcomer: `make serve` and `make test`. `make help` lists the rest.
 PYTHON ?= python3
-NOTEBOOK ?= notebooks/serve_asgi.ipynb
+NOTEBOOK ?= notebooks/serve.ipynb
 PORT ?= 8000
 # As root, or by a sudo that asks for no password.
 APT_GET := $(if $(filter 0,$(shell id -u)),,sudo -n )apt-get

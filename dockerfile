@@ -19,7 +19,7 @@ EXPOSE 8000
 # Instead of the base image's check, which asks for a Jupyter server.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s CMD ["runner", "probe"]
 # The base image's ENTRYPOINT stays: its tini hands SIGTERM on to the runner.
-CMD ["runner", "serve", "notebooks/serve_asgi.ipynb"]
+CMD ["runner", "serve", "notebooks/serve.ipynb"]
 
 FROM ${SLIM_IMAGE} AS slim
 RUN apt-get update && apt-get install -y --no-install-recommends tini \
@@ -36,7 +36,7 @@ ENV RUNNER_HOST=0.0.0.0
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s CMD ["runner", "probe"]
 ENTRYPOINT ["tini", "-g", "--"]
-CMD ["runner", "serve", "notebooks/serve_asgi.ipynb"]
+CMD ["runner", "serve", "notebooks/serve.ipynb"]
 
 # What a build without --target gives.
 FROM notebook

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from typing import Any
 
@@ -39,11 +39,11 @@ class AsgiServer:
         app: App,
         limits: Limits,
         access_log: AccessLog | None = None,
-        example: Example | None = None,
+        examples: Sequence[Example] = (),
     ) -> None:
         self.app = app
         self.limits = limits
-        self.example = example
+        self.examples = examples
         self.access_log = access_log
         self.is_draining = False
         self.state = ServerState()
@@ -62,13 +62,13 @@ class AsgiServer:
         return bool(getattr(self.app, "is_spent", False))
 
     def run(self, on_ready: Callable[[], None]) -> None:
-        """Start the app, answer its example, and serve until drained.
+        """Start the app, answer its examples, and serve until drained.
 
         Args:
-            on_ready: Called when the app has started and answered its example.
+            on_ready: Called when the app has started and answered its examples.
 
         Raises:
-            RuntimeError: The app did not start, or did not answer its example.
+            RuntimeError: The app did not start, or did not answer an example.
         """
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(self._serve(on_ready))
@@ -98,8 +98,8 @@ class AsgiServer:
             raise RuntimeError("the app's lifespan startup failed")
         ticking = asyncio.ensure_future(self._tick())
         try:
-            if self.example is not None:
-                await _try(config.loaded_app, self.example, self.lifespan.state)
+            for example in self.examples:
+                await _try(config.loaded_app, example, self.lifespan.state)
             on_ready()
             await self._drained.wait()
             await self._drain()
@@ -118,8 +118,9 @@ class AsgiServer:
         server = await loop.create_server(self._protocol, sock=listener, backlog=2048)
         self._servers.append(server)
 
-    def _protocol(self, *args: Any, **settings: Any) -> BoundedProtocol:
-        return BoundedProtocol(self)
+    def _protocol(self, *args: Any, **settings: Any) -> Any:
+        hot_route = getattr(self.app, "hot_route", None)  # see runner.prediction.hotroute
+        return BoundedProtocol(self) if hot_route is None else hot_route.protocol(self)
 
     async def _tick(self) -> None:
         """Keep the Date header current."""
@@ -185,6 +186,7 @@ def _scope(example: Example) -> dict[str, Any]:
         "headers": [(name.encode(), value.encode()) for name, value in example.headers().items()],
         "client": ("127.0.0.1", 0),
         "server": ("127.0.0.1", 0),
+        "extensions": {"runner.example": {}},
     }
 
 

@@ -158,7 +158,7 @@ def commands() -> None:
 
     \b
     runner run notebooks/train.ipynb           train a model
-    runner serve notebooks/serve_asgi.ipynb    serve it on port 8000
+    runner serve notebooks/serve.ipynb         serve it on port 8000
     """
 
 

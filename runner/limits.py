@@ -18,6 +18,7 @@ class Limits:
     Attributes:
         max_header: Bytes of a request's line and headers; beyond them 431.
         max_body: Bytes of a request's body; beyond them 413.
+        max_rows: Rows of a request for many predictions; beyond them 413.
         read_timeout: Seconds a client has to send one whole request; then 408 and close.
         write_timeout: Seconds an answer may make no progress; then the connection is cut.
         keep_alive: Seconds an idle connection is kept.
@@ -34,6 +35,7 @@ class Limits:
 
     max_header: int = 65_536
     max_body: int = 16_777_216
+    max_rows: int = 10_000
     read_timeout: float = 15.0
     write_timeout: float = 30.0
     keep_alive: float = 15.0

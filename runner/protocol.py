@@ -31,6 +31,8 @@ App = Callable[..., Awaitable[None]]
 
 # A refused client is read for this long, so that it sees the answer instead of a reset.
 _REFUSAL_LINGER = 2.0
+# So long a client that sends no more is answered.
+_HALF_CLOSED = 0.1
 
 
 class Owner(Protocol):
@@ -67,6 +69,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._cycle_class = RequestResponseCycle if server.access_log is None else LoggedCycle
         self.limits = server.limits
         self._is_refused = False
+        self._refusal = b""
+        self._is_half_closed = False
         self._is_whole = True
         self._is_head = False
         self._upgrades = False
@@ -91,6 +95,19 @@ class BoundedProtocol(HttpToolsProtocol):
         self._disarm()
         self._unstall()
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override] # uvicorn's gives None: close
+        """Answer a client that has ended its own half, if that takes but a moment.
+
+        It may as well be gone for good, which looks the same: then the app has to know.
+        """
+        if self._is_refused or not self._is_whole or self.cycle is None:
+            return False
+        if self.cycle.response_complete:
+            return False
+        self._is_half_closed = True
+        self.loop.call_later(_HALF_CLOSED, self.transport.close)
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, unless this client was refused already."""
@@ -188,7 +205,7 @@ class BoundedProtocol(HttpToolsProtocol):
         app = self.app
         if path in self._own_paths and scope["method"] in ("GET", "HEAD"):
             app = self._health(path)
-        elif len(self.tasks) >= self.limits.max_concurrency:
+        elif self._in_flight() >= self.limits.max_concurrency:
             app = _BUSY
         before = self.cycle
         self.cycle = cycle = self._cycle_class(
@@ -240,6 +257,9 @@ class BoundedProtocol(HttpToolsProtocol):
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         return size > self.limits.max_header
 
+    def _in_flight(self) -> int:
+        return len(self.tasks)
+
     def _health(self, path: str) -> App:
         if path == self.limits.health_path:
             return _ALIVE
@@ -276,15 +296,40 @@ class BoundedProtocol(HttpToolsProtocol):
     # -- refusing
 
     def _refuse(self, status: int, said: str) -> None:
-        """Answer by ourselves and drop the rest of what the client sends."""
+        """Answer by ourselves and drop the rest of what the client sends.
+
+        Whole requests that came before are answered first.
+        """
         self._is_refused = True
         self._disarm()
+        self._refusal = _raw_answer(status, said)
         cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
+        if cycle is None or cycle.response_complete:
+            self._say_refusal()
+        elif self.pipeline and self.pipeline[0][0] is cycle and cycle.more_body:
+            self.pipeline.popleft()
+        elif cycle.more_body:
             cycle.disconnected = True
             cycle.message_event.set()
-        if cycle is None or not cycle.response_started or cycle.response_complete:
-            self.transport.write(_raw_answer(status, said))
+            if cycle.response_started:
+                self._refusal = b""
+            self._say_refusal()
+
+    def on_response_complete(self) -> None:
+        """Go on with what the client sent behind it, which may have been refused."""
+        if not self.pipeline and (self._is_refused or self._is_half_closed):
+            self.server_state.total_requests += 1
+            if self._is_refused:
+                self._say_refusal()
+            else:
+                self.transport.close()
+        else:
+            super().on_response_complete()
+
+    def _say_refusal(self) -> None:
+        if self.transport.is_closing():
+            return
+        self.transport.write(self._refusal)
         if self.transport.can_write_eof():
             with contextlib.suppress(OSError, RuntimeError):
                 self.transport.write_eof()

@@ -1,4 +1,4 @@
-"""Serve an app from a notebook: ``from runner import serve``.
+"""Serve a model, a function or an app from a notebook: ``from runner import serve``.
 
 Under ``runner serve`` the sockets come from the supervisor, which outlives this kernel;
 in plain Jupyter or papermill ``serve`` binds its own. This module imports nothing of the
@@ -8,6 +8,7 @@ host's side: it is loaded into the user's kernel.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 import json
 import logging
@@ -15,7 +16,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from runner import pickles, prints
@@ -24,6 +25,8 @@ from runner.asgi import AsgiServer
 from runner.control_client import ControlClient
 from runner.example import try_example
 from runner.limits import Limits
+from runner.prediction.kinds import is_target
+from runner.prediction.options import Options
 from runner.readiness import Example
 from runner.worker import Server
 from runner.workers import Crew
@@ -72,30 +75,41 @@ class Handle:
             self._over.set()
 
 
-def serve(  # noqa: PLR0913 - all but the app have defaults
-    app: Any,
+def serve(  # noqa: PLR0913 - all but the target have defaults
+    target: Any,
     *,
-    answer: str = "prediction",
+    example: Any = None,
+    answer: str | Callable[[Any], Any] | None = None,
+    probabilities: bool = False,
+    class_names: Sequence[str] | Mapping[Any, str] | None = None,
+    max_batch: int | None = None,
+    name: str = "",
     host: str = "127.0.0.1",
     port: int = 8000,
     workers: int = 1,
-    example: Any = None,
     example_path: str = "/",
     block: bool = True,
 ) -> Handle | None:
-    """Serve an ASGI or WSGI app until the cell is interrupted.
+    """Serve a model, a function or an app until the cell is interrupted.
 
     Under ``runner serve`` the supervisor decides on address and workers, and ``host``,
     ``port``, ``workers`` and ``block`` of the call are ignored.
 
     Args:
-        app: Any ASGI or WSGI callable.
-        answer: The key of a model's prediction in its answer.
+        target: Anything with ``predict``; or a function with type hints; or several of these by
+            name; or any ASGI or WSGI callable, which is served as it is.
+        example: A JSON value that is POSTed before the service is called ready. For a model it
+            also names the features in their order.
+        answer: The key of the prediction in the answer, or a function that makes the answer of
+            the prediction.
+        probabilities: Also answer the probability of each class.
+        class_names: Also answer the class by its name: names in the model's order, or by class.
+        max_batch: The most rows that a model gets in one call; 1: no batching.
+        name: What a single model or function is called in metrics and the documentation.
         host: Address to bind; all of the machine's with ``0.0.0.0``.
         port: TCP port to bind; 0 for any.
         workers: How many serve; more than one are forked from this kernel.
-        example: A JSON value that is POSTed to the app before it is called ready.
-        example_path: Where to.
+        example_path: Where an app's example is POSTed to.
         block: Serve in this cell until interrupted; else return at once with a handle.
 
     Returns:
@@ -105,21 +119,43 @@ def serve(  # noqa: PLR0913 - all but the app have defaults
         OSError: The address cannot be bound.
         RuntimeError: The app does not start, or does not answer its example, or its
             workers keep dying.
-        TypeError: ``app`` is neither ASGI nor WSGI.
+        TypeError: ``target`` cannot be served; the message says why, and the mend.
     """
-    if is_target(app):
-        app = _predicting(app, example, answer)
+    options = Options(
+        example=example,
+        answer=answer,
+        probabilities=probabilities,
+        class_names=class_names,
+        max_batch=max_batch,
+    )
+    app, examples = _app_of(target, name, options, example_path)
     kind = kind_of(app)
     control = ControlClient.connect()
     listeners = bind(host, port, workers) if control is None else _greet(control, kind)
-    shown = None
-    if example is not None:
-        shown = Example(body=json.dumps(example).encode(), path=example_path)
-    crew = _crew(kind, app, listeners, control, shown)
+    crew = _crew(kind, app, listeners, control, examples)
     if not block and control is None:
         return Handle(crew, url_of(listeners[0]))
     _run(crew, kind)
     return None
+
+
+def _app_of(target: Any, name: str, options: Options, path: str) -> tuple[Any, list[Example]]:
+    """Give the app of a target, and the examples that it must answer."""
+    if is_target(target):
+        from runner.prediction.app import PredictApp
+        from runner.prediction.targets import endpoints_of
+
+        endpoints = endpoints_of(target, name, options)
+        return PredictApp(endpoints), [
+            Example(body=json.dumps(each.example).encode(), path=each.path)
+            for each in endpoints
+            if each.example is not None
+        ]
+    if dataclasses.replace(options, example=None) != Options():
+        raise TypeError(f"{target!r:.80} is served as it is: only example= is for an app")
+    if options.example is None:
+        return target, []
+    return target, [Example(body=json.dumps(options.example).encode(), path=path)]
 
 
 def serve_adopted(app: Callable[..., Any], asked: str) -> None:
@@ -138,19 +174,7 @@ def serve_adopted(app: Callable[..., Any], asked: str) -> None:
     control = ControlClient.connect()
     if control is None:
         raise ConnectionError("there is no supervisor to serve under")
-    _run(_crew(kind, app, _greet(control, kind, asked=asked), control, None), kind)
-
-
-def is_target(target: Any) -> bool:
-    """Tell whether something is to be served by endpoints of ours, and is no app itself."""
-    return callable(getattr(target, "predict", None))
-
-
-def _predicting(target: Any, example: Any, answer: str) -> Any:
-    from runner.prediction.app import PredictApp
-    from runner.prediction.targets import endpoints_of
-
-    return PredictApp(endpoints_of(target, example=example, answer=answer))
+    _run(_crew(kind, app, _greet(control, kind, asked=asked), control, []), kind)
 
 
 def _greet(control: ControlClient, kind: str, **facts: str) -> list[socket.socket]:
@@ -163,15 +187,17 @@ def _crew(
     app: Any,
     listeners: list[socket.socket],
     control: ControlClient | None,
-    example: Example | None,
+    examples: Sequence[Example],
 ) -> Crew:
     limits = Limits.from_environment()
     log_fd = _log_fd()
+    if prepare := getattr(app, "prepare", None):
+        prepare(len(listeners))
 
     def build(slot: int) -> Server:
         if take_slot := getattr(app, "take_slot", None):
             take_slot(slot)
-        return _build(kind, app, limits, log_fd, example)
+        return _build(kind, app, limits, log_fd, examples)
 
     return Crew(
         build=build,
@@ -240,14 +266,14 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _build(kind: str, app: Any, limits: Limits, log_fd: int, example: Example | None) -> Server:
+def _build(kind: str, app: Any, limits: Limits, log_fd: int, examples: Sequence[Example]) -> Server:
     """Make the server of one worker, in that worker."""
     access = None
     if os.environ.get("RUNNER_ACCESS_LOG", "0") == "1":
         access = AccessLog(log_fd, is_json=os.environ.get("RUNNER_LOG_FORMAT") == "json")
     if kind == "asgi":
-        return AsgiServer(app, limits, access, example)
-    if example is not None:
+        return AsgiServer(app, limits, access, examples)
+    for example in examples:
         content_type = {"Content-Type": example.content_type}
         example.check(*try_example(app, example.method, example.path, content_type, example.body))
     return WsgiServer(app, limits, access.add_record if access else None)

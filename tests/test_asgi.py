@@ -333,7 +333,7 @@ def test_a_request_that_never_ends_does_not_stop_a_drain(serve: Serve) -> None:
 def test_an_example_is_answered_before_ready() -> None:
     """An app that fails its example never becomes ready; the reason says what it answered."""
     ready: list[bool] = []
-    good = AsgiServer(app, Limits(), None, Example(body=b"abc"))
+    good = AsgiServer(app, Limits(), None, [Example(body=b"abc")])
     threading.Thread(target=good.run, args=(lambda: ready.append(True),), daemon=True).start()
     until(lambda: ready, 5)
     good.drain()
@@ -342,7 +342,7 @@ def test_an_example_is_answered_before_ready() -> None:
         await send({"type": "http.response.start", "status": 422, "headers": []})
         await send({"type": "http.response.body", "body": b"no such field"})
 
-    bad = AsgiServer(refuses, Limits(), None, Example(body=b"abc"))
+    bad = AsgiServer(refuses, Limits(), None, [Example(body=b"abc")])
     with pytest.raises(RuntimeError, match="answered with 422: no such field"):
         bad.run(lambda: ready.append(False))
     assert ready == [True]

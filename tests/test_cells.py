@@ -21,6 +21,7 @@ from testbook.exceptions import TestbookRuntimeError
 Open = Callable[[str], Any]
 
 SERVING = ["serve_asgi", "serve_wsgi"]
+ALL_SERVING = ["serve", *SERVING]
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_the_app_answers_without_a_server(open_notebook: Open, name: str) -> Non
     assert '{"val": 0}' in output["data"]["text/plain"]
 
 
-@pytest.mark.parametrize("name", SERVING)
+@pytest.mark.parametrize("name", ALL_SERVING)
 def test_it_serves_in_jupyter_and_can_be_edited_on(project: Path, port: int, name: str) -> None:
     """Cell by cell in JupyterLab's folder; after the stop button, the kernel works on."""
     notebook = nbformat.read(project / f"notebooks/{name}.ipynb", as_version=4)
@@ -120,11 +121,11 @@ def test_it_serves_in_jupyter_and_can_be_edited_on(project: Path, port: int, nam
             until(lambda: is_serving(port), 20)
             client.parent.interrupt_kernel()
             until(lambda asked=served: client.get_shell_msg(timeout=20) and asked, 20)
-        answer = client.execute_interactive("assert predict(example)", timeout=20)
+        answer = client.execute_interactive("assert example", timeout=20)
     assert answer["content"]["status"] == "ok"
 
 
-@pytest.mark.parametrize("name", SERVING)
+@pytest.mark.parametrize("name", ALL_SERVING)
 def test_another_model_than_the_cards_is_refused(
     open_notebook: Open, project: Path, name: str
 ) -> None:
@@ -138,15 +139,18 @@ def test_another_model_than_the_cards_is_refused(
     assert not trap.exists()
 
 
-@pytest.mark.parametrize("name", SERVING)
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [("serve", "load-model"), *((name, "check-version") for name in SERVING)],
+)
 def test_another_version_than_the_models_is_warned_of(
-    open_notebook: Open, project: Path, name: str
+    open_notebook: Open, project: Path, name: str, cell: str
 ) -> None:
     """A model of another scikit-learn is served, with a warning that names both versions."""
     card = project / "model/iris.json"
     card.write_text(json.dumps(json.loads(card.read_text()) | {"scikit-learn": "0.1"}))
     book = open_notebook(name)
-    run(book, until="check-version")
-    said = "".join(output["text"] for output in output_of(book, "check-version"))
+    run(book, until=cell)
+    said = "".join(output["text"] for output in output_of(book, cell))
     assert "UserWarning" in said
     assert f"trained with scikit-learn 0.1 and is read by {sklearn.__version__}" in said

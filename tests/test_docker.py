@@ -131,7 +131,7 @@ def test_training_came_first_and_ended_well(stack: Stack) -> None:
 
 def test_the_record_is_on_the_host_while_it_serves(stack: Stack) -> None:
     """out.ipynb can be read outside the container, and shows the serving cell running."""
-    path = stack.folder / "runs/serve_asgi/out.ipynb"
+    path = stack.folder / "runs/serve/out.ipynb"
     until(lambda: "serving ASGI on" in text_of(read_record(path).cells[-1]), 10)
     assert states(read_record(path))["serve"] == "running"
     assert path.stat().st_mode & 0o044 == 0o044
@@ -157,19 +157,19 @@ def test_jupyter_answers_only_with_the_token(stack: Stack) -> None:
 def test_the_notebook_saved_in_jupyter_is_the_one_that_is_served(stack: Stack) -> None:
     """Edit in Jupyter, save: the edit is served. Stop and up again: still. The stop is clean."""
     until(lambda: stack.jupyter("/api"), 60)
-    path = "/api/contents/notebooks/serve_asgi.ipynb"
+    path = "/api/contents/notebooks/serve.ipynb"
     model = stack.jupyter(path, TOKEN)
-    cell = next(cell for cell in model["content"]["cells"] if cell["id"] == "predict")
+    cell = next(cell for cell in model["content"]["cells"] if cell["id"] == "serve")
     cell["source"] = cell["source"].replace('"val"', '"value"')
     stack.jupyter(path, TOKEN, body=model)
-    assert '\\"value\\"' in (stack.folder / "notebooks/serve_asgi.ipynb").read_text()
+    assert '\\"value\\"' in (stack.folder / "notebooks/serve.ipynb").read_text()
     until(lambda: _answer(stack) == {"value": 0}, 60)
 
     container, began = stack.container("serve"), time.monotonic()
     sh("docker", "stop", "--time", "15", container)
     assert time.monotonic() - began < 8
     assert inspect(container, "State.ExitCode") == 0
-    record = read_record(stack.folder / "runs/serve_asgi/out.ipynb")
+    record = read_record(stack.folder / "runs/serve/out.ipynb")
     assert states(record)["serve"] == "interrupted"
     assert record.metadata.runner.status == "stopped"
 

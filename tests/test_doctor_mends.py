@@ -135,7 +135,7 @@ def test_a_silenced_finding_is_not_mended(folder: Path) -> None:
     assert (folder / "a.ipynb").read_text() == before
 
 
-@pytest.mark.parametrize("name", ["train", "serve_asgi", "serve_wsgi"])
+@pytest.mark.parametrize("name", ["train", "serve", "serve_asgi", "serve_wsgi"])
 def test_a_mend_is_undone_by_taking_it_back(name: str, folder: Path) -> None:
     """Of a real notebook without its tag, --fix makes the real notebook, byte for byte."""
     real = (ROOT / f"notebooks/{name}.ipynb").read_text()

@@ -38,7 +38,7 @@ def tags(cell: Any) -> list[str]:
 
 def test_there_are_notebooks() -> None:
     """The rules below would hold of nothing."""
-    assert {"train", "serve_wsgi", "serve_asgi"} <= set(IDS)
+    assert {"train", "serve", "serve_wsgi", "serve_asgi"} <= set(IDS)
 
 
 def test_the_first_cell_says_what_it_is(notebook: Any) -> None:

@@ -51,10 +51,10 @@ def test_make_serve_and_the_curl(tmp_path: Path) -> None:
         words = shlex.split(curl.replace("localhost:8000", f"127.0.0.1:{port}"))
         said = subprocess.run([*words, "-sS"], capture_output=True, check=True, timeout=10).stdout
         assert json.loads(said) == json.loads(answer)
-        assert states(read_record(folder / "runs/serve_asgi/out.ipynb"))["serve"] == "running"
+        assert states(read_record(folder / "runs/serve/out.ipynb"))["serve"] == "running"
         service.stop(signal.SIGTERM)
         until(lambda: not service.family(), 10)
-        assert states(read_record(folder / "runs/serve_asgi/out.ipynb"))["serve"] == "interrupted"
+        assert states(read_record(folder / "runs/serve/out.ipynb"))["serve"] == "interrupted"
     finally:
         assert service.end() == []
 

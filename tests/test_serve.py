@@ -273,9 +273,10 @@ def test_a_killed_kernel_is_reported_within_two_seconds(
     assert "killed by SIGKILL" in service.said().splitlines()[-2]
 
 
-def test_plain_papermill_runs_it_too(start: Start, project: Path, port: int) -> None:
-    """The notebook needs nothing of ours: papermill alone serves it."""
-    words = ["notebooks/serve_asgi.ipynb", "out.ipynb", "-p", "port", str(port)]
+@pytest.mark.parametrize("name", ["serve", "serve_asgi"])
+def test_plain_papermill_runs_it_too(start: Start, port: int, name: str) -> None:
+    """The notebooks need nothing that surrounds them: papermill alone serves them."""
+    words = [f"notebooks/{name}.ipynb", "out.ipynb", "-p", "port", str(port)]
     service = start(*words, program=PAPERMILL)
     service.wait_ready(port)
     (kernel,) = service.kernels()

@@ -10,13 +10,12 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import re
 import urllib.parse
-from collections.abc import Iterator
 from typing import Any
 
+from runner.forms import BadFormError, Part, media_type, parameters_of, parts_of
+
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
-_PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]*))')
 
 
 class BadBodyError(ValueError):
@@ -72,11 +71,6 @@ class Incoming:
         return shown
 
 
-def media_type(content_type: str) -> str:
-    """Give the media type in lower case, without its parameters."""
-    return content_type.partition(";")[0].strip().lower()
-
-
 def _body(body: bytes, content_type: str) -> dict[str, Any]:
     kind = media_type(content_type)
     if not body:
@@ -86,12 +80,12 @@ def _body(body: bytes, content_type: str) -> dict[str, Any]:
     if kind == _FORM:
         return {"body": _pairs(body)}
     if kind == _MULTIPART:
-        return _multipart(body, _parameters(content_type).get("boundary", ""))
+        return _multipart(body, content_type)
     return _text_or_base64(body, content_type)
 
 
 def _json(body: bytes, content_type: str) -> Any:
-    charset = _parameters(content_type).get("charset", "")
+    charset = parameters_of(content_type).get("charset", "")
     try:
         # Without a charset json finds out by itself which UTF it is.
         return json.loads(body.decode(charset) if charset else body)
@@ -100,7 +94,7 @@ def _json(body: bytes, content_type: str) -> Any:
 
 
 def _text_or_base64(body: bytes, content_type: str) -> dict[str, Any]:
-    charset = _parameters(content_type).get("charset") or "utf-8"
+    charset = parameters_of(content_type).get("charset") or "utf-8"
     try:
         return {"body": body.decode(charset)}
     except (ValueError, LookupError):
@@ -112,43 +106,24 @@ def _pairs(encoded: bytes) -> dict[str, list[str]]:
     return urllib.parse.parse_qs(text, keep_blank_values=True, errors="replace")
 
 
-def _parameters(value: str) -> dict[str, str]:
-    """Read what follows the first word of a header: ``; name=value; name="value"``."""
-    return {
-        name.lower(): re.sub(r"\\(.)", r"\1", quoted) or plain
-        for name, quoted, plain in _PARAMETER.findall(value)
-    }
-
-
-def _multipart(body: bytes, boundary: str) -> dict[str, Any]:
-    if not boundary:
-        raise BadBodyError("the form's Content-Type names no boundary")
+def _multipart(body: bytes, content_type: str) -> dict[str, Any]:
     fields: dict[str, list[str]] = {}
     files: dict[str, list[dict[str, str]]] = {}
-    for head, content in _parts(body, boundary.encode("latin-1")):
-        about = _parameters(head.get("content-disposition", ""))
-        name = about.get("name", "")
-        if "filename" in about:
-            file = {
-                "filename": about["filename"],
-                "content_type": head.get("content-type", "application/octet-stream"),
-                "base64": base64.b64encode(content).decode(),
-            }
-            files.setdefault(name, []).append(file)
-        else:
-            fields.setdefault(name, []).append(content.decode("utf-8", "replace"))
+    try:
+        for part in parts_of(body, content_type):
+            if part.filename is None:
+                text = part.content.decode("utf-8", "replace")
+                fields.setdefault(part.name, []).append(text)
+            else:
+                files.setdefault(part.name, []).append(_shown(part, part.filename))
+    except BadFormError as error:
+        raise BadBodyError(str(error)) from error
     return {"body": fields, "files": files} if files else {"body": fields}
 
 
-def _parts(body: bytes, boundary: bytes) -> Iterator[tuple[dict[str, str], bytes]]:
-    """Split a form into the headers and the content of each part. Source: RFC 7578."""
-    mark = b"\r\n--" + boundary
-    parts = (b"\r\n" + body).split(mark)[1:]
-    if not parts or not parts[-1].startswith(b"--"):
-        raise BadBodyError("the form does not end with its boundary")
-    for part in parts[:-1]:
-        head, blank, content = part.lstrip(b" \t").removeprefix(b"\r\n").partition(b"\r\n\r\n")
-        if not blank:
-            raise BadBodyError("a part of the form has no headers")
-        lines = (line.partition(":") for line in head.decode("utf-8", "replace").split("\r\n"))
-        yield {name.strip().lower(): value.strip() for name, _, value in lines}, content
+def _shown(file: Part, filename: str) -> dict[str, str]:
+    return {
+        "filename": filename,
+        "content_type": file.content_type,
+        "base64": base64.b64encode(file.content).decode(),
+    }

@@ -17,7 +17,7 @@ import http
 import json
 from typing import Any
 
-from runner.cells.incoming import media_type
+from runner.forms import media_type
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"

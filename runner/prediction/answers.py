@@ -24,6 +24,23 @@ def plain(value: Any) -> Any:
 encode = msgspec.json.Encoder(enc_hook=plain).encode
 """Writes a value as JSON; NaN and the infinities, which JSON has not, become null."""
 
+
+def values_of(found: Any, count: int) -> list[Any]:
+    """Take the results out of what a model returned, one for each row.
+
+    Raises:
+        ValueError: There are more or fewer.
+    """
+    if hasattr(found, "to_dict") and hasattr(found, "columns"):
+        values = found.to_dict("records")
+    else:
+        values = found.tolist() if hasattr(found, "tolist") else list(found)
+    if not isinstance(values, list) or len(values) != count:
+        given = len(values) if isinstance(values, list) else "one number"
+        raise ValueError(f"{given} came back for {count} rows")
+    return values
+
+
 _UNKNOWN = object()
 
 

@@ -8,19 +8,12 @@ from typing import Any
 import msgspec
 
 from runner.prediction.endpoints import Endpoint
+from runner.prediction.media import Media, media_of
 from runner.prediction.problems import Fault, ProblemError, pointer
 from runner.prediction.requests import Answer, Request
 
 PredictMany = Callable[[Endpoint, list[Any], Request], Awaitable[Sequence[Any]]]
 """Gives a result for each item, with an exception in the place of one that failed."""
-
-MOST_ROWS = 10_000
-_JSON_TYPES = {b"", b"application/json"}
-
-
-def media_type(request: Request) -> bytes:
-    """Give the media type of a request's body in lower case, without parameters."""
-    return request.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
 
 
 def json_of(request: Request) -> Any:
@@ -29,9 +22,12 @@ def json_of(request: Request) -> Any:
     Raises:
         ProblemError: 415 for another type, 400 for what is no JSON.
     """
-    kind = media_type(request)
-    if kind not in _JSON_TYPES and not kind.endswith(b"+json"):
-        raise ProblemError(415, "the body must be application/json")
+    try:
+        media = media_of(request.headers.get(b"content-type", b""), takes_forms=False)
+    except ProblemError:
+        media = None
+    if media is not Media.JSON:
+        raise ProblemError(415, "send JSON here, with 'Content-Type: application/json'")
     try:
         return msgspec.json.decode(request.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -65,8 +61,6 @@ async def answers_for(
     Raises:
         ProblemError: A row is wrong, or could not be predicted; none is answered then.
     """
-    if len(rows) > MOST_ROWS:
-        raise ProblemError(413, f"{len(rows)} rows are too many at once: at most {MOST_ROWS}")
     items = [_item(endpoint, number, row) for number, row in enumerate(rows)]
     results = await predict_many(endpoint, items, request) if items else []
     for result in results:

@@ -207,7 +207,7 @@ class Batcher:
         except Exception as error:
             if limit.expired():
                 raise late() from None
-            raise self._problem(error) from error
+            raise self.problem(error) from error
         finally:
             self._awaited -= 1
             took = self._clock() - began
@@ -227,13 +227,14 @@ class Batcher:
             if waiter.is_gone:
                 continue
             if isinstance(result, BaseException):
-                waiter.reject(self._problem(result))
+                waiter.reject(self.problem(result))
             else:
                 waiter.resolve(result, began - waiter.since, took)
         if self._check is not None and not self._waiting and not self._is_calling:
             self._check()
 
-    def _problem(self, error: BaseException) -> ProblemError:
+    def problem(self, error: BaseException) -> ProblemError:
+        """Say to a client that something failed, and to the log what."""
         if isinstance(error, ProblemError):
             return error
         name = self.endpoint.name
@@ -241,7 +242,9 @@ class Batcher:
             log.error("%s: %s", name, error)
         else:
             log.error("%s: a prediction failed", name, exc_info=error)
-        return ProblemError(500, "the prediction failed; the service's log says why")
+        problem = ProblemError(500, "the prediction failed; the service's log says why")
+        problem.__cause__ = error
+        return problem
 
     def _expire_late(self, batch: list[tuple[Any, Waiter]]) -> None:
         """Refuse those whose time was up while the loop could not see it."""

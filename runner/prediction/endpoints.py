@@ -8,7 +8,7 @@ passes as many as wait to ``predict``, and encodes each result for its own clien
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 
@@ -59,7 +59,8 @@ class Endpoint:
         max_batch: The most items of one call; 1 if it takes them one by one.
         model: The estimator behind it, if there is one.
         probabilities: Whether a result is a pair: the prediction, and the probabilities.
-        takes_forms: Whether it takes files, so that a body may also be multipart/form-data.
+        read_form: Reads an item from the fields of multipart/form-data, for what takes files; None
+            if it takes no forms.
     """
 
     name: str
@@ -75,4 +76,4 @@ class Endpoint:
     model: Any = None
     probabilities: bool = False
     call: Callable[[Any], Awaitable[Any]] | None = None
-    takes_forms: bool = False
+    read_form: Callable[[Mapping[str, Any]], Any] | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from runner.prediction.problems import CONTENT_TYPE, ProblemError
+from runner.prediction.problems import ProblemError
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -49,24 +49,18 @@ def timing(waited: float, took: float) -> bytes:
     return b"queue;dur=%.3f, predict;dur=%.3f" % (waited * 1000, took * 1000)
 
 
-def answer_headers(content_type: bytes, length: int, timed: bytes, run_id: bytes) -> Headers:
-    """Give the headers of a prediction.
+def answer_headers(
+    content_type: bytes, length: int, run_id: bytes, more: Iterable[tuple[bytes, bytes]] = ()
+) -> Headers:
+    """Give the headers of an answer.
 
     Args:
         content_type: Of the body.
         length: Of the body in bytes.
-        timed: What ``timing`` gave; empty if it is not known.
         run_id: Which run answers; empty if none does.
+        more: The answer's own.
     """
     headers = [(b"content-type", content_type), (b"content-length", b"%d" % length)]
     if run_id:
         headers.append((b"x-run-id", run_id))
-    if timed:
-        headers.append((b"server-timing", timed))
-    return headers
-
-
-def problem_headers(problem: ProblemError, length: int, run_id: bytes) -> Headers:
-    """Give the headers of a refusal."""
-    headers = answer_headers(CONTENT_TYPE, length, b"", run_id)
-    return [*headers[:2], *problem.headers, *headers[2:]]
+    return [*headers, *more]

@@ -125,9 +125,8 @@ class _Model:
     async def _find_outputs(self, request: Request) -> list[dict[str, Any]]:
         if self._endpoint.example is None:
             return []
-        answers = await answers_for(
-            self._endpoint, [self._endpoint.example], self._predict_many, request
-        )
+        rows = [self._endpoint.example]
+        answers = await answers_for(self._endpoint, rows, self._predict_many, request)
         return [
             {
                 "name": output["name"],

@@ -10,7 +10,7 @@ import importlib
 import itertools
 import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runner import __version__
@@ -28,11 +28,11 @@ class Metrics:
     """Be a collector, as the client calls it.
 
     Args:
-        counters: Of all workers.
+        counters: Gives the counters of all workers.
         identity: What is running.
     """
 
-    def __init__(self, counters: Counters, identity: Identity) -> None:
+    def __init__(self, counters: Callable[[], Counters], identity: Identity) -> None:
         self._counters = counters
         self._identity = identity
 
@@ -40,7 +40,7 @@ class Metrics:
         """Give all metrics as they are now."""
         from prometheus_client.core import InfoMetricFamily
 
-        numbers = self._counters.total()
+        numbers = self._counters().total()
         yield InfoMetricFamily("runner", "What is running.", value=facts(self._identity))
         yield from _counts(numbers)
         yield from _histograms(numbers)
@@ -64,7 +64,7 @@ def facts(identity: Identity) -> dict[str, str]:
     }
 
 
-def route(counters: Counters, identity: Identity) -> Route:
+def route(counters: Callable[[], Counters], identity: Identity) -> Route:
     """Make what answers at ``/metrics``."""
     collector = Metrics(counters, identity)
 
@@ -85,7 +85,7 @@ def written(collector: Metrics, accept: str) -> tuple[bytes, str]:
 
     try:
         encoder, kind = choose_encoder(accept)
-    except ValueError:  # a version that is no number
+    except (ValueError, TypeError):  # a version that is no number
         encoder, kind = choose_encoder("")
     return encoder(collector), kind
 

@@ -2,40 +2,142 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from runner.prediction import answers
 from runner.prediction.endpoints import Endpoint
-from runner.prediction.schema import RowSchema
+from runner.prediction.options import ROWS_AT_ONCE, Options
+from runner.prediction.rows import Grid, grid_for, rows_of
+
+KEY = "prediction"
 
 
-def model_endpoint(model: Any, *, name: str, path: str, example: Any, key: str) -> Endpoint:
+def model_endpoint(model: Any, name: str, path: str, options: Options) -> Endpoint:
     """Make an endpoint of a model.
 
     Raises:
-        TypeError: What it takes cannot be told.
+        TypeError: What it takes cannot be told, or it has not what the options ask for.
     """
-    schema = RowSchema(dict.fromkeys(example, float))
+    rows = rows_of(model, options.example)
+    grid = grid_for(rows, model)
+    predict = rows_to_results(model, grid)
+    if options.probabilities:
+        predict = with_probabilities(model, predict, grid)
+    names = _names_of(model, options)
     return Endpoint(
         name=name,
         path=path,
-        schema=schema,
-        predict=rows_to_results(model),
-        encode=lambda result: answers.encode({key: result}),
-        example=example,
+        title=options.title or type(model).__name__,
+        description=options.description,
+        example=rows.example,
+        schema=rows.schema(),
+        answer=_described(model, options, names),
+        predict=predict,
+        encode=_encoder(options, names),
+        max_batch=options.max_batch or ROWS_AT_ONCE,
         model=model,
+        probabilities=options.probabilities,
     )
 
 
-def rows_to_results(model: Any) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """Give the public call of a model: what every faster one must equal."""
+def rows_to_results(model: Any, grid: Grid) -> Callable[[Sequence[Any]], list[Any]]:
+    """Give the public call of a model: what every faster one must equal.
 
-    def predict(rows: Sequence[Any]) -> Sequence[Any]:
-        numpy = sys.modules.get("numpy")
-        given = rows if numpy is None else numpy.array(rows)
-        found = model.predict(given)
-        return found.tolist() if hasattr(found, "tolist") else list(found)
+    Args:
+        model: The model.
+        grid: Makes of rows what it takes.
+    """
+
+    def predict(rows: Sequence[Any]) -> list[Any]:
+        return answers.values_of(model.predict(grid(rows)), len(rows))
 
     return predict
+
+
+def with_probabilities(
+    model: Any, predict: Callable[[Sequence[Any]], list[Any]], grid: Grid
+) -> Callable[[Sequence[Any]], list[Any]]:
+    """Give a call whose results are pairs: the prediction, and the probability of each class.
+
+    Raises:
+        TypeError: The model has none.
+    """
+    if not callable(getattr(model, "predict_proba", None)):
+        raise TypeError(
+            f"{type(model).__name__} has no predict_proba: it gives no probabilities"
+            " (an SVC does within CalibratedClassifierCV)"
+        )
+
+    def predict_pairs(rows: Sequence[Any]) -> list[Any]:
+        shares = answers.values_of(model.predict_proba(grid(rows)), len(rows))
+        return list(zip(predict(rows), shares, strict=True))
+
+    return predict_pairs
+
+
+def _names_of(model: Any, options: Options) -> dict[Any, str]:
+    """Name each class, if names are asked for."""
+    given = options.class_names
+    if isinstance(given, Mapping):
+        return {key: str(name) for key, name in given.items()}
+    if given is None:
+        return {each: str(each) for each in _classes(model)} if options.probabilities else {}
+    known = _classes(model) or list(range(len(given)))
+    if len(known) != len(given):
+        raise TypeError(f"class_names has {len(given)} names, and the model {len(known)} classes")
+    return {each: str(name) for each, name in zip(known, given, strict=True)}
+
+
+def _encoder(options: Options, names: Mapping[Any, str]) -> Callable[[Any], bytes]:
+    key, make = KEY, options.answer
+    if isinstance(make, str):
+        key, make = make, None
+    has_class = options.class_names is not None
+    labels = list(names.values())
+
+    def parts(result: Any) -> dict[str, Any]:
+        value, shares = result if options.probabilities else (result, None)
+        shown = {key: value}
+        if has_class:
+            shown["class"] = names.get(value)
+        if shares is not None:
+            shown["probabilities"] = dict(zip(labels, shares, strict=True))
+        return shown
+
+    if make is not None:
+        is_alone = not has_class and not options.probabilities
+        return lambda result: answers.encode(make(result if is_alone else parts(result)))
+    if has_class or options.probabilities:
+        return lambda result: answers.encode(parts(result))
+    return lambda result: answers.encode({key: result})
+
+
+def _described(model: Any, options: Options, names: Mapping[Any, str]) -> dict[str, Any] | None:
+    """Describe the answer as far as it is known beforehand."""
+    if callable(options.answer):
+        return None
+    key = options.answer or KEY
+    properties: dict[str, Any] = {key: _values(model)}
+    if options.class_names is not None:
+        properties["class"] = {"type": ["string", "null"]}
+    if options.probabilities:
+        share = {"type": "number", "minimum": 0, "maximum": 1}
+        properties["probabilities"] = {
+            "type": "object",
+            "properties": dict.fromkeys(names.values(), share),
+        }
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _classes(model: Any) -> list[Any]:
+    """Give a classifier's classes in its own order; empty for other models."""
+    classes: Any = getattr(model, "classes_", None)
+    found = classes.tolist() if hasattr(classes, "tolist") else []
+    return found if isinstance(found, list) else []
+
+
+def _values(model: Any) -> dict[str, Any]:
+    known = _classes(model)
+    is_plain = 0 < len(known) <= 100 and all(isinstance(each, int | str) for each in known)
+    return {"enum": known} if is_plain else {}

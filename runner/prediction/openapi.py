@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from runner import __version__
 from runner.identity import Identity
 from runner.prediction import protocols
 from runner.prediction.endpoints import Endpoint
+from runner.prediction.media import Media
 
 _ANYTHING_DIFFERENT = {"examples", "example", "const", "default", "enum"}
 _REFUSALS = {
@@ -32,7 +34,7 @@ _REFUSALS = {
 _BY_SERVER = {"408", "413", "431", "503"}
 
 RUN_ID = {
-    "description": "The run that answered; empty if there is no supervisor.",
+    "description": "The run that answered; only under the runner's supervisor.",
     "schema": {"type": "string"},
 }
 _TIMING = {
@@ -75,22 +77,14 @@ COMPONENTS: dict[str, Any] = {
 }
 
 
-def describe(
-    endpoints: Sequence[Endpoint], identity: Identity, body_types: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Write the document.
-
-    Args:
-        endpoints: What predicts.
-        identity: What is running.
-        body_types: In which media types besides JSON an endpoint takes many rows.
-    """
+def describe(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, Any]:
+    """Write the document."""
     components = dict(COMPONENTS) | protocols.COMPONENTS
     paths: dict[str, Any] = {}
     for endpoint in endpoints:
         body = hoisted(endpoint.schema.describe(), endpoint.name, "request", components)
         answer = hoisted(endpoint.answer or {}, endpoint.name, "answer", components)
-        paths[endpoint.path] = {"post": _predict(endpoint, body, answer, body_types)}
+        paths[endpoint.path] = {"post": _predict(endpoint, body, answer)}
         paths |= protocols.paths_of(endpoint, identity)
     for path, operation in _own_paths().items():
         paths[path] = operation | paths.get(path, {})
@@ -137,28 +131,36 @@ def refusals(statuses: Iterable[str]) -> dict[str, Any]:
     return {status: _refusal(status) for status in statuses}
 
 
-def _predict(
-    endpoint: Endpoint, body: Any, answer: Any, body_types: Sequence[str]
-) -> dict[str, Any]:
-    content: dict[str, Any] = {"application/json": {"schema": body}}
+def _predict(endpoint: Endpoint, body: Any, answer: Any) -> dict[str, Any]:
+    json_body: dict[str, Any] = {"schema": body}
     if endpoint.example is not None:
-        content["application/json"]["example"] = endpoint.example
-    content |= {kind: {} for kind in body_types}
+        json_body["example"] = endpoint.example
+    tables: dict[str, Any] = {}
+    if find_spec("pyarrow"):
+        tables = {Media.ARROW: {}, Media.PARQUET: {}}
+    form = {Media.FORM: {"schema": {"type": "object"}}} if endpoint.read_form else {}
     return {
         "operationId": f"predict_{_plain(endpoint.name)}",
         "tags": ["predict"],
-        "summary": endpoint.title or f"Predict by {endpoint.name}",
+        "summary": endpoint.title or endpoint.name,
         "description": endpoint.description,
-        "requestBody": {"required": True, "content": content},
-        "responses": {
-            "200": {
-                "description": "The answer.",
-                "headers": {"x-run-id": RUN_ID, "server-timing": _TIMING},
-                "content": {"application/json": {"schema": answer}}
-                | {kind: {} for kind in body_types},
-            }
-        }
-        | refusals(_REFUSALS),
+        "requestBody": {
+            "required": True,
+            "content": {Media.JSON: json_body, **form, Media.LINES: {}, **tables},
+        },
+        "responses": {"200": _answered(answer, has_tables=bool(tables))} | refusals(_REFUSALS),
+    }
+
+
+def _answered(answer: Any, *, has_tables: bool) -> dict[str, Any]:
+    """Describe a prediction: an answer, or those to many rows."""
+    many = {"type": "array", "items": answer}
+    schema = {"anyOf": [answer, many]} if has_tables else answer
+    return {
+        "description": "The answer, or one for each row.",
+        "headers": {"x-run-id": RUN_ID, "server-timing": _TIMING},
+        "content": {Media.JSON: {"schema": schema}, Media.LINES: {}}
+        | ({Media.ARROW: {}} if has_tables else {}),
     }
 
 

@@ -150,9 +150,12 @@ def paths_of(endpoint: Endpoint, identity: Identity) -> dict[str, Any]:
             "post": _post(f"mlflow_{name}", _MLFLOW, "Invocation", "Predictions", "InvocationError")
         },
     }
-    found[invocations_path(endpoint)]["post"]["requestBody"]["content"]["text/csv"] = {
-        "schema": {"type": "string"}
-    }
+    content = found[invocations_path(endpoint)]["post"]["requestBody"]["content"]
+    content["text/csv"] = {"schema": {"type": "string"}}
+    if endpoint.example is not None:
+        content["application/json"]["example"] = {"instances": [endpoint.example]}
+        content = found[f"{v1}:predict"]["post"]["requestBody"]["content"]
+        content["application/json"]["example"] = {"instances": [endpoint.example]}
     base = f"/v2/models/{name}"
     for number, path in enumerate((base, f"{base}/versions/{version_of(identity)}")):
         of = f"v2_{name}_version" if number else f"v2_{name}"
@@ -178,12 +181,14 @@ def _example(endpoint: Endpoint) -> dict[str, Any]:
     inputs = []
     for described in tensors.inputs_of(endpoint):
         value = given.get(described["name"])
-        if described["datatype"] == "BYTES" and not isinstance(value, str):
+        if value is None:
+            continue
+        (output,) = tensors.outputs_of([[value]])
+        if output["datatype"] == "BYTES" and not isinstance(value, str):
             return {}
-        if len(described["shape"]) > 1 or value is None:
-            return {}
-        inputs.append(described | {"shape": [1], "data": [value]})
-    return {"id": "1", "inputs": inputs}
+        shape = [1, *output["shape"][2:]]
+        inputs.append(described | {"shape": shape, "data": output["data"]})
+    return {"id": "1", "inputs": inputs} if inputs else {}
 
 
 def _ref(name: str) -> dict[str, str]:

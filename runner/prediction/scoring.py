@@ -13,20 +13,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from runner import __version__
-from runner.prediction.asking import (
-    PredictMany,
-    answer,
-    answers_for,
-    media_type,
-    object_of,
-)
+from runner.forms import media_type
+from runner.prediction.asking import PredictMany, answer, answers_for, object_of
 from runner.prediction.endpoints import Endpoint
 from runner.prediction.inference import saying, text_of
 from runner.prediction.problems import ProblemError
 from runner.prediction.requests import Answer, Request, Route
+from runner.prediction.tensors import properties_of
 
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-_CSV = b"text/csv"
 
 
 def routes(
@@ -82,8 +77,10 @@ def _v1(endpoint: Endpoint, predict_many: PredictMany) -> Route:
 
 def _mlflow(endpoint: Endpoint, predict_many: PredictMany) -> Route:
     async def invoke(request: Request) -> Answer:
-        rows = _csv_rows(request.body, endpoint) if media_type(request) == _CSV else None
-        if rows is None:
+        kind = media_type(request.headers.get(b"content-type", b"").decode("latin-1"))
+        if kind == "text/csv":
+            rows = _csv_rows(request.body, endpoint)
+        else:
             rows = _rows(object_of(request), endpoint)
         answers = await answers_for(endpoint, rows, predict_many, request)
         return answer({"predictions": _bare(answers)})
@@ -150,7 +147,7 @@ def _csv_rows(body: bytes, endpoint: Endpoint) -> list[Any]:
         raise ProblemError(400, f"the body is not CSV: {error}") from None
     if not lines or not lines[0]:
         raise ProblemError(422, "a CSV must begin with a line of the columns' names")
-    properties = endpoint.schema.describe().get("properties", {})
+    properties = properties_of(endpoint.schema.describe())
     rows = []
     for number, line in enumerate(line for line in lines[1:] if line):
         if len(line) != len(lines[0]):

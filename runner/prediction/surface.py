@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from runner.identity import Identity
 from runner.prediction import inference, metrics, openapi, pages, protocols, scoring
@@ -22,12 +22,18 @@ RESERVED = frozenset(
 def routes(
     endpoints: Sequence[Endpoint],
     predict_many: PredictMany,
-    counters: Counters,
+    counters: Callable[[], Counters],
     identity: Identity,
-    body_types: Sequence[str] = (),
 ) -> dict[tuple[str, str], Route]:
-    """Give the routes of all pages and protocols; HEAD is whoever calls them's to answer."""
-    document = openapi.describe(endpoints, identity, body_types)
+    """Give the routes of all pages and protocols.
+
+    Args:
+        endpoints: What predicts.
+        predict_many: Predicts rows together.
+        counters: Gives what all workers count; called at a scrape, not before.
+        identity: What is running.
+    """
+    document = openapi.describe(endpoints, identity)
     return {
         **pages.routes(endpoints, identity, document),
         **inference.routes(endpoints, predict_many, identity),

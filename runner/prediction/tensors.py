@@ -18,6 +18,7 @@ from runner.prediction.problems import ProblemError
 _BITS = {f"{sign}INT{bits}": (sign, bits) for sign in ("", "U") for bits in (8, 16, 32, 64)}
 _FLOATS = ("FP16", "FP32", "FP64")
 DATATYPES = ("BOOL", *_BITS, *_FLOATS, "BYTES")
+_MOST_EXACT = 2**53  # beyond it a double does not hold every integer
 _OF_JSON = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "string": "BYTES"}
 
 
@@ -55,7 +56,7 @@ def rows_of(tensors: Sequence[Tensor], endpoint: Endpoint) -> list[Any]:
     if unknown or len(given) != len(tensors):
         what = f"input {unknown[0]!r} is no feature" if unknown else "an input is there twice"
         raise ProblemError(422, f"{what}; expected {_expected(names)}")
-    described = _properties(endpoint.schema.describe())
+    described = properties_of(endpoint.schema.describe())
     columns = [_column(tensor, described.get(tensor.name, {})) for tensor in tensors]
     if len({len(column) for column in columns}) != 1:
         counts = ", ".join(f"{tensor.name!r} {tensor.shape[0]}" for tensor in tensors)
@@ -67,7 +68,7 @@ def rows_of(tensors: Sequence[Tensor], endpoint: Endpoint) -> list[Any]:
 def inputs_of(endpoint: Endpoint) -> list[dict[str, Any]]:
     """Describe the inputs: one for each feature, or one for the whole item."""
     schema = endpoint.schema.describe()
-    properties = _properties(schema)
+    properties = properties_of(schema)
     fields = {name: properties.get(name, {}) for name in endpoint.schema.names}
     return [_described(name, kind) for name, kind in (fields or {"input": schema}).items()]
 
@@ -78,6 +79,14 @@ def outputs_of(answers: Sequence[Any]) -> list[dict[str, Any]]:
     if isinstance(first, dict) and first and all(_has_keys(each, first) for each in answers):
         return [_output(key, [each[key] for each in answers]) for key in first]
     return [_output("output", answers)]
+
+
+def properties_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Find the fields' schemas, also where the schema is a reference to its own definitions."""
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    target = schema.get("$defs", {}).get(name, schema)
+    found: Mapping[str, Any] = target.get("properties", {})
+    return found
 
 
 def _expected(names: Sequence[str]) -> str:
@@ -162,14 +171,6 @@ def _is_structured(described: Mapping[str, Any]) -> bool:
     return "$ref" in described or described.get("type") == "object"
 
 
-def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Find the fields' schemas, also where the schema is a reference to its own definitions."""
-    name = str(schema.get("$ref", "")).rpartition("/")[2]
-    target = schema.get("$defs", {}).get(name, schema)
-    found: Mapping[str, Any] = target.get("properties", {})
-    return found
-
-
 def _described(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     shape, kind = [-1], schema
     while kind.get("type") == "array":
@@ -219,7 +220,13 @@ def _shape(values: Sequence[Any]) -> list[int]:
 
 
 def _common(elements: Sequence[Any]) -> str:
-    for datatype in ("BOOL", "INT64", "FP64"):
+    for datatype in ("BOOL", "INT64"):
         if elements and all(_is_of(element, datatype) for element in elements):
             return datatype
-    return "BYTES"
+    return "FP64" if elements and all(_is_double(element) for element in elements) else "BYTES"
+
+
+def _is_double(element: Any) -> bool:
+    if isinstance(element, int) and not isinstance(element, bool):
+        return abs(element) <= _MOST_EXACT
+    return isinstance(element, float)

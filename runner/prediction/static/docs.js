@@ -38,6 +38,7 @@ function trial(method, path, operation, id) {
     area = element("textarea", { id: `${id}-body`, spellcheck: "false" });
     const { example } = content[JSON_TYPE];
     area.value = example === undefined ? "{}" : JSON.stringify(example, null, 2);
+    area.rows = Math.min(area.value.split("\n").length + 1, 16);
     form.prepend(element("label", { for: area.id }, "Body to send"), area);
   }
   form.addEventListener("submit", async (event) => {

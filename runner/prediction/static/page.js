@@ -54,6 +54,7 @@ class Field {
     }
     const made = element("textarea", { ...base, spellcheck: "false" });
     made.value = given === undefined ? "" : JSON.stringify(given, null, 2);
+    made.rows = Math.min(made.value.split("\n").length + 1, 16);
     return made;
   }
 

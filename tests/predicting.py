@@ -1,0 +1,54 @@
+"""Ask an app of ours without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+
+from runner.limits import Limits
+from runner.prediction.app import PredictApp
+from runner.prediction.options import Options
+from runner.prediction.targets import endpoints_of
+
+NDJSON = "application/x-ndjson"
+
+
+def app_of(target: Any, limits: Limits | None = None, **options: Any) -> PredictApp:
+    """The app that ``serve`` would make."""
+    return PredictApp(endpoints_of(target, "", Options(**options)), limits or Limits())
+
+
+def send(
+    app: PredictApp, content: bytes | None, *, method: str = "POST", path: str = "/", **more: Any
+) -> httpx.Response:
+    """One request of an app; ``more`` is httpx's own."""
+
+    async def asked() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.request(method, path, content=content, **more)
+
+    return asyncio.run(asked())
+
+
+def post(app: PredictApp, value: Any, **more: Any) -> httpx.Response:
+    """Send a JSON value."""
+    headers = {"content-type": "application/json"}
+    return send(app, json.dumps(value).encode(), headers=headers, **more)
+
+
+def answered(target: Any, value: Any, **options: Any) -> Any:
+    """What a target answers to a JSON value, which it has to accept."""
+    response = post(app_of(target, **options), value)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def faults_of(response: httpx.Response) -> dict[str, str]:
+    """The faults of a refused body by their fields."""
+    assert response.status_code == 422, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    return {fault["field"]: fault["detail"] for fault in response.json()["errors"]}

@@ -1,0 +1,151 @@
+"""Endpoints made by hand, and the surface of a service without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from runner.identity import Identity
+from runner.prediction import surface
+from runner.prediction.counters import Counters
+from runner.prediction.endpoints import Endpoint
+from runner.prediction.problems import Fault, ProblemError, pointer
+from runner.prediction.requests import Answer, Request
+
+IDENTITY = Identity(
+    run_id="r1", notebook_sha256="a" * 64, notebook_title="Serve it", model_sha256="b" * 64
+)
+
+
+class StructSchema:
+    """Read items as a msgspec type does; an item is a dict."""
+
+    def __init__(self, kind: type[msgspec.Struct]) -> None:
+        self._kind = kind
+        self.names = tuple(field.encode_name for field in msgspec.structs.fields(kind))
+
+    def decode(self, body: bytes) -> Any:
+        """Read an item from JSON."""
+        return self.convert(msgspec.json.decode(body))
+
+    def convert(self, value: Any) -> Any:
+        """Read an item from a JSON value."""
+        try:
+            return msgspec.to_builtins(msgspec.convert(value, self._kind))
+        except msgspec.ValidationError as error:
+            field = str(error).rpartition("`$.")[2].rstrip("`") if "`$." in str(error) else ""
+            fault = Fault(field=pointer(field), detail=str(error))
+            raise ProblemError(422, "the body is wrong", [fault]) from None
+
+    def describe(self) -> dict[str, Any]:
+        """Give the JSON schema."""
+        return msgspec.json.schema(self._kind)
+
+
+class Point(msgspec.Struct):
+    """Be a structured field."""
+
+    x: float
+    y: float = 0.0
+
+
+class House(msgspec.Struct, forbid_unknown_fields=True):
+    """Be the argument of `price`, with a field of each kind."""
+
+    area: float
+    rooms: int
+    town: str
+    is_new: bool = False
+    corners: list[Point] = []
+
+
+Flower = msgspec.defstruct(
+    "Flower",
+    [("f0", float), ("f1", float)],
+    rename={"f0": "petal length (cm)", "f1": "petal width (cm)"},
+    forbid_unknown_fields=True,
+)
+
+
+def species(**settings: Any) -> Endpoint:
+    """Make a model's endpoint that answers whether a petal is long."""
+
+    def predict(items: Sequence[Any]) -> list[Any]:
+        return [int(item["petal length (cm)"] > 2) for item in items]
+
+    given: dict[str, Any] = {
+        "name": "species",
+        "path": "/",
+        "schema": StructSchema(Flower),
+        "predict": predict,
+        "encode": lambda result: msgspec.json.encode({"prediction": result}),
+        "example": {"petal length (cm)": 1.4, "petal width (cm)": 0.2},
+    }
+    return Endpoint(**given | settings)
+
+
+def price(**settings: Any) -> Endpoint:
+    """Make a function's endpoint that answers with the area."""
+
+    def predict(items: Sequence[Any]) -> list[Any]:
+        return [{"euros": item["area"] * 1000, "in": item["town"]} for item in items]
+
+    given: dict[str, Any] = {
+        "name": "price",
+        "path": "/price",
+        "schema": StructSchema(House),
+        "predict": predict,
+        "encode": msgspec.json.encode,
+        "example": {"area": 80.5, "rooms": 3, "town": "Bonn"},
+    }
+    return Endpoint(**given | settings)
+
+
+class Surface:
+    """Call routes as the app does.
+
+    Attributes:
+        calls: How many items each call of `predict_many` had.
+    """
+
+    def __init__(self, *endpoints: Endpoint, identity: Identity = IDENTITY) -> None:
+        self.calls: list[int] = []
+        self.counters = Counters([endpoint.name for endpoint in endpoints], slots=1)
+        self.routes = surface.routes(endpoints, self._predict_many, lambda: self.counters, identity)
+
+    async def _predict_many(
+        self, endpoint: Endpoint, items: Sequence[Any], request: Request
+    ) -> Sequence[Any]:
+        self.calls.append(len(items))
+        return endpoint.predict(items)
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """Ask for a page."""
+        return self.ask("GET", path, headers=headers)
+
+    def post(self, path: str, body: Any, **headers: str) -> tuple[int, Any]:
+        """Send JSON, or bytes as they are, and read the JSON that is answered."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        answer = self.ask("POST", path, content, headers)
+        return answer.status, json.loads(answer.body)
+
+    def ask(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send a request; underscores in the headers' names stand for hyphens."""
+        fields = {
+            name.replace("_", "-").encode(): value.encode()
+            for name, value in (headers or {}).items()
+        }
+        request = Request(method=method, path=path, headers=fields, body=body)
+        try:
+            return asyncio.run(self._answer(request))
+        except ProblemError as problem:
+            return surface.refusal(path, problem)
+
+    async def _answer(self, request: Request) -> Answer:
+        return await self.routes[request.method, request.path](request)
