@@ -1,0 +1,69 @@
+"""What a model's endpoint answers is what the model predicts, with and without batching."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from predictions import fitted, in_batches, one_by_one, public_call, rows_of
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from runner.prediction.models import model_endpoint
+from runner.prediction.options import Options
+
+MODELS = [
+    SVC(),
+    RandomForestClassifier(n_estimators=10, random_state=0),
+    make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+    HistGradientBoostingClassifier(max_iter=3),
+    KNeighborsClassifier(),
+]
+
+
+def endpoint_of(model: Any, row: Any, **options: Any) -> Any:
+    example = {f"feature {number}": value for number, value in enumerate(row)}
+    return model_endpoint(model, "model", "/", Options(example=example, **options))
+
+
+@pytest.mark.parametrize("data", ["iris", "digits", "breast-cancer"])
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+def test_the_whole_way_from_body_to_answer(model: Any, data: str) -> None:
+    """Rows that went through JSON are answered as the model itself answers the data set."""
+    fitted(model, data)
+    rows = rows_of(data)
+    right = public_call(model)(rows)
+    endpoint = endpoint_of(model, rows[0])
+    assert getattr(endpoint.predict, "is_fast", False) != isinstance(model, KNeighborsClassifier)
+    names = [f"feature {number}" for number in range(len(rows[0]))]
+    bodies = [json.dumps(dict(zip(names, row, strict=True))).encode() for row in rows]
+    items = [endpoint.schema.decode(body) for body in bodies]
+    batched = in_batches(endpoint.predict, items, endpoint.max_batch)
+    assert repr(batched) == repr(right)
+    assert repr(one_by_one(endpoint.predict, items[::10])) == repr(right[::10])
+    answers = [json.loads(endpoint.encode(result)) for result in batched]
+    assert answers == [{"prediction": result} for result in right]
+
+
+def test_probabilities_of_an_endpoint() -> None:
+    """The fast call serves an endpoint with probabilities as the public one would."""
+    model = fitted(LogisticRegression(max_iter=1000))
+    endpoint = endpoint_of(model, rows_of()[0], probabilities=True)
+    assert endpoint.predict.is_fast
+    ((label, shares),) = endpoint.predict(rows_of()[:1])
+    assert label == 0
+    assert shares == model.predict_proba(rows_of()[:1]).tolist()[0]
+
+
+def test_a_refused_value_is_a_failure_of_its_row_alone() -> None:
+    """What float32 cannot hold is refused by a forest; the neighbours are answered."""
+    model = fitted(RandomForestClassifier(n_estimators=3, random_state=0))
+    endpoint = endpoint_of(model, rows_of()[0])
+    first, refused, last = endpoint.predict([rows_of()[0], (1e39, 1.0, 1.0, 1.0), rows_of()[149]])
+    assert (first, last) == (0, 2)
+    assert isinstance(refused, Exception)
