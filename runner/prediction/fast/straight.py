@@ -60,7 +60,10 @@ class StraightCall:
         for attributes, name, value in self._fitted:
             if attributes.get(name) is not value:
                 raise RefittedError(f"{name} is no longer what it was")
-        scratch = self._idle.pop() if self._idle else _Scratch(self._n_features)
+        try:
+            scratch = self._idle.pop()
+        except IndexError:
+            scratch = _Scratch(self._n_features)
         try:
             return self._answer(*scratch.filled(rows))
         except (_OddRowsError, RuntimeWarning):
