@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train test lint format test-browser test-docker bench bench-start git-setup clean
+.PHONY: help serve train test lint format test-browser test-docker bench bench-start fuzz git-setup clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ test-browser: .venv/tested-with  ## test the pages in headless Chromium
 
 bench: .venv/tested-with  ## measure how fast a model is served, against others (needs wrk)
 	python benchmarks/bench $(BENCH)
+
+fuzz: .venv/tested-with  ## attack a served model by 100,000 wrong bodies, and by schemathesis
+	python benchmarks/bench/fuzz.py $(FUZZ)
 
 bench-start: .venv/tested-with model/iris.json  ## measure the cold start against plain papermill
 	python benchmarks/cold_start.py

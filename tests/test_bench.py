@@ -7,11 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
+import results
+import summary
 import table
 from load import Window
 from recipes import FLOWERS, LIMIT, OURS, Recipe, class_of, read
 from results import Results
 from rounds import Sample, Series, Weight, grouped
+from support import ROOT
 from targets import Target
 
 NAMES = list(read())
@@ -113,3 +116,11 @@ def test_the_class_is_found_in_every_answer(answer: bytes) -> None:
 def test_the_flowers_have_all_classes() -> None:
     """A server that always answers the same is not taken for a right one."""
     assert sorted(FLOWERS.values()) == [0, 1, 2]
+
+
+def test_the_readme_says_what_was_measured() -> None:
+    """The README's table and the results' pages are what the figures give."""
+    found = results.read(ROOT / "benchmarks/results/predict.json")
+    readme = (ROOT / "README.md").read_text()
+    assert summary.insert(readme, found) == readme
+    assert (ROOT / "benchmarks/results/predict.md").read_text() == table.page(found)

@@ -18,6 +18,7 @@ from pathlib import Path
 import chart
 import machine
 import results
+import summary
 import table
 from load import check
 from recipes import ALONE, LIMIT, OURS, Recipe, read
@@ -26,6 +27,7 @@ from venvs import Environment, cache, make
 
 QUICK = (OURS, ALONE, LIMIT, "plain", "fastapi", "mosec")
 RESULTS = Path(__file__).resolve().parents[1] / "results"
+README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 def main() -> None:
@@ -39,6 +41,8 @@ def main() -> None:
         results.write(given.out / "predict.json", found)
     (given.out / "predict.md").write_text(table.page(found))
     chart.draw(found, given.out / "predict.svg")
+    if given.out == RESULTS:
+        README.write_text(summary.insert(README.read_text(), found))
     print(f"\n{table.targets(found)}")
 
 

@@ -44,9 +44,8 @@ def draw(found: Results, path: Path) -> None:
         p50s = [_latency(series, name) for name in names]
         _bars(right, names, p50s, ["{:.2f}"] * len(names))
         right.set_xscale("log")
-        right.set_title(
-            "median latency, one client (ms; shorter is better)", fontsize=10, loc="left"
-        )
+        right.xaxis.set_major_formatter("{x:g}")
+        right.set_title("median latency, one client (ms, logarithmic)", fontsize=10, loc="left")
         figure.text(0.01, 0.005, f"one worker; {found.machine}", fontsize=7, color=INK)
         figure.tight_layout(rect=(0, 0.03, 1, 1))
         figure.savefig(path, format="svg", transparent=True, metadata={"Date": None})

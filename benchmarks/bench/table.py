@@ -27,9 +27,10 @@ ABSOLUTE = """Absolute figures of a machine whose cores the load generator share
 not stable. The ratios are: each is taken within one group of a round, a minute at most."""
 WHAT = """Every server predicts the class of one flower by the same `SVC`, from a body of JSON, on
 kept-alive connections, access logs off. "of the limit" is its throughput with 32 clients by that
-of an ASGI app under uvicorn that does nothing. CPU is what all its processes computed for a request
-with 32 clients; boot is the time to its first right answer; PSS weighs all its processes after the
-load; failed are connections lost and answers of a wrong status."""
+of an ASGI app under uvicorn that does nothing: the limit of whoever answers by ASGI. CPU is what
+all its processes computed for a request with 32 clients; boot is the time to its first right
+answer; PSS weighs all its processes after the load; failed are connections lost and answers of a
+wrong status."""
 
 
 def page(found: Results) -> str:
