@@ -101,9 +101,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
         It may as well be gone for good, which looks the same: then the app has to know.
         """
-        if self._is_refused or not self._is_whole or self.cycle is None:
-            return False
-        if self.cycle.response_complete:
+        # Behind what is answered now there may be the beginning of a head, or what was refused.
+        is_whole = self._is_whole or self._is_head
+        if not is_whole or self.cycle is None or self.cycle.response_complete:
             return False
         self._is_half_closed = True
         self.loop.call_later(_HALF_CLOSED, self.transport.close)
