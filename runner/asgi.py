@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import socket
 import time
@@ -188,6 +189,13 @@ def _scope(example: Example) -> dict[str, Any]:
         "server": ("127.0.0.1", 0),
         "extensions": {"runner.example": {}},
     }
+
+
+def import_ahead() -> None:
+    """Import what each worker would import for itself, so that forked ones share it."""
+    _loop_factory()
+    for name in ("uvicorn.lifespan.on", "uvicorn.protocols.websockets.auto"):
+        importlib.import_module(name)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

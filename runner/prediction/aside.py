@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 from collections.abc import Callable
+
+_SWITCH_EVERY = 0.0005
 
 
 class Aside:
@@ -18,6 +21,8 @@ class Aside:
     """
 
     def __init__(self, name: str) -> None:
+        # Else the loop keeps a thread that has just finished waiting for 5 ms.
+        sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_EVERY))
         self._given: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         threading.Thread(target=self._work, name=f"predict-{name}", daemon=True).start()
 
