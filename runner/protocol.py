@@ -59,7 +59,13 @@ class LoggedCycle(RequestResponseCycle):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Speak HTTP on one connection, within the limits."""
+    """Speak HTTP on one connection, within the limits.
+
+    Attributes:
+        others_in_flight: Requests that are answered without a task of uvicorn's.
+    """
+
+    others_in_flight = 0
 
     def __init__(self, server: Owner) -> None:
         super().__init__(
@@ -106,6 +112,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if not is_whole or self.cycle is None or self.cycle.response_complete:
             return False
         self._is_half_closed = True
+        self._end_after_answer()
         self.loop.call_later(_HALF_CLOSED, self.transport.close)
         return True
 
@@ -205,7 +212,7 @@ class BoundedProtocol(HttpToolsProtocol):
         app = self.app
         if path in self._own_paths and scope["method"] in ("GET", "HEAD"):
             app = self._health(path)
-        elif self._in_flight() >= self.limits.max_concurrency:
+        elif len(self.tasks) + self.others_in_flight >= self.limits.max_concurrency:
             app = _BUSY
         before = self.cycle
         self.cycle = cycle = self._cycle_class(
@@ -257,9 +264,6 @@ class BoundedProtocol(HttpToolsProtocol):
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         return size > self.limits.max_header
 
-    def _in_flight(self) -> int:
-        return len(self.tasks)
-
     def _health(self, path: str) -> App:
         if path == self.limits.health_path:
             return _ALIVE
@@ -306,7 +310,9 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
             self._say_refusal()
-        elif self.pipeline and self.pipeline[0][0] is cycle and cycle.more_body:
+            return
+        self._end_after_answer()
+        if self.pipeline and self.pipeline[0][0] is cycle and cycle.more_body:
             self.pipeline.popleft()
         elif cycle.more_body:
             cycle.disconnected = True
@@ -315,8 +321,14 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._refusal = b""
             self._say_refusal()
 
-    def on_response_complete(self) -> None:
-        """Go on with what the client sent behind it, which may have been refused."""
+    def _end_after_answer(self) -> None:
+        """Have the end follow the last answer; only then, for every answer pays for a call."""
+        self.on_response_complete = self._answered_last  # type: ignore[method-assign] # see above
+        for cycle in (self.cycle, *(waiting for waiting, _ in self.pipeline)):
+            if self.owner.access_log is None and isinstance(cycle, RequestResponseCycle):
+                cycle.on_response = self.on_response_complete
+
+    def _answered_last(self) -> None:
         if not self.pipeline and (self._is_refused or self._is_half_closed):
             self.server_state.total_requests += 1
             if self._is_refused:

@@ -194,11 +194,13 @@ class HotProtocol(BoundedProtocol):
     def _has_room(self) -> bool:
         return (
             not (self._is_cold or self.flow.write_paused)
-            and self._in_flight() < self.limits.max_concurrency
+            and len(self.tasks) + self.route.in_flight < self.limits.max_concurrency
         )
 
-    def _in_flight(self) -> int:
-        return len(self.tasks) + self.route.in_flight
+    @property
+    def others_in_flight(self) -> int:  # type: ignore[override] # ours is counted
+        """How many are on the hot route, whoever asks."""
+        return self.route.in_flight
 
     def _begin(self, plain: Plain) -> None:
         self._exchange = Exchange(self, self.route, plain)
