@@ -13,6 +13,7 @@ The rules of this file:
 3. That cell serves what was left, or waits for what is served already; else it serves an app
    that the notebook has named ``app`` or ``application``, or the value of its last expression.
 4. What was drained is over: a notebook that calls its server again is interrupted.
+5. A notebook that listens by other means serves as it is: see ``runner.binding``.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from runner.binding import OwnSockets
 from runner.servers import adopt_when_imported
 from runner.stepping import let_asyncio_run_nest
 
@@ -61,6 +63,9 @@ class Adoption:
         serve: Serves an app until it is drained; gets also the address that was asked for.
         blocks_a_cell: Tells whether the call that runs now may serve at once.
         serve_beside: Serves an app from a thread, while cells go on; never if there is none.
+
+    Attributes:
+        own: The sockets that the notebook opens by itself.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class Adoption:
         self._is_claimed = False
         self._is_over = False
         self._threads = threading.active_count()
+        self.own = OwnSockets(self._claims)
 
     def hand_over(self, app: Any, asked: str) -> None:
         """Serve an app now, or leave it for the last cell."""
@@ -101,6 +107,9 @@ class Adoption:
             LookupError: There is nothing.
         """
         await self._let_others_call()
+        if self.own.is_listening:
+            await self._wait_for_own()
+            return
         if self._is_claimed:
             self._wait_beside()
             return
@@ -152,6 +161,11 @@ class Adoption:
         if self._fault is not None:
             raise self._fault
 
+    async def _wait_for_own(self) -> None:
+        """Let the notebook's own server go on until it ends, or the cell is interrupted."""
+        while self.own.is_listening:  # noqa: ASYNC110 - a socket's end makes no event
+            await asyncio.sleep(_LOOK_SECONDS * _LOOKS)
+
     def end_beside(self) -> None:
         """Drain what is served beside the cells."""
         if self._beside is not None:
@@ -162,7 +176,7 @@ class Adoption:
         """Give the notebook's threads and tasks, if it has any, a moment to call their server."""
         for _ in range(_LOOKS):
             is_alone = threading.active_count() <= self._threads and len(asyncio.all_tasks()) <= 1
-            if self._left or is_alone:
+            if self._left or self.own.is_listening or is_alone:
                 return
             await asyncio.sleep(_LOOK_SECONDS)
 
@@ -189,6 +203,7 @@ def adopt() -> None:
     _current[:] = [adoption]
     _end_with_an_interrupted_cell(adoption)
     adopt_when_imported(adoption.hand_over)
+    adoption.own.begin()
     let_asyncio_run_nest()
     _stand_in_for_nest_asyncio()
 

@@ -12,10 +12,11 @@ from runner.cells.annotated import check_language, is_annotated
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError, NotebookError
 from runner.lifecycle import Rules
-from runner.signs import signs_of
+from runner.signs import ONE_PROCESS, signs_of
 
 _WAYS = (
-    "runner's `serve`, a server that it knows, the name `app`, or annotated cells (`# GET /path`)"
+    "runner's `serve`, a server or a socket library that it knows, the name `app`, or annotated"
+    " cells (`# GET /path`)"
 )
 
 
@@ -62,19 +63,16 @@ def values_for(plan: Plan, path: Path) -> dict[str, Any]:
         NotebookError: Nothing in it serves.
     """
     document = notebook.read(path)
-    if not can_share_sockets(document, plan.path.parent):
+    signs = signs_of(document, plan.path.parent)
+    if not (signs.can_share_sockets or is_annotated(document, signs)):
         raise NotebookError(f"no cell uses {_WAYS}, so nothing in it would serve")
+    if signs.is_one_process and plan.workers > 1 and not is_annotated(document, signs):
+        raise ConfigurationError(f"{plan.path}: {ONE_PROCESS}")
     declared = document.parameters()
     offered = {"host": plan.host, "port": plan.port}
     values = {name: value for name, value in offered.items() if name in declared}
     checked: dict[str, Any] = document.check(values | plan.values)
     return checked
-
-
-def can_share_sockets(document: notebook.Notebook, folder: Path) -> bool:
-    """Tell whether a notebook of a folder can serve on sockets that are not its own."""
-    signs = signs_of(document, folder)
-    return signs.can_share_sockets or is_annotated(document, signs)
 
 
 def is_supervised(path: Path, *, wants_supervisor: bool) -> bool:
@@ -90,9 +88,10 @@ def is_supervised(path: Path, *, wants_supervisor: bool) -> bool:
     """
     try:
         document = notebook.read(path)
-        is_able = can_share_sockets(document, path.parent)
+        signs = signs_of(document, path.parent)
     except ConfigurationError:
         return False  # whoever runs it says what is wrong
+    is_able = signs.can_share_sockets or is_annotated(document, signs)
     check_language(document)
     if wants_supervisor and not is_able:
         raise ConfigurationError(

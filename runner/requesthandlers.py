@@ -1,8 +1,8 @@
 """Make a WSGI app of a server of ``http.server`` and its request handler class.
 
 So the handler class gets whole requests, one at a time for each instance, from a server that
-bounds, drains, counts and logs; its answers are framed anew. What it cannot do is to talk on
-the socket by itself, for example to become a WebSocket.
+bounds, drains, counts and logs; its answers are framed anew. A class that reads its socket by
+itself, for example to become a WebSocket, is no matter for this module: see ``runner.servers``.
 """
 
 from __future__ import annotations

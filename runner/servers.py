@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from types import FrameType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 import wrapt
@@ -17,6 +17,8 @@ import wrapt
 from runner.requesthandlers import wsgi_app_of
 
 HandOver = Callable[[Any, str], None]
+
+_READING = {"recv", "recv_into", "recvmsg", "detach"}
 
 
 def adopt_when_imported(hand_over: HandOver) -> None:
@@ -136,7 +138,23 @@ def _address(host: str, port: int, *, is_tls: bool) -> str:
 def _speaks_http(server: Any) -> bool:
     module = sys.modules.get("http.server")
     kind = server.RequestHandlerClass
-    return module is not None and issubclass(kind, module.BaseHTTPRequestHandler)
+    return (
+        module is not None
+        and issubclass(kind, module.BaseHTTPRequestHandler)
+        and not _reads_its_socket(kind)
+    )
+
+
+def _reads_its_socket(kind: type) -> bool:
+    """Tell whether a handler class does more than to answer whole requests, such as WebSockets."""
+    code = [function.__code__ for each in kind.__mro__ for function in _functions_of(each)]
+    return any(_READING & set(each.co_names) for each in code)
+
+
+def _functions_of(kind: type) -> list[FunctionType]:
+    if kind.__module__.partition(".")[0] in sys.stdlib_module_names:
+        return []
+    return [each for each in vars(kind).values() if isinstance(each, FunctionType)]
 
 
 def _app_of(server: Any) -> Any:

@@ -20,6 +20,25 @@ SERVERS = (
     "hypercorn",
 )
 APPS = ("app", "application")
+SOCKETS = (
+    "aiohttp.web",
+    "bokeh.server",
+    "cheroot",
+    "cherrypy",
+    "eventlet",
+    "panel",
+    "tornado",
+    "twisted.internet",
+    "websockets",
+)
+LISTENING = {
+    "asyncio": {"create_server", "start_server"},
+    "socket": {"create_server", "listen"},
+    "socketserver": {"TCPServer", "ThreadingTCPServer", "ForkingTCPServer"},
+}
+ONE_PROCESS = (
+    "the notebook serves on sockets of its own, which one process accepts from: leave out --workers"
+)
 
 _CALLS = {"run", "serve", "serve_forever", "handle_request", "run_simple"}
 _ASIDE = {
@@ -43,23 +62,30 @@ class Signs:
         uses_serve: It takes ``serve`` from ``runner``.
         servers: The servers that it names, and whose calls can be taken over.
         apps: The names for an app that its cells bind.
+        sockets: The modules by which it may listen on sockets of its own.
         ends_serving: Its last code cell calls a server, and neither in a thread nor a task.
     """
 
     uses_serve: bool
     servers: list[str]
     apps: list[str]
+    sockets: list[str]
     ends_serving: bool
 
     @property
     def can_share_sockets(self) -> bool:
-        """Tell whether it may serve on sockets that are not its own."""
-        return self.uses_serve or bool(self.servers or self.apps)
+        """Tell whether it may serve on sockets that the supervisor owns."""
+        return self.uses_serve or bool(self.servers or self.apps or self.sockets)
+
+    @property
+    def is_one_process(self) -> bool:
+        """Tell whether it can only serve as it is, which several workers cannot share."""
+        return bool(self.sockets) and not (self.uses_serve or self.servers or self.apps)
 
     @property
     def needs_adoption(self) -> bool:
         """Tell whether calls of servers have to be taken over."""
-        return bool(self.servers) or (bool(self.apps) and not self.uses_serve)
+        return bool(self.servers) or (bool(self.apps or self.sockets) and not self.uses_serve)
 
     @property
     def needs_last_cell(self) -> bool:
@@ -81,12 +107,25 @@ def signs_of(document: Notebook, folder: Path | None = None) -> Signs:
     text = "\n".join(cells)
     beside = _beside(trees, text, (folder or document.path.parent, Path()))
     named = {name for tree in [*trees, *beside] for name in _modules_named(tree)}
+    used = {name for tree in [*trees, *beside] for name in _names_used(tree)}
     return Signs(
         uses_serve=document.uses_serve(),
         servers=[server for server in SERVERS if any(_is_within(name, server) for name in named)],
         apps=[name for name in APPS if any(name in _bound(tree) for tree in trees)],
+        sockets=_listening(named, used),
         ends_serving=bool(trees) and _serves(trees[-1]),
     )
+
+
+def _listening(named: set[str], used: set[str]) -> list[str]:
+    """Name what may open listening sockets: a server's package, or a part of the library."""
+    packages = [name for name in SOCKETS if any(_is_within(each, name) for each in named)]
+    parts = [
+        name
+        for name, calls in LISTENING.items()
+        if any(_is_within(each, name) for each in named) and calls & used
+    ]
+    return packages + parts
 
 
 def _beside(trees: list[ast.Module], text: str, folders: Sequence[Path]) -> list[ast.Module]:
@@ -142,6 +181,15 @@ def _modules_named(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.Call) and _name_of(node.func) in {"__import__", "import_module"}:
             yield from _strings(node.args)
+
+
+def _names_used(tree: ast.Module) -> Iterator[str]:
+    """Give every name and attribute that is read, called or imported."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Name):
+            yield node.id
 
 
 def _strings(nodes: Iterable[ast.expr]) -> Iterator[str]:

@@ -15,7 +15,7 @@ SERVER = {"servers": ["uvicorn"], "apps": ["app"]}
 
 
 def signs(**seen: Any) -> Signs:
-    nothing: dict[str, Any] = {"uses_serve": False, "servers": [], "apps": []}
+    nothing: dict[str, Any] = {"uses_serve": False, "servers": [], "apps": [], "sockets": []}
     return Signs(**{**nothing, "ends_serving": False, **seen})
 
 

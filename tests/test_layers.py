@@ -43,7 +43,7 @@ LAYERS = [
     {"cells", "cells.capture", "cells.incoming", "cells.routes"},
     {"exchange"},
     {"connection", "example", "gateway", "listeners", "pool"},
-    {"servers"},
+    {"binding", "servers"},
     {"requesthandlers"},
     {"http1"},
     {"accesslog", "control_client", "injection", "limits", "prints", "readiness", "stepping"},

@@ -93,6 +93,25 @@ def test_a_last_cell_that_serves_is_recognised(
     assert seen(tmp_path, "import uvicorn", last, "").ends_serving is ends_serving
 
 
+@pytest.mark.parametrize(
+    ("source", "sockets"),
+    [
+        ("from aiohttp import web", ["aiohttp.web"]),
+        ("import aiohttp; aiohttp.ClientSession()", []),
+        ("from tornado.web import Application", ["tornado"]),
+        ("import socket\nown = socket.socket()\nown.listen()", ["socket"]),
+        ("import socket; socket.gethostname()", []),
+        ("import asyncio\nawait asyncio.start_server(talk, port=1)", ["asyncio"]),
+        ("import asyncio; asyncio.run(main())", []),
+        ("from socketserver import TCPServer\nclass Mine(TCPServer): pass", ["socketserver"]),
+    ],
+)
+def test_sockets_of_its_own_are_seen(tmp_path: Path, source: str, sockets: list[str]) -> None:
+    """What may listen, as opposed to what only asks others."""
+    found = seen(tmp_path, source)
+    assert (found.sockets, found.is_one_process) == (sockets, bool(sockets))
+
+
 def test_a_notebook_without_a_sign_cannot_share_sockets(tmp_path: Path) -> None:
     """Whether it is supervised is decided before anything starts."""
     assert not seen(tmp_path, "import numpy", "x = 1").can_share_sockets
