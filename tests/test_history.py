@@ -95,9 +95,19 @@ def test_a_foreign_file_is_left_alone(out: Path, text: str) -> None:
     assert [path.read_text() for path in out.parent.iterdir()] == [text]
 
 
-def test_the_default_place_is_named_after_the_notebook() -> None:
-    """``runs/<stem>/out.ipynb``, below the working folder."""
-    assert history.default_out(Path("a/b/serve.ipynb")) == Path("runs/serve/out.ipynb")
+@pytest.mark.parametrize(
+    ("notebook", "out"),
+    [
+        ("a/b/serve.ipynb", "runs/serve/out.ipynb"),
+        ("notebooks/serve.ipynb", "runs/serve/out.ipynb"),
+        ("notebooks/examples/petal/serve.ipynb", "runs/examples-petal-serve/out.ipynb"),
+        (str(Path.cwd() / "notebooks/a/serve.ipynb"), "runs/a-serve/out.ipynb"),
+        ("serve.ipynb", "runs/serve/out.ipynb"),
+    ],
+)
+def test_the_default_place_is_named_after_the_notebook(notebook: str, out: str) -> None:
+    """Below the working folder: by its stem, and by the folders below ``notebooks``."""
+    assert history.default_out(Path(notebook)) == Path(out)
 
 
 def test_a_shown_record_is_mended_in_both_places(out: Path) -> None:
