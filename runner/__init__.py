@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.artefacts import load_model as load_model
+    from runner.artefacts import save_model as save_model
     from runner.prediction.options import batched as batched
     from runner.prediction.options import endpoint as endpoint
     from runner.prediction.problems import ProblemError as ProblemError
@@ -19,6 +20,7 @@ _PUBLIC = {
     "batched": "runner.prediction.options",
     "endpoint": "runner.prediction.options",
     "load_model": "runner.artefacts",
+    "save_model": "runner.artefacts",
     "serve": "runner.serving",
 }
 

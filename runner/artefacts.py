@@ -1,4 +1,4 @@
-"""Read a model only if it is the one that its card describes."""
+"""Write a model with a card that describes it, and read it only if it is still that one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import platform
 import warnings
 import weakref
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from runner.files import write_atomically
 
 _cards: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
 
@@ -48,6 +52,57 @@ def load_model(path: str | Path) -> tuple[Any, dict[str, Any]]:
     with contextlib.suppress(TypeError):  # not everything can be referred to weakly
         _cards[model] = card
     return model, card
+
+
+def save_model(model: Any, path: str | Path, *, data: Any = None, **facts: Any) -> dict[str, Any]:
+    """Write a model and its card, each in one step, the card last: it vouches for the model.
+
+    Args:
+        model: Anything that joblib pickles.
+        path: The model's file; the card is the ``.json`` beside it. A relative one goes below
+            the nearest folder, from the working folder upwards, that has its first folder.
+        data: What it was trained on, ``(n_rows, n_features)``; the card then has
+            ``feature_ranges``, by the fact ``feature_names`` or by the columns' own names.
+        **facts: What else the card says, as JSON values: ``feature_names``, ``class_names``,
+            ``metrics``, ``parameters``.
+
+    Returns:
+        The card: the facts, and ``sha256``, ``estimator``, ``trained_at`` and the versions.
+    """
+    import joblib
+
+    joblib.dump(model, buffer := io.BytesIO())
+    card = {
+        "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
+        "estimator": repr(model),
+        **{name: importlib.metadata.version(name) for name in ("scikit-learn", "numpy")},
+        "python": platform.python_version(),
+        **({} if data is None else _features(data, facts)),
+        **facts,
+        "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    text = json.dumps(card, indent=2, allow_nan=False)
+    file = _place(Path(path))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, buffer.getvalue(), durable=True)
+    write_atomically(file.with_suffix(".json"), text, durable=True)
+    return card
+
+
+def _features(data: Any, facts: dict[str, Any]) -> dict[str, Any]:
+    import numpy as np
+
+    names = facts.get("feature_names", getattr(data, "columns", None))
+    ranges = np.quantile(np.asarray(data, dtype=float), [0, 1], axis=0).T.tolist()
+    names = [str(name) for name in (range(len(ranges)) if names is None else names)]
+    return {"feature_names": names, "feature_ranges": dict(zip(names, ranges, strict=True))}
+
+
+def _place(path: Path) -> Path:
+    """Give a relative path its root: Jupyter starts in ``notebooks/``, papermill above it."""
+    folders = [Path.cwd(), *Path.cwd().parents]
+    top = path.parts[0]
+    return next((folder for folder in folders if (folder / top).is_dir()), Path.cwd()) / path
 
 
 def card_of(model: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def write_atomically(path: Path, text: str, *, durable: bool = False) -> None:
+def write_atomically(path: Path, content: str | bytes, *, durable: bool = False) -> None:
     """Replace a file by a new one in one step.
 
     The new file has the permissions that a plain ``open`` would give it, so that
@@ -18,13 +18,13 @@ def write_atomically(path: Path, text: str, *, durable: bool = False) -> None:
 
     Args:
         path: The file; its folder must exist.
-        text: The whole content, written as UTF-8.
+        content: All of it; a text is written as UTF-8.
         durable: Also wait until the disk has it (a power cut then loses nothing).
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with partial.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from pathlib import Path
 
 import pytest
 
-from runner import load_model
+from runner import load_model, save_model
 from runner.artefacts import CardError
 
 PATH = "model/iris.joblib"
@@ -55,3 +56,25 @@ def test_what_is_absent_is_said(inside: Path) -> None:
     (inside / "model/iris.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"has no card iris\.json beside it"):
         load_model(PATH)
+
+
+def test_what_is_saved_is_what_is_loaded(inside: Path) -> None:
+    """It goes where load_model looks, with a card that says by what it was made."""
+    model, _ = load_model(PATH)
+    rows = [[0, 5.0], [2, -1.5]]
+    facts = {"feature_names": ["a", "b"], "metrics": {"accuracy": 0.5}}
+    card = save_model(model, "model/again.joblib", data=rows, **facts)
+    again, read = load_model("model/again.joblib")
+    assert (repr(again), read) == (repr(model), card)
+    assert card["feature_ranges"] == {"a": [0.0, 2.0], "b": [-1.5, 5.0]}
+    assert {"sha256", "estimator", "scikit-learn", "numpy", "python", "trained_at"} <= set(card)
+    assert not list((inside / "model").glob(".*.tmp"))
+
+
+def test_a_model_that_cannot_be_saved_leaves_the_old_one(inside: Path) -> None:
+    """Neither file is touched by a model that is no pickle, or a fact that is no JSON."""
+    before = [(inside / PATH).read_bytes(), (inside / "model/iris.json").read_bytes()]
+    for model, facts in ((lambda: 1, {}), (1, {"metrics": float("nan")})):
+        with pytest.raises((pickle.PicklingError, AttributeError, ValueError)):
+            save_model(model, PATH, **facts)
+    assert [(inside / PATH).read_bytes(), (inside / "model/iris.json").read_bytes()] == before

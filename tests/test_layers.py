@@ -78,9 +78,8 @@ LAYERS = [
     {"prediction.aside", "prediction.counters"},
     {"prediction", "prediction.options", "prediction.problems", "prediction.requests"},
     {"identity", "sources", "sockets"},
-    {"address", "config", "history", "notebook"},
+    {"address", "artefacts", "config", "history", "notebook"},
     {
-        "artefacts",
         "channel",
         "control",
         "files",
