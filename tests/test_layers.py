@@ -83,6 +83,7 @@ LAYERS = [
         "artefacts",
         "channel",
         "control",
+        "failures",
         "files",
         "forms",
         "head",

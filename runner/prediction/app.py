@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 import logging
 import time
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from runner import failures
 from runner.identity import Identity
 from runner.limits import Limits
 from runner.prediction import surface
@@ -25,7 +25,7 @@ from runner.prediction.heads import answer_headers
 from runner.prediction.hotroute import HotRoute
 from runner.prediction.media import Media, accepted, media_of
 from runner.prediction.problems import ProblemError
-from runner.prediction.requests import Answer, Request, Route
+from runner.prediction.requests import JSON, Answer, Request, Route
 from runner.prediction.uploads import fields_of_form
 
 log = logging.getLogger(__name__)
@@ -171,7 +171,7 @@ class PredictApp:
         async def post(request: Request) -> Answer:
             content_type = request.headers.get(b"content-type", b"")
             media = Media.JSON
-            if content_type != b"application/json":
+            if content_type != JSON:
                 media = media_of(content_type, takes_forms=endpoint.read_form is not None)
             if media not in (Media.JSON, Media.FORM):
                 many = functools.partial(self.predict_many, request=request)
@@ -204,8 +204,7 @@ class PredictApp:
 
 def unforeseen(error: Exception) -> ProblemError:
     """Log an error that nobody foresaw, and make the problem that says no more than its id."""
-    number = uuid.uuid4().hex[:12]
-    log.error("request %s failed", number, exc_info=error)
+    number = failures.note(log, "a request failed", error)
     return ProblemError(500, f"this was not foreseen; the log has it under {number}")
 
 

@@ -18,10 +18,10 @@ import asyncio
 import contextlib
 import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from runner import failures
 from runner.prediction.aside import Aside
 from runner.prediction.counters import Counters
 from runner.prediction.endpoints import Endpoint
@@ -238,11 +238,9 @@ class Batcher:
         """Say to a client that something failed, and to the log what."""
         if isinstance(error, ProblemError):
             return error
-        name, number = self.endpoint.name, uuid.uuid4().hex[:12]
-        if isinstance(error, _CountError):
-            log.error("%s: %s (%s)", name, error, number)
-        else:
-            log.error("%s: a prediction failed (%s)", name, number, exc_info=error)
+        is_count = isinstance(error, _CountError)
+        said = f"{self.endpoint.name}: {error if is_count else 'a prediction failed'}"
+        number = failures.note(log, said, None if is_count else error)
         problem = ProblemError(500, f"the prediction failed; the log has it under {number}")
         problem.__cause__ = error
         return problem
