@@ -88,6 +88,7 @@ LAYERS = [
         "forms",
         "head",
         "log",
+        "ownapp",
         "pickles",
         "processes",
         "signals",

@@ -15,6 +15,7 @@ from typing import Any
 from runner import failures
 from runner.identity import Identity
 from runner.limits import Limits
+from runner.ownapp import OwnApp
 from runner.prediction import surface
 from runner.prediction.bulk import answer_many
 from runner.prediction.calls import Calls
@@ -22,11 +23,12 @@ from runner.prediction.columns import too_many
 from runner.prediction.counters import Counters
 from runner.prediction.endpoints import Endpoint
 from runner.prediction.heads import answer_headers
-from runner.prediction.hotroute import HotRoute
+from runner.prediction.hotroute import HotProtocol, HotRoute
 from runner.prediction.media import Media, accepted, media_of
 from runner.prediction.problems import ProblemError
 from runner.prediction.requests import JSON, Answer, Request, Route
 from runner.prediction.uploads import fields_of_form
+from runner.protocol import Owner
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ EXAMPLE = "runner.example"
 _JSON = (Media.JSON,)
 
 
-class PredictApp:
+class PredictApp(OwnApp):
     """Answer for endpoints.
 
     Args:
@@ -76,16 +78,16 @@ class PredictApp:
             await exchange(scope, receive, send)
 
     def prepare(self, slots: int) -> None:
-        """Make what the workers share, before they are forked.
-
-        Args:
-            slots: How many workers there may be at a time.
-        """
+        """Make the counters, which the workers share."""
         self.counters = Counters([each.name for each in self.endpoints.values()], slots)
 
     def take_slot(self, slot: int) -> None:
-        """Become the worker of a slot."""
+        """Count as the worker of a slot."""
         self.counters.take(slot)
+
+    def protocol(self, server: Owner) -> HotProtocol | None:
+        """Make what answers plain requests without this app."""
+        return None if self.hot_route is None else self.hot_route.protocol(server)
 
     async def predict_many(
         self, endpoint: Endpoint, items: Sequence[Any], request: Request
