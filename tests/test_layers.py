@@ -13,6 +13,8 @@ from support import ROOT, RUNNER
 LAYERS = [
     {"__main__", "__init__"},
     {"cli"},
+    {"remote"},
+    {"options"},
     {"doctor.consultation"},
     {"doctor.examine", "doctor.dry_run", "doctor.report"},
     {"doctor.mends", "doctor.rules_dockerfile", "doctor.rules_predict"},
@@ -93,6 +95,7 @@ LAYERS = [
         "processes",
         "signals",
         "status",
+        "values",
         "warm",
     },
     {"errors"},
