@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support import ROOT, RUNNER
+from support import HEAVY, ROOT, RUNNER, loaded_by
 
 # From the top to the bottom; modules of one line do not know each other.
 LAYERS = [
@@ -150,15 +150,7 @@ def test_the_check_sees_imports() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     """The help comes at once: papermill and Jupyter are imported only to run a notebook."""
-    code = (
-        "import sys, runner.cli\n"
-        "heavy = {'papermill', 'nbclient', 'nbformat', 'jupyter_client', 'zmq', 'asyncio'}\n"
-        "print(*sorted(heavy & set(sys.modules)))"
-    )
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
-    )
-    assert loaded.stdout.strip() == ""
+    assert loaded_by("import runner.cli") & HEAVY == set()
 
 
 def test_python_m_runner_is_the_command() -> None:

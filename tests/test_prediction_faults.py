@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
+from hinted import Flat, Place
 
 from runner.prediction.faults import (
     MOST_FAULTS,
@@ -27,21 +27,6 @@ class Colour(enum.Enum):
 
     RED = "red"
     BLUE = "blue"
-
-
-@dataclasses.dataclass
-class Flat:
-    """A dataclass with a default."""
-
-    rooms: int
-    tags: list[str] = dataclasses.field(default_factory=list)
-
-
-class Place(TypedDict):
-    """A TypedDict that may lack a key."""
-
-    city: str
-    street: NotRequired[str]
 
 
 class Open(msgspec.Struct):
