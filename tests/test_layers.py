@@ -34,7 +34,7 @@ LAYERS = [
     {"execution"},
     {"client", "prelude"},
     {"arrivals", "facts", "kernel", "outputs", "progress", "record"},
-    {"bounds", "masking"},
+    {"bounds", "masking", "packages"},
     {"cells.annotated"},
     {"adoption", "cells.app"},
     {"serving"},
