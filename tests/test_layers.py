@@ -79,7 +79,13 @@ LAYERS = [
     {"prediction.answers", "prediction.endpoints", "prediction.faults", "prediction.kinds"},
     {"prediction.heads"},
     {"prediction.aside", "prediction.counters"},
-    {"prediction", "prediction.options", "prediction.problems", "prediction.requests"},
+    {
+        "prediction",
+        "prediction.options",
+        "prediction.problems",
+        "prediction.requests",
+        "prediction.words",
+    },
     {"identity", "sources", "sockets"},
     {"address", "config", "history", "notebook"},
     {

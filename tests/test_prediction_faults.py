@@ -13,7 +13,6 @@ from hinted import Flat, Place
 
 from runner.prediction.faults import (
     MOST_FAULTS,
-    expected,
     faults_in,
     problem_of,
     refusal,
@@ -101,12 +100,3 @@ def test_the_first_fault_is_the_detail() -> None:
     faults = [Fault(field="/a", detail="missing"), Fault(field="/b", detail="missing")]
     assert problem_of(faults).detail == "/a: missing (and 1 more, see errors)"
     assert problem_of(faults[:1]).detail == "/a: missing"
-
-
-@pytest.mark.parametrize(
-    ("hint", "words"),
-    [(float, "a number"), (float | None, "a number or null"), (Colour, 'one of "red", "blue"')],
-)
-def test_a_type_is_said_in_words(hint: Any, words: str) -> None:
-    """For a field that is missing."""
-    assert expected(hint) == words
