@@ -13,20 +13,16 @@ import argparse
 import contextlib
 import dataclasses
 import datetime as dt
-import http.client
-import json
 import os
-import re
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import venv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from service import free_port, notebook_of, until_answered, wrk
 
 PACKAGES = ["jupyter_kernel_gateway", "ipykernel"]
 SHOWN = ["jupyter-kernel-gateway", "jupyter_server", "ipykernel", "tornado"]
@@ -36,6 +32,7 @@ score = sum(w * x for w, x in zip(weights, features))
 print(json.dumps({"score": score}))"""
 PREDICT_INFO = """# ResponseInfo POST /predict
 print(json.dumps({"headers": {"Content-Type": "application/json"}, "status": 200}))"""
+PATH = "/hello/world"
 CELLS = [
     "import json",
     "weights = [0.25, 0.5, 1.0, 2.0]",
@@ -80,7 +77,8 @@ def main() -> None:
     print(f"{os.cpu_count()} cores; {dt.datetime.now(dt.UTC).date()}; requests per second")
     print("Kernel Gateway:", ", ".join(versions(python)), flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        notebook = write_notebook(Path(folder))
+        notebook = Path(folder) / "api.ipynb"
+        notebook.write_text(notebook_of(CELLS))
         script = Path(folder) / "post.lua"
         script.write_text(POST)
         for workers in sorted({case.workers for case in CASES}):
@@ -95,7 +93,7 @@ def compare(case: Case, ports: dict[str, int], script: Path, given: argparse.Nam
     rates: dict[str, list[float]] = {name: [] for name in ports}
     for _ in range(given.rounds):
         for name, port in ports.items():
-            rates[name].append(wrk(port, case, script, given.seconds))
+            rates[name].append(rate(port, case, script, given.seconds))
     theirs, mine = statistics.median(rates["theirs"]), statistics.median(rates["ours"])
     lowest = min(rates["ours"]) / max(rates["theirs"])
     print(
@@ -105,16 +103,10 @@ def compare(case: Case, ports: dict[str, int], script: Path, given: argparse.Nam
     )
 
 
-def wrk(port: int, case: Case, script: Path, seconds: int) -> float:
-    """Give the requests per second of one round; every answer must be a 2xx."""
-    words = ["wrk", "-t1", f"-c{case.clients}", f"-d{seconds}s", "--timeout", "10s"]
-    if case.is_post:
-        words += ["-s", str(script)]
-    line = [*words, f"http://127.0.0.1:{port}/hello/world"]
-    said = subprocess.run(line, capture_output=True, text=True, check=True, timeout=120).stdout
-    if "Non-2xx" in said or "Socket errors" in said:
-        raise SystemExit(f"{case.name}: not every request was answered:\n{said}")
-    return float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0])
+def rate(port: int, case: Case, script: Path, seconds: int) -> float:
+    """Give the requests per second of one round."""
+    words = ["-s", str(script)] if case.is_post else []
+    return wrk(port, PATH, case.clients, seconds, "--timeout", "10s", *words)
 
 
 def installed(folder: Path) -> Path:
@@ -137,27 +129,6 @@ def versions(python: Path) -> list[str]:
     )
     shown = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
     return shown.stdout.splitlines()
-
-
-def write_notebook(folder: Path) -> Path:
-    """Write the notebook that both serve."""
-    cells: list[dict[str, Any]] = [
-        {
-            "cell_type": "code",
-            "id": f"cell-{number}",
-            "metadata": {},
-            "execution_count": None,
-            "outputs": [],
-            "source": source,
-        }
-        for number, source in enumerate(CELLS)
-    ]
-    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    metadata = {"kernelspec": spec, "language_info": {"name": "python"}}
-    document = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
-    path = folder / "api.ipynb"
-    path.write_text(json.dumps(document))
-    return path
 
 
 @contextlib.contextmanager
@@ -196,34 +167,11 @@ def running(words: list[str], port: int, environ: dict[str, str]) -> Iterator[No
             words, cwd=folder, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            until_answered(process, port)
+            until_answered(process, port, PATH)
             yield
         finally:
             process.terminate()
             process.wait(timeout=30)
-
-
-def until_answered(process: subprocess.Popen[bytes], port: int, deadline: float = 60) -> None:
-    """Ask until the answer is 200."""
-    over = time.monotonic() + deadline
-    while time.monotonic() < over and process.poll() is None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", "/hello/world")
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            time.sleep(0.05)
-        finally:
-            connection.close()
-    raise SystemExit(f"no answer within {deadline} s; exit code {process.poll()}: {process.args!r}")
-
-
-def free_port() -> int:
-    """Give a TCP port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -12,12 +12,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime as dt
-import http.client
 import itertools
 import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -25,6 +23,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from service import free_port, until_answered
 
 EXAMPLE = {
     "sepal length (cm)": 1,
@@ -74,7 +74,7 @@ def start(words: list[str]) -> Start:
             start_new_session=True,
         )
         try:
-            until_answered(process, port)
+            until_answered(process, port, body=json.dumps(EXAMPLE))
             seconds = time.perf_counter() - clock
         finally:
             end(process, out)
@@ -106,23 +106,6 @@ def command_lines() -> list[str]:
         except OSError:
             continue
     return lines
-
-
-def until_answered(process: subprocess.Popen[bytes], port: int, deadline: float = 60) -> None:
-    """Ask until the example is answered by 200."""
-    body = json.dumps(EXAMPLE)
-    over = time.monotonic() + deadline
-    while time.monotonic() < over and process.poll() is None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("POST", "/", body, {"Content-Type": "application/json"})
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            time.sleep(0.005)
-        finally:
-            connection.close()
-    raise SystemExit(f"no answer within {deadline} s; exit code {process.poll()}")
 
 
 def report(starts: dict[str, list[Start]]) -> None:
@@ -173,13 +156,6 @@ def spans_of(run: Start) -> dict[str, float]:
 def moment(text: str) -> dt.datetime:
     """Read a time as papermill writes it."""
     return dt.datetime.fromisoformat(text)
-
-
-def free_port() -> int:
-    """A TCP port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+
+from service import notebook_of
 
 MEMORY = """
 import json, os
@@ -46,7 +47,7 @@ def report(lines: int, flush: bool) -> int:
         folder = Path(name)
         code = f"for number in range({lines}): print('line', number, flush={flush})"
         sources = [f"NAME = 'before'{MEMORY}", code, f"NAME = 'after'{MEMORY}"]
-        (folder / "print.ipynb").write_text(json.dumps(notebook(sources)))
+        (folder / "print.ipynb").write_text(notebook_of(sources))
         words = [sys.executable, "-m", "runner", "run", "print.ipynb", "out.ipynb"]
         subprocess.run(words, cwd=folder, check=True, stderr=subprocess.DEVNULL, env=environment())
         record = json.loads((folder / "out.ipynb").read_text())
@@ -62,23 +63,6 @@ def report(lines: int, flush: bool) -> int:
         print("           (the record says that output was lost)")
     time.sleep(0.5)  # let the kernel's end be over before the next one is measured
     return size
-
-
-def notebook(sources: list[str]) -> dict[str, Any]:
-    """Build a notebook of code cells."""
-    cells: list[dict[str, Any]] = [
-        {
-            "cell_type": "code",
-            "id": f"cell-{number}",
-            "metadata": {},
-            "execution_count": None,
-            "outputs": [],
-            "source": source,
-        }
-        for number, source in enumerate(sources)
-    ]
-    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return {"cells": cells, "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5}
 
 
 def environment() -> dict[str, str]:

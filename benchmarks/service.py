@@ -1,4 +1,4 @@
-"""Run a supervised service in a folder of its own, ask it, and load it: what benchmarks share."""
+"""Write a notebook, serve it in a folder of its own, ask it, and load it: what benchmarks share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +57,8 @@ class Service:
 
     def save(self, *sources: str) -> None:
         """Save the notebook in one step, as Jupyter does."""
-        content = {
-            "cells": [code_cell(number, source) for number, source in enumerate(sources)],
-            "metadata": {
-                "kernelspec": {"name": "python3", "language": "python", "display_name": ""}
-            },
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        }
         partial = self.folder / "a.tmp"
-        partial.write_text(json.dumps(content))
+        partial.write_text(notebook_of(sources))
         partial.replace(self.folder / "a.ipynb")
 
     def ask(self, path: str = "/") -> dict[str, Any] | None:
@@ -202,25 +194,53 @@ def _ask(port: int, keeps: bool, account: Account) -> None:
     connection.close()
 
 
-def wrk(port: int, path: str = "/", connections: int = 32, seconds: float = 3) -> float:
-    """Give requests per second; a failed one ends the benchmark."""
-    line = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", f"http://127.0.0.1:{port}{path}"]
+def wrk(
+    port: int, path: str = "/", connections: int = 32, seconds: float = 3, *words: str
+) -> float:
+    """Give requests per second; a failed one ends the benchmark. ``words`` are further options."""
+    line = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", *words]
+    line.append(f"http://127.0.0.1:{port}{path}")
     shown = subprocess.run(line, capture_output=True, text=True, timeout=600, check=True).stdout
     if "Non-2xx" in shown or "Socket errors" in shown:
-        print(shown)
+        raise SystemExit(f"not every request was answered:\n{shown}")
     return float(re.findall(r"Requests/sec:\s+([\d.]+)", shown)[0])
 
 
-def code_cell(number: int, source: str) -> dict[str, Any]:
-    """Build a code cell."""
-    return {
-        "cell_type": "code",
-        "id": f"cell-{number}",
-        "metadata": {},
-        "source": source,
-        "outputs": [],
-        "execution_count": None,
-    }
+def notebook_of(sources: Iterable[str]) -> str:
+    """Write a notebook of code cells."""
+    cells: list[dict[str, Any]] = [
+        {
+            "cell_type": "code",
+            "id": f"cell-{number}",
+            "metadata": {},
+            "source": source,
+            "outputs": [],
+            "execution_count": None,
+        }
+        for number, source in enumerate(sources)
+    ]
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    metadata = {"kernelspec": spec, "language_info": {"name": "python"}}
+    return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+
+
+def until_answered(
+    process: subprocess.Popen[bytes], port: int, path: str = "/", body: str | None = None
+) -> None:
+    """Ask a server that starts until it answers 200; POST a JSON body if there is one."""
+    method, headers = ("POST", {"Content-Type": "application/json"}) if body else ("GET", {})
+    over = time.monotonic() + 60
+    while time.monotonic() < over and process.poll() is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request(method, path, body, headers)
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            time.sleep(0.005)
+        finally:
+            connection.close()
+    raise SystemExit(f"no answer within 60 s; exit code {process.poll()}: {process.args!r}")
 
 
 def until(is_true: Callable[[], Any], seconds: float) -> None:
@@ -233,7 +253,7 @@ def until(is_true: Callable[[], Any], seconds: float) -> None:
 
 
 def free_port() -> int:
-    """A TCP port that is free now."""
+    """Give a TCP port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -19,6 +19,7 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
+from runner import ownapp
 from runner.accesslog import AccessLog
 from runner.limits import Limits
 from runner.protocol import App, BoundedProtocol
@@ -43,6 +44,7 @@ class AsgiServer:
         examples: Sequence[Example] = (),
     ) -> None:
         self.app = app
+        self._own = ownapp.of(app)
         self.limits = limits
         self.examples = examples
         self.access_log = access_log
@@ -59,8 +61,8 @@ class AsgiServer:
 
     @property
     def is_spent(self) -> bool:
-        """Whether the app asks for a new worker, by an attribute of this name."""
-        return bool(getattr(self.app, "is_spent", False))
+        """Whether the app asks for a new worker."""
+        return self._own.is_spent
 
     def run(self, on_ready: Callable[[], None]) -> None:
         """Start the app, answer its examples, and serve until drained.
@@ -120,8 +122,8 @@ class AsgiServer:
         self._servers.append(server)
 
     def _protocol(self, *args: Any, **settings: Any) -> Any:
-        hot_route = getattr(self.app, "hot_route", None)  # see runner.prediction.hotroute
-        return BoundedProtocol(self) if hot_route is None else hot_route.protocol(self)
+        protocol = self._own.protocol(self)
+        return BoundedProtocol(self) if protocol is None else protocol
 
     async def _tick(self) -> None:
         """Keep the Date header current."""

@@ -3,155 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from runner import __version__, history, log
+from runner import __version__, history, log, remote, values
 from runner.config import EngineConfig, variable
-from runner.errors import (
-    ConfigurationError,
-    CrashLoopError,
-    FindingsError,
-    InterruptedRunError,
-    KernelDiedError,
-    NotebookError,
-    NotReadyError,
-    RunnerError,
-)
+from runner.errors import InterruptedRunError, RunnerError
 from runner.limits import Limits
-
-EXIT_CODES = (
-    ConfigurationError,
-    NotebookError,
-    KernelDiedError,
-    NotReadyError,
-    CrashLoopError,
-    FindingsError,
+from runner.options import (
+    EPILOG,
+    PATH,
+    limit_options,
+    option,
+    output_format,
+    port_option,
+    run_options,
+    seconds,
+    switch,
 )
 
-_EPILOG = "Exit codes: 0 done or stopped as asked; {}; 128 + N interrupted by signal N.".format(
-    "; ".join(f"{error.exit_code} {error.meaning}" for error in (RunnerError, *EXIT_CODES))
+
+@click.group(
+    commands=remote.COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EPILOG,
 )
-_PATH = click.Path(path_type=Path)
-
-Decorator = Callable[[Any], Any]
-
-
-def _option(name: str, **settings: Any) -> Decorator:
-    """Declare an option that can also be set by its ``RUNNER_*`` variable."""
-    seen: dict[str, Any] = {"show_default": True, "show_envvar": True, "envvar": variable(name)}
-    return click.option(name, **(seen | settings))
-
-
-def _run_options(command: Any) -> Any:
-    """Add what ``run`` and ``serve`` have in common."""
-    defaults = EngineConfig()
-    for decorate in reversed(
-        [
-            click.argument("notebook", type=_PATH),
-            click.argument("out", type=_PATH, required=False),
-            click.option(
-                "-p",
-                "--parameters",
-                "plain",
-                nargs=2,
-                multiple=True,
-                metavar="NAME VALUE",
-                help="Set a parameter; VALUE is read as True, False, None, a number or text.",
-            ),
-            click.option(
-                "-r",
-                "--parameters-raw",
-                "raw",
-                nargs=2,
-                multiple=True,
-                metavar="NAME VALUE",
-                help="Set a parameter to VALUE as text.",
-            ),
-            click.option(
-                "-y",
-                "--parameters-yaml",
-                "yaml_texts",
-                multiple=True,
-                metavar="YAML",
-                help="Set parameters from a YAML mapping.",
-            ),
-            click.option(
-                "-f",
-                "--parameters-file",
-                "files",
-                multiple=True,
-                type=_PATH,
-                metavar="FILE",
-                help="Set parameters from a YAML file.",
-            ),
-            _option(
-                "--save-every",
-                type=click.FloatRange(min=0, min_open=True),
-                metavar="SECONDS",
-                default=defaults.save_every,
-                help="Save OUT this often while a cell runs.",
-            ),
-            _option(
-                "--grace",
-                type=click.FloatRange(min=0, min_open=True),
-                metavar="SECONDS",
-                default=defaults.grace,
-                help="Time that a cell has to end after SIGTERM or SIGINT; then it is killed.",
-            ),
-            _option(
-                "--start-timeout",
-                type=click.FloatRange(min=0, min_open=True),
-                metavar="SECONDS",
-                default=defaults.start_timeout,
-                help="Time that the kernel has to come up.",
-            ),
-            _option(
-                "--log-output/--no-log-output",
-                envvar=variable("log-output"),
-                default=False,
-                help="Also log what the cells print.",
-            ),
-            _option(
-                "--log-level",
-                type=click.Choice(log.LEVELS),
-                default="info",
-                help="Log events of this level and above; debug shows tracebacks.",
-            ),
-            _option(
-                "--log-format",
-                type=click.Choice(log.FORMATS),
-                default="text",
-                help="Log as text or as lines of JSON.",
-            ),
-        ]
-    ):
-        command = decorate(command)
-    return command
-
-
-def _limit_options(command: Any) -> Any:
-    """Add an option for each limit of a worker, as its dataclass describes it."""
-    meanings = Limits.meanings()
-    for field in reversed(dataclasses.fields(Limits)):
-        kinds: dict[type, Any] = {int: click.IntRange(min=0), float: click.FloatRange(min=0)}
-        command = _option(
-            f"--{field.name.replace('_', '-')}",
-            type=kinds.get(type(field.default), str),
-            default=field.default,
-            help=meanings[field.name],
-        )(command)
-    return command
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.version_option(__version__, "-V", "--version", prog_name="runner")
 def commands() -> None:
     r"""Turn a Jupyter notebook, unchanged, into a production HTTP service.
@@ -162,8 +43,8 @@ def commands() -> None:
     """
 
 
-@commands.command(epilog=_EPILOG)
-@_run_options
+@commands.command(epilog=EPILOG)
+@run_options
 def run(**given: Any) -> None:
     """Execute NOTEBOOK once, to its last cell, and keep the executed notebook in OUT.
 
@@ -175,37 +56,20 @@ def run(**given: Any) -> None:
     runs.run(_job(given, shows_bar=sys.stderr.isatty()))
 
 
-@commands.command(epilog=_EPILOG)
-@_run_options
-@_option("--host", default="127.0.0.1", help="Address to bind; 0.0.0.0 for all.")
-@_option("--port", type=click.IntRange(1, 65535), default=8000, help="TCP port to bind.")
-@_option("--workers", type=click.IntRange(1, 64), default=1, help="Serving processes.")
-@_option(
-    "--reload/--no-reload",
-    envvar=variable("reload"),
+@commands.command(epilog=EPILOG)
+@run_options
+@option("--host", default="127.0.0.1", help="Address to bind; 0.0.0.0 for all.")
+@port_option("TCP port to bind.")
+@option("--workers", type=click.IntRange(1, 64), default=1, help="Serving processes.")
+@switch(
+    "reload",
     default=False,
     help="Swap to the new version whenever the notebook or its model is saved.",
 )
-@_option(
-    "--standby/--no-standby",
-    envvar=variable("standby"),
-    default=True,
-    help="Keep the next run's process warm.",
-)
-@_option(
-    "--ready-timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    default=120.0,
-    help="Time that a run has until it serves.",
-)
-@_option(
-    "--access-log/--no-access-log",
-    envvar=variable("access-log"),
-    default=True,
-    help="Log a line for each request.",
-)
-@_limit_options
+@switch("standby", default=True, help="Keep the next run's process warm.")
+@seconds("--ready-timeout", default=120.0, help="Time that a run has until it serves.")
+@switch("access-log", default=True, help="Log a line for each request.")
+@limit_options
 @click.pass_context
 def serve(context: click.Context, /, host: str, port: int, **given: Any) -> None:
     """Execute NOTEBOOK, whose last cell serves, until SIGTERM or SIGINT.
@@ -233,92 +97,15 @@ def serve(context: click.Context, /, host: str, port: int, **given: Any) -> None
     runs.serve(_job(given, shows_bar=False), host, port, is_chosen)
 
 
-_SUPERVISED = click.argument("notebook", type=_PATH, required=False)
-
-
-@commands.command(epilog=_EPILOG)
-@_SUPERVISED
-def reload(notebook: Path | None) -> None:
-    """Have the supervisor of NOTEBOOK run it anew, and wait until the new run serves.
-
-    NOTEBOOK can be left out while only one is served from this folder; so for the
-    commands below.
-    """
-    _ask(notebook, "reload")
-
-
-@commands.command(epilog=_EPILOG)
-@_SUPERVISED
-def rollback(notebook: Path | None) -> None:
-    """Have it go back to the version that served before, and wait until that serves."""
-    _ask(notebook, "rollback")
-
-
-@commands.command(epilog=_EPILOG)
-@_SUPERVISED
-def stop(notebook: Path | None) -> None:
-    """Have it drain and end, and wait until it has."""
-    _ask(notebook, "stop")
-
-
-@commands.command(epilog=_EPILOG)
-@_SUPERVISED
-@_option("--format", type=click.Choice(log.FORMATS), default="text", help="How to show it.")
-def status(notebook: Path | None, **given: Any) -> None:
-    """Show what serves, since when, what failed last and why, and what there is to go back to."""
-    from runner import status as statuses
-
-    outcome = _ask(notebook, "status")
-    del outcome["ok"]
-    click.echo(
-        json.dumps(outcome, indent=2) if given["format"] == "json" else statuses.shown(outcome)
-    )
-
-
-def _ask(notebook: Path | None, question: str) -> dict[str, Any]:
-    from runner import control
-
-    runs = history.default_out(Path("any.ipynb")).parent.parent
-    folder = history.default_out(notebook).parent if notebook else control.find(runs)
-    outcome = control.ask(folder, question)
-    if not outcome["ok"]:
-        raise RunnerError(f"{question} failed: {outcome['reason']}")
-    return outcome
-
-
-@commands.command()
-@_option("--host", default="127.0.0.1", help="Address that the service binds.")
-@_option("--port", type=click.IntRange(1, 65535), default=8000, help="Its TCP port.")
-@_option("--timeout", type=float, default=2.0, help="Seconds to wait for an answer.")
-@_option("--health-path", default="/healthz", help="Path to ask; / if empty.")
-def probe(host: str, port: int, timeout: float, health_path: str) -> None:
-    """Ask the service whether it answers: a health check for containers.
-
-    Exits with 0 if anything but a server error comes back, else with 1: a notebook that
-    serves by itself may know no health path, but it answers.
-    """
-    from runner import address
-
-    status = address.http_status(host, port, timeout, health_path or "/")
-    if status is None or status >= 500:
-        raise RunnerError(f"{host}:{port}: {f'answered {status}' if status else 'no answer'}")
-
-
-@commands.command(epilog=_EPILOG)
-@click.argument("notebooks", type=_PATH, nargs=-1, metavar="[NOTEBOOK]...")
+@commands.command(epilog=EPILOG)
+@click.argument("notebooks", type=PATH, nargs=-1, metavar="[NOTEBOOK]...")
 @click.option("--fix", is_flag=True, help="Mend what can be mended by machine, nothing else.")
 @click.option("--dry-run", is_flag=True, help="Also execute the cells up to what serves.")
-@_option(
-    "--deadline",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    default=120.0,
-    help="Time that such a run has.",
-)
+@seconds("--deadline", default=120.0, help="Time that such a run has.")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Leave out a rule; repeatable.")
 @click.option("--strict", is_flag=True, help="Let warnings count as errors do.")
 @click.option("--rules", is_flag=True, help="List all rules, why they are, and the mend.")
-@_option("--format", type=click.Choice(log.FORMATS), default="text", help="How to show it.")
+@output_format
 def doctor(notebooks: tuple[Path, ...], **given: Any) -> None:
     """Say what would break when NOTEBOOK becomes a service, and the mend.
 
@@ -420,51 +207,4 @@ def _job(given: dict[str, Any], *, shows_bar: bool) -> Any:
 
 
 def _values(given: dict[str, Any]) -> dict[str, Any]:
-    """Merge the parameters in papermill's order: files, YAML, plain, raw."""
-    values: dict[str, Any] = {}
-    for path in given["files"]:
-        values |= _mapping(_text_of(path), str(path))
-    for text in given["yaml_texts"]:
-        values |= _mapping(text, "-y")
-    values |= {name: _resolved(text) for name, text in given["plain"]}
-    return values | dict(given["raw"])
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
-
-
-def _mapping(text: str, origin: str) -> dict[str, Any]:
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """Read dates as text, as papermill does."""
-
-        yaml_implicit_resolvers = {  # noqa: RUF012 - yaml's own way
-            first: [(tag, form) for tag, form in known if not tag.endswith(":timestamp")]
-            for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
-
-    try:
-        values = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{origin}: not valid YAML: {error}") from error
-    if not isinstance(values, dict | None):
-        raise ConfigurationError(f"{origin}: not a mapping of names to values: {text.strip()[:60]}")
-    return values or {}
-
-
-def _resolved(text: str) -> Any:
-    """Read a value as ``papermill -p`` does."""
-    constants = {"True": True, "False": False, "None": None}
-    if text in constants:
-        return constants[text]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    return values.merged(**{name: given[name] for name in ("files", "yaml_texts", "plain", "raw")})

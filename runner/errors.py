@@ -81,3 +81,14 @@ class InterruptedRunError(RunnerError):
     def __init__(self, signum: int, hint: str = "") -> None:
         super().__init__(f"interrupted by {signal.Signals(signum).name}", hint)
         self.exit_code = 128 + signum
+
+
+EXIT_CODES = (
+    ConfigurationError,
+    NotebookError,
+    KernelDiedError,
+    NotReadyError,
+    CrashLoopError,
+    FindingsError,
+)
+"""Those whose exit codes tell them apart."""

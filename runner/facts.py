@@ -11,16 +11,14 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
-import importlib.metadata
-import importlib.util
 import json
 import re
 import subprocess
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from runner import packages
 from runner.identity import Identity
 from runner.masking import masked
 from runner.notebook import PARAMETERS_TAG, Notebook, source, tags
@@ -30,7 +28,6 @@ _CARD_FIELDS = ("sha256", "estimator", "metrics", "trained_at")
 _MOST_HASHED = 100_000_000
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
-_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 def collect(document: Notebook, values: dict[str, Any], *, with_packages: bool) -> dict[str, Any]:
@@ -47,8 +44,9 @@ def collect(document: Notebook, values: dict[str, Any], *, with_packages: bool) 
     if document.is_python:
         facts["model_cards"] = model_cards(document, values)
         if with_packages:
-            names = required(document.path) | owners(imported(document.cells))
-            facts["packages"] = versions(names)
+            asked = packages.required(document.path)
+            used = packages.owners(packages.imported(document.cells))
+            facts["packages"] = packages.versions(asked | used)
     return facts
 
 
@@ -77,50 +75,6 @@ def git_facts(path: Path) -> dict[str, Any]:
     # An empty answer is a clean file, none is a repository that git cannot read in time.
     changed = _git(path.parent, "status", "--porcelain", "--", path.name)
     return {"git_commit": said, "git_dirty": None if changed is None else bool(changed)}
-
-
-def imported(cells: Iterable[dict[str, Any]]) -> set[str]:
-    """List the packages that the code cells import outside of any function."""
-    found: set[str] = set()
-    for cell in cells:
-        for node in _statements(cell):
-            if isinstance(node, ast.Import):
-                found |= {name.name.partition(".")[0] for name in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module.partition(".")[0])
-    return found - sys.stdlib_module_names
-
-
-def owners(modules: set[str]) -> set[str]:
-    """Name the distributions that top-level modules come from: ``sklearn``, scikit-learn.
-
-    ``importlib.metadata.packages_distributions`` reads every file list there is, which takes
-    a third of a second; these are only searched, and only those in the module's own folder.
-    """
-    return {name for module in modules for name in [_owner(module)] if name}
-
-
-def required(notebook: Path) -> set[str]:
-    """Name what the nearest requirements.txt at or above a notebook asks for."""
-    for folder in notebook.absolute().parents:
-        file = folder / "requirements.txt"
-        if file.is_file():
-            lines = _text(file).splitlines()
-            return {found[1] for line in lines if (found := _REQUIREMENT.match(line))}
-        if (folder / ".git").exists():
-            break
-    return set()
-
-
-def versions(names: Iterable[str]) -> dict[str, str]:
-    """Say which versions are installed, of those that are."""
-    found = {}
-    for name in sorted(names, key=str.lower):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def model_cards(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
@@ -211,51 +165,11 @@ def _git(folder: Path, *words: str) -> str | None:
     return done.stdout.strip()
 
 
-def _statements(cell: dict[str, Any]) -> list[ast.stmt]:
-    if cell.get("cell_type") != "code":
-        return []
-    lines = source(cell).splitlines()
-    plain_python = "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!")))
-    try:
-        return ast.parse(plain_python).body
-    except (SyntaxError, ValueError):
-        return []
-
-
-def _owner(module: str) -> str:
-    """Name the distribution that a module comes from; empty if none or not to be found."""
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return ""
-    if spec is None or not spec.origin or not spec.has_location:
-        return ""
-    file = Path(spec.origin)
-    folder = file.parent.parent if spec.submodule_search_locations else file.parent
-    named = [module, module.replace("_", "-")]
-    for name in named:  # most are called like their module
-        try:
-            files = importlib.metadata.distribution(name).read_text("RECORD") or ""
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        if _lists(files, file.relative_to(folder)):
-            return name
-    for record in folder.glob("*.dist-info/RECORD"):
-        if _lists(_text(record), file.relative_to(folder)):
-            return importlib.metadata.Distribution.at(record.parent).metadata["Name"] or ""
-    return ""
-
-
-def _lists(files: str, file: Path) -> bool:
-    wanted = f"{file.as_posix()},"
-    return files.startswith(wanted) or f"\n{wanted}" in files
-
-
 def _defaults(document: Notebook) -> dict[str, Any]:
     """List the parameters whose defaults are plain constants."""
     cells = (cell for cell in document.cells if PARAMETERS_TAG in tags(cell))
     found = {}
-    for node in _statements(next(cells, {})):
+    for node in packages.statements(next(cells, {})):
         if not isinstance(node, ast.Assign | ast.AnnAssign):
             continue
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -276,10 +190,3 @@ def _card(model: Path, notebook: Path) -> dict[str, Any]:
         if isinstance(card, dict) and "sha256" in card:
             return {"card": str(file)} | {name: card.get(name) for name in _CARD_FIELDS}
     return {}
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from runner import pickles, prints
+from runner import ownapp, pickles, prints
 from runner.accesslog import AccessLog
 from runner.asgi import AsgiServer
 from runner.control_client import ControlClient
@@ -206,12 +206,11 @@ def _crew(
 ) -> Crew:
     limits = Limits.from_environment()
     log_fd = _log_fd()
-    if prepare := getattr(app, "prepare", None):
-        prepare(len(listeners))
+    own = ownapp.of(app)
+    own.prepare(len(listeners))
 
     def build(slot: int) -> Server:
-        if take_slot := getattr(app, "take_slot", None):
-            take_slot(slot)
+        own.take_slot(slot)
         return _build(kind, app, limits, log_fd, examples)
 
     return Crew(
@@ -220,7 +219,7 @@ def _crew(
         limits=limits,
         log_fd=log_fd,
         control=control,
-        needs_processes=getattr(app, "needs_process", False),
+        needs_processes=own.needs_process,
     )
 
 

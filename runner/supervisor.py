@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
-import hashlib
-import itertools
 import logging
 import os
 import signal
@@ -26,17 +23,15 @@ from typing import Any
 
 from runner import errors, files, history, sockets
 from runner.channel import Channels
-from runner.config import variable
 from runner.control import ControlServer
+from runner.desk import Desk
 from runner.ledger import Ledger
 from runner.lifecycle import Lifecycle
 from runner.limits import Limits
 from runner.messages import (
-    Accept,
     Answer,
     Asked,
     Await,
-    Bind,
     CancelTimer,
     Changed,
     ChannelClosed,
@@ -45,15 +40,10 @@ from runner.messages import (
     Event,
     Exit,
     Failed,
-    Go,
     Hello,
-    Kill,
-    Publish,
-    Purpose,
     Ready,
     RecordFailure,
     ReloadAsked,
-    Retire,
     RollbackAsked,
     RunCommand,
     Serving,
@@ -61,24 +51,18 @@ from runner.messages import (
     Spawn,
     Started,
     StopAsked,
-    Terminate,
     Timer,
     TimerFired,
 )
 from runner.plan import Plan, model_of, values_for
-from runner.processes import RunProcess
+from runner.roster import Roster
 from runner.sources import digest
-from runner.states import Run, RunState
+from runner.states import RunState
 from runner.status import iso
 from runner.watch import Eye, watch
 
 log = logging.getLogger(__name__)
 
-_QUESTIONS: dict[str, type[Asked]] = {
-    "reload": ReloadAsked,
-    "rollback": RollbackAsked,
-    "stop": StopAsked,
-}
 _DEEDS = {
     ReloadAsked: "a reload was asked for",
     RollbackAsked: "a rollback was asked for",
@@ -121,28 +105,8 @@ def supervise(plan: Plan) -> None:
     log.info("%s stopped; see %s", plan.path, plan.out)
 
 
-@dataclasses.dataclass(kw_only=True)
-class _Live:
-    """Hold what a run has besides its state.
-
-    Attributes:
-        cause: Why it was launched, in words.
-        went: When it was told to go, by the loop's clock.
-        served: When it came to serve, by the wall clock.
-        workers: Their processes.
-        notices: What is odd about it and yet lets it serve.
-    """
-
-    process: RunProcess
-    cause: str = ""
-    went: float = 0.0
-    served: float = 0.0
-    workers: list[int] = dataclasses.field(default_factory=list)
-    notices: list[str] = dataclasses.field(default_factory=list)
-
-
 class Supervisor:
-    """Hold what exists: processes, sockets, timers, requests."""
+    """Hold what exists, and let each event and each order come to where it belongs."""
 
     def __init__(self, plan: Plan, folder: Path, listeners: list[socket.socket]) -> None:
         self.plan = plan
@@ -150,15 +114,14 @@ class Supervisor:
         self._listeners = listeners
         self._ledger = Ledger(folder, plan.out)
         self._life = Lifecycle(plan.rules, self._ledger.open())
-        self._live: dict[int, _Live] = {}
         self._timers: dict[tuple[Timer, int], asyncio.TimerHandle] = {}
-        self._requests: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: dict[str, Any] | None = None
         self._started = time.time()
         self._channels = Channels(self._hear)
-        self._control = ControlServer(folder, self._longest_outcome(), self._reply)
-        self._request_numbers = itertools.count(1)
+        self._roster = Roster(plan, self._ledger, self._channels, listeners, self._see)
+        self._desk = Desk(self._ask, self.status)
+        self._control = ControlServer(folder, self._longest_outcome(), self._desk.reply)
         self._eye: Eye | None = None
 
     async def run(self) -> Exit:
@@ -215,7 +178,7 @@ class Supervisor:
     def _hear(self, name: str, message: dict[str, Any] | None) -> bool:
         """Take a message of a kernel; tell whether a hello is welcome."""
         run = self._ledger.number(name)
-        if run not in self._live:
+        if run not in self._roster.live:
             return False
         match message and message.get("event"):
             case None:
@@ -238,7 +201,7 @@ class Supervisor:
     def _greet(self, run: int, hello: dict[str, Any]) -> bool:
         if not self._is(run, RunState.STARTING):
             return False
-        live, name = self._live[run], self._ledger.name(run)
+        live, name = self._roster.live[run], self._ledger.name(run)
         live.process.kernel_pid = int(hello["pid"])
         live.notices = [str(notice) for notice in hello.get("notices", ())]
         for notice in live.notices:
@@ -252,7 +215,7 @@ class Supervisor:
     def _serves(self, run: int, message: dict[str, Any]) -> None:
         if not self._is(run, RunState.READY):
             return
-        live, name = self._live[run], self._ledger.name(run)
+        live, name = self._roster.live[run], self._ledger.name(run)
         live.workers, live.served = [int(pid) for pid in message["workers"]], time.time()
         source = self._ledger.source(self._life.runs[run].source)
         self._tell(Serving(run=run, digest=digest(source)))
@@ -264,23 +227,13 @@ class Supervisor:
 
     def _replaced(self, run: int, message: dict[str, Any]) -> None:
         slot, pid = int(message["slot"]), int(message["pid"])
-        workers = self._live[run].workers
+        workers = self._roster.live[run].workers
         if 0 <= slot < len(workers):
             workers[slot] = pid
         log.warning("worker %d took over slot %d: %s", pid, slot, message.get("reason", ""))
 
     async def _await_end(self, run: int) -> None:
-        process = self._live[run].process
-        code = await process.ended()
-        reason = self._ledger.close(run, process.pid, code)
-        name = self._ledger.name(run)
-        facts = {"run": name, "pid": process.pid, "code": code}
-        said = "run %s (process %d) ended with code %d"
-        log.info(said, name or "in standby", process.pid, code, extra={"facts": facts})
-        if process.verdict:
-            code, reason = process.verdict
-        del self._live[run]
-        self._tell(Ended(run=run, code=code, reason=reason))
+        self._tell(await self._roster.ended(run))
         self._ledger.forget(run, self._life.good)
 
     # What is ordered.
@@ -291,31 +244,9 @@ class Supervisor:
         elif isinstance(command, RecordFailure):
             self._note_failure(command)
         elif isinstance(command, RunCommand):
-            if command.run in self._live:  # else it could not even be spawned
-                self._do_to_run(command, self._live[command.run].process)
+            self._roster.do(command)
         else:
             self._do_to_ourselves(command)
-
-    def _do_to_run(self, command: RunCommand, process: RunProcess) -> None:
-        name = self._ledger.name(command.run)
-        match command:
-            case Go():
-                self._go(command, process)
-            case Bind():
-                fds = [listener.fileno() for listener in self._listeners]
-                self._channels.send(name, fds, do="bind", slots=len(fds))
-            case Accept():
-                self._channels.send(name, do="accept")
-            case Publish():
-                process.order(do="publish", path=str(self.plan.out.absolute()))
-            case Retire(reason=reason, successor=successor):
-                by = f" by run {self._ledger.name(successor)}" if successor else ""
-                process.order(do="retire", reason=reason + by)
-            case Terminate():
-                process.terminate()
-            case Kill():
-                log.warning("run %s (process %d) was killed", name or "in standby", process.pid)
-                process.kill()
 
     def _do_to_ourselves(self, command: Command) -> None:
         match command:
@@ -327,8 +258,8 @@ class Supervisor:
                 self._cancel(timer, run)
             case Await(reason=reason):
                 log.warning("an edit of %s is waited for: %s", self.plan.path, reason)
-            case Answer(request=request, ok=ok, reason=reason):
-                self._requests.pop(request).set_result({"ok": ok, "reason": reason})
+            case Answer():
+                self._desk.answer(command)
             case Exit():
                 self._over.set_result(command)
 
@@ -337,17 +268,13 @@ class Supervisor:
             handle.cancel()
 
     def _spawn(self, run: int) -> None:
-        own = {"control": str(self._channels.path), "workers": str(self.plan.workers)}
-        environ = {**os.environ, **self.plan.environ}
-        environ |= {variable(name): text for name, text in own.items()}
         try:
-            process = RunProcess(self.plan.path, environ)
+            self._roster.spawn(run)
         except OSError as error:
             reason = f"no process could be started: {error.strerror}"
             self._loop.call_soon(self._tell, Ended(run=run, code=1, reason=reason))
-            return
-        self._live[run] = _Live(process=process)
-        self._begin(self._await_end(run))
+        else:
+            self._begin(self._await_end(run))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -359,45 +286,10 @@ class Supervisor:
         if not task.cancelled() and (error := task.exception()):
             log.error("a task of the supervisor failed", exc_info=error)
 
-    def _go(self, order: Go, process: RunProcess) -> None:
-        name, live = self._ledger.christen(order.run), self._live[order.run]
-        live.cause, live.went = order.cause, self._loop.time()
-        if self._eye and not order.source:
+    def _see(self) -> None:
+        """Take the notebook as it is for known: a run is about to read it."""
+        if self._eye:
             self._eye.seen()
-        try:
-            source = (
-                self._ledger.source(order.source)
-                if order.source
-                else self._ledger.take(self.plan.path, order.run)
-            )
-            values = values_for(self.plan, source)
-        except (errors.RunnerError, OSError) as error:
-            process.verdict = (getattr(error, "exit_code", 1), str(error))
-            process.terminate()
-            return
-        process.order(
-            do="go",
-            run=name,
-            notebook=str(source),
-            out=str(self._ledger.record(order.run)),
-            values=values,
-            facts=self._facts(name, source, order),
-            config=dataclasses.asdict(self.plan.config),
-            log_output=self.plan.log_output,
-        )
-        facts = {"run": name, "pid": process.pid, "purpose": order.purpose}
-        said = "run %s (process %d) started: %s"
-        log.info(said, name, process.pid, order.cause, extra={"facts": facts})
-        if order.purpose is Purpose.FIRST and not self.plan.out.exists():
-            process.order(do="publish", path=str(self.plan.out.absolute()))
-
-    def _facts(self, name: str, source: Path, order: Go) -> dict[str, Any]:
-        return {
-            "run": name,
-            "cause": order.cause,
-            "notebook": str(self.plan.path),
-            "notebook_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
-        }
 
     def _note_failure(self, failure: RecordFailure) -> None:
         record = self._ledger.record(failure.run)
@@ -417,17 +309,6 @@ class Supervisor:
     def _longest_outcome(self) -> float:
         return self.plan.rules.ready_timeout + 2 * self.plan.rules.drain_timeout
 
-    async def _reply(self, question: str) -> dict[str, Any]:
-        if question == "status":
-            return {"ok": True, **self.status()}
-        if question not in _QUESTIONS:
-            return {"ok": False, "reason": f"unknown question {question!r}"}
-        number = next(self._request_numbers)
-        outcome = self._requests[number] = self._loop.create_future()
-        self._ask(_QUESTIONS[question](request=number, cause=f"runner {question}"))
-        answer: dict[str, Any] = await outcome
-        return answer
-
     def status(self) -> dict[str, Any]:
         """Describe what exists now."""
         life = self._life
@@ -437,25 +318,10 @@ class Supervisor:
             "pid": os.getpid(),
             "uptime": round(time.time() - self._started, 3),
             "address": self.address,
-            "serving": self._described(life.serving()),
+            "serving": self._roster.described(life.serving()),
             "restarts": life.restarts.total,
-            "candidate": self._described(life.candidate()),
-            "standby": self._described(life.standby()),
+            "candidate": self._roster.described(life.candidate()),
+            "standby": self._roster.described(life.standby()),
             "failure": self._failure,
             "good": [self._ledger.name(version.source) for version in life.good],
-        }
-
-    def _described(self, run: Run | None) -> dict[str, Any] | None:
-        if run is None or run.number not in self._live:
-            return None
-        live = self._live[run.number]
-        return {
-            "run": self._ledger.name(run.number),
-            "state": run.state,
-            "cause": live.cause,
-            "pid": live.process.pid,
-            "since": iso(live.served) if live.served else None,
-            "workers": live.workers,
-            "notices": live.notices,
-            "record": str(self._ledger.record(run.number)),
         }

@@ -33,6 +33,16 @@ MARK = "RUNNER_TEST_MARK"
 RUNNER = [sys.executable, "-m", "runner"]
 PAPERMILL = [sys.executable, "-m", "papermill"]
 
+# What only the host's side needs, and takes long to import.
+HEAVY = {"papermill", "nbclient", "nbformat", "jupyter_client", "zmq", "asyncio"}
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that a process of its own has loaded once it has run some code."""
+    words = [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30)
+    return set(shown.stdout.split())
+
 
 def free_port() -> int:
     """A TCP port that is free now."""

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support import ROOT, RUNNER
+from support import HEAVY, ROOT, RUNNER, loaded_by
 
 # From the top to the bottom; modules of one line do not know each other.
 LAYERS = [
     {"__main__", "__init__"},
     {"cli"},
+    {"remote"},
+    {"options"},
     {"doctor.consultation"},
     {"doctor.examine", "doctor.dry_run", "doctor.report"},
     {"doctor.mends", "doctor.rules_dockerfile", "doctor.rules_predict"},
@@ -23,7 +25,8 @@ LAYERS = [
     {"doctor.page"},
     {"doctor", "doctor.findings"},
     {"supervisor", "child"},
-    {"plan", "ledger", "run", "watch"},
+    {"desk", "roster", "run", "watch"},
+    {"plan", "ledger"},
     {"lifecycle"},
     {"states"},
     {"messages", "restarts"},
@@ -31,7 +34,7 @@ LAYERS = [
     {"execution"},
     {"client", "prelude"},
     {"arrivals", "facts", "kernel", "outputs", "progress", "record"},
-    {"bounds", "masking"},
+    {"bounds", "masking", "packages"},
     {"cells.annotated"},
     {"adoption", "cells.app"},
     {"serving"},
@@ -76,20 +79,29 @@ LAYERS = [
     {"prediction.answers", "prediction.endpoints", "prediction.faults", "prediction.kinds"},
     {"prediction.heads"},
     {"prediction.aside", "prediction.counters"},
-    {"prediction", "prediction.options", "prediction.problems", "prediction.requests"},
+    {
+        "prediction",
+        "prediction.options",
+        "prediction.problems",
+        "prediction.requests",
+        "prediction.words",
+    },
     {"identity", "sources", "sockets"},
     {"address", "artefacts", "config", "history", "notebook"},
     {
         "channel",
         "control",
+        "failures",
         "files",
         "forms",
         "head",
         "log",
+        "ownapp",
         "pickles",
         "processes",
         "signals",
         "status",
+        "values",
         "warm",
     },
     {"errors"},
@@ -143,15 +155,7 @@ def test_the_check_sees_imports() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     """The help comes at once: papermill and Jupyter are imported only to run a notebook."""
-    code = (
-        "import sys, runner.cli\n"
-        "heavy = {'papermill', 'nbclient', 'nbformat', 'jupyter_client', 'zmq', 'asyncio'}\n"
-        "print(*sorted(heavy & set(sys.modules)))"
-    )
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
-    )
-    assert loaded.stdout.strip() == ""
+    assert loaded_by("import runner.cli") & HEAVY == set()
 
 
 def test_python_m_runner_is_the_command() -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import json
 import random
 import uuid
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 import pandas as pd
 import pydantic
 import pytest
+from hinted import Flat, Place
 from numpy.typing import NDArray
 
 from runner import UploadFile
@@ -34,21 +34,6 @@ class Mixed(enum.Enum):
 
     ONE = 1
     TWO = "two"
-
-
-@dataclasses.dataclass
-class Flat:
-    """A dataclass with a default."""
-
-    rooms: int
-    tags: list[str] = dataclasses.field(default_factory=list)
-
-
-class Place(TypedDict):
-    """A TypedDict that may lack a key."""
-
-    city: str
-    street: NotRequired[str]
 
 
 class Size(msgspec.Struct):

@@ -15,7 +15,7 @@ from runner.prediction.batching import Batcher
 from runner.prediction.counters import Counters
 from runner.prediction.endpoints import Endpoint
 from runner.prediction.problems import ProblemError
-from runner.prediction.waiters import Answer
+from runner.prediction.waiters import Prediction
 
 FULL = 4
 
@@ -419,7 +419,7 @@ def test_coroutines_wait_in_one_batch() -> None:
     """Whoever awaits gets its result, and what ``server-timing`` says."""
     calls: list[Any] = []
 
-    async def ask() -> list[Answer]:
+    async def ask() -> list[Prediction]:
         batcher = await batcher_of(lambda items: calls.append(items) or items)
         return await asyncio.gather(batcher.predict(1), batcher.predict(2))
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
+from hinted import Flat, Place
 
 from runner.prediction.faults import (
     MOST_FAULTS,
-    expected,
     faults_in,
     problem_of,
     refusal,
@@ -27,21 +26,6 @@ class Colour(enum.Enum):
 
     RED = "red"
     BLUE = "blue"
-
-
-@dataclasses.dataclass
-class Flat:
-    """A dataclass with a default."""
-
-    rooms: int
-    tags: list[str] = dataclasses.field(default_factory=list)
-
-
-class Place(TypedDict):
-    """A TypedDict that may lack a key."""
-
-    city: str
-    street: NotRequired[str]
 
 
 class Open(msgspec.Struct):
@@ -116,12 +100,3 @@ def test_the_first_fault_is_the_detail() -> None:
     faults = [Fault(field="/a", detail="missing"), Fault(field="/b", detail="missing")]
     assert problem_of(faults).detail == "/a: missing (and 1 more, see errors)"
     assert problem_of(faults[:1]).detail == "/a: missing"
-
-
-@pytest.mark.parametrize(
-    ("hint", "words"),
-    [(float, "a number"), (float | None, "a number or null"), (Colour, 'one of "red", "blue"')],
-)
-def test_a_type_is_said_in_words(hint: Any, words: str) -> None:
-    """For a field that is missing."""
-    assert expected(hint) == words

@@ -97,7 +97,7 @@ def described(option: click.Option) -> tuple[str, str]:
 
 def test_every_exit_code_is_listed() -> None:
     """The table says what the error tree says."""
-    for error in (errors.RunnerError, *cli.EXIT_CODES):
+    for error in (errors.RunnerError, *errors.EXIT_CODES):
         assert f"| {error.exit_code} | {error.meaning} |" in README
 
 

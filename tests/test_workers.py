@@ -295,8 +295,9 @@ def test_no_fork_hangs() -> None:
 HUNG = """
 import os, json
 from runner import serve
+from runner.ownapp import OwnApp
 
-class App:
+class App(OwnApp):
     needs_process = True
     is_spent = False
 

@@ -10,9 +10,9 @@ import asyncio
 import dataclasses
 import logging
 import traceback
-import uuid
 from typing import Any
 
+from runner import failures
 from runner.cells.capture import Capture, Captured, TooMuchOutputError, shell_of_ipython
 from runner.cells.code import CellCode, names_of_notebook
 from runner.cells.incoming import BadBodyError, Incoming
@@ -92,8 +92,7 @@ class InterruptedCellError(BaseException):  # no Exception, as KeyboardInterrupt
 
 def failed(name: str, why: str) -> Reply:
     """Log why a cell failed, and answer with the id by which the log has it."""
-    number = uuid.uuid4().hex[:12]
-    log.error("the cell of %s failed, error %s: %s", name, number, why)
+    number = failures.note(log, f"the cell of {name} failed: {why}")
     return problem(500, "the cell failed; the log says why, under this id", id=number)
 
 

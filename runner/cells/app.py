@@ -19,20 +19,17 @@ from runner.cells.reply import JSON, Reply, plain, problem
 from runner.cells.routes import Found, Routes, swagger
 from runner.cells.turns import Turns
 from runner.limits import Limits
+from runner.ownapp import OwnApp
 
 _SPEC = "/_api/spec/swagger.json"
 _MOST_PRINTED = 64 * 1024 * 1024
 _GRACE = 1.0
 
 
-class CellApp:
-    """Be the ASGI app of one notebook.
+class CellApp(OwnApp):
+    """Be the ASGI app of one notebook."""
 
-    Attributes:
-        needs_process: A worker that runs it must be a process, since it may have to be killed.
-    """
-
-    needs_process = True
+    needs_process = True  # a cell that cannot be ended is killed
 
     def __init__(self, *, cell_timeout: float, grace: float = _GRACE, most: int = _MOST_PRINTED):
         self.title = ""

@@ -9,12 +9,13 @@ from __future__ import annotations
 import functools
 import logging
 import time
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from runner import failures
 from runner.identity import Identity
 from runner.limits import Limits
+from runner.ownapp import OwnApp
 from runner.prediction import surface
 from runner.prediction.bulk import answer_many
 from runner.prediction.calls import Calls
@@ -22,11 +23,12 @@ from runner.prediction.columns import too_many
 from runner.prediction.counters import Counters
 from runner.prediction.endpoints import Endpoint
 from runner.prediction.heads import answer_headers
-from runner.prediction.hotroute import HotRoute
+from runner.prediction.hotroute import HotProtocol, HotRoute
 from runner.prediction.media import Media, accepted, media_of
 from runner.prediction.problems import ProblemError
-from runner.prediction.requests import Answer, Request, Route
+from runner.prediction.requests import JSON, Answer, Request, Route
 from runner.prediction.uploads import fields_of_form
+from runner.protocol import Owner
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ EXAMPLE = "runner.example"
 _JSON = (Media.JSON,)
 
 
-class PredictApp:
+class PredictApp(OwnApp):
     """Answer for endpoints.
 
     Args:
@@ -76,16 +78,16 @@ class PredictApp:
             await exchange(scope, receive, send)
 
     def prepare(self, slots: int) -> None:
-        """Make what the workers share, before they are forked.
-
-        Args:
-            slots: How many workers there may be at a time.
-        """
+        """Make the counters, which the workers share."""
         self.counters = Counters([each.name for each in self.endpoints.values()], slots)
 
     def take_slot(self, slot: int) -> None:
-        """Become the worker of a slot."""
+        """Count as the worker of a slot."""
         self.counters.take(slot)
+
+    def protocol(self, server: Owner) -> HotProtocol | None:
+        """Make what answers plain requests without this app."""
+        return None if self.hot_route is None else self.hot_route.protocol(server)
 
     async def predict_many(
         self, endpoint: Endpoint, items: Sequence[Any], request: Request
@@ -171,7 +173,7 @@ class PredictApp:
         async def post(request: Request) -> Answer:
             content_type = request.headers.get(b"content-type", b"")
             media = Media.JSON
-            if content_type != b"application/json":
+            if content_type != JSON:
                 media = media_of(content_type, takes_forms=endpoint.read_form is not None)
             if media not in (Media.JSON, Media.FORM):
                 many = functools.partial(self.predict_many, request=request)
@@ -204,8 +206,7 @@ class PredictApp:
 
 def unforeseen(error: Exception) -> ProblemError:
     """Log an error that nobody foresaw, and make the problem that says no more than its id."""
-    number = uuid.uuid4().hex[:12]
-    log.error("request %s failed", number, exc_info=error)
+    number = failures.note(log, "a request failed", error)
     return ProblemError(500, f"this was not foreseen; the log has it under {number}")
 
 

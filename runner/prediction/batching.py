@@ -18,16 +18,16 @@ import asyncio
 import contextlib
 import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from runner import failures
 from runner.prediction.aside import Aside
 from runner.prediction.counters import Counters
 from runner.prediction.endpoints import Endpoint
 from runner.prediction.heads import timing
 from runner.prediction.problems import ProblemError
-from runner.prediction.waiters import Answer, Promise, Waiter, late
+from runner.prediction.waiters import Prediction, Promise, Waiter, late
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Batcher:
             503, f"{most_waiting} predictions wait already", headers=[(b"retry-after", b"1")]
         )
 
-    async def predict(self, item: Any, deadline: float | None = None) -> Answer:
+    async def predict(self, item: Any, deadline: float | None = None) -> Prediction:
         """Predict one item.
 
         Args:
@@ -197,7 +197,7 @@ class Batcher:
 
     async def _awaited_answer(
         self, call: Callable[[Any], Awaitable[Any]], item: Any, deadline: float | None
-    ) -> Answer:
+    ) -> Prediction:
         if self._awaited >= self._most_waiting:
             raise self._busy
         began = self._clock()
@@ -213,7 +213,7 @@ class Batcher:
             self._awaited -= 1
             took = self._clock() - began
             self._counters.called(self.endpoint.name, 1, took)
-        return Answer(result=result, timing=timing(0.0, took))
+        return Prediction(result=result, timing=timing(0.0, took))
 
     # -- answering
 
@@ -238,11 +238,9 @@ class Batcher:
         """Say to a client that something failed, and to the log what."""
         if isinstance(error, ProblemError):
             return error
-        name, number = self.endpoint.name, uuid.uuid4().hex[:12]
-        if isinstance(error, _CountError):
-            log.error("%s: %s (%s)", name, error, number)
-        else:
-            log.error("%s: a prediction failed (%s)", name, number, exc_info=error)
+        is_count = isinstance(error, _CountError)
+        said = f"{self.endpoint.name}: {error if is_count else 'a prediction failed'}"
+        number = failures.note(log, said, None if is_count else error)
         problem = ProblemError(500, f"the prediction failed; the log has it under {number}")
         problem.__cause__ = error
         return problem
@@ -279,8 +277,8 @@ def _checked(results: Any, items: list[Any]) -> Sequence[Any]:
     return checked
 
 
-def _given(answers: list[Answer | BaseException]) -> list[Any]:
+def _given(answers: list[Prediction | BaseException]) -> list[Any]:
     for answer in answers:
         if isinstance(answer, ProblemError) and answer.status in (503, 504):
             raise answer
-    return [answer.result if isinstance(answer, Answer) else answer for answer in answers]
+    return [answer.result if isinstance(answer, Prediction) else answer for answer in answers]

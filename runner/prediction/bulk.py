@@ -17,13 +17,13 @@ from runner.prediction.endpoints import Endpoint, Schema
 from runner.prediction.faults import MOST_FAULTS, problem_of
 from runner.prediction.media import Media, accepted
 from runner.prediction.problems import Fault, ProblemError
-from runner.prediction.requests import Answer, Request
+from runner.prediction.requests import JSON, Answer, Request
 
 Many = Callable[[Endpoint, Sequence[Any]], Awaitable[list[Any]]]
 """Gives a result for each item in order; an exception in its place is that item's failure."""
 
 _TYPES = {
-    Media.JSON: b"application/json",
+    Media.JSON: JSON,
     Media.LINES: b"application/x-ndjson",
     Media.ARROW: b"application/vnd.apache.arrow.stream",
 }

@@ -12,7 +12,7 @@ from runner.prediction.endpoints import Endpoint
 from runner.prediction.heads import timeout_of
 from runner.prediction.hotroute import HotRoute
 from runner.prediction.requests import Request
-from runner.prediction.waiters import Answer
+from runner.prediction.waiters import Prediction
 
 
 class Calls:
@@ -54,7 +54,7 @@ class Calls:
         for batcher in self._batchers.values():
             batcher.close()
 
-    async def predict(self, endpoint: Endpoint, item: Any, request: Request) -> Answer:
+    async def predict(self, endpoint: Endpoint, item: Any, request: Request) -> Prediction:
         """Predict one item within the time that the request gives.
 
         Raises:

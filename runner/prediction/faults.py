@@ -7,10 +7,7 @@ all. So this slower pass runs over what was refused already, and over nothing el
 from __future__ import annotations
 
 import dataclasses
-import enum
 import itertools
-import re
-import types
 import typing
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,33 +15,11 @@ from typing import Any
 import msgspec
 
 from runner.prediction.problems import Fault, ProblemError, pointer
+from runner.prediction.words import expected, listed, refused, without_none
 
 MOST_FAULTS = 100
 
 Steps = tuple[str | int, ...]
-
-_KINDS = {
-    "object": "an object",
-    "dict": "an object",
-    "array": "an array",
-    "list": "an array",
-    "str": "a string",
-    "int": "an integer",
-    "float": "a number",
-    "bool": "a boolean",
-    "null": "null",
-    "NoneType": "null",
-    "datetime": "a date and time (RFC 3339)",
-    "date": "a date (RFC 3339)",
-    "time": "a time (RFC 3339)",
-    "duration": "a duration (ISO 8601)",
-    "uuid": "a UUID",
-    "bytes": "base64",
-    "base64": "base64",
-    "decimal": "a decimal number",
-}
-_SAID = re.compile(r"(?P<said>.*?)(?: - at `.*)?", re.DOTALL)
-_GOT = re.compile(r"Expected `(?P<wanted>[^`]*)`(?P<bound>[^`]*?)(?:, got .*)?", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,12 +61,12 @@ def faults_in(value: Any, hint: Any, at: Steps) -> Iterator[Fault]:
         hint: The type that it should have had.
         at: The steps that lead to it.
     """
-    inner = _without_none(hint) if value is not None else hint
+    inner = without_none(hint) if value is not None else hint
     found = itertools.chain(_of_members(value, inner, at), _of_fields(value, inner, at))
     if (first := next(found, None)) is not None:
         yield first
         yield from found
-    elif said := _refused(value, hint):
+    elif said := refused(value, hint):
         yield Fault(field=pointer(*at), detail=said)
 
 
@@ -155,7 +130,7 @@ def _key(name: str, hint: Any, *, is_required: bool) -> Field:
 
 def unknown_in(value: Any, hint: Any, at: Steps = ()) -> Iterator[Fault]:
     """Say which fields no dataclass and no TypedDict has; msgspec lets them pass."""
-    hint = _without_none(hint)
+    hint = without_none(hint)
     members: Iterator[tuple[str | int, Any, Any]] = iter(())
     fields = fields_of(hint)
     if fields is not None and isinstance(value, dict):
@@ -171,7 +146,7 @@ def unknown_in(value: Any, hint: Any, at: Steps = ()) -> Iterator[Fault]:
 
 def _unknown(value: dict[Any, Any], known: list[str], hint: Any, at: Steps) -> Iterator[Fault]:
     for name in [key for key in value if key not in known] if is_closed(hint) else []:
-        detail = f"unknown field; expected {_listed(known)}"
+        detail = f"unknown field; expected {listed(known)}"
         yield Fault(field=pointer(*at, str(name)), detail=detail)
 
 
@@ -182,90 +157,6 @@ def is_closed(hint: Any) -> bool:
     """
     config = getattr(hint, "__struct_config__", None)
     return config is None or bool(config.forbid_unknown_fields)
-
-
-def expected(hint: Any) -> str:
-    """Say in words what a type takes."""
-    if choices := _choices(hint):
-        return f"one of {_listed(choices)}"
-    probe = _refused(_Nothing(), hint)
-    wanted = probe.removeprefix("expected ").partition(", got ")[0] if probe else "a value"
-    return wanted or "a value"
-
-
-class _Nothing:
-    """Be what no type takes."""
-
-
-def _refused(value: Any, hint: Any) -> str:
-    """Say why msgspec refuses a value; empty if it does not."""
-    try:
-        msgspec.convert(value, hint, str_keys=True)
-    except msgspec.ValidationError as error:
-        said = _SAID.fullmatch(str(error))
-        return _in_words(said["said"] if said else str(error), value, hint)
-    return ""
-
-
-def _in_words(said: str, value: Any, hint: Any) -> str:
-    if (choices := _choices(hint)) and not isinstance(value, _Nothing):
-        return f"expected one of {_listed(choices)}, got {shown(value)}"
-    if said == "Number out of range":
-        return "expected a finite number"
-    match = _GOT.fullmatch(said)
-    if match is None:
-        return f"{said[:1].lower()}{said[1:]}, got {shown(value)}"
-    wanted = " or ".join(_KINDS.get(word, word) for word in match["wanted"].split(" | "))
-    got = shown(value) if match["bound"] else kind_of(value)
-    return f"expected {wanted}{match['bound']}, got {got}"
-
-
-def kind_of(value: Any) -> str:
-    """Say in words of what kind a JSON value is."""
-    return _KINDS.get(type(value).__name__, type(value).__name__)
-
-
-def shown(value: Any) -> str:
-    """Show a short value itself, and of a long one the kind."""
-    if isinstance(value, str | int | float | None) and len(repr(value)) <= 40:
-        return msgspec.json.encode(value).decode() if _is_small(value) else kind_of(value)
-    return f"one of {len(value)}" if isinstance(value, list) else kind_of(value)
-
-
-def _is_small(value: Any) -> bool:
-    return not isinstance(value, int) or -(2**63) <= value < 2**64
-
-
-def _listed(names: Sequence[Any]) -> str:
-    quoted = [msgspec.json.encode(name).decode() for name in names[:20]]
-    return ", ".join(quoted) + (", …" if len(names) > 20 else "")
-
-
-def _choices(hint: Any) -> list[Any]:
-    hint = _without_none(hint)
-    if typing.get_origin(hint) is typing.Literal:
-        return list(typing.get_args(hint))
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return [member.value for member in hint]
-    return []
-
-
-def _without_none(hint: Any) -> Any:
-    """Take the one other type of an optional one."""
-    hint = _bare(hint)
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        others = [
-            word for word in typing.get_args(hint) if word not in (type(None), msgspec.UnsetType)
-        ]
-        return _without_none(others[0]) if len(others) == 1 else hint
-    return hint
-
-
-def _bare(hint: Any) -> Any:
-    """Take off what annotates a type."""
-    while typing.get_origin(hint) is typing.Annotated:
-        hint = typing.get_args(hint)[0]
-    return hint
 
 
 def _has_hints(hint: type) -> bool:

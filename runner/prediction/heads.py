@@ -12,8 +12,6 @@ from runner.prediction.problems import ProblemError
 
 Headers = list[tuple[bytes, bytes]]
 
-JSON = b"application/json"
-
 # Milliseconds that the client waits: our own, and what Envoy tells whom it forwards to, and so
 # Istio's and KServe's gateways. Source: Envoy's documentation of the router filter.
 TIMEOUTS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")

@@ -14,10 +14,11 @@ from typing import Any
 
 import msgspec
 
-from runner.prediction.faults import Steps, faults_in, kind_of, problem_of
+from runner.prediction.faults import Steps, faults_in, problem_of
 from runner.prediction.problems import Fault, ProblemError, pointer
 from runner.prediction.schema import described
 from runner.prediction.uploads import UploadFile
+from runner.prediction.words import kind_of
 
 Scalar = str | int | float | bool | None
 _DEEPEST = 32

@@ -23,9 +23,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from runner.prediction.batching import Batcher
 from runner.prediction.counters import Counters
-from runner.prediction.heads import JSON, answer_headers, timing
+from runner.prediction.heads import answer_headers, timing
 from runner.prediction.plain import Plain, PlainHeads
 from runner.prediction.problems import CONTENT_TYPE, ProblemError
+from runner.prediction.requests import JSON
 from runner.protocol import BoundedProtocol, LoggedCycle, Owner
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from runner.prediction.batching import Batcher
-from runner.prediction.heads import JSON, timeout_of
+from runner.prediction.heads import timeout_of
 from runner.prediction.problems import ProblemError
+from runner.prediction.requests import JSON
 
 _MOST_HEADS = 512
 _LONGEST_HEAD = 4_096

@@ -33,7 +33,7 @@ class Waiter(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Answer:
+class Prediction:
     """Hold a prediction.
 
     Attributes:
@@ -54,7 +54,7 @@ class Promise:
     """Wait in a coroutine, for ``future``."""
 
     def __init__(
-        self, future: asyncio.Future[Answer], since: float, deadline: float | None
+        self, future: asyncio.Future[Prediction], since: float, deadline: float | None
     ) -> None:
         self.future = future
         self.since = since
@@ -67,7 +67,7 @@ class Promise:
 
     def resolve(self, result: Any, waited: float, took: float) -> None:
         """Give the result."""
-        self.future.set_result(Answer(result=result, timing=timing(waited, took)))
+        self.future.set_result(Prediction(result=result, timing=timing(waited, took)))
 
     def reject(self, problem: ProblemError) -> None:
         """Raise the problem where the future is awaited."""

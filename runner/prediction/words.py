@@ -1,0 +1,120 @@
+"""Say in the words of JSON what a type takes, what a value is, and why msgspec refused it."""
+
+from __future__ import annotations
+
+import enum
+import re
+import types
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+_KINDS = {
+    "object": "an object",
+    "dict": "an object",
+    "array": "an array",
+    "list": "an array",
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "a boolean",
+    "null": "null",
+    "NoneType": "null",
+    "datetime": "a date and time (RFC 3339)",
+    "date": "a date (RFC 3339)",
+    "time": "a time (RFC 3339)",
+    "duration": "a duration (ISO 8601)",
+    "uuid": "a UUID",
+    "bytes": "base64",
+    "base64": "base64",
+    "decimal": "a decimal number",
+}
+_SAID = re.compile(r"(?P<said>.*?)(?: - at `.*)?", re.DOTALL)
+_GOT = re.compile(r"Expected `(?P<wanted>[^`]*)`(?P<bound>[^`]*?)(?:, got .*)?", re.DOTALL)
+
+
+def expected(hint: Any) -> str:
+    """Say in words what a type takes."""
+    if choices := _choices(hint):
+        return f"one of {listed(choices)}"
+    probe = refused(_Nothing(), hint)
+    wanted = probe.removeprefix("expected ").partition(", got ")[0] if probe else "a value"
+    return wanted or "a value"
+
+
+class _Nothing:
+    """Be what no type takes."""
+
+
+def refused(value: Any, hint: Any) -> str:
+    """Say why msgspec refuses a value; empty if it does not."""
+    try:
+        msgspec.convert(value, hint, str_keys=True)
+    except msgspec.ValidationError as error:
+        said = _SAID.fullmatch(str(error))
+        return _in_words(said["said"] if said else str(error), value, hint)
+    return ""
+
+
+def _in_words(said: str, value: Any, hint: Any) -> str:
+    if (choices := _choices(hint)) and not isinstance(value, _Nothing):
+        return f"expected one of {listed(choices)}, got {shown(value)}"
+    if said == "Number out of range":
+        return "expected a finite number"
+    match = _GOT.fullmatch(said)
+    if match is None:
+        return f"{said[:1].lower()}{said[1:]}, got {shown(value)}"
+    wanted = " or ".join(_KINDS.get(word, word) for word in match["wanted"].split(" | "))
+    got = shown(value) if match["bound"] else kind_of(value)
+    return f"expected {wanted}{match['bound']}, got {got}"
+
+
+def kind_of(value: Any) -> str:
+    """Say in words of what kind a JSON value is."""
+    return _KINDS.get(type(value).__name__, type(value).__name__)
+
+
+def shown(value: Any) -> str:
+    """Show a short value itself, and of a long one the kind."""
+    if isinstance(value, str | int | float | None) and len(repr(value)) <= 40:
+        return msgspec.json.encode(value).decode() if _is_small(value) else kind_of(value)
+    return f"one of {len(value)}" if isinstance(value, list) else kind_of(value)
+
+
+def _is_small(value: Any) -> bool:
+    return not isinstance(value, int) or -(2**63) <= value < 2**64
+
+
+def listed(names: Sequence[Any]) -> str:
+    """List names, each as JSON has it."""
+    quoted = [msgspec.json.encode(name).decode() for name in names[:20]]
+    return ", ".join(quoted) + (", …" if len(names) > 20 else "")
+
+
+def _choices(hint: Any) -> list[Any]:
+    hint = without_none(hint)
+    if typing.get_origin(hint) is typing.Literal:
+        return list(typing.get_args(hint))
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return [member.value for member in hint]
+    return []
+
+
+def without_none(hint: Any) -> Any:
+    """Take the one other type of an optional one."""
+    hint = _bare(hint)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        others = [
+            word for word in typing.get_args(hint) if word not in (type(None), msgspec.UnsetType)
+        ]
+        return without_none(others[0]) if len(others) == 1 else hint
+    return hint
+
+
+def _bare(hint: Any) -> Any:
+    """Take off what annotates a type."""
+    while typing.get_origin(hint) is typing.Annotated:
+        hint = typing.get_args(hint)[0]
+    return hint

@@ -1,0 +1,49 @@
+"""A client is told in the words of JSON what is wrong."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import pytest
+
+from runner.prediction.words import expected, kind_of, listed, shown
+
+
+class Colour(enum.Enum):
+    """What an enum allows."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+@pytest.mark.parametrize(
+    ("hint", "words"),
+    [(float, "a number"), (float | None, "a number or null"), (Colour, 'one of "red", "blue"')],
+)
+def test_a_type_is_said_in_words(hint: Any, words: str) -> None:
+    """For a field that is missing."""
+    assert expected(hint) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "said"),
+    [
+        (None, "null", "null"),
+        (1.5, "a number", "1.5"),
+        ("a", "a string", '"a"'),
+        ("a" * 99, "a string", "a string"),
+        (10**30, "an integer", "an integer"),
+        ([1, 2], "an array", "one of 2"),
+        ({}, "an object", "an object"),
+    ],
+)
+def test_a_value_is_said_in_words(value: Any, kind: str, said: str) -> None:
+    """A short one is shown itself, of a long one its kind."""
+    assert (kind_of(value), shown(value)) == (kind, said)
+
+
+def test_a_long_list_of_names_is_cut() -> None:
+    """A type of a hundred fields does not make an answer of a hundred names."""
+    assert listed(["a", 1]) == '"a", 1'
+    assert listed(range(99)).endswith(" 19, …")
