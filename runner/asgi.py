@@ -134,7 +134,7 @@ class AsgiServer:
 
     async def _drain(self) -> None:
         """Close the listeners, answer what still comes for a while, then what is in flight."""
-        self.is_draining = True
+        self.is_draining = self._own.is_draining = True
         await asyncio.sleep(_LAST_ACCEPTS)  # take in who has connected but was not accepted yet
         for server in self._servers:
             server.close()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from runner.connection import Connection
-from runner.gateway import Answer, environ_of, json_answer
+from runner.gateway import Answer, environ_of, own_answer, refusal
 from runner.head import Head, RefusedError
 from runner.http1 import Request
 from runner.limits import Limits
@@ -55,8 +56,8 @@ class Exchange:
             while request is not None and (health := self._health(request.head)):
                 self._answer_health(connection, request.head, *health)
                 request = None if connection.is_parting else connection.reader.next()
-        except RefusedError as refusal:
-            self.refuse(connection, refusal, connection.reader.head)
+        except RefusedError as refused:
+            self.refuse(connection, refused, connection.reader.head)
             return None
         if request is None or self._pool.enter():
             return request
@@ -83,14 +84,13 @@ class Exchange:
         seconds = time.perf_counter() - started
         self._report(connection, request.head, answer.code, answer.size, seconds)
 
-    def refuse(self, connection: Connection, refusal: RefusedError, head: Head | None) -> None:
+    def refuse(self, connection: Connection, refused: RefusedError, head: Head | None) -> None:
         """Say why not, and part."""
         with_body = head is None or head.method != "HEAD"
-        content = {"error": str(refusal)}
         with contextlib.suppress(OSError):
-            connection.send_some(json_answer(refusal.status, content, with_body=with_body))
+            connection.send_some(refusal(refused.status, str(refused), with_body=with_body))
         connection.part()
-        self._report(connection, head, refusal.status, 0, 0.0)
+        self._report(connection, head, refused.status, 0, 0.0)
 
     def _health(self, head: Head) -> tuple[int, str] | None:
         if head.method not in ("GET", "HEAD"):
@@ -104,7 +104,8 @@ class Exchange:
     def _answer_health(self, connection: Connection, head: Head, code: int, state: str) -> None:
         keep_alive = head.keep_alive and not self.is_draining
         with_body = head.method != "HEAD"
-        answer = json_answer(code, {"status": state}, keep_alive=keep_alive, with_body=with_body)
+        body = json.dumps({"status": state}).encode()
+        answer = own_answer(code, body, keep_alive=keep_alive, with_body=with_body)
         if connection.send_some(answer):
             raise ConnectionAbortedError("the client asks without reading")
         if not keep_alive:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from wsgiref.handlers import SimpleHandler, format_date_time
 from wsgiref.headers import Headers
 
+from runner import problems
 from runner.http1 import Request
 
 if TYPE_CHECKING:
@@ -62,21 +62,36 @@ def environ_of(
     return environ
 
 
-def json_answer(
-    status: int, content: Mapping[str, str], *, keep_alive: bool = False, with_body: bool = True
+def own_answer(
+    status: int,
+    body: bytes,
+    *,
+    content_type: bytes = b"application/json",
+    keep_alive: bool = False,
+    with_body: bool = True,
 ) -> bytes:
     """Write an answer of our own, which no app has seen."""
-    body = json.dumps(content).encode()
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         f"Date: {format_date_time(time.time())}",
-        "Content-Type: application/json",
+        f"Content-Type: {content_type.decode()}",
         f"Content-Length: {len(body)}",
         f"Connection: {'keep-alive' if keep_alive else 'close'}",
     ]
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         lines.append("Retry-After: 1")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body if with_body else b"")
+
+
+def refusal(status: int, said: str, *, keep_alive: bool = False, with_body: bool = True) -> bytes:
+    """Write an answer of our own that says what is wrong."""
+    return own_answer(
+        status,
+        problems.details(status, said),
+        content_type=problems.CONTENT_TYPE,
+        keep_alive=keep_alive,
+        with_body=with_body,
+    )
 
 
 class Answer(SimpleHandler):
@@ -222,9 +237,9 @@ class Answer(SimpleHandler):
             return
         self.code, self.size = 500, 0
         self._pending = [
-            json_answer(
+            refusal(
                 500,
-                {"error": "internal error"},
+                "internal error",
                 keep_alive=self.keep_alive,
                 with_body=self._head.method != "HEAD",
             )

@@ -14,9 +14,11 @@ class OwnApp:
 
     Attributes:
         needs_process: A worker that runs it must be a process, since it may have to be killed.
+        is_draining: Set by the server when it begins to end.
     """
 
     needs_process = False
+    is_draining = False
 
     @property
     def is_spent(self) -> bool:

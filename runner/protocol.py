@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import functools
 import http
-import json
 import time
 import urllib.parse
 from collections.abc import Awaitable, Callable
@@ -24,6 +23,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from runner import problems
 from runner.accesslog import AccessLog
 from runner.limits import Limits
 
@@ -376,11 +376,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stall = None
 
 
-def _answer(status: int, content: dict[str, str], *headers: tuple[bytes, bytes]) -> App:
-    body = json.dumps(content).encode()
-
+def _answer(
+    status: int,
+    body: bytes,
+    *headers: tuple[bytes, bytes],
+    content_type: bytes = b"application/json",
+) -> App:
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        fields = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        fields = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
         await send(
             {"type": "http.response.start", "status": status, "headers": [*fields, *headers]}
         )
@@ -389,16 +392,22 @@ def _answer(status: int, content: dict[str, str], *headers: tuple[bytes, bytes])
     return app
 
 
-_ALIVE = _answer(200, {"status": "alive"})
-_READY = _answer(200, {"status": "ready"})
-_DRAINING = _answer(503, {"status": "draining"})
-_BUSY = _answer(503, {"error": "too many requests at once"}, (b"retry-after", b"1"))
+_ALIVE = _answer(200, b'{"status": "alive"}')
+_READY = _answer(200, b'{"status": "ready"}')
+_DRAINING = _answer(503, b'{"status": "draining"}')
+_BUSY = _answer(
+    503,
+    problems.details(503, "too many requests at once"),
+    (b"retry-after", b"1"),
+    content_type=problems.CONTENT_TYPE,
+)
 
 
 def _raw_answer(status: int, said: str) -> bytes:
-    body = json.dumps({"error": said}).encode()
+    body = problems.details(status, said)
     head = (
-        f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
+        f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\n"
+        f"content-type: {problems.CONTENT_TYPE.decode()}\r\n"
         f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
     )
     return head.encode() + body

@@ -110,12 +110,20 @@ class Surface:
 
     Attributes:
         calls: How many items each call of `predict_many` had.
+        is_draining: Whether the worker is about to end.
     """
 
     def __init__(self, *endpoints: Endpoint, identity: Identity = IDENTITY) -> None:
         self.calls: list[int] = []
         self.counters = Counters([endpoint.name for endpoint in endpoints], slots=1)
-        self.routes = surface.routes(endpoints, self._predict_many, lambda: self.counters, identity)
+        self.is_draining = False
+        self.routes = surface.routes(
+            endpoints,
+            self._predict_many,
+            lambda: self.counters,
+            identity,
+            lambda: self.is_draining,
+        )
 
     async def _predict_many(
         self, endpoint: Endpoint, items: Sequence[Any], request: Request

@@ -17,6 +17,7 @@ from support import until
 from runner.accesslog import AccessLog
 from runner.asgi import AsgiServer
 from runner.limits import Limits
+from runner.ownapp import OwnApp
 from runner.readiness import Example
 
 Serve = Callable[..., "Served"]
@@ -251,7 +252,7 @@ def test_what_is_no_http_is_400(serve: Serve, text: bytes) -> None:
     """Nonsense and smuggling are refused in JSON, and the connection ends."""
     answer = serve().raw(text)
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b'{"error"' in answer
+    assert b'"status": 400, "detail": "' in answer
 
 
 def test_pipelined_requests_are_answered_in_order(serve: Serve) -> None:
@@ -311,6 +312,20 @@ def test_a_drain_accepts_nobody_new(serve: Serve) -> None:
     with pytest.raises(OSError, match=r"refused|reset"):
         until(lambda: served.ask() and False, 5)
     kept.close()
+
+
+def test_an_app_of_ours_learns_of_the_drain(serve: Serve) -> None:
+    """So it can say that it is not ready, on a path of its own."""
+
+    class Own(OwnApp):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await app(scope, receive, send)
+
+    own = Own()
+    served = serve(own)
+    assert not own.is_draining
+    served.server.drain()
+    until(lambda: own.is_draining, 5)
 
 
 def test_a_drain_without_clients_is_quick(serve: Serve) -> None:

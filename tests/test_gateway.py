@@ -12,7 +12,7 @@ from wsgiref.util import FileWrapper
 
 import pytest
 
-from runner.gateway import Answer, environ_of, json_answer
+from runner.gateway import Answer, environ_of, own_answer, refusal
 from runner.http1 import Request, RequestReader
 from runner.limits import Limits
 
@@ -220,7 +220,7 @@ def test_a_failing_app_is_a_500_that_tells_nothing(
     """The client learns that it failed, the log learns why, once."""
     sent = Sent(app)
     assert sent.status == 500
-    assert json.loads(sent.body) == {"error": "internal error"}
+    assert json.loads(sent.body)["detail"] == "internal error"
     assert b"secret" not in b"".join(sent.sends)
     assert (sent.answer.code, sent.answer.keep_alive, sent.finished) == (500, True, [0])
     (record,) = caplog.records
@@ -326,10 +326,12 @@ def test_the_environment_of_the_process_is_not_in_it(monkeypatch: pytest.MonkeyP
     assert (seen["wsgi.multithread"], seen["wsgi.input_terminated"]) == (True, True)
 
 
-def test_an_answer_of_our_own_is_json() -> None:
+def test_a_refusal_is_problem_details() -> None:
     """503 asks to come again in a second."""
-    head, _, body = json_answer(503, {"error": "x"}).partition(b"\r\n\r\n")
+    head, _, body = refusal(503, "x").partition(b"\r\n\r\n")
     assert b"\r\nRetry-After: 1" in head
+    assert b"\r\nContent-Type: application/problem+json" in head
     assert f"Content-Length: {len(body)}".encode() in head
-    assert json.loads(body) == {"error": "x"}
-    assert json_answer(200, {"a": "b"}, with_body=False).endswith(b"\r\n\r\n")
+    title = "Service Unavailable"
+    assert json.loads(body) == {"type": "about:blank", "title": title, "status": 503, "detail": "x"}
+    assert own_answer(200, b"{}", with_body=False).endswith(b"\r\n\r\n")

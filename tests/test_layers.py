@@ -98,6 +98,7 @@ LAYERS = [
         "log",
         "ownapp",
         "pickles",
+        "problems",
         "processes",
         "signals",
         "status",

@@ -79,6 +79,15 @@ def test_a_models_metadata(service: Surface) -> None:
     }
 
 
+def test_a_worker_that_drains_is_not_ready(service: Surface) -> None:
+    """It lives, and tells a balancer to ask another one."""
+    service.is_draining = True
+    for path in ("/v2/health/ready", "/v2/models/price/ready"):
+        answer = service.get(path)
+        assert (answer.status, json.loads(answer.body)["ready"]) == (503, False)
+    assert service.get("/v2/health/live").status == 200
+
+
 def test_the_example_is_asked_for_once(service: Surface) -> None:
     """Metadata that is asked for again and again costs no further prediction."""
     for _ in range(3):

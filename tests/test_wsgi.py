@@ -247,16 +247,16 @@ def test_a_body_of_many_reads_arrives_whole(serve: Callable[..., Running]) -> No
         (431, b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 1001),
     ],
 )
-def test_refusals_are_json_and_end_the_connection(
+def test_refusals_are_problems_and_end_the_connection(
     serve: Callable[..., Running], status: int, data: bytes
 ) -> None:
-    """Every error of ours names itself in JSON; the app is not asked; the log has it."""
+    """Every error of ours is problem details; the app is not asked; the log has it."""
     running = serve(lambda environ, start_response: 1 / 0, max_body=1000, max_header=1000)
     client = running.client()
     client.send(data)
     answer = client.receive()
-    assert said(answer) == (status, {"error": said(answer)[1]["error"]})
-    assert answer.headers["Content-Type"] == "application/json"
+    assert said(answer)[0] == said(answer)[1]["status"] == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Connection"] == "close"
     assert client.is_ended()
     until(lambda: [record["status"] for record in running.records] == [status])
@@ -386,7 +386,7 @@ def test_too_many_at_once_are_told_to_come_again(serve: Callable[..., Running]) 
         gate.wait_for_one()
     beyond = running.client()
     answer = beyond.ask()
-    assert said(answer) == (503, {"error": "too many requests at once"})
+    assert said(answer)[1]["detail"] == "too many requests at once"
     assert answer.headers["Retry-After"] == "1"
     assert beyond.is_ended()
     assert said(running.client().ask("/healthz")) == (200, {"status": "alive"})
@@ -433,7 +433,7 @@ def test_an_error_of_the_app_is_not_the_end(
         return echo(environ, start_response)
 
     client = serve(app).client()
-    assert said(client.ask("/boom")) == (500, {"error": "internal error"})
+    assert said(client.ask("/boom"))[1]["detail"] == "internal error"
     assert client.ask().status == 200
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("runner.wsgi", logging.ERROR)

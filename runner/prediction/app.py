@@ -58,7 +58,11 @@ class PredictApp(OwnApp):
         self.limits = limits or Limits.from_environment()
         identity = Identity.from_environment()
         self.routes: dict[tuple[str, str], Route] = surface.routes(
-            endpoints, self.predict_rows, lambda: self.counters, identity
+            endpoints,
+            self.predict_rows,
+            lambda: self.counters,
+            identity,
+            lambda: self.is_draining,
         )
         self.hot_route: HotRoute | None = None
         self.prepare(1)

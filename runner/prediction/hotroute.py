@@ -25,8 +25,9 @@ from runner.prediction.batching import Batcher
 from runner.prediction.counters import Counters
 from runner.prediction.heads import answer_headers, timing
 from runner.prediction.plain import Plain, PlainHeads
-from runner.prediction.problems import CONTENT_TYPE, ProblemError
+from runner.prediction.problems import ProblemError
 from runner.prediction.requests import JSON
+from runner.problems import CONTENT_TYPE
 from runner.protocol import BoundedProtocol, LoggedCycle, Owner
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ extension for binary tensors is refused, not misread.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -35,7 +35,10 @@ class _Inference(msgspec.Struct):
 
 
 def routes(
-    endpoints: Sequence[Endpoint], predict_many: PredictMany, identity: Identity
+    endpoints: Sequence[Endpoint],
+    predict_many: PredictMany,
+    identity: Identity,
+    is_draining: Callable[[], bool],
 ) -> dict[tuple[str, str], Route]:
     """Give what answers below ``/v2``."""
     version = version_of(identity)
@@ -44,7 +47,7 @@ def routes(
     found = {
         ("GET", "/v2"): saying(metadata),
         ("GET", "/v2/health/live"): saying({"live": True}),
-        ("GET", "/v2/health/ready"): saying({"live": True, "ready": True}),
+        ("GET", "/v2/health/ready"): _readiness({"live": True}, is_draining),
         ("GET", "/v2/models"): saying({"models": names}),
     }
     for endpoint in endpoints:
@@ -52,9 +55,19 @@ def routes(
         base = f"/v2/models/{endpoint.name}"
         for path in (base, f"{base}/versions/{version}"):
             found["GET", path] = model.describe
-            found["GET", f"{path}/ready"] = saying({"name": endpoint.name, "ready": True})
+            found["GET", f"{path}/ready"] = _readiness({"name": endpoint.name}, is_draining)
             found["POST", f"{path}/infer"] = model.infer
     return found
+
+
+def _readiness(said: dict[str, Any], is_draining: Callable[[], bool]) -> Route:
+    """Say whether more should be asked: not when this worker is about to end."""
+    ready, draining = saying(said | {"ready": True}), answer(said | {"ready": False}, status=503)
+
+    async def route(request: Request) -> Answer:
+        return draining if is_draining() else await ready(request)
+
+    return route
 
 
 def version_of(identity: Identity) -> str:

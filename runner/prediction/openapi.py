@@ -1,8 +1,7 @@
 """Describe a service in OpenAPI 3.1, from what its endpoints say of themselves.
 
 Every path is written out with its model's name, so that what is described can be called as
-it stands. What the server answers before the app is asked (408, 413, 431, 503) has another
-form than what the app answers; both are described.
+it stands. What the server answers before the app is asked (408, 413, 431, 503) is described too.
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ _REFUSALS = {
     "503": "Too much waits already; try again after Retry-After seconds.",
     "504": "The deadline of the request passed before it was predicted.",
 }
-_BY_SERVER = {"408", "413", "431", "503"}
 
 RUN_ID = {
     "description": "The run that answered; only under the runner's supervisor.",
@@ -66,13 +64,6 @@ COMPONENTS: dict[str, Any] = {
             "detail": {"type": "string", "description": "What was expected, and what was there."},
         },
         "required": ["field", "detail"],
-    },
-    "Refusal": {
-        "title": "Refusal",
-        "description": "What the server says before the app is asked.",
-        "type": "object",
-        "properties": {"error": {"type": "string"}},
-        "required": ["error"],
     },
 }
 
@@ -166,8 +157,6 @@ def _answered(answer: Any, *, has_tables: bool) -> dict[str, Any]:
 
 def _refusal(status: str) -> dict[str, Any]:
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    if status in _BY_SERVER:
-        content["application/json"] = {"schema": {"$ref": "#/components/schemas/Refusal"}}
     headers = {"Retry-After": _RETRY} if status == "503" else {}
     return {"description": _REFUSALS[status], "content": content} | (
         {"headers": headers} if headers else {}

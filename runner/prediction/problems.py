@@ -1,13 +1,11 @@
-"""Say what is wrong with a request: problem details for HTTP, RFC 9457."""
+"""Say what is wrong with a request."""
 
 from __future__ import annotations
 
 import dataclasses
-import http
-import json
 from collections.abc import Sequence
 
-CONTENT_TYPE = b"application/problem+json"
+from runner import problems
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,16 +45,9 @@ class ProblemError(Exception):
         self.headers = tuple(headers)
 
     def body(self) -> bytes:
-        """Write the problem as JSON."""
-        problem: dict[str, object] = {
-            "type": "about:blank",
-            "title": http.HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "detail": self.detail,
-        }
-        if self.errors:
-            problem["errors"] = [dataclasses.asdict(error) for error in self.errors]
-        return json.dumps(problem, ensure_ascii=False).encode()
+        """Write it as problem details."""
+        errors = [dataclasses.asdict(error) for error in self.errors]
+        return problems.details(self.status, self.detail, **({"errors": errors} if errors else {}))
 
 
 def pointer(*steps: str | int) -> str:

@@ -23,7 +23,7 @@ _STATUSES = {
     "503": "Too much waits already.",
     "504": "The deadline of the request passed before it was predicted.",
 }
-_BY_SERVER = ("408", "431", "503")
+_BY_SERVER = ("408", "413", "431", "503")
 
 TAGS = [
     {"name": _V2, "description": "Version 2, over REST, as KServe's clients speak it."},
@@ -228,13 +228,13 @@ def _post(name: str, tag: str, body: str, answer: str, error: str) -> dict[str, 
 
 
 def _failures(statuses: Any, error: str) -> dict[str, Any]:
-    """Describe failures; what the server itself refuses has the form of InferenceError."""
-    own = [_ref(error)] + ([_ref("InferenceError")] if error != "InferenceError" else [])
-    schema = own[0] if len(own) == 1 else {"anyOf": own}
+    """Describe failures; what the server itself refuses is a problem, whatever the path."""
+    by_app = {"application/json": {"schema": _ref(error)}}
+    by_server = {"application/problem+json": {"schema": _ref("Problem")}}
     return {
         status: {
             "description": _STATUSES[status],
-            "content": {"application/json": {"schema": schema}},
+            "content": by_app | (by_server if status in _BY_SERVER else {}),
         }
         for status in statuses
     }

@@ -9,8 +9,9 @@ from runner.prediction import inference, metrics, openapi, pages, protocols, sco
 from runner.prediction.asking import PredictMany
 from runner.prediction.counters import Counters
 from runner.prediction.endpoints import Endpoint
-from runner.prediction.problems import CONTENT_TYPE, ProblemError
+from runner.prediction.problems import ProblemError
 from runner.prediction.requests import Answer, Route
+from runner.problems import CONTENT_TYPE
 
 RESERVED = frozenset(
     {"docs", "health", "invocations", "metrics", "openapi.json", "ping", "static"}
@@ -24,6 +25,7 @@ def routes(
     predict_many: PredictMany,
     counters: Callable[[], Counters],
     identity: Identity,
+    is_draining: Callable[[], bool],
 ) -> dict[tuple[str, str], Route]:
     """Give the routes of all pages and protocols.
 
@@ -32,11 +34,12 @@ def routes(
         predict_many: Predicts rows together.
         counters: Gives what all workers count; called at a scrape, not before.
         identity: What is running.
+        is_draining: Tells whether this worker is about to end.
     """
     document = openapi.describe(endpoints, identity)
     return {
         **pages.routes(endpoints, identity, document),
-        **inference.routes(endpoints, predict_many, identity),
+        **inference.routes(endpoints, predict_many, identity, is_draining),
         **scoring.routes(endpoints, predict_many),
         ("GET", "/metrics"): metrics.route(counters, identity),
     }
