@@ -159,3 +159,24 @@ def stands_in(measured: str, text: str) -> bool:
 def test_a_figure_is_compared(measured: str, text: str, *, is_there: bool) -> None:
     """To the last digit."""
     assert stands_in(measured, text) is is_there
+
+
+@pytest.mark.parametrize(
+    ("notebook", "trains"),
+    [
+        ("notebooks/examples/petal/serve.ipynb", "notebooks/examples/petal/train.ipynb"),
+        ("notebooks/examples/square/serve.ipynb", ""),
+        ("notebooks/serve_wsgi.ipynb", "notebooks/train.ipynb"),
+    ],
+)
+def test_make_trains_what_it_serves(notebook: str, trains: str, tmp_path: Path) -> None:
+    """If it has not been trained; an example that learns nothing needs no model."""
+    for name in ("notebooks", "Makefile", "requirements.txt", "pyproject.toml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    words = ["make", "--dry-run", "serve", f"NOTEBOOK={notebook}"]
+    done = subprocess.run(
+        words, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=30
+    )
+    commands = [line for line in done.stdout.splitlines() if line.startswith("runner ")]
+    serve = f"runner serve {notebook} --port 8000 --reload"
+    assert commands == ([f"runner run {trains}", serve] if trains else [serve])
