@@ -2,6 +2,10 @@
 PYTHON ?= python3
 NOTEBOOK ?= notebooks/serve.ipynb
 PORT ?= 8000
+# An example needs the model that its own train notebook writes, if it has one.
+EXAMPLE := $(patsubst notebooks/examples/%/,%,$(filter notebooks/examples/%,$(dir $(NOTEBOOK))))
+TRAINED_BY := $(wildcard notebooks/examples/$(EXAMPLE)/train.ipynb)
+MODEL := $(if $(EXAMPLE),$(if $(TRAINED_BY),model/$(EXAMPLE).json),model/iris.json)
 # As root, or by a sudo that asks for no password.
 APT_GET := $(if $(filter 0,$(shell id -u)),,sudo -n )apt-get
 NBSTRIPOUT := nbstripout --keep-id
@@ -15,7 +19,7 @@ unexport VIRTUAL_ENV
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-serve: .venv/installed model/iris.json  ## serve a notebook; NOTEBOOK= and PORT= choose others
+serve: .venv/installed $(MODEL)  ## serve a notebook; NOTEBOOK= and PORT= choose others
 	runner serve $(NOTEBOOK) --port $(PORT) --reload
 
 train: .venv/installed  ## train the model anew
@@ -64,6 +68,9 @@ clean:  ## remove what the other commands made
 
 model/iris.json: | .venv/installed
 	runner run notebooks/train.ipynb
+
+model/%.json: | .venv/installed
+	runner run notebooks/examples/$*/train.ipynb
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from support import ROOT, RUNNER, Service, free_port
+
+from runner.history import default_out
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +23,28 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [*RUNNER, "run", "notebooks/train.ipynb"]
     subprocess.run(words, cwd=folder, check=True, timeout=100)
     return folder
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like the project's, for its examples; no model is there until it is trained."""
+    folder = tmp_path_factory.mktemp("gallery")
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    (folder / "model").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def train_example(gallery: Path) -> Callable[[str], Path]:
+    """Execute an example's train notebook, once in all tests, and give its record."""
+
+    @functools.cache
+    def train(name: str) -> Path:
+        notebook = Path(f"notebooks/examples/{name}/train.ipynb")
+        subprocess.run([*RUNNER, "run", str(notebook)], cwd=gallery, check=True, timeout=100)
+        return gallery / default_out(notebook)
+
+    return train
 
 
 @pytest.fixture

@@ -200,6 +200,15 @@ class Service:
             return False
 
 
+def is_ready(port: int, service: Service) -> bool:
+    """Tell whether a service says that it is ready, whatever it answers; fail if it has ended."""
+    assert service.process.poll() is None, service.said()
+    try:
+        return send(port, b"", method="GET", path="/readyz")[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
 def _words_of(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()

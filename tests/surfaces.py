@@ -24,6 +24,8 @@ IDENTITY = Identity(
 class StructSchema:
     """Read items as a msgspec type does; an item is a dict."""
 
+    is_bare = False
+
     def __init__(self, kind: type[msgspec.Struct]) -> None:
         self._kind = kind
         self.names = tuple(field.encode_name for field in msgspec.structs.fields(kind))

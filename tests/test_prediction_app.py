@@ -168,3 +168,19 @@ def test_an_item_may_fail_alone() -> None:
         encode=lambda result: b"",
     )
     assert post(PredictApp([endpoint], Limits()), 1).status_code == 409
+
+
+def test_a_bare_number_comes_as_curl_sends_it() -> None:
+    """``curl -d 5`` says that it is a form; where fields are expected that stays an error."""
+
+    def square(number: int | float, /) -> int | float:
+        return number * number
+
+    def twice(number: int) -> int:
+        return 2 * number
+
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert send(app_of(square), b"5", headers=form).text == "25"
+    wrong = send(app_of(square), b"abc", headers=form)
+    assert (wrong.status_code, "expected a number" in wrong.text) == (400, True)
+    assert send(app_of(twice), b'{"number": 5}', headers=form).status_code == 415

@@ -101,6 +101,51 @@ def test_objects_methods_and_partials_are_functions_too() -> None:
     assert answered(functools.partial(price, area=2), {"rooms": 2}) == 4
 
 
+def test_a_parameter_without_a_name_takes_the_whole_body() -> None:
+    """``def square(number, /)``: whatever its type, and also if it is awaited."""
+
+    def square(number: int | float, /) -> int | float:
+        return number * number
+
+    async def mean(numbers: np.ndarray, /) -> float:
+        return float(numbers.mean())
+
+    def named(people: list[Flat], /) -> int:
+        return len(people)
+
+    assert answered(square, 5) == 25
+    assert answered(square, 2.5, answer="area") == {"area": 6.25}
+    assert answered(mean, [1, 2, 3]) == 2
+    assert answered(named, [{"rooms": 1}]) == 1
+    assert faults_of(post(app_of(square), {"number": 5})) == {
+        "": "expected a number, got an object"
+    }
+    (endpoint,) = endpoints_of(square, "", Options(example=5))
+    assert endpoint.schema.names == ()
+    assert [each["type"] for each in endpoint.schema.describe()["anyOf"]] == ["integer", "number"]
+
+
+def test_the_protocols_ask_for_bare_numbers_too() -> None:
+    """A row is a number then, in each of them."""
+
+    @batched()
+    def squares(numbers: list[float]) -> list[float]:
+        return [number * number for number in numbers]
+
+    def square(number: float, /) -> float:
+        return number * number
+
+    tensor = {"name": "any", "shape": [2], "datatype": "FP64", "data": [2, 3]}
+    for target in (square, squares):
+        app = app_of(target)
+        assert post(app, {"instances": [2, 3]}, path="/invocations").json() == {
+            "predictions": [4, 9]
+        }
+        answer = post(app, {"inputs": [tensor]}, path="/v2/models/predict/infer").json()
+        assert answer["outputs"][0]["data"] == [4, 9]
+        assert send(app, b"2\n3\n", headers={"content-type": NDJSON}).text == "4.0\n9.0\n"
+
+
 def test_an_author_may_refuse() -> None:
     """By a problem of their own; any other error is the author's, and says nothing to clients."""
 

@@ -41,6 +41,14 @@ def test_what_is_not_read_is_415() -> None:
         media_of(b"multipart/form-data; boundary=x", takes_forms=False)
 
 
+def test_a_bare_number_is_read_from_curl_as_it_is() -> None:
+    """``curl -d 5`` calls it a form; nothing else of another type passes."""
+    form = b"application/x-www-form-urlencoded; charset=utf-8"
+    assert media_of(form, takes_forms=False, is_bare=True) is Media.JSON
+    with pytest.raises(ProblemError):
+        media_of(b"text/plain", takes_forms=False, is_bare=True)
+
+
 @pytest.mark.parametrize(
     ("accept", "media"),
     [

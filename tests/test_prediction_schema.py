@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -47,6 +47,30 @@ def test_an_item_is_the_features_in_their_order() -> None:
 def test_what_is_no_json_is_400(body: bytes) -> None:
     """NaN and Infinity are no JSON either."""
     assert refused(ROW, body).status == 400
+
+
+@pytest.mark.parametrize(
+    ("hint", "is_bare"),
+    [
+        (int | float, True),
+        (Annotated[float, msgspec.Meta(ge=0)] | None, True),
+        (bool, True),
+        (str, False),
+        (list[int], False),
+        (int | str, False),
+        (Node, False),
+        (Any, False),
+    ],
+)
+def test_a_bare_number_is_told(hint: Any, *, is_bare: bool) -> None:
+    """A string is none: what a form has is no JSON string."""
+    assert TypedSchema(hint, str).is_bare is is_bare
+
+
+@pytest.mark.parametrize("body", [b"", b"abc", b"NaN", b"5 5", b"1" * 5000])
+def test_no_number_is_told_what_was_expected(body: bytes) -> None:
+    """Whoever sends it by hand may not know what JSON is."""
+    assert refused(TypedSchema(int | float, str), body).detail.endswith("; expected a number")
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 400])

@@ -19,7 +19,12 @@ class Colour(enum.Enum):
 
 @pytest.mark.parametrize(
     ("hint", "words"),
-    [(float, "a number"), (float | None, "a number or null"), (Colour, 'one of "red", "blue"')],
+    [
+        (float, "a number"),
+        (int | float, "a number"),
+        (float | None, "a number or null"),
+        (Colour, 'one of "red", "blue"'),
+    ],
 )
 def test_a_type_is_said_in_words(hint: Any, words: str) -> None:
     """For a field that is missing."""

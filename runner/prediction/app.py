@@ -178,7 +178,11 @@ class PredictApp(OwnApp):
             content_type = request.headers.get(b"content-type", b"")
             media = Media.JSON
             if content_type != JSON:
-                media = media_of(content_type, takes_forms=endpoint.read_form is not None)
+                media = media_of(
+                    content_type,
+                    takes_forms=endpoint.read_form is not None,
+                    is_bare=endpoint.schema.is_bare,
+                )
             if media not in (Media.JSON, Media.FORM):
                 many = functools.partial(self.predict_many, request=request)
                 return await answer_many(endpoint, request, media, many, self.limits.max_rows)

@@ -21,6 +21,7 @@ _MEND = (
     "serve reads numbers, strings, booleans, Literal, Enum, lists, dicts, dataclasses, TypedDict,"
     " msgspec and pydantic models, numpy arrays, pandas DataFrame and Series, dates, UUID, bytes"
 )
+_FILES = frozenset({bytes, UploadFile})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Parameter:
         reader: What reads it, if msgspec does not.
         is_required: Whether it has no default.
         default: Its default, if it has one.
+        is_nameless: Whether it can only be given by its place.
     """
 
     name: str
@@ -40,12 +42,13 @@ class Parameter:
     reader: Reader | None
     is_required: bool
     default: Any
+    is_nameless: bool = False
 
     @property
     def is_file(self) -> bool:
         """Tell whether it may come as a file of a form."""
         words = {self.hint, *typing.get_args(self.hint)}
-        return not words.isdisjoint({bytes, UploadFile})
+        return not words.isdisjoint(_FILES)
 
 
 class ArgumentsSchema(TypedSchema[dict[str, Any]]):
@@ -53,7 +56,7 @@ class ArgumentsSchema(TypedSchema[dict[str, Any]]):
 
     Args:
         name: Of the function.
-        parameters: What it takes; with just one structured parameter, that takes the whole body.
+        parameters: What it takes; just one that is structured, or nameless, takes the whole body.
     """
 
     def __init__(self, name: str, parameters: list[Parameter]) -> None:
@@ -136,8 +139,9 @@ def parameters_of(function: Callable[..., Any]) -> list[Parameter]:
     """
     name = name_of(function)
     found = []
-    for each in signature_of(function).parameters.values():
-        if each.kind not in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY):
+    given = signature_of(function).parameters.values()
+    for each in given:
+        if not _can_be_given(each, is_alone=len(given) == 1):
             raise TypeError(
                 f"{name}(): {each} cannot be served, since a request gives each argument by name:"
                 " give it an ordinary parameter"
@@ -149,6 +153,13 @@ def parameters_of(function: Callable[..., Any]) -> list[Parameter]:
             )
         found.append(_parameter(name, each))
     return found
+
+
+def _can_be_given(each: inspect.Parameter, *, is_alone: bool) -> bool:
+    """Tell whether a request can give an argument: by name, or as the whole body."""
+    if each.kind is each.POSITIONAL_ONLY:
+        return is_alone and each.default is each.empty and each.annotation not in _FILES
+    return each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
@@ -202,6 +213,7 @@ def _parameter(function: str, each: inspect.Parameter) -> Parameter:
         reader=checked_hint(function, each.name, each.annotation),
         is_required=each.default is each.empty,
         default=each.default,
+        is_nameless=each.kind is each.POSITIONAL_ONLY,
     )
 
 
@@ -218,6 +230,8 @@ def _strange(info: Any) -> str:
 def _takes_body(parameters: list[Parameter]) -> bool:
     if len(parameters) != 1 or not parameters[0].is_required:
         return False
+    if parameters[0].is_nameless:
+        return True
     reader = parameters[0].reader
     return reader.takes_body if reader else fields_of(parameters[0].hint) is not None
 

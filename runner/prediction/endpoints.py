@@ -17,9 +17,11 @@ class Schema(Protocol):
 
     Attributes:
         names: The fields of an item, in order; empty if it has none.
+        is_bare: Whether an item is a bare number, a boolean or null.
     """
 
     names: tuple[str, ...]
+    is_bare: bool
 
     def decode(self, body: bytes) -> Any:
         """Read an item from a JSON body.

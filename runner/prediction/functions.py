@@ -14,6 +14,7 @@ import msgspec
 from runner.prediction import answers
 from runner.prediction.arguments import (
     ArgumentsSchema,
+    Parameter,
     checked_hint,
     name_of,
     parameters_of,
@@ -60,12 +61,13 @@ def _plain_endpoint(
     parameters = parameters_of(function)
     schema = ArgumentsSchema(name_of(function), parameters)
     is_async = inspect.iscoroutinefunction(_called(function))
+    apply = _applying(function, parameters)
 
     def predict(items: Sequence[Any]) -> list[Any]:
-        return [function(**item) for item in items]
+        return [apply(item) for item in items]
 
     async def call(item: Any) -> Any:
-        return await function(**item)
+        return await apply(item)
 
     return Endpoint(
         name=name,
@@ -81,6 +83,15 @@ def _plain_endpoint(
         max_batch=1,
         read_form=schema.convert_form if any(each.is_file for each in parameters) else None,
     )
+
+
+def _applying(
+    function: Callable[..., Any], parameters: Sequence[Parameter]
+) -> Callable[[dict[str, Any]], Any]:
+    """Give what calls a function with its arguments by name, or one by its place."""
+    if any(each.is_nameless for each in parameters):
+        return lambda item: function(*item.values())
+    return lambda item: function(**item)
 
 
 def _batched_endpoint(

@@ -31,8 +31,14 @@ _ALSO = {
 _URLENCODED = "application/x-www-form-urlencoded"
 
 
-def media_of(content_type: bytes, *, takes_forms: bool) -> Media:
+def media_of(content_type: bytes, *, takes_forms: bool, is_bare: bool = False) -> Media:
     """Tell what a body is by its Content-Type.
+
+    Args:
+        content_type: The header's value; empty if there is none.
+        takes_forms: Whether forms with files are read.
+        is_bare: Whether the body is a bare number, which looks the same as a form's text: what
+            ``curl -d 5`` sends.
 
     Raises:
         ProblemError: 415, it is nothing that can be read.
@@ -40,6 +46,8 @@ def media_of(content_type: bytes, *, takes_forms: bool) -> Media:
     name = media_type(content_type.decode("latin-1"))
     found = _ALSO.get(name)
     if found is None and name.endswith("+json"):
+        found = Media.JSON
+    if found is None and is_bare and name == _URLENCODED:
         found = Media.JSON
     if found is None and name in list(Media):
         found = Media(name)

@@ -12,10 +12,19 @@ import msgspec
 
 from runner.prediction.faults import MOST_FAULTS, problem_of, refusal, unknown_in
 from runner.prediction.problems import Fault, ProblemError, pointer
+from runner.prediction.words import expected
 
 Item = TypeVar("Item")
 
 _PARTS = ("type", "types", "item_type", "item_types", "key_type", "value_type", "fields")
+
+_BARE = (
+    msgspec.inspect.IntType,
+    msgspec.inspect.FloatType,
+    msgspec.inspect.BoolType,
+    msgspec.inspect.NoneType,
+    msgspec.inspect.UnionType,
+)
 
 _parse = msgspec.json.Decoder().decode
 
@@ -37,7 +46,9 @@ class TypedSchema(Generic[Item]):
         self.hint = hint
         self._to_item = to_item
         self._read: Callable[[bytes], Any] = msgspec.json.Decoder(hint).decode
-        if any(_is_open(each) for each in types_within(msgspec.inspect.type_info(hint))):
+        within = list(types_within(msgspec.inspect.type_info(hint)))
+        self.is_bare = all(isinstance(each, _BARE) for each in within)
+        if any(_is_open(each) for each in within):
             self._read = self._read_closed
 
     def decode(self, body: bytes) -> Item:
@@ -84,7 +95,11 @@ class TypedSchema(Generic[Item]):
 
     def _refusal(self, body: bytes, error: Exception) -> ProblemError:
         """Say what is wrong with a body; this is the slow path."""
-        value = parse(body)
+        try:
+            value = parse(body)
+        except ProblemError as problem:
+            wanted = f"; expected {expected(self.hint)}" if self.is_bare else ""
+            return ProblemError(problem.status, f"{problem.detail}{wanted}")
         if faults := _all(_not_finite(value)):
             return problem_of(faults)
         return refusal(value, self.hint, str(error))

@@ -66,7 +66,10 @@ def _in_words(said: str, value: Any, hint: Any) -> str:
     match = _GOT.fullmatch(said)
     if match is None:
         return f"{said[:1].lower()}{said[1:]}, got {shown(value)}"
-    wanted = " or ".join(_KINDS.get(word, word) for word in match["wanted"].split(" | "))
+    words = match["wanted"].split(" | ")
+    if "float" in words:  # an integer is a number, too
+        words = [word for word in words if word != "int"]
+    wanted = " or ".join(_KINDS.get(word, word) for word in words)
     got = shown(value) if match["bound"] else kind_of(value)
     return f"expected {wanted}{match['bound']}, got {got}"
 
