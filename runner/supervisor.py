@@ -65,8 +65,9 @@ from runner.messages import (
     Timer,
     TimerFired,
 )
+from runner.nursery_client import ForkedRun, Nursery
 from runner.plan import Plan, model_of, values_for
-from runner.processes import RunProcess
+from runner.processes import RunProcess, SpawnedRun
 from runner.sources import digest
 from runner.states import Run, RunState
 from runner.status import iso
@@ -160,6 +161,7 @@ class Supervisor:
         self._control = ControlServer(folder, self._longest_outcome(), self._reply)
         self._request_numbers = itertools.count(1)
         self._eye: Eye | None = None
+        self._nursery: Nursery | None = None
 
     async def run(self) -> Exit:
         """Live from the first start to the end of the last process."""
@@ -194,6 +196,8 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._nursery:
+            self._nursery.close()
 
     # What happens.
 
@@ -337,17 +341,25 @@ class Supervisor:
             handle.cancel()
 
     def _spawn(self, run: int) -> None:
-        own = {"control": str(self._channels.path), "workers": str(self.plan.workers)}
-        environ = {**os.environ, **self.plan.environ}
-        environ |= {variable(name): text for name, text in own.items()}
         try:
-            process = RunProcess(self.plan.path, environ)
+            process = self._process()
         except OSError as error:
             reason = f"no process could be started: {error.strerror}"
             self._loop.call_soon(self._tell, Ended(run=run, code=1, reason=reason))
             return
         self._live[run] = _Live(process=process)
         self._begin(self._await_end(run))
+
+    def _process(self) -> RunProcess:
+        own = {"control": str(self._channels.path), "workers": str(self.plan.workers)}
+        environ = {**os.environ, **self.plan.environ}
+        environ |= {variable(name): text for name, text in own.items()}
+        if not self.plan.rules.keeps_standby or not hasattr(os, "pidfd_open"):
+            return SpawnedRun(self.plan.path, environ)
+        # It pays where two runs live at a time, which share what it has imported.
+        if self._nursery is None or not self._nursery.is_open:
+            self._nursery = Nursery(self.plan.path, environ)
+        return ForkedRun(self._nursery)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -386,8 +398,8 @@ class Supervisor:
             log_output=self.plan.log_output,
         )
         facts = {"run": name, "pid": process.pid, "purpose": order.purpose}
-        said = "run %s (process %d) started: %s"
-        log.info(said, name, process.pid, order.cause, extra={"facts": facts})
+        said = "run %s (process %s) started: %s"
+        log.info(said, name, process.pid or "to be", order.cause, extra={"facts": facts})
         if order.purpose is Purpose.FIRST and not self.plan.out.exists():
             process.order(do="publish", path=str(self.plan.out.absolute()))
 
