@@ -9,7 +9,9 @@ message for each question, and gets the answers in the order of its questions:
 
 The rules of this file:
 
-1. Nothing here runs code of the user's, and no thread is started before a fork.
+1. Nothing here runs code of the user's, and no thread is started before a fork, but by
+   libraries that see to it themselves: OpenBLAS ends its threads, and Arrow's allocator restarts
+   its own.
 2. What a kernel needs is imported first, then what only its run does, which is hidden from it:
    a notebook finds imported no more than in a kernel that Python started.
 3. A run is our child, so nobody else has its number before we reap it, which is when the
