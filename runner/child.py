@@ -84,11 +84,17 @@ class Orders:
 
 
 class Standby:
-    """Hold a kernel that is warm."""
+    """Hold a kernel that is warm.
 
-    def __init__(self, path: Path) -> None:
-        self.kernel: Kernel | None = None
-        self.name = ""
+    Args:
+        path: The notebook.
+        kernel: One that was forked for us already; else one is started.
+        name: Its kernelspec.
+    """
+
+    def __init__(self, path: Path, kernel: Kernel | None = None, name: str = "") -> None:
+        self.kernel = kernel
+        self.name = name
         # A file that is broken now may be whole when the order comes, and is read then.
         with contextlib.suppress(RunnerError):
             document = notebook.read(path)
@@ -123,22 +129,32 @@ def main() -> None:
     """Be ``python -m runner.child``."""
     parser = argparse.ArgumentParser()
     parser.add_argument("notebook", type=Path)
-    logs.configure(setting("log-level", "info"), setting("log-format", "text"))
+    quieten_debugger()
+    live(parser.parse_args().notebook)
+
+
+def quieten_debugger() -> None:
+    """Keep the debugger that ipykernel imports from warning, in our kernels too."""
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
+
+def live(path: Path, kernel: Kernel | None = None, kernel_name: str = "") -> None:
+    """Wait, execute, publish, and end; with a kernel that was forked for us, or one of our own."""
+    logs.configure(setting("log-level", "info"), setting("log-format", "text"))
     try:
-        _live(parser.parse_args().notebook)
+        _live(path, kernel, kernel_name)
     except RunnerError as error:
         log.error("run failed: %s", " ".join(str(error).split()))
         log.debug("the error in full", exc_info=True)
         sys.exit(error.exit_code)
 
 
-def _live(path: Path) -> None:
+def _live(path: Path, kernel: Kernel | None, kernel_name: str) -> None:
     with StopRequest() as stop:
         orders = Orders(stop)
         stop.subscribe(lambda: orders.go.put(None))
         orders.listen()
-        standby = Standby(path)
+        standby = Standby(path, kernel, kernel_name)
         with contextlib.closing(standby):
             run.load_papermill()
             order = _wait(orders, standby, stop)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -16,8 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import zmq
+from jupyter_client.connect import write_connection_file
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import KernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from runner.errors import ConfigurationError, RunnerError
 from runner.files import is_process_alive
@@ -29,8 +32,13 @@ if TYPE_CHECKING:
     from jupyter_client.asynchronous.client import AsyncKernelClient
     from jupyter_client.blocking.client import BlockingKernelClient
 
+    from runner.offspring import Offspring
+
 # Nothing of a run belongs in the user's IPython history (nbclient does the same).
-_ARGUMENTS = ["--HistoryManager.hist_file=:memory:"]
+OPTIONS = {"HistoryManager": {"hist_file": ":memory:"}}
+_ARGUMENTS = [
+    f"--{of}.{name}={value}" for of, values in OPTIONS.items() for name, value in values.items()
+]
 _SHUTDOWN_WAIT = 2.0
 _ASK_EVERY = 0.1
 # Messages that may wait on our side of the output channel, and on the kernel's; the channel
@@ -56,7 +64,7 @@ class Kernel:
     def __init__(self, manager: KernelManager) -> None:
         self.manager = manager
         self.client = cast("AsyncKernelClient", manager.client())
-        self.process: subprocess.Popen[bytes] = manager.provisioner.process  # type: ignore[union-attr]  # set by start
+        self.process: subprocess.Popen[bytes] | Offspring = manager.provisioner.process  # type: ignore[union-attr]  # set by start
         self.info: dict[str, Any] = {}
         self.busy_since = time.monotonic()
         self.prelude = ""
@@ -83,16 +91,8 @@ class Kernel:
         Raises:
             ConfigurationError: No kernel of this name is installed.
         """
-        # Unix sockets in a folder that only we may enter: nothing listens on the network.
-        _sweep_folders()
-        folder = Path(tempfile.mkdtemp(prefix=f"runner-{os.getpid()}-"))
-        manager = KernelManager(
-            kernel_name=name,
-            client_class="jupyter_client.asynchronous.client.AsyncKernelClient",
-            transport="ipc",
-            ip=str(folder / "socket"),
-            connection_file=str(folder / "connection.json"),
-        )
+        folder = _own_folder()
+        manager = _manager(name, folder)
         try:
             manager.start_kernel(
                 extra_arguments=_ARGUMENTS,
@@ -107,6 +107,15 @@ class Kernel:
                 f"no kernel named {name!r} is installed",
                 hint="`jupyter kernelspec list` shows those that are",
             ) from error
+        return cls(manager)
+
+    @classmethod
+    def adopt(cls, name: str, folder: Path, process: Offspring) -> Kernel:
+        """Take over a kernel that was forked to listen in a folder of `plan`."""
+        manager = _manager(name, folder)
+        manager.load_connection_file()
+        manager.provisioner = LocalProvisioner(parent=manager, kernel_spec=manager.kernel_spec)
+        manager.provisioner.process = process  # type: ignore[assignment]  # as good as a Popen
         return cls(manager)
 
     @property
@@ -216,6 +225,36 @@ async def run_silently(kernel: Kernel, code: str) -> None:
         raise RunnerError(
             f"the kernel refused to prepare: {said.get('ename')}: {said.get('evalue')}"
         )
+
+
+def plan(name: str) -> tuple[Path, list[str]]:
+    """Make the folder of a kernel that is to be forked, and the words of its command line."""
+    folder = _own_folder()
+    file = str(folder / "connection.json")
+    write_connection_file(
+        file,
+        transport="ipc",
+        ip=str(folder / "socket"),
+        key=secrets.token_hex().encode(),
+        kernel_name=name,
+    )
+    return folder, ["-m", "ipykernel_launcher", "-f", file, *_ARGUMENTS]
+
+
+def _own_folder() -> Path:
+    """Make a folder that only we may enter, for unix sockets: nothing listens on the network."""
+    _sweep_folders()
+    return Path(tempfile.mkdtemp(prefix=f"runner-{os.getpid()}-"))
+
+
+def _manager(name: str, folder: Path) -> KernelManager:
+    return KernelManager(
+        kernel_name=name,
+        client_class="jupyter_client.asynchronous.client.AsyncKernelClient",
+        transport="ipc",
+        ip=str(folder / "socket"),
+        connection_file=str(folder / "connection.json"),
+    )
 
 
 def _dying_with_us() -> dict[str, Callable[[], None]]:

@@ -28,8 +28,9 @@ from runner.messages import (
     RunCommand,
     Terminate,
 )
+from runner.nursery_client import ForkedRun, Nursery
 from runner.plan import Plan, values_for
-from runner.processes import RunProcess
+from runner.processes import RunProcess, SpawnedRun
 from runner.states import Run
 from runner.status import iso
 
@@ -81,6 +82,7 @@ class Roster:
         self.live: dict[int, Live] = {}
         self._plan, self._ledger, self._channels = plan, ledger, channels
         self._listeners, self._before_reading = listeners, before_reading
+        self._nursery: Nursery | None = None
 
     def spawn(self, run: int) -> None:
         """Start a run's process.
@@ -88,10 +90,23 @@ class Roster:
         Raises:
             OSError: There can be no further process.
         """
+        self.live[run] = Live(process=self._process())
+
+    def _process(self) -> RunProcess:
         own = {"control": str(self._channels.path), "workers": str(self._plan.workers)}
         environ = {**os.environ, **self._plan.environ}
         environ |= {variable(name): text for name, text in own.items()}
-        self.live[run] = Live(process=RunProcess(self._plan.path, environ))
+        if not self._plan.rules.keeps_standby or not hasattr(os, "pidfd_open"):
+            return SpawnedRun(self._plan.path, environ)
+        # It pays where two runs live at a time, which share what it has imported.
+        if self._nursery is None or not self._nursery.is_open:
+            self._nursery = Nursery(self._plan.path, environ)
+        return ForkedRun(self._nursery)
+
+    def close(self) -> None:
+        """Have no more runs forked."""
+        if self._nursery is not None:
+            self._nursery.close()
 
     async def ended(self, run: int) -> Ended:
         """Wait for the end of a run's process, and tell how it was."""
@@ -151,9 +166,8 @@ class Roster:
             config=dataclasses.asdict(self._plan.config),
             log_output=self._plan.log_output,
         )
-        facts = {"run": name, "pid": process.pid, "purpose": order.purpose}
-        said = "run %s (process %d) started: %s"
-        log.info(said, name, process.pid, order.cause, extra={"facts": facts})
+        facts = {"run": name, "purpose": order.purpose}
+        log.info("run %s started: %s", name, order.cause, extra={"facts": facts})
         if order.purpose is Purpose.FIRST and not self._plan.out.exists():
             process.order(do="publish", path=str(self._plan.out.absolute()))
 

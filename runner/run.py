@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Not to be imported by what executes a notebook; whoever tries goes on without. nbformat imports
+# jsonschema, which would compile a grammar of internationalised addresses for 0.9 s, if Jupyter's
+# servers brought it. papermill would import the clients of clouds; our notebooks are files.
+BARRED = ("azure", "boto3", "gcsfs", "github", "pyarrow", "pyarrow.fs", "rfc3987_syntax")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Job:
@@ -192,11 +197,18 @@ def execute(job: Job, values: dict[str, Any], session: Session) -> Ending:
 
 def load_papermill() -> None:
     """Import what executing needs, which takes a while."""
-    # nbformat imports jsonschema, which would compile a grammar of internationalised
-    # addresses for 0.9 s, if Jupyter's servers brought it; a blocked module is skipped.
-    sys.modules.setdefault("rfc3987_syntax", cast("ModuleType", None))
+    for name in BARRED:
+        sys.modules.setdefault(name, cast("ModuleType", None))
     for name in ("papermill.execute", "runner.execution", "runner.record"):
         importlib.import_module(name)
+
+
+def load_schema(path: Path) -> None:
+    """Have nbformat compile the schema of a notebook, which leaves 14 MB behind."""
+    import nbformat
+
+    with contextlib.suppress(Exception):  # it is said when the notebook is executed
+        nbformat.read(path, as_version=4)
 
 
 def _through_papermill(job: Job, values: dict[str, Any], session: Session) -> Record:

@@ -21,7 +21,7 @@ from typing import Any
 
 from runner import ownapp, pickles, prints
 from runner.accesslog import AccessLog
-from runner.asgi import AsgiServer
+from runner.asgi import AsgiServer, import_ahead
 from runner.control_client import ControlClient
 from runner.example import try_example
 from runner.limits import Limits
@@ -208,6 +208,8 @@ def _crew(
     log_fd = _log_fd()
     own = ownapp.of(app)
     own.prepare(len(listeners))
+    if kind == "asgi":
+        import_ahead()
 
     def build(slot: int) -> Server:
         own.take_slot(slot)

@@ -157,6 +157,7 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._roster.close()
 
     # What happens.
 

@@ -1,0 +1,62 @@
+"""What is imported before anything is forked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import write_notebook
+
+from runner import ahead
+
+
+def imported(path: Path) -> set[str]:
+    """The roots of all modules after the imports for a notebook's kernel."""
+    code = (
+        "import sys; from pathlib import Path; from runner import ahead, notebook\n"
+        f"ahead.for_kernel(notebook.read(Path({str(path)!r})))\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    words = [sys.executable, "-c", code]
+    said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
+    return set(said.split())
+
+
+def test_only_what_survives_a_fork_is_imported(tmp_path: Path) -> None:
+    """A kernel imports the rest by itself; the debugger nobody does."""
+    path = write_notebook(tmp_path / "a.ipynb", "import numpy, flask, runner")
+    found = imported(path)
+    assert {"IPython", "ipykernel", "numpy", "sqlite3"} <= found
+    assert not {"flask", "debugpy"} & found
+
+
+def test_the_environment_may_be_set_before_an_import(tmp_path: Path) -> None:
+    """For numpy counts its threads when it is imported."""
+    cell = "import os\nfrom runner import serve\nos.environ['OMP_NUM_THREADS'] = '1'\nimport numpy"
+    assert "numpy" not in imported(write_notebook(tmp_path / "a.ipynb", cell))
+
+
+@pytest.mark.parametrize(
+    ("change", "is_ours"),
+    [
+        ({}, True),
+        ({"env": {"OMP_NUM_THREADS": "1"}}, False),
+        ({"argv": ["python", "-X", "dev", "-m", "ipykernel_launcher"]}, False),
+        ({"argv": ["/other/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]}, False),
+        ({"argv": ["R", "-m", "ipykernel_launcher", "-f", "{connection_file}"]}, False),
+    ],
+)
+def test_only_a_plain_kernel_of_our_python_is_forked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, object], is_ours: bool
+) -> None:
+    """Whoever wrote another command line, or variables, meant them."""
+    plain = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": plain, "display_name": "", "language": "python"} | change
+    (tmp_path / "kernels/mine").mkdir(parents=True)
+    (tmp_path / "kernels/mine/kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    assert ahead.is_ours("mine") is is_ours
+    assert not ahead.is_ours("cobol")

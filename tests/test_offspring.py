@@ -1,0 +1,58 @@
+"""Forked children: leaders of their sessions, awaited like a ``Popen``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runner import offspring
+from runner.offspring import Offspring
+
+
+@pytest.fixture
+def child() -> Iterator[Offspring]:
+    """One that waits to be killed."""
+    if not (pid := offspring.fork()):
+        signal.pause()
+        os._exit(1)
+    yield (started := Offspring(pid, ["python"]))
+    if started.poll() is None:
+        os.kill(pid, signal.SIGKILL)
+        started.wait(5)
+
+
+def test_it_leads_a_session_at_once(child: Offspring) -> None:
+    """Whoever has its number can signal its group."""
+    assert os.getsid(child.pid) == os.getpgid(child.pid) == child.pid
+
+
+def test_its_end_is_told_once_and_for_all(child: Offspring) -> None:
+    """While it lives there is no code; then it is that of the signal, however often one asks."""
+    assert child.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(0.01)
+    os.kill(child.pid, signal.SIGKILL)
+    assert [child.wait(5), child.wait(0), child.poll()] == [-signal.SIGKILL] * 3
+
+
+def test_it_shows_another_command_line_and_the_same_environment() -> None:
+    """The words are cut to the room of the first; by the environment it is still found."""
+    code = (
+        "import os; from runner import offspring; from pathlib import Path\n"
+        "before = Path('/proc/self/environ').read_bytes()\n"
+        "offspring.name_process(['-m', 'ipykernel_launcher', 'x' * 9999])\n"
+        "assert Path('/proc/self/environ').read_bytes() == before\n"
+        "print(Path('/proc/self/cmdline').read_text())"
+    )
+    words = [sys.executable, "-c", code]
+    said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=30).stdout
+    first, *rest = said.strip().rstrip("\0").split("\0")
+    assert Path(first) == Path(sys.executable)
+    assert rest[:2] == ["-m", "ipykernel_launcher"]
+    assert len(said) - 1 == sum(len(word.encode()) + 1 for word in words)
