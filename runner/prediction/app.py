@@ -41,6 +41,7 @@ class PredictApp:
         endpoints: What predicts.
         limits: How large a body may be; those of the environment unless given.
         is_hot: Answer plain requests without this app, which nobody can tell.
+        page: The HTML of the author's own page at ``/``; None for ours.
 
     Attributes:
         endpoints: What predicts, by path.
@@ -50,13 +51,18 @@ class PredictApp:
     """
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], limits: Limits | None = None, *, is_hot: bool = True
+        self,
+        endpoints: Sequence[Endpoint],
+        limits: Limits | None = None,
+        *,
+        is_hot: bool = True,
+        page: bytes | None = None,
     ) -> None:
         self.endpoints = {endpoint.path: endpoint for endpoint in endpoints}
         self.limits = limits or Limits.from_environment()
         identity = Identity.from_environment()
         self.routes: dict[tuple[str, str], Route] = surface.routes(
-            endpoints, self.predict_rows, lambda: self.counters, identity
+            endpoints, self.predict_rows, lambda: self.counters, identity, page
         )
         self.hot_route: HotRoute | None = None
         self.prepare(1)

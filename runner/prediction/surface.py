@@ -24,6 +24,7 @@ def routes(
     predict_many: PredictMany,
     counters: Callable[[], Counters],
     identity: Identity,
+    page: bytes | None = None,
 ) -> dict[tuple[str, str], Route]:
     """Give the routes of all pages and protocols.
 
@@ -32,10 +33,11 @@ def routes(
         predict_many: Predicts rows together.
         counters: Gives what all workers count; called at a scrape, not before.
         identity: What is running.
+        page: The HTML of the author's own page; None for ours.
     """
     document = openapi.describe(endpoints, identity)
     return {
-        **pages.routes(endpoints, identity, document),
+        **pages.routes(endpoints, identity, document, page),
         **inference.routes(endpoints, predict_many, identity),
         **scoring.routes(endpoints, predict_many),
         ("GET", "/metrics"): metrics.route(counters, identity),
