@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import ROOT, RUNNER, Service, free_port
@@ -20,6 +21,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [*RUNNER, "run", "notebooks/train.ipynb"]
     subprocess.run(words, cwd=folder, check=True, timeout=100)
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium as the system has it; nothing is downloaded."""
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    assert program, "Chromium is missing; Debian and Ubuntu have it: apt-get install chromium"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture
