@@ -24,6 +24,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the model of handwritten digits, as their train notebook has made it."""
+    folder = tmp_path_factory.mktemp("digits")
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    (folder / "model").mkdir()
+    words = [*RUNNER, "run", "notebooks/examples/digits/train.ipynb"]
+    subprocess.run(words, cwd=folder, check=True, timeout=100)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium as the system has it; nothing is downloaded."""
     from playwright.sync_api import sync_playwright
