@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runner.files import write_atomically
+from runner.files import found_above, write_atomically
 
 _cards: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
 
@@ -114,8 +114,7 @@ def card_of(model: Any) -> dict[str, Any]:
 
 
 def _found(path: Path) -> Path:
-    folders = [Path.cwd(), *Path.cwd().parents]
-    file = next((folder / path for folder in folders if (folder / path).is_file()), None)
+    file = found_above(path)
     if file is None:
         raise FileNotFoundError(f"there is no {path} here or above: train the model first")
     if not file.with_suffix(".json").is_file():

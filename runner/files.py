@@ -33,6 +33,15 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = False)
         partial.unlink(missing_ok=True)
 
 
+def found_above(path: Path) -> Path | None:
+    """Find the file that a relative path names, from the working folder upwards.
+
+    Jupyter starts in a notebook's own folder, papermill above it.
+    """
+    folders = [Path.cwd(), *Path.cwd().parents]
+    return next((folder / path for folder in folders if (folder / path).is_file()), None)
+
+
 def show_at(record: Path, path: Path) -> None:
     """Let ``path`` show the file ``record`` as it is now, replacing in one step what was there."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")

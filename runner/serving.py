@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from runner import ownapp, pickles, prints
@@ -93,6 +94,7 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
     port: int = 8000,
     workers: int = 1,
     example_path: str = "/",
+    page: str | Path | None = None,
     block: bool = True,
 ) -> Handle | None:
     """Serve a model, a function or an app until the cell is interrupted.
@@ -115,13 +117,16 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
         port: TCP port to bind; 0 for any.
         workers: How many serve; more than one are forked from this kernel.
         example_path: Where an app's example is POSTed to.
+        page: What browsers get at ``/`` instead of our own page: HTML, or the file that holds it,
+            which is looked for from the working folder upwards. It may load nothing of another
+            host.
         block: Serve in this cell until interrupted; else return at once with a handle.
 
     Returns:
         A handle with ``url`` and ``stop()`` if ``block`` is false, else None.
 
     Raises:
-        OSError: The address cannot be bound.
+        OSError: The address cannot be bound, or ``page`` cannot be read.
         RuntimeError: The app does not start, or does not answer its example, or its
             workers keep dying.
         TypeError: ``target`` cannot be served; the message says why, and the mend.
@@ -133,7 +138,7 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
         class_names=class_names,
         max_batch=max_batch,
     )
-    app, examples = _app_of(target, name, options, example_path)
+    app, examples = _app_of(target, name, options, example_path, page)
     kind = kind_of(app)
     control = ControlClient.connect()
     listeners = bind(host, port, workers) if control is None else _greet(control, kind)
@@ -144,19 +149,23 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
     return None
 
 
-def _app_of(target: Any, name: str, options: Options, path: str) -> tuple[Any, list[Example]]:
+def _app_of(
+    target: Any, name: str, options: Options, path: str, page: str | Path | None
+) -> tuple[Any, list[Example]]:
     """Give the app of a target, and the examples that it must answer."""
     if is_target(target):
         from runner.prediction.app import PredictApp
+        from runner.prediction.pages import own_page
         from runner.prediction.targets import endpoints_of
 
+        own = None if page is None else own_page(page)
         endpoints = endpoints_of(target, name, options)
-        return PredictApp(endpoints), [
+        return PredictApp(endpoints, page=own), [
             Example(body=json.dumps(each.example).encode(), path=each.path)
             for each in endpoints
             if each.example is not None
         ]
-    if dataclasses.replace(options, example=None) != Options():
+    if dataclasses.replace(options, example=None) != Options() or page is not None:
         raise TypeError(f"{target!r:.80} is served as it is: only example= is for an app")
     if options.example is None:
         return target, []

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import ROOT, RUNNER, Service, free_port
@@ -45,6 +46,26 @@ def train_example(gallery: Path) -> Callable[[str], Path]:
         return gallery / default_out(notebook)
 
     return train
+
+
+@pytest.fixture(scope="session")
+def digits(gallery: Path, train_example: Callable[[str], Path]) -> Path:
+    """A folder with the model of handwritten digits, as their train notebook has made it."""
+    train_example("digits")
+    return gallery
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium as the system has it; nothing is downloaded."""
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    assert program, "Chromium is missing; Debian and Ubuntu have it: apt-get install chromium"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

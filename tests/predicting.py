@@ -18,9 +18,11 @@ from runner.prediction.targets import endpoints_of
 NDJSON = "application/x-ndjson"
 
 
-def app_of(target: Any, limits: Limits | None = None, **options: Any) -> PredictApp:
+def app_of(
+    target: Any, limits: Limits | None = None, page: bytes | None = None, **options: Any
+) -> PredictApp:
     """The app that ``serve`` would make."""
-    return PredictApp(endpoints_of(target, "", Options(**options)), limits or Limits())
+    return PredictApp(endpoints_of(target, "", Options(**options)), limits or Limits(), page=page)
 
 
 @contextlib.asynccontextmanager

@@ -124,7 +124,7 @@ class Surface:
             self._predict_many,
             lambda: self.counters,
             identity,
-            lambda: self.is_draining,
+            is_draining=lambda: self.is_draining,
         )
 
     async def _predict_many(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from browsing import Watch, expect
 from nbformat.v4 import new_markdown_cell
 from support import RUNNER, Service, free_port, write_notebook
 
@@ -24,31 +24,6 @@ data = load_iris()
 model = SVC().fit(data.data, data.target)"""
 SERVE = f"from runner import serve\nserve(model, example=dict(zip({FIELDS}, {SETOSA})))"
 PHONE = {"width": 360, "height": 640}
-# Chromium reports an answer of 4xx as an error of the console.
-REFUSED = re.compile(r"Failed to load resource: .* status of 422")
-
-
-class Watch:
-    """Note whatever a page must not do: ask elsewhere, break its policy, complain."""
-
-    def __init__(self, page: Any, url: str) -> None:
-        self.elsewhere: list[str] = []
-        self.complaints: list[str] = []
-        self._url = url
-        page.route("**/*", self._let_through)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._hear)
-
-    def _let_through(self, route: Any) -> None:
-        if route.request.url.startswith((f"{self._url}/", "data:")):
-            route.continue_()
-        else:
-            self.elsewhere.append(route.request.url)
-            route.abort()
-
-    def _hear(self, message: Any) -> None:
-        if message.type in {"error", "warning"} and not REFUSED.match(message.text):
-            self.complaints.append(message.text)
 
 
 @pytest.fixture(scope="module")
@@ -68,19 +43,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         service.stop()
     finally:
         assert service.end() == []
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium as the system has it; nothing is downloaded."""
-    from playwright.sync_api import sync_playwright
-
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    assert program, "Chromium is missing; Debian and Ubuntu have it: apt-get install chromium"
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
@@ -117,12 +79,6 @@ def faults_of(page: Any, name: str) -> str:
     """All that is said about a field to who does not see the page."""
     numbers = (field(page, name).get_attribute("aria-describedby") or "").split()
     return " ".join(page.locator(f"[id='{number}']").inner_text() for number in numbers)
-
-
-def expect(found: Any) -> Any:
-    from playwright.sync_api import expect as playwright_expect
-
-    return playwright_expect(found)
 
 
 def test_the_form_holds_the_example(page: Any, url: str) -> None:

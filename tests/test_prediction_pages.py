@@ -6,14 +6,16 @@ import html.parser
 import json
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
+from predicting import app_of, send
 from support import ROOT
 from surfaces import IDENTITY, Surface, price, species
 
 from runner.identity import Identity
-from runner.prediction.pages import wants_html
+from runner.prediction.pages import own_page, wants_html
 from runner.prediction.requests import Answer
 
 STATIC = ROOT / "runner/prediction/static"
@@ -183,6 +185,40 @@ def test_the_page_says_what_is_running(service: Surface) -> None:
     """Run, notebook and model stand at the foot of the page."""
     text = html_of(service).text
     assert "run r1 · notebook aaaaaaaaaaaa · model bbbbbbbbbbbb" in text
+
+
+def test_an_own_page_takes_the_place_of_ours(tmp_path: Path, monkeypatch: Any) -> None:
+    """Browsers get it as it is, from a file above too; programs still get JSON."""
+    (tmp_path / "below").mkdir()
+    (tmp_path / "draw.html").write_text("<p>$title")
+    monkeypatch.chdir(tmp_path / "below")
+    for page in ("<p>$title", Path("draw.html")):
+        app = app_of(len_of, page=own_page(page))
+        shown = send(app, None, method="GET", headers={"accept": "text/html"})
+        assert (shown.text, shown.headers["vary"]) == ("<p>$title", "accept, host")
+        said = send(app, None, method="GET", headers={"accept": "*/*"}).json()
+        assert [each["path"] for each in said["endpoints"]] == ["/"]
+
+
+def test_an_own_page_loads_nothing_of_another_host() -> None:
+    """Its scripts may stand in it, but they ask only this service."""
+    app = app_of(len_of, page=b"<p>")
+    shown = send(app, None, method="GET", headers={"accept": "text/html"})
+    policy = shown.headers["content-security-policy"]
+    assert policy.startswith("default-src 'self' 'unsafe-inline' data: blob:;")
+    assert "http" not in policy
+    assert shown.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(("page", "error"), [(Path("none.html"), OSError), (b"<p>", TypeError)])
+def test_a_page_that_is_none_is_an_error(page: Any, error: type[Exception]) -> None:
+    """Before anything is served."""
+    with pytest.raises(error, match=r"^page="):
+        own_page(page)
+
+
+def len_of(text: str) -> int:
+    return len(text)
 
 
 def test_fields_are_announced() -> None:

@@ -189,6 +189,8 @@ def test_options_of_models_are_not_for_apps() -> None:
     """They would be ignored."""
     with pytest.raises(TypeError, match="only example= is for an app"):
         serve(asgi, answer="val")
+    with pytest.raises(TypeError, match="only example= is for an app"):
+        serve(asgi, page="<p>")
 
 
 def test_what_serves_loads_nothing_that_the_notebook_has_not() -> None:

@@ -43,6 +43,7 @@ class PredictApp(OwnApp):
         endpoints: What predicts.
         limits: How large a body may be; those of the environment unless given.
         is_hot: Answer plain requests without this app, which nobody can tell.
+        page: The HTML of the author's own page at ``/``; None for ours.
 
     Attributes:
         endpoints: What predicts, by path.
@@ -52,7 +53,12 @@ class PredictApp(OwnApp):
     """
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], limits: Limits | None = None, *, is_hot: bool = True
+        self,
+        endpoints: Sequence[Endpoint],
+        limits: Limits | None = None,
+        *,
+        is_hot: bool = True,
+        page: bytes | None = None,
     ) -> None:
         self.endpoints = {endpoint.path: endpoint for endpoint in endpoints}
         self.limits = limits or Limits.from_environment()
@@ -62,7 +68,8 @@ class PredictApp(OwnApp):
             self.predict_rows,
             lambda: self.counters,
             identity,
-            lambda: self.is_draining,
+            is_draining=lambda: self.is_draining,
+            page=page,
         )
         self.hot_route: HotRoute | None = None
         self.prepare(1)

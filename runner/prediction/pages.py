@@ -3,7 +3,8 @@
 What a notebook says of itself is not trusted: the pages' HTML holds only its titles, paths
 and examples, escaped; the rest is read from openapi.json by scripts that set text, never
 HTML. The policy forbids scripts in the page and anything of another host, so all of it works
-without a network. No Swagger UI: the bundle that pip has is of 2022 and weighs 8 MB.
+without a network. No Swagger UI: the bundle that pip has is of 2022 and weighs 8 MB. An
+author's own page is trusted with scripts that stand in it, but with no other host either.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import shlex
 import string
 import urllib.parse
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from runner import __version__
+from runner.files import found_above
 from runner.identity import Identity
 from runner.prediction.endpoints import Endpoint
 from runner.prediction.openapi import title_of
@@ -37,16 +40,22 @@ _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 )
-_GUARDS = (
-    (b"content-security-policy", _POLICY),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+# An author's own page is one file, so its scripts and styles stand in it.
+_OWN_POLICY = (
+    b"default-src 'self' 'unsafe-inline' data: blob:; object-src 'none'; form-action 'self'; "
+    b"base-uri 'none'; frame-ancestors 'self'"
 )
+_MANNERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_GUARDS = ((b"content-security-policy", _POLICY), *_MANNERS)
+_OWN_GUARDS = ((b"content-security-policy", _OWN_POLICY), *_MANNERS)
 _HOST = re.compile(rb"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
 def routes(
-    endpoints: Sequence[Endpoint], identity: Identity, document: Mapping[str, Any]
+    endpoints: Sequence[Endpoint],
+    identity: Identity,
+    document: Mapping[str, Any],
+    own: bytes | None = None,
 ) -> dict[tuple[str, str], Route]:
     """Give the routes of the pages and of what they load.
 
@@ -54,6 +63,7 @@ def routes(
         endpoints: What predicts.
         identity: What is running.
         document: The service in OpenAPI.
+        own: The HTML of a page of the author's own instead of ours; None for ours.
     """
     title = title_of(endpoints, identity)
     shown = _filled("docs.html", title=title, footer=_footer(identity))
@@ -63,6 +73,8 @@ def routes(
         vary = (b"vary", b"accept, host")
         if not wants_html(request.headers.get(b"accept", b"")):
             return _stored(request, described, JSON, vary)
+        if own is not None:
+            return _stored(request, own, _HTML, vary, *_OWN_GUARDS)
         page = page_for(endpoints, identity, _host_of(request))
         return _stored(request, page, _HTML, vary, *_GUARDS)
 
@@ -81,6 +93,26 @@ def routes(
     for name, content in _assets().items():
         found["GET", f"/static/{name}"] = _asset(name, content)
     return found
+
+
+def own_page(page: str | Path) -> bytes:
+    """Give the HTML of an author's own page.
+
+    Args:
+        page: HTML, or the file that holds it, looked for from the working folder upwards.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        TypeError: It is neither.
+    """
+    if isinstance(page, str):
+        return page.encode()
+    if not isinstance(page, Path):
+        raise TypeError(f"page={page!r:.80}: give HTML, or the Path of a file that holds it")
+    file = found_above(page)
+    if file is None:
+        raise FileNotFoundError(f"page={page}: there is no such file here or above")
+    return file.read_bytes()
 
 
 def page_for(endpoints: Sequence[Endpoint], identity: Identity, host: str) -> bytes:

@@ -20,12 +20,14 @@ RESERVED = frozenset(
 """Names that no endpoint can have, since their paths are answered already."""
 
 
-def routes(
+def routes(  # noqa: PLR0913 - what an app knows, handed on once
     endpoints: Sequence[Endpoint],
     predict_many: PredictMany,
     counters: Callable[[], Counters],
     identity: Identity,
+    *,
     is_draining: Callable[[], bool],
+    page: bytes | None = None,
 ) -> dict[tuple[str, str], Route]:
     """Give the routes of all pages and protocols.
 
@@ -35,10 +37,11 @@ def routes(
         counters: Gives what all workers count; called at a scrape, not before.
         identity: What is running.
         is_draining: Tells whether this worker is about to end.
+        page: The HTML of the author's own page; None for ours.
     """
     document = openapi.describe(endpoints, identity)
     return {
-        **pages.routes(endpoints, identity, document),
+        **pages.routes(endpoints, identity, document, page),
         **inference.routes(endpoints, predict_many, identity, is_draining),
         **scoring.routes(endpoints, predict_many),
         ("GET", "/metrics"): metrics.route(counters, identity),
