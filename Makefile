@@ -2,6 +2,8 @@
 PYTHON ?= python3
 NOTEBOOK ?= notebooks/serve.ipynb
 PORT ?= 8000
+LAB_PORT ?= 8888
+TENSORBOARD_PORT ?= 6006
 # As root, or by a sudo that asks for no password.
 APT_GET := $(if $(filter 0,$(shell id -u)),,sudo -n )apt-get
 NBSTRIPOUT := nbstripout --keep-id
@@ -10,7 +12,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train test lint format test-browser test-docker bench bench-start fuzz git-setup clean
+.PHONY: help serve train lab test lint format test-browser test-docker bench bench-start fuzz git-setup clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +22,15 @@ serve: .venv/installed model/iris.json  ## serve a notebook; NOTEBOOK= and PORT=
 
 train: .venv/installed  ## train the model anew
 	runner run notebooks/train.ipynb
+
+# JupyterLab refuses to run as root, as in a container, unless it is told to.
+lab: export LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root)
+lab: export LAB_PORT := $(LAB_PORT)
+lab: export LAB_ENVIRONMENT := $(CURDIR)/.venv
+lab: export TENSORBOARD_PORT := $(TENSORBOARD_PORT)
+lab: .venv/lab  ## JupyterLab and TensorBoard on LAB_PORT= and TENSORBOARD_PORT=; Ctrl-C ends both
+	@mkdir -p runs/logs
+	@exec honcho start --procfile notebooks/examples/lab/Procfile
 
 test: .venv/tested-with  ## run everything that needs no container
 	pytest -m "not docker and not browser"
@@ -77,5 +88,10 @@ model/iris.json: | .venv/installed
 
 .venv/tested-with: .venv/installed
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint requirements.txt -e '.[test]'
+		--constraint requirements.txt -e '.[lab,test]'
+	@touch .venv/lab $@
+
+.venv/lab: .venv/installed
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint requirements.txt -e '.[lab]'
 	@touch $@
