@@ -1,6 +1,6 @@
 # Two images of the same service. `docker build .` makes the big one, with JupyterLab;
-# `docker build --target slim .` makes one with only what serving needs. And what the
-# research environment has besides: `--target lab`, the big one with TensorBoard.
+# `docker build --target slim .` makes one with only what serving needs. And the big one with
+# TensorBoard, for the research environment: `docker build --target lab .`.
 ARG BASE_IMAGE=quay.io/jupyter/datascience-notebook:2026-08-24
 ARG SLIM_IMAGE=python:3.13-slim
 
