@@ -6,6 +6,8 @@ PORT ?= 8000
 EXAMPLE := $(patsubst notebooks/examples/%/,%,$(filter notebooks/examples/%,$(dir $(NOTEBOOK))))
 TRAINED_BY := $(wildcard notebooks/examples/$(EXAMPLE)/train.ipynb)
 MODEL := $(if $(EXAMPLE),$(if $(TRAINED_BY),model/$(EXAMPLE).json),model/iris.json)
+LAB_PORT ?= 8888
+TENSORBOARD_PORT ?= 6006
 # As root, or by a sudo that asks for no password.
 APT_GET := $(if $(filter 0,$(shell id -u)),,sudo -n )apt-get
 NBSTRIPOUT := nbstripout --keep-id
@@ -14,7 +16,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train test lint format test-browser test-docker bench bench-start fuzz git-setup clean
+.PHONY: help serve train lab test lint format test-browser test-docker bench bench-start fuzz git-setup clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +26,15 @@ serve: .venv/installed $(MODEL)  ## serve a notebook; NOTEBOOK= and PORT= choose
 
 train: .venv/installed  ## train the model anew
 	runner run notebooks/train.ipynb
+
+# JupyterLab refuses to run as root, as in a container, unless it is told to.
+lab: export LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root)
+lab: export LAB_PORT := $(LAB_PORT)
+lab: export LAB_ENVIRONMENT := $(CURDIR)/.venv
+lab: export TENSORBOARD_PORT := $(TENSORBOARD_PORT)
+lab: .venv/lab  ## JupyterLab and TensorBoard on LAB_PORT= and TENSORBOARD_PORT=; Ctrl-C ends both
+	@mkdir -p runs/logs
+	@exec honcho start --procfile notebooks/examples/lab/Procfile
 
 test: .venv/tested-with  ## run everything that needs no container
 	pytest -m "not docker and not browser"
@@ -84,5 +95,10 @@ model/%.json: | .venv/installed
 
 .venv/tested-with: .venv/installed
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint requirements.txt -e '.[test]'
+		--constraint requirements.txt -e '.[lab,test]'
+	@touch .venv/lab $@
+
+.venv/lab: .venv/installed
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint requirements.txt -e '.[lab]'
 	@touch $@

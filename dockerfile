@@ -1,5 +1,6 @@
 # Two images of the same service. `docker build .` makes the big one, with JupyterLab;
-# `docker build --target slim .` makes one with only what serving needs.
+# `docker build --target slim .` makes one with only what serving needs. And the big one with
+# TensorBoard, for the research environment: `docker build --target lab .`.
 ARG BASE_IMAGE=quay.io/jupyter/datascience-notebook:2026-08-24
 ARG SLIM_IMAGE=python:3.13-slim
 
@@ -20,6 +21,9 @@ EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s CMD ["runner", "probe"]
 # The base image's ENTRYPOINT stays: its tini hands SIGTERM on to the runner.
 CMD ["runner", "serve", "notebooks/serve.ipynb"]
+
+FROM notebook AS lab
+RUN pip install --no-cache-dir --constraint /tmp/requirements.txt '/tmp/runner[lab]'
 
 FROM ${SLIM_IMAGE} AS slim
 RUN apt-get update && apt-get install -y --no-install-recommends tini \

@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from laboratory import TOKEN, ask, log_a_scalar, type_in_a_terminal, wait_for_the_scalar
 from support import ROOT, free_port, is_serving, post, read_record, states, text_of, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1500)]
 
 log = logging.getLogger(__name__)
-TOKEN = "a-token-for-the-test"
+PORTS = ("PORT", "WSGI_PORT", "JUPYTER_PORT", "TENSORBOARD_PORT")
 
 
 def sh(*words: str, cwd: Path = ROOT, **variables: str) -> str:
@@ -61,7 +62,7 @@ class Stack:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ports = {name: free_port() for name in ("PORT", "WSGI_PORT", "JUPYTER_PORT")}
+        self.ports = {name: free_port() for name in PORTS}
         self.variables = {
             **{name: str(port) for name, port in self.ports.items()},
             "JUPYTER_TOKEN": TOKEN,
@@ -191,6 +192,32 @@ def test_the_wsgi_notebook_has_a_profile(stack: Stack) -> None:
     assert post(stack.ports["WSGI_PORT"]) == (200, {"val": 0})
     container = stack.container("serve-wsgi")
     sh("docker", "rm", "--force", container)
+
+
+def test_the_lab_has_a_profile(stack: Stack) -> None:
+    """TensorBoard beside JupyterLab, of this machine only, healthy, on what training writes."""
+    assert stack.container("tensorboard") == ""
+    log_a_scalar(stack.folder / "runs/logs")
+    stack.compose("--profile", "lab", "build", "tensorboard")
+    stack.compose("--profile", "lab", "up", "--detach", "tensorboard", "jupyter")
+    port = stack.ports["TENSORBOARD_PORT"]
+    until(lambda: ask(port, "/data/environment")[0] == 200, 120)
+    wait_for_the_scalar(port)
+    container = stack.container("tensorboard")
+    until(lambda: inspect(container, "State.Health.Status") == "healthy", 60)
+    (binding,) = inspect(container, "NetworkSettings.Ports")["6006/tcp"]
+    assert binding["HostIp"] == "127.0.0.1"
+    sh("docker", "stop", "--time", "15", container)
+    assert inspect(container, "State.ExitCode") == 0
+    sh("docker", "rm", container)
+
+
+def test_jupyter_has_a_terminal_of_the_image(stack: Stack) -> None:
+    """What runs there has the image's environment, and the drawing its packages."""
+    until(lambda: stack.jupyter("/api"), 60)
+    line = "python -c 'import ipympl, runner, sys; print(f\"<{sys.prefix}> {1}\")'; pwd"
+    shown = type_in_a_terminal(stack.ports["JUPYTER_PORT"], line, "> 1\r\n/home/jovyan")
+    assert "</opt/conda> 1" in shown
 
 
 def test_a_killed_kernel_is_replaced(stack: Stack) -> None:

@@ -62,8 +62,8 @@ def row(request: pytest.FixtureRequest) -> Row:
 def test_every_example_has_its_row() -> None:
     """And no row is without its notebooks."""
     assert table()[0] == HEAD
-    folders = {path.parent for path in (ROOT / "notebooks/examples").rglob("*.ipynb")}
-    assert {row.name for row in ROWS} == {folder.name for folder in folders}
+    served = (ROOT / "notebooks/examples").glob("*/serve.ipynb")
+    assert {row.name for row in ROWS} == {notebook.parent.name for notebook in served}
     for row in ROWS:
         folder = Path("notebooks/examples") / row.name
         train = folder / "train.ipynb"
@@ -134,30 +134,30 @@ def shown_in(record: Any) -> str:
 
 
 def stands_in(measured: str, text: str) -> bool:
-    """Find the first figure of what was measured in a text."""
-    found = re.search(r"(\d+\.\d+)( ?%)?", measured)
+    """Find what was measured in a text, its figure to one part in a hundred.
+
+    Another processor's linear algebra may move a row or two.
+    """
+    found = re.search(r"\d+\.\d+", measured)
     assert found, f"{measured}: there is no figure with decimals"
-    digits, per_cent = found.groups()
-    figures = {f"{digits} %", f"{digits}%"} if per_cent else {digits}
-    if per_cent:
-        decimals = len(digits.partition(".")[2]) + 2
-        figures.add(f"{float(digits) / 100:.{decimals}f}")
-    return any(re.search(rf"(?<![\d.]){re.escape(each)}(?!\d)", text) for each in figures)
+    before, after = map(re.escape, measured.split(found[0], 1))
+    figures = re.findall(rf"{before}(?<![\d.])(\d+\.\d+){after}", text)
+    return any(float(each) == pytest.approx(float(found[0]), rel=0.01) for each in figures)
 
 
 @pytest.mark.parametrize(
     ("measured", "text", "is_there"),
     [
         ("88.9 % of 45", "88.9 % of 45 held-out", True),
-        ("88.9 %", "accuracy 0.889\n", True),
-        ("R² 0.991", "R² 0.991 on 150", True),
-        ("88.9 %", "88.8 % of 45", False),
-        ("88.9 %", "188.9 %, 0.8891", False),
-        ("0.99", "R² 0.991", False),
+        ("88.9 % of 45", "88.4 % of 45 held-out", True),
+        ("R² 0.991 on 150", "R² 0.991 on 150", True),
+        ("88.9 % of 45", "86.7 % of 45", False),
+        ("88.9 % of 45", "88.9 % of 46, 0.889", False),
+        ("88.9 %", "188.9 %", False),
     ],
 )
 def test_a_figure_is_compared(measured: str, text: str, *, is_there: bool) -> None:
-    """To the last digit."""
+    """With the words around it."""
     assert stands_in(measured, text) is is_there
 
 

@@ -95,7 +95,7 @@ def test_nothing_ties_it_to_a_machine(code: list[Any]) -> None:
         assert not re.search(r"^\s*[!%]", cell.source, re.MULTILINE), cell.id
         strings = [n.value for n in ast.walk(parsed(cell)) if isinstance(n, ast.Constant)]
         paths = [text for text in strings if isinstance(text, str) and text.startswith(("/", "~"))]
-        assert set(paths) <= {"/"}, cell.id
+        assert set(paths) <= {"/", "/predict"}, cell.id  # what a client asks for
         assert "input(" not in cell.source, cell.id
 
 

@@ -150,4 +150,4 @@ def test_versions_are_exact() -> None:
     names = {pin.partition("==")[0] for pin in pins}
     extras = project["optional-dependencies"]
     assert {*project["dependencies"], *extras["serve"]} <= names
-    assert all("==" in pin for extra in ("browser", "test") for pin in extras[extra])
+    assert all("==" in pin for extra in ("browser", "lab", "test") for pin in extras[extra])
