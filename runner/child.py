@@ -1,6 +1,7 @@
 """Be one run under the supervisor: wait as a standby, execute, publish, end with it.
 
-The supervisor writes lines of JSON to our stdin:
+A sweep's runs are such processes too, and carry out the order to go in a way of their own
+(``runner.sweep.child``). The supervisor writes lines of JSON to our stdin:
 
     {"do": "go", "run": ID, "notebook": PATH, "out": PATH, "values": {…}, "facts": {…},
      "config": {…}, "log_output": false}
@@ -22,6 +23,7 @@ import queue
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +49,20 @@ _LOOK_EVERY = 1.0
 class Orders:
     """Read what the supervisor writes, on a thread of its own.
 
+    Args:
+        stop: Gets SIGTERM when who gives the orders is gone.
+        giver: Who that is.
+
     Attributes:
         go: Gets the order to go, or None when something else ends the wait.
     """
 
-    def __init__(self, stop: StopRequest) -> None:
+    def __init__(self, stop: StopRequest, giver: str = "the supervisor") -> None:
         self.go: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.publication: Publication | None = None
         self.session: Session | None = None
         self._stop = stop
+        self._giver = giver
 
     def listen(self) -> None:
         """Start the thread."""
@@ -65,7 +72,7 @@ class Orders:
         for line in sys.stdin:
             self._take(json.loads(line))
         if self._stop.signum is None:
-            self._stop.reason = "the supervisor is gone"
+            self._stop.reason = f"{self._giver} is gone"
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _take(self, order: dict[str, Any]) -> None:
@@ -119,23 +126,36 @@ class Standby:
             self.kernel.run_ahead(code)
 
 
+Execute = Callable[[dict[str, Any], Orders, Standby, StopRequest], None]
+
+
 def main() -> None:
     """Be ``python -m runner.child``."""
+    live(_execute, "the supervisor")
+
+
+def live(execute: Execute, giver: str) -> None:
+    """Wait for the order to go, carry it out, and end the process by an error's exit code.
+
+    Args:
+        execute: Carries it out.
+        giver: Who gives the orders.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("notebook", type=Path)
     logs.configure(setting("log-level", "info"), setting("log-format", "text"))
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     try:
-        _live(parser.parse_args().notebook)
+        _live(parser.parse_args().notebook, execute, giver)
     except RunnerError as error:
         log.error("run failed: %s", " ".join(str(error).split()))
         log.debug("the error in full", exc_info=True)
         sys.exit(error.exit_code)
 
 
-def _live(path: Path) -> None:
+def _live(path: Path, execute: Execute, giver: str) -> None:
     with StopRequest() as stop:
-        orders = Orders(stop)
+        orders = Orders(stop, giver)
         stop.subscribe(lambda: orders.go.put(None))
         orders.listen()
         standby = Standby(path)
@@ -143,7 +163,7 @@ def _live(path: Path) -> None:
             run.load_papermill()
             order = _wait(orders, standby, stop)
             if order is not None:
-                _execute(order, orders, standby, stop)
+                execute(order, orders, standby, stop)
 
 
 def _wait(orders: Orders, standby: Standby, stop: StopRequest) -> dict[str, Any] | None:

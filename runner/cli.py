@@ -44,10 +44,10 @@ _PATH = click.Path(path_type=Path)
 Decorator = Callable[[Any], Any]
 
 
-def _option(name: str, **settings: Any) -> Decorator:
+def _option(name: str, *short: str, **settings: Any) -> Decorator:
     """Declare an option that can also be set by its ``RUNNER_*`` variable."""
     seen: dict[str, Any] = {"show_default": True, "show_envvar": True, "envvar": variable(name)}
-    return click.option(name, **(seen | settings))
+    return click.option(*short, name, **(seen | settings))
 
 
 def _run_options(command: Any) -> Any:
@@ -56,7 +56,6 @@ def _run_options(command: Any) -> Any:
     for decorate in reversed(
         [
             click.argument("notebook", type=_PATH),
-            click.argument("out", type=_PATH, required=False),
             click.option(
                 "-p",
                 "--parameters",
@@ -154,16 +153,21 @@ def _limit_options(command: Any) -> Any:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.version_option(__version__, "-V", "--version", prog_name="runner")
 def commands() -> None:
-    r"""Turn a Jupyter notebook, unchanged, into a production HTTP service.
+    """Turn a Jupyter notebook, unchanged, into a production HTTP service.
 
     \b
     runner run notebooks/train.ipynb           train a model
     runner serve notebooks/serve.ipynb         serve it on port 8000
-    """
+    runner sweep notebooks/train.ipynb --grid C=0.1,1,10    find its best parameters
+    """  # noqa: D301 - click wants the character, not the words for it
+
+
+_OUT = click.argument("out", type=_PATH, required=False)
 
 
 @commands.command(epilog=_EPILOG)
 @_run_options
+@_OUT
 def run(**given: Any) -> None:
     """Execute NOTEBOOK once, to its last cell, and keep the executed notebook in OUT.
 
@@ -177,6 +181,7 @@ def run(**given: Any) -> None:
 
 @commands.command(epilog=_EPILOG)
 @_run_options
+@_OUT
 @_option("--host", default="127.0.0.1", help="Address to bind; 0.0.0.0 for all.")
 @_option("--port", type=click.IntRange(1, 65535), default=8000, help="TCP port to bind.")
 @_option("--workers", type=click.IntRange(1, 64), default=1, help="Serving processes.")
@@ -231,6 +236,71 @@ def serve(context: click.Context, /, host: str, port: int, **given: Any) -> None
     source = context.get_parameter_source("port")
     is_chosen = source is click.core.ParameterSource.COMMANDLINE
     runs.serve(_job(given, shows_bar=False), host, port, is_chosen)
+
+
+@commands.command(epilog=_EPILOG)
+@_run_options
+@click.option(
+    "--grid",
+    multiple=True,
+    required=True,
+    metavar="NAME=V1,V2",
+    help='Give a parameter several values; repeatable. "a,b" in double quotes is one value.',
+)
+@_option(
+    "--jobs",
+    "-j",
+    default=0,
+    type=click.IntRange(min=0),
+    help="Runs at a time; 0: as many as there are cores.",
+)
+@_option("--goal", type=click.Choice(("max", "min")), default="max", help="The good end of METRIC.")
+@click.option("--metric", metavar="METRIC", default="", help="Find the best by this one.")
+@click.option("--out", type=_PATH, metavar="FOLDER", help="Where all files of the sweep go.")
+@click.option("--retry-failed", is_flag=True, help="Run the points again that failed.")
+@click.option("--dry-run", is_flag=True, help="Only list the points, and which would run.")
+def sweep(**given: Any) -> None:
+    """Execute NOTEBOOK once for each combination of the grid's values, and compare the runs.
+
+    \b
+    runner sweep notebooks/train.ipynb --grid gamma=scale,auto --grid C=0.1,1,10 -j 2
+
+    runs six points, two at a time. Each keeps its executed notebook and its model in
+    FOLDER/points/gamma=scale,C=0.1/; FOLDER is runs/sweeps/<name of the notebook> unless given.
+    It also gets results.csv, the table, results.svg, a picture of it, and report.ipynb, which
+    shows both. The model that is being served is not touched; the command that trains the best
+    one is printed.
+
+    Metrics are what the notebook records by `from runner import record_metrics;
+    record_metrics(accuracy=0.97)`, else the `metrics` of the card that save_model writes beside
+    its model. The best is by METRIC, or else by the first that is recorded.
+
+    Interrupted or killed, the same command goes on: only points that have not completed are
+    run, those of an edited notebook or of other parameters anew, and failed ones with
+    --retry-failed. In a parameter given as text, {point} is the point's name and {folder} its
+    folder: -p report_path '{folder}/report.html'.
+    """  # noqa: D301 - as above
+    from runner.sweep import sweeping
+    from runner.sweep.results import Goal
+
+    log.configure(given["log_level"], given["log_format"])
+    wish = sweeping.Wish(
+        path=given["notebook"],
+        out=given["out"],
+        fixed=_values(given),
+        grid=given["grid"],
+        readings=(_resolved, str, _from_yaml),
+        jobs=given["jobs"],
+        metric=given["metric"],
+        goal=Goal(given["goal"]),
+        retries_failed=given["retry_failed"],
+        is_dry=given["dry_run"],
+        config=_config(given),
+        log_output=given["log_output"],
+        log_level=given["log_level"],
+        shows_bar=sys.stderr.isatty(),
+    )
+    sweeping.sweep(wish, click.echo)
 
 
 _SUPERVISED = click.argument("notebook", type=_PATH, required=False)
@@ -455,6 +525,10 @@ def _mapping(text: str, origin: str) -> dict[str, Any]:
     if not isinstance(values, dict | None):
         raise ConfigurationError(f"{origin}: not a mapping of names to values: {text.strip()[:60]}")
     return values or {}
+
+
+def _from_yaml(text: str) -> Any:
+    return _mapping(f"value: {text}", "--grid")["value"]
 
 
 def _resolved(text: str) -> Any:

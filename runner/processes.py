@@ -11,23 +11,36 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 class RunProcess:
     """Own one ``python -m runner.child`` and, through it, its kernel.
+
+    Args:
+        notebook: What it will be told to run, as far as that is known: it warms up for it.
+        environ: All its variables.
+        module: Another module to run instead.
+        log: A file that gets what it writes to stderr; ours by default.
 
     Attributes:
         kernel_pid: Its kernel, once that said hello; it leads a process group of its own.
         verdict: The exit code and reason that we know better than the process.
     """
 
-    def __init__(self, notebook: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        notebook: Path,
+        environ: Mapping[str, str],
+        module: str = "runner.child",
+        log: IO[bytes] | None = None,
+    ) -> None:
         self.kernel_pid: int | None = None
         self.verdict: tuple[int, str] | None = None
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "runner.child", str(notebook)],
+            [sys.executable, "-m", module, str(notebook)],
             stdin=subprocess.PIPE,
+            stderr=log,
             env=dict(environ),
             start_new_session=True,
         )

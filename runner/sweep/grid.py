@@ -1,0 +1,84 @@
+"""Read ``--grid NAME=V1,V2`` and check its values against what the notebook declares."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from runner.errors import ConfigurationError
+from runner.notebook import Notebook
+
+Grid = dict[str, list[Any]]
+
+
+def read(
+    texts: Sequence[str], document: Notebook, readings: Sequence[Callable[[str], Any]]
+) -> Grid:
+    """Read grids; a value is read in the first way that fits the parameter's declared type.
+
+    Args:
+        texts: ``NAME=V1,V2,…`` each; a value that holds a comma stands in double quotes.
+        document: The notebook; if it is not Python, nothing is checked.
+        readings: The ways to read a value's text, the preferred one first.
+
+    Raises:
+        ConfigurationError: A text has another form, a name is unknown or comes twice, or a
+            value has the wrong type or comes twice.
+    """
+    grid: Grid = {}
+    for text in texts:
+        name, values = _split(text)
+        if name in grid:
+            raise ConfigurationError(f"--grid {name}: given twice; list all its values in one")
+        grid[name] = [_typed(document, name, value, readings) for value in values]
+        _check_distinct(name, grid[name])
+    return grid
+
+
+def combinations(grid: Grid) -> Iterator[dict[str, Any]]:
+    """Give the values of each point; the last parameter changes fastest."""
+    for values in itertools.product(*grid.values()):
+        yield dict(zip(grid, values, strict=True))
+
+
+def _split(text: str) -> tuple[str, list[str]]:
+    name, equals, listed = text.partition("=")
+    try:
+        values = next(csv.reader([listed], skipinitialspace=True, strict=True), [])
+    except csv.Error as error:
+        raise ConfigurationError(f"--grid {text}: {error}") from error
+    if not (name.strip() and equals and values):
+        raise ConfigurationError(
+            f"--grid {text}: not of the form NAME=V1,V2", hint="--grid C=0.1,1,10"
+        )
+    return name.strip(), values
+
+
+def _typed(
+    document: Notebook, name: str, text: str, readings: Sequence[Callable[[str], Any]]
+) -> Any:
+    preferred = readings[0](text)
+    if not document.is_python:
+        return preferred
+    for read_as in readings:
+        try:
+            return document.check({name: read_as(text)})[name]
+        except (ConfigurationError, ValueError):
+            continue
+    try:
+        return document.check({name: preferred})[name]  # raises, and says what is wrong
+    except ConfigurationError as error:
+        if name in document.parameters():
+            raise ConfigurationError(str(error), hint="") from error
+        raise
+
+
+def _check_distinct(name: str, values: Sequence[Any]) -> None:
+    seen = set()
+    for value in values:
+        if (known := json.dumps(value, default=str)) in seen:
+            raise ConfigurationError(f"--grid {name}: the value {value!r} comes twice")
+        seen.add(known)
