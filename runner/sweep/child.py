@@ -27,7 +27,7 @@ from runner.run import Job
 from runner.signals import StopRequest
 from runner.sweep.outcomes import COMPLETED, identity_of
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("runner.sweep.child")  # also when it is __main__
 
 _LOOK_EVERY = 0.1
 
@@ -93,6 +93,7 @@ def _claimed(job: Job, stop: StopRequest) -> Iterator[None]:
     """Hold the record's lock, as ``runner run`` does; wait for one who is about to end."""
     lock = job.out.with_name(f".{job.out.name}.lock")
     deadline = time.monotonic() + job.config.grace + 10
+    has_waited = False
     while True:
         with files.claim(lock) as is_ours:
             if is_ours:
@@ -100,6 +101,9 @@ def _claimed(job: Job, stop: StopRequest) -> Iterator[None]:
                 return
         if stop.signum or time.monotonic() > deadline:
             raise ConfigurationError(f"{job.out}: another run is writing it")
+        if not has_waited:
+            log.info("waiting for another run to end that writes %s", job.out)
+            has_waited = True
         time.sleep(_LOOK_EVERY)
 
 

@@ -46,9 +46,9 @@ class Launcher:
     keeps_history: bool = True
 
     def start(self, point: Point) -> RunProcess:
-        """Start a point's run; its log lies beside its record."""
+        """Start a point's run; its log lies beside its record, below earlier ones."""
         point.record.parent.mkdir(parents=True, exist_ok=True)
-        with point.log.open("wb") as log:
+        with point.log.open("ab") as log:
             process = RunProcess(self.source, self.environ, "runner.sweep.child", log)
         process.order(do="go", **self._order(point))
         return process
