@@ -23,7 +23,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +91,17 @@ class Orders:
 
 
 class Standby:
-    """Hold a kernel that is warm."""
+    """Hold a kernel that is warm.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The notebook whose imports it does.
+        besides: Modules that it imports too.
+    """
+
+    def __init__(self, path: Path, besides: Sequence[str] = ()) -> None:
         self.kernel: Kernel | None = None
         self.name = ""
+        self._besides = besides
         # A file that is broken now may be whole when the order comes, and is read then.
         with contextlib.suppress(RunnerError):
             document = notebook.read(path)
@@ -121,7 +127,7 @@ class Standby:
 
     def _warm(self, document: notebook.Notebook) -> None:
         if self.kernel is not None and document.is_python:
-            names = [*document.imports(), "runner.adoption"]
+            names = [*document.imports(), *self._besides]
             code = f'__import__("runner.warm", fromlist=["load"]).load({names!r})'
             self.kernel.run_ahead(code)
 
@@ -131,34 +137,35 @@ Execute = Callable[[dict[str, Any], Orders, Standby, StopRequest], None]
 
 def main() -> None:
     """Be ``python -m runner.child``."""
-    live(_execute, "the supervisor")
+    live(_execute, "the supervisor", besides=["runner.adoption"])
 
 
-def live(execute: Execute, giver: str) -> None:
+def live(execute: Execute, giver: str, besides: Sequence[str] = ()) -> None:
     """Wait for the order to go, carry it out, and end the process by an error's exit code.
 
     Args:
         execute: Carries it out.
         giver: Who gives the orders.
+        besides: What a warm kernel imports besides the notebook's own imports.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("notebook", type=Path)
     logs.configure(setting("log-level", "info"), setting("log-format", "text"))
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     try:
-        _live(parser.parse_args().notebook, execute, giver)
+        _live(parser.parse_args().notebook, execute, giver, besides)
     except RunnerError as error:
         log.error("run failed: %s", " ".join(str(error).split()))
         log.debug("the error in full", exc_info=True)
         sys.exit(error.exit_code)
 
 
-def _live(path: Path, execute: Execute, giver: str) -> None:
+def _live(path: Path, execute: Execute, giver: str, besides: Sequence[str]) -> None:
     with StopRequest() as stop:
         orders = Orders(stop, giver)
         stop.subscribe(lambda: orders.go.put(None))
         orders.listen()
-        standby = Standby(path)
+        standby = Standby(path, besides)
         with contextlib.closing(standby):
             run.load_papermill()
             order = _wait(orders, standby, stop)
