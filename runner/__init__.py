@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runner.artefacts import load_model as load_model
     from runner.artefacts import save_model as save_model
+    from runner.metrics import record_metrics as record_metrics
     from runner.prediction.options import batched as batched
     from runner.prediction.options import endpoint as endpoint
     from runner.prediction.problems import ProblemError as ProblemError
@@ -20,6 +21,7 @@ _PUBLIC = {
     "batched": "runner.prediction.options",
     "endpoint": "runner.prediction.options",
     "load_model": "runner.artefacts",
+    "record_metrics": "runner.metrics",
     "save_model": "runner.artefacts",
     "serve": "runner.serving",
 }

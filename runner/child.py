@@ -1,6 +1,7 @@
 """Be one run under the supervisor: wait as a standby, execute, publish, end with it.
 
-The supervisor writes lines of JSON to our stdin:
+A sweep's runs are such processes too, and carry out the order to go in a way of their own
+(``runner.sweep.child``). The supervisor writes lines of JSON to our stdin:
 
     {"do": "go", "run": ID, "notebook": PATH, "out": PATH, "values": {…}, "facts": {…},
      "config": {…}, "log_output": false}
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import logging
 import os
@@ -22,6 +24,7 @@ import queue
 import signal
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +50,20 @@ _LOOK_EVERY = 1.0
 class Orders:
     """Read what the supervisor writes, on a thread of its own.
 
+    Args:
+        stop: Gets SIGTERM when who gives the orders is gone.
+        giver: Who that is.
+
     Attributes:
         go: Gets the order to go, or None when something else ends the wait.
     """
 
-    def __init__(self, stop: StopRequest) -> None:
+    def __init__(self, stop: StopRequest, giver: str = "the supervisor") -> None:
         self.go: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.publication: Publication | None = None
         self.session: Session | None = None
         self._stop = stop
+        self._giver = giver
 
     def listen(self) -> None:
         """Start the thread."""
@@ -65,7 +73,7 @@ class Orders:
         for line in sys.stdin:
             self._take(json.loads(line))
         if self._stop.signum is None:
-            self._stop.reason = "the supervisor is gone"
+            self._stop.reason = f"{self._giver} is gone"
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _take(self, order: dict[str, Any]) -> None:
@@ -87,14 +95,22 @@ class Standby:
     """Hold a kernel that is warm.
 
     Args:
-        path: The notebook.
+        path: The notebook whose imports it does.
+        besides: Modules that it imports too.
         kernel: One that was forked for us already; else one is started.
         name: Its kernelspec.
     """
 
-    def __init__(self, path: Path, kernel: Kernel | None = None, name: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        besides: Sequence[str] = (),
+        kernel: Kernel | None = None,
+        name: str = "",
+    ) -> None:
         self.kernel = kernel
         self.name = name
+        self._besides = besides
         # A file that is broken now may be whole when the order comes, and is read then.
         with contextlib.suppress(RunnerError):
             document = notebook.read(path)
@@ -120,17 +136,37 @@ class Standby:
 
     def _warm(self, document: notebook.Notebook) -> None:
         if self.kernel is not None and document.is_python:
-            names = [*document.imports(), "runner.adoption"]
+            names = [*document.imports(), *self._besides]
             code = f'__import__("runner.warm", fromlist=["load"]).load({names!r})'
             self.kernel.run_ahead(code)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Task:
+    """Say for what a run is started.
+
+    Attributes:
+        execute: Carries out the order to go.
+        giver: Who gives the orders.
+        besides: What a warm kernel imports besides the notebook's own imports.
+    """
+
+    execute: Callable[[dict[str, Any], Orders, Standby, StopRequest], None]
+    giver: str
+    besides: Sequence[str] = ()
+
+
 def main() -> None:
     """Be ``python -m runner.child``."""
+    begin(SUPERVISED)
+
+
+def begin(task: Task) -> None:
+    """Be a process that was started with a notebook for its argument."""
     parser = argparse.ArgumentParser()
     parser.add_argument("notebook", type=Path)
     quieten_debugger()
-    live(parser.parse_args().notebook)
+    live(parser.parse_args().notebook, task)
 
 
 def quieten_debugger() -> None:
@@ -138,28 +174,35 @@ def quieten_debugger() -> None:
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 
-def live(path: Path, kernel: Kernel | None = None, kernel_name: str = "") -> None:
-    """Wait, execute, publish, and end; with a kernel that was forked for us, or one of our own."""
+def live(path: Path, task: Task, kernel: Kernel | None = None, kernel_name: str = "") -> None:
+    """Wait for the order to go, carry it out, and end the process by an error's exit code.
+
+    Args:
+        path: The notebook, as far as it is known.
+        task: What to do.
+        kernel: One that was forked for us; else one is started.
+        kernel_name: Its kernelspec.
+    """
     logs.configure(setting("log-level", "info"), setting("log-format", "text"))
     try:
-        _live(path, kernel, kernel_name)
+        _live(path, task, kernel, kernel_name)
     except RunnerError as error:
         log.error("run failed: %s", " ".join(str(error).split()))
         log.debug("the error in full", exc_info=True)
         sys.exit(error.exit_code)
 
 
-def _live(path: Path, kernel: Kernel | None, kernel_name: str) -> None:
+def _live(path: Path, task: Task, kernel: Kernel | None, kernel_name: str) -> None:
     with StopRequest() as stop:
-        orders = Orders(stop)
+        orders = Orders(stop, task.giver)
         stop.subscribe(lambda: orders.go.put(None))
         orders.listen()
-        standby = Standby(path, kernel, kernel_name)
+        standby = Standby(path, task.besides, kernel, kernel_name)
         with contextlib.closing(standby):
             run.load_papermill()
             order = _wait(orders, standby, stop)
             if order is not None:
-                _execute(order, orders, standby, stop)
+                task.execute(order, orders, standby, stop)
 
 
 def _wait(orders: Orders, standby: Standby, stop: StopRequest) -> dict[str, Any] | None:
@@ -207,6 +250,9 @@ def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: Stop
     )
     orders.session = session
     run.check_served(job, run.execute(job, values, session))
+
+
+SUPERVISED = Task(execute=_execute, giver="the supervisor", besides=["runner.adoption"])
 
 
 if __name__ == "__main__":

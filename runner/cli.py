@@ -11,13 +11,15 @@ from typing import Any
 
 import click
 
-from runner import __version__, history, log, remote, values
-from runner.config import EngineConfig, variable
+from runner import __version__, history, log, remote
+from runner.config import variable
 from runner.errors import InterruptedRunError, RunnerError
 from runner.limits import Limits
 from runner.options import (
     EPILOG,
+    OUT,
     PATH,
+    config_of,
     limit_options,
     option,
     output_format,
@@ -25,26 +27,30 @@ from runner.options import (
     run_options,
     seconds,
     switch,
+    values_of,
 )
+from runner.sweep.command import sweep
 
 
 @click.group(
-    commands=remote.COMMANDS,
+    commands=(*remote.COMMANDS, sweep),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EPILOG,
 )
 @click.version_option(__version__, "-V", "--version", prog_name="runner")
 def commands() -> None:
-    r"""Turn a Jupyter notebook, unchanged, into a production HTTP service.
+    """Turn a Jupyter notebook, unchanged, into a production HTTP service.
 
     \b
     runner run notebooks/train.ipynb           train a model
     runner serve notebooks/serve.ipynb         serve it on port 8000
-    """
+    runner sweep notebooks/train.ipynb --grid C=0.1,1,10    find its best parameters
+    """  # noqa: D301 - click wants the character, not the words for it
 
 
 @commands.command(epilog=EPILOG)
 @run_options
+@OUT
 def run(**given: Any) -> None:
     """Execute NOTEBOOK once, to its last cell, and keep the executed notebook in OUT.
 
@@ -58,6 +64,7 @@ def run(**given: Any) -> None:
 
 @commands.command(epilog=EPILOG)
 @run_options
+@OUT
 @option("--host", default="127.0.0.1", help="Address to bind; 0.0.0.0 for all.")
 @port_option("TCP port to bind.")
 @option("--workers", type=click.IntRange(1, 64), default=1, help="Serving processes.")
@@ -167,8 +174,8 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
     return Plan(
         path=given["notebook"],
         out=given["out"] or history.default_out(given["notebook"]),
-        values=_values(given),
-        config=_config(given),
+        values=values_of(given),
+        config=config_of(given),
         log_output=given["log_output"],
         host=host,
         port=port,
@@ -184,11 +191,6 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
     )
 
 
-def _config(given: dict[str, Any]) -> EngineConfig:
-    fields = dataclasses.fields(EngineConfig)
-    return EngineConfig(**{field.name: given[field.name] for field in fields})
-
-
 def _job(given: dict[str, Any], *, shows_bar: bool) -> Any:
     from runner.run import Job
 
@@ -199,12 +201,8 @@ def _job(given: dict[str, Any], *, shows_bar: bool) -> Any:
         path=given["notebook"],
         out=given["out"] or history.default_out(given["notebook"]),
         keeps_history=given["out"] is None,
-        values=_values(given),
-        config=_config(given),
+        values=values_of(given),
+        config=config_of(given),
         log_output=given["log_output"],
         shows_bar=shows_bar,
     )
-
-
-def _values(given: dict[str, Any]) -> dict[str, Any]:
-    return values.merged(**{name: given[name] for name in ("files", "yaml_texts", "plain", "raw")})

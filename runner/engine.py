@@ -120,8 +120,10 @@ class RunnerEngine:
                 echo=_echo(log_output, options),
                 cell_timeout=options.get("execution_timeout"),
                 sources=sources,
-                facts=lambda: facts.collect(
-                    document, given, with_packages=mine.kernel.has_our_python
+                # What the session knows better, such as the commit of what a copy was made of.
+                facts=lambda: (
+                    facts.collect(document, given, with_packages=mine.kernel.has_our_python)
+                    | mine.facts
                 ),
                 facts_at_end=lambda: facts.later_cards(
                     document, given, kept.run.get("model_cards")

@@ -66,8 +66,13 @@ def is_kept(out: Path) -> bool:
 
 def reason_of(path: Path) -> str:
     """Give why a run ended, as its record says; empty if it does not."""
+    return str(facts_of(path).get("reason", ""))
+
+
+def facts_of(path: Path) -> dict[str, Any]:
+    """Give what a record says of its run; empty when it is no record of ours."""
     record = _read(path)
-    return str(record["metadata"]["runner"].get("reason", "")) if record else ""
+    return dict(record["metadata"]["runner"]) if record else {}
 
 
 def mend(

@@ -105,7 +105,7 @@ def _be_run(orders: int, path: Path, kernel_name: str, hidden: dict[str, ModuleT
     if kernel_name:
         _be_run_or_kernel(path, kernel_name, hidden)
     else:
-        child.live(path)
+        child.live(path, child.SUPERVISED)
 
 
 def _be_run_or_kernel(path: Path, name: str, hidden: dict[str, ModuleType]) -> None:
@@ -119,7 +119,8 @@ def _be_run_or_kernel(path: Path, name: str, hidden: dict[str, ModuleType]) -> N
         kernel_app.become(words, us, hidden)
         return
     process = offspring.Offspring(pid, [sys.executable, *words])
-    child.live(path, kernel.Kernel.adopt(name, folder, process), name)
+    adopted = kernel.Kernel.adopt(name, folder, process)
+    child.live(path, child.SUPERVISED, adopted, name)
 
 
 if __name__ == "__main__":

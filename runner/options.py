@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from runner import log
+from runner import log, values
 from runner.config import EngineConfig, variable
 from runner.errors import EXIT_CODES, RunnerError
 from runner.limits import Limits
@@ -22,10 +22,13 @@ PATH = click.Path(path_type=Path)
 Decorator = Callable[[Any], Any]
 
 
-def option(name: str, **settings: Any) -> Decorator:
+OUT = click.argument("out", type=PATH, required=False)
+
+
+def option(name: str, *short: str, **settings: Any) -> Decorator:
     """Declare an option that can also be set by its ``RUNNER_*`` variable."""
     seen: dict[str, Any] = {"show_default": True, "show_envvar": True, "envvar": variable(name)}
-    return click.option(name, **(seen | settings))
+    return click.option(name, *short, **(seen | settings))
 
 
 def switch(name: str, **settings: Any) -> Decorator:
@@ -52,12 +55,11 @@ def output_format(command: Any) -> Any:
 
 
 def run_options(command: Any) -> Any:
-    """Add what ``run`` and ``serve`` have in common."""
+    """Add what ``run``, ``serve`` and ``sweep`` have in common."""
     defaults = EngineConfig()
     for decorate in reversed(
         [
             click.argument("notebook", type=PATH),
-            click.argument("out", type=PATH, required=False),
             click.option(
                 "-p",
                 "--parameters",
@@ -139,3 +141,18 @@ def limit_options(command: Any) -> Any:
             help=meanings[field.name],
         )(command)
     return command
+
+
+def values_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Give the parameters among the options of a command.
+
+    Raises:
+        ConfigurationError: A file cannot be read, or something is no YAML mapping.
+    """
+    return values.merged(**{name: given[name] for name in ("files", "yaml_texts", "plain", "raw")})
+
+
+def config_of(given: dict[str, Any]) -> EngineConfig:
+    """Give the engine's waits and intervals among the options of a command."""
+    fields = dataclasses.fields(EngineConfig)
+    return EngineConfig(**{field.name: given[field.name] for field in fields})

@@ -57,12 +57,26 @@ class RunProcess(abc.ABC):
 
 
 class SpawnedRun(RunProcess):
-    """Start ``python -m runner.child``, which imports all that it needs."""
+    """Start ``python -m runner.child``, which imports all that it needs.
 
-    def __init__(self, notebook: Path, environ: Mapping[str, str]) -> None:
+    Args:
+        notebook: What it will be told to run, as far as that is known: it warms up for it.
+        environ: All its variables.
+        module: Another module to run instead.
+        log: A file that gets what it writes to stderr; ours by default.
+    """
+
+    def __init__(
+        self,
+        notebook: Path,
+        environ: Mapping[str, str],
+        module: str = "runner.child",
+        log: IO[bytes] | None = None,
+    ) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "runner.child", str(notebook)],
+            [sys.executable, "-m", module, str(notebook)],
             stdin=subprocess.PIPE,
+            stderr=log,
             env=dict(environ),
             start_new_session=True,
         )

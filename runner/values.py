@@ -32,7 +32,7 @@ def merged(
         values |= _mapping(_text_of(path), str(path))
     for text in yaml_texts:
         values |= _mapping(text, "-y")
-    values |= {name: _resolved(text) for name, text in plain}
+    values |= {name: resolved(text) for name, text in plain}
     return values | dict(raw)
 
 
@@ -63,7 +63,20 @@ def _mapping(text: str, origin: str) -> dict[str, Any]:
     return values or {}
 
 
-def _resolved(text: str) -> Any:
+def from_yaml(text: str, origin: str) -> Any:
+    """Read one value as YAML.
+
+    Args:
+        text: The value.
+        origin: Where it stands, for the message.
+
+    Raises:
+        ConfigurationError: It is no YAML.
+    """
+    return _mapping(f"value: {text}", origin)["value"]
+
+
+def resolved(text: str) -> Any:
     """Read a value as ``papermill -p`` does."""
     constants = {"True": True, "False": False, "None": None}
     if text in constants:

@@ -83,7 +83,7 @@ def test_the_model_is_good_and_its_card_says_how(digits: Path) -> None:
     metrics = json.loads((digits / "model/digits.json").read_text())["metrics"]
     assert metrics["accuracy"] >= 0.97
     (judged,) = (cell for cell in record.cells if cell.id == "judge")
-    assert text_of(judged) == f"accuracy on 360 held-out digits: {metrics['accuracy']:.3f}\n"
+    assert text_of(judged) == f"{metrics['accuracy'] * 100:.1f} % of 360 held-out digits\n"
 
 
 @pytest.mark.parametrize(("name", "digit"), [("three.png", 3), ("seven.jpg", 7), ("zero.png", 0)])

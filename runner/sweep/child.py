@@ -1,0 +1,111 @@
+"""Be the run of one point: warm up, take the order to go, execute, and end with the sweep.
+
+The rules of this file:
+
+1. A point is run only under the lock of its record, and only if that does not say that it is
+   completed. So a sweep that was killed, and whose last runs are still ending, can be started
+   again at once: its points wait for these, and none is completed twice.
+2. The end of stdin, which is the end of the sweep however it comes, stops the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from runner import child, files, history, notebook, run
+from runner.child import Orders, Standby
+from runner.config import EngineConfig
+from runner.engine import Session
+from runner.errors import ConfigurationError, InterruptedRunError
+from runner.progress import Lines
+from runner.run import Job
+from runner.signals import StopRequest
+from runner.sweep.outcomes import COMPLETED, identity_of
+
+log = logging.getLogger("runner.sweep.child")  # also when it is __main__
+
+_LOOK_EVERY = 0.1
+
+
+def main() -> None:
+    """Be ``python -m runner.sweep.child``."""
+    child.begin(child.Task(execute=execute, giver="the sweep"))
+
+
+def execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopRequest) -> None:
+    """Run a point, unless it turns out to be completed.
+
+    Raises:
+        ConfigurationError: Another run is writing the record, and goes on doing so.
+        NotebookError: A cell failed.
+        KernelDiedError: The kernel died or never came up.
+        InterruptedRunError: It was stopped.
+    """
+    job = Job(
+        path=Path(order["facts"]["notebook"]),
+        copy=Path(order["notebook"]),
+        out=Path(order["out"]),
+        keeps_history=order["keeps_history"],
+        values=order["values"],
+        config=EngineConfig(**order["config"]),
+        log_output=order["log_output"],
+    )
+    with _claimed(job, stop):
+        if is_completed(job.out, identity_of(order["facts"])):
+            log.info("%s is completed already", job.out)
+            return
+        if stop.signum:
+            raise InterruptedRunError(stop.signum)
+        if job.keeps_history:
+            history.keep_last(job.out)
+        for stale in order["clears"]:
+            Path(stale).unlink(missing_ok=True)
+        _run(job, order["facts"], standby, stop)
+
+
+def is_completed(record: Path, identity: str) -> bool:
+    """Tell whether a record is that of a point, and says that it is completed."""
+    kept = history.facts_of(record)
+    return kept.get("status") == COMPLETED and identity_of(kept) == identity
+
+
+def _run(job: Job, facts: dict[str, Any], standby: Standby, stop: StopRequest) -> None:
+    document = notebook.read(job.copy or job.path)
+    session = Session(
+        kernel=standby.kernel_for(document.kernel_name),
+        stop=stop,
+        config=job.config,
+        progress=Lines(),
+        facts=facts,
+    )
+    ending = run.execute(job, run.checked(document, job.values), session)
+    if ending.signum:
+        raise InterruptedRunError(ending.signum)
+
+
+@contextlib.contextmanager
+def _claimed(job: Job, stop: StopRequest) -> Iterator[None]:
+    """Hold the record's lock, as ``runner run`` does; wait for one who is about to end."""
+    lock = job.out.with_name(f".{job.out.name}.lock")
+    deadline = time.monotonic() + job.config.grace + 10
+    has_waited = False
+    while True:
+        with files.claim(lock) as is_ours:
+            if is_ours:
+                yield
+                return
+        if stop.signum or time.monotonic() > deadline:
+            raise ConfigurationError(f"{job.out}: another run is writing it")
+        if not has_waited:
+            log.info("waiting for another run to end that writes %s", job.out)
+            has_waited = True
+        time.sleep(_LOOK_EVERY)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Read ``--grid NAME=V1,V2`` and check its values against what the notebook declares."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from runner import values
+from runner.errors import ConfigurationError
+from runner.notebook import Notebook
+
+Grid = dict[str, list[Any]]
+
+
+def read(texts: Sequence[str], document: Notebook) -> Grid:
+    """Read grids; a value is read in the first way that fits the parameter's declared type.
+
+    Args:
+        texts: ``NAME=V1,V2,…`` each; a value that holds a comma stands in double quotes.
+        document: The notebook; if it is not Python, nothing is checked.
+
+    Raises:
+        ConfigurationError: A text has another form, a name is unknown or comes twice, or a
+            value has the wrong type or comes twice.
+    """
+    grid: Grid = {}
+    for text in texts:
+        name, found = _split(text)
+        if name in grid:
+            raise ConfigurationError(f"--grid {name}: given twice; list all its values in one")
+        grid[name] = [_typed(document, name, value) for value in found]
+        _check_distinct(name, grid[name])
+    return grid
+
+
+def combinations(grid: Grid) -> Iterator[dict[str, Any]]:
+    """Give the values of each point; the last parameter changes fastest."""
+    for chosen in itertools.product(*grid.values()):
+        yield dict(zip(grid, chosen, strict=True))
+
+
+def _split(text: str) -> tuple[str, list[str]]:
+    name, equals, listed = text.partition("=")
+    try:
+        found = next(csv.reader([listed], skipinitialspace=True, strict=True), [])
+    except csv.Error as error:
+        raise ConfigurationError(f"--grid {text}: {error}") from error
+    if not (name.strip() and equals and found):
+        raise ConfigurationError(
+            f"--grid {text}: not of the form NAME=V1,V2", hint="--grid C=0.1,1,10"
+        )
+    return name.strip(), found
+
+
+def _typed(document: Notebook, name: str, text: str) -> Any:
+    preferred = values.resolved(text)
+    if not document.is_python:
+        return preferred
+    for read_as in (values.resolved, str, _from_yaml):
+        try:
+            return document.check({name: read_as(text)})[name]
+        except (ConfigurationError, ValueError):
+            continue
+    try:
+        return document.check({name: preferred})[name]  # raises, and says what is wrong
+    except ConfigurationError as error:
+        if name in document.parameters():
+            raise ConfigurationError(str(error), hint="") from error
+        raise
+
+
+def _from_yaml(text: str) -> Any:
+    return values.from_yaml(text, "--grid")
+
+
+def _check_distinct(name: str, values: Sequence[Any]) -> None:
+    seen = set()
+    for value in values:
+        if (known := json.dumps(value, default=str)) in seen:
+            raise ConfigurationError(f"--grid {name}: the value {value!r} comes twice")
+        seen.add(known)

@@ -1,0 +1,88 @@
+"""Start the process of a point's run, and share the machine's cores between those that run."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.config import EngineConfig, variable
+from runner.processes import SpawnedRun
+from runner.sweep.outcomes import facts
+from runner.sweep.points import Point
+
+# What the libraries under numpy, scikit-learn and numexpr take their number of threads from.
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "LOKY_MAX_CPU_COUNT",
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Launcher:
+    """Start runs of one notebook.
+
+    Attributes:
+        source: The file that is read: what the notebook was as the sweep began.
+        origin: What is known of the notebook itself: its path, hash and commit.
+        config: The engine's waits and intervals.
+        log_output: Also log what the cells print.
+        environ: All variables of the processes.
+        keeps_history: Keep the records of earlier runs beside the new one.
+    """
+
+    source: Path
+    origin: Mapping[str, Any]
+    config: EngineConfig
+    log_output: bool
+    environ: Mapping[str, str]
+    keeps_history: bool = True
+
+    def start(self, point: Point) -> SpawnedRun:
+        """Start a point's run; its log lies beside its record, below earlier ones."""
+        point.record.parent.mkdir(parents=True, exist_ok=True)
+        with point.log.open("ab") as log:
+            process = SpawnedRun(self.source, self.environ, "runner.sweep.child", log)
+        process.order(do="go", **self._order(point))
+        return process
+
+    def _order(self, point: Point) -> dict[str, Any]:
+        model = point.own_model
+        return {
+            "notebook": str(self.source),
+            "out": str(point.record),
+            "values": point.values,
+            "facts": {**self.origin, **facts(point)},
+            "config": dataclasses.asdict(self.config),
+            "log_output": self.log_output,
+            "keeps_history": self.keeps_history,
+            # Of an earlier run, cut short: they would pass for this one's.
+            "clears": [str(model), str(model.with_suffix(".json"))] if model else [],
+        }
+
+
+def environment(environ: Mapping[str, str], jobs: int, log_level: str) -> dict[str, str]:
+    """Give the variables of the runs: as many threads each as there are cores for it.
+
+    Args:
+        environ: Ours. A number of threads that it sets stays as it is, for all libraries.
+        jobs: Runs at a time.
+        log_level: Of the runs' own logs.
+    """
+    share = str(max(1, cores() // jobs))
+    threads = {} if any(name in environ for name in _THREADS) else dict.fromkeys(_THREADS, share)
+    return {**environ, **threads, variable("log-level"): log_level}
+
+
+def cores() -> int:
+    """Count the cores that we may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

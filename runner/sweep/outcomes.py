@@ -1,0 +1,80 @@
+"""Say how a point's run ended, from its record: what is on the disk is the truth."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from runner import history
+from runner.metrics import Metrics, metrics_of
+from runner.sweep.points import Point
+
+COMPLETED = "completed"
+# How a run ends that would end so again; all else is run again by the next sweep.
+FAILURES = ("failed", "kernel-died")
+PENDING = "pending"
+_IDENTITY = "sweep_identity"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Say how a run ended.
+
+    Attributes:
+        status: A run's status, as in its record; ``pending`` if it was not run.
+        reason: Why it ended.
+        seconds: How long it took; None if it has not ended.
+        metrics: What it recorded.
+    """
+
+    status: str = PENDING
+    reason: str = ""
+    seconds: float | None = None
+    metrics: Metrics = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_completed(self) -> bool:
+        """Tell whether all its cells ran."""
+        return self.status == COMPLETED
+
+    @property
+    def was_stopped(self) -> bool:
+        """Tell whether it was stopped with the sweep."""
+        return self.status == "stopped"
+
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether it failed by itself, so that it would fail again."""
+        return self.status in FAILURES
+
+
+def facts(point: Point) -> dict[str, str]:
+    """Say, for a point's record, by what to know it again."""
+    return {"sweep_point": point.name, _IDENTITY: point.identity}
+
+
+def identity_of(recorded: dict[str, Any]) -> str:
+    """Read from a record's facts what ``facts`` has put there."""
+    return str(recorded.get(_IDENTITY, ""))
+
+
+def outcome_of(point: Point) -> Outcome:
+    """Read how a point's run ended; a record of another notebook or parameters counts as none.
+
+    A record that says ``running`` though its process is gone is corrected first.
+    """
+    history.mend(point.record)
+    try:
+        document = json.loads(point.record.read_bytes())
+        run = document["metadata"]["runner"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return Outcome()
+    if identity_of(run) != point.identity:
+        return Outcome()
+    return Outcome(
+        status=str(run.get("status")),
+        reason=str(run.get("reason") or ""),
+        seconds=document["metadata"].get("papermill", {}).get("duration"),
+        metrics=metrics_of(document),
+    )

@@ -1,0 +1,134 @@
+"""Plan a sweep: which runs there are, where each leaves its files, and by what to know it again.
+
+The rules of this file:
+
+1. A point is known by its notebook's hash and the values of all its parameters, as they were
+   given. So a run is repeated if the notebook or any parameter changed, and else never.
+2. A point has a folder, named by its place in the grid. Nothing that it writes by a path of
+   ours lies elsewhere, so that points which run side by side do not meet.
+3. ``{point}`` in a parameter given as text is the point's name, ``{folder}`` its folder.
+4. ``model_path``, unless given, is a file in the point's folder: a sweep never replaces the
+   model that is being served.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from runner.masking import MASK, masked
+from runner.notebook import Notebook
+from runner.sweep.grid import Grid, combinations
+
+MODEL_PATH = "model_path"
+_LONGEST_NAME = 100
+_PLAIN = re.compile(r"[^\w.+=,-]+")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Point:
+    """Describe one run of a sweep.
+
+    Attributes:
+        name: What it is called: ``gamma=scale,C=10.0``.
+        chosen: Its values of the grid's parameters.
+        values: All parameters that it gets.
+        record: Its executed notebook.
+        identity: By what to know it again.
+        own_model: The model's file, if that was given its place here.
+    """
+
+    name: str
+    chosen: dict[str, Any]
+    values: dict[str, Any]
+    record: Path
+    identity: str
+    own_model: Path | None = None
+
+    @property
+    def log(self) -> Path:
+        """What its process writes to stderr."""
+        return self.record.with_suffix(".log")
+
+
+def plan(
+    document: Notebook, notebook_sha256: str, fixed: dict[str, Any], grid: Grid, out: Path
+) -> list[Point]:
+    """List the points of a sweep in their order.
+
+    Args:
+        document: The notebook.
+        notebook_sha256: The hash of its file.
+        fixed: The parameters that all points share.
+        grid: The others.
+        out: The sweep's folder.
+    """
+    model = _own_model(document, fixed.keys() | grid.keys())
+    found = []
+    for chosen in combinations(grid):
+        given = fixed | chosen
+        name = name_of(chosen)
+        folder = out / "points" / name
+        # Absolute: a notebook may look for a relative path from another folder than ours.
+        own_model = folder.absolute() / model if model else None
+        values = {key: filled(value, name, folder) for key, value in given.items()}
+        found.append(
+            Point(
+                name=name,
+                chosen=chosen,
+                values=values | ({MODEL_PATH: str(own_model)} if own_model else {}),
+                record=folder / "out.ipynb",
+                identity=_digest([notebook_sha256, given]),
+                own_model=own_model,
+            )
+        )
+    return found
+
+
+def name_of(chosen: dict[str, Any]) -> str:
+    """Name a point by its values, so that the name can be a folder's; no two have the same."""
+    said = ",".join(f"{name}={_text(value)}" for name, value in masked(chosen).items())
+    name = _PLAIN.sub("_", said)[:_LONGEST_NAME]
+    # Text that looks like a number is another value than the number.
+    is_telling = name == said and MASK not in said and not _has_likeness(chosen)
+    return name if is_telling else f"{name}-{_digest(chosen)[:8]}"
+
+
+def filled(value: Any, name: str, folder: Path) -> Any:
+    """Put a point's name and folder into a text that asks for them."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("{point}", name).replace("{folder}", str(folder))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _has_likeness(chosen: dict[str, Any]) -> bool:
+    """Tell whether a text among the values would, in a name, look like a value that is none."""
+    for value in chosen.values():
+        if isinstance(value, str):
+            try:
+                json.loads(value)
+            except ValueError:
+                continue
+            return True
+    return False
+
+
+def _own_model(document: Notebook, given: set[str]) -> str:
+    """Name the file that the notebook's model gets; empty if that is not ours to say."""
+    if not document.is_python or MODEL_PATH in given:
+        return ""
+    default = document.default(MODEL_PATH)
+    return Path(default).name if isinstance(default, str) else ""
+
+
+def _digest(known: Any) -> str:
+    text = json.dumps(known, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

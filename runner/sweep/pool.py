@@ -1,0 +1,98 @@
+"""Run points side by side, each by a process of its own, until none is left or a stop comes."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from runner.signals import StopRequest
+from runner.sweep.points import Point
+
+_LAST_WORDS = 5.0  # seconds that a run has, after its cell's own, to close its record
+
+
+class Process(Protocol):
+    """Be the run of a point: a real process, or a test's."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+    def kill(self) -> None:
+        """End it."""
+
+    async def ended(self) -> int:
+        """Wait for its end; give its exit code."""
+
+
+class Pool:
+    """Keep a number of runs going.
+
+    Args:
+        launch: Starts the run of a point.
+        heard: Called with a point and an exit code when its run has ended.
+        stop: The requests to stop.
+        grace: Seconds that a cell has to end after one.
+    """
+
+    def __init__(
+        self,
+        launch: Callable[[Point], Process],
+        heard: Callable[[Point, int], None],
+        stop: StopRequest,
+        grace: float,
+    ) -> None:
+        self._launch, self._heard = launch, heard
+        self._stop, self._patience = stop, grace + _LAST_WORDS
+        self._stopping, self._urgent = asyncio.Event(), asyncio.Event()
+
+    async def run(self, points: Sequence[Point], jobs: int) -> None:
+        """Run all points, ``jobs`` at a time; after a stop, end what runs and start no more."""
+        loop = asyncio.get_running_loop()
+        self._stop.subscribe(lambda: loop.call_soon_threadsafe(self._note_stop))
+        waiting = collections.deque(points)
+        try:
+            async with asyncio.TaskGroup() as slots:
+                for _ in range(jobs):
+                    slots.create_task(self._slot(waiting))
+        finally:
+            self._stop.subscribe(lambda: None)
+
+    def _note_stop(self) -> None:
+        self._stopping.set()
+        if self._stop.is_urgent:
+            self._urgent.set()
+
+    async def _slot(self, waiting: collections.deque[Point]) -> None:
+        while waiting and not self._stopping.is_set():
+            point = waiting.popleft()
+            process = self._launch(point)
+            code = await self._outlived(process)
+            self._heard(point, code)
+
+    async def _outlived(self, process: Process) -> int:
+        """Wait for the end of a process; see to it after a stop, or when another slot broke."""
+        ended = asyncio.ensure_future(process.ended())
+        try:
+            if not await _first(ended, self._stopping):
+                process.terminate()
+                await _first(ended, self._urgent, self._patience)
+        finally:
+            if not ended.done():
+                process.kill()
+            await asyncio.wait({ended})
+        return ended.result()
+
+
+async def _first(
+    ended: asyncio.Future[int], event: asyncio.Event, seconds: float | None = None
+) -> bool:
+    """Wait until a process has ended, an event has come, or time is up; say whether it ended."""
+    told = asyncio.ensure_future(event.wait())
+    waits: set[asyncio.Future[Any]] = {ended, told}
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+    return ended.done()

@@ -1,0 +1,44 @@
+"""Have the report notebook executed: the table, and a picture of what the parameters do."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from runner.errors import NotebookError
+from runner.files import write_atomically
+from runner.signals import StopRequest
+from runner.sweep.launch import Launcher
+from runner.sweep.outcomes import outcome_of
+from runner.sweep.points import Point
+from runner.sweep.pool import Pool
+
+_TEMPLATE = Path(__file__).with_name("report.ipynb")
+
+
+def write(out: Path, values: dict[str, Any], launcher: Launcher, stop: StopRequest) -> None:
+    """Put the report into a folder and execute it there, in place.
+
+    Args:
+        out: The folder.
+        values: Its parameters.
+        launcher: As for the points.
+        stop: The requests to stop.
+
+    Raises:
+        NotebookError: It failed.
+    """
+    record = out / "report.ipynb"
+    write_atomically(record, _TEMPLATE.read_bytes())
+    point = Point(name="report", chosen={}, values=values, record=record, identity="report")
+    mine = dataclasses.replace(
+        launcher, source=record, origin={"notebook": str(record)}, keeps_history=False
+    )
+    pool = Pool(mine.start, lambda point, code: None, stop, launcher.config.grace)
+    asyncio.run(pool.run([point], jobs=1))
+    outcome = outcome_of(point)
+    if not outcome.is_completed and not stop.signum:
+        said = outcome.reason or f"it did not begin; see {point.log}"
+        raise NotebookError(f"{record}: the report failed: {said}", hint="the table is whole")

@@ -1,0 +1,129 @@
+"""Put the runs of a sweep into a table, and find the best."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import difflib
+import enum
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.errors import ConfigurationError
+from runner.files import write_atomically
+from runner.masking import masked
+from runner.sweep.outcomes import Outcome
+from runner.sweep.points import Point
+
+
+class Goal(enum.StrEnum):
+    """Say which end of a metric is the good one."""
+
+    MAX = "max"
+    MIN = "min"
+
+
+_OWN = ("best", "status", "seconds", "record", "reason")
+
+Outcomes = Mapping[str, Outcome]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Best:
+    """Name the best points.
+
+    Attributes:
+        metric: By which; empty if no run recorded one.
+        points: All that have the best value, in the order of the grid.
+    """
+
+    metric: str = ""
+    points: Sequence[Point] = ()
+
+
+def metric_names(outcomes: Outcomes) -> list[str]:
+    """List the metrics of all runs, in the order in which they were first recorded."""
+    return list(dict.fromkeys(name for found in outcomes.values() for name in found.metrics))
+
+
+def best(points: Sequence[Point], outcomes: Outcomes, metric: str, goal: Goal) -> Best:
+    """Find the best of the completed points.
+
+    Args:
+        points: All points.
+        outcomes: How each ended, by its name.
+        metric: By which to compare; the first that was recorded if empty.
+        goal: Which end is the good one.
+
+    Raises:
+        ConfigurationError: Runs recorded metrics, but none of this name.
+    """
+    names = metric_names(outcomes)
+    if metric and names and metric not in names:
+        close = difflib.get_close_matches(metric, names, n=1)
+        guess = f"; did you mean {close[0]!r}?" if close else ""
+        raise ConfigurationError(
+            f"no run recorded the metric {metric!r}{guess}",
+            hint=f"recorded were {', '.join(names)}; the same command with --metric runs no"
+            " point again",
+        )
+    metric = metric or next(iter(names), "")
+    values = {
+        point.name: value
+        for point in points
+        if outcomes[point.name].is_completed
+        and (value := outcomes[point.name].metrics.get(metric)) is not None
+        and not math.isnan(value)
+    }
+    if not values:
+        return Best(metric=metric)
+    top = max(values.values()) if goal is Goal.MAX else min(values.values())
+    return Best(metric=metric, points=[p for p in points if values.get(p.name) == top])
+
+
+def write_table(
+    path: Path, points: Sequence[Point], outcomes: Outcomes, marked: Best, root: Path
+) -> None:
+    """Write the table as CSV: a row for each point, in the order of the grid.
+
+    Args:
+        path: Where to.
+        points: All points.
+        outcomes: How each ended, by its name.
+        marked: The best.
+        root: Records are named relative to it.
+    """
+    metrics = metric_names(outcomes)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    named, measured = columns(list(points[0].chosen), metrics)
+    table.writerow(["best", *named, "status", "seconds", *measured, "record", "reason"])
+    for point in points:
+        outcome = outcomes[point.name]
+        values = [outcome.metrics.get(name) for name in metrics]
+        table.writerow(
+            [
+                "best" if point in marked.points else "",
+                *map(_cell, masked(point.chosen).values()),
+                outcome.status,
+                "" if outcome.seconds is None else round(outcome.seconds, 3),
+                *("" if value is None else value for value in values),
+                point.record.relative_to(root) if point.record.exists() else "",
+                outcome.reason if not outcome.is_completed else "",
+            ]
+        )
+    write_atomically(path, text.getvalue())
+
+
+def columns(parameters: Sequence[str], metrics: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Name the columns of parameters and metrics; no two columns have the same name."""
+    named = [f"parameter {name}" if name in _OWN else name for name in parameters]
+    taken = {*_OWN, *named}
+    return named, [f"metric {name}" if name in taken else name for name in metrics]
+
+
+def _cell(value: Any) -> Any:
+    return "" if value is None else value

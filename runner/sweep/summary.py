@@ -1,0 +1,79 @@
+"""Say on the terminal what came out of a sweep, and what is to come."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from runner import values
+from runner.masking import masked
+from runner.sweep.display import shown
+from runner.sweep.outcomes import PENDING
+from runner.sweep.points import Point
+from runner.sweep.results import Best, Outcomes
+
+
+def listing(points: Sequence[Point], outcomes: Outcomes, due: Sequence[Point]) -> str:
+    """List the points, and say of each what would become of it."""
+    lines = [
+        f"{'run ' if point in due else 'keep'}  {point.name}{_before(outcomes[point.name].status)}"
+        for point in points
+    ]
+    return "\n".join([*lines, f"{len(points)} points, {len(due)} of them to run"])
+
+
+def summary(
+    points: Sequence[Point], outcomes: Outcomes, found: Best, command: str, out: Path
+) -> str:
+    """Name the best point, how to run it alone, what failed, and where the files are."""
+    lines = []
+    if found.points:
+        top = found.points[0]
+        others = len(found.points) - 1
+        tie = f" ({others} more with the same {found.metric})" if others else ""
+        lines += [
+            f"best of {len(points)}: {top.name}: {shown(outcomes[top.name].metrics)}{tie}",
+            f"  {command}",
+        ]
+    else:
+        lines.append(
+            f"no best of {len(points)}: no completed run recorded"
+            f" {'the metric ' + found.metric if found.metric else 'a metric'}"
+        )
+    failed = (point for point in points if not outcomes[point.name].is_completed)
+    lines += [f"failed: {point.name}: {outcomes[point.name].reason}" for point in failed]
+    lines += [f"{what:8} {out / name}" for what, name in _FILES.items() if (out / name).exists()]
+    return "\n".join(lines)
+
+
+def command_for(path: Path, given: dict[str, Any]) -> str:
+    """Give the command that runs one point alone.
+
+    Args:
+        path: The notebook.
+        given: The parameters; those that ask for a point's name or folder are left out.
+    """
+    words = ["runner", "run", str(path)]
+    for name, value in masked(given).items():
+        if isinstance(value, str) and ("{point}" in value or "{folder}" in value):
+            continue
+        words += _option(name, value)
+    return shlex.join(words)
+
+
+def _option(name: str, value: Any) -> list[str]:
+    if isinstance(value, str):
+        return ["-p" if values.resolved(value) == value else "-r", name, value]
+    if value is None or isinstance(value, bool | int | float):
+        return ["-p", name, str(value)]
+    return ["-y", json.dumps({name: value}, default=str)]
+
+
+def _before(status: str) -> str:
+    return "" if status == PENDING else f"  ({status})"
+
+
+_FILES = {"table": "results.csv", "picture": "results.svg", "report": "report.ipynb"}

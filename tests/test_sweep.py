@@ -1,0 +1,203 @@
+"""Sweeps by the real command line: real kernels, kills, interrupts, and the unchanged notebook."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import RUNNER, Service, read_record, until, write_notebook
+
+Start = Callable[..., Service]
+X = "x: int = 0"
+RECORDS = "from runner import record_metrics; record_metrics(score=6 / x)"
+COUNTS = "with open('done', 'a') as file: print(x, file=file)"
+# Those from 2 on wait for a file, so that a test knows where they are.
+WAITS = """
+import time
+from pathlib import Path
+Path(f"began-{x}").touch()
+while x >= 2 and not Path("gate").exists():
+    time.sleep(0.02)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def sweep(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a whole sweep of ``a.ipynb``."""
+    return subprocess.run(
+        [*RUNNER, "sweep", "a.ipynb", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def table(folder: Path, name: str = "a") -> list[dict[str, str]]:
+    with (folder / "runs/sweeps" / name / "results.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def record_of(folder: Path, point: str) -> Any:
+    return read_record(folder / "runs/sweeps/a/points" / point / "out.ipynb")
+
+
+def status_of(folder: Path, point: str) -> str:
+    record = folder / "runs/sweeps/a/points" / point / "out.ipynb"
+    return str(read_record(record).metadata.runner.status) if record.exists() else ""
+
+
+def done(folder: Path) -> Counter[str]:
+    return Counter((folder / "done").read_text().split())
+
+
+def test_a_failed_point_does_not_stop_the_others(folder: Path) -> None:
+    """It is in the table with its reason, the best is marked, and the exit code is 3."""
+    write_notebook(folder / "a.ipynb", RECORDS, COUNTS, parameters=X)
+    ended = sweep(folder, "--grid", "x=0,1,2", "-j", "2")
+    assert ended.returncode == 3, ended.stderr
+    rows = [(row["x"], row["best"], row["status"], row["score"]) for row in table(folder)]
+    assert rows == [
+        ("0", "", "failed", ""),
+        ("1", "best", "completed", "6.0"),
+        ("2", "", "completed", "3.0"),
+    ]
+    assert "ZeroDivisionError" in table(folder)[0]["reason"]
+    assert "best of 3: x=1: score 6\n  runner run a.ipynb -p x 1\n" in ended.stdout
+    assert "1 of 3 points failed" in ended.stderr
+    report = read_record(folder / "runs/sweeps/a/report.ipynb")
+    assert report.metadata.runner.status == "completed"
+    assert (folder / "runs/sweeps/a/results.svg").read_text().rstrip().endswith("</svg>")
+
+
+def test_only_what_is_new_is_run_again(folder: Path) -> None:
+    """What completed or failed stays; a wider grid, an edit and --retry-failed run their part."""
+    write_notebook(folder / "a.ipynb", COUNTS, RECORDS, parameters=X)
+    sweep(folder, "--grid", "x=0,1")
+    assert sweep(folder, "--grid", "x=0,1,2").returncode == 3
+    assert done(folder) == {"0": 1, "1": 1, "2": 1}
+    sweep(folder, "--grid", "x=0,1", "--retry-failed")
+    assert done(folder) == {"0": 2, "1": 1, "2": 1}
+    write_notebook(folder / "a.ipynb", COUNTS, RECORDS, "'edited'", parameters=X)
+    assert sweep(folder, "--grid", "x=1").returncode == 0
+    assert done(folder) == {"0": 2, "1": 2, "2": 1}
+    kept = list((folder / "runs/sweeps/a/points/x=1").glob("*.ipynb"))
+    assert len(kept) == 2, "the record of before the edit is kept"
+
+
+def test_a_sweep_that_was_killed_goes_on(folder: Path, start: Start) -> None:
+    """After kill -9 every record is whole, nobody lives on, and no point completes twice."""
+    write_notebook(folder / "a.ipynb", WAITS, COUNTS, parameters=X)
+    words = ("sweep", "a.ipynb", "--grid", "x=0,1,2,3", "-j", "2")
+    killed = start(*words, cwd=folder)
+    until(lambda: (folder / "began-2").exists() and (folder / "began-3").exists(), 60)
+    killed.stop(signal.SIGKILL)
+    assert all(status_of(folder, f"x={x}") for x in range(4))
+    again = start(*words, cwd=folder)  # at once: its points wait for those that are still ending
+    until(lambda: not killed.family(), 30)
+    (folder / "gate").touch()
+    assert again.wait(60) == 0, again.said()
+    assert done(folder) == {"0": 1, "1": 1, "2": 1, "3": 1}
+    assert {status_of(folder, f"x={x}") for x in range(4)} == {"completed"}
+    assert "4 points, 2 of them to run" in again.said()
+
+
+def test_an_interrupted_sweep_ends_its_runs_and_goes_on(folder: Path, start: Start) -> None:
+    """SIGINT stops what runs, starts nothing more, and exits by 130; then it is resumed."""
+    write_notebook(folder / "a.ipynb", WAITS, COUNTS, parameters=X)
+    words = ("sweep", "a.ipynb", "--grid", "x=1,2,3", "-j", "1")
+    service = start(*words, cwd=folder)
+    until((folder / "began-2").exists, 60)
+    assert service.stop(signal.SIGINT) == 130
+    assert service.family() == []
+    assert [row["status"] for row in table(folder)] == ["completed", "stopped", "pending"]
+    assert "the same command goes on" in service.said()
+    (folder / "gate").touch()
+    assert start(*words, cwd=folder).wait(60) == 0
+    assert done(folder) == {"1": 1, "2": 1, "3": 1}
+
+
+def test_a_folder_has_one_sweep_at_a_time(folder: Path, start: Start) -> None:
+    """A second one is refused at once."""
+    write_notebook(folder / "a.ipynb", WAITS, parameters=X)
+    start("sweep", "a.ipynb", "--grid", "x=2", cwd=folder)
+    until((folder / "began-2").exists, 60)
+    ended = sweep(folder, "--grid", "x=2")
+    assert ended.returncode == 2
+    assert "another sweep is at work" in ended.stderr
+
+
+def test_a_dry_run_lists_the_points_and_touches_nothing(folder: Path) -> None:
+    """It says what would be run, and makes no folder."""
+    write_notebook(folder / "a.ipynb", RECORDS, parameters=f"{X}\nkind: str = 'a'")
+    ended = sweep(folder, "--grid", "x=1,2", "--grid", 'kind="a,b",c', "--dry-run")
+    assert ended.stdout.splitlines() == [
+        "run   x=1,kind=a,b",
+        "run   x=1,kind=c",
+        "run   x=2,kind=a,b",
+        "run   x=2,kind=c",
+        "4 points, 4 of them to run",
+    ]
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--grid", "y=1"), "unknown parameter 'y'"),
+        (("--grid", "x=1,a"), "parameter 'x': expected int, got str ('a')"),
+        (("--grid", "x=1", "-p", "x", "1"), "--grid x: also given as a fixed parameter"),
+        (("--grid", "x=1", "-p", "z", "1"), "unknown parameter 'z'"),
+    ],
+)
+def test_mistakes_are_found_before_any_kernel(
+    folder: Path, words: tuple[str, ...], said: str
+) -> None:
+    """They are what they are for `runner run`: one line, and the exit code 2."""
+    write_notebook(folder / "a.ipynb", RECORDS, parameters=X)
+    ended = sweep(folder, *words)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert not (folder / "runs").exists()
+
+
+def test_a_metric_that_nobody_recorded_is_named_after_the_runs(folder: Path) -> None:
+    """The runs are kept: the right name needs none of them again."""
+    write_notebook(folder / "a.ipynb", RECORDS, COUNTS, parameters=X)
+    ended = sweep(folder, "--grid", "x=1,2", "--metric", "scor")
+    assert ended.returncode == 2
+    assert "no run recorded the metric 'scor'; did you mean 'score'?" in ended.stderr
+    assert sweep(folder, "--grid", "x=1,2", "--metric", "score", "--goal", "min").returncode == 0
+    assert [row["best"] for row in table(folder)] == ["", "best"]
+    assert done(folder) == {"1": 1, "2": 1}
+
+
+def test_the_unchanged_training_notebook_is_swept(project: Path) -> None:
+    """Its metrics come from its cards, and the model that is served stays what it was."""
+    served = project / "model/iris.joblib"
+    before = hashlib.sha256(served.read_bytes()).hexdigest()
+    words = ["sweep", "notebooks/train.ipynb", "--grid", "gamma=scale", "--grid", "C=0.01,10"]
+    ended = subprocess.run(
+        [*RUNNER, *words], cwd=project, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    rows = table(project, "train")
+    assert [row["best"] for row in rows] == ["", "best"]
+    assert float(rows[0]["accuracy"]) < float(rows[1]["accuracy"])
+    assert "runner run notebooks/train.ipynb -p gamma scale -p C 10.0" in ended.stdout
+    assert hashlib.sha256(served.read_bytes()).hexdigest() == before
+    for row in rows:
+        own = project / "runs/sweeps/train" / row["record"]
+        assert own.with_name("iris.joblib").exists()

@@ -1,0 +1,94 @@
+"""The run of one point: under its lock, only if it is not done, and no longer than the sweep."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import read_record, until, write_notebook
+
+from runner import files
+from runner.config import EngineConfig
+from runner.processes import SpawnedRun
+from runner.sweep.launch import Launcher
+from runner.sweep.outcomes import outcome_of
+from runner.sweep.points import Point
+
+# The test's folder is not the working folder, so the notebook is told where to write.
+COUNTS = "with open(done, 'a') as file: print('x', file=file)"
+
+
+class Floor:
+    """A notebook, a point of it, and the processes that a test starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.done = folder / "done"
+        path = write_notebook(folder / "a.ipynb", COUNTS, parameters="done: str = ''")
+        values = {"done": str(self.done)}
+        record = folder / "point/out.ipynb"
+        self.point = Point(name="p", chosen={}, values=values, record=record, identity="1")
+        self.launcher = Launcher(
+            source=path,
+            origin={"notebook": str(path)},
+            config=EngineConfig(),
+            log_output=False,
+            environ=os.environ,
+        )
+        self.started: list[SpawnedRun] = []
+
+    def start(self) -> SpawnedRun:
+        self.started.append(self.launcher.start(self.point))
+        return self.started[-1]
+
+    def end(self, process: SpawnedRun) -> int:
+        self.started.remove(process)
+        return asyncio.run(asyncio.wait_for(process.ended(), 60))
+
+    def log(self) -> str:
+        return self.point.log.read_text()
+
+
+@pytest.fixture
+def floor(tmp_path: Path) -> Iterator[Floor]:
+    found = Floor(tmp_path)
+    try:
+        yield found
+    finally:
+        for process in list(found.started):
+            process.kill()
+            found.end(process)
+
+
+def test_a_completed_point_is_not_run_again(floor: Floor) -> None:
+    """Whoever was asked to: a run of an earlier sweep may have ended just now."""
+    assert floor.end(floor.start()) == 0
+    assert floor.end(floor.start()) == 0
+    assert floor.done.read_text() == "x\n"
+    assert "is completed already" in floor.log()
+
+
+def test_a_point_waits_for_the_run_that_writes_its_record(floor: Floor) -> None:
+    """It begins when that has ended."""
+    floor.point.record.parent.mkdir()
+    with files.claim(floor.point.record.with_name(".out.ipynb.lock")) as is_ours:
+        assert is_ours
+        process = floor.start()
+        until(lambda: "waiting for another run to end" in floor.log())
+        assert not floor.point.record.exists()
+    assert floor.end(process) == 0
+    assert outcome_of(floor.point).is_completed
+
+
+def test_a_run_ends_with_its_sweep(floor: Floor) -> None:
+    """The end of its orders stops it, and its record says by what."""
+    write_notebook(floor.launcher.source, "import time", "time.sleep(60)", parameters="done = ''")
+    process = floor.start()
+    until(lambda: "cell 4/4 cell-1 started" in floor.log())
+    assert process._process.stdin is not None
+    process._process.stdin.close()
+    assert floor.end(process) == 143
+    run = read_record(floor.point.record).metadata.runner
+    assert (run.status, run.reason) == ("stopped", "interrupted by SIGTERM: the sweep is gone")

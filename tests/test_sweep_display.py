@@ -1,0 +1,52 @@
+"""What a watcher of a sweep is told."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from runner.sweep.display import Bar, Lines, Tally
+from runner.sweep.outcomes import Outcome
+from runner.sweep.points import Point
+
+POINT = Point(name="C=1", chosen={}, values={}, record=Path("out.ipynb"), identity="")
+GOOD = Outcome(status="completed", seconds=2.0, metrics={"a": 0.5})
+BAD = Outcome(status="failed", seconds=1.0, reason="cell train raised ValueError")
+
+
+def test_lines_say_what_ended_how_and_what_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    """A line for each run: place, state, metrics, counts, and the time left."""
+    caplog.set_level(logging.INFO, "runner")
+    times = iter([0.0, 10.0, 20.0])
+    lines = Lines(Tally(total=5, done=1, clock=lambda: next(times)))
+    lines.started(POINT)
+    lines.started(POINT)
+    lines.ended(POINT, GOOD)
+    lines.ended(POINT, BAD)
+    assert caplog.messages == [
+        "2/5 C=1 completed in 2.0 s: a 0.5; 1 running, about 30 s left",
+        f"3/5 C=1 failed in 1.0 s: {BAD.reason}; 0 running, 1 failed, about 20 s left",
+    ]
+
+
+def test_a_stopped_run_has_not_failed() -> None:
+    """It will go on."""
+    tally = Tally(total=1, done=0)
+    tally.started()
+    tally.ended(Outcome(status="stopped"))
+    assert str(tally) == "0 running"
+
+
+def test_the_bar_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """It counts all runs, and says in a line of its own which failed."""
+    bar = Bar(Tally(total=2, done=0))
+    for outcome in (BAD, GOOD):
+        bar.started(POINT)
+        bar.ended(POINT, outcome)
+    bar.close()
+    shown = capsys.readouterr().err
+    assert "C=1 failed in 1.0 s: cell train raised ValueError" in shown
+    assert "2/2" in shown
+    assert "0 running, 1 failed" in shown

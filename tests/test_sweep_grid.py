@@ -1,0 +1,71 @@
+"""Grids are read and typed by what the notebook declares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import write_notebook
+
+from runner import notebook
+from runner.errors import ConfigurationError
+from runner.sweep.grid import combinations, read
+
+
+def typed(tmp_path: Path, declaration: str, text: str) -> list[Any]:
+    path = write_notebook(tmp_path / "a.ipynb", "1", parameters=declaration)
+    (values,) = read([text], notebook.read(path)).values()
+    return values
+
+
+@pytest.mark.parametrize(
+    ("declaration", "text", "values"),
+    [
+        ("C: float = 1.0", "C=1, 0.5", [1.0, 0.5]),
+        ("g: float | str = 'scale'", "g=scale,0.1", ["scale", 0.1]),
+        ("name: str = 'a'", "name=1,a=b", ["1", "a=b"]),
+        ("name: str = 'a'", 'name="a,b",c', ["a,b", "c"]),
+        ("on: bool = True", "on=True,False", [True, False]),
+        ("sizes: list = [1]", 'sizes="[10, 10]","[20]"', [[10, 10], [20]]),
+        ("n = None", "n=None,1,a", [None, 1, "a"]),
+    ],
+)
+def test_a_value_becomes_what_is_declared(
+    tmp_path: Path, declaration: str, text: str, values: list[Any]
+) -> None:
+    """Read as by -p; as text or YAML where only that fits."""
+    found = typed(tmp_path, declaration, text)
+    assert found == values
+    assert [type(value) for value in found] == [type(value) for value in values]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("C", "not of the form"),
+        ("C=", "not of the form"),
+        ("=1", "not of the form"),
+        ("C=1,a", "expected float, got str"),
+        ("C=1,1.0", "comes twice"),
+        ("D=1", "unknown parameter 'D'"),
+        ('C="1', "unexpected end of data"),
+    ],
+)
+def test_a_wrong_grid_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    """Each fault is named."""
+    with pytest.raises(ConfigurationError, match=said):
+        typed(tmp_path, "C: float = 1.0", text)
+
+
+def test_a_parameter_has_one_grid(tmp_path: Path) -> None:
+    """Two would leave open which counts."""
+    path = write_notebook(tmp_path / "a.ipynb", "1", parameters="C: float = 1.0")
+    with pytest.raises(ConfigurationError, match="given twice"):
+        read(["C=1", "C=2"], notebook.read(path))
+
+
+def test_the_last_parameter_changes_fastest() -> None:
+    """The points come in the order in which one would write the loops."""
+    found = list(combinations({"a": [1, 2], "b": ["x", "y"]}))
+    assert [tuple(point.values()) for point in found] == [(1, "x"), (1, "y"), (2, "x"), (2, "y")]

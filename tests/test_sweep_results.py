@@ -1,0 +1,87 @@
+"""The table of a sweep, its best, and what is said of it."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.errors import ConfigurationError
+from runner.sweep.outcomes import Outcome
+from runner.sweep.points import Point
+from runner.sweep.results import Best, Goal, best, columns, write_table
+from runner.sweep.summary import command_for
+
+
+def points(*values: Any, name: str = "C") -> list[Point]:
+    return [
+        Point(name=str(v), chosen={name: v}, values={}, record=Path(f"{v}.ipynb"), identity="")
+        for v in values
+    ]
+
+
+def completed(**metrics: Any) -> Outcome:
+    return Outcome(status="completed", seconds=1.0, metrics=metrics)
+
+
+OUTCOMES = {
+    "1": completed(a=0.5, loss=2),
+    "2": completed(a=0.9, loss=3),
+    "3": completed(a=None),
+    "4": completed(a=0.9, loss=1),
+    "5": Outcome(status="failed", metrics={"a": 1.0, "loss": 0}),
+}
+
+
+@pytest.mark.parametrize(
+    ("metric", "goal", "names"),
+    [("", "max", ["2", "4"]), ("loss", "min", ["4"]), ("a", "min", ["1"]), ("loss", "max", ["2"])],
+)
+def test_the_best_is_the_one_by_the_goal(metric: str, goal: str, names: list[str]) -> None:
+    """Of the completed only, with all that are equal; by the first metric unless one is named."""
+    found = best(points(1, 2, 3, 4, 5), OUTCOMES, metric, Goal(goal))
+    assert [point.name for point in found.points] == names
+
+
+def test_without_metrics_nothing_is_best() -> None:
+    """That is no error."""
+    assert not best(points(1), {"1": completed()}, "", Goal.MAX).points
+
+
+def test_an_unknown_metric_is_an_error() -> None:
+    """With a guess what was meant."""
+    with pytest.raises(ConfigurationError, match="'los'; did you mean 'loss'"):
+        best(points(1, 2), OUTCOMES, "los", Goal.MAX)
+
+
+def test_no_two_columns_have_one_name() -> None:
+    """A parameter or a metric may be called like a column of ours, or like each other."""
+    assert columns(["status", "C"], ["C", "seconds", "a"]) == (
+        ["parameter status", "C"],
+        ["metric C", "metric seconds", "a"],
+    )
+
+
+def test_the_table_has_a_row_for_each_point(tmp_path: Path) -> None:
+    """Secrets are masked, and what is not known is empty."""
+    found = points("x,y", "z", name="token")
+    outcomes = {"x,y": completed(a=1), "z": Outcome(status="failed", reason="said\n", metrics={})}
+    write_table(tmp_path / "t.csv", found, outcomes, Best(metric="a", points=found[:1]), Path())
+    with (tmp_path / "t.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [
+        ["best", "token", "status", "seconds", "a", "record", "reason"],
+        ["best", "***", "completed", "1.0", "1", "", ""],
+        ["", "***", "failed", "", "", "", "said\n"],
+    ]
+
+
+def test_the_best_ones_command_gives_its_values_back() -> None:
+    """Whatever their types: text that looks like a number stays text."""
+    given = {"a": 0.1, "b": "x y", "c": "1", "d": None, "e": [1, "x"], "f": "{folder}/x"}
+    command = command_for(Path("n.ipynb"), given)
+    assert command == (
+        "runner run n.ipynb -p a 0.1 -p b 'x y' -r c 1 -p d None -y '{\"e\": [1, \"x\"]}'"
+    )
