@@ -237,4 +237,4 @@ def test_the_files_are_packaged() -> None:
     import tomllib
 
     settings: Any = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    assert settings["package-data"] == {"runner.prediction": ["static/*"]}
+    assert settings["package-data"]["runner.prediction"] == ["static/*"]
