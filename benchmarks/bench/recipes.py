@@ -36,8 +36,7 @@ class Recipe:
     Attributes:
         name: Its table in ``servers.toml``.
         title: Its name for people.
-        venv: The folder below ``servers/`` with its files and requirements; empty if it runs in
-            the environment of the benchmark.
+        venv: The folder below ``servers/`` with its files and requirements.
         command: Its command line, with fields in braces.
         path: Where it is asked.
         body: The form of a request, one of ``BODIES``.
@@ -46,7 +45,6 @@ class Recipe:
         environment: Its variables, with fields in braces.
         environment_of_one_worker: What is different with one worker.
         more_ports: Variables that have to name further free ports.
-        files: The folder of its files, if it is not named after its environment or itself.
         is_loaded: Whether it takes part in the rounds, and is not only weighed.
         shows: The packages whose versions stand in the table.
     """
@@ -62,14 +60,13 @@ class Recipe:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     environment_of_one_worker: Mapping[str, str] = dataclasses.field(default_factory=dict)
     more_ports: tuple[str, ...] = ()
-    files: str = ""
     is_loaded: bool = True
     shows: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
         """Where its files are."""
-        return FOLDER / (self.files or self.venv or self.name)
+        return FOLDER / (self.venv)
 
     def content(self, row: tuple[float, ...]) -> bytes:
         """Write the body that asks about a row."""

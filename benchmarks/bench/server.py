@@ -98,8 +98,7 @@ class Server:
         if workers == 1:
             given |= self.recipe.environment_of_one_worker
         kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-        if self.recipe.venv:
-            kept.pop("PYTHONPATH", None)
+        kept.pop("PYTHONPATH", None)
         return {
             **kept,
             **{name: value.format(**self._fields) for name, value in given.items()},

@@ -8,13 +8,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import venv
 from pathlib import Path
 
 from recipes import FOLDER, Recipe
 
 INSTALLED = "installed.txt"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,11 +42,10 @@ class Environment:
 
 def make(folder: Path, recipes: list[Recipe]) -> dict[str, Environment]:
     """Make what is missing, two at a time, and give them by the names of the recipes."""
-    names = sorted({recipe.venv for recipe in recipes if recipe.venv})
+    names = sorted({recipe.venv for recipe in recipes})
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         made_each = pool.map(lambda name: made(folder / name, name), names)
         found = dict(zip(names, made_each, strict=True))
-    found[""] = Environment(python=Path(sys.executable))
     return {recipe.name: found[recipe.venv] for recipe in recipes}
 
 
@@ -72,6 +71,7 @@ def made(folder: Path, name: str) -> Environment:
             capture_output=True,
             text=True,
             timeout=1200,
+            cwd=ROOT,  # the project itself is named from there
         )
     except (OSError, subprocess.SubprocessError) as error:
         said = str(getattr(error, "stderr", "") or error).strip().splitlines()
