@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import pty
@@ -38,6 +39,15 @@ def test_a_finished_run_says_so(start: Start, project: Path) -> None:
     assert text_of(record.cells[2]) == "42\n"
     assert record.metadata.runner.status == "completed"
     assert "cell 3/3 cell-0 completed" in service.said()
+
+
+def test_a_notebook_that_names_no_kernel_is_python(start: Start, project: Path) -> None:
+    """Some editors and libraries write neither kernelspec nor language."""
+    path = write_notebook(project / "a.ipynb", "print(x + 1)", parameters="x: int = 1")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"metadata": {}}))
+    service = start("run", "a.ipynb", "-p", "x", "41")
+    assert service.wait() == 0, service.said()
+    assert text_of(record_of("a", project).cells[2]) == "42\n"
 
 
 def test_a_failed_cell_is_told_apart_from_those_never_run(start: Start, project: Path) -> None:
