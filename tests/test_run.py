@@ -127,6 +127,18 @@ def test_an_interrupted_run_did_not_complete(
     assert record.metadata.runner.status == "stopped"
 
 
+def test_a_cell_that_awaits_and_sleeps_is_interrupted(start: Start, project: Path) -> None:
+    """Its loop is woken by the interrupt, instead of the kernel being killed in the end."""
+    write_notebook(
+        project / "a.ipynb",
+        "import asyncio\nprint('here', flush=True)\nawait asyncio.Event().wait()",
+    )
+    service = start("run", "a.ipynb", "--grace", "60")
+    until(lambda: is_in(project, "cell-0", "here"))
+    assert service.stop(signal.SIGINT) == 130
+    assert text_of(record_of("a", project).cells[0]) == "here\ninterrupted by SIGINT\n"
+
+
 def is_in(project: Path, cell_id: str, printed: str) -> bool:
     """Tell whether the record on the disk shows a cell running that has printed something."""
     path = next(project.glob("**/out.ipynb"), None)
