@@ -137,17 +137,18 @@ class RunnerEngine:
 
     @classmethod
     def nb_kernel_name(cls, nb: NotebookNode, name: str | None = None) -> str:
-        """Name the kernel as papermill does: ``name``, else what the notebook says."""
-        from papermill.utils import nb_kernel_name
-
-        return str(nb_kernel_name(nb, name))
+        """Name the kernel: ``name``, else what the notebook says, else Python's."""
+        return str(name or nb.metadata.get("kernelspec", {}).get("name") or "python3")
 
     @classmethod
     def nb_language(cls, nb: NotebookNode, language: str | None = None) -> str:
-        """Name the language as papermill does."""
+        """Name the language as papermill does, or Python, if the notebook says nothing."""
         from papermill.utils import nb_language
 
-        return str(nb_language(nb, language))
+        try:
+            return str(nb_language(nb, language))
+        except ValueError:  # some editors and libraries write no kernelspec
+            return "python"
 
 
 @contextlib.contextmanager

@@ -178,6 +178,7 @@ class Kernel:
         """Send SIGINT to the kernel's process group, not before it can be heard."""
         await asyncio.sleep(self.busy_since + _INTERRUPT_NOT_BEFORE - time.monotonic())
         self._signal_group(signal.SIGINT)
+        self.client.kernel_info()  # a cell that awaits is cancelled by its loop, which may sleep
 
     def kill(self) -> None:
         """End the kernel and whatever it started, at once."""

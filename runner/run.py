@@ -222,12 +222,15 @@ def _through_papermill(job: Job, values: dict[str, Any], session: Session) -> Re
 
     papermill_engines.register("runner", RunnerEngine)
     see = f"the record says more: {job.out}"
+    document = notebook.read(job.copy or job.path)
     try:
         papermill.execute_notebook(
             str(job.copy or job.path),
             str(job.out),
             values,
             engine_name="runner",
+            kernel_name=document.kernel_name,
+            language=document.language or "python",
             progress_bar=False,
             log_output=job.log_output,
             session=session,

@@ -97,7 +97,10 @@ def supervise(plan: Plan) -> None:
         plan.out.parent.mkdir(parents=True, exist_ok=True)
         for lock in {folder / ".lock", plan.out.with_name(f".{plan.out.name}.lock")}:
             if not stack.enter_context(files.claim(lock)):
-                raise errors.ConfigurationError(f"{lock.parent}: another run is writing there")
+                raise errors.ConfigurationError(
+                    f"{lock.parent}: another run is writing there",
+                    hint=f"`runner stop {plan.path}` ends it, if it serves",
+                )
         ended = asyncio.run(Supervisor(plan, folder, listeners).run())
     if ended.code:
         kind = _OUTCOMES.get(ended.code, errors.RunnerError)

@@ -140,6 +140,22 @@ def test_the_keyboard_suffices(page: Any, url: str) -> None:
     expect(page.get_by_role("button", name="Predict")).to_be_focused()
 
 
+@pytest.mark.parametrize(
+    ("types", "name"),
+    [
+        (["integer", "number"], "number"),
+        (["integer", "string"], "integer or string"),
+        (["integer", "string", "null"], "integer or string or null"),
+        (["integer", "null"], "integer or null"),
+    ],
+)
+def test_a_choice_of_types_is_named(page: Any, url: str, types: list[str], name: str) -> None:
+    """As the fault says it that the service answers."""
+    page.goto(url)
+    ask = "async (schema) => (await import('./static/asking.js')).typeName(schema, {})"
+    assert page.evaluate(ask, {"anyOf": [{"type": one} for one in types]}) == name
+
+
 def test_the_documentation_is_a_link_away(page: Any, url: str) -> None:
     """From the page to the documentation, where the first operation can be tried."""
     page.goto(url)

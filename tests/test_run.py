@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import pty
@@ -38,6 +39,15 @@ def test_a_finished_run_says_so(start: Start, project: Path) -> None:
     assert text_of(record.cells[2]) == "42\n"
     assert record.metadata.runner.status == "completed"
     assert "cell 3/3 cell-0 completed" in service.said()
+
+
+def test_a_notebook_that_names_no_kernel_is_python(start: Start, project: Path) -> None:
+    """Some editors and libraries write neither kernelspec nor language."""
+    path = write_notebook(project / "a.ipynb", "print(x + 1)", parameters="x: int = 1")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"metadata": {}}))
+    service = start("run", "a.ipynb", "-p", "x", "41")
+    assert service.wait() == 0, service.said()
+    assert text_of(record_of("a", project).cells[2]) == "42\n"
 
 
 def test_a_failed_cell_is_told_apart_from_those_never_run(start: Start, project: Path) -> None:
@@ -115,6 +125,18 @@ def test_an_interrupted_run_did_not_complete(
     assert text_of(record.cells[1]) == f"here\ninterrupted by {signal.Signals(signum).name}\n"
     assert not any(output.output_type == "error" for output in record.cells[1].outputs)
     assert record.metadata.runner.status == "stopped"
+
+
+def test_a_cell_that_awaits_and_sleeps_is_interrupted(start: Start, project: Path) -> None:
+    """Its loop is woken by the interrupt, instead of the kernel being killed in the end."""
+    write_notebook(
+        project / "a.ipynb",
+        "import asyncio\nprint('here', flush=True)\nawait asyncio.Event().wait()",
+    )
+    service = start("run", "a.ipynb", "--grace", "60")
+    until(lambda: is_in(project, "cell-0", "here"))
+    assert service.stop(signal.SIGINT) == 130
+    assert text_of(record_of("a", project).cells[0]) == "here\ninterrupted by SIGINT\n"
 
 
 def is_in(project: Path, cell_id: str, printed: str) -> bool:

@@ -135,6 +135,14 @@ def test_it_serves_and_says_so(served: Any, project: Path) -> None:
     assert "serving:" in service.ask("status", "a.ipynb").stdout
 
 
+def test_who_starts_it_again_hears_how_to_end_it(served: Any, start: Start) -> None:
+    """Two supervisors of one notebook would write the same records; another port is no way."""
+    served()
+    again = start("serve", "a.ipynb", "--port", str(free_port()))
+    assert again.wait() == 2
+    assert "hint: `runner stop a.ipynb` ends it" in again.said()
+
+
 def test_a_save_swaps_without_a_lost_request(served: Any, project: Path) -> None:
     """Saved under load, three times: every request is answered, by the new run in the end."""
     service = served("--reload", "--workers", "2")

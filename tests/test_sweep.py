@@ -173,6 +173,18 @@ def test_mistakes_are_found_before_any_kernel(
     assert not (folder / "runs").exists()
 
 
+def test_the_report_can_be_run_again_in_its_folder(folder: Path) -> None:
+    """As Jupyter runs it, and as its own text says."""
+    write_notebook(folder / "a.ipynb", RECORDS, parameters=X)
+    assert sweep(folder, "--grid", "x=1,2").returncode == 0
+    own = folder / "runs/sweeps/a"
+    (own / "results.svg").unlink()
+    words = [*RUNNER, "run", "report.ipynb"]
+    ended = subprocess.run(words, cwd=own, capture_output=True, text=True, timeout=100, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert (own / "results.svg").exists()
+
+
 def test_a_metric_that_nobody_recorded_is_named_after_the_runs(folder: Path) -> None:
     """The runs are kept: the right name needs none of them again."""
     write_notebook(folder / "a.ipynb", RECORDS, COUNTS, parameters=X)

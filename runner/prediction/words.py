@@ -82,7 +82,7 @@ def kind_of(value: Any) -> str:
 def shown(value: Any) -> str:
     """Show a short value itself, and of a long one the kind."""
     if isinstance(value, str | int | float | None) and len(repr(value)) <= 40:
-        return msgspec.json.encode(value).decode() if _is_small(value) else kind_of(value)
+        return msgspec.json.encode(value).decode() if _is_small(value) else repr(value)
     return f"one of {len(value)}" if isinstance(value, list) else kind_of(value)
 
 

@@ -40,11 +40,19 @@ export function resolved(schema, openapi) {
 
 export function typeName(schema, openapi) {
   const [found, isNullable] = resolved(schema, openapi);
-  let name = found.type ?? "any";
+  const others = found.anyOf?.filter((option) => option.type !== "null");
+  let name = others ? either(others, openapi) : found.type ?? "any";
   if (found.enum) name = found.enum.map((value) => JSON.stringify(value)).join(" | ");
   else if (found.type === "array") name = `array of ${typeName(found.items, openapi)}`;
   else if (isFile(found)) name = "file";
   return isNullable ? `${name} or null` : name;
+}
+
+// An integer is a number, too.
+function either(options, openapi) {
+  const names = new Set(options.map((option) => typeName(option, openapi)));
+  if (names.has("number")) names.delete("integer");
+  return [...names].join(" or ");
 }
 
 export function isFile(schema) {
