@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -63,8 +64,12 @@ def for_kernel(document: Notebook) -> None:
             import_ahead()
 
 
-def for_run(path: Path) -> dict[str, ModuleType]:
+def for_run(path: Path, module: str) -> dict[str, ModuleType]:
     """Import what a run needs besides.
+
+    Args:
+        path: A notebook that it may execute.
+        module: What it is.
 
     Returns:
         What no kernel must find imported: libraries that read the environment when a notebook
@@ -73,6 +78,7 @@ def for_run(path: Path) -> dict[str, ModuleType]:
     known = {_root(name) for name in sys.modules} | sys.stdlib_module_names | {"runner"}
     from runner import run
 
+    importlib.import_module(module)
     run.load_papermill()
     run.load_schema(path)
     return {
