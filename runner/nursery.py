@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import importlib
 import os
 import select
@@ -58,9 +59,11 @@ def main() -> None:
     # What lies in the working folder must not be taken for an installed package.
     if sys.path[0] in ("", str(Path.cwd())):
         del sys.path[0]
+    gc.disable()  # else it looks over all that is imported again and again
     kernel_name = _prepared_kernel(path)
     hidden = ahead.for_run(path, module)
     ahead.settle()
+    gc.enable()
     with socket.socket(fileno=fd) as ears:
         become = _tend(ears, installed)
     if become is not None:
