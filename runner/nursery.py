@@ -49,12 +49,12 @@ _MOST_FILES = 2  # that come with one
 
 
 def main() -> None:
-    """Be ``python -m runner.nursery SOCKET NOTEBOOK MODULE``; then whatever was forked.
+    """Be ``python -m runner.nursery SOCKET NOTEBOOK KIND``; then whatever was forked.
 
-    The notebook is one that the runs will execute, and the module says by its ``TASK`` what
-    they are for.
+    The notebook is one that the runs will execute. Their kind is the name of the module within
+    ours whose ``TASK`` says what they are for: ``child``, ``sweep.child``.
     """
-    fd, path, module = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    fd, path, module = int(sys.argv[1]), Path(sys.argv[2]), f"runner.{sys.argv[3]}"
     installed = ahead.installed_at()
     # What lies in the working folder must not be taken for an installed package.
     if sys.path[0] in ("", str(Path.cwd())):

@@ -43,7 +43,9 @@ class Nursery:
         self._loop = asyncio.get_running_loop()
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            words = [str(theirs.fileno()), str(notebook), module]
+            # Not by its full name, by which people find the runs among the processes.
+            kind = module.removeprefix("runner.")
+            words = [str(theirs.fileno()), str(notebook), kind]
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "runner.nursery", *words],
                 stdin=subprocess.DEVNULL,
