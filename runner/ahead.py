@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-from runner import warm
+from runner import plotting, warm
 
 if TYPE_CHECKING:
     from runner.notebook import Notebook
@@ -54,7 +55,8 @@ def for_kernel(document: Notebook) -> None:
         warm.load(["ipykernel.debugger"])
     asked = document.imports()
     roots = {_root(name) for name in asked}
-    warm.load([*_OF_A_KERNEL, *(name for name in asked if _root(name) in _SURVIVES_FORK)])
+    with plotting.as_in_a_kernel():
+        warm.load([*_OF_A_KERNEL, *filter(_survives_fork, asked)])
     if "runner" in roots and roots & _SURVIVES_FORK:
         warm.load([*_OF_A_SERVED_MODEL])
         with suppress(ImportError):
@@ -63,8 +65,12 @@ def for_kernel(document: Notebook) -> None:
             import_ahead()
 
 
-def for_run(path: Path) -> dict[str, ModuleType]:
+def for_run(path: Path, module: str) -> dict[str, ModuleType]:
     """Import what a run needs besides.
+
+    Args:
+        path: A notebook that it may execute.
+        module: What it is.
 
     Returns:
         What no kernel must find imported: libraries that read the environment when a notebook
@@ -73,6 +79,7 @@ def for_run(path: Path) -> dict[str, ModuleType]:
     known = {_root(name) for name in sys.modules} | sys.stdlib_module_names | {"runner"}
     from runner import run
 
+    importlib.import_module(module)
     run.load_papermill()
     run.load_schema(path)
     return {
@@ -119,6 +126,10 @@ def installed_at() -> list[tuple[str, int]]:
     """Say when packages were last installed or removed: the times of their folders, in ns."""
     folders = [path for path in map(Path, sys.path) if path.name.endswith("-packages")]
     return [(str(path), path.stat().st_mtime_ns) for path in folders if path.exists()]
+
+
+def _survives_fork(name: str) -> bool:
+    return _root(name) in _SURVIVES_FORK or plotting.survives_fork(name)
 
 
 def _root(name: str) -> str:

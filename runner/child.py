@@ -1,7 +1,8 @@
 """Be one run under the supervisor: wait as a standby, execute, publish, end with it.
 
-A sweep's runs are such processes too, and carry out the order to go in a way of their own
-(``runner.sweep.child``). The supervisor writes lines of JSON to our stdin:
+A sweep's runs are such processes too, and carry out the order to go in a way of their own:
+what a run does is said by the ``TASK`` of the module that it is, this one or
+``runner.sweep.child``. The supervisor writes lines of JSON to our stdin:
 
     {"do": "go", "run": ID, "notebook": PATH, "out": PATH, "values": {…}, "facts": {…},
      "config": {…}, "log_output": false}
@@ -158,7 +159,7 @@ class Task:
 
 def main() -> None:
     """Be ``python -m runner.child``."""
-    begin(SUPERVISED)
+    begin(TASK)
 
 
 def begin(task: Task) -> None:
@@ -252,7 +253,7 @@ def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: Stop
     run.check_served(job, run.execute(job, values, session))
 
 
-SUPERVISED = Task(execute=_execute, giver="the supervisor", besides=["runner.adoption"])
+TASK = Task(execute=_execute, giver="the supervisor", besides=["runner.adoption"])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Fork runs, and their kernels, from one process that has imported what all of them need.
 
 A run and its kernel consist for the greater part of imported modules; forked, they share
-these with each other and with the standby. The supervisor speaks to us by a socket, one
-message for each question, and gets the answers in the order of its questions:
+these with each other and with the standby. The supervisor, or a sweep, speaks to us by a
+socket, one message for each question, and gets the answers in the order of its questions:
 
-    fork      with the read end of the run's orders; answered by its process's number
-    reap PID  asked when that process has ended; answered by its exit code
+    fork NOTEBOOK  with the read end of the run's orders and, if its log is to go to a file
+                   of its own, with that; answered by its process's number
+    reap PID       asked when that process has ended; answered by its exit code
 
 The rules of this file:
 
@@ -14,17 +15,19 @@ The rules of this file:
    its own.
 2. What a kernel needs is imported first, then what only its run does, which is hidden from it:
    a notebook finds imported no more than in a kernel that Python started.
-3. A run is our child, so nobody else has its number before we reap it, which is when the
-   supervisor has ended all that it left. If we die, the runs live on.
+3. A run is our child, so nobody else has its number before we reap it, which is when
+   all that it left was ended. If we die, the runs live on.
 4. If packages were installed since we imported ours, we begin anew by exec, under the same
    number and with the same children, before we fork again.
-5. The end of the socket is the end of the supervisor, and ours. The runs see it for themselves.
+5. The end of the socket is the end of who asks, and ours. The runs see it for themselves.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import gc
+import importlib
 import os
 import select
 import socket
@@ -32,28 +35,39 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from runner import ahead, notebook, offspring
 from runner.config import variable
 from runner.errors import RunnerError
 
-_LONGEST = 64
+if TYPE_CHECKING:
+    from runner.child import Task
+
+_LONGEST = 8192  # of a message; a path has 4,096 bytes at most
+_MOST_FILES = 2  # that come with one
 
 
 def main() -> None:
-    """Be ``python -m runner.nursery SOCKET NOTEBOOK``; then whatever was forked."""
-    fd, path = int(sys.argv[1]), Path(sys.argv[2])
+    """Be ``python -m runner.nursery SOCKET NOTEBOOK KIND``; then whatever was forked.
+
+    The notebook is one that the runs will execute. Their kind is the name of the module within
+    ours whose ``TASK`` says what they are for: ``child``, ``sweep.child``.
+    """
+    fd, path, module = int(sys.argv[1]), Path(sys.argv[2]), f"runner.{sys.argv[3]}"
     installed = ahead.installed_at()
     # What lies in the working folder must not be taken for an installed package.
     if sys.path[0] in ("", str(Path.cwd())):
         del sys.path[0]
+    gc.disable()  # else it looks over all that is imported again and again
     kernel_name = _prepared_kernel(path)
-    hidden = ahead.for_run(path)
+    hidden = ahead.for_run(path, module)
     ahead.settle()
+    gc.enable()
     with socket.socket(fileno=fd) as ears:
         become = _tend(ears, installed)
     if become is not None:
-        become(path, kernel_name, hidden)
+        become(module, kernel_name, hidden)
 
 
 def _prepared_kernel(path: Path) -> str:
@@ -66,21 +80,22 @@ def _prepared_kernel(path: Path) -> str:
     return ""
 
 
-Become = Callable[[Path, str, dict[str, ModuleType]], None]
+Become = Callable[[str, str, dict[str, ModuleType]], None]
 
 
 def _tend(ears: socket.socket, installed: list[tuple[str, int]]) -> Become | None:
-    """Answer until the supervisor hangs up; in a forked child, say at once what to be."""
+    """Answer until who asks hangs up; in a forked child, say at once what to be."""
     while True:
         select.select([ears], [], [])
         if ahead.installed_at() != installed:
             _begin_anew(ears)
-        message, fds, _, _ = socket.recv_fds(ears, _LONGEST, 1)
-        match message.split():
-            case [b"fork"]:
+        message, fds, _, _ = socket.recv_fds(ears, _LONGEST, _MOST_FILES)
+        match message.split(b" ", 1):
+            case [b"fork", path]:
                 if not (answer := offspring.fork()):
-                    return functools.partial(_be_run, fds[0])
-                os.close(fds[0])
+                    return functools.partial(_be_run, Path(os.fsdecode(path)), fds)
+                for fd in fds:
+                    os.close(fd)
             case [b"reap", pid]:
                 answer = os.waitstatus_to_exitcode(os.waitpid(int(pid), 0)[1])
             case _:
@@ -94,21 +109,25 @@ def _begin_anew(ears: socket.socket) -> None:
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - our own command line
 
 
-def _be_run(orders: int, path: Path, kernel_name: str, hidden: dict[str, ModuleType]) -> None:
+def _be_run(
+    path: Path, fds: list[int], module: str, kernel_name: str, hidden: dict[str, ModuleType]
+) -> None:
     """Be a run: fork our kernel while there is no thread, and then live as any run does."""
     from runner import child
 
-    os.dup2(orders, 0)
-    os.close(orders)
-    offspring.name_process(["-m", "runner.child", str(path)])
+    for fd, ours in zip(fds, (0, 2), strict=False):  # its orders, its log
+        os.dup2(fd, ours)
+        os.close(fd)
+    offspring.name_process(["-m", module, str(path)])
     child.quieten_debugger()
+    task: Task = importlib.import_module(module).TASK
     if kernel_name:
-        _be_run_or_kernel(path, kernel_name, hidden)
+        _be_run_or_kernel(path, task, kernel_name, hidden)
     else:
-        child.live(path, child.SUPERVISED)
+        child.live(path, task)
 
 
-def _be_run_or_kernel(path: Path, name: str, hidden: dict[str, ModuleType]) -> None:
+def _be_run_or_kernel(path: Path, task: Task, name: str, hidden: dict[str, ModuleType]) -> None:
     from runner import child, kernel
 
     (folder, words), us = kernel.plan(name), os.getpid()
@@ -120,7 +139,7 @@ def _be_run_or_kernel(path: Path, name: str, hidden: dict[str, ModuleType]) -> N
         return
     process = offspring.Offspring(pid, [sys.executable, *words])
     adopted = kernel.Kernel.adopt(name, folder, process)
-    child.live(path, child.SUPERVISED, adopted, name)
+    child.live(path, task, adopted, name)
 
 
 if __name__ == "__main__":

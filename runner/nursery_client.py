@@ -1,4 +1,4 @@
-"""Have runs forked by `runner.nursery`, from the supervisor's side.
+"""Start runs: have them forked by `runner.nursery` where that can be, else spawn them.
 
 The rules of this file:
 
@@ -20,8 +20,9 @@ import sys
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
-from runner.processes import RunProcess, gone_by_number
+from runner.processes import RunProcess, SpawnedRun, gone_by_number
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +30,24 @@ _UNKNOWN = 1
 
 
 class Nursery:
-    """Own one ``python -m runner.nursery``; to be made and used on a running event loop."""
+    """Own one ``python -m runner.nursery``; to be made and used on a running event loop.
 
-    def __init__(self, notebook: Path, environ: Mapping[str, str]) -> None:
+    Args:
+        notebook: One that its runs will execute: it imports what that needs.
+        environ: All its variables, and theirs.
+        module: What the runs are.
+    """
+
+    def __init__(self, notebook: Path, environ: Mapping[str, str], module: str) -> None:
         self._asked: deque[asyncio.Future[int]] = deque()
         self._loop = asyncio.get_running_loop()
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
+            # Not by its full name, by which people find the runs among the processes.
+            kind = module.removeprefix("runner.")
+            words = [str(theirs.fileno()), str(notebook), kind]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "runner.nursery", str(theirs.fileno()), str(notebook)],
+                [sys.executable, "-m", "runner.nursery", *words],
                 stdin=subprocess.DEVNULL,
                 env=dict(environ),
                 pass_fds=[theirs.fileno()],
@@ -47,11 +57,11 @@ class Nursery:
         self._loop.add_reader(self._line, self._hear)
         self.is_open = True
 
-    def ask(self, question: str, *fds: int) -> asyncio.Future[int]:
+    def ask(self, question: bytes, *fds: int) -> asyncio.Future[int]:
         """Ask; the answer is a future, which fails with ConnectionError if there will be none."""
         answer: asyncio.Future[int] = self._loop.create_future()
         try:
-            socket.send_fds(self._line, [question.encode()], fds)
+            socket.send_fds(self._line, [question], fds)
         except OSError as error:
             answer.set_exception(ConnectionError(f"the nursery is gone: {error}"))
         else:
@@ -86,13 +96,20 @@ class Nursery:
 
 
 class ForkedRun(RunProcess):
-    """Have a run forked by a nursery, whose child it becomes."""
+    """Have a run forked by a nursery, whose child it becomes.
 
-    def __init__(self, nursery: Nursery) -> None:
+    Args:
+        nursery: Whose.
+        notebook: What it will be told to run, as far as that is known: it warms up for it.
+        log: A file that gets what it writes to stderr; the nursery's by default.
+    """
+
+    def __init__(self, nursery: Nursery, notebook: Path, log: IO[bytes] | None = None) -> None:
         read, write = os.pipe()
         super().__init__(os.fdopen(write, "wb"))
         self._nursery = nursery
-        self._number = nursery.ask("fork", read)
+        logs = [log.fileno()] if log else []
+        self._number = nursery.ask(b"fork " + os.fsencode(notebook), read, *logs)
         os.close(read)
         self._is_unwanted = False
         self._is_over = False
@@ -120,7 +137,7 @@ class ForkedRun(RunProcess):
             await gone_by_number(self.pid)
             if self._nursery.is_open:  # then it is not reaped, and nobody else has its number
                 super().kill()
-            return await self._nursery.ask(f"reap {self.pid}")
+            return await self._nursery.ask(b"reap %d" % self.pid)
         except (ConnectionError, ProcessLookupError) as error:
             log.warning("how process %d ended is unknown: %s", self.pid, error)
             return _UNKNOWN
@@ -128,3 +145,39 @@ class ForkedRun(RunProcess):
             self._is_over = True
             with contextlib.suppress(OSError):
                 self._orders.close()
+
+
+class Starter:
+    """Start runs: forked, where that was asked for and the system can, else spawned.
+
+    Args:
+        environ: All their variables.
+        module: What they are.
+        forks: Have them forked; it pays where there is more than one.
+    """
+
+    def __init__(self, environ: Mapping[str, str], module: str, *, forks: bool) -> None:
+        self._environ, self._module = environ, module
+        self._forks = forks and hasattr(os, "pidfd_open")
+        self._nursery: Nursery | None = None
+
+    def start(self, notebook: Path, log: IO[bytes] | None = None) -> RunProcess:
+        """Start a run; to be called on a running event loop.
+
+        Args:
+            notebook: What it will be told to run, as far as that is known: it warms up for it.
+            log: A file that gets what it writes to stderr; ours by default.
+
+        Raises:
+            OSError: There can be no further process.
+        """
+        if not self._forks:
+            return SpawnedRun(notebook, self._environ, self._module, log)
+        if self._nursery is None or not self._nursery.is_open:
+            self._nursery = Nursery(notebook, self._environ, self._module)
+        return ForkedRun(self._nursery, notebook, log)
+
+    def close(self) -> None:
+        """Have no more runs forked."""
+        if self._nursery is not None:
+            self._nursery.close()

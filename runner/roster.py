@@ -28,9 +28,9 @@ from runner.messages import (
     RunCommand,
     Terminate,
 )
-from runner.nursery_client import ForkedRun, Nursery
+from runner.nursery_client import Starter
 from runner.plan import Plan, values_for
-from runner.processes import RunProcess, SpawnedRun
+from runner.processes import RunProcess
 from runner.states import Run
 from runner.status import iso
 
@@ -82,7 +82,11 @@ class Roster:
         self.live: dict[int, Live] = {}
         self._plan, self._ledger, self._channels = plan, ledger, channels
         self._listeners, self._before_reading = listeners, before_reading
-        self._nursery: Nursery | None = None
+        own = {"control": str(channels.path), "workers": str(plan.workers)}
+        environ = {**os.environ, **plan.environ}
+        environ |= {variable(name): text for name, text in own.items()}
+        # It pays where two runs live at a time, which share what was imported for them.
+        self._starter = Starter(environ, "runner.child", forks=plan.rules.keeps_standby)
 
     def spawn(self, run: int) -> None:
         """Start a run's process.
@@ -90,23 +94,11 @@ class Roster:
         Raises:
             OSError: There can be no further process.
         """
-        self.live[run] = Live(process=self._process())
-
-    def _process(self) -> RunProcess:
-        own = {"control": str(self._channels.path), "workers": str(self._plan.workers)}
-        environ = {**os.environ, **self._plan.environ}
-        environ |= {variable(name): text for name, text in own.items()}
-        if not self._plan.rules.keeps_standby or not hasattr(os, "pidfd_open"):
-            return SpawnedRun(self._plan.path, environ)
-        # It pays where two runs live at a time, which share what it has imported.
-        if self._nursery is None or not self._nursery.is_open:
-            self._nursery = Nursery(self._plan.path, environ)
-        return ForkedRun(self._nursery)
+        self.live[run] = Live(process=self._starter.start(self._plan.path))
 
     def close(self) -> None:
         """Have no more runs forked."""
-        if self._nursery is not None:
-            self._nursery.close()
+        self._starter.close()
 
     async def ended(self, run: int) -> Ended:
         """Wait for the end of a run's process, and tell how it was."""

@@ -106,6 +106,7 @@ LAYERS = [
         "offspring",
         "ownapp",
         "pickles",
+        "plotting",
         "problems",
         "processes",
         "signals",

@@ -85,6 +85,7 @@ def test_runs_are_its_children_and_kernels_theirs(served: Any) -> None:
     found = status(service)
     runs = [psutil.Process(found[which]["pid"]) for which in ("serving", "standby")]
     assert psutil.Process(service.process.pid).children() == [nursery]
+    assert not any("runner.child" in word for word in nursery.cmdline())
     assert sorted(nursery.children(), key=hash) == sorted(runs, key=hash)
     assert [len(run.children()) for run in runs] == [1, 1]
     living = [nursery, *runs, *(kernel for run in runs for kernel in run.children())]

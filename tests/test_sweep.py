@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
+import os
 import signal
 import subprocess
 from collections import Counter
@@ -11,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from support import RUNNER, Service, read_record, until, write_notebook
 
@@ -57,6 +60,23 @@ def record_of(folder: Path, point: str) -> Any:
 def status_of(folder: Path, point: str) -> str:
     record = folder / "runs/sweeps/a/points" / point / "out.ipynb"
     return str(read_record(record).metadata.runner.status) if record.exists() else ""
+
+
+def pictures_of(record: Path) -> int:
+    outputs = [each for cell in read_record(record).cells for each in cell.get("outputs", [])]
+    return sum("image/png" in output.get("data", {}) for output in outputs)
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()
+    return []
+
+
+def nursery_of(service: Service) -> psutil.Process:
+    """The one among its processes that forks the others."""
+    (found,) = (each for each in service.family() if "runner.nursery" in words_of(each))
+    return found
 
 
 def done(folder: Path) -> Counter[str]:
@@ -127,6 +147,58 @@ def test_an_interrupted_sweep_ends_its_runs_and_goes_on(folder: Path, start: Sta
     (folder / "gate").touch()
     assert start(*words, cwd=folder).wait(60) == 0
     assert done(folder) == {"1": 1, "2": 1, "3": 1}
+
+
+def test_points_are_forked_from_one_process(folder: Path, start: Start) -> None:
+    """Each is its child, in a session of its own; at the sweep's end nobody is left."""
+    write_notebook(folder / "a.ipynb", WAITS, parameters=X)
+    service = start("sweep", "a.ipynb", "--grid", "x=2,3", "-j", "2", cwd=folder)
+    until(lambda: (folder / "began-2").exists() and (folder / "began-3").exists(), 60)
+    nursery = nursery_of(service)
+    points = nursery.children()
+    assert [point.cmdline()[1:3] for point in points] == [["-m", "runner.sweep.child"]] * 2
+    assert [os.getsid(point.pid) for point in points] == [point.pid for point in points]
+    (folder / "gate").touch()
+    assert service.wait(60) == 0, service.said()
+    assert service.family() == []
+
+
+def test_without_its_forks_a_sweep_goes_on(folder: Path, start: Start) -> None:
+    """Who forked a run may be killed: the run completes, and another forks the next."""
+    write_notebook(folder / "a.ipynb", WAITS, COUNTS, parameters=X)
+    service = start("sweep", "a.ipynb", "--grid", "x=2,3", "-j", "1", cwd=folder)
+    until((folder / "began-2").exists, 60)
+    nursery_of(service).kill()
+    until(lambda: "the nursery" in service.said())
+    (folder / "gate").touch()
+    assert service.wait(60) == 0, service.said()
+    assert done(folder) == {"2": 1, "3": 1}
+    assert {status_of(folder, f"x={x}") for x in (2, 3)} == {"completed"}
+
+
+def test_an_interrupt_before_the_first_run_is_heard(folder: Path, start: Start) -> None:
+    """No run is left that began as the sweep ended."""
+    write_notebook(folder / "a.ipynb", WAITS, parameters=X)
+    service = start("sweep", "a.ipynb", "--grid", "x=2", cwd=folder)
+    until(lambda: any("runner.nursery" in words_of(each) for each in service.family()))
+    assert service.stop(signal.SIGINT) == 130
+    assert service.family() == []
+
+
+def test_the_threads_are_set_before_anything_is_imported(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linear algebra counts its threads as it is imported, which is before the fork."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    write_notebook(
+        folder / "a.ipynb",
+        "import numpy, threadpoolctl\nfrom runner import record_metrics",
+        "found = [each['num_threads'] for each in threadpoolctl.threadpool_info()]\n"
+        "record_metrics(threads=max(found))",
+        parameters=X,
+    )
+    assert sweep(folder, "--grid", "x=1").returncode == 0
+    assert [row["threads"] for row in table(folder)] == ["1"]
 
 
 def test_a_folder_has_one_sweep_at_a_time(folder: Path, start: Start) -> None:
@@ -213,3 +285,4 @@ def test_the_unchanged_training_notebook_is_swept(project: Path) -> None:
     for row in rows:
         own = project / "runs/sweeps/train" / row["record"]
         assert own.with_name("iris.joblib").exists()
+        assert pictures_of(own) == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,8 @@ from support import read_record, until, write_notebook
 
 from runner import files
 from runner.config import EngineConfig
-from runner.processes import SpawnedRun
+from runner.nursery_client import Starter
+from runner.processes import RunProcess
 from runner.sweep.launch import Launcher
 from runner.sweep.outcomes import outcome_of
 from runner.sweep.points import Point
@@ -24,7 +27,7 @@ COUNTS = "with open(done, 'a') as file: print('x', file=file)"
 class Floor:
     """A notebook, a point of it, and the processes that a test starts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, forks: bool) -> None:
         self.done = folder / "done"
         path = write_notebook(folder / "a.ipynb", COUNTS, parameters="done: str = ''")
         values = {"done": str(self.done)}
@@ -35,28 +38,34 @@ class Floor:
             origin={"notebook": str(path)},
             config=EngineConfig(),
             log_output=False,
-            environ=os.environ,
+            starter=Starter(os.environ, "runner.sweep.child", forks=forks),
         )
-        self.started: list[SpawnedRun] = []
+        self.loop = asyncio.Runner()
+        self.started: list[RunProcess] = []
 
-    def start(self) -> SpawnedRun:
-        self.started.append(self.launcher.start(self.point))
+    def sibling(self, name: str) -> Point:
+        return dataclasses.replace(self.point, record=self.point.record.parent / name / "out.ipynb")
+
+    def start(self, point: Point | None = None) -> RunProcess:
+        async def act() -> RunProcess:
+            return self.launcher.start(point or self.point)
+
+        self.started.append(self.loop.run(act()))
         return self.started[-1]
 
-    def end(self, process: SpawnedRun) -> int:
+    def end(self, process: RunProcess) -> int:
         self.started.remove(process)
-        return asyncio.run(asyncio.wait_for(process.ended(), 60))
+        return self.loop.run(asyncio.wait_for(process.ended(), 60))
 
     def log(self) -> str:
         return self.point.log.read_text()
 
 
-@pytest.fixture
-def floor(tmp_path: Path) -> Iterator[Floor]:
-    found = Floor(tmp_path)
-    try:
+@pytest.fixture(params=[True, False], ids=["forked", "spawned"])
+def floor(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Floor]:
+    found = Floor(tmp_path, forks=request.param)
+    with found.loop, contextlib.closing(found.launcher.starter):
         yield found
-    finally:
         for process in list(found.started):
             process.kill()
             found.end(process)
@@ -87,8 +96,17 @@ def test_a_run_ends_with_its_sweep(floor: Floor) -> None:
     write_notebook(floor.launcher.source, "import time", "time.sleep(60)", parameters="done = ''")
     process = floor.start()
     until(lambda: "cell 4/4 cell-1 started" in floor.log())
-    assert process._process.stdin is not None
-    process._process.stdin.close()
+    process._orders.close()
     assert floor.end(process) == 143
     run = read_record(floor.point.record).metadata.runner
     assert (run.status, run.reason) == ("stopped", "interrupted by SIGTERM: the sweep is gone")
+
+
+def test_each_run_has_a_log_of_its_own(floor: Floor, capfd: pytest.CaptureFixture[str]) -> None:
+    """Two that run at a time do not write into each other's, nor to the terminal."""
+    one, other = floor.point, floor.sibling("other")
+    started = [floor.start(point) for point in (one, other)]
+    assert [floor.end(process) for process in started] == [0, 0]
+    for point in (one, other):
+        assert point.log.read_text().count("cell-0 completed") == 1
+    assert capfd.readouterr().err == ""

@@ -34,7 +34,7 @@ _LOOK_EVERY = 0.1
 
 def main() -> None:
     """Be ``python -m runner.sweep.child``."""
-    child.begin(child.Task(execute=execute, giver="the sweep"))
+    child.begin(TASK)
 
 
 def execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopRequest) -> None:
@@ -105,6 +105,9 @@ def _claimed(job: Job, stop: StopRequest) -> Iterator[None]:
             log.info("waiting for another run to end that writes %s", job.out)
             has_waited = True
         time.sleep(_LOOK_EVERY)
+
+
+TASK = child.Task(execute=execute, giver="the sweep")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Start the process of a point's run, and share the machine's cores between those that run."""
+"""Have a point's run started, and share the machine's cores between those that run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.config import EngineConfig, variable
-from runner.processes import SpawnedRun
+from runner.nursery_client import Starter
+from runner.processes import RunProcess
 from runner.sweep.outcomes import facts
 from runner.sweep.points import Point
 
@@ -34,7 +35,7 @@ class Launcher:
         origin: What is known of the notebook itself: its path, hash and commit.
         config: The engine's waits and intervals.
         log_output: Also log what the cells print.
-        environ: All variables of the processes.
+        starter: Starts the processes.
         keeps_history: Keep the records of earlier runs beside the new one.
     """
 
@@ -42,14 +43,14 @@ class Launcher:
     origin: Mapping[str, Any]
     config: EngineConfig
     log_output: bool
-    environ: Mapping[str, str]
+    starter: Starter
     keeps_history: bool = True
 
-    def start(self, point: Point) -> SpawnedRun:
+    def start(self, point: Point) -> RunProcess:
         """Start a point's run; its log lies beside its record, below earlier ones."""
         point.record.parent.mkdir(parents=True, exist_ok=True)
         with point.log.open("ab") as log:
-            process = SpawnedRun(self.source, self.environ, "runner.sweep.child", log)
+            process = self.starter.start(self.source, log)
         process.order(do="go", **self._order(point))
         return process
 

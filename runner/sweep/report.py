@@ -18,13 +18,16 @@ from runner.sweep.pool import Pool
 _TEMPLATE = Path(__file__).with_name("report.ipynb")
 
 
-def write(out: Path, values: dict[str, Any], launcher: Launcher, stop: StopRequest) -> None:
+def write(
+    out: Path, values: dict[str, Any], launcher: Launcher, loop: asyncio.Runner, stop: StopRequest
+) -> None:
     """Put the report into a folder and execute it there, in place.
 
     Args:
         out: The folder.
         values: Its parameters.
         launcher: As for the points.
+        loop: On which to run it.
         stop: The requests to stop.
 
     Raises:
@@ -37,7 +40,7 @@ def write(out: Path, values: dict[str, Any], launcher: Launcher, stop: StopReque
         launcher, source=record, origin={"notebook": str(record)}, keeps_history=False
     )
     pool = Pool(mine.start, lambda point, code: None, stop, launcher.config.grace)
-    asyncio.run(pool.run([point], jobs=1))
+    loop.run(pool.run([point], jobs=1))
     outcome = outcome_of(point)
     if not outcome.is_completed and not stop.signum:
         said = outcome.reason or f"it did not begin; see {point.log}"

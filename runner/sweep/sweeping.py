@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import logging
@@ -14,6 +15,7 @@ from typing import Any
 from runner import facts, files, history, notebook
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError, InterruptedRunError, NotebookError
+from runner.nursery_client import Starter
 from runner.run import checked
 from runner.signals import StopRequest
 from runner.sweep import grid as grids
@@ -99,15 +101,18 @@ def sweep(wish: Wish, say: Callable[[str], None]) -> None:
             )
         source = wish.folder / "source.ipynb"
         files.write_atomically(source, content)
+        environ = environment(os.environ, _jobs(wish, len(planned)), wish.log_level)
+        starter = Starter(environ, "runner.sweep.child", forks=True)
         launcher = Launcher(
             source=source,
             origin={"notebook": str(wish.path), "notebook_sha256": sha256}
             | facts.git_facts(wish.path),
             config=wish.config,
             log_output=wish.log_output,
-            environ=environment(os.environ, _jobs(wish, len(planned)), wish.log_level),
+            starter=starter,
         )
-        Sweep(wish, planned, launcher, stop).run(say)
+        with asyncio.Runner() as loop, contextlib.closing(starter):
+            Sweep(wish, planned, launcher, loop, stop).run(say)
 
 
 class Sweep:
@@ -117,14 +122,20 @@ class Sweep:
         wish: What to do.
         points: The points.
         launcher: Starts their runs.
+        loop: On which to watch them.
         stop: The requests to stop.
     """
 
     def __init__(
-        self, wish: Wish, points: Sequence[Point], launcher: Launcher, stop: StopRequest
+        self,
+        wish: Wish,
+        points: Sequence[Point],
+        launcher: Launcher,
+        loop: asyncio.Runner,
+        stop: StopRequest,
     ) -> None:
         self._wish, self._points = wish, points
-        self._launcher, self._stop = launcher, stop
+        self._launcher, self._loop, self._stop = launcher, loop, stop
         self._outcomes = {point.name: outcome_of(point) for point in points}
 
     def run(self, say: Callable[[str], None]) -> None:
@@ -164,7 +175,7 @@ class Sweep:
 
         pool = Pool(launch, heard, self._stop, self._wish.config.grace)
         try:
-            asyncio.run(pool.run(due, jobs))
+            self._loop.run(pool.run(due, jobs))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
@@ -186,7 +197,7 @@ class Sweep:
             "metric": dict(zip(metrics, measured, strict=True)).get(found.metric, ""),
             "goal": str(self._wish.goal),
         }
-        report.write(folder, values, self._launcher, self._stop)
+        report.write(folder, values, self._launcher, self._loop, self._stop)
 
     def _summary(self, found: Best) -> str:
         given = self._wish.fixed | (found.points[0].chosen if found.points else {})
