@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-from runner import plotting, warm
+from runner import warm
 
 if TYPE_CHECKING:
     from runner.notebook import Notebook
@@ -55,8 +55,7 @@ def for_kernel(document: Notebook) -> None:
         warm.load(["ipykernel.debugger"])
     asked = document.imports()
     roots = {_root(name) for name in asked}
-    with plotting.as_in_a_kernel():
-        warm.load([*_OF_A_KERNEL, *filter(_survives_fork, asked)])
+    warm.load([*_OF_A_KERNEL, *(name for name in asked if _root(name) in _SURVIVES_FORK)])
     if "runner" in roots and roots & _SURVIVES_FORK:
         warm.load([*_OF_A_SERVED_MODEL])
         with suppress(ImportError):
@@ -126,10 +125,6 @@ def installed_at() -> list[tuple[str, int]]:
     """Say when packages were last installed or removed: the times of their folders, in ns."""
     folders = [path for path in map(Path, sys.path) if path.name.endswith("-packages")]
     return [(str(path), path.stat().st_mtime_ns) for path in folders if path.exists()]
-
-
-def _survives_fork(name: str) -> bool:
-    return _root(name) in _SURVIVES_FORK or plotting.survives_fork(name)
 
 
 def _root(name: str) -> str:

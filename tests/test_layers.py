@@ -106,7 +106,6 @@ LAYERS = [
         "offspring",
         "ownapp",
         "pickles",
-        "plotting",
         "problems",
         "processes",
         "signals",
