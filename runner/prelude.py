@@ -8,6 +8,10 @@ mapping by one that keeps nothing, for an IPython that writes to it in another w
 
 ipykernel's output channel drops messages when 1,000 wait to be carried; it gets more room.
 
+Asked to shut down, ipykernel (7.4) ends the thread that carries output while the one that was
+asked still flushes it: in bad hours every second kernel then waits 10 s for an answer that
+nobody gives. So that one is ended first.
+
 A kernel that has this package looks at what is unpickled; see `runner.pickles`.
 """
 
@@ -57,6 +61,23 @@ if thread is not None:  # its socket may only be touched by itself
     thread.schedule(lambda: setattr(thread.socket, "sndhwm", {SEND_QUEUE}))
 """
 
+END_IN_ORDER = """
+import atexit
+
+from IPython import get_ipython
+
+
+def end_control_first():  # before ipykernel's own, which was registered earlier
+    if thread.is_alive():
+        thread.stop()
+        thread.join(timeout=1)
+
+
+thread = getattr(get_ipython().kernel, "control_thread", None)
+if thread is not None:
+    atexit.register(end_control_first)
+"""
+
 WATCH_PICKLES = """
 import contextlib
 
@@ -71,8 +92,9 @@ async def prepare(kernel: Kernel) -> None:
     """Run the prelude in a connected kernel, if it is one for Python."""
     if kernel.info.get("language_info", {}).get("name") != "python":
         return
+    parts = (FORGET_OUTPUTS, WIDEN_CHANNEL, END_IN_ORDER, WATCH_PICKLES)
     try:
-        await run_silently(kernel, unnamed(FORGET_OUTPUTS + WIDEN_CHANNEL + WATCH_PICKLES))
+        await run_silently(kernel, "\n".join(unnamed(part) for part in parts))
     except RunnerError as error:  # a Python kernel without IPython; it has no such history
         log.debug("the prelude did not run: %s", error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,42 @@ def test_nobody_sees_that_it_ran(ask: Ask) -> None:
 def test_results_and_displays_work_as_ever(ask: Ask) -> None:
     """The caches that notebooks use, ``_`` and ``Out``, are untouched."""
     assert ask("6 * 7", last="_", out="Out[1]") == {"last": 42, "out": 42}
+
+
+SLOW_TO_END = """
+import sys, threading, time
+
+
+def flush_late():
+    if threading.current_thread().name == "Control":
+        time.sleep(0.3)
+    flush()
+
+
+loop, flush = get_ipython().kernel.iopub_thread.io_loop, sys.stdout.flush
+close = loop.close
+loop.close = lambda **words: (time.sleep(0.6), close(**words))
+sys.stdout.flush = flush_late
+"""
+
+
+@pytest.mark.parametrize(("is_prepared", "code"), [(True, 0), (False, -signal.SIGKILL)])
+def test_it_ends_by_itself(tmp_path: Path, is_prepared: bool, code: int) -> None:
+    """The thread that flushes the output ends before the one that carries it, however slow.
+
+    If the second case fails, ipykernel has mended its ending, and this part of the prelude can go.
+    """
+
+    async def shut_down() -> int:
+        with contextlib.closing(Kernel.start("python3", tmp_path)) as kernel:
+            await kernel.connect()
+            if is_prepared:
+                await prelude.prepare(kernel)
+            await run_silently(kernel, prelude.unnamed(SLOW_TO_END))
+            await kernel.shut_down()
+            return kernel.process.wait(1)
+
+    assert asyncio.run(asyncio.wait_for(shut_down(), 60)) == code
 
 
 def test_code_that_raises_is_reported(tmp_path: Path) -> None:
