@@ -97,10 +97,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._arm(self.limits.read_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers."""
+        """Let nothing hold us any more: neither a timer nor, in a circle, our last exchange."""
         self._disarm()
         self._unstall()
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # uvicorn forgets it if the client broke off
+        self.cycle = None  # type: ignore[assignment] # nor has it one at the beginning
 
     def eof_received(self) -> bool:  # type: ignore[override] # uvicorn's gives None: close
         """Answer a client that has ended its own half, if that takes but a moment.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import contextlib
 import fcntl
+import gc
 import http.client
 import json
 import re
@@ -14,6 +15,7 @@ import struct
 import termios
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -636,6 +638,26 @@ def test_a_reset_connection_is_forgotten(serve: Callable[..., Served], count: in
     assert in_flight(served) == 0
     served.model.gate.set()
     assert ask(served)[0] == 200
+
+
+@pytest.mark.parametrize("is_aborted", [False, True])
+def test_a_client_that_is_gone_is_forgotten_at_once(
+    serve: Callable[..., Served], *, is_aborted: bool
+) -> None:
+    """Not only when the collector comes by: a worker would grow with each wave of clients."""
+    served = serve()
+    gc.disable()
+    try:
+        client = served.connect()
+        client.sendall(PLAIN)
+        assert client.recv(65536).startswith(b"HTTP/1.1 200")
+        connection = weakref.ref(*served.server.state.connections)
+        if is_aborted:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        until(lambda: connection() is None, 5)
+    finally:
+        gc.enable()
 
 
 def test_answers_are_counted_and_logged(

@@ -317,3 +317,4 @@ class HotProtocol(BoundedProtocol):
             self._exchange.disconnected = True
             self._exchange.set()
         super().connection_lost(exc)
+        self._exchange = None
