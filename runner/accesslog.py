@@ -11,6 +11,7 @@ from typing import Any
 
 _MOST_WAITING = 20_000
 _EVERY = 0.1
+_MOST_AT_ONCE = 250  # lines; what a load of thousands would take stays with the process
 
 
 class AccessLog:
@@ -63,13 +64,18 @@ class AccessLog:
             self._has_some.wait()
             time.sleep(0 if self._is_closed else _EVERY)
             self._has_some.clear()
-            lines = [self._line(*self._waiting.popleft()) for _ in range(len(self._waiting))]
-            if self._dropped:
-                lines.append(f"{self._dropped} access log lines dropped\n")
-                self._dropped = 0
-            text = "".join(lines).encode(errors="backslashreplace")
-            while text:
-                text = text[os.write(self._fd, text) :]
+            while self._waiting or self._dropped:
+                self._write_some()
+
+    def _write_some(self) -> None:
+        count = min(len(self._waiting), _MOST_AT_ONCE)
+        lines = [self._line(*self._waiting.popleft()) for _ in range(count)]
+        if self._dropped:
+            lines.append(f"{self._dropped} access log lines dropped\n")
+            self._dropped = 0
+        text = "".join(lines).encode(errors="backslashreplace")
+        while text:
+            text = text[os.write(self._fd, text) :]
 
     def _line(  # noqa: PLR0913, PLR0917 - the fields of a line
         self, moment: float, client: str, method: str, path: str, status: int, seconds: float
