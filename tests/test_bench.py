@@ -97,7 +97,7 @@ def test_a_recipe_is_complete(recipe: Recipe) -> None:
     """Each server has exact requirements and the files that its command names."""
     lines = (recipe.folder / "requirements.txt").read_text().splitlines()
     assert lines
-    if recipe.venv != OURS:  # it is this project, with its own requirements
+    if recipe.files != OURS:  # it is this project, with its own requirements
         assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
     named = [Path(word) for word in re.findall(r"\{here\}/(\S+)", recipe.command)]
     for name in [*named, *filter(None, [recipe.prepare])]:

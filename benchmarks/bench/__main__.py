@@ -92,7 +92,7 @@ def _models(folder: Path, environments: dict[str, Environment]) -> Callable[[Rec
     """Fit the model by the scikit-learn of each server's own environment."""
 
     def model(recipe: Recipe) -> Path:
-        path = folder / f"{recipe.venv}.joblib"
+        path = folder / f"{recipe.files}.joblib"
         python = environments[recipe.name].python
         if recipe.predicts and not path.exists() and not environments[recipe.name].fault:
             script = Path(__file__).with_name("train.py")

@@ -36,7 +36,7 @@ class Recipe:
     Attributes:
         name: Its table in ``servers.toml``.
         title: Its name for people.
-        venv: The folder below ``servers/`` with its files and requirements.
+        files: The folder below ``servers/`` with its files and requirements.
         command: Its command line, with fields in braces.
         path: Where it is asked.
         body: The form of a request, one of ``BODIES``.
@@ -51,7 +51,7 @@ class Recipe:
 
     name: str
     title: str
-    venv: str
+    files: str
     command: str
     path: str = "/"
     body: str = "fields"
@@ -66,7 +66,7 @@ class Recipe:
     @property
     def folder(self) -> Path:
         """Where its files are."""
-        return FOLDER / (self.venv)
+        return FOLDER / self.files
 
     def content(self, row: tuple[float, ...]) -> bytes:
         """Write the body that asks about a row."""

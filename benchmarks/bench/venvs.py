@@ -41,12 +41,13 @@ class Environment:
 
 
 def make(folder: Path, recipes: list[Recipe]) -> dict[str, Environment]:
-    """Make what is missing, two at a time, and give them by the names of the recipes."""
-    names = sorted({recipe.venv for recipe in recipes})
+    """Make what is missing, two at a time, and give them by the names of the recipes.
+
+    None is shared: two servers that map the same files would each weigh less.
+    """
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        made_each = pool.map(lambda name: made(folder / name, name), names)
-        found = dict(zip(names, made_each, strict=True))
-    return {recipe.name: found[recipe.venv] for recipe in recipes}
+        made_each = pool.map(lambda recipe: made(folder / recipe.name, recipe.files), recipes)
+        return {recipe.name: each for recipe, each in zip(recipes, made_each, strict=True)}
 
 
 def cache() -> Path:
@@ -55,18 +56,18 @@ def cache() -> Path:
     return Path(folder) / "runner-bench"
 
 
-def made(folder: Path, name: str) -> Environment:
-    """Make the environment of ``servers/<name>`` in a folder, unless it is there."""
+def made(folder: Path, files: str) -> Environment:
+    """Make the environment of ``servers/<files>`` in a folder, unless it is there."""
     python = folder / "bin/python"
-    required = (FOLDER / name / "requirements.txt").read_text()
+    required = (FOLDER / files / "requirements.txt").read_text()
     mark = folder / INSTALLED
     if mark.exists() and mark.read_text() == required:
         return Environment(python=python)
-    print(f"installing {name} into {folder}", flush=True)
+    print(f"installing {files} into {folder}", flush=True)
     try:
         venv.create(folder, with_pip=shutil.which("uv") is None, clear=True)
         subprocess.run(
-            [*_installer(python), "-r", FOLDER / name / "requirements.txt"],
+            [*_installer(python), "-r", FOLDER / files / "requirements.txt"],
             check=True,
             capture_output=True,
             text=True,
