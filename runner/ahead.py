@@ -6,8 +6,6 @@ of what its notebook asks for by itself, see `runner.warm`.
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import importlib
 import sys
 from collections.abc import Iterator
@@ -86,14 +84,6 @@ def for_run(path: Path, module: str) -> dict[str, ModuleType]:
         for name, module in sys.modules.items()
         if _root(name) not in known and not name.startswith("_cython")
     }
-
-
-def settle() -> None:
-    """Have the forks share as many pages for as long as can be."""
-    gc.collect()
-    gc.freeze()  # else each collection would write to every object's page
-    if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
-        libc.malloc_trim(0)
 
 
 def is_ours(kernel_name: str) -> bool:

@@ -33,7 +33,8 @@ _LAST_ACCEPTS = 0.05
 class AsgiServer:
     """Serve one ASGI app until it is told to drain.
 
-    ``run`` blocks; ``accept`` and ``drain`` may be called from any thread.
+    Made before a fork, it is shared by the workers until they run. ``run`` blocks; ``accept``
+    and ``drain`` may be called from any thread.
     """
 
     def __init__(
@@ -53,6 +54,9 @@ class AsgiServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._drained = asyncio.Event()
         self._servers: list[asyncio.AbstractServer] = []
+        self.config = uvicorn.Config(app, http="httptools", log_config=None, access_log=False)
+        self.config.timeout_keep_alive = limits.keep_alive  # type: ignore[assignment] # may be a float
+        self.config.load()
 
     @property
     def requests(self) -> int:
@@ -91,18 +95,14 @@ class AsgiServer:
 
     async def _serve(self, on_ready: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
-        config = uvicorn.Config(self.app, http="httptools", log_config=None, access_log=False)
-        config.timeout_keep_alive = self.limits.keep_alive  # type: ignore[assignment] # may be a float
-        config.load()
-        self.config = config
-        self.lifespan = config.lifespan_class(config)
+        self.lifespan = self.config.lifespan_class(self.config)
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             raise RuntimeError("the app's lifespan startup failed")
         ticking = asyncio.ensure_future(self._tick())
         try:
             for example in self.examples:
-                await _try(config.loaded_app, example, self.lifespan.state)
+                await _try(self.config.loaded_app, example, self.lifespan.state)
             on_ready()
             await self._drained.wait()
             await self._drain()

@@ -14,6 +14,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 from runner.prints import Prints, divert
 
@@ -39,7 +40,7 @@ def fork(serve: Callable[[], None], log_fd: int) -> int:
     Returns:
         The child's process number.
     """
-    parent = os.getpid()
+    parent, pools = os.getpid(), _thread_pools()
     with warnings.catch_warnings():
         # Python 3.12 warns of forks beside threads; what they could break is mended below.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -49,14 +50,14 @@ def fork(serve: Callable[[], None], log_fd: int) -> int:
     code = 1
     try:  # nothing may climb into the kernel's stack
         with contextlib.closing(_print_to(log_fd)):
-            code = _live(parent, serve)
+            code = _live(parent, pools, serve)
     finally:
         os._exit(code)
 
 
-def _live(parent: int, serve: Callable[[], None]) -> int:
+def _live(parent: int, pools: Any, serve: Callable[[], None]) -> int:
     try:
-        become_worker(parent)
+        become_worker(parent, pools)
         serve()
     except BaseException:  # not even an exit may climb
         logging.getLogger(__name__).exception("worker %d failed", os.getpid())
@@ -64,7 +65,7 @@ def _live(parent: int, serve: Callable[[], None]) -> int:
     return 0
 
 
-def become_worker(parent: int) -> None:
+def become_worker(parent: int, pools: Any) -> None:
     """Cut a fresh child, which prints to the log already, loose from the kernel.
 
     - It dies with the kernel, however that dies.
@@ -81,7 +82,8 @@ def become_worker(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    _use_one_thread()
+    if pools is not None:
+        pools.limit(limits=1)
     random.seed()
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()
@@ -97,9 +99,10 @@ def _print_to(fd: int) -> Prints:
     return divert(fd)
 
 
-def _use_one_thread() -> None:
+def _thread_pools() -> Any:
+    """Look for the libraries that compute on several threads; in a child it would take a MB."""
     try:
         import threadpoolctl
     except ImportError:
-        return
-    threadpoolctl.threadpool_limits(1)
+        return None
+    return threadpoolctl.ThreadpoolController()

@@ -37,7 +37,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from runner import ahead, notebook, offspring
+from runner import ahead, memory, notebook, offspring
 from runner.config import variable
 from runner.errors import RunnerError
 
@@ -62,7 +62,7 @@ def main() -> None:
     gc.disable()  # else it looks over all that is imported again and again
     kernel_name = _prepared_kernel(path)
     hidden = ahead.for_run(path, module)
-    ahead.settle()
+    memory.settle()
     gc.enable()
     with socket.socket(fileno=fd) as ears:
         become = _tend(ears, installed)

@@ -10,6 +10,7 @@ import logging
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -36,8 +37,18 @@ log = logging.getLogger(__name__)
 
 # Not to be imported by what executes a notebook; whoever tries goes on without. nbformat imports
 # jsonschema, which would compile a grammar of internationalised addresses for 0.9 s, if Jupyter's
-# servers brought it. papermill would import the clients of clouds; our notebooks are files.
-BARRED = ("azure", "boto3", "gcsfs", "github", "pyarrow", "pyarrow.fs", "rfc3987_syntax")
+# servers brought it. papermill would import the clients of clouds, and what guesses in which
+# charset a web page is written; our notebooks are files.
+BARRED = (
+    "azure",
+    "boto3",
+    "charset_normalizer",
+    "gcsfs",
+    "github",
+    "pyarrow",
+    "pyarrow.fs",
+    "rfc3987_syntax",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -199,8 +210,10 @@ def load_papermill() -> None:
     """Import what executing needs, which takes a while."""
     for name in BARRED:
         sys.modules.setdefault(name, cast("ModuleType", None))
-    for name in ("papermill.execute", "runner.execution", "runner.record"):
-        importlib.import_module(name)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Unable to find acceptable character detection")
+        for name in ("papermill.execute", "runner.execution", "runner.record"):
+            importlib.import_module(name)
 
 
 def load_schema(path: Path) -> None:

@@ -217,12 +217,11 @@ def _crew(
     log_fd = _log_fd()
     own = ownapp.of(app)
     own.prepare(len(listeners))
-    if kind == "asgi":
-        import_ahead()
+    server = _builder(kind, app, limits, log_fd, examples)
 
     def build(slot: int) -> Server:
         own.take_slot(slot)
-        return _build(kind, app, limits, log_fd, examples)
+        return server()
 
     return Crew(
         build=build,
@@ -291,17 +290,25 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _build(kind: str, app: Any, limits: Limits, log_fd: int, examples: Sequence[Example]) -> Server:
-    """Make the server of one worker, in that worker."""
+def _builder(
+    kind: str, app: Any, limits: Limits, log_fd: int, examples: Sequence[Example]
+) -> Callable[[], Server]:
+    """Give what makes the server of one worker, in that worker."""
     access = None
     if os.environ.get("RUNNER_ACCESS_LOG", "0") == "1":
         access = AccessLog(log_fd, is_json=os.environ.get("RUNNER_LOG_FORMAT") == "json")
     if kind == "asgi":
-        return AsgiServer(app, limits, access, examples)
-    for example in examples:
-        content_type = {"Content-Type": example.content_type}
-        example.check(*try_example(app, example.method, example.path, content_type, example.body))
-    return WsgiServer(app, limits, access.add_record if access else None)
+        import_ahead()
+        server = AsgiServer(app, limits, access, examples)
+        return lambda: server  # a forked worker has a copy of its own
+
+    def build() -> Server:
+        for each in examples:
+            fields = {"Content-Type": each.content_type}
+            each.check(*try_example(app, each.method, each.path, fields, each.body))
+        return WsgiServer(app, limits, access.add_record if access else None)
+
+    return build
 
 
 def _log_fd() -> int:

@@ -14,9 +14,9 @@ import select
 import socket
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
+from runner import memory
 from runner.limits import Limits
 
 log = logging.getLogger(__name__)
@@ -109,10 +109,4 @@ class Work:
             return True
         if self._limits.max_requests and server.requests >= self._most_requests:
             return True
-        return bool(self._limits.max_memory) and own_memory() > self._limits.max_memory * 1e6
-
-
-def own_memory() -> int:
-    """Count the bytes that this process holds alone: resident, not shared. Source: statm(5)."""
-    _, resident, shared = (int(word) for word in Path("/proc/self/statm").read_text().split()[:3])
-    return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+        return bool(self._limits.max_memory) and memory.own() > self._limits.max_memory * 1e6

@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import gc
 import logging
 import os
 import select
@@ -29,7 +28,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from runner import forking
+from runner import forking, memory
 from runner.limits import Limits
 from runner.worker import Server, Work
 
@@ -115,10 +114,7 @@ class Crew:
             RuntimeError: The app does not start, or its workers keep dying.
         """
         previous = self._listen_to_interrupts()
-        # What the notebook has made stays: it is neither walked by the collector again and
-        # again, nor are the pages that forked workers share written to.
-        gc.collect()
-        gc.freeze()
+        memory.settle()  # what the notebook has made stays
         try:
             for slot in range(len(self.listeners)):
                 self._start(slot)

@@ -103,6 +103,7 @@ LAYERS = [
         "forms",
         "head",
         "log",
+        "memory",
         "offspring",
         "ownapp",
         "pickles",
