@@ -55,11 +55,12 @@ def for_kernel(document: Notebook) -> None:
     roots = {_root(name) for name in asked}
     warm.load([*_OF_A_KERNEL, *(name for name in asked if _root(name) in _SURVIVES_FORK)])
     if "runner" in roots and roots & _SURVIVES_FORK:
-        warm.load([*_OF_A_SERVED_MODEL])
-        with suppress(ImportError):
-            from runner.asgi import import_ahead
+        with barred("watchfiles"):  # uvicorn would, to reload what nobody starts by it; 1 MB
+            warm.load([*_OF_A_SERVED_MODEL])
+            with suppress(ImportError):
+                from runner.asgi import import_ahead
 
-            import_ahead()
+                import_ahead()
 
 
 def for_run(path: Path, module: str) -> dict[str, ModuleType]:

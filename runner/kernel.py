@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
     from runner.offspring import Offspring
 
-# Nothing of a run belongs in the user's IPython history (nbclient does the same).
-OPTIONS = {"HistoryManager": {"hist_file": ":memory:"}}
+# Nothing of a run belongs in the user's IPython history. What is kept of it in memory is the
+# session's own; a database there, as nbclient has it, would take a thread and a MB.
+OPTIONS = {"HistoryManager": {"enabled": False}}
 _ARGUMENTS = [
     f"--{of}.{name}={value}" for of, values in OPTIONS.items() for name, value in values.items()
 ]
