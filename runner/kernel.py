@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from runner.offspring import Offspring
 
-# Nothing of a run belongs in the user's IPython history. What is kept of it in memory is the
-# session's own; a database there, as nbclient has it, would take a thread and a MB.
+# Nothing of a run belongs in the user's IPython history. The session has its own in lists; a
+# database in memory beside them, which nbclient has made, would take a MB.
 OPTIONS = {"HistoryManager": {"enabled": False}}
 _ARGUMENTS = [
     f"--{of}.{name}={value}" for of, values in OPTIONS.items() for name, value in values.items()
@@ -152,7 +152,7 @@ class Kernel:
         output = asyncio.ensure_future(self.client.get_iopub_msg())
         try:
             while not (answer.done() and output.done()):
-                self.client.kernel_info()
+                self.ask()
                 await asyncio.wait({answer, output}, timeout=_ASK_EVERY)
             self.info = dict(answer.result()["content"])
             if self.prelude:
@@ -160,6 +160,17 @@ class Kernel:
         finally:
             answer.cancel()
             output.cancel()
+
+    def ask(self) -> None:
+        """Ask the kernel for a sign of life, which may be done while an answer is awaited.
+
+        jupyter_client sends past the asyncio side of a socket. ZeroMQ takes note of what has
+        arrived as it sends, and tells nobody again: so an answer that came just before would be
+        seen only with the 500th question, after 50 s. Whoever asks for the socket's events has
+        the asyncio side look.
+        """
+        self.client.kernel_info()
+        self.client.shell_channel.socket.get(zmq.EVENTS)
 
     async def died(self) -> None:
         """Wait for the end of the process: by its pidfd, in milliseconds, on Linux."""
@@ -179,7 +190,7 @@ class Kernel:
         """Send SIGINT to the kernel's process group, not before it can be heard."""
         await asyncio.sleep(self.busy_since + _INTERRUPT_NOT_BEFORE - time.monotonic())
         self._signal_group(signal.SIGINT)
-        self.client.kernel_info()  # a cell that awaits is cancelled by its loop, which may sleep
+        self.ask()  # a cell that awaits is cancelled by its loop, which may sleep
 
     def kill(self) -> None:
         """End the kernel and whatever it started, at once."""

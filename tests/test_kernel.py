@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import socket
 import tempfile
@@ -14,10 +15,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+import zmq
 from support import until
 
 from runner.errors import ConfigurationError
-from runner.kernel import Kernel
+from runner.kernel import Kernel, run_silently
 
 
 @pytest.fixture
@@ -48,6 +50,23 @@ def test_it_listens_on_no_network_address(kernel: Kernel) -> None:
     ]
     assert listening == []
     assert kernel.info["language_info"]["name"] == "python"
+
+
+def test_no_answer_is_missed_by_asking_again(kernel: Kernel) -> None:
+    """One that has arrived is seen, though the next question is sent before anyone looks."""
+
+    async def ask_twice() -> None:
+        await until_connected(kernel)
+        await run_silently(kernel, "")
+        answer = asyncio.ensure_future(kernel.client.get_shell_msg())
+        await asyncio.sleep(0)
+        kernel.ask()
+        fd = kernel.client.shell_channel.socket.get(zmq.FD)
+        assert select.select([fd], [], [], 10)[0]  # it has arrived, and the loop cannot see it
+        kernel.ask()
+        await asyncio.wait_for(answer, 5)
+
+    asyncio.run(ask_twice())
 
 
 def test_its_death_is_seen_at_once(kernel: Kernel) -> None:
