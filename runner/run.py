@@ -214,6 +214,9 @@ def load_papermill() -> None:
         warnings.filterwarnings("ignore", "Unable to find acceptable character detection")
         for name in ("papermill.execute", "runner.execution", "runner.record"):
             importlib.import_module(name)
+    # It doubts parameters that we have checked: it cannot read an annotation such as
+    # ``float | str``.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
 
 
 def load_schema(path: Path) -> None:

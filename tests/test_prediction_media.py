@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 
-from runner.prediction.media import Media, accepted, media_of
+from runner.prediction.media import Media, _read, accepted, media_of
 from runner.prediction.problems import ProblemError
 
 OFFERED = (Media.JSON, Media.LINES)
@@ -39,6 +41,20 @@ def test_what_is_not_read_is_415() -> None:
     assert dict(form.value.headers)[b"accept"].startswith(b"application/json, ")
     with pytest.raises(ProblemError, match="multipart/form-data is not read here"):
         media_of(b"multipart/form-data; boundary=x", takes_forms=False)
+
+
+@pytest.mark.parametrize("has_tables", [True, False])
+def test_only_what_there_is_a_library_for_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, *, has_tables: bool
+) -> None:
+    """A client that sends Arrow where pyarrow is absent would be refused again."""
+    spec = importlib.util.find_spec("json") if has_tables else None
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+    _read.cache_clear()
+    with pytest.raises(ProblemError) as refused:
+        media_of(b"text/plain", takes_forms=False)
+    _read.cache_clear()
+    assert (b"arrow" in dict(refused.value.headers)[b"accept"]) is has_tables
 
 
 def test_a_bare_number_is_read_from_curl_as_it_is() -> None:

@@ -50,6 +50,15 @@ def test_a_notebook_that_names_no_kernel_is_python(start: Start, project: Path) 
     assert text_of(record_of("a", project).cells[2]) == "42\n"
 
 
+def test_a_parameter_of_several_types_is_not_doubted(start: Start, project: Path) -> None:
+    """papermill, which cannot read such an annotation, would warn that it is unknown."""
+    write_notebook(project / "a.ipynb", "print(x)", parameters="x: float | str = 'scale'")
+    service = start("run", "a.ipynb", "-p", "x", "0.5")
+    assert service.wait() == 0, service.said()
+    assert text_of(record_of("a", project).cells[2]) == "0.5\n"
+    assert "unknown parameter" not in service.said()
+
+
 def test_a_failed_cell_is_told_apart_from_those_never_run(start: Start, project: Path) -> None:
     """The states are completed, failed, pending; the error is one line; the exit code is 3."""
     write_notebook(project / "a.ipynb", "1", "1 / 0", "2")

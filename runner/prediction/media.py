@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import functools
+import importlib.util
 from collections.abc import Sequence
 
 from runner.forms import media_type
@@ -52,7 +54,7 @@ def media_of(content_type: bytes, *, takes_forms: bool, is_bare: bool = False) -
     if found is None and name in list(Media):
         found = Media(name)
     if found is None or (found is Media.FORM and not takes_forms):
-        taken = [each.value for each in Media if takes_forms or each is not Media.FORM]
+        taken = [each.value for each in _read() if takes_forms or each is not Media.FORM]
         mend = "; curl needs -H 'Content-Type: application/json'" if name == _URLENCODED else ""
         raise ProblemError(
             415,
@@ -93,3 +95,10 @@ def _wishes(accept: str) -> dict[str, float]:
 def _liking(media: Media, wishes: dict[str, float]) -> float:
     family = media.partition("/")[0] + "/*"
     return next((wishes[name] for name in (media, family, "*/*") if name in wishes), 0.0)
+
+
+@functools.cache
+def _read() -> list[Media]:
+    """List what can be read here: tables only where there is a library for them."""
+    has_tables = importlib.util.find_spec("pyarrow") is not None
+    return [each for each in Media if has_tables or each not in (Media.ARROW, Media.PARQUET)]

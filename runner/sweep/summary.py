@@ -22,7 +22,12 @@ def listing(points: Sequence[Point], outcomes: Outcomes, due: Sequence[Point]) -
         f"{'run ' if point in due else 'keep'}  {point.name}{_before(outcomes[point.name].status)}"
         for point in points
     ]
-    return "\n".join([*lines, f"{len(points)} points, {len(due)} of them to run"])
+    return "\n".join([*lines, f"{counted(len(points))}, {len(due)} of them to run"])
+
+
+def counted(points: int) -> str:
+    """Write a number of points."""
+    return f"{points} point{'' if points == 1 else 's'}"
 
 
 def summary(

@@ -27,7 +27,7 @@ from runner.sweep.outcomes import PENDING, Outcome, outcome_of
 from runner.sweep.points import Point
 from runner.sweep.pool import Pool
 from runner.sweep.results import Best, Goal
-from runner.sweep.summary import command_for, listing, summary
+from runner.sweep.summary import command_for, counted, listing, summary
 
 log = logging.getLogger(__name__)
 
@@ -159,8 +159,8 @@ class Sweep:
         jobs = _jobs(self._wish, len(due))
         tally = Tally(total=len(self._points), done=len(self._points) - len(due))
         log.info(
-            "%s: %d points, %d of them to run, %d at a time; files: %s",
-            *(self._wish.path, len(self._points), len(due), jobs, self._wish.folder),
+            "%s: %s, %d of them to run, %d at a time; files: %s",
+            *(self._wish.path, counted(len(self._points)), len(due), jobs, self._wish.folder),
         )
         display: Display = Bar(tally) if self._wish.shows_bar else Lines(tally)
 
@@ -208,7 +208,7 @@ class Sweep:
         failed = [point for point in self._points if not self._outcomes[point.name].is_completed]
         if failed:
             raise NotebookError(
-                f"{len(failed)} of {len(self._points)} points failed",
+                f"{len(failed)} of {counted(len(self._points))} failed",
                 hint=f"their records say more, such as {failed[0].record};"
                 " --retry-failed runs them again",
             )
