@@ -27,7 +27,19 @@ def can_fork() -> bool:
     return torch is None or not torch.cuda.is_initialized()
 
 
-def fork(serve: Callable[[], None], log_fd: int) -> int:
+def thread_pools() -> Any:
+    """Look for the libraries that compute on several threads.
+
+    To be called once, before the first fork: whoever looks later writes to a MB that was shared.
+    """
+    try:
+        import threadpoolctl
+    except ImportError:
+        return None
+    return threadpoolctl.ThreadpoolController()
+
+
+def fork(serve: Callable[[], None], log_fd: int, pools: Any) -> int:
     """Fork a child that serves and then ends.
 
     To be called from the kernel's main thread: the parent-death signal follows the thread
@@ -36,11 +48,12 @@ def fork(serve: Callable[[], None], log_fd: int) -> int:
     Args:
         serve: What the child does; it must not return before the worker is done.
         log_fd: Where the child's prints go.
+        pools: What `thread_pools` has found.
 
     Returns:
         The child's process number.
     """
-    parent, pools = os.getpid(), _thread_pools()
+    parent = os.getpid()
     with warnings.catch_warnings():
         # Python 3.12 warns of forks beside threads; what they could break is mended below.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -97,12 +110,3 @@ def _print_to(fd: int) -> Prints:
     os.dup2(fd, 1)
     os.dup2(fd, 2)
     return divert(fd)
-
-
-def _thread_pools() -> Any:
-    """Look for the libraries that compute on several threads; in a child it would take a MB."""
-    try:
-        import threadpoolctl
-    except ImportError:
-        return None
-    return threadpoolctl.ThreadpoolController()

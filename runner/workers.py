@@ -114,6 +114,7 @@ class Crew:
             RuntimeError: The app does not start, or its workers keep dying.
         """
         previous = self._listen_to_interrupts()
+        self._pools = forking.thread_pools() if self._forks else None
         memory.settle()  # what the notebook has made stays
         try:
             for slot in range(len(self.listeners)):
@@ -168,7 +169,7 @@ class Crew:
                 self._forget_siblings(slot)
                 work()
 
-            pid = forking.fork(become, self.log_fd)
+            pid = forking.fork(become, self.log_fd, self._pools)
             os.close(status_write)
             os.close(order_read)
         else:

@@ -264,8 +264,9 @@ def child():
 
 hung = 0
 log_fd = os.open(os.devnull, os.O_WRONLY)
+pools = forking.thread_pools()
 for _ in range(ROUNDS):
-    pids = [forking.fork(child, log_fd) for _ in range(10)]
+    pids = [forking.fork(child, log_fd, pools) for _ in range(10)]
     for pid in pids:
         fd = os.pidfd_open(pid)
         if select.select([fd], [], [], 60)[0]:
