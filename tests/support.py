@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import http.client
 import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,6 +85,26 @@ def read_record(path: Path) -> Any:
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     return notebook
+
+
+def break_off(client: socket.socket) -> None:
+    """Close a connection by a reset, as one does whose process died."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+def until_forgotten(server: Any, client: socket.socket, *, is_broken_off: bool) -> None:
+    """End a server's only connection; wait until nothing holds it, without the collector's help."""
+    connection = weakref.ref(*server.state.connections)
+    gc.disable()
+    try:
+        if is_broken_off:
+            break_off(client)
+        else:
+            client.close()
+        until(lambda: connection() is None, 5)
+    finally:
+        gc.enable()
 
 
 def states(notebook: Any) -> dict[str, str]:

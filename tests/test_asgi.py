@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import http.client
 import json
 import os
 import socket
-import struct
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from support import until
+from support import until, until_forgotten
 
 from runner.accesslog import AccessLog
 from runner.asgi import AsgiServer
@@ -366,27 +363,19 @@ def test_an_example_is_answered_before_ready() -> None:
     assert ready == [True]
 
 
-@pytest.mark.parametrize("is_aborted", [False, True])
+@pytest.mark.parametrize("is_broken_off", [False, True])
 @pytest.mark.parametrize("asks", [False, True])
 def test_a_connection_that_ended_is_forgotten_at_once(
-    serve: Serve, *, asks: bool, is_aborted: bool
+    serve: Serve, *, asks: bool, is_broken_off: bool
 ) -> None:
     """Not only when the collector comes by: a worker would grow with each wave of clients."""
     served = serve()
-    gc.disable()
-    try:
-        client = socket.create_connection(("127.0.0.1", served.port), timeout=10)
-        until(lambda: len(served.server.state.connections) == 1, 5)
-        if asks:
-            client.sendall(head(b"Content-Length: 1") + b"a")
-            assert client.recv(65536).startswith(b"HTTP/1.1 200")
-        connection = weakref.ref(*served.server.state.connections)
-        if is_aborted:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        client.close()
-        until(lambda: connection() is None, 5)
-    finally:
-        gc.enable()
+    client = socket.create_connection(("127.0.0.1", served.port), timeout=10)
+    until(lambda: len(served.server.state.connections) == 1, 5)
+    if asks:
+        client.sendall(head(b"Content-Length: 1") + b"a")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200")
+    until_forgotten(served.server, client, is_broken_off=is_broken_off)
 
 
 def test_the_access_log_has_a_line_for_each_request(serve: Serve) -> None:

@@ -5,22 +5,19 @@ from __future__ import annotations
 import array
 import contextlib
 import fcntl
-import gc
 import http.client
 import json
 import re
 import select
 import socket
-import struct
 import termios
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from support import until
+from support import break_off, until, until_forgotten
 
 from runner.accesslog import AccessLog
 from runner.asgi import AsgiServer
@@ -630,8 +627,7 @@ def test_a_reset_connection_is_forgotten(serve: Callable[..., Served], count: in
     client = served.connect()
     client.sendall(PLAIN * count)
     until(lambda: in_flight(served) == 1)
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    client.close()
+    break_off(client)
     if count > 1:  # the server does not read on before it has answered
         served.model.gate.set()
     until(lambda: not served.server.state.connections)
@@ -640,24 +636,16 @@ def test_a_reset_connection_is_forgotten(serve: Callable[..., Served], count: in
     assert ask(served)[0] == 200
 
 
-@pytest.mark.parametrize("is_aborted", [False, True])
+@pytest.mark.parametrize("is_broken_off", [False, True])
 def test_a_client_that_is_gone_is_forgotten_at_once(
-    serve: Callable[..., Served], *, is_aborted: bool
+    serve: Callable[..., Served], *, is_broken_off: bool
 ) -> None:
     """Not only when the collector comes by: a worker would grow with each wave of clients."""
     served = serve()
-    gc.disable()
-    try:
-        client = served.connect()
-        client.sendall(PLAIN)
-        assert client.recv(65536).startswith(b"HTTP/1.1 200")
-        connection = weakref.ref(*served.server.state.connections)
-        if is_aborted:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        client.close()
-        until(lambda: connection() is None, 5)
-    finally:
-        gc.enable()
+    client = served.connect()
+    client.sendall(PLAIN)
+    assert client.recv(65536).startswith(b"HTTP/1.1 200")
+    until_forgotten(served.server, client, is_broken_off=is_broken_off)
 
 
 def test_answers_are_counted_and_logged(
