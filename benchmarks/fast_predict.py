@@ -33,7 +33,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from runner.prediction.fast.preparation import prepare
+from runner.predict.fast.preparation import prepare
 
 MODELS = {
     "SVC": SVC(),

@@ -25,8 +25,8 @@ from cold_start import EXAMPLE, end
 from service import free_port, until_answered
 
 ROLES = {
-    "runner.nursery": "nursery",
-    "runner.child": "run",
+    "runner.spawn.fork_server": "nursery",
+    "runner.spawn.child": "run",
     "ipykernel_launcher": "kernel",
     "runner": "supervisor",
 }

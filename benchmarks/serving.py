@@ -273,10 +273,10 @@ def long_run(given: argparse.Namespace) -> None:
             while done < target:
                 done += int(wrk(service.port, seconds=5) * 5)
             record = service.folder / "runs/a/out.ipynb"
-            weights = {kind: rss(service, kind) for kind in ("runner.child", "ipykernel")}
+            weights = {kind: rss(service, kind) for kind in ("runner.spawn.child", "ipykernel")}
             print(
                 f"after {done} requests: out.ipynb {record.stat().st_size} bytes, RSS run "
-                f"{weights['runner.child']:.1f} MB, kernel {weights['ipykernel']:.1f} MB"
+                f"{weights['runner.spawn.child']:.1f} MB, kernel {weights['ipykernel']:.1f} MB"
             )
 
 

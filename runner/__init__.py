@@ -4,26 +4,26 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runner.artefacts import load_model as load_model
-    from runner.artefacts import save_model as save_model
-    from runner.metrics import record_metrics as record_metrics
-    from runner.prediction.options import batched as batched
-    from runner.prediction.options import endpoint as endpoint
-    from runner.prediction.problems import ProblemError as ProblemError
-    from runner.prediction.uploads import UploadFile as UploadFile
-    from runner.serving import serve as serve
+    from runner.model.artefacts import load_model as load_model
+    from runner.model.artefacts import save_model as save_model
+    from runner.model.metrics import record_metrics as record_metrics
+    from runner.predict.options import batched as batched
+    from runner.predict.options import endpoint as endpoint
+    from runner.predict.problems import ProblemError as ProblemError
+    from runner.predict.uploads import UploadFile as UploadFile
+    from runner.serving.serve import serve as serve
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "ProblemError": "runner.prediction.problems",
-    "UploadFile": "runner.prediction.uploads",
-    "batched": "runner.prediction.options",
-    "endpoint": "runner.prediction.options",
-    "load_model": "runner.artefacts",
-    "record_metrics": "runner.metrics",
-    "save_model": "runner.artefacts",
-    "serve": "runner.serving",
+    "ProblemError": "runner.predict.problems",
+    "UploadFile": "runner.predict.uploads",
+    "batched": "runner.predict.options",
+    "endpoint": "runner.predict.options",
+    "load_model": "runner.model.artefacts",
+    "record_metrics": "runner.model.metrics",
+    "save_model": "runner.model.artefacts",
+    "serve": "runner.serving.serve",
 }
 
 

@@ -6,8 +6,8 @@ import os
 import socket
 from collections.abc import MutableMapping
 
-from runner.address import check_free
 from runner.errors import ConfigurationError
+from runner.net import check_free
 
 _FIRST_FD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 _BACKLOG = 2048

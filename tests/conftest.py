@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support import ROOT, RUNNER, Service, free_port
 
-from runner.history import default_out
+from runner.record.history import default_out
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 
 from runner.limits import Limits
-from runner.prediction.app import PredictApp
-from runner.prediction.options import Options
-from runner.prediction.targets import endpoints_of
+from runner.predict.app import PredictApp
+from runner.predict.endpoint_factory import endpoints_of
+from runner.predict.options import Options
 
 NDJSON = "application/x-ndjson"
 

@@ -1,4 +1,4 @@
-"""A stand-in for ``runner.serving``: just enough of a server that speaks the control channel."""
+"""A stand-in for ``runner.serving.serve``: a server that speaks the control channel."""
 
 from __future__ import annotations
 
@@ -82,6 +82,6 @@ def serve(text: str, example: str = "ok") -> None:
     running = asyncio.events._get_running_loop()
     asyncio.events._set_running_loop(None)
     try:
-        runner.run(server.run())
+        runner.run.run(server.run())
     finally:
         asyncio.events._set_running_loop(running)

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from runner.identity import Identity
-from runner.prediction import surface
-from runner.prediction.counters import Counters
-from runner.prediction.endpoints import Endpoint
-from runner.prediction.problems import Fault, ProblemError, pointer
-from runner.prediction.requests import Answer, Request
+from runner.predict import service_routes
+from runner.predict.counters import Counters
+from runner.predict.endpoints import Endpoint
+from runner.predict.problems import Fault, ProblemError, pointer
+from runner.predict.requests import Answer, Request
 
 IDENTITY = Identity(
     run_id="r1", notebook_sha256="a" * 64, notebook_title="Serve it", model_sha256="b" * 64
@@ -119,7 +119,7 @@ class Surface:
         self.calls: list[int] = []
         self.counters = Counters([endpoint.name for endpoint in endpoints], slots=1)
         self.is_draining = False
-        self.routes = surface.routes(
+        self.routes = service_routes.routes(
             endpoints,
             self._predict_many,
             lambda: self.counters,
@@ -155,7 +155,7 @@ class Surface:
         try:
             return asyncio.run(self._answer(request))
         except ProblemError as problem:
-            return surface.refusal(path, problem)
+            return service_routes.refusal(path, problem)
 
     async def _answer(self, request: Request) -> Answer:
         return await self.routes[request.method, request.path](request)

@@ -8,14 +8,14 @@ import time
 
 import pytest
 
-from runner import address
+from runner import net
 from runner.errors import ConfigurationError
 
 
 def test_a_free_address_passes(port: int) -> None:
     """Nothing is left bound by the look."""
-    address.check_free("127.0.0.1", port)
-    address.check_free("127.0.0.1", port)
+    net.check_free("127.0.0.1", port)
+    net.check_free("127.0.0.1", port)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
@@ -25,7 +25,7 @@ def test_a_port_in_use_is_refused(host: str) -> None:
         socket.create_server(("127.0.0.1", 0)) as server,
         pytest.raises(ConfigurationError, match="in use") as raised,
     ):
-        address.check_free(host, server.getsockname()[1])
+        net.check_free(host, server.getsockname()[1])
     assert "--port" in raised.value.hint
 
 
@@ -33,22 +33,22 @@ def test_a_port_in_use_is_refused(host: str) -> None:
 def test_an_address_that_is_not_ours_is_refused(host: str, port: int) -> None:
     """An address of another machine, or none at all, is named."""
     with pytest.raises(ConfigurationError, match=host):
-        address.check_free(host, port)
+        net.check_free(host, port)
 
 
 def test_a_listener_is_noticed(port: int) -> None:
     """Waiting ends when something listens, and at the deadline if nothing does."""
-    assert not address.wait_until_listening("0.0.0.0", port, time.monotonic() + 0.05)
+    assert not net.wait_until_listening("0.0.0.0", port, time.monotonic() + 0.05)
     server: list[socket.socket] = []
     later = threading.Timer(0.1, lambda: server.append(socket.create_server(("127.0.0.1", port))))
     later.start()
-    assert address.wait_until_listening("0.0.0.0", port, time.monotonic() + 5)
+    assert net.wait_until_listening("0.0.0.0", port, time.monotonic() + 5)
     later.join()
     server[0].close()
 
 
 def test_no_answer_is_no_status(port: int) -> None:
     """A probe of a silent or closed port gives nothing, in time."""
-    assert address.http_status("127.0.0.1", port, 0.2) is None
+    assert net.http_status("127.0.0.1", port, 0.2) is None
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert address.http_status("127.0.0.1", silent.getsockname()[1], 0.2) is None
+        assert net.http_status("127.0.0.1", silent.getsockname()[1], 0.2) is None

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support import free_port, until
 
-from runner.adoption import Adoption, is_app
+from runner.serving.adoption import Adoption, is_app
 
 
 async def asgi(scope: Any, receive: Any, send: Any) -> None:
@@ -108,8 +108,8 @@ def test_what_cannot_be_served_is_no_app(value: Any) -> None:
 
 # Instead of a supervisor: what `serve` was given.
 SPY = """
-import asyncio, sys, threading, runner.serving
-runner.serving.serve_adopted = lambda app, asked: print("served", asked, file=sys.stderr)
+import asyncio, sys, threading, runner.serving.serve
+runner.serving.serve.serve_adopted = lambda app, asked: print("served", asked, file=sys.stderr)
 from runner import adoption
 adoption.adopt()
 """
@@ -179,7 +179,7 @@ def adoption_beside(serve_beside: Any) -> tuple[Adoption, list[Any]]:
 
 def test_cells_that_go_on_are_served_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last cell, if it comes at all, waits for what is served already, and serves nothing."""
-    monkeypatch.setattr("runner.adoption._PATIENCE", 0.0)
+    monkeypatch.setattr("runner.serving.adoption._PATIENCE", 0.0)
     beside, begun = Beside(looks=3), threading.Event()
 
     def serve_beside(app: Any, asked: str) -> Beside:
@@ -197,7 +197,7 @@ def test_cells_that_go_on_are_served_beside(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_cells_that_end_soon_are_not_served_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who comes first serves, and nobody else."""
-    monkeypatch.setattr("runner.adoption._PATIENCE", 0.05)
+    monkeypatch.setattr("runner.serving.adoption._PATIENCE", 0.05)
     asked = threading.Event()
     adoption, served = adoption_beside(lambda *_: asked.set())
     adoption.hand_over(asgi, "x:1")
@@ -210,7 +210,7 @@ def test_a_service_that_cannot_be_beside_fails_the_last_cell(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It neither waits for ever nor hides why."""
-    monkeypatch.setattr("runner.adoption._PATIENCE", 0.0)
+    monkeypatch.setattr("runner.serving.adoption._PATIENCE", 0.0)
 
     def serve_beside(app: Any, asked: str) -> Beside:
         raise ConnectionError("no supervisor")

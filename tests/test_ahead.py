@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support import write_notebook
 
-from runner import ahead
+from runner.spawn import preload
 
 
 def imported(path: Path) -> set[str]:
@@ -59,5 +59,5 @@ def test_only_a_plain_kernel_of_our_python_is_forked(
     (tmp_path / "kernels/mine").mkdir(parents=True)
     (tmp_path / "kernels/mine/kernel.json").write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    assert ahead.is_ours("mine") is is_ours
-    assert not ahead.is_ours("cobol")
+    assert preload.is_ours("mine") is is_ours
+    assert not preload.is_ours("cobol")

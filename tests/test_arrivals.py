@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.arrivals import Arrivals
+from runner.run.lost_messages import Arrivals
 
 
 def message(number: int, sender: str = "session_1") -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner import load_model, save_model
-from runner.artefacts import CardError
+from runner.model.artefacts import CardError
 
 PATH = "model/iris.joblib"
 

@@ -183,7 +183,10 @@ assert listener.getsockname()[1] == {second}"""
 
 def test_outside_the_runner_sockets_are_pythons() -> None:
     """Nothing is patched in plain Jupyter."""
-    look = "import runner.adoption, socket; runner.adoption.adopt(); print(socket.socket.bind)"
+    look = (
+        "import runner.serving.adoption, socket\n"
+        "runner.serving.adoption.adopt(); print(socket.socket.bind)"
+    )
     words = [sys.executable, "-c", look]
     said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
     assert "method 'bind' of '_socket.socket'" in said

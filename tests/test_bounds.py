@@ -9,7 +9,7 @@ import tracemalloc
 
 import pytest
 
-from runner.bounds import Bounds, Excerpt, notice, shorten
+from runner.record.excerpt import Bounds, Excerpt, notice, shorten
 
 SMALL = Bounds(lines=3, text_bytes=24)
 NOTICE = re.compile(r"\n?… (?:([\d,]+) lines? \()?([\d,]+) bytes\)? dropped here …\n")

@@ -8,11 +8,11 @@ import nbformat
 import pytest
 from support import write_notebook
 
-from runner import notebook
-from runner.cells.annotated import Annotation, annotation_of, is_annotated, take_over
 from runner.errors import ConfigurationError
-from runner.plan import is_supervised
-from runner.signs import signs_of
+from runner.notebook import document as notebook
+from runner.notebook.annotations import Annotation, annotation_of, is_annotated, take_over
+from runner.notebook.signs import signs_of
+from runner.supervise.plan import is_supervised
 
 GET = "# GET /hello\nprint('hello')"
 

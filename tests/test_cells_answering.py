@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from runner.cells import answering
-from runner.cells import code as cellcode
-from runner.cells.answering import Endpoint, InterruptedCellError
+from runner.cells import compiled as cellcode
+from runner.cells import execution
 from runner.cells.capture import Capture
-from runner.cells.incoming import Incoming
-from runner.cells.reply import Reply
+from runner.cells.execution import Endpoint, InterruptedCellError
+from runner.cells.request import Incoming
+from runner.cells.response import Reply
 
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """The notebook's names."""
     names: dict[str, Any] = {"json": json, "sys": sys}
-    monkeypatch.setattr(answering, "names_of_notebook", lambda: names)
+    monkeypatch.setattr(execution, "names_of_notebook", lambda: names)
     before = sys.stdout
     yield names
     sys.stdout = before

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from runner.cells import answering
 from runner.cells import app as cellapp
+from runner.cells import execution
 from runner.cells.app import CellApp
 
 Make = Callable[..., CellApp]
@@ -23,7 +23,7 @@ Make = Callable[..., CellApp]
 def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """An app of cells by their annotations, in names of their own."""
     names: dict[str, Any] = {"json": json, "threading": threading}
-    monkeypatch.setattr(answering, "names_of_notebook", lambda: names)
+    monkeypatch.setattr(execution, "names_of_notebook", lambda: names)
     before = sys.stdout
 
     def app(cells: dict[str, str], **bounds: Any) -> CellApp:
@@ -139,7 +139,7 @@ def test_a_cell_that_cannot_be_ended_asks_for_a_new_worker(make: Make) -> None:
     """Whoever waits behind it is told to come again."""
     release = threading.Event()
     app = make({"GET /hang": "release.wait(20)", "GET /a": "1"}, cell_timeout=0.1, grace=0.1)
-    answering.names_of_notebook()["release"] = release
+    execution.names_of_notebook()["release"] = release
     try:
         late, behind = ask(app, ("GET", "/hang"), ("GET", "/a"))
         assert (late.status_code, behind.status_code) == (504, 503)
@@ -188,7 +188,7 @@ def test_a_client_that_goes_runs_nothing(make: Make) -> None:
         return {"type": "http.disconnect"}
 
     asyncio.run(app(scope, receive, lambda message: pytest.fail(f"sent {message}")))
-    assert "ran" not in answering.names_of_notebook()
+    assert "ran" not in execution.names_of_notebook()
 
 
 def test_registered_cells_say_so_and_are_served(
@@ -196,7 +196,7 @@ def test_registered_cells_say_so_and_are_served(
 ) -> None:
     """What the record shows of a cell that serves."""
     served: list[Any] = []
-    monkeypatch.setattr("runner.serving.serve", served.append)
+    monkeypatch.setattr("runner.serving.serve.serve", served.append)
     monkeypatch.setenv("RUNNER_CELL_TIMEOUT", "7")
     cellapp._app.cache_clear()
     cellapp.register("GET", "/a", "print('a')")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner.cells.code import CellCode
+from runner.cells.compiled import CellCode
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.cells.incoming import BadBodyError, Incoming
+from runner.cells.request import BadBodyError, Incoming
 
 ALL_BYTES = bytes(range(256))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.cells.reply import (
+from runner.cells.response import (
     BadResponseInfoError,
     Reply,
     best_of,

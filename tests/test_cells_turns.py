@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from support import until
 
-from runner.cells.turns import Turns
+from runner.cells.serial_thread import Turns
 
 
 class Interrupt(BaseException):

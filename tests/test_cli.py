@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from runner import cli, run
+from runner.cli import main
 from runner.errors import ConfigurationError, RunnerError
-from runner.run import Job
+from runner.run import run
+from runner.run.run import Job
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def invoke(*words: str, **variables: str) -> None:
-    result = CliRunner(env=variables).invoke(cli.commands, words, catch_exceptions=False)
+    result = CliRunner(env=variables).invoke(main.commands, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
 
 
@@ -74,9 +75,9 @@ def end_of(
     def fail(**settings: Any) -> None:
         raise error
 
-    monkeypatch.setattr(cli.commands, "main", fail)
+    monkeypatch.setattr(main.commands, "main", fail)
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     return int(str(ended.value.code)), capsys.readouterr().err
 
 
@@ -125,7 +126,7 @@ def test_a_wrong_command_is_a_usage_error(
     """Exit code 2 and how to use it."""
     monkeypatch.setattr("sys.argv", ["runner", *words])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     assert ended.value.code == 2
     assert "Usage: runner" in capsys.readouterr().err
 
@@ -133,5 +134,5 @@ def test_a_wrong_command_is_a_usage_error(
 def test_help_explains_exit_codes() -> None:
     """Each command's help ends with them."""
     for command in ("run", "serve"):
-        shown = CliRunner().invoke(cli.commands, [command, "--help"]).output
+        shown = CliRunner().invoke(main.commands, [command, "--help"]).output
         assert "4 the kernel died" in " ".join(shown.split())

@@ -14,11 +14,11 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
-from runner import prelude
-from runner.bounds import Bounds
-from runner.client import CellClient
-from runner.kernel import Kernel
-from runner.record import Record
+from runner.record.excerpt import Bounds
+from runner.record.record import Record
+from runner.run import kernel_setup
+from runner.run.kernel import Kernel
+from runner.run.kernel_client import CellClient
 
 SMALL = Bounds(lines=3, outputs=4)
 Run = Callable[..., Any]
@@ -39,7 +39,7 @@ def run(tmp_path: Path) -> Run:
         async def execute() -> None:
             with contextlib.closing(Kernel.start("python3", tmp_path)) as kernel:
                 await kernel.connect()
-                await prelude.prepare(kernel)
+                await kernel_setup.prepare(kernel)
                 kept = Record(nb, lambda nb, durable: None)
                 client = CellClient(kept, kernel, echoed.append, sources=sources, bounds=bounds)
                 for index, cell in enumerate(nb.cells):
@@ -137,7 +137,7 @@ def test_a_lost_end_does_not_hang(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
                 yield message
 
     monkeypatch.setattr(CellClient, "_arrived", lossy)
-    monkeypatch.setattr("runner.client._QUIET", 0.2)
+    monkeypatch.setattr("runner.run.kernel_client._QUIET", 0.2)
     cells, _ = run("print('kept')")
     assert texts(cells[0]) == [
         "kept\n",

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from runner import control
-from runner.control import ControlServer
 from runner.errors import ConfigurationError, RunnerError
+from runner.supervise import control
+from runner.supervise.control import ControlServer
 
 
 async def reply(question: str) -> dict[str, Any]:

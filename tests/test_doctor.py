@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from support import write_notebook
 
-from runner import cli
+from runner.cli import main
 from runner.errors import ConfigurationError, FindingsError
 
 
@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def doctor(*words: str) -> Result:
     """The command's result; its error, if any, is in ``exception``."""
-    return CliRunner().invoke(cli.commands, ["doctor", *words], standalone_mode=False)
+    return CliRunner().invoke(main.commands, ["doctor", *words], standalone_mode=False)
 
 
 def rules_in(result: Result) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from support import ROOT
 
-from runner import cli
+from runner.cli import main
 
 TOKEN = "ghp_" + "a1B2" * 9
 INDENTS: list[int | None] = [1, 2, None]
@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fix(name: str) -> Result:
-    return CliRunner().invoke(cli.commands, ["doctor", name, "--fix"], standalone_mode=False)
+    return CliRunner().invoke(main.commands, ["doctor", name, "--fix"], standalone_mode=False)
 
 
 def code(source: str, **more: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from wsgiref.validate import validator
 
 import pytest
 
-from runner.wsgi import try_example
+from runner.http.wsgi import try_example
 
 
 def echo(environ: Any, start_response: Any) -> Any:

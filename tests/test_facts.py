@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from support import ROOT, write_notebook
 
-from runner import facts, notebook
-from runner.notebook import Notebook
+from runner.notebook import document as notebook
+from runner.notebook.document import Notebook
+from runner.record import facts
 
 
 @pytest.fixture

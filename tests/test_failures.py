@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from runner import failures
+from runner.http import failures
 
 LOG = logging.getLogger("runner.tests")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.forms import BadFormError, media_type, parameters_of, parts_of
+from runner.http.forms import BadFormError, media_type, parameters_of, parts_of
 
 
 def test_a_form_is_read_part_by_part() -> None:

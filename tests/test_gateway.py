@@ -12,8 +12,8 @@ from wsgiref.util import FileWrapper
 
 import pytest
 
-from runner.gateway import Answer, environ_of, own_answer, refusal
-from runner.http1 import Request, RequestReader
+from runner.http.gateway import Answer, environ_of, own_answer, refusal
+from runner.http.http1 import Request, RequestReader
 from runner.limits import Limits
 
 OK = "200 OK"
@@ -224,7 +224,7 @@ def test_a_failing_app_is_a_500_that_tells_nothing(
     assert b"secret" not in b"".join(sent.sends)
     assert (sent.answer.code, sent.answer.keep_alive, sent.finished) == (500, True, [0])
     (record,) = caplog.records
-    assert (record.name, record.levelno) == ("runner.wsgi", logging.ERROR)
+    assert (record.name, record.levelno) == ("runner.http.wsgi", logging.ERROR)
     assert record.exc_info is not None
 
 

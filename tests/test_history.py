@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner import history
+from runner.record import history
 
 DEAD = 2**22 + 1  # above the system's largest process number
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.head import RefusedError
-from runner.http1 import Request, RequestReader
+from runner.http.head import RefusedError
+from runner.http.http1 import Request, RequestReader
 from runner.limits import Limits
 
 LIMITS = Limits(max_header=300, max_body=20)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from nbformat.v4 import new_code_cell
 
-from runner.injection import TAG, Injected, inject, injected_for
-from runner.signs import Signs
+from runner.notebook.injection import TAG, Injected, inject, injected_for
+from runner.notebook.signs import Signs
 
 SERVER = {"servers": ["uvicorn"], "apps": ["app"]}
 

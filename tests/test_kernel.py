@@ -19,7 +19,7 @@ import zmq
 from support import until
 
 from runner.errors import ConfigurationError
-from runner.kernel import Kernel, run_silently
+from runner.run.kernel import Kernel, run_silently
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_the_check_sees_imports() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     """The help comes at once: papermill and Jupyter are imported only to run a notebook."""
-    assert loaded_by("import runner.cli") & HEAVY == set()
+    assert loaded_by("import runner.cli.main") & HEAVY == set()
 
 
 def test_python_m_runner_is_the_command() -> None:
@@ -177,7 +177,7 @@ def test_python_m_runner_is_the_command() -> None:
 
 def test_papermill_can_be_imported_in_any_order() -> None:
     """Papermill loads our engine whenever it is imported, even half-way through itself."""
-    for first in ("papermill", "runner.engine", "runner.run"):
+    for first in ("papermill", "runner.run.engine", "runner.run.run"):
         code = (
             f"import {first}\nfrom papermill.engines import papermill_engines\n"
             "print(papermill_engines.get_engine('runner').__name__)"

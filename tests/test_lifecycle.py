@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.lifecycle import Lifecycle, Phase, Rules
-from runner.messages import (
+from runner.supervise.events import (
     Accept,
     Answer,
     Await,
@@ -37,7 +36,8 @@ from runner.messages import (
     Timer,
     TimerFired,
 )
-from runner.states import TRANSITIONS, Good, RunState
+from runner.supervise.lifecycle import Lifecycle, Phase, Rules
+from runner.supervise.states import TRANSITIONS, Good, RunState
 
 
 class Story:

@@ -25,7 +25,7 @@ def restored() -> Iterator[None]:
 def test_our_events_are_told_and_libraries_only_warn(capsys: pytest.CaptureFixture[str]) -> None:
     """One stream, stderr, with the time; other packages' chatter stays out."""
     log.configure("info")
-    logging.getLogger("runner.run").info("worker 7 started")
+    logging.getLogger("runner.run.run").info("worker 7 started")
     logging.getLogger("papermill").info("Input Notebook")
     logging.getLogger("papermill").warning("odd")
     said = capsys.readouterr()
@@ -38,7 +38,7 @@ def test_our_events_are_told_and_libraries_only_warn(capsys: pytest.CaptureFixtu
 def test_the_level_is_ours_to_choose(capsys: pytest.CaptureFixture[str]) -> None:
     """``--log-level warning`` silences events."""
     log.configure("warning")
-    logging.getLogger("runner.run").info("worker 7 started")
+    logging.getLogger("runner.run.run").info("worker 7 started")
     assert capsys.readouterr().err == ""
 
 

@@ -8,7 +8,7 @@ import pytest
 from nbformat.v4 import new_notebook
 from papermill.parameterize import parameterize_notebook
 
-from runner.masking import hide, is_secret, masked
+from runner.notebook.masking import hide, is_secret, masked
 
 SECRET = [
     "token",

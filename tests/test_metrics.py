@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support import RUNNER, Service, read_record, write_notebook
 
-from runner.metrics import MIME, metrics_of, record_metrics
+from runner.model.metrics import MIME, metrics_of, record_metrics
 
 
 def executed(*data: dict[str, Any], **run: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from support import write_notebook
 
-from runner import notebook
 from runner.errors import ConfigurationError
+from runner.notebook import document as notebook
 
 DECLARED = """
 port: int = 8000  # TCP port
@@ -143,9 +143,9 @@ def test_a_folder_is_no_notebook(tmp_path: Path) -> None:
     [
         ("from runner import serve", True),
         ("import runner\nrunner.serve(1)", True),
-        ("from runner.serving import serve as s", True),
+        ("from runner.serving.serve import serve as s", True),
         ("%matplotlib inline\nfrom runner import serve", True),
-        ("def f():\n    import runner.serving", True),
+        ("def f():\n    import runner.serving.serve", True),
         ("import uvicorn\nuvicorn.serve()", False),
         ("'from runner import serve'", False),
         ("from runner import __version__", False),

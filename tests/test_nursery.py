@@ -62,7 +62,7 @@ def status(service: Service) -> Any:
 
 def nursery_of(service: Service) -> psutil.Process:
     """The one among its processes that forks the others."""
-    (found,) = (each for each in service.family() if "runner.nursery" in words_of(each))
+    (found,) = (each for each in service.family() if "runner.spawn.fork_server" in words_of(each))
     return found
 
 
@@ -85,7 +85,7 @@ def test_runs_are_its_children_and_kernels_theirs(served: Any) -> None:
     found = status(service)
     runs = [psutil.Process(found[which]["pid"]) for which in ("serving", "standby")]
     assert psutil.Process(service.process.pid).children() == [nursery]
-    assert not any("runner.child" in word for word in nursery.cmdline())
+    assert not any("runner.spawn.child" in word for word in nursery.cmdline())
     assert sorted(nursery.children(), key=hash) == sorted(runs, key=hash)
     assert [len(run.children()) for run in runs] == [1, 1]
     living = [nursery, *runs, *(kernel for run in runs for kernel in run.children())]
@@ -122,7 +122,7 @@ def test_a_stopped_one_that_forks_nothing_is_killed(tmp_path: Path, start: Start
     """A stop must come to an end even if no run ever begins."""
     write_notebook(tmp_path / "a.ipynb", APP, SERVE, tags="serve")
     service = start("serve", "a.ipynb", "--port", str(free_port()), "--grace", "1")
-    until(lambda: any("runner.nursery" in words_of(each) for each in service.family()))
+    until(lambda: any("runner.spawn.fork_server" in words_of(each) for each in service.family()))
     nursery_of(service).suspend()
     service.process.terminate()
     service.process.terminate()
@@ -197,5 +197,5 @@ def test_without_standby_every_run_is_spawned(tmp_path: Path, start: Start) -> N
     service = start("serve", "a.ipynb", "--port", str(port), "--no-standby")
     service.wait_ready(port, 60)
     (run,) = psutil.Process(service.process.pid).children()
-    assert run.cmdline()[1:] == ["-m", "runner.child", "a.ipynb"]
+    assert run.cmdline()[1:] == ["-m", "runner.spawn.child", "a.ipynb"]
     assert [child.ppid() for child in run.children()] == [run.pid]

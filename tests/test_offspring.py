@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from runner import offspring
-from runner.offspring import Offspring
+from runner import processes
+from runner.processes import Offspring
 
 
 @pytest.fixture
 def child() -> Iterator[Offspring]:
     """One that waits to be killed."""
-    if not (pid := offspring.fork()):
+    if not (pid := processes.fork()):
         signal.pause()
         os._exit(1)
     yield (started := Offspring(pid, ["python"]))

@@ -9,8 +9,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from runner.bounds import Bounds
-from runner.outputs import Outputs, Shown
+from runner.record.excerpt import Bounds
+from runner.record.outputs import Outputs, Shown
 
 SMALL = Bounds(lines=3, text_bytes=60, outputs=2, outputs_bytes=300, output_bytes=100)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from runner import ownapp
-from runner.ownapp import OwnApp
+from runner.http import app_protocol
+from runner.http.app_protocol import OwnApp
 
 
 class Wishing(OwnApp):
@@ -22,13 +22,13 @@ class Strange:
 def test_ours_is_asked_itself() -> None:
     """What it wishes is heard."""
     app = Wishing()
-    assert ownapp.of(app) is app
-    assert ownapp.of(app).needs_process
+    assert app_protocol.of(app) is app
+    assert app_protocol.of(app).needs_process
 
 
 def test_another_app_has_no_wishes() -> None:
     """Whatever its attributes are called, they are its own affair."""
-    own = ownapp.of(Strange())
+    own = app_protocol.of(Strange())
     own.prepare(2)
     own.take_slot(1)
     assert not own.needs_process

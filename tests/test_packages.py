@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from support import write_notebook
 
-from runner import notebook, packages
-from runner.notebook import Notebook
+from runner.notebook import document as notebook
+from runner.notebook import packages
+from runner.notebook.document import Notebook
 
 
 @pytest.fixture

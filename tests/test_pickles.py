@@ -24,8 +24,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from support import RUNNER, read_record, text_of, until, write_notebook
 
-from runner import pickles
-from runner.pickles import sklearn_version
+from runner.serving import model_versions
+from runner.serving.model_versions import sklearn_version
 
 HERE = sklearn.__version__
 OTHER = "0.24.2"
@@ -41,11 +41,11 @@ def model() -> Any:
 def watched() -> Iterator[None]:
     """Patch as the kernel is patched, and undo it."""
     originals = pickle.load, pickle.loads, joblib.load
-    pickles._watch_pickle(pickle)
-    pickles._watch_joblib(joblib)
+    model_versions._watch_pickle(pickle)
+    model_versions._watch_joblib(joblib)
     yield
     pickle.load, pickle.loads, joblib.load = originals
-    pickles.notices.clear()
+    model_versions.notices.clear()
 
 
 def aged(content: bytes) -> bytes:
@@ -80,7 +80,7 @@ def test_the_version_is_read_across_chunks(monkeypatch: pytest.MonkeyPatch, mode
     """A version that lies on the border of two reads is found, wherever the border is."""
     content = aged(pickle.dumps(model))
     for size in range(100, 164):
-        monkeypatch.setattr(pickles, "_CHUNK", size)
+        monkeypatch.setattr(model_versions, "_CHUNK", size)
         assert sklearn_version(io.BytesIO(content)) == OTHER
 
 
@@ -115,7 +115,7 @@ def test_an_old_model_is_told_of_once(tmp_path: Path, model: Any) -> None:
     said = [str(each.message) for each in caught]
     assert len(said) == 1
     assert f"old.pkl was made with scikit-learn {OTHER} and is read by {HERE}" in said[0]
-    assert pickles.notices == said
+    assert model_versions.notices == said
     assert caught[0].filename == __file__
 
 
@@ -126,9 +126,9 @@ def test_reading_it_again_adds_no_notice(tmp_path: Path, model: Any) -> None:
     path = save(tmp_path / "old.pkl", model)
     for _ in range(3):
         joblib.load(path)
-    assert len(pickles.notices) == 1
+    assert len(model_versions.notices) == 1
     pickle.loads(path.read_bytes())
-    assert pickles.notices[1].startswith("a pickle was made with")
+    assert model_versions.notices[1].startswith("a pickle was made with")
 
 
 @pytest.mark.usefixtures("watched")
@@ -150,7 +150,7 @@ def test_a_model_of_this_version_is_silent(tmp_path: Path, model: Any) -> None:
     """Warnings are errors here: there is none."""
     joblib.dump(model, tmp_path / "new.joblib")
     joblib.load(tmp_path / "new.joblib")
-    assert not pickles.notices
+    assert not model_versions.notices
 
 
 @pytest.mark.usefixtures("watched")

@@ -6,8 +6,8 @@ import threading
 
 from support import until
 
-from runner.exchange import _Flight
-from runner.pool import Pool
+from runner.http.exchange import _Flight
+from runner.http.pool import Pool
 
 PATIENCE = 30.0
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pydantic
 import pytest
 
-from runner.prediction.answers import encode, values_of
+from runner.predict.answers import encode, values_of
 
 
 @dataclasses.dataclass

@@ -10,11 +10,11 @@ import pytest
 from predicting import app_of, faults_of, living, post, send
 
 from runner.limits import Limits
-from runner.prediction.app import PredictApp
-from runner.prediction.endpoints import Endpoint
-from runner.prediction.problems import ProblemError
-from runner.prediction.requests import Answer, Request
-from runner.prediction.schema import TypedSchema
+from runner.predict.app import PredictApp
+from runner.predict.endpoints import Endpoint
+from runner.predict.problems import ProblemError
+from runner.predict.requests import Answer, Request
+from runner.predict.schema import TypedSchema
 
 JSON = {"content-type": "application/json"}
 
@@ -152,7 +152,7 @@ def test_the_authors_own_example_shows_the_error(app: PredictApp) -> None:
 
     async def tried() -> None:
         async with living(app):
-            await asked(app, receive, extensions={"runner.example": {}})
+            await asked(app, receive, extensions={"runner.http.example": {}})
 
     with pytest.raises(ZeroDivisionError):
         asyncio.run(tried())

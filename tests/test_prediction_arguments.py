@@ -19,8 +19,8 @@ from hinted import Flat, Place
 from numpy.typing import NDArray
 
 from runner import UploadFile
-from runner.prediction.arguments import ArgumentsSchema, parameters_of
-from runner.prediction.problems import ProblemError
+from runner.predict.arguments import ArgumentsSchema, parameters_of
+from runner.predict.problems import ProblemError
 
 
 class Colour(enum.Enum):

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from support import until
 
-from runner.prediction.batching import Batcher
-from runner.prediction.counters import Counters
-from runner.prediction.endpoints import Endpoint
-from runner.prediction.problems import ProblemError
-from runner.prediction.waiters import Prediction
+from runner.predict.batching import Batcher
+from runner.predict.counters import Counters
+from runner.predict.endpoints import Endpoint
+from runner.predict.pending import Prediction
+from runner.predict.problems import ProblemError
 
 FULL = 4
 

@@ -13,9 +13,9 @@ from sklearn.datasets import load_iris
 from sklearn.svm import SVC
 
 from runner.limits import Limits
-from runner.prediction import columns
-from runner.prediction.media import Media
-from runner.prediction.problems import ProblemError
+from runner.predict import columns
+from runner.predict.media import Media
+from runner.predict.problems import ProblemError
 
 ARROW, PARQUET = str(Media.ARROW), str(Media.PARQUET)
 FRAME, SPECIES = load_iris(return_X_y=True, as_frame=True)
@@ -84,7 +84,7 @@ def test_without_pyarrow_the_mend_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         raise ImportError(name)
 
     columns._pyarrow.cache_clear()
-    monkeypatch.setattr("runner.prediction.columns.importlib.import_module", absent)
+    monkeypatch.setattr("runner.predict.columns.importlib.import_module", absent)
     with pytest.raises(ProblemError, match=r"pip install 'runner\[arrow\]'") as caught:
         columns.rows_of_table(b"", Media.ARROW, 1)
     assert caught.value.status == 415

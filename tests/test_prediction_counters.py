@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from runner.prediction.counters import LATENCIES, Counters, Kind
+from runner.predict.counters import LATENCIES, Counters, Kind
 
 
 class Loop:

@@ -12,9 +12,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from runner.prediction.fast.inner import Cuts, InnerCall, no_scores
-from runner.prediction.fast.neighbourhood import around, as_rows, between, extreme, ordinary
-from runner.prediction.fast.table import inner_call
+from runner.predict.fast.inner_call import Cuts, InnerCall, no_scores
+from runner.predict.fast.neighbourhood import around, as_rows, between, extreme, ordinary
+from runner.predict.fast.table import inner_call
 
 EXAMPLE = rows_of()[0]
 NOTHING = InnerCall(scores=no_scores, labels=list, fitted=())

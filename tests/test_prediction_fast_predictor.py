@@ -12,10 +12,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from runner.prediction.fast.predictor import EVERY, Predictor
-from runner.prediction.fast.proof import outcome
-from runner.prediction.fast.straight import StraightCall
-from runner.prediction.fast.table import inner_call
+from runner.predict.fast.direct_call import StraightCall
+from runner.predict.fast.predictor import EVERY, Predictor
+from runner.predict.fast.proof import outcome
+from runner.predict.fast.table import inner_call
 
 ROWS = rows_of()
 

@@ -14,9 +14,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from runner.prediction.fast import preparation
-from runner.prediction.fast.preparation import prepare
-from runner.prediction.fast.table import inner_call
+from runner.predict.fast import preparation
+from runner.predict.fast.preparation import prepare
+from runner.predict.fast.table import inner_call
 
 ROWS = rows_of()
 

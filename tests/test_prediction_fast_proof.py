@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.prediction.fast.proof import Comparison, MismatchError, batches, is_same, outcome
+from runner.predict.fast.proof import Comparison, MismatchError, batches, is_same, outcome
 
 ROWS = [(float(number),) for number in range(300)]
 

@@ -17,13 +17,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from runner.artefacts import load_model
-from runner.prediction.batching import Batcher
-from runner.prediction.counters import Counters
-from runner.prediction.fast import preparation
-from runner.prediction.fast.predictor import Predictor
-from runner.prediction.models import model_endpoint
-from runner.prediction.options import Options
+from runner.model.artefacts import load_model
+from runner.predict.batching import Batcher
+from runner.predict.counters import Counters
+from runner.predict.fast import preparation
+from runner.predict.fast.predictor import Predictor
+from runner.predict.models import model_endpoint
+from runner.predict.options import Options
 
 MODELS = [
     SVC(),

@@ -14,9 +14,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from runner.prediction.fast.inner import NoInnerCallError
-from runner.prediction.fast.straight import RefittedError, StraightCall
-from runner.prediction.fast.table import inner_call
+from runner.predict.fast.direct_call import RefittedError, StraightCall
+from runner.predict.fast.inner_call import NoInnerCallError
+from runner.predict.fast.table import inner_call
 
 ROWS = rows_of()
 

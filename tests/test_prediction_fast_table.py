@@ -40,9 +40,9 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
-from runner.prediction.fast.inner import NoInnerCallError
-from runner.prediction.fast.straight import StraightCall
-from runner.prediction.fast.table import ESTIMATORS, STEPS, inner_call
+from runner.predict.fast.direct_call import StraightCall
+from runner.predict.fast.inner_call import NoInnerCallError
+from runner.predict.fast.table import ESTIMATORS, STEPS, inner_call
 
 NAMED = {
     "svc": SVC(),

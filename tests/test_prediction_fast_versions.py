@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sklearn
 
-from runner.prediction.fast.versions import untested
+from runner.predict.fast.versions import untested
 
 
 def test_the_pinned_version_was_tested() -> None:

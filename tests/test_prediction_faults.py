@@ -11,14 +11,14 @@ import msgspec
 import pytest
 from hinted import Flat, Place
 
-from runner.prediction.faults import (
+from runner.predict.problems import Fault
+from runner.predict.validation_errors import (
     MOST_FAULTS,
     faults_in,
     problem_of,
     refusal,
     unknown_in,
 )
-from runner.prediction.problems import Fault
 
 
 class Colour(enum.Enum):

@@ -12,8 +12,8 @@ import pytest
 from predicting import NDJSON, answered, app_of, faults_of, post, send
 
 from runner import ProblemError, UploadFile, batched
-from runner.prediction.options import Options
-from runner.prediction.targets import endpoints_of
+from runner.predict.endpoint_factory import endpoints_of
+from runner.predict.options import Options
 
 
 @dataclasses.dataclass

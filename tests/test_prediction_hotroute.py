@@ -19,14 +19,14 @@ from typing import Any
 import pytest
 from support import break_off, until, until_forgotten
 
-from runner.accesslog import AccessLog
-from runner.asgi import AsgiServer
+from runner.http.access_log import AccessLog
+from runner.http.server import AsgiServer
 from runner.limits import Limits
-from runner.prediction import answers
-from runner.prediction.app import PredictApp
-from runner.prediction.endpoints import Endpoint
-from runner.prediction.hotroute import HotRoute
-from runner.prediction.schema import RowSchema
+from runner.predict import answers
+from runner.predict.app import PredictApp
+from runner.predict.endpoints import Endpoint
+from runner.predict.fast_route import HotRoute
+from runner.predict.schema import RowSchema
 
 BODY = b'{"a": 1.0, "b": 2.0}'
 LIMITS = {"linger": 0.2, "read_timeout": 0.4, "max_header": 2000, "max_body": 100_000}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from test_serving import AsgiObject, WsgiObject, asgi, wsgi
 
-from runner.prediction.kinds import is_target
-from runner.prediction.options import batched, endpoint
+from runner.predict.options import batched, endpoint
+from runner.predict.predictable import is_target
 
 
 def two(a: int, b: int) -> int:

@@ -6,8 +6,8 @@ import importlib.util
 
 import pytest
 
-from runner.prediction.media import Media, _read, accepted, media_of
-from runner.prediction.problems import ProblemError
+from runner.predict.media import Media, _read, accepted, media_of
+from runner.predict.problems import ProblemError
 
 OFFERED = (Media.JSON, Media.LINES)
 

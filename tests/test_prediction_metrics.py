@@ -11,7 +11,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 from surfaces import Surface, price, species
 
-from runner.prediction.requests import Answer
+from runner.predict.requests import Answer
 
 
 @pytest.fixture

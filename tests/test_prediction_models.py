@@ -18,8 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
-from runner.prediction.options import Options
-from runner.prediction.targets import endpoints_of
+from runner.predict.endpoint_factory import endpoints_of
+from runner.predict.options import Options
 
 FRAME, SPECIES = load_iris(return_X_y=True, as_frame=True)
 ROW = dict(zip(FRAME.columns, [6.0, 2.7, 4.5, 1.5], strict=True))

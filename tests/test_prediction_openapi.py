@@ -12,9 +12,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from surfaces import IDENTITY, Surface, price, species
 
 from runner.identity import Identity
-from runner.prediction import surface
-from runner.prediction.openapi import describe, hoisted
-from runner.prediction.problems import Fault, ProblemError
+from runner.predict import service_routes
+from runner.predict.openapi import describe, hoisted
+from runner.predict.problems import Fault, ProblemError
 
 STRANGE = 'a/b~c "d" <e>'
 
@@ -98,7 +98,7 @@ def test_a_problem_has_the_form_that_is_described(path: str, status: str) -> Non
     """Each path's errors are in the words of its protocol."""
     described = document()
     problem = ProblemError(422, "wrong", [Fault(field="/area", detail="expected a number")])
-    answer = surface.refusal(path, problem)
+    answer = service_routes.refusal(path, problem)
     content = described["paths"][path]["post"]["responses"][status]["content"]
     schema = content[answer.content_type.decode()]["schema"]
     jsonschema.validate(json.loads(answer.body), schema_at(described, schema))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.prediction.options import Options, batched, endpoint
+from runner.predict.options import Options, batched, endpoint
 
 
 @pytest.mark.parametrize(

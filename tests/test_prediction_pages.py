@@ -15,8 +15,8 @@ from support import ROOT
 from surfaces import IDENTITY, Surface, price, species
 
 from runner.identity import Identity
-from runner.prediction.pages import own_page, wants_html
-from runner.prediction.requests import Answer
+from runner.predict.pages import own_page, wants_html
+from runner.predict.requests import Answer
 
 STATIC = ROOT / "runner/prediction/static"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;$title${x}"
@@ -237,4 +237,4 @@ def test_the_files_are_packaged() -> None:
     import tomllib
 
     settings: Any = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    assert settings["package-data"]["runner.prediction"] == ["static/*"]
+    assert settings["package-data"]["runner.predict"] == ["static/*"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.prediction.plain import Plain, PlainHeads
+from runner.predict.plain_requests import Plain, PlainHeads
 
 NONE: Any = None
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"

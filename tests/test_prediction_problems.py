@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from runner.prediction.problems import Fault, ProblemError, pointer
+from runner.predict.problems import Fault, ProblemError, pointer
 
 
 def test_a_problem_names_its_faults() -> None:

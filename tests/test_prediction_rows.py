@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from runner.prediction.rows import grid_for, rows_of, says_its_features
+from runner.predict.rows import grid_for, rows_of, says_its_features
 
 FRAME = pd.DataFrame({"b": [1.0, 2.0], "a": [3.0, 5.0]})
 NAMED = LinearRegression().fit(FRAME, [1.0, 2.0])

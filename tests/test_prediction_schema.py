@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
-from runner.prediction.problems import ProblemError
-from runner.prediction.schema import ArraySchema, RowSchema, TypedSchema
+from runner.predict.problems import ProblemError
+from runner.predict.schema import ArraySchema, RowSchema, TypedSchema
 
 ROW = RowSchema({"length (cm)": float, "a/b": float | None, "colour": str})
 GOOD = {"length (cm)": 1, "a/b": None, "colour": "red"}

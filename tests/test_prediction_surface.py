@@ -9,9 +9,9 @@ import pytest
 from support import ROOT
 from surfaces import IDENTITY, Surface, price, species
 
-from runner.prediction import surface
-from runner.prediction.problems import Fault, ProblemError
-from runner.prediction.targets import checked_name
+from runner.predict import service_routes
+from runner.predict.endpoint_factory import checked_name
+from runner.predict.problems import Fault, ProblemError
 
 README = (ROOT / "README.md").read_text()
 PROBLEM = ProblemError(503, "wait", [Fault(field="/a", detail="no")], [(b"retry-after", b"1")])
@@ -20,7 +20,7 @@ PROBLEM = ProblemError(503, "wait", [Fault(field="/a", detail="no")], [(b"retry-
 def test_no_endpoint_can_take_a_path_of_ours() -> None:
     """The first part of every path that is answered already is reserved."""
     paths = {path for _, path in Surface(species()).routes}
-    assert {path.split("/")[1] for path in paths} == {"", *surface.RESERVED}
+    assert {path.split("/")[1] for path in paths} == {"", *service_routes.RESERVED}
 
 
 def test_every_path_is_in_the_readme() -> None:
@@ -47,7 +47,7 @@ def test_every_metric_is_in_the_readme() -> None:
     assert set(re.findall(r"`(runner_\w+)`", table[0])) == set(shown)
 
 
-@pytest.mark.parametrize("name", sorted(surface.RESERVED))
+@pytest.mark.parametrize("name", sorted(service_routes.RESERVED))
 def test_a_reserved_name_is_refused(name: str) -> None:
     """An endpoint of such a name would not be reached, and its author is told so."""
     with pytest.raises(ValueError, match="choose another name"):
@@ -56,7 +56,7 @@ def test_a_reserved_name_is_refused(name: str) -> None:
 
 def test_each_path_counts_for_its_endpoint() -> None:
     """Predictions count for their endpoint by whatever protocol; pages for none."""
-    owners = surface.owners([species(), price()], IDENTITY)
+    owners = service_routes.owners([species(), price()], IDENTITY)
     routes = Surface(species(), price()).routes
     for method, path in routes:
         if method == "POST":
@@ -82,6 +82,6 @@ def test_a_problem_is_said_in_the_words_of_its_protocol(
     path: str, kind: bytes, said: object
 ) -> None:
     """Status and headers stay; the body is what the protocol's clients read."""
-    answer = surface.refusal(path, PROBLEM)
+    answer = service_routes.refusal(path, PROBLEM)
     assert (answer.status, answer.headers) == (503, ((b"retry-after", b"1"),))
     assert (answer.content_type, json.loads(answer.body)) == (kind, said)

@@ -8,8 +8,8 @@ import pytest
 from predicting import app_of, post
 
 from runner import endpoint
-from runner.prediction.options import Options
-from runner.prediction.targets import endpoints_of
+from runner.predict.endpoint_factory import endpoints_of
+from runner.predict.options import Options
 
 
 def double(n: int) -> int:

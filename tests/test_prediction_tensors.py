@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.prediction.tensors import outputs_of
+from runner.predict.tensors import outputs_of
 
 
 @pytest.mark.parametrize(

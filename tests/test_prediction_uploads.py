@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.prediction.problems import ProblemError
-from runner.prediction.uploads import UploadFile, fields_of_form, value_of_text
+from runner.predict.problems import ProblemError
+from runner.predict.uploads import UploadFile, fields_of_form, value_of_text
 
 TYPE = "multipart/form-data; boundary=B"
 

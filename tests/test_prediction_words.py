@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.prediction.words import expected, kind_of, listed, shown
+from runner.predict.json_types import expected, kind_of, listed, shown
 
 
 class Colour(enum.Enum):

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from runner import prelude
 from runner.errors import RunnerError
-from runner.kernel import Kernel, run_silently
+from runner.run import kernel_setup
+from runner.run.kernel import Kernel, run_silently
 
 Ask = Callable[..., dict[str, Any]]
 
@@ -30,7 +30,7 @@ def ask(tmp_path: Path) -> Ask:
             with contextlib.closing(Kernel.start("python3", tmp_path)) as kernel:
                 await kernel.connect()
                 if prepared:
-                    await prelude.prepare(kernel)
+                    await kernel_setup.prepare(kernel)
                 for cell in cells:
                     await kernel.client.execute_interactive(
                         cell, allow_stdin=False, output_hook=lambda _: None
@@ -115,8 +115,8 @@ def test_it_ends_by_itself(tmp_path: Path, is_prepared: bool, code: int) -> None
         with contextlib.closing(Kernel.start("python3", tmp_path)) as kernel:
             await kernel.connect()
             if is_prepared:
-                await prelude.prepare(kernel)
-            await run_silently(kernel, prelude.unnamed(SLOW_TO_END))
+                await kernel_setup.prepare(kernel)
+            await run_silently(kernel, kernel_setup.unnamed(SLOW_TO_END))
             await kernel.shut_down()
             return kernel.process.wait(1)
 
@@ -129,7 +129,7 @@ def test_code_that_raises_is_reported(tmp_path: Path) -> None:
     async def fail() -> None:
         with contextlib.closing(Kernel.start("python3", tmp_path)) as kernel:
             await kernel.connect()
-            await run_silently(kernel, prelude.unnamed("x = 1"))
+            await run_silently(kernel, kernel_setup.unnamed("x = 1"))
             await run_silently(kernel, "x")
 
     with pytest.raises(RunnerError, match="NameError: name 'x' is not defined"):
@@ -142,4 +142,4 @@ def test_another_language_is_left_alone() -> None:
     class Julia:
         info = {"language_info": {"name": "julia"}}  # noqa: RUF012 - as a kernel has it
 
-    asyncio.run(prelude.prepare(Julia()))  # type: ignore[arg-type]  # it has no client to send by
+    asyncio.run(kernel_setup.prepare(Julia()))  # type: ignore[arg-type]  # it has no client to send by

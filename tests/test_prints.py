@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support import until
 
-from runner.prints import LINES_PER_SECOND, LONGEST_LINE, Prints, divert
+from runner.serving.print_forwarding import LINES_PER_SECOND, LONGEST_LINE, Prints, divert
 
 Shown = tuple[int, Path]
 

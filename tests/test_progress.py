@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.progress import Bar, Lines, name_of
+from runner.record.progress import Bar, Lines, name_of
 
 
 def cell(source: str = "x = 1", cell_id: str = "load-data", **metadata: Any) -> dict[str, Any]:

@@ -16,9 +16,11 @@ import click
 import yaml
 from support import ROOT, Service, free_port, read_record, states, until
 
-from runner import cli, errors, record
+from runner import errors
+from runner.cli import main
 from runner.config import variable
 from runner.doctor.examine import ALL_RULES
+from runner.record import record
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -29,7 +31,7 @@ def shell_blocks() -> list[str]:
 
 
 def options() -> list[click.Option]:
-    found = [option for command in cli.commands.commands.values() for option in command.params]
+    found = [option for command in main.commands.commands.values() for option in command.params]
     return [option for option in found if isinstance(option, click.Option)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from runner.record import (
+from runner.record.record import (
     CellStatus,
     Record,
     RunStatus,

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from runner.http.wsgi import WsgiServer
 from runner.limits import Limits
-from runner.requesthandlers import wsgi_app_of
-from runner.wsgi import WsgiServer
+from runner.serving.request_handlers import wsgi_app_of
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

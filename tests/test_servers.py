@@ -51,8 +51,8 @@ CALLS = {
 }
 SPY = """
 import sys
-from runner.servers import adopt_when_imported
-from runner.serving import kind_of
+from runner.serving.servers import adopt_when_imported
+from runner.serving.serve import kind_of
 adopt_when_imported(lambda app, asked: print("asked", asked, kind_of(app), file=sys.stderr))
 """
 
@@ -92,7 +92,10 @@ def test_nothing_is_imported_that_the_notebook_does_not_import() -> None:
     """Patches wait for their module."""
     done = execute(SPY + "print('uvicorn.main' in sys.modules, 'werkzeug' in sys.modules)")
     assert done.stdout.split()[1] == "False"
-    lean = "from runner.servers import adopt_when_imported; adopt_when_imported(print)\nimport sys"
+    lean = (
+        "from runner.serving.servers import adopt_when_imported\n"
+        "adopt_when_imported(print)\nimport sys"
+    )
     assert execute(lean + "\nprint('uvicorn' in sys.modules)").stdout == "False\n"
 
 

@@ -10,7 +10,7 @@ import pytest
 from support import free_port, loaded_by, post
 
 import runner
-from runner.serving import bind, kind_of, serve, url_of
+from runner.serving.serve import bind, kind_of, serve, url_of
 
 
 async def asgi(scope: Any, receive: Any, send: Any) -> None:
@@ -196,10 +196,10 @@ def test_options_of_models_are_not_for_apps() -> None:
 def test_what_serves_loads_nothing_that_the_notebook_has_not() -> None:
     """Neither serving nor predicting imports numpy and its like by itself."""
     code = (
-        "import runner.serving, runner.prediction.app, runner.prediction.targets\n"
-        "from runner.prediction.options import Options\n"
+        "import runner.serving.serve, runner.predict.app, runner.predict.endpoint_factory\n"
+        "from runner.predict.options import Options\n"
         "def f(n: int) -> int: return n\n"
-        "runner.prediction.targets.endpoints_of(f, '', Options(example={'n': 1}))"
+        "runner.predict.endpoint_factory.endpoints_of(f, '', Options(example={'n': 1}))"
     )
     heavy = {"numpy", "pandas", "pyarrow", "pydantic", "sklearn", "papermill", "joblib"}
     assert loaded_by(code) & heavy == set()

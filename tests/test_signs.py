@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support import write_notebook
 
-from runner.notebook import read
-from runner.signs import Signs, signs_of
+from runner.notebook.document import read
+from runner.notebook.signs import Signs, signs_of
 
 
 def seen(folder: Path, *cells: str) -> Signs:

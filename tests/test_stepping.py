@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from runner.stepping import let_asyncio_run_nest, stepped_out
+from runner.serving.nested_loops import let_asyncio_run_nest, stepped_out
 
 
 async def seven() -> int:

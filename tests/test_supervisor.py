@@ -21,7 +21,7 @@ from support import RUNNER, Service, free_port, read_record, states, until, writ
 
 HERE = Path(__file__).resolve().parent
 Start = type[Service]
-STANDIN = "import sys, standin\nsys.modules['runner.serving'] = standin"
+STANDIN = "import sys, standin\nsys.modules['runner.serving.serve'] = standin"
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def save(project: Path, text: str, *before: str, example: str = "ok", name: str = "a") -> None:
     """Save a notebook that answers with a text; as Jupyter does, by a rename."""
-    cell = f"from runner.serving import serve\nserve({text!r}, {example!r})"
+    cell = f"from runner.serving.serve import serve\nserve({text!r}, {example!r})"
     new = write_notebook(project / "new", STANDIN, *before, cell, tags="serve")
     new.rename(project / f"{name}.ipynb")
 
@@ -61,7 +61,7 @@ class Served(Service):
         return json.loads(self.ask("status", "--format", "json").stdout)
 
     def runs(self) -> list[psutil.Process]:
-        return [found for found in self.family() if "runner.child" in words_of(found)]
+        return [found for found in self.family() if "runner.spawn.child" in words_of(found)]
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_a_saved_model_is_a_new_version(served: Any, project: Path) -> None:
     """The file that the parameter model_path names is watched too."""
     (project / "model").mkdir()
     (project / "model/m").write_text("one")
-    cell = "from runner.serving import serve\nserve(open(model_path).read())"
+    cell = "from runner.serving.serve import serve\nserve(open(model_path).read())"
     write_notebook(
         project / "a.ipynb", STANDIN, cell, tags="serve", parameters="model_path: str = 'model/m'"
     )

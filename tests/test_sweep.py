@@ -75,7 +75,7 @@ def words_of(process: psutil.Process) -> list[str]:
 
 def nursery_of(service: Service) -> psutil.Process:
     """The one among its processes that forks the others."""
-    (found,) = (each for each in service.family() if "runner.nursery" in words_of(each))
+    (found,) = (each for each in service.family() if "runner.spawn.fork_server" in words_of(each))
     return found
 
 
@@ -180,7 +180,7 @@ def test_an_interrupt_before_the_first_run_is_heard(folder: Path, start: Start) 
     """No run is left that began as the sweep ended."""
     write_notebook(folder / "a.ipynb", WAITS, parameters=X)
     service = start("sweep", "a.ipynb", "--grid", "x=2", cwd=folder)
-    until(lambda: any("runner.nursery" in words_of(each) for each in service.family()))
+    until(lambda: any("runner.spawn.fork_server" in words_of(each) for each in service.family()))
     assert service.stop(signal.SIGINT) == 130
     assert service.family() == []
 

@@ -14,8 +14,8 @@ from support import read_record, until, write_notebook
 
 from runner import files
 from runner.config import EngineConfig
-from runner.nursery_client import Starter
-from runner.processes import RunProcess
+from runner.spawn.fork_server_client import Starter
+from runner.spawn.processes import RunProcess
 from runner.sweep.launch import Launcher
 from runner.sweep.outcomes import outcome_of
 from runner.sweep.points import Point

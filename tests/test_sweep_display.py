@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.sweep.display import Bar, Lines, Tally
 from runner.sweep.outcomes import Outcome
 from runner.sweep.points import Point
+from runner.sweep.progress import Bar, Lines, Tally
 
 POINT = Point(name="C=1", chosen={}, values={}, record=Path("out.ipynb"), identity="")
 GOOD = Outcome(status="completed", seconds=2.0, metrics={"a": 0.5})

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from runner import values
 from runner.errors import ConfigurationError
+from runner.notebook import values
 
 
 def merged(**given: Any) -> dict[str, Any]:

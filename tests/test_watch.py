@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support import write_notebook
 
-from runner.sources import KEPT, Sources, digest
-from runner.watch import Eye
+from runner.supervise.sources import KEPT, Sources, digest
+from runner.supervise.watch import Eye
 
 
 @pytest.fixture

@@ -296,7 +296,7 @@ def test_no_fork_hangs() -> None:
 HUNG = """
 import os, json
 from runner import serve
-from runner.ownapp import OwnApp
+from runner.http.app_protocol import OwnApp
 
 class App(OwnApp):
     needs_process = True

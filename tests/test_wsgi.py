@@ -20,8 +20,8 @@ from wsgiref.validate import validator
 import pytest
 from support import HEAVY, loaded_by, until
 
+from runner.http.wsgi import WsgiServer
 from runner.limits import Limits
-from runner.wsgi import WsgiServer
 
 PATIENCE = 30.0
 
@@ -436,7 +436,7 @@ def test_an_error_of_the_app_is_not_the_end(
     assert said(client.ask("/boom"))[1]["detail"] == "internal error"
     assert client.ask().status == 200
     (record,) = caplog.records
-    assert (record.name, record.levelno) == ("runner.wsgi", logging.ERROR)
+    assert (record.name, record.levelno) == ("runner.http.wsgi", logging.ERROR)
     assert "secret" in caplog.text
 
 
@@ -657,7 +657,7 @@ def test_threads_end_with_the_server(
     serve: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None is started before it is needed, none stays."""
-    monkeypatch.setattr("runner.pool._IDLE_SECONDS", PATIENCE * 10)
+    monkeypatch.setattr("runner.http.pool._IDLE_SECONDS", PATIENCE * 10)
     running = serve()
     before = set(threading.enumerate())
     assert running.client().ask().status == 200
@@ -689,7 +689,7 @@ def test_a_server_made_before_a_fork_runs_in_the_child() -> None:
     port = listener.getsockname()[1]
     code = (
         "import os, socket, signal\n"
-        "from runner.wsgi import WsgiServer; from runner.limits import Limits\n"
+        "from runner.http.wsgi import WsgiServer; from runner.limits import Limits\n"
         "def app(environ, start_response):\n"
         "    start_response('200 OK', []); return [str(os.getpid()).encode()]\n"
         f"listener = socket.socket(fileno={listener.fileno()})\n"
@@ -725,7 +725,7 @@ def test_a_server_made_before_a_fork_runs_in_the_child() -> None:
 
 def test_the_import_is_light() -> None:
     """A worker loads no part of Jupyter or papermill for it."""
-    assert loaded_by("import runner.wsgi") & HEAVY == set()
+    assert loaded_by("import runner.http.wsgi") & HEAVY == set()
 
 
 def test_without_descriptors_it_waits_and_goes_on(

@@ -1,7 +1,7 @@
 """Serve a notebook's annotated cells: an ASGI app that runs them one at a time.
 
 `register` stands in for a cell's execution, `serve_registered` for the cell that serves:
-see `runner.cells.annotated`, which puts them in.
+see `runner.notebook.annotations`, which puts them in.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import json
 import os
 from typing import Any
 
-from runner.cells.answering import Endpoint, InterruptedCellError
 from runner.cells.capture import Capture
-from runner.cells.incoming import Incoming
-from runner.cells.reply import JSON, Reply, plain, problem
+from runner.cells.execution import Endpoint, InterruptedCellError
+from runner.cells.request import Incoming
+from runner.cells.response import JSON, Reply, plain, problem
 from runner.cells.routes import Found, Routes, swagger
-from runner.cells.turns import Turns
+from runner.cells.serial_thread import Turns
+from runner.http.app_protocol import OwnApp
 from runner.limits import Limits
-from runner.ownapp import OwnApp
 
 _SPEC = "/_api/spec/swagger.json"
 _MOST_PRINTED = 64 * 1024 * 1024
@@ -142,7 +142,7 @@ def serve_registered(title: str) -> None:
     Args:
         title: The API's, for its Swagger description.
     """
-    from runner.serving import serve
+    from runner.serving.serve import serve
 
     app = _app()
     app.title = title

@@ -11,13 +11,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from runner import notebook
 from runner.doctor.findings import Finding, Rule, Spot
 from runner.doctor.names import collect
 from runner.doctor.page import Page, cell_names
 from runner.doctor.rules_run import CELL_FAILS, KERNEL_DIES, NOT_READY, NOT_RUN
 from runner.doctor.serving_calls import ServingCall, serving_calls
 from runner.errors import ConfigurationError, KernelDiedError
+from runner.notebook import document as notebook
 
 _GRACE = 10.0  # seconds that a run which was told to stop has to close its record
 _LINE = re.compile(r"Cell In\[\d+\], line (\d+)")

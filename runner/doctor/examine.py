@@ -20,7 +20,7 @@ from runner.doctor import (
 from runner.doctor.dockerfile import read_dockerfile
 from runner.doctor.environment import REQUIREMENTS, read_requirements
 from runner.doctor.findings import Finding, Rule, Spot
-from runner.doctor.mends import can_mend
+from runner.doctor.fixes import can_mend
 from runner.errors import ConfigurationError
 
 DOCKERFILES = ("dockerfile", "Dockerfile")

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runner import notebook
 from runner.errors import ConfigurationError
+from runner.notebook import document as notebook
 
 # What these cell magics run is Python; what others run is not.
 _PYTHON_MAGICS = {"capture", "time", "timeit", "prun"}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from runner.doctor import names, output_secrets
 from runner.doctor.findings import Rule, Severity, Spot, nothing
 from runner.doctor.page import Cell, Page
-from runner.notebook import PARAMETERS_TAG
+from runner.notebook.document import PARAMETERS_TAG
 
 _HOMES = re.compile(r"(/home/|/Users/|/root/)[\w.-]|[A-Za-z]:[\\/]+\w|~/\w")
 _ROOTED = re.compile(

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runner import pickles
 from runner.doctor import environment
 from runner.doctor.findings import Rule, Severity, Spot
 from runner.doctor.names import Names, collect
 from runner.doctor.page import Cell, Page
+from runner.serving import model_versions
 
 _OURS = {"runner"}
 _OPTIONAL = {"ImportError", "ModuleNotFoundError", "Exception"}
@@ -167,7 +167,7 @@ def _made_by(path: Path) -> str:
     if isinstance(said, str):
         return said
     with path.open("rb") as file:
-        return pickles.sklearn_version(file)
+        return model_versions.sklearn_version(file)
 
 
 def _sha256(path: Path) -> str:

@@ -30,7 +30,7 @@ _BINDING = {
     "aiohttp.web.run_app": -1,
     "bottle.run": -1,
     "runner.serve": -1,
-    "runner.serving.serve": -1,
+    "runner.serving.serve.serve": -1,
 }
 _ADDRESSED = re.compile(r"(http\.server|socketserver|wsgiref\.simple_server)\.\w*Server")
 

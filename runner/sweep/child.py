@@ -17,14 +17,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runner import child, files, history, notebook, run
-from runner.child import Orders, Standby
+from runner import files
 from runner.config import EngineConfig
-from runner.engine import Session
 from runner.errors import ConfigurationError, InterruptedRunError
-from runner.progress import Lines
-from runner.run import Job
+from runner.notebook import document as notebook
+from runner.record import history
+from runner.record.progress import Lines
+from runner.run import run
+from runner.run.engine import Session
+from runner.run.run import Job
 from runner.signals import StopRequest
+from runner.spawn import child
+from runner.spawn.child import Orders, Standby
 from runner.sweep.outcomes import COMPLETED, identity_of
 
 log = logging.getLogger("runner.sweep.child")  # also when it is __main__

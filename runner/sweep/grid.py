@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from runner import values
 from runner.errors import ConfigurationError
-from runner.notebook import Notebook
+from runner.notebook import values
+from runner.notebook.document import Notebook
 
 Grid = dict[str, list[Any]]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.config import EngineConfig, variable
-from runner.nursery_client import Starter
-from runner.processes import RunProcess
+from runner.spawn.fork_server_client import Starter
+from runner.spawn.processes import RunProcess
 from runner.sweep.outcomes import facts
 from runner.sweep.points import Point
 

@@ -6,8 +6,8 @@ import dataclasses
 import json
 from typing import Any
 
-from runner import history
-from runner.metrics import Metrics, metrics_of
+from runner.model.metrics import Metrics, metrics_of
+from runner.record import history
 from runner.sweep.points import Point
 
 COMPLETED = "completed"

@@ -20,8 +20,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from runner.masking import MASK, masked
-from runner.notebook import Notebook
+from runner.notebook.document import Notebook
+from runner.notebook.masking import MASK, masked
 from runner.sweep.grid import Grid, combinations
 
 MODEL_PATH = "model_path"

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from runner import values
-from runner.masking import masked
-from runner.sweep.display import shown
+from runner.notebook import values
+from runner.notebook.masking import masked
 from runner.sweep.outcomes import PENDING
 from runner.sweep.points import Point
+from runner.sweep.progress import shown
 from runner.sweep.results import Best, Outcomes
 
 

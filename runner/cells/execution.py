@@ -1,0 +1,124 @@
+"""Answer one request by the cells of one annotation, in the thread that runs cells.
+
+Whatever a cell raises, also SystemExit and KeyboardInterrupt, ends in an answer: 500 with
+an id, and the traceback in the log under the same id. No client ever sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import traceback
+from typing import Any
+
+from runner.cells.capture import Capture, Captured, TooMuchOutputError, shell_of_ipython
+from runner.cells.compiled import CellCode, names_of_notebook
+from runner.cells.request import BadBodyError, Incoming
+from runner.cells.response import BadResponseInfoError, Reply, of_output, problem, with_info
+from runner.http import failures
+
+log = logging.getLogger(__name__)
+
+_MOST_OF_A_TRACEBACK = 8_000
+
+
+@dataclasses.dataclass(kw_only=True)
+class Endpoint:
+    """Hold the cells that answer one verb at one path.
+
+    Attributes:
+        name: The verb and the path, as in the annotation.
+        code: The cells.
+        info: The cells annotated with ResponseInfo, if there are any.
+    """
+
+    name: str
+    code: CellCode | None = None
+    info: CellCode | None = None
+
+    def add(self, source: str, *, is_info: bool) -> None:
+        """Add a cell.
+
+        Raises:
+            SyntaxError: It is no valid code.
+        """
+        if is_info:
+            self.info = self.info or CellCode(f"ResponseInfo {self.name}")
+            self.info.add(source)
+        else:
+            self.code = self.code or CellCode(self.name)
+            self.code.add(source)
+
+    def answer(
+        self, incoming: Incoming, capture: Capture, loop: asyncio.AbstractEventLoop
+    ) -> Reply:
+        """Run the cells for one request."""
+        try:
+            request = incoming.text()
+        except BadBodyError as error:
+            return problem(400, str(error))
+        try:
+            return self._ran(request, incoming.header("accept"), capture, loop)
+        except TooMuchOutputError:
+            return failed(self.name, f"it printed more than {capture.most} bytes")
+        except BadResponseInfoError as error:
+            return failed(self.name, str(error))
+        except InterruptedCellError:
+            raise
+        except BaseException:  # noqa: BLE001 - a cell must not end the worker, not even by sys.exit
+            return failed(self.name, _shortened(traceback.format_exc()))
+
+    def _ran(
+        self, request: str, accept: str, capture: Capture, loop: asyncio.AbstractEventLoop
+    ) -> Reply:
+        assert self.code is not None  # noqa: S101 - routes hold no endpoint without cells
+        names = names_of_notebook()
+        names["REQUEST"] = request
+        with capture.collect() as captured:
+            value = self.code.run(names, loop)
+            forms = _forms(value) if not captured.has_printed else {}
+        reply = of_output(_printed(captured), captured.displays, forms, accept)
+        if self.info is None:
+            return reply
+        with capture.collect() as captured:
+            self.info.run(names, loop)
+        return with_info(reply, _printed(captured))
+
+
+class InterruptedCellError(BaseException):  # no Exception, as KeyboardInterrupt is none
+    """Interrupt a cell that takes too long."""
+
+
+def failed(name: str, why: str) -> Reply:
+    """Log why a cell failed, and answer with the id by which the log has it."""
+    number = failures.note(log, f"the cell of {name} failed: {why}")
+    return problem(500, "the cell failed; the log says why, under this id", id=number)
+
+
+def _printed(captured: Captured) -> bytes:
+    if captured.is_too_large:  # the cell has caught the error
+        raise TooMuchOutputError
+    return captured.printed()
+
+
+def _forms(value: Any) -> dict[str, Any] | bytes:
+    """Give the forms of a cell's last expression, by media types."""
+    if value is None:
+        return {}
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    shell = shell_of_ipython()
+    if shell is None:
+        return {"text/plain": repr(value)}
+    data, _ = shell.display_formatter.format(value)
+    return dict(data)
+
+
+def _shortened(text: str) -> str:
+    """Keep the end of a traceback, which says most; none of our own lines at its beginning."""
+    head, _, rest = text.partition('  File "<')
+    text = f'{head.splitlines()[0]}\n  File "<{rest}' if rest else text
+    if len(text) <= _MOST_OF_A_TRACEBACK:
+        return text
+    return f"… {len(text) - _MOST_OF_A_TRACEBACK} characters …{text[-_MOST_OF_A_TRACEBACK:]}"

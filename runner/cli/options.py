@@ -1,0 +1,159 @@
+"""Declare the options that commands have in common, each with its ``RUNNER_*`` variable."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner import log
+from runner.config import EngineConfig, variable
+from runner.errors import EXIT_CODES, RunnerError
+from runner.limits import Limits
+from runner.notebook import values
+
+EPILOG = "Exit codes: 0 done or stopped as asked; {}; 128 + N interrupted by signal N.".format(
+    "; ".join(f"{error.exit_code} {error.meaning}" for error in (RunnerError, *EXIT_CODES))
+)
+PATH = click.Path(path_type=Path)
+
+Decorator = Callable[[Any], Any]
+
+
+OUT = click.argument("out", type=PATH, required=False)
+
+
+def option(name: str, *short: str, **settings: Any) -> Decorator:
+    """Declare an option that can also be set by its ``RUNNER_*`` variable."""
+    seen: dict[str, Any] = {"show_default": True, "show_envvar": True, "envvar": variable(name)}
+    return click.option(name, *short, **(seen | settings))
+
+
+def switch(name: str, **settings: Any) -> Decorator:
+    """Declare an option that is on or off, as ``--NAME/--no-NAME``."""
+    return option(f"--{name}/--no-{name}", envvar=variable(name), **settings)
+
+
+def seconds(name: str, **settings: Any) -> Decorator:
+    """Declare an option that takes a time."""
+    positive = click.FloatRange(min=0, min_open=True)
+    return option(name, type=positive, metavar="SECONDS", **settings)
+
+
+def port_option(said: str) -> Decorator:
+    """Declare the option for the TCP port."""
+    return option("--port", type=click.IntRange(1, 65535), default=8000, help=said)
+
+
+def output_format(command: Any) -> Any:
+    """Add the option for how a command shows what it found."""
+    return option(
+        "--format", type=click.Choice(log.FORMATS), default="text", help="How to show it."
+    )(command)
+
+
+def run_options(command: Any) -> Any:
+    """Add what ``run``, ``serve`` and ``sweep`` have in common."""
+    defaults = EngineConfig()
+    for decorate in reversed(
+        [
+            click.argument("notebook", type=PATH),
+            click.option(
+                "-p",
+                "--parameters",
+                "plain",
+                nargs=2,
+                multiple=True,
+                metavar="NAME VALUE",
+                help="Set a parameter; VALUE is read as True, False, None, a number or text.",
+            ),
+            click.option(
+                "-r",
+                "--parameters-raw",
+                "raw",
+                nargs=2,
+                multiple=True,
+                metavar="NAME VALUE",
+                help="Set a parameter to VALUE as text.",
+            ),
+            click.option(
+                "-y",
+                "--parameters-yaml",
+                "yaml_texts",
+                multiple=True,
+                metavar="YAML",
+                help="Set parameters from a YAML mapping.",
+            ),
+            click.option(
+                "-f",
+                "--parameters-file",
+                "files",
+                multiple=True,
+                type=PATH,
+                metavar="FILE",
+                help="Set parameters from a YAML file.",
+            ),
+            seconds(
+                "--save-every",
+                default=defaults.save_every,
+                help="Save OUT this often while a cell runs.",
+            ),
+            seconds(
+                "--grace",
+                default=defaults.grace,
+                help="Time that a cell has to end after SIGTERM or SIGINT; then it is killed.",
+            ),
+            seconds(
+                "--start-timeout",
+                default=defaults.start_timeout,
+                help="Time that the kernel has to come up.",
+            ),
+            switch("log-output", default=False, help="Also log what the cells print."),
+            option(
+                "--log-level",
+                type=click.Choice(log.LEVELS),
+                default="info",
+                help="Log events of this level and above; debug shows tracebacks.",
+            ),
+            option(
+                "--log-format",
+                type=click.Choice(log.FORMATS),
+                default="text",
+                help="Log as text or as lines of JSON.",
+            ),
+        ]
+    ):
+        command = decorate(command)
+    return command
+
+
+def limit_options(command: Any) -> Any:
+    """Add an option for each limit of a worker, as its dataclass describes it."""
+    meanings = Limits.meanings()
+    for field in reversed(dataclasses.fields(Limits)):
+        kinds: dict[type, Any] = {int: click.IntRange(min=0), float: click.FloatRange(min=0)}
+        command = option(
+            f"--{field.name.replace('_', '-')}",
+            type=kinds.get(type(field.default), str),
+            default=field.default,
+            help=meanings[field.name],
+        )(command)
+    return command
+
+
+def values_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Give the parameters among the options of a command.
+
+    Raises:
+        ConfigurationError: A file cannot be read, or something is no YAML mapping.
+    """
+    return values.merged(**{name: given[name] for name in ("files", "yaml_texts", "plain", "raw")})
+
+
+def config_of(given: dict[str, Any]) -> EngineConfig:
+    """Give the engine's waits and intervals among the options of a command."""
+    fields = dataclasses.fields(EngineConfig)
+    return EngineConfig(**{field.name: given[field.name] for field in fields})

@@ -1,0 +1,75 @@
+"""Be the command ``runner sweep``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from runner import log
+from runner.cli.options import EPILOG, PATH, config_of, option, run_options, values_of
+
+
+@click.command(epilog=EPILOG)
+@run_options
+@click.option(
+    "--grid",
+    multiple=True,
+    required=True,
+    metavar="NAME=V1,V2",
+    help='Give a parameter several values; repeatable. "a,b" in double quotes is one value.',
+)
+@option(
+    "--jobs",
+    "-j",
+    default=0,
+    type=click.IntRange(min=0),
+    help="Runs at a time; 0: as many as there are cores.",
+)
+@option("--goal", type=click.Choice(("max", "min")), default="max", help="The good end of METRIC.")
+@click.option("--metric", metavar="METRIC", default="", help="Find the best by this one.")
+@click.option("--out", type=PATH, metavar="FOLDER", help="Where all files of the sweep go.")
+@click.option("--retry-failed", is_flag=True, help="Run the points again that failed.")
+@click.option("--dry-run", is_flag=True, help="Only list the points, and which would run.")
+def sweep(**given: Any) -> None:
+    """Execute NOTEBOOK once for each combination of the grid's values, and compare the runs.
+
+    \b
+    runner sweep notebooks/train.ipynb --grid gamma=scale,auto --grid C=0.1,1,10 -j 2
+
+    runs six points, two at a time. Each keeps its executed notebook and its model in
+    FOLDER/points/gamma=scale,C=0.1/; FOLDER is runs/sweeps/<name of the notebook> unless given.
+    It also gets results.csv, the table, results.svg, a picture of it, and report.ipynb, which
+    shows both. The model that is being served is not touched; the command that trains the best
+    one is printed.
+
+    Metrics are what the notebook records by `from runner import record_metrics;
+    record_metrics(accuracy=0.97)`, else the `metrics` of the card that save_model writes beside
+    its model. The best is by METRIC, or else by the first that is recorded.
+
+    Interrupted or killed, the same command goes on: only points that have not completed are
+    run, those of an edited notebook or of other parameters anew, and failed ones with
+    --retry-failed. In a parameter given as text, {point} is the point's name and {folder} its
+    folder: -p report_path '{folder}/report.html'.
+    """  # noqa: D301 - click wants the character, not the words for it
+    from runner.sweep import sweep
+    from runner.sweep.results import Goal
+
+    log.configure(given["log_level"], given["log_format"])
+    wish = sweep.Wish(
+        path=given["notebook"],
+        out=given["out"],
+        fixed=values_of(given),
+        grid=given["grid"],
+        jobs=given["jobs"],
+        metric=given["metric"],
+        goal=Goal(given["goal"]),
+        retries_failed=given["retry_failed"],
+        is_dry=given["dry_run"],
+        config=config_of(given),
+        log_output=given["log_output"],
+        log_level=given["log_level"],
+        shows_bar=sys.stderr.isatty(),
+    )
+    sweep.sweep(wish, click.echo)

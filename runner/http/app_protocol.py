@@ -1,0 +1,51 @@
+"""Let an app of ours know of the workers that serve it, and be asked by them.
+
+Any other ASGI or WSGI app is served as it is, and asked nothing: `of` gives in its place
+one that has no wishes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class OwnApp:
+    """Be an app of ours; what is said here holds for one that has no wishes.
+
+    Attributes:
+        needs_process: A worker that runs it must be a process, since it may have to be killed.
+        is_draining: Set by the server when it begins to end.
+    """
+
+    needs_process = False
+    is_draining = False
+
+    @property
+    def is_spent(self) -> bool:
+        """Tell that the worker must be replaced; asked every half second."""
+        return False
+
+    def prepare(self, slots: int) -> None:
+        """Make what the workers share, before they are forked.
+
+        Args:
+            slots: How many workers there may be at a time.
+        """
+
+    def take_slot(self, slot: int) -> None:
+        """Become the worker of a slot; called in the worker, before it serves."""
+
+    def protocol(self, server: Any) -> Any:
+        """Make what speaks with one client of an ASGI server.
+
+        Args:
+            server: A `runner.http.protocol.Owner`.
+
+        Returns:
+            A `runner.http.protocol.BoundedProtocol`, or None if a plain one will do.
+        """
+
+
+def of(app: Any) -> OwnApp:
+    """Give the app itself if it is of ours, else one that has no wishes."""
+    return app if isinstance(app, OwnApp) else OwnApp()

@@ -1,0 +1,209 @@
+"""Serve an ASGI app in one worker, with a drain that loses no request.
+
+uvicorn's own server ends every kept-alive connection when it stops, and loses what was
+on its way; this one announces the end first and goes on answering for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import socket
+import time
+from collections.abc import Callable, Sequence
+from email.utils import formatdate
+from typing import Any
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from runner.http import app_protocol
+from runner.http.access_log import AccessLog
+from runner.http.example_request import Example
+from runner.http.protocol import App, BoundedProtocol
+from runner.limits import Limits
+
+log = logging.getLogger(__name__)
+
+_LAST_ACCEPTS = 0.05
+
+
+class AsgiServer:
+    """Serve one ASGI app until it is told to drain.
+
+    Made before a fork, it is shared by the workers until they run. ``run`` blocks; ``accept``
+    and ``drain`` may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        limits: Limits,
+        access_log: AccessLog | None = None,
+        examples: Sequence[Example] = (),
+    ) -> None:
+        self.app = app
+        self._own = app_protocol.of(app)
+        self.limits = limits
+        self.examples = examples
+        self.access_log = access_log
+        self.is_draining = False
+        self.state = ServerState()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._drained = asyncio.Event()
+        self._servers: list[asyncio.AbstractServer] = []
+        self.config = uvicorn.Config(app, http="httptools", log_config=None, access_log=False)
+        self.config.timeout_keep_alive = limits.keep_alive  # type: ignore[assignment] # may be a float
+        self.config.load()
+
+    @property
+    def requests(self) -> int:
+        """How many requests were answered."""
+        return self.state.total_requests
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the app asks for a new worker."""
+        return self._own.is_spent
+
+    def run(self, on_ready: Callable[[], None]) -> None:
+        """Start the app, answer its examples, and serve until drained.
+
+        Args:
+            on_ready: Called when the app has started and answered its examples.
+
+        Raises:
+            RuntimeError: The app did not start, or did not answer an example.
+        """
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(self._serve(on_ready))
+
+    def accept(self, listener: socket.socket) -> None:
+        """Begin to accept connections; the server closes the listener when it drains."""
+        self._call(self._listen, listener)
+
+    def drain(self) -> None:
+        """Begin to drain; the second time nothing happens."""
+        self._call(self._drained.set)
+
+    def _call(self, act: Callable[..., object], *args: Any) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(act, *args)
+
+    async def _serve(self, on_ready: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            raise RuntimeError("the app's lifespan startup failed")
+        ticking = asyncio.ensure_future(self._tick())
+        try:
+            for example in self.examples:
+                await _try(self.config.loaded_app, example, self.lifespan.state)
+            on_ready()
+            await self._drained.wait()
+            await self._drain()
+        finally:
+            ticking.cancel()
+            await self.lifespan.shutdown()
+
+    def _listen(self, listener: socket.socket) -> None:
+        asyncio.ensure_future(self._start_listening(listener))  # noqa: RUF006 - ends at once
+
+    async def _start_listening(self, listener: socket.socket) -> None:
+        if self.is_draining:
+            listener.close()
+            return
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(self._protocol, sock=listener, backlog=2048)
+        self._servers.append(server)
+
+    def _protocol(self, *args: Any, **settings: Any) -> Any:
+        protocol = self._own.protocol(self)
+        return BoundedProtocol(self) if protocol is None else protocol
+
+    async def _tick(self) -> None:
+        """Keep the Date header current."""
+        while True:
+            date = formatdate(time.time(), usegmt=True).encode()
+            self.state.default_headers = [(b"date", date), *self.config.encoded_headers]
+            await asyncio.sleep(1)
+
+    async def _drain(self) -> None:
+        """Close the listeners, answer what still comes for a while, then what is in flight."""
+        self.is_draining = self._own.is_draining = True
+        await asyncio.sleep(_LAST_ACCEPTS)  # take in who has connected but was not accepted yet
+        for server in self._servers:
+            server.close()
+        await asyncio.sleep(_LAST_ACCEPTS)  # what was accepted last is not a connection yet
+        for connection in self._connections():
+            connection.announce_close()
+        await self._until_no_connection(self.limits.linger)
+        for connection in self._connections():
+            connection.shutdown()
+        await self._until_no_connection(self.limits.drain_timeout)
+        for connection in self._connections():
+            connection.transport.abort()
+        for task in list(self.state.tasks):
+            task.cancel()
+
+    async def _until_no_connection(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while self.state.connections and time.monotonic() < end:  # noqa: ASYNC110 - a set, no event
+            await asyncio.sleep(0.02)
+
+    def _connections(self) -> list[Any]:
+        return list(self.state.connections)
+
+
+async def _try(app: Any, example: Example, state: dict[str, Any], within: float = 30.0) -> None:
+    sent: list[dict[str, Any]] = []
+    waiting = [{"type": "http.request", "body": example.body, "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        return waiting.pop() if waiting else {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async with asyncio.timeout(within):
+        await app(_scope(example) | {"state": state.copy()}, receive, send)
+    status = next((m["status"] for m in sent if m["type"] == "http.response.start"), 0)
+    example.check(status, b"".join(m.get("body", b"") for m in sent))
+
+
+def _scope(example: Example) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": example.method,
+        "scheme": "http",
+        "path": example.path,
+        "raw_path": example.path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.encode(), value.encode()) for name, value in example.headers().items()],
+        "client": ("127.0.0.1", 0),
+        "server": ("127.0.0.1", 0),
+        "extensions": {"runner.http.example": {}},
+    }
+
+
+def import_ahead() -> None:
+    """Import what each worker would import for itself, so that forked ones share it."""
+    _loop_factory()
+    for name in ("uvicorn.lifespan.on", "uvicorn.protocols.websockets.auto"):
+        importlib.import_module(name)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

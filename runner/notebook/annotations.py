@@ -1,0 +1,115 @@
+"""Recognise a notebook's annotated cells, and have them serve instead of being executed.
+
+The rules of this file:
+
+1. An annotation is a cell's first line: `# GET /hello/:name`, or with `ResponseInfo`
+   before the verb, as Jupyter Kernel Gateway reads it in its mode notebook-http.
+2. Annotations count only if nothing else in the notebook serves: in a notebook that
+   calls uvicorn such a line is a comment, as it always was.
+3. The record stays true: an annotated cell keeps its text, but what the kernel gets is its
+   registration, and its output says so. The cell that serves is put in visibly, last.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING
+
+from runner.errors import ConfigurationError
+from runner.notebook.document import SERVE_TAG, Notebook, source
+from runner.notebook.injection import Injected, inject
+from runner.notebook.signs import Signs
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+# Notebooks ask for Kernel Gateway's variable, to leave out what is not for a service.
+PRELUDE = '__import__("os").environ["KERNEL_GATEWAY"] = "1"'
+
+_VERBS = "GET|PUT|POST|DELETE|PATCH|HEAD|OPTIONS"
+# Kernel Gateway's own table has one exception to `#`, Scala; these languages have it too.
+_SLASHES = {"scala", "java", "javascript", "typescript", "kotlin", "go", "rust", "c++", "groovy"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Annotation:
+    """Say which requests a cell answers.
+
+    Attributes:
+        verb: The HTTP method.
+        path: The path, as it is written.
+        is_info: Whether the cell sets the status and headers instead.
+    """
+
+    verb: str
+    path: str
+    is_info: bool = False
+
+
+def annotation_of(text: str, language: str = "python") -> Annotation | None:
+    """Read the annotation of a cell; None if it has none."""
+    prefix = "//" if language.lower() in _SLASHES else "#"
+    pattern = rf"\s*{prefix}[ \t]+(ResponseInfo[ \t]+)?({_VERBS})[ \t]+(/\S*)[ \t]*(?:\r?\n|$)"
+    found = re.match(pattern, text)
+    if found is None:
+        return None
+    return Annotation(verb=found[2], path=found[3], is_info=bool(found[1]))
+
+
+def is_annotated(document: Notebook, signs: Signs) -> bool:
+    """Tell whether it is the annotated cells by which a notebook serves."""
+    if not document.is_python:
+        return False
+    serves = any(not annotation.is_info for annotation in _annotations(document, "python"))
+    return serves and not signs.uses_serve and not signs.servers
+
+
+def check_language(document: Notebook) -> None:
+    """Make sure that annotated cells, if there are any, are in a language that can be served.
+
+    Raises:
+        ConfigurationError: They are not.
+    """
+    language = document.language
+    if not document.is_python and any(_annotations(document, language)):
+        raise ConfigurationError(
+            f"{document.path}: its annotated cells are {language}, and only Python's can be served",
+            hint="Jupyter Kernel Gateway serves them, by messages to the kernel",
+        )
+
+
+def take_over(nb: NotebookNode, title: str) -> dict[str, str]:
+    """Put the cell that serves behind the last one, and write the registrations.
+
+    Returns:
+        What the kernel gets in place of the annotated cells' texts, by the cells' ids.
+    """
+    sources = {
+        cell.id: _registration(annotation, cell.source)
+        for cell in nb.cells
+        if cell.cell_type == "code" and (annotation := annotation_of(cell.source))
+    }
+    text = (
+        "# Put in by the runner: the annotated cells above answer requests from here on.\n"
+        f'__import__("runner.cells.app").cells.app.serve_registered({title!r})'
+    )
+    cell = Injected(id="serve-annotated-cells", source=text, is_last=True, tags=(SERVE_TAG,))
+    inject(nb.cells, [cell])
+    return sources
+
+
+def _sources(document: Notebook) -> list[str]:
+    return [source(cell) for cell in document.cells if cell["cell_type"] == "code"]
+
+
+def _annotations(document: Notebook, language: str) -> list[Annotation]:
+    found = (annotation_of(text, language) for text in _sources(document))
+    return [annotation for annotation in found if annotation]
+
+
+def _registration(annotation: Annotation, text: str) -> str:
+    return (
+        '__import__("runner.cells.app").cells.app.register('
+        f"{annotation.verb!r}, {annotation.path!r}, {text!r}, is_info={annotation.is_info})"
+    )

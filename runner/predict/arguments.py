@@ -1,0 +1,251 @@
+"""Read the arguments of a function as its type hints say."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from runner.predict.hints import Reader, reader_of
+from runner.predict.problems import Fault, ProblemError
+from runner.predict.schema import TypedSchema, closed_struct, types_within
+from runner.predict.uploads import UploadFile, value_of_text
+from runner.predict.validation_errors import fields_of, problem_of
+
+_MEND = (
+    "serve reads numbers, strings, booleans, Literal, Enum, lists, dicts, dataclasses, TypedDict,"
+    " msgspec and pydantic models, numpy arrays, pandas DataFrame and Series, dates, UUID, bytes"
+)
+_FILES = frozenset({bytes, UploadFile})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """Describe one parameter of a function.
+
+    Attributes:
+        name: Its name, which is its key in JSON.
+        hint: Its type.
+        reader: What reads it, if msgspec does not.
+        is_required: Whether it has no default.
+        default: Its default, if it has one.
+        is_nameless: Whether it can only be given by its place.
+    """
+
+    name: str
+    hint: Any
+    reader: Reader | None
+    is_required: bool
+    default: Any
+    is_nameless: bool = False
+
+    @property
+    def is_file(self) -> bool:
+        """Tell whether it may come as a file of a form."""
+        words = {self.hint, *typing.get_args(self.hint)}
+        return not words.isdisjoint(_FILES)
+
+
+class ArgumentsSchema(TypedSchema[dict[str, Any]]):
+    """Read keyword arguments.
+
+    Args:
+        name: Of the function.
+        parameters: What it takes; just one that is structured, or nameless, takes the whole body.
+    """
+
+    def __init__(self, name: str, parameters: list[Parameter]) -> None:
+        self.parameters = {each.name: each for each in parameters}
+        self._readers = {each.name: each.reader for each in parameters if each.reader}
+        self._whole = parameters[0].name if _takes_body(parameters) else ""
+        self._has_defaults = not all(each.is_required for each in parameters)
+        if self._whole:
+            hint = Any if self._readers else parameters[0].hint
+            super().__init__(hint, self._one)
+            self.names = tuple(field.name for field in fields_of(parameters[0].hint) or ())
+            return
+        fields = {
+            each.name: (Any if each.reader else each.hint, each.is_required) for each in parameters
+        }
+        self.names = tuple(self.parameters)
+        super().__init__(closed_struct(_title(name), fields), self._named)
+
+    def convert_form(self, form: Mapping[str, Any]) -> dict[str, Any]:
+        """Read arguments from a form, whose fields are files and text.
+
+        Raises:
+            ProblemError: 422 for the wrong shape.
+        """
+        return self.convert({name: self._of_form(name, value) for name, value in form.items()})
+
+    def _of_form(self, name: str, value: Any) -> Any:
+        parameter = self.parameters.get(name)
+        if isinstance(value, UploadFile) and (parameter is None or parameter.reader is None):
+            return value.data
+        if isinstance(value, str) and parameter is not None:
+            return value_of_text(value, parameter.hint)
+        return value
+
+    def describe(self) -> dict[str, Any]:
+        """Give the JSON schema (2020-12) of a body."""
+        if self._whole:
+            reader = self._readers.get(self._whole)
+            return reader.schema if reader else super().describe()
+        found = super().describe()
+        for name, reader in self._readers.items():
+            inner = dict(reader.schema)
+            parts = inner.pop("$defs", None)
+            found["properties"][name] = inner
+            if parts:
+                found["$defs"] = found.get("$defs", {}) | parts
+        for each in self.parameters.values():
+            if not each.is_required:
+                _describe_default(found["properties"][each.name], each.default)
+        return found
+
+    def _one(self, value: Any) -> dict[str, Any]:
+        reader = self._readers.get(self._whole)
+        return {self._whole: reader.read(value, ()) if reader else value}
+
+    def _named(self, found: Any) -> dict[str, Any]:
+        values = dict(zip(self.names, msgspec.structs.astuple(found), strict=True))
+        if self._has_defaults:
+            values = {name: value for name, value in values.items() if value is not msgspec.UNSET}
+        return self._read_special(values) if self._readers else values
+
+    def _read_special(self, values: dict[str, Any]) -> dict[str, Any]:
+        faults: list[Fault] = []
+        for name, reader in self._readers.items():
+            if name in values:
+                try:
+                    values[name] = reader.read(values[name], (name,))
+                except ProblemError as error:
+                    faults += error.errors
+        if faults:
+            raise problem_of(faults)
+        return values
+
+
+def parameters_of(function: Callable[..., Any]) -> list[Parameter]:
+    """List what a function takes.
+
+    Raises:
+        TypeError: A parameter has no hint, or one that cannot be read.
+    """
+    name = name_of(function)
+    found = []
+    given = signature_of(function).parameters.values()
+    for each in given:
+        if not _can_be_given(each, is_alone=len(given) == 1):
+            raise TypeError(
+                f"{name}(): {each} cannot be served, since a request gives each argument by name:"
+                " give it an ordinary parameter"
+            )
+        if each.annotation is each.empty:
+            raise TypeError(
+                f"{name}(): parameter {each.name!r} has no type hint: write {each.name}: float, or"
+                f" what it is. {_MEND}"
+            )
+        found.append(_parameter(name, each))
+    return found
+
+
+def _can_be_given(each: inspect.Parameter, *, is_alone: bool) -> bool:
+    """Tell whether a request can give an argument: by name, or as the whole body."""
+    if each.kind is each.POSITIONAL_ONLY:
+        return is_alone and each.default is each.empty and each.annotation not in _FILES
+    return each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """Give a function's signature, with its hints as types.
+
+    Raises:
+        TypeError: A hint names what is not there, or the signature cannot be told.
+    """
+    try:
+        return inspect.signature(function, eval_str=True)
+    except (NameError, AttributeError, SyntaxError) as error:
+        raise TypeError(f"{name_of(function)}(): a type hint cannot be read: {error}") from None
+    except ValueError as error:
+        raise TypeError(f"{name_of(function)}(): {error}") from None
+
+
+def name_of(function: Any) -> str:
+    """Name a function, or an object that is called like one."""
+    inner = getattr(function, "func", function)
+    return str(getattr(inner, "__name__", type(inner).__name__))
+
+
+def checked_hint(function: str, name: str, hint: Any) -> Reader | None:
+    """See that a hint can be read, and give what does it if msgspec does not.
+
+    Raises:
+        TypeError: It cannot.
+    """
+    reason = ""
+    try:
+        reader = reader_of(hint)
+        if reader is not None:
+            return reader
+        msgspec.json.Decoder(hint)
+        if strange := _strange(msgspec.inspect.type_info(hint)):
+            reason = f"{strange} is nothing that JSON has"
+    except Exception as error:  # noqa: BLE001 - msgspec and pydantic refuse by errors of several kinds
+        reason = str(error).partition(" - type")[0]
+    if reason:
+        raise TypeError(
+            f"{function}(): parameter {name!r} has the type {_shown(hint)}, which cannot be"
+            f" served: {reason}. {_MEND}"
+        )
+    return None
+
+
+def _parameter(function: str, each: inspect.Parameter) -> Parameter:
+    return Parameter(
+        name=each.name,
+        hint=each.annotation,
+        reader=checked_hint(function, each.name, each.annotation),
+        is_required=each.default is each.empty,
+        default=each.default,
+        is_nameless=each.kind is each.POSITIONAL_ONLY,
+    )
+
+
+def _strange(info: Any) -> str:
+    """Find a type that msgspec would only hand on, somewhere within a hint."""
+    for each in types_within(info):
+        if isinstance(each, msgspec.inspect.CustomType):
+            return _shown(each.cls)
+        if isinstance(each, msgspec.inspect.RawType | msgspec.inspect.ExtType):
+            return type(each).__name__
+    return ""
+
+
+def _takes_body(parameters: list[Parameter]) -> bool:
+    if len(parameters) != 1 or not parameters[0].is_required:
+        return False
+    if parameters[0].is_nameless:
+        return True
+    reader = parameters[0].reader
+    return reader.takes_body if reader else fields_of(parameters[0].hint) is not None
+
+
+def _describe_default(schema: dict[str, Any], default: Any) -> None:
+    value = default.value if isinstance(default, enum.Enum) else default
+    if isinstance(value, str | int | float | bool | None):
+        schema["default"] = value
+
+
+def _title(name: str) -> str:
+    words = "".join(word.capitalize() for word in name.split("_"))
+    return words if words.isidentifier() else "Arguments"
+
+
+def _shown(hint: Any) -> str:
+    return hint.__qualname__ if isinstance(hint, type) else str(hint).replace("typing.", "")

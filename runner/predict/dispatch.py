@@ -1,0 +1,89 @@
+"""Hold what the endpoints of one worker are called by: their batchers, and the hot route."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from runner.predict.batching import Batcher
+from runner.predict.counters import Counters
+from runner.predict.endpoints import Endpoint
+from runner.predict.fast_route import HotRoute
+from runner.predict.headers import timeout_of
+from runner.predict.pending import Prediction
+from runner.predict.requests import Request
+
+
+class Calls:
+    """Call endpoints, for many clients at once.
+
+    To be made in the worker's loop.
+
+    Args:
+        endpoints: What predicts.
+        counters: Told of each call.
+        most_waiting: How many may wait for each endpoint.
+        run_id: Which run answers; empty if none does.
+
+    Attributes:
+        hot_route: Answers what is plain.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        counters: Counters,
+        *,
+        most_waiting: int,
+        run_id: bytes,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._counters = counters
+        self._batchers = {
+            each.name: Batcher(each, loop=loop, counters=counters, most_waiting=most_waiting)
+            for each in endpoints
+        }
+        hot = {each.path: self._batchers[each.name] for each in endpoints if each.call is None}
+        self.hot_route = HotRoute(hot, counters, run_id)
+        counters.attend(loop)
+
+    def close(self) -> None:
+        """Show the last numbers, and end the threads."""
+        self._counters.publish()
+        for batcher in self._batchers.values():
+            batcher.close()
+
+    async def predict(self, endpoint: Endpoint, item: Any, request: Request) -> Prediction:
+        """Predict one item within the time that the request gives.
+
+        Raises:
+            ProblemError: There is no prediction.
+        """
+        return await self._batchers[endpoint.name].predict(item, _deadline_of(request))
+
+    async def predict_many(
+        self, endpoint: Endpoint, items: Sequence[Any], request: Request
+    ) -> list[Any]:
+        """Predict many items; a ProblemError stands in the place of each that failed.
+
+        Raises:
+            ProblemError: There is no use in the rest.
+        """
+        return await self._batchers[endpoint.name].predict_many(items, _deadline_of(request))
+
+    def encode(self, endpoint: Endpoint, result: Any) -> bytes:
+        """Write a result.
+
+        Raises:
+            ProblemError: The author's code failed at it; the log says how.
+        """
+        try:
+            return endpoint.encode(result)
+        except Exception as error:
+            raise self._batchers[endpoint.name].problem(error) from error
+
+
+def _deadline_of(request: Request) -> float | None:
+    seconds = timeout_of(request.headers.items())
+    return None if seconds is None else asyncio.get_running_loop().time() + seconds

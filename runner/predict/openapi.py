@@ -1,0 +1,225 @@
+"""Describe a service in OpenAPI 3.1, from what its endpoints say of themselves.
+
+Every path is written out with its model's name, so that what is described can be called as
+it stands. What the server answers before the app is asked (408, 413, 431, 503) is described too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from runner import __version__
+from runner.identity import Identity
+from runner.predict import protocols_openapi
+from runner.predict.endpoints import Endpoint
+from runner.predict.media import Media
+
+_ANYTHING_DIFFERENT = {"examples", "example", "const", "default", "enum"}
+_REFUSALS = {
+    "400": "The body is not JSON.",
+    "406": "The answer cannot be given in the form that Accept asks for.",
+    "408": "The request did not arrive in time.",
+    "413": "The body, or the number of rows, is too large.",
+    "415": "The body is of another type.",
+    "422": "The body is JSON of the wrong shape; each fault names its field.",
+    "431": "The headers are too large.",
+    "500": "Predicting failed; the log has the error.",
+    "503": "Too much waits already; try again after Retry-After seconds.",
+    "504": "The deadline of the request passed before it was predicted.",
+}
+
+RUN_ID = {
+    "description": "The run that answered; only under the runner's supervisor.",
+    "schema": {"type": "string"},
+}
+_TIMING = {
+    "description": "Milliseconds in the queue and in the call of the model.",
+    "schema": {"type": "string"},
+    "example": "queue;dur=0.021, predict;dur=0.140",
+}
+_RETRY = {"description": "Seconds to wait.", "schema": {"type": "string"}}
+
+COMPONENTS: dict[str, Any] = {
+    "Problem": {
+        "title": "Problem",
+        "description": "What is wrong with a request (RFC 9457).",
+        "type": "object",
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}},
+        },
+        "required": ["type", "title", "status", "detail"],
+    },
+    "Fault": {
+        "title": "Fault",
+        "type": "object",
+        "properties": {
+            "field": {"type": "string", "description": "A JSON pointer (RFC 6901)."},
+            "detail": {"type": "string", "description": "What was expected, and what was there."},
+        },
+        "required": ["field", "detail"],
+    },
+}
+
+
+def describe(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, Any]:
+    """Write the document."""
+    components = dict(COMPONENTS) | protocols_openapi.COMPONENTS
+    paths: dict[str, Any] = {}
+    for endpoint in endpoints:
+        body = hoisted(endpoint.schema.describe(), endpoint.name, "request", components)
+        answer = hoisted(endpoint.answer or {}, endpoint.name, "answer", components)
+        paths[endpoint.path] = {"post": _predict(endpoint, body, answer)}
+        paths |= protocols_openapi.paths_of(endpoint, identity)
+    for path, operation in _own_paths().items():
+        paths[path] = operation | paths.get(path, {})
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": title_of(endpoints, identity),
+            "version": (identity.notebook_sha256 or "0")[:12],
+            "description": f"Served from a notebook by runner {__version__}.",
+        },
+        "paths": paths | protocols_openapi.common_paths(),
+        "components": {"schemas": components},
+        "tags": [
+            {"name": "predict", "description": "The endpoints of the notebook."},
+            *protocols_openapi.TAGS,
+            {"name": "service", "description": "What the service says of itself."},
+        ],
+    }
+
+
+def title_of(endpoints: Sequence[Endpoint], identity: Identity) -> str:
+    """Call a service by its notebook's first heading, else by its endpoints."""
+    named = (endpoint.title or endpoint.name for endpoint in endpoints)
+    return identity.notebook_title or ", ".join(named)
+
+
+def hoisted(
+    schema: Mapping[str, Any], name: str, role: str, components: dict[str, Any]
+) -> dict[str, str]:
+    """Put a schema and its ``$defs`` among the components, and give the reference to it.
+
+    A reference within a document starts at its root, where a schema's own ``$defs`` are not.
+    """
+    prefix = f"{_plain(name)}.{role}"
+    rest = {key: value for key, value in schema.items() if key != "$defs"}
+    for key, value in schema.get("$defs", {}).items():
+        components[f"{prefix}.{_plain(key)}"] = _pointing(value, prefix)
+    components[prefix] = _pointing(rest, prefix)
+    return {"$ref": f"#/components/schemas/{prefix}"}
+
+
+def refusals(statuses: Iterable[str]) -> dict[str, Any]:
+    """Describe the answers to what is refused."""
+    return {status: _refusal(status) for status in statuses}
+
+
+def _predict(endpoint: Endpoint, body: Any, answer: Any) -> dict[str, Any]:
+    json_body: dict[str, Any] = {"schema": body}
+    if endpoint.example is not None:
+        json_body["example"] = endpoint.example
+    tables: dict[str, Any] = {}
+    if find_spec("pyarrow"):
+        tables = {Media.ARROW: {}, Media.PARQUET: {}}
+    form = {Media.FORM: {"schema": {"type": "object"}}} if endpoint.read_form else {}
+    return {
+        "operationId": f"predict_{_plain(endpoint.name)}",
+        "tags": ["predict"],
+        "summary": endpoint.title or endpoint.name,
+        "description": endpoint.description,
+        "requestBody": {
+            "required": True,
+            "content": {Media.JSON: json_body, **form, Media.LINES: {}, **tables},
+        },
+        "responses": {"200": _answered(answer, has_tables=bool(tables))} | refusals(_REFUSALS),
+    }
+
+
+def _answered(answer: Any, *, has_tables: bool) -> dict[str, Any]:
+    """Describe a prediction: an answer, or those to many rows."""
+    many = {"type": "array", "items": answer}
+    schema = {"anyOf": [answer, many]} if has_tables else answer
+    return {
+        "description": "The answer, or one for each row.",
+        "headers": {"x-run-id": RUN_ID, "server-timing": _TIMING},
+        "content": {Media.JSON: {"schema": schema}, Media.LINES: {}}
+        | ({Media.ARROW: {}} if has_tables else {}),
+    }
+
+
+def _refusal(status: str) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    headers = {"Retry-After": _RETRY} if status == "503" else {}
+    return {"description": _REFUSALS[status], "content": content} | (
+        {"headers": headers} if headers else {}
+    )
+
+
+def _pointing(value: Any, prefix: str) -> Any:
+    """Let the references of a schema point to where its definitions are now."""
+    if isinstance(value, list):
+        return [_pointing(each, prefix) for each in value]
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for key, inner in value.items():
+        if key == "$ref" and isinstance(inner, str):
+            found[key] = f"#/components/schemas/{prefix}.{_plain(inner.rpartition('/')[2])}"
+        elif key in _ANYTHING_DIFFERENT and not _is_schema_map(value):
+            found[key] = inner
+        else:
+            found[key] = _pointing(inner, prefix)
+    return found
+
+
+def _is_schema_map(value: Mapping[str, Any]) -> bool:
+    """Tell fields by name, where any name is possible, from the keywords of a schema."""
+    return bool(value) and all(isinstance(inner, dict) for inner in value.values())
+
+
+def _plain(name: str) -> str:
+    """Write a name with what the name of a component may hold."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)
+
+
+def _own_paths() -> dict[str, Any]:
+    """Describe the pages of the service itself."""
+    return {
+        "/": {
+            "get": _page(
+                "page", "A page with a form, or a description", "text/html", "application/json"
+            )
+        },
+        "/docs": {"get": _page("docs", "This document as a page", "text/html")},
+        "/openapi.json": {"get": _page("openapi", "This document", "application/json")},
+        "/metrics": {
+            "get": _page(
+                "metrics", "Counts and times, of all workers", "text/plain",
+                "application/openmetrics-text",
+            )
+        },
+    }  # fmt: skip
+
+
+def _page(name: str, summary: str, *kinds: str) -> dict[str, Any]:
+    return {
+        "operationId": name,
+        "tags": ["service"],
+        "summary": summary,
+        "responses": {
+            "200": {
+                "description": summary,
+                "headers": {"x-run-id": RUN_ID},
+                "content": {kind: {} for kind in kinds},
+            }
+        }
+        | refusals(["408", "431", "503"]),
+    }

@@ -1,0 +1,234 @@
+"""Give browsers a page to try the endpoints on, and their documentation, from our own files.
+
+What a notebook says of itself is not trusted: the pages' HTML holds only its titles, paths
+and examples, escaped; the rest is read from openapi.json by scripts that set text, never
+HTML. The policy forbids scripts in the page and anything of another host, so all of it works
+without a network. No Swagger UI: the bundle that pip has is of 2022 and weighs 8 MB. An
+author's own page is trusted with scripts that stand in it, but with no other host either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import importlib.resources
+import json
+import re
+import shlex
+import string
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from runner import __version__
+from runner.files import found_above
+from runner.identity import Identity
+from runner.predict.endpoints import Endpoint
+from runner.predict.openapi import title_of
+from runner.predict.requests import JSON, Answer, Request, Route
+
+_HTML = b"text/html; charset=utf-8"
+_KINDS = {
+    ".css": b"text/css; charset=utf-8",
+    ".js": b"text/javascript; charset=utf-8",
+    ".svg": b"image/svg+xml",
+}
+_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+)
+# An author's own page is one file, so its scripts and styles stand in it.
+_OWN_POLICY = (
+    b"default-src 'self' 'unsafe-inline' data: blob:; object-src 'none'; form-action 'self'; "
+    b"base-uri 'none'; frame-ancestors 'self'"
+)
+_MANNERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_GUARDS = ((b"content-security-policy", _POLICY), *_MANNERS)
+_OWN_GUARDS = ((b"content-security-policy", _OWN_POLICY), *_MANNERS)
+_HOST = re.compile(rb"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+
+
+def routes(
+    endpoints: Sequence[Endpoint],
+    identity: Identity,
+    document: Mapping[str, Any],
+    own: bytes | None = None,
+) -> dict[tuple[str, str], Route]:
+    """Give the routes of the pages and of what they load.
+
+    Args:
+        endpoints: What predicts.
+        identity: What is running.
+        document: The service in OpenAPI.
+        own: The HTML of a page of the author's own instead of ours; None for ours.
+    """
+    title = title_of(endpoints, identity)
+    shown = _filled("docs.html", title=title, footer=_footer(identity))
+    described = msgspec.json.encode(description(endpoints, identity))
+
+    async def index(request: Request) -> Answer:
+        vary = (b"vary", b"accept, host")
+        if not wants_html(request.headers.get(b"accept", b"")):
+            return _stored(request, described, JSON, vary)
+        if own is not None:
+            return _stored(request, own, _HTML, vary, *_OWN_GUARDS)
+        page = page_for(endpoints, identity, _host_of(request))
+        return _stored(request, page, _HTML, vary, *_GUARDS)
+
+    async def docs(request: Request) -> Answer:
+        return _stored(request, shown, _HTML, *_GUARDS)
+
+    async def openapi(request: Request) -> Answer:
+        return _stored(request, written, JSON)
+
+    written = msgspec.json.encode(document)
+    found: dict[tuple[str, str], Route] = {
+        ("GET", "/"): index,
+        ("GET", "/docs"): docs,
+        ("GET", "/openapi.json"): openapi,
+    }
+    for name, content in _assets().items():
+        found["GET", f"/static/{name}"] = _asset(name, content)
+    return found
+
+
+def own_page(page: str | Path) -> bytes:
+    """Give the HTML of an author's own page.
+
+    Args:
+        page: HTML, or the file that holds it, looked for from the working folder upwards.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        TypeError: It is neither.
+    """
+    if isinstance(page, str):
+        return page.encode()
+    if not isinstance(page, Path):
+        raise TypeError(f"page={page!r:.80}: give HTML, or the Path of a file that holds it")
+    file = found_above(page)
+    if file is None:
+        raise FileNotFoundError(f"page={page}: there is no such file here or above")
+    return file.read_bytes()
+
+
+def page_for(endpoints: Sequence[Endpoint], identity: Identity, host: str) -> bytes:
+    """Write the page on which the endpoints can be tried.
+
+    Args:
+        endpoints: Each gets a form.
+        identity: What is running.
+        host: Where clients reach it, for the command line.
+    """
+    sections = [
+        _filled(
+            "endpoint.html",
+            id=f"endpoint-{number}",
+            path=endpoint.path,
+            href=urllib.parse.quote(endpoint.path.removeprefix("/")) or ".",
+            title=endpoint.title or endpoint.name,
+            description=endpoint.description,
+            curl=_curl(endpoint, host),
+        ).decode()
+        for number, endpoint in enumerate(endpoints)
+    ]
+    template = string.Template(_read("page.html"))
+    return template.substitute(
+        title=html.escape(title_of(endpoints, identity)),
+        sections="\n".join(sections),
+        footer=html.escape(_footer(identity)),
+    ).encode()
+
+
+def description(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, Any]:
+    """Say in JSON what the page says, for those who ask without a browser."""
+    return {
+        "title": title_of(endpoints, identity),
+        "run_id": identity.run_id,
+        "endpoints": [
+            {
+                "name": endpoint.name,
+                "method": "POST",
+                "path": endpoint.path,
+                "description": endpoint.description,
+                "example": endpoint.example,
+            }
+            for endpoint in endpoints
+        ],
+        "links": {"docs": "/docs", "openapi": "/openapi.json", "metrics": "/metrics"},
+    }
+
+
+def wants_html(accept: bytes) -> bool:
+    """Tell a browser, which names HTML in its Accept header, from a program, which does not."""
+    for part in accept.lower().split(b","):
+        kind, *parameters = (piece.strip() for piece in part.split(b";"))
+        if kind in (b"text/html", b"application/xhtml+xml"):
+            return all(re.fullmatch(rb"q=0(\.0*)?", parameter) is None for parameter in parameters)
+    return False
+
+
+def _filled(name: str, **texts: str) -> bytes:
+    """Fill a template with texts, escaped."""
+    escaped = {key: html.escape(text) for key, text in texts.items()}
+    return string.Template(_read(name)).substitute(escaped).encode()
+
+
+def _curl(endpoint: Endpoint, host: str) -> str:
+    body = "{}" if endpoint.example is None else json.dumps(endpoint.example, ensure_ascii=False)
+    url = shlex.quote(f"http://{host}{urllib.parse.quote(endpoint.path)}")
+    return f"curl -X POST {url} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+
+
+def _footer(identity: Identity) -> str:
+    facts = {
+        "run": identity.run_id,
+        "notebook": identity.notebook_sha256[:12],
+        "model": identity.model_sha256[:12],
+    }
+    known = [f"{name} {value}" for name, value in facts.items() if value]
+    return " · ".join([f"Served from a notebook by runner {__version__}", *known])
+
+
+def _host_of(request: Request) -> str:
+    """Give the host that the client named, if it is one."""
+    host = request.headers.get(b"host", b"")
+    return host.decode() if _HOST.fullmatch(host) else "localhost:8000"
+
+
+def _stored(request: Request, body: bytes, kind: bytes, *headers: tuple[bytes, bytes]) -> Answer:
+    """Give what a client may keep, as long as it asks each time whether it is still so."""
+    tag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
+    kept = (*headers, (b"etag", tag), (b"cache-control", b"no-cache"))
+    known = request.headers.get(b"if-none-match", b"")
+    if known.strip() == b"*" or tag in (
+        each.strip().removeprefix(b"W/") for each in known.split(b",")
+    ):
+        return Answer(status=304, content_type=kind, headers=kept)
+    return Answer(body=body, content_type=kind, headers=kept)
+
+
+def _asset(name: str, content: bytes) -> Route:
+    kind = _KINDS["." + name.rpartition(".")[2]]
+
+    async def give(request: Request) -> Answer:
+        return _stored(request, content, kind, *_GUARDS)
+
+    return give
+
+
+def _assets() -> dict[str, bytes]:
+    folder = importlib.resources.files("runner.predict") / "static"
+    return {
+        file.name: file.read_bytes()
+        for file in folder.iterdir()
+        if "." + file.name.rpartition(".")[2] in _KINDS
+    }
+
+
+def _read(name: str) -> str:
+    folder = importlib.resources.files("runner.predict") / "static"
+    return (folder / name).read_text(encoding="utf-8")

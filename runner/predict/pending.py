@@ -1,0 +1,74 @@
+"""Wait for a prediction."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import Any, Protocol
+
+from runner.predict.headers import timing
+from runner.predict.problems import ProblemError
+
+
+class Waiter(Protocol):
+    """Wait for one prediction.
+
+    Attributes:
+        since: When it began to wait, by the batcher's clock.
+        deadline: When it ceases to, by the batcher's clock; None for never.
+    """
+
+    since: float
+    deadline: float | None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody waits any more: the client has gone, or has its answer."""
+
+    def resolve(self, result: Any, waited: float, took: float) -> None:
+        """Take the result, and for how many seconds it waited and the call took."""
+
+    def reject(self, problem: ProblemError) -> None:
+        """Take the reason why there is none."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """Hold a prediction.
+
+    Attributes:
+        result: What the endpoint's ``encode`` takes.
+        timing: What a ``server-timing`` header says of it.
+    """
+
+    result: Any
+    timing: bytes
+
+
+def late() -> ProblemError:
+    """Tell a client that its time is up."""
+    return ProblemError(504, "there was no answer within the time that the client gave")
+
+
+class Promise:
+    """Wait in a coroutine, for ``future``."""
+
+    def __init__(
+        self, future: asyncio.Future[Prediction], since: float, deadline: float | None
+    ) -> None:
+        self.future = future
+        self.since = since
+        self.deadline = deadline
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the future has its answer, or was cancelled."""
+        return self.future.done()
+
+    def resolve(self, result: Any, waited: float, took: float) -> None:
+        """Give the result."""
+        self.future.set_result(Prediction(result=result, timing=timing(waited, took)))
+
+    def reject(self, problem: ProblemError) -> None:
+        """Raise the problem where the future is awaited."""
+        self.future.set_exception(problem)

@@ -1,0 +1,55 @@
+"""Say what is wrong with a request."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from runner.http import problems
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Point at one thing that is wrong in a body.
+
+    Attributes:
+        field: Where, as a JSON pointer (RFC 6901); empty for the whole body.
+        detail: What was expected, and what was there.
+    """
+
+    field: str
+    detail: str
+
+
+class ProblemError(Exception):
+    """Refuse a request.
+
+    Args:
+        status: The HTTP status.
+        detail: What is wrong, for people.
+        errors: The faults one by one, where the body is at fault.
+        headers: More headers of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        errors: Sequence[Fault] = (),
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = tuple(headers)
+
+    def body(self) -> bytes:
+        """Write it as problem details."""
+        errors = [dataclasses.asdict(error) for error in self.errors]
+        return problems.details(self.status, self.detail, **({"errors": errors} if errors else {}))
+
+
+def pointer(*steps: str | int) -> str:
+    """Write a JSON pointer (RFC 6901)."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)

@@ -1,0 +1,153 @@
+"""Show Prometheus what all workers count, by its own client's formats.
+
+The client is imported at the first scrape, so that who is never scraped does not pay for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import itertools
+import platform
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from runner import __version__
+from runner.identity import Identity
+from runner.predict.counters import LATENCIES, SIZES, Counters, Numbers
+from runner.predict.requests import Answer, Request, Route
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+_LIBRARIES = {"numpy": "numpy", "sklearn": "scikit_learn"}
+
+
+class Metrics:
+    """Be a collector, as the client calls it.
+
+    Args:
+        counters: Gives the counters of all workers.
+        identity: What is running.
+    """
+
+    def __init__(self, counters: Callable[[], Counters], identity: Identity) -> None:
+        self._counters = counters
+        self._identity = identity
+
+    def collect(self) -> Iterator[Metric]:
+        """Give all metrics as they are now."""
+        from prometheus_client.core import InfoMetricFamily
+
+        numbers = self._counters().total()
+        yield InfoMetricFamily("runner", "What is running.", value=facts(self._identity))
+        yield from _counts(numbers)
+        yield from _histograms(numbers)
+        yield from _gauges(numbers)
+
+
+def facts(identity: Identity) -> dict[str, str]:
+    """Say what is running, by versions and hashes."""
+    versions = {
+        label: str(getattr(sys.modules[name], "__version__", ""))
+        for name, label in _LIBRARIES.items()
+        if name in sys.modules
+    }
+    return {
+        "run_id": identity.run_id,
+        "notebook_sha256": identity.notebook_sha256,
+        "model_sha256": identity.model_sha256,
+        "runner": __version__,
+        "python": platform.python_version(),
+        **versions,
+    }
+
+
+def route(counters: Callable[[], Counters], identity: Identity) -> Route:
+    """Make what answers at ``/metrics``."""
+    collector = Metrics(counters, identity)
+
+    async def scrape(request: Request) -> Answer:
+        if "prometheus_client" not in sys.modules:
+            await asyncio.to_thread(importlib.import_module, "prometheus_client")
+        accept = request.headers.get(b"accept", b"").decode("latin-1")
+        body, kind = written(collector, accept)
+        headers = ((b"cache-control", b"no-store"), (b"vary", b"accept"))
+        return Answer(body=body, content_type=kind.encode(), headers=headers)
+
+    return scrape
+
+
+def written(collector: Metrics, accept: str) -> tuple[bytes, str]:
+    """Write the metrics in the format that is asked for, and name its media type."""
+    from prometheus_client.exposition import choose_encoder
+
+    try:
+        encoder, kind = choose_encoder(accept)
+    except (ValueError, TypeError):  # a version that is no number
+        encoder, kind = choose_encoder("")
+    return encoder(collector), kind
+
+
+def _counts(numbers: dict[str, Numbers]) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily
+
+    requests = CounterMetricFamily(
+        "runner_requests", "Requests answered.", labels=["endpoint", "status"]
+    )
+    errors = CounterMetricFamily(
+        "runner_errors", "Requests without a prediction, by kind.", labels=["endpoint", "kind"]
+    )
+    calling = CounterMetricFamily(
+        "runner_predict_seconds", "Time spent in predict.", labels=["endpoint"]
+    )
+    for name, found in numbers.items():
+        for status, count in found.answered.items():
+            if count:
+                requests.add_metric([name, str(status or "other")], count)
+        for kind, count in found.errors.items():
+            errors.add_metric([name, kind], count)
+        if name:
+            calling.add_metric([name], found.calling)
+    yield from (requests, errors, calling)
+
+
+def _histograms(numbers: dict[str, Numbers]) -> Iterator[Metric]:
+    from prometheus_client.core import HistogramMetricFamily
+
+    latency = HistogramMetricFamily(
+        "runner_request_duration_seconds",
+        "Time from a request's arrival to its answer.",
+        labels=["endpoint"],
+    )
+    sizes = HistogramMetricFamily(
+        "runner_predict_rows", "Rows in one call of predict.", labels=["endpoint"]
+    )
+    for name, found in numbers.items():
+        latency.add_metric([name], _buckets(LATENCIES, found.latencies), found.seconds)
+        if name:
+            sizes.add_metric([name], _buckets(SIZES, found.sizes), found.rows)
+    yield from (latency, sizes)
+
+
+def _gauges(numbers: dict[str, Numbers]) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    in_flight = GaugeMetricFamily(
+        "runner_requests_in_flight", "Requests begun and not answered.", labels=["endpoint"]
+    )
+    waiting = GaugeMetricFamily(
+        "runner_requests_waiting", "Requests that wait for a call.", labels=["endpoint"]
+    )
+    for name, found in numbers.items():
+        in_flight.add_metric([name], found.in_flight)
+        if name:
+            waiting.add_metric([name], found.waiting)
+    yield from (in_flight, waiting)
+
+
+def _buckets(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
+    """Accumulate counts, as Prometheus wants them."""
+    labels = [*(str(float(bound)) for bound in bounds), "+Inf"]
+    return list(zip(labels, itertools.accumulate(counts), strict=True))

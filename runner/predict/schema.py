@@ -1,0 +1,225 @@
+"""Read items from JSON, strictly: msgspec parses, checks and describes in one."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+
+from runner.predict.json_types import expected
+from runner.predict.problems import Fault, ProblemError, pointer
+from runner.predict.validation_errors import MOST_FAULTS, problem_of, refusal, unknown_in
+
+Item = TypeVar("Item")
+
+_PARTS = ("type", "types", "item_type", "item_types", "key_type", "value_type", "fields")
+
+_BARE = (
+    msgspec.inspect.IntType,
+    msgspec.inspect.FloatType,
+    msgspec.inspect.BoolType,
+    msgspec.inspect.NoneType,
+    msgspec.inspect.UnionType,
+)
+
+_parse = msgspec.json.Decoder().decode
+
+
+class TypedSchema(Generic[Item]):
+    """Read what a type describes.
+
+    Args:
+        hint: Any type that msgspec reads.
+        to_item: Makes an item of what was read.
+
+    Raises:
+        TypeError: msgspec does not read it.
+    """
+
+    names: tuple[str, ...] = ()
+
+    def __init__(self, hint: Any, to_item: Callable[[Any], Item]) -> None:
+        self.hint = hint
+        self._to_item = to_item
+        self._read: Callable[[bytes], Any] = msgspec.json.Decoder(hint).decode
+        within = list(types_within(msgspec.inspect.type_info(hint)))
+        self.is_bare = all(isinstance(each, _BARE) for each in within)
+        if any(_is_open(each) for each in within):
+            self._read = self._read_closed
+
+    def decode(self, body: bytes) -> Item:
+        """Read an item from a JSON body.
+
+        Raises:
+            ProblemError: 400 for what is no JSON, 422 for what has the wrong shape.
+        """
+        try:
+            found = self._read(body)
+        except (ValueError, RecursionError) as error:
+            raise self._refusal(body, error) from None
+        return self._to_item(found)
+
+    def convert(self, value: Any) -> Item:
+        """Read an item from a JSON value, or from one that came otherwise but looks like it.
+
+        Raises:
+            ProblemError: 422 for the wrong shape, or for NaN and the infinities.
+        """
+        self._check(value)
+        try:
+            found = msgspec.convert(value, self.hint, str_keys=True)
+        except msgspec.ValidationError as error:
+            raise refusal(value, self.hint, str(error)) from None
+        return self._to_item(found)
+
+    def describe(self) -> dict[str, Any]:
+        """Give the JSON schema (2020-12) of a body."""
+        return described(self.hint)
+
+    def _read_closed(self, body: bytes) -> Any:
+        """Read what has types that would let unknown fields pass."""
+        value = parse(body)
+        self._check(value)
+        return msgspec.convert(value, self.hint, str_keys=True)
+
+    def _check(self, value: Any) -> None:
+        """Refuse what msgspec lets pass."""
+        if faults := _all(_not_finite(value)):
+            raise problem_of(faults)
+        if unknown := _all(unknown_in(value, self.hint)):
+            raise refusal(value, self.hint, unknown[0].detail)
+
+    def _refusal(self, body: bytes, error: Exception) -> ProblemError:
+        """Say what is wrong with a body; this is the slow path."""
+        try:
+            value = parse(body)
+        except ProblemError as problem:
+            wanted = f"; expected {expected(self.hint)}" if self.is_bare else ""
+            return ProblemError(problem.status, f"{problem.detail}{wanted}")
+        if faults := _all(_not_finite(value)):
+            return problem_of(faults)
+        return refusal(value, self.hint, str(error))
+
+
+class RowSchema(TypedSchema[tuple[Any, ...]]):
+    """Read one row of features: an object by their names, or an array if they have none.
+
+    Args:
+        features: The type of each feature by its name, in the model's order.
+    """
+
+    def __init__(self, features: Mapping[str, Any]) -> None:
+        row = closed_struct("Row", {name: (hint, True) for name, hint in features.items()})
+        super().__init__(row, msgspec.structs.astuple)
+        self.names = tuple(features)
+
+
+class ArraySchema(TypedSchema[tuple[Any, ...]]):
+    """Read one row as an array.
+
+    Args:
+        hint: The type of each feature.
+        length: How many there are; None if any number will do.
+    """
+
+    def __init__(self, hint: Any, length: int | None) -> None:
+        bounds = msgspec.Meta(min_length=length or 1, max_length=length)
+        super().__init__(Annotated[list[hint], bounds], tuple)
+
+
+def closed_struct(name: str, fields: Mapping[str, tuple[Any, bool]]) -> type[msgspec.Struct]:
+    """Make a type of fields by any names, that refuses others.
+
+    Args:
+        name: What the JSON schema calls it.
+        fields: The type of each field, and whether it must be there; else it is UNSET.
+    """
+    # Its attributes have names of ours: a field may be called anything, in Python not.
+    own = {f"f{number}": each for number, each in enumerate(fields)}
+    made: list[Any] = []
+    for attribute, each in own.items():
+        hint, is_required = fields[each]
+        absent = (hint | msgspec.UnsetType, msgspec.UNSET) if not is_required else (hint,)
+        made.append((attribute, *absent))
+    return msgspec.defstruct(name, made, rename=own, forbid_unknown_fields=True, kw_only=True)
+
+
+def parse(body: bytes) -> Any:
+    """Read JSON of any shape.
+
+    Raises:
+        ProblemError: 400, it is no JSON; 422, it has a number of thousands of digits.
+    """
+    try:
+        return _parse(body)
+    except msgspec.ValidationError:
+        return _parse_large_numbers(body)
+    except RecursionError:
+        raise ProblemError(400, "the body is not JSON that can be read: nested too deep") from None
+    except ValueError as error:
+        said = str(error).removeprefix("JSON is malformed: ")
+        said = "it is empty" if not body.strip() else said
+        raise ProblemError(400, f"the body is not JSON: {said}") from None
+
+
+def _parse_large_numbers(body: bytes) -> Any:
+    """Read numbers that no float holds as infinite, so that it can be said where they are."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise ProblemError(422, "the body has a number that is out of range") from None
+
+
+def described(hint: Any) -> dict[str, Any]:
+    """Give the JSON schema of a type; what it refers to is in its ``$defs``."""
+    (shown,), parts = msgspec.json.schema_components([hint], ref_template="#/$defs/{name}")
+    within = types_within(msgspec.inspect.type_info(hint))
+    closed = {each.cls.__name__ for each in within if _is_open(each)}
+    for each in parts.values():
+        if each.get("title") in closed:
+            each["additionalProperties"] = False
+    outer = shown.get("$ref", "")
+    if outer:
+        shown = parts[outer.removeprefix("#/$defs/")]
+        if outer not in str(parts):  # else it refers to itself
+            del parts[outer.removeprefix("#/$defs/")]
+    return {**shown, "$defs": parts} if parts else dict(shown)
+
+
+def types_within(info: Any) -> Iterator[Any]:
+    """Give a type, as msgspec describes it, and all that it is made of."""
+    waiting, seen = [info], set()
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            for name in _PARTS:
+                inner = getattr(each, name, ())
+                waiting += inner if isinstance(inner, tuple) else [inner]
+
+
+def _is_open(info: Any) -> bool:
+    return isinstance(info, msgspec.inspect.DataclassType | msgspec.inspect.TypedDictType)
+
+
+def _all(faults: Iterator[Fault]) -> list[Fault]:
+    try:
+        return list(itertools.islice(faults, MOST_FAULTS))
+    except RecursionError:
+        raise ProblemError(422, "the body is nested too deep") from None
+
+
+def _not_finite(value: Any, *at: str | int) -> Iterator[Fault]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield Fault(field=pointer(*at), detail="expected a finite number")
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            yield from _not_finite(member, *at, key)
+    elif isinstance(value, list | tuple):
+        for number, member in enumerate(value):
+            yield from _not_finite(member, *at, number)

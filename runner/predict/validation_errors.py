@@ -1,0 +1,168 @@
+"""Find everything that is wrong in a JSON value.
+
+msgspec stops at the first fault, which is right for speed; but who mends a request wants them
+all. So this slower pass runs over what was refused already, and over nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import typing
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from runner.predict.json_types import expected, listed, refused, without_none
+from runner.predict.problems import Fault, ProblemError, pointer
+
+MOST_FAULTS = 100
+
+Steps = tuple[str | int, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Field:
+    """Describe one field of an object.
+
+    Attributes:
+        name: Its key in JSON.
+        hint: The type of its value.
+        is_required: Whether it must be there.
+    """
+
+    name: str
+    hint: Any
+    is_required: bool
+
+
+def refusal(value: Any, hint: Any, said: str) -> ProblemError:
+    """Make the problem that names every fault of a value that msgspec refused."""
+    try:
+        faults = list(itertools.islice(faults_in(value, hint, ()), MOST_FAULTS))
+    except RecursionError:
+        return ProblemError(422, "the body is nested too deep")
+    return problem_of(faults or [Fault(field="", detail=said)])
+
+
+def problem_of(faults: Sequence[Fault]) -> ProblemError:
+    """Make the problem that lists faults."""
+    more = f" (and {len(faults) - 1} more, see errors)" if len(faults) > 1 else ""
+    at = faults[0].field or "the body"
+    return ProblemError(422, f"{at}: {faults[0].detail}{more}", faults)
+
+
+def faults_in(value: Any, hint: Any, at: Steps) -> Iterator[Fault]:
+    """Say what is wrong in a JSON value.
+
+    Args:
+        value: The value.
+        hint: The type that it should have had.
+        at: The steps that lead to it.
+    """
+    inner = without_none(hint) if value is not None else hint
+    found = itertools.chain(_of_members(value, inner, at), _of_fields(value, inner, at))
+    if (first := next(found, None)) is not None:
+        yield first
+        yield from found
+    elif said := refused(value, hint):
+        yield Fault(field=pointer(*at), detail=said)
+
+
+def _of_fields(value: Any, hint: Any, at: Steps) -> Iterator[Fault]:
+    fields = fields_of(hint)
+    if fields is None or not isinstance(value, dict):
+        return
+    named = [field.name for field in fields]
+    for field in fields:
+        if field.name in value:
+            yield from faults_in(value[field.name], field.hint, (*at, field.name))
+        elif field.is_required:
+            detail = f"missing; expected {expected(field.hint)}"
+            yield Fault(field=pointer(*at, field.name), detail=detail)
+    yield from _unknown(value, named, hint, at)
+
+
+def _of_members(value: Any, hint: Any, at: Steps) -> Iterator[Fault]:
+    if (inner := _member_hint(value, hint)) is not None:
+        for key, member in enumerate(value) if isinstance(value, list) else value.items():
+            yield from faults_in(member, inner, (*at, key))
+
+
+def _member_hint(value: Any, hint: Any) -> Any:
+    """Give the type of the members of a list or a dict; None of what has none."""
+    origin, words = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (list, set, frozenset) and words and isinstance(value, list):
+        return words[0]
+    return words[1] if origin is dict and isinstance(value, dict) else None
+
+
+def fields_of(hint: Any) -> list[Field] | None:
+    """List the fields of a Struct, a dataclass or a TypedDict; None of anything else."""
+    if not isinstance(hint, type):
+        return None
+    if issubclass(hint, msgspec.Struct):
+        return [
+            Field(name=field.encode_name, hint=field.type, is_required=field.required)
+            for field in msgspec.structs.fields(hint)
+        ]
+    hints = typing.get_type_hints(hint, include_extras=True) if _has_hints(hint) else {}
+    if dataclasses.is_dataclass(hint):
+        return [
+            Field(name=each.name, hint=hints[each.name], is_required=_is_required(each))
+            for each in dataclasses.fields(hint)
+            if each.init
+        ]
+    if typing.is_typeddict(hint):
+        required: frozenset[str] = getattr(hint, "__required_keys__", frozenset())
+        return [_key(name, each, is_required=name in required) for name, each in hints.items()]
+    return None
+
+
+def _key(name: str, hint: Any, *, is_required: bool) -> Field:
+    """Describe a key of a TypedDict, which does not know its own if hints are strings."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Required, typing.NotRequired):
+        (hint,), is_required = typing.get_args(hint), origin is typing.Required
+    return Field(name=name, hint=hint, is_required=is_required)
+
+
+def unknown_in(value: Any, hint: Any, at: Steps = ()) -> Iterator[Fault]:
+    """Say which fields no dataclass and no TypedDict has; msgspec lets them pass."""
+    hint = without_none(hint)
+    members: Iterator[tuple[str | int, Any, Any]] = iter(())
+    fields = fields_of(hint)
+    if fields is not None and isinstance(value, dict):
+        named = {field.name: field.hint for field in fields}
+        yield from _unknown(value, list(named), hint, at)
+        members = ((key, value[key], named[key]) for key in value if key in named)
+    elif (inner := _member_hint(value, hint)) is not None:
+        pairs = enumerate(value) if isinstance(value, list) else value.items()
+        members = ((key, member, inner) for key, member in pairs)
+    for key, member, inner in members:
+        yield from unknown_in(member, inner, (*at, key))
+
+
+def _unknown(value: dict[Any, Any], known: list[str], hint: Any, at: Steps) -> Iterator[Fault]:
+    for name in [key for key in value if key not in known] if is_closed(hint) else []:
+        detail = f"unknown field; expected {listed(known)}"
+        yield Fault(field=pointer(*at, str(name)), detail=detail)
+
+
+def is_closed(hint: Any) -> bool:
+    """Tell whether a type refuses fields that it does not know.
+
+    A Struct says it itself; a dataclass and a TypedDict cannot, and are taken strictly.
+    """
+    config = getattr(hint, "__struct_config__", None)
+    return config is None or bool(config.forbid_unknown_fields)
+
+
+def _has_hints(hint: type) -> bool:
+    return dataclasses.is_dataclass(hint) or typing.is_typeddict(hint)
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is missing and field.default_factory is missing

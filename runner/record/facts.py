@@ -1,0 +1,192 @@
+"""Find out what a record should say of a run: sources, versions, parameters, model cards.
+
+The rules of this file:
+
+1. Nothing here is an error: what cannot be found out is left out.
+2. It takes tens of milliseconds, so it belongs beside the start of a run, not before it.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from runner.identity import Identity
+from runner.notebook import packages
+from runner.notebook.document import PARAMETERS_TAG, Notebook, source, tags
+from runner.notebook.masking import masked
+
+_GIT_DEADLINE = 1.0
+_CARD_FIELDS = ("sha256", "estimator", "metrics", "trained_at")
+_MOST_HASHED = 100_000_000
+_HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*")
+_FENCE = re.compile(r" {0,3}(```|~~~)")
+
+
+def collect(document: Notebook, values: dict[str, Any], *, with_packages: bool) -> dict[str, Any]:
+    """Collect all facts of a run.
+
+    Args:
+        document: The notebook, as it was before papermill put the parameters in.
+        values: The parameters given.
+        with_packages: Whether the kernel has our own Python, whose packages can be asked for.
+    """
+    facts: dict[str, Any] = {"parameters": plain(masked(values))}
+    if document.path.is_file():
+        facts |= git_facts(document.path)
+    if document.is_python:
+        facts["model_cards"] = model_cards(document, values)
+        if with_packages:
+            asked = packages.required(document.path)
+            used = packages.owners(packages.imported(document.cells))
+            facts["packages"] = packages.versions(asked | used)
+    return facts
+
+
+def source_facts(notebook: Path) -> dict[str, Any]:
+    """Say which file is run, and by which hash to know its content."""
+    if not notebook.is_file():
+        return {}
+    content = notebook.read_bytes()
+    return {"notebook": str(notebook), "notebook_sha256": hashlib.sha256(content).hexdigest()}
+
+
+def later_cards(document: Notebook, values: dict[str, Any], earlier: Any) -> dict[str, Any]:
+    """Read the model cards again at the end: the run itself may have written them.
+
+    A server goes on with the model that it loaded, so the cards of the start stay.
+    """
+    cards = model_cards(document, values) if document.is_python else {}
+    return {} if cards == (earlier or {}) else {"model_cards_at_end": cards}
+
+
+def git_facts(path: Path) -> dict[str, Any]:
+    """Say which commit a file is at, and whether it was changed since."""
+    said = _git(path.parent, "rev-parse", "HEAD")
+    if not said:
+        return {}
+    # An empty answer is a clean file, none is a repository that git cannot read in time.
+    changed = _git(path.parent, "status", "--porcelain", "--", path.name)
+    return {"git_commit": said, "git_dirty": None if changed is None else bool(changed)}
+
+
+def model_cards(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
+    """Read the cards of the models that a notebook's parameters name, by parameter."""
+    names = {**_defaults(document), **values}
+    found = {}
+    for name, value in names.items():
+        if name.endswith("_path") and isinstance(value, str) and value:
+            card = _card(Path(value), document.path)
+            if card:
+                found[name] = card
+    return found
+
+
+def identity(
+    document: Notebook, values: dict[str, Any], *, run_id: str, notebook_sha256: str
+) -> Identity:
+    """Say who a run is, to itself.
+
+    Args:
+        document: The notebook.
+        values: The parameters given.
+        run_id: The supervisor's name of the run.
+        notebook_sha256: The hash of the notebook's file.
+    """
+    return Identity(
+        run_id=run_id,
+        notebook_sha256=notebook_sha256,
+        notebook_title=title(document),
+        model_sha256=model_sha256(document, values) if document.is_python else "",
+    )
+
+
+def title(document: Notebook) -> str:
+    """Give a notebook's first heading; empty if it has none."""
+    for cell in document.cells:
+        if cell.get("cell_type") == "markdown":
+            for line in _outside_fences(source(cell)):
+                if (found := _HEADING.fullmatch(line)) and found[1]:
+                    return found[1]
+    return ""
+
+
+def model_sha256(document: Notebook, values: dict[str, Any]) -> str:
+    """Give the hash of the model that ``model_path`` names: its card's, else the file's.
+
+    A file of more than 100 MB is not read for that: the start would have to wait.
+    """
+    card = model_cards(document, values).get("model_path")
+    if card:
+        return str(card["sha256"])
+    named = {**_defaults(document), **values}.get("model_path")
+    if not isinstance(named, str) or not named:
+        return ""
+    for folder in (Path(), *document.path.absolute().parents):
+        with contextlib.suppress(OSError):
+            file = folder / named
+            if file.is_file() and file.stat().st_size <= _MOST_HASHED:
+                return hashlib.sha256(file.read_bytes()).hexdigest()
+    return ""
+
+
+def plain(value: Any) -> Any:
+    """Give a copy of a value that JSON can hold."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def _outside_fences(text: str) -> Iterator[str]:
+    """List the lines of a Markdown text that are not within a block of code."""
+    fence = ""
+    for line in text.splitlines():
+        mark = _FENCE.match(line)
+        if mark and fence in ("", mark[1]):
+            fence = "" if fence else mark[1]
+        elif not fence:
+            yield line
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    """Ask git; None when there is no answer."""
+    command = ["git", "--no-optional-locks", "-C", str(folder), *words]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_GIT_DEADLINE, check=True
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return None
+    return done.stdout.strip()
+
+
+def _defaults(document: Notebook) -> dict[str, Any]:
+    """List the parameters whose defaults are plain constants."""
+    cells = (cell for cell in document.cells if PARAMETERS_TAG in tags(cell))
+    found = {}
+    for node in packages.statements(next(cells, {})):
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            if isinstance(target, ast.Name) and isinstance(node.value, ast.Constant):
+                found[target.id] = node.value.value
+    return found
+
+
+def _card(model: Path, notebook: Path) -> dict[str, Any]:
+    """Read the card beside a model, which lies below the working folder or the project's."""
+    for folder in (Path(), *notebook.absolute().parents):
+        file = (folder / model).with_suffix(".json")
+        try:
+            card = json.loads(file.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(card, dict) and "sha256" in card:
+            return {"card": str(file)} | {name: card.get(name) for name in _CARD_FIELDS}
+    return {}

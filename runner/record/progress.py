@@ -1,0 +1,78 @@
+"""Tell whoever watches a run how far it is: a bar on a terminal, log lines elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, Protocol
+
+from runner.notebook.document import source, tags
+
+log = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """Hear of each code cell as it starts and ends."""
+
+    def started(self, number: int, total: int, cell: dict[str, Any]) -> None:
+        """Hear that the code cell ``number`` of ``total`` starts."""
+
+    def ended(self, number: int, total: int, cell: dict[str, Any], seconds: float) -> None:
+        """Hear that it ended; its state stands in its metadata."""
+
+    def close(self) -> None:
+        """Hear that no more cells follow."""
+
+
+class Lines:
+    """Write a log line for each cell."""
+
+    def started(self, number: int, total: int, cell: dict[str, Any]) -> None:
+        """Log the start: of the last cell, which may run for long, for everyone."""
+        level = logging.INFO if number == total else logging.DEBUG
+        log.log(level, "cell %d/%d %s started", number, total, name_of(cell))
+
+    def ended(self, number: int, total: int, cell: dict[str, Any], seconds: float) -> None:
+        """Log the end with its state and time."""
+        status = cell["metadata"]["papermill"]["status"]
+        log.info("cell %d/%d %s %s in %.2f s", number, total, name_of(cell), status, seconds)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Bar:
+    """Draw a progress bar on the terminal."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def started(self, number: int, total: int, cell: dict[str, Any]) -> None:
+        """Show the cell's name beside the bar."""
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, unit="cell", leave=True, file=sys.stderr)
+        self._bar.set_description(name_of(cell))
+
+    def ended(self, number: int, total: int, cell: dict[str, Any], seconds: float) -> None:
+        """Advance the bar if the cell did what it should."""
+        if cell["metadata"]["papermill"]["status"] == "completed":
+            self._bar.update(1)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def name_of(cell: dict[str, Any]) -> str:
+    """Name a cell for people: its id if that is words, else its first line of code."""
+    name = str(cell.get("id", ""))
+    if "injected-parameters" in tags(cell):
+        return "injected-parameters"
+    # JupyterLab makes ids of hexadecimal digits, which tell nobody anything.
+    if name and not all(char in "0123456789abcdef-" for char in name):
+        return name
+    lines = [line.strip() for line in source(cell).splitlines() if line.strip()]
+    return repr(lines[0][:40]) if lines else name

@@ -1,0 +1,286 @@
+"""Be papermill's engine ``runner``: hand it true states, atomic saves and clean stops.
+
+papermill loads this module whenever it is imported, by its entry point. So it imports
+nothing of papermill, nor anything heavy, before it is asked to execute: a fault here
+must not break every ``import papermill``, and papermill may be half imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import dataclasses
+import logging
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from runner.config import EngineConfig
+    from runner.notebook.document import Notebook
+    from runner.notebook.injection import Injected
+    from runner.record.progress import Progress
+    from runner.record.record import Record
+    from runner.run.kernel import Kernel
+    from runner.signals import StopRequest
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Session:
+    """Carry what our own command line has prepared through papermill to the engine.
+
+    Attributes:
+        kernel: Started already, so that it boots while papermill is imported.
+        stop: The requests to stop, listened to since before the kernel's start.
+        config: Waits and intervals.
+        progress: Hears of each cell.
+        facts: Go into the record's ``metadata.runner``.
+        after_save: Called after every save of the record.
+        injects: Cells of ours, for this run only.
+        api: The title of what the notebook's annotated cells serve; empty if they do not.
+        kept: The record; set by the engine.
+    """
+
+    kernel: Kernel
+    stop: StopRequest
+    config: EngineConfig
+    progress: Progress
+    facts: dict[str, Any]
+    after_save: Callable[[], None] | None = None
+    injects: Sequence[Injected] = ()
+    api: str = ""
+    kept: Record | None = None
+
+    def record(self) -> Record:
+        """Give the record; only after the engine was asked to execute."""
+        if self.kept is None:
+            raise RuntimeError("papermill never called the engine")
+        return self.kept
+
+
+class RunnerEngine:
+    """Execute notebooks for papermill; ``papermill IN OUT --engine runner`` selects it."""
+
+    @classmethod
+    def execute_notebook(  # noqa: PLR0913, PLR0917 - papermill calls it so
+        cls,
+        nb: NotebookNode,
+        kernel_name: str,
+        output_path: str | None = None,
+        progress_bar: bool | dict[str, Any] = True,
+        log_output: bool = False,
+        session: Session | None = None,
+        **options: Any,
+    ) -> NotebookNode:
+        """Execute a notebook whose parameters papermill has put in.
+
+        Args:
+            nb: The notebook; changed in place.
+            kernel_name: The kernelspec's name.
+            output_path: Where the record goes; nowhere if None.
+            progress_bar: Draw a bar; papermill's own option.
+            log_output: Also log what the cells print; papermill's own option.
+            session: Ours, from ``runner run`` and ``runner serve``.
+            **options: papermill's others: ``execution_timeout``, ``start_timeout`` (seconds),
+                ``stdout_file``, ``stderr_file``.
+
+        Raises:
+            DeadKernelError: The kernel died; papermill's command line exits with 138.
+            SystemExit: A signal ended a run that was not serving: 128 + its number.
+            ConfigurationError: A parameter is unknown or ill-typed.
+        """
+        from runner.notebook import annotations as annotated
+        from runner.notebook import injection, masking
+        from runner.record import facts
+        from runner.record.record import Record
+        from runner.run.execution import Execution
+
+        document, given = _document(nb, kernel_name, options), _given(nb)
+        injection.inject(nb.cells, session.injects if session else ())
+        kept = Record(nb, _writer(output_path, session.after_save if session else None))
+        with contextlib.ExitStack() as stack:
+            mine = session or stack.enter_context(
+                _own_session(document, given, progress_bar, options)
+            )
+            mine.kept = kept
+            sources = masking.hide(nb, kernel_name, document.language)
+            if mine.api:
+                sources |= annotated.take_over(nb, mine.api)
+            kept.start(**facts.source_facts(document.path) | mine.facts)
+            execution = Execution(
+                kept=kept,
+                kernel=mine.kernel,
+                stop=mine.stop,
+                config=mine.config,
+                progress=mine.progress,
+                echo=_echo(log_output, options),
+                cell_timeout=options.get("execution_timeout"),
+                sources=sources,
+                # What the session knows better, such as the commit of what a copy was made of.
+                facts=lambda: (
+                    facts.collect(document, given, with_packages=mine.kernel.has_our_python)
+                    | mine.facts
+                ),
+                facts_at_end=lambda: facts.later_cards(
+                    document, given, kept.run.get("model_cards")
+                ),
+                is_our_process=session is not None,
+            )
+            _run_to_end(execution.run())
+            if session is None and mine.stop.signum and not _was_serving(nb):
+                raise SystemExit(128 + mine.stop.signum)
+        return nb
+
+    @classmethod
+    def nb_kernel_name(cls, nb: NotebookNode, name: str | None = None) -> str:
+        """Name the kernel: ``name``, else what the notebook says, else Python's."""
+        return str(name or nb.metadata.get("kernelspec", {}).get("name") or "python3")
+
+    @classmethod
+    def nb_language(cls, nb: NotebookNode, language: str | None = None) -> str:
+        """Name the language as papermill does, or Python, if the notebook says nothing."""
+        from papermill.utils import nb_language
+
+        try:
+            return str(nb_language(nb, language))
+        except ValueError:  # some editors and libraries write no kernelspec
+            return "python"
+
+
+@contextlib.contextmanager
+def _own_session(
+    document: Notebook,
+    given: dict[str, Any],
+    progress_bar: bool | dict[str, Any],
+    options: dict[str, Any],
+) -> Iterator[Session]:
+    """Prepare what ``runner run`` would have, when papermill itself was started."""
+    from runner.config import EngineConfig
+    from runner.record.progress import Bar, Lines
+    from runner.run.kernel import Kernel
+    from runner.signals import StopRequest
+
+    document.check(given)
+    config = EngineConfig.from_environment()
+    if options.get("start_timeout"):
+        config = dataclasses.replace(config, start_timeout=float(options["start_timeout"]))
+    with StopRequest() as stop, contextlib.closing(Kernel.start(document.kernel_name)) as kernel:
+        yield Session(
+            kernel=kernel,
+            stop=stop,
+            config=config,
+            progress=Bar() if progress_bar else Lines(),
+            facts={},
+        )
+
+
+def _document(nb: NotebookNode, kernel_name: str, options: dict[str, Any]) -> Notebook:
+    from runner.notebook.document import Notebook
+
+    return Notebook(
+        path=Path(options.get("input_path") or "notebook"),
+        cells=nb.cells,
+        kernel_name=kernel_name,
+        language=RunnerEngine.nb_language(nb),
+    )
+
+
+def _given(nb: NotebookNode) -> dict[str, Any]:
+    """Give the parameters that papermill has put in, without those of its own."""
+    given = dict(nb.metadata.papermill.get("parameters", {}))
+    return {name: value for name, value in given.items() if not name.startswith("PAPERMILL_")}
+
+
+def _run_to_end(execution: Coroutine[Any, Any, None]) -> None:
+    """Run the execution on a loop of its own, also when papermill is called inside one."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(execution)
+    else:
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, execution).result()
+
+
+class AtomicHandler:
+    """Be papermill's way to one local file, which is replaced in one step at every write.
+
+    Attributes:
+        durable: Whether a write waits for the disk. papermill's own last write does.
+    """
+
+    def __init__(self, path: Path, after_save: Callable[[], None] | None = None) -> None:
+        self.path = path
+        self.durable = True
+        self._after_save = after_save
+
+    def write(self, text: str, path: str) -> None:
+        """Write the whole file."""
+        from runner.files import write_atomically
+
+        write_atomically(self.path, text, durable=self.durable)
+        if self._after_save:
+            self._after_save()
+
+    def pretty_path(self, path: str) -> str:
+        """Name the file as the user did."""
+        return path
+
+
+def _writer(
+    output_path: str | None, after_save: Callable[[], None] | None = None
+) -> Callable[[NotebookNode, bool], None]:
+    """Write through papermill, which knows more places than ours; local files atomically."""
+    from papermill.iorw import LocalHandler, papermill_io, write_ipynb
+
+    from runner.files import sweep_partials
+
+    if not output_path:
+        return lambda nb, durable: None
+    local = papermill_io.get_handler(output_path)
+    if not isinstance(local, LocalHandler):
+        return lambda nb, durable: write_ipynb(nb, output_path)
+    home = local.cwd(None)  # papermill writes relative to where it was started
+    local.cwd(home)
+    handler = AtomicHandler(Path(home or ".").absolute() / output_path, after_save)
+    sweep_partials(handler.path)
+    papermill_io.register(output_path, handler)
+
+    def write(nb: NotebookNode, durable: bool) -> None:
+        handler.durable = durable
+        write_ipynb(nb, output_path)
+        handler.durable = True
+
+    return write
+
+
+def _echo(log_output: bool, options: dict[str, Any]) -> Callable[[NotebookNode], None]:
+    files = {"stdout": options.get("stdout_file"), "stderr": options.get("stderr_file")}
+
+    def echo(output: NotebookNode) -> None:
+        if output.output_type != "stream":
+            return
+        if log_output:
+            for line in output.text.splitlines():
+                log.info("%s: %s", output.name, line)
+        if file := files.get(output.name):
+            file.write(output.text)
+            file.flush()
+
+    return echo
+
+
+def _was_serving(nb: NotebookNode) -> bool:
+    """Tell whether the cell that was interrupted is one that serves, as far as one can see."""
+    from runner.notebook.document import SERVE_TAG, tags
+    from runner.record.record import interrupted_cell
+    from runner.run.execution import is_executable
+
+    cell = interrupted_cell(nb)
+    last = [cell for cell in nb.cells if is_executable(cell)][-1:]
+    return cell is not None and (SERVE_TAG in tags(cell) or cell in last)

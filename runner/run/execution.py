@@ -1,0 +1,276 @@
+"""Execute a notebook's cells in a kernel and keep the record of it true.
+
+The rules of this file:
+
+1. Three things can end a cell: its reply, the kernel's death, a request to stop.
+   Whichever comes first decides its state.
+2. A request to stop interrupts the running cell once, once more at half of the
+   grace period, and kills the kernel at its end. A second request kills at once.
+3. The record is saved by a timer while a cell runs, whether or not it prints.
+4. However the run ends, the kernel and all that it started end with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat import NotebookNode
+
+from runner.config import EngineConfig
+from runner.errors import KernelDiedError, NotebookError
+from runner.notebook.document import SERVE_TAG, tags
+from runner.record import record
+from runner.record.excerpt import Bounds, shorten
+from runner.record.progress import Progress, name_of
+from runner.record.record import CellStatus, Record, RunStatus
+from runner.run import kernel_setup
+from runner.run.kernel import Kernel
+from runner.run.kernel_client import CellClient
+from runner.signals import StopRequest
+
+log = logging.getLogger(__name__)
+
+# Saving may take this share of the time; a slow disk or a big notebook is saved less often.
+_SAVE_SHARE = 0.05
+
+
+@dataclasses.dataclass(kw_only=True)
+class Execution:
+    """Run one notebook once.
+
+    Attributes:
+        kept: Its record.
+        kernel: A started kernel; this execution ends it.
+        stop: The requests to stop.
+        config: Waits and intervals.
+        progress: Hears of each cell.
+        echo: Gets every output as it arrives.
+        cell_timeout: Seconds that a cell may take; no limit by default.
+        sources: The true sources of masked cells, by the cells' ids.
+        facts: Finds out more for the record, in a thread while the kernel works.
+        facts_at_end: Finds out what may have changed by the run's end.
+        bounds: What the record keeps of a cell's outputs.
+        is_our_process: Whether the process ends with the exit codes of ``runner``.
+    """
+
+    kept: Record
+    kernel: Kernel
+    stop: StopRequest
+    config: EngineConfig
+    progress: Progress
+    echo: Callable[[NotebookNode], None]
+    cell_timeout: float | None = None
+    sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    facts: Callable[[], dict[str, Any]] = dict
+    facts_at_end: Callable[[], dict[str, Any]] = dict
+    bounds: Bounds = dataclasses.field(default_factory=Bounds)
+    is_our_process: bool = True
+
+    async def run(self) -> None:
+        """Execute the cells in their order until one does not complete.
+
+        Raises:
+            DeadKernelError: The kernel died or never came up; the record says why.
+        """
+        self._stopping, self._urgent = asyncio.Event(), asyncio.Event()
+        self._death = asyncio.ensure_future(self.kernel.died())
+        loop = asyncio.get_running_loop()
+        self.stop.subscribe(lambda: loop.call_soon_threadsafe(self._note_stop))
+        asked = asyncio.ensure_future(self._collect_facts())
+        try:
+            status, reason = await self._executed()
+        finally:
+            self.stop.subscribe(lambda: None)
+            self.progress.close()
+            self._death.cancel()
+            await self.kernel.shut_down()
+            await asked
+        self.kept.add(self.facts_at_end())
+        self.kept.end(status, shorten(reason, self.bounds), self._exit_code(status))
+        if status is RunStatus.KERNEL_DIED:
+            raise DeadKernelError(reason)
+
+    async def _collect_facts(self) -> None:
+        self.kept.add(await asyncio.to_thread(self.facts))
+
+    def _exit_code(self, status: RunStatus) -> int | None:
+        if not self.is_our_process:
+            return None
+        if status is RunStatus.FAILED:
+            return NotebookError.exit_code
+        if status is RunStatus.KERNEL_DIED:
+            return KernelDiedError.exit_code
+        cell = record.interrupted_cell(self.kept.nb)
+        has_served = bool(self.kept.run.get("ready"))
+        is_served = has_served or (cell is not None and SERVE_TAG in tags(cell))
+        return 0 if status is RunStatus.COMPLETED or is_served else 128 + (self.stop.signum or 0)
+
+    def _note_stop(self) -> None:
+        (self._urgent if self.stop.is_urgent else self._stopping).set()
+        self._stopping.set()
+
+    async def _executed(self) -> tuple[RunStatus, str]:
+        said = await self._connected()
+        if said:
+            return RunStatus.KERNEL_DIED, said
+        client = CellClient(
+            self.kept,
+            self.kernel,
+            self.echo,
+            cell_timeout=self.cell_timeout,
+            sources=self.sources,
+            bounds=self.bounds,
+        )
+        language = self.kernel.info.get("language_info", {})
+        self.kept.nb.metadata["language_info"] = language
+        self.kept.add({str(language.get("name")): language.get("version")})
+        try:
+            return await self._all_cells(client)
+        finally:
+            client.set_widgets_metadata()
+
+    async def _connected(self) -> str:
+        """Wait for the kernel to answer.
+
+        Returns:
+            Why it does not; empty when it does, or when a stop was asked for meanwhile.
+        """
+        asked = asyncio.ensure_future(self._prepared())
+        stop = asyncio.ensure_future(self._stopping.wait())
+        waits = {asked, stop, self._death}
+        done, _ = await asyncio.wait(
+            waits, timeout=self.config.start_timeout, return_when=asyncio.FIRST_COMPLETED
+        )
+        for wait in (asked, stop):
+            wait.cancel()
+        if done & {asked, stop}:
+            return ""
+        if self._death in done:
+            return f"{self.kernel.death_reason()} before it answered"
+        return f"the kernel did not answer within {self.config.start_timeout:g} s"
+
+    async def _prepared(self) -> None:
+        await self.kernel.connect()
+        await kernel_setup.prepare(self.kernel)
+
+    async def _all_cells(self, client: CellClient) -> tuple[RunStatus, str]:
+        cells = self.kept.nb.cells
+        total = sum(is_executable(cell) for cell in cells)
+        number = 0
+        for index, cell in enumerate(cells):
+            if self._stopping.is_set():
+                return RunStatus.STOPPED, f"stopped by {self.stop.said}"
+            if not is_executable(cell):
+                self.kept.passed(cell)
+                continue
+            number += 1
+            self.progress.started(number, total, cell)
+            self.kept.cell_started(cell)
+            async with self._saving():
+                status, ended = await self._one_cell(client, cell, index)
+            seconds = self.kept.cell_ended(cell, status)
+            self.progress.ended(number, total, cell, seconds)
+            if ended:
+                return ended
+        return RunStatus.COMPLETED, "the last cell ended"
+
+    async def _one_cell(
+        self, client: CellClient, cell: NotebookNode, index: int
+    ) -> tuple[CellStatus, tuple[RunStatus, str] | None]:
+        """Run one cell.
+
+        Returns:
+            Its state and, if the run ends with it, the run's state and why.
+        """
+        self.kernel.busy_since = time.monotonic()
+        work = asyncio.ensure_future(client.async_execute_cell(cell, index))
+        stop = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait({work, stop, self._death}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not work.done() and not self._death.done():
+            said = await self._interrupted(work)
+            record.show_interrupt(cell, said)
+            return CellStatus.INTERRUPTED, (RunStatus.STOPPED, said)
+        if not work.done() or isinstance(work.exception(), DeadKernelError):
+            await _abandoned(work)
+            return self._died_in(cell)
+        return _result_of(work.exception(), cell)
+
+    def _died_in(self, cell: NotebookNode) -> tuple[CellStatus, tuple[RunStatus, str]]:
+        reason = f"{self.kernel.death_reason()} in cell {name_of(cell)}"
+        record.show_error(cell, "KernelDied", reason)
+        return CellStatus.FAILED, (RunStatus.KERNEL_DIED, reason)
+
+    async def _interrupted(self, work: asyncio.Future[Any]) -> str:
+        """Stop the running cell.
+
+        Returns:
+            What was done, for the record.
+        """
+        urgent = asyncio.ensure_future(self._urgent.wait())
+        ends = {work, urgent, self._death}
+        try:
+            for _ in range(2):
+                await self.kernel.interrupt()
+                await asyncio.wait(
+                    ends, timeout=self.config.grace / 2, return_when=asyncio.FIRST_COMPLETED
+                )
+                if work.done() or self._death.done():
+                    return f"interrupted by {self.stop.said}"
+                if urgent.done():
+                    return f"killed at the second {self.stop.name}"
+            return f"killed: it did not end within {self.config.grace:g} s of {self.stop.name}"
+        finally:
+            urgent.cancel()
+            if not work.done():
+                self.kernel.kill()
+            await _abandoned(work)
+
+    @contextlib.asynccontextmanager
+    async def _saving(self) -> AsyncIterator[None]:
+        """Save the record by the clock while the body runs."""
+        timer = asyncio.ensure_future(self._save_by_the_clock())
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    async def _save_by_the_clock(self) -> None:
+        while True:
+            await asyncio.sleep(max(self.config.save_every, self.kept.save_seconds / _SAVE_SHARE))
+            if self.kept.is_dirty:
+                self.kept.save()
+
+
+def is_executable(cell: NotebookNode) -> bool:
+    """Tell whether a cell has code to execute."""
+    return cell.cell_type == "code" and bool(cell.source.strip())
+
+
+async def _abandoned(work: asyncio.Future[Any]) -> None:
+    """Wait for a cell whose outcome no longer matters."""
+    work.cancel()
+    await asyncio.wait({work})
+    if not work.cancelled():
+        work.exception()  # else asyncio complains that nobody looked
+
+
+def _result_of(
+    error: BaseException | None, cell: NotebookNode
+) -> tuple[CellStatus, tuple[RunStatus, str] | None]:
+    if error is None:
+        return CellStatus.COMPLETED, None
+    if not isinstance(error, CellExecutionError):  # such as nbclient's CellTimeoutError
+        record.show_error(cell, type(error).__name__, str(error))
+        return CellStatus.FAILED, (RunStatus.FAILED, f"cell {name_of(cell)}: {error}")
+    if error.ename == "SystemExit" and error.evalue in ("", "0", "None"):
+        return CellStatus.COMPLETED, (RunStatus.COMPLETED, f"cell {name_of(cell)} called exit")
+    said = f"{error.ename}: {error.evalue}".strip(": ")
+    return CellStatus.FAILED, (RunStatus.FAILED, f"cell {name_of(cell)} raised {said}")

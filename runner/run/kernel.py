@@ -1,0 +1,305 @@
+"""Start a Jupyter kernel, see at once when it dies, and end it without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import zmq
+from jupyter_client.connect import write_connection_file
+from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.manager import KernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+
+from runner.errors import ConfigurationError, RunnerError
+from runner.files import is_process_alive
+from runner.spawn.processes import gone
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from jupyter_client.asynchronous.client import AsyncKernelClient
+    from jupyter_client.blocking.client import BlockingKernelClient
+
+    from runner.processes import Offspring
+
+# Nothing of a run belongs in the user's IPython history. The session has its own in lists; a
+# database in memory beside them, which nbclient has made, would take a MB.
+OPTIONS = {"HistoryManager": {"enabled": False}}
+_ARGUMENTS = [
+    f"--{of}.{name}={value}" for of, values in OPTIONS.items() for name, value in values.items()
+]
+_SHUTDOWN_WAIT = 2.0
+_ASK_EVERY = 0.1
+# Messages that may wait on our side of the output channel, and on the kernel's; the channel
+# drops what is beyond. ZeroMQ has 1,000 for both, and a cell that flushes every line sends
+# 10,000 in a second. On our side each may cost 8 KB, ZeroMQ's buffer; on the kernel's, 1 KB.
+_RECEIVE_QUEUE = 4_000
+SEND_QUEUE = 20_000
+# An interrupt in a cell's first moments can get lost and the cell never reply.
+_INTERRUPT_NOT_BEFORE = 0.05
+_PR_SET_PDEATHSIG = 1  # from linux/prctl.h
+
+
+class Kernel:
+    """Own one kernel process from its start to its end.
+
+    ``Kernel.start`` returns as soon as the process exists: the caller can import
+    papermill while it boots. All else runs on the event loop that calls ``connect``.
+
+    Attributes:
+        prelude: Code that is executed before all cells and leaves no trace in the record.
+    """
+
+    def __init__(self, manager: KernelManager) -> None:
+        self.manager = manager
+        self.client = cast("AsyncKernelClient", manager.client())
+        self.process: subprocess.Popen[bytes] | Offspring = manager.provisioner.process  # type: ignore[union-attr]  # set by start
+        self.info: dict[str, Any] = {}
+        self.busy_since = time.monotonic()
+        self.prelude = ""
+        self._ahead: BlockingKernelClient | None = None
+        self._oom_kills = _count_oom_kills()
+        self._is_closed = False
+
+    @classmethod
+    def start(
+        cls,
+        name: str,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> Kernel:
+        """Launch the process of a kernel, which ends with us at the latest.
+
+        Args:
+            name: A kernelspec's name, such as ``python3``.
+            cwd: Its working folder; ours by default.
+            env: Variables that it gets besides ours.
+            pass_fds: Open files that it gets under their numbers.
+
+        Raises:
+            ConfigurationError: No kernel of this name is installed.
+        """
+        folder = _own_folder()
+        manager = _manager(name, folder)
+        try:
+            manager.start_kernel(
+                extra_arguments=_ARGUMENTS,
+                cwd=str(cwd or Path.cwd()),
+                env={**os.environ, **(env or {})},
+                pass_fds=tuple(pass_fds),
+                **_dying_with_us(),
+            )
+        except NoSuchKernel as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise ConfigurationError(
+                f"no kernel named {name!r} is installed",
+                hint="`jupyter kernelspec list` shows those that are",
+            ) from error
+        return cls(manager)
+
+    @classmethod
+    def adopt(cls, name: str, folder: Path, process: Offspring) -> Kernel:
+        """Take over a kernel that was forked to listen in a folder of `plan`."""
+        manager = _manager(name, folder)
+        manager.load_connection_file()
+        manager.provisioner = LocalProvisioner(parent=manager, kernel_spec=manager.kernel_spec)
+        manager.provisioner.process = process  # type: ignore[assignment]  # as good as a Popen
+        return cls(manager)
+
+    @property
+    def pid(self) -> int:
+        """The process's number, which is its process group's too."""
+        return self.process.pid
+
+    @property
+    def has_our_python(self) -> bool:
+        """Tell whether its Python is the one, and the environment, that we run in."""
+        words = self.process.args
+        first = str(words[0]) if isinstance(words, list | tuple) else ""
+        return Path(first).parent == Path(sys.executable).parent
+
+    def run_ahead(self, code: str) -> None:
+        """Have code executed as soon as the kernel is up, without a trace and without waiting."""
+        from jupyter_client.blocking.client import BlockingKernelClient
+
+        self._ahead = BlockingKernelClient()
+        self._ahead.load_connection_info(self.manager.get_connection_info())
+        self._ahead.start_channels(iopub=False, stdin=False, hb=False, control=False)
+        self._ahead.execute(code, silent=True, store_history=False, allow_stdin=False)
+
+    async def connect(self) -> None:
+        """Wait until the kernel answers and its output reaches us.
+
+        The output channel is a subscription: it is live once a message came by it.
+        The caller sets the deadline.
+        """
+        self.client.start_channels(hb=False, stdin=False)
+        self.client.iopub_channel.socket.setsockopt(zmq.RCVHWM, _RECEIVE_QUEUE)
+        answer = asyncio.ensure_future(self.client.get_shell_msg())
+        output = asyncio.ensure_future(self.client.get_iopub_msg())
+        try:
+            while not (answer.done() and output.done()):
+                self.ask()
+                await asyncio.wait({answer, output}, timeout=_ASK_EVERY)
+            self.info = dict(answer.result()["content"])
+            if self.prelude:
+                self.client.execute(self.prelude, silent=True, store_history=False)
+        finally:
+            answer.cancel()
+            output.cancel()
+
+    def ask(self) -> None:
+        """Ask the kernel for a sign of life, which may be done while an answer is awaited.
+
+        jupyter_client sends past the asyncio side of a socket. ZeroMQ takes note of what has
+        arrived as it sends, and tells nobody again: so an answer that came just before would be
+        seen only with the 500th question, after 50 s. Whoever asks for the socket's events has
+        the asyncio side look.
+        """
+        self.client.kernel_info()
+        self.client.shell_channel.socket.get(zmq.EVENTS)
+
+    async def died(self) -> None:
+        """Wait for the end of the process: by its pidfd, in milliseconds, on Linux."""
+        await gone(self.process)
+
+    def death_reason(self) -> str:
+        """Say how the process ended, as far as the system tells."""
+        code = self.process.wait(timeout=1)
+        if code >= 0:
+            return f"the kernel (pid {self.pid}) exited with code {code}"
+        by = f"the kernel (pid {self.pid}) was killed by {signal.Signals(-code).name}"
+        if code == -signal.SIGKILL and _count_oom_kills() > self._oom_kills:
+            return f"{by}: out of memory"
+        return by
+
+    async def interrupt(self) -> None:
+        """Send SIGINT to the kernel's process group, not before it can be heard."""
+        await asyncio.sleep(self.busy_since + _INTERRUPT_NOT_BEFORE - time.monotonic())
+        self._signal_group(signal.SIGINT)
+        self.ask()  # a cell that awaits is cancelled by its loop, which may sleep
+
+    def kill(self) -> None:
+        """End the kernel and whatever it started, at once."""
+        self._signal_group(signal.SIGKILL)
+
+    async def shut_down(self) -> None:
+        """Let the kernel end by itself for a moment, then end what is left of its group."""
+        if self.process.poll() is None and self.info:
+            self.client.shutdown()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.died(), _SHUTDOWN_WAIT)
+        self.close()
+
+    def close(self) -> None:
+        """End the kernel without asking it; nothing happens the second time."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.kill()
+        self.process.wait(timeout=_SHUTDOWN_WAIT)
+        self.client.stop_channels()
+        if self._ahead is not None:
+            self._ahead.stop_channels()
+        self.manager.cleanup_resources()
+        shutil.rmtree(Path(self.manager.connection_file).parent, ignore_errors=True)
+
+    def _signal_group(self, signum: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signum)
+
+
+async def run_silently(kernel: Kernel, code: str) -> None:
+    """Run code in a connected kernel that no cell, no history and no output shows.
+
+    It runs in the notebook's namespace: let it bind no names there. Not while a cell runs.
+
+    Raises:
+        RunnerError: The code raised.
+    """
+    asked = kernel.client.execute(code, silent=True, store_history=False, stop_on_error=False)
+    while (answer := await kernel.client.get_shell_msg())["parent_header"].get("msg_id") != asked:
+        pass  # an answer to one of the questions by which ``connect`` found the kernel
+    said = answer["content"]
+    if said["status"] != "ok":
+        raise RunnerError(
+            f"the kernel refused to prepare: {said.get('ename')}: {said.get('evalue')}"
+        )
+
+
+def plan(name: str) -> tuple[Path, list[str]]:
+    """Make the folder of a kernel that is to be forked, and the words of its command line."""
+    folder = _own_folder()
+    file = str(folder / "connection.json")
+    write_connection_file(
+        file,
+        transport="ipc",
+        ip=str(folder / "socket"),
+        key=secrets.token_hex().encode(),
+        kernel_name=name,
+    )
+    return folder, ["-m", "ipykernel_launcher", "-f", file, *_ARGUMENTS]
+
+
+def _own_folder() -> Path:
+    """Make a folder that only we may enter, for unix sockets: nothing listens on the network."""
+    _sweep_folders()
+    return Path(tempfile.mkdtemp(prefix=f"runner-{os.getpid()}-"))
+
+
+def _manager(name: str, folder: Path) -> KernelManager:
+    return KernelManager(
+        kernel_name=name,
+        client_class="jupyter_client.asynchronous.client.AsyncKernelClient",
+        transport="ipc",
+        ip=str(folder / "socket"),
+        connection_file=str(folder / "connection.json"),
+    )
+
+
+def _dying_with_us() -> dict[str, Callable[[], None]]:
+    """Have the system kill the kernel when our thread ends, be it by kill -9; on Linux only."""
+    if sys.platform != "linux":
+        return {}
+    prctl, us = ctypes.CDLL(None).prctl, os.getpid()
+
+    def follow() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != us:  # we died before the kernel could ask for it
+            os._exit(1)
+
+    return {"preexec_fn": follow}
+
+
+def _sweep_folders() -> None:
+    """Remove the sockets of kernels whose runner was killed before it could."""
+    for folder in Path(tempfile.gettempdir()).glob("runner-*-*"):
+        pid = folder.name.split("-")[1]
+        if pid.isdecimal() and not is_process_alive(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _count_oom_kills() -> int:
+    """Count the processes of our control group that the system killed for memory.
+
+    Source: memory.events of cgroup v2; 0 where there is none.
+    """
+    try:
+        group = Path("/proc/self/cgroup").read_text().split("::", 1)[1].strip().lstrip("/")
+        events = (Path("/sys/fs/cgroup") / group / "memory.events").read_text()
+    except (OSError, IndexError):
+        return 0
+    return sum(int(line.split()[1]) for line in events.splitlines() if line.startswith("oom_kill "))

@@ -1,0 +1,228 @@
+"""Talk to a kernel for one notebook: take all that a cell puts out, and keep what is bounded.
+
+The rules of this file:
+
+1. Messages are taken in batches: nbclient's one at a time is too slow for a cell that
+   flushes every line, and what is not taken in time the channel drops.
+2. After the reply, output is awaited as long as it still comes. What did not come is
+   said in the cell, if it can be known.
+3. The record has the masked source of a cell with secrets; the kernel gets the true one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+import zmq
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionComplete
+from nbformat import NotebookNode
+from nbformat.v4 import output_from_msg
+
+from runner.record.excerpt import Bounds
+from runner.record.outputs import Outputs, Shown
+from runner.record.record import Record
+from runner.run.kernel import Kernel
+from runner.run.lost_messages import Arrivals
+
+_BATCH = 200
+# Seconds without a message, after the reply, in which a cell's last one is given up; twice.
+_QUIET = 2.0
+# Seconds that a message of another thread may arrive after a cell's last one.
+_STRAGGLE = 0.05
+_FOREVER = 10**9
+
+
+class CellClient(NotebookClient):
+    """Execute cells one by one, noting in the record whatever arrives.
+
+    Args:
+        kept: The record.
+        kernel: Connected.
+        echo: Gets every output as it arrives, whole.
+        cell_timeout: Seconds that a cell may take.
+        sources: True sources of masked cells, by the cells' ids.
+        bounds: What is kept of a cell's outputs.
+    """
+
+    def __init__(  # noqa: PLR0913 - the last three are for those who need them
+        self,
+        kept: Record,
+        kernel: Kernel,
+        echo: Callable[[NotebookNode], None],
+        *,
+        cell_timeout: float | None = None,
+        sources: Mapping[str, str] | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        super().__init__(kept.nb, km=kernel.manager, timeout=cell_timeout, iopub_timeout=_FOREVER)
+        self.kc = kernel.client
+        self.kc.allow_stdin = False
+        self._record = kept
+        self._echo = echo
+        self._sources = dict(sources or {})
+        self._bounds = bounds or Bounds()
+        self._outputs: Outputs | None = None
+        self._displays: dict[str, list[Shown]] = {}
+        self._arrivals = Arrivals()
+        self.clear_before_next_output = False
+        # nbclient calls the first just before it sends a cell, the second just after.
+        self.on_cell_execute = self._unmask
+        self.on_cell_complete = self._mask
+        self.on_cell_executed = lambda cell, **_: self.show()
+        kept.before_save = self.show
+
+    async def async_execute_cell(self, cell: NotebookNode, *args: Any, **options: Any) -> Any:
+        """Execute one cell; its outputs are complete whichever way it ends."""
+        self._outputs = Outputs(cell, self._bounds, self._forget)
+        try:
+            return await super().async_execute_cell(cell, *args, **options)
+        finally:
+            self.show()
+            self._outputs = None
+
+    def show(self) -> None:
+        """Bring the outputs of the running cell up to date in the notebook."""
+        if self._outputs is not None:
+            self._outputs.show()
+
+    def process_message(
+        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
+    ) -> NotebookNode | None:
+        """Take one message of the running cell."""
+        self._record.is_dirty = True
+        output: NotebookNode | None
+        if msg["msg_type"] == "stream" and not self._is_captured(msg):
+            output = self._take_stream(msg)
+        else:
+            output = super().process_message(msg, cell, cell_index)
+        if output:
+            self._echo(output)
+        return output
+
+    def output(
+        self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
+    ) -> NotebookNode | None:
+        """Add a display, a result or an error."""
+        if self._is_captured(msg):
+            return super().output(outs, msg, display_id, cell_index)
+        try:
+            node = cast("NotebookNode", output_from_msg(msg))
+        except ValueError:  # a kind of message that the format of notebooks does not know
+            return None
+        shown = self._cleared().add(node, display_id or "")
+        if display_id:
+            self._displays.setdefault(display_id, []).append(shown)
+        return node
+
+    def clear_output(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
+        """Forget the cell's outputs, now or when the next one comes."""
+        if self._is_captured(msg):
+            super().clear_output(outs, msg, cell_index)
+            return
+        self.clear_before_next_output = True
+        if not msg["content"].get("wait"):
+            self._cleared()
+
+    def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
+        """Change all displays of a name, in whichever cell they are, that are still kept."""
+        content = msg["content"]
+        for shown in list(self._displays.get(display_id, [])):
+            data = output_from_msg({"header": {"msg_type": "display_data"}, "content": content})
+            shown.owner.update(shown, data.data, data.metadata)
+
+    async def _async_poll_output_msg(
+        self, parent_msg_id: str, cell: NotebookNode, cell_index: int
+    ) -> None:
+        """Take messages until the cell's last one, or until none comes any more."""
+        assert self.kc is not None  # noqa: S101 - as nbclient has it; set at the start
+        was_quiet = False
+        while True:
+            if not await self.kc.iopub_channel.socket.poll(int(_QUIET * 1000)):
+                if was_quiet and "shell.execute_reply" in cell.metadata.execution:
+                    self._say_lost("some")
+                    return
+                was_quiet = "shell.execute_reply" in cell.metadata.execution
+                continue
+            was_quiet = False
+            for message in self._arrived():
+                try:
+                    self._take(message, parent_msg_id, cell, cell_index)
+                except CellExecutionComplete:
+                    await self._check_missing(message)
+                    return
+            await asyncio.sleep(0)  # others are waiting: the clock that saves, a signal
+
+    def _take(
+        self, message: dict[str, Any], parent_msg_id: str, cell: NotebookNode, cell_index: int
+    ) -> None:
+        is_mine = message["parent_header"].get("msg_id") == parent_msg_id
+        if is_mine and message["content"].get("execution_state") == "busy":
+            self._arrivals.begin(message)
+        else:
+            self._arrivals.note(message)
+        if is_mine:
+            self.process_message(message, cell, cell_index)
+
+    def _arrived(self) -> Iterator[dict[str, Any]]:
+        """Give the messages that have arrived already, up to some number."""
+        channel = self.kc.iopub_channel  # type: ignore[union-attr]  # see above
+        socket: zmq.Socket[bytes] = zmq.Socket.shadow(channel.socket)
+        for _ in range(_BATCH):
+            try:
+                parts = socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            _, parts = channel.session.feed_identities(parts)
+            yield channel.session.deserialize(parts)
+
+    async def _check_missing(self, last: dict[str, Any]) -> None:
+        if self._arrivals.missing(last):
+            await asyncio.sleep(_STRAGGLE)
+            for message in self._arrived():
+                self._arrivals.note(message)
+        if missing := self._arrivals.missing(last):
+            self._say_lost(f"{missing:,}")
+
+    def _say_lost(self, number: str) -> None:
+        self._record.is_dirty = True
+        if self._outputs is not None:
+            said = (
+                f"… {number} messages of this cell were lost: it wrote faster than anyone reads …"
+            )
+            self._outputs.write("stderr", f"{said}\n")
+
+    def _take_stream(self, msg: dict[str, Any]) -> NotebookNode:
+        name, text = msg["content"]["name"], msg["content"]["text"]
+        self._cleared().write(name, text)
+        # nbformat's ``new_output`` would check it against the schema, for 0.2 ms a message.
+        return NotebookNode(output_type="stream", name=name, text=text)
+
+    def _cleared(self) -> Outputs:
+        """Give the running cell's outputs, after the clearing that it may have asked for."""
+        assert self._outputs is not None  # noqa: S101 - messages come only while a cell runs
+        if self.clear_before_next_output:
+            self._outputs.clear()
+            self.clear_before_next_output = False
+        return self._outputs
+
+    def _is_captured(self, msg: dict[str, Any]) -> bool:
+        """Tell whether the notebook has an output widget take what the message brings."""
+        return bool(self.output_hook_stack.get(msg["parent_header"].get("msg_id")))
+
+    def _forget(self, shown: Shown) -> None:
+        alike = self._displays.get(shown.display_id, [])
+        if shown in alike:
+            alike.remove(shown)
+        if not alike:
+            self._displays.pop(shown.display_id, None)
+
+    def _unmask(self, cell: NotebookNode, **_: Any) -> None:
+        if true := self._sources.get(cell.get("id", "")):
+            self._masked, cell.source = cell.source, true
+
+    def _mask(self, cell: NotebookNode, **_: Any) -> None:
+        if cell.get("id", "") in self._sources:
+            cell.source = self._masked

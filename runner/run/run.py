@@ -1,0 +1,278 @@
+"""Run a notebook once: check, start the kernel, let papermill and our engine execute it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib
+import logging
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from runner import files, net
+from runner.config import EngineConfig
+from runner.errors import (
+    ConfigurationError,
+    InterruptedRunError,
+    KernelDiedError,
+    NotebookError,
+)
+from runner.notebook import document as notebook
+from runner.notebook.document import Notebook
+from runner.record import history
+from runner.record.progress import Bar, Lines
+from runner.run.engine import RunnerEngine, Session
+from runner.run.kernel import Kernel
+from runner.signals import StopRequest
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from runner.record.record import Record
+
+log = logging.getLogger(__name__)
+
+# Not to be imported by what executes a notebook; whoever tries goes on without. nbformat imports
+# jsonschema, which would compile a grammar of internationalised addresses for 0.9 s, if Jupyter's
+# servers brought it. papermill would import the clients of clouds, and what guesses in which
+# charset a web page is written; our notebooks are files.
+BARRED = (
+    "azure",
+    "boto3",
+    "charset_normalizer",
+    "gcsfs",
+    "github",
+    "pyarrow",
+    "pyarrow.fs",
+    "rfc3987_syntax",
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """Say what to run.
+
+    Attributes:
+        path: The notebook.
+        out: Where the record goes.
+        keeps_history: Keep the records of earlier runs beside it.
+        values: The parameters given.
+        config: The engine's waits and intervals.
+        log_output: Also log what the cells print.
+        shows_bar: Draw a progress bar instead of writing log lines.
+        copy: Read the notebook from here instead; messages still name ``path``.
+    """
+
+    path: Path
+    out: Path
+    keeps_history: bool
+    values: dict[str, Any]
+    config: EngineConfig
+    log_output: bool = False
+    shows_bar: bool = False
+    copy: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ending:
+    """Say how a run ended that raised nothing.
+
+    Attributes:
+        signal: The signal that stopped it, such as ``SIGTERM``; empty if none did.
+        signum: Its number; 0 if none did.
+        was_serving: Whether it was in a cell tagged ``serve`` then.
+    """
+
+    signal: str
+    signum: int
+    was_serving: bool
+
+
+def run(job: Job) -> None:
+    """Execute a notebook to its last cell.
+
+    Raises:
+        ConfigurationError: Before any kernel starts: the file or a parameter is wrong.
+        NotebookError: A cell failed.
+        KernelDiedError: The kernel died or never came up.
+        InterruptedRunError: A signal ended it first, and not in a cell that serves.
+    """
+    document = notebook.read(job.path)
+    ending = _execute(job, document, checked(document, job.values))
+    if ending.signum and not ending.was_serving:
+        raise InterruptedRunError(ending.signum, hint=f"how far it came: {job.out}")
+    log.info("%s %s; see %s", job.path, "stopped" if ending.signum else "completed", job.out)
+
+
+def serve(job: Job, host: str, port: int, is_port_chosen: bool) -> None:
+    """Execute a notebook whose last cell serves, until a signal stops it.
+
+    Args:
+        job: What to run.
+        host: Put into the notebook's parameter ``host``, if it declares one.
+        port: Put into its parameter ``port``, if it declares one.
+        is_port_chosen: Whether the command line names the port; then the notebook must declare it.
+
+    Raises:
+        ConfigurationError: Before any kernel starts; also when the port is in use.
+        NotebookError: A cell failed, or the last one ended by itself.
+        KernelDiedError: The kernel died or never came up.
+    """
+    document = notebook.read(job.path)
+    declared = document.parameters() if document.is_python else {}
+    if is_port_chosen and "port" not in declared:
+        raise ConfigurationError(
+            f"{job.path}: declares no parameter 'port', so --port cannot reach it",
+            hint="add `port: int = 8000` to its cell tagged `parameters`, and bind that",
+        )
+    offered = {name: value for name, value in (("host", host), ("port", port)) if name in declared}
+    values = checked(document, offered | job.values)
+    if "port" in declared:
+        where = (str(values.get("host", host)), int(values["port"]))
+        net.check_free(*where)
+        threading.Thread(target=_announce, args=where, daemon=True).start()
+    ending = _execute(job, document, values)
+    check_served(job, ending)
+    log.info("%s stopped by %s; see %s", job.path, ending.signal, job.out)
+
+
+def check_served(job: Job, ending: Ending) -> None:
+    """Make sure that a run which should serve ended because it was stopped.
+
+    Raises:
+        NotebookError: It ended by itself.
+    """
+    if not ending.signum:
+        raise NotebookError(
+            f"{job.path}: its last cell ended, so nothing serves any more",
+            hint="the last code cell has to serve until it is interrupted",
+        )
+
+
+def checked(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
+    """Check parameters as far as the notebook's language lets us.
+
+    Raises:
+        ConfigurationError: A name is unknown or a value has the wrong type.
+    """
+    if document.is_python:
+        return document.check(values)
+    if values:
+        log.warning("%s: its %s parameters are not checked", document.path, document.language)
+    return values
+
+
+def _execute(job: Job, document: Notebook, values: dict[str, Any]) -> Ending:
+    job.out.parent.mkdir(parents=True, exist_ok=True)
+    lock = job.out.with_name(f".{job.out.name}.lock")
+    with files.claim(lock) as is_ours, StopRequest() as stop:
+        if not is_ours:
+            raise ConfigurationError(
+                f"{job.out}: another run is writing it", hint="name another OUT after the notebook"
+            )
+        if job.keeps_history:
+            history.keep_last(job.out)
+        # papermill and nbformat are imported while the kernel boots: both take a while.
+        with contextlib.closing(Kernel.start(document.kernel_name)) as kernel:
+            log.info("%s started in kernel %d; record: %s", job.path, kernel.pid, job.out)
+            session = Session(
+                kernel=kernel,
+                stop=stop,
+                config=job.config,
+                progress=Bar() if job.shows_bar else Lines(),
+                facts={"notebook": str(job.path), "notebook_sha256": _sha256(job.path)},
+            )
+            return execute(job, values, session)
+
+
+def execute(job: Job, values: dict[str, Any], session: Session) -> Ending:
+    """Execute a notebook in a kernel that was started.
+
+    Raises:
+        NotebookError: A cell failed.
+        KernelDiedError: The kernel died or never came up.
+    """
+    kept = _through_papermill(job, values, session)
+    from runner.record.record import interrupted_cell
+
+    cell = interrupted_cell(kept.nb)
+    return Ending(
+        signal=session.stop.name,
+        signum=session.stop.signum or 0,
+        was_serving=cell is not None and notebook.SERVE_TAG in notebook.tags(cell),
+    )
+
+
+def load_papermill() -> None:
+    """Import what executing needs, which takes a while."""
+    for name in BARRED:
+        sys.modules.setdefault(name, cast("ModuleType", None))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Unable to find acceptable character detection")
+        for name in ("papermill.execute", "runner.run.execution", "runner.record.record"):
+            importlib.import_module(name)
+    # It doubts parameters that we have checked: it cannot read an annotation such as
+    # ``float | str``.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+
+
+def load_schema(path: Path) -> None:
+    """Have nbformat compile the schema of a notebook, which leaves 14 MB behind."""
+    import nbformat
+
+    with contextlib.suppress(Exception):  # it is said when the notebook is executed
+        nbformat.read(path, as_version=4)
+
+
+def _through_papermill(job: Job, values: dict[str, Any], session: Session) -> Record:
+    load_papermill()
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.engines import papermill_engines
+    from papermill.execute import remove_error_markers
+
+    from runner.record.record import RunStatus
+
+    papermill_engines.register("runner", RunnerEngine)
+    see = f"the record says more: {job.out}"
+    document = notebook.read(job.copy or job.path)
+    try:
+        papermill.execute_notebook(
+            str(job.copy or job.path),
+            str(job.out),
+            values,
+            engine_name="runner",
+            kernel_name=document.kernel_name,
+            language=document.language or "python",
+            progress_bar=False,
+            log_output=job.log_output,
+            session=session,
+        )
+    except DeadKernelError as error:
+        raise KernelDiedError(f"{job.path}: {error}", see) from error
+    except papermill.PapermillExecutionError as error:
+        kept = session.record()
+        if kept.run.status == RunStatus.FAILED:
+            raise NotebookError(f"{job.path}: {kept.run.reason}", see) from error
+        # An error that a tag allows, or one while it stopped: papermill takes either for a failure.
+        kept.nb.cells = remove_error_markers(kept.nb).cells
+        kept.save(durable=True)
+    return session.record()
+
+
+def _announce(host: str, port: int) -> None:
+    """Log when the service can be reached, and once a minute that it still cannot."""
+    began = time.monotonic()
+    while not net.wait_until_listening(host, port, deadline=time.monotonic() + 60):
+        log.warning("nothing listens on %s:%d yet", host, port)
+    took = time.monotonic() - began
+    log.info("serving on http://%s:%d after %.2f s", net.reachable(host), port, took)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,322 @@
+"""Serve a model, a function or an app from a notebook: ``from runner import serve``.
+
+Under ``runner serve`` the sockets come from the supervisor, which outlives this kernel;
+in plain Jupyter or papermill ``serve`` binds its own. This module imports nothing of the
+host's side: it is loaded into the user's kernel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import inspect
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.http import app_protocol
+from runner.http.access_log import AccessLog
+from runner.http.example import try_example
+from runner.http.example_request import Example
+from runner.http.server import AsgiServer, import_ahead
+from runner.http.wsgi import WsgiServer
+from runner.limits import Limits
+from runner.predict.options import Options
+from runner.predict.predictable import is_target
+from runner.serving import model_versions, print_forwarding
+from runner.serving.supervisor_link import ControlClient
+from runner.serving.worker import Server
+from runner.serving.workers import Crew
+
+log = logging.getLogger(__name__)
+
+
+class Handle:
+    """Hold a service that runs beside the notebook's further cells.
+
+    Attributes:
+        url: Where it answers.
+    """
+
+    def __init__(self, crew: Crew, url: str) -> None:
+        self.url = url
+        self._crew = crew
+        self._failed: list[Exception] = []
+        self._over = threading.Event()
+        threading.Thread(target=self._run, name="runner-serve", daemon=True).start()
+
+    def __repr__(self) -> str:
+        return f"<{'serving' if self.is_serving else 'stopped'} {self.url}>"
+
+    @property
+    def is_serving(self) -> bool:
+        """Tell whether it has not ended."""
+        return not self._over.is_set()
+
+    def stop(self, within: float = 10.0) -> None:
+        """Drain the service and give up its port.
+
+        Args:
+            within: Seconds to wait for the end.
+
+        Raises:
+            RuntimeError: The service had failed.
+        """
+        self._crew.stop()
+        self._over.wait(within)
+        if self._failed:
+            raise self._failed[0]
+
+    def _run(self) -> None:
+        try:
+            self._crew.run()
+        except RuntimeError as error:
+            self._failed.append(error)
+        finally:
+            self._over.set()
+
+
+def serve(  # noqa: PLR0913 - all but the target have defaults
+    target: Any,
+    *,
+    example: Any = None,
+    answer: str | Callable[[Any], Any] | None = None,
+    probabilities: bool = False,
+    class_names: Sequence[str] | Mapping[Any, str] | None = None,
+    max_batch: int | None = None,
+    name: str = "",
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    workers: int = 1,
+    example_path: str = "/",
+    page: str | Path | None = None,
+    block: bool = True,
+) -> Handle | None:
+    """Serve a model, a function or an app until the cell is interrupted.
+
+    Under ``runner serve`` the supervisor decides on address and workers, and ``host``,
+    ``port``, ``workers`` and ``block`` of the call are ignored.
+
+    Args:
+        target: Anything with ``predict``; or a function with type hints; or several of these by
+            name; or any ASGI or WSGI callable, which is served as it is.
+        example: A JSON value that is POSTed before the service is called ready. For a model it
+            also names the features in their order.
+        answer: The key of the prediction in the answer, or a function that makes the answer of
+            the prediction.
+        probabilities: Also answer the probability of each class.
+        class_names: Also answer the class by its name: names in the model's order, or by class.
+        max_batch: The most rows that a model gets in one call; 1: no batching.
+        name: What a single model or function is called in metrics and the documentation.
+        host: Address to bind; all of the machine's with ``0.0.0.0``.
+        port: TCP port to bind; 0 for any.
+        workers: How many serve; more than one are forked from this kernel.
+        example_path: Where an app's example is POSTed to.
+        page: What browsers get at ``/`` instead of our own page: HTML, or the file that holds it,
+            which is looked for from the working folder upwards. It may load nothing of another
+            host.
+        block: Serve in this cell until interrupted; else return at once with a handle.
+
+    Returns:
+        A handle with ``url`` and ``stop()`` if ``block`` is false, else None.
+
+    Raises:
+        OSError: The address cannot be bound, or ``page`` cannot be read.
+        RuntimeError: The app does not start, or does not answer its example, or its
+            workers keep dying.
+        TypeError: ``target`` cannot be served; the message says why, and the mend.
+    """
+    options = Options(
+        example=example,
+        answer=answer,
+        probabilities=probabilities,
+        class_names=class_names,
+        max_batch=max_batch,
+    )
+    app, examples = _app_of(target, name, options, example_path, page)
+    kind = kind_of(app)
+    control = ControlClient.connect()
+    listeners = bind(host, port, workers) if control is None else _greet(control, kind)
+    crew = _crew(kind, app, listeners, control, examples)
+    if not block and control is None:
+        return Handle(crew, url_of(listeners[0]))
+    _run(crew, kind)
+    return None
+
+
+def _app_of(
+    target: Any, name: str, options: Options, path: str, page: str | Path | None
+) -> tuple[Any, list[Example]]:
+    """Give the app of a target, and the examples that it must answer."""
+    if is_target(target):
+        from runner.predict.app import PredictApp
+        from runner.predict.endpoint_factory import endpoints_of
+        from runner.predict.pages import own_page
+
+        own = None if page is None else own_page(page)
+        endpoints = endpoints_of(target, name, options)
+        return PredictApp(endpoints, page=own), [
+            Example(body=json.dumps(each.example).encode(), path=each.path)
+            for each in endpoints
+            if each.example is not None
+        ]
+    if dataclasses.replace(options, example=None) != Options() or page is not None:
+        raise TypeError(f"{target!r:.80} is served as it is: only example= is for an app")
+    if options.example is None:
+        return target, []
+    return target, [Example(body=json.dumps(options.example).encode(), path=path)]
+
+
+def serve_adopted(app: Callable[..., Any], asked: str) -> None:
+    """Serve the app of a notebook's own server call on the supervisor's sockets.
+
+    Args:
+        app: Any ASGI or WSGI callable.
+        asked: The address that the call asked for, for the log.
+
+    Raises:
+        OSError: There is no supervisor.
+        RuntimeError: The app does not start, or its workers keep dying.
+        TypeError: ``app`` is neither ASGI nor WSGI.
+    """
+    _run(_adopted_crew(app, asked), kind_of(app))
+
+
+def serve_adopted_beside(app: Callable[..., Any], asked: str) -> Handle:
+    """Serve likewise, but from a thread, while cells go on."""
+    crew = _adopted_crew(app, asked)
+    return Handle(crew, url_of(crew.listeners[0]))
+
+
+def _adopted_crew(app: Callable[..., Any], asked: str) -> Crew:
+    kind = kind_of(app)
+    control = ControlClient.connect()
+    if control is None:
+        raise ConnectionError("there is no supervisor to serve under")
+    return _crew(kind, app, _greet(control, kind, asked=asked), control, [])
+
+
+def _greet(control: ControlClient, kind: str, **facts: str) -> list[socket.socket]:
+    control.send("hello", pid=os.getpid(), kind=kind, notices=model_versions.notices, **facts)
+    return control.receive_listeners()
+
+
+def _crew(
+    kind: str,
+    app: Any,
+    listeners: list[socket.socket],
+    control: ControlClient | None,
+    examples: Sequence[Example],
+) -> Crew:
+    limits = Limits.from_environment()
+    log_fd = _log_fd()
+    own = app_protocol.of(app)
+    own.prepare(len(listeners))
+    server = _builder(kind, app, limits, log_fd, examples)
+
+    def build(slot: int) -> Server:
+        own.take_slot(slot)
+        return server()
+
+    return Crew(
+        build=build,
+        listeners=listeners,
+        limits=limits,
+        log_fd=log_fd,
+        control=control,
+        needs_processes=own.needs_process,
+    )
+
+
+def _run(crew: Crew, kind: str) -> None:
+    url, count = url_of(crew.listeners[0]), len(crew.listeners)
+    print(f"serving {kind.upper()} on {url} with {count} worker(s)", flush=True)  # noqa: T201 - the cell's claim
+    if crew.control is None:
+        crew.run()
+        return
+    with contextlib.closing(print_forwarding.divert(crew.log_fd)):
+        crew.run()
+
+
+def kind_of(app: Any) -> str:
+    """Tell an ASGI app, which takes three arguments, from a WSGI app, which takes two.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if not callable(app):
+        raise TypeError(f"{app!r} is no app: it cannot be called")
+    call = app if inspect.isfunction(app) or inspect.ismethod(app) else type(app).__call__
+    if inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(app):
+        return "asgi"
+    try:
+        signature = inspect.signature(app)
+    except (TypeError, ValueError):
+        return "wsgi"
+    for kind, count in (("wsgi", 2), ("asgi", 3)):
+        with contextlib.suppress(TypeError):
+            signature.bind(*[None] * count)
+            return kind
+    raise TypeError(
+        f"{app!r} is no app: it takes neither (environ, start_response) nor (scope, receive, send)"
+    )
+
+
+def bind(host: str, port: int, count: int) -> list[socket.socket]:
+    """Open the listeners of a service that no supervisor owns, one for each worker.
+
+    Raises:
+        OSError: The address is in use or not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Without REUSEPORT first: it would join a stranger's listener instead of failing.
+    with socket.create_server((host, port), family=family) as probe:
+        port = probe.getsockname()[1]
+    return [
+        socket.create_server((host, port), family=family, backlog=2048, reuse_port=count > 1)
+        for _ in range(count)
+    ]
+
+
+def url_of(listener: socket.socket) -> str:
+    """Give the address by which this machine reaches a listener."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _builder(
+    kind: str, app: Any, limits: Limits, log_fd: int, examples: Sequence[Example]
+) -> Callable[[], Server]:
+    """Give what makes the server of one worker, in that worker."""
+    access = None
+    if os.environ.get("RUNNER_ACCESS_LOG", "0") == "1":
+        access = AccessLog(log_fd, is_json=os.environ.get("RUNNER_LOG_FORMAT") == "json")
+    if kind == "asgi":
+        import_ahead()
+        server = AsgiServer(app, limits, access, examples)
+        return lambda: server  # a forked worker has a copy of its own
+
+    def build() -> Server:
+        for each in examples:
+            fields = {"Content-Type": each.content_type}
+            each.check(*try_example(app, each.method, each.path, fields, each.body))
+        return WsgiServer(app, limits, access.add_record if access else None)
+
+    return build
+
+
+def _log_fd() -> int:
+    """Find where the process logs: what the runner handed down, else the kernel's own stderr."""
+    given = os.environ.get("RUNNER_LOG_FD", "")
+    if given.isdecimal():
+        return int(given)
+    # ipykernel reads file descriptor 2 itself; it keeps a copy of the real one.
+    original = getattr(sys.stderr, "_original_stdstream_copy", None)
+    return int(original) if original is not None else 2

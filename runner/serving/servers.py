@@ -1,0 +1,191 @@
+"""Know the servers that notebooks use: what their blocking calls are, and what these serve.
+
+A module of the table is patched when it is first imported, whoever imports it, or at once if
+it is there already; nothing is imported that the notebook does not import.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from types import FrameType, FunctionType, ModuleType
+from typing import Any
+
+import wrapt
+
+from runner.serving.request_handlers import wsgi_app_of
+
+HandOver = Callable[[Any, str], None]
+
+_READING = {"recv", "recv_into", "recvmsg", "detach"}
+
+
+def adopt_when_imported(hand_over: HandOver) -> None:
+    """Have every server of the table give its app away instead of serving it.
+
+    Args:
+        hand_over: Gets an ASGI or WSGI app and the address that was asked for.
+    """
+    for name, patch in PATCHES.items():
+        wrapt.register_post_import_hook(functools.partial(_patch, patch, hand_over), name)
+
+
+def _patch(patch: Callable[[Any, HandOver], None], hand_over: HandOver, module: ModuleType) -> None:
+    patch(module, hand_over)
+
+
+def _patch_uvicorn(uvicorn: Any, hand_over: HandOver) -> None:
+    def take(config: Any) -> None:
+        app: Any = config.app
+        if isinstance(app, str):
+            app = sys.modules["uvicorn.importer"].import_from_string(app)
+        asked = _address(config.host, config.port, is_tls=config.is_ssl)
+        hand_over(app() if config.factory else app, asked)
+
+    async def serve(self: Any, sockets: Any = None) -> None:
+        self.started = True  # a notebook that serves in a thread waits for that
+        take(self.config)
+
+    def run_server(self: Any, sockets: Any = None) -> None:
+        self.started = True
+        take(self.config)
+
+    def run(app: Any, **settings: Any) -> None:
+        for name in ("app_dir", "reload", "workers"):  # the supervisor's own business
+            settings.pop(name, None)
+        take(uvicorn.Config(app, **settings))
+
+    uvicorn.Server.serve, uvicorn.Server.run = serve, run_server
+    uvicorn.run = sys.modules["uvicorn.main"].run = run  # type: ignore[attr-defined] # as it is
+
+
+def _patch_werkzeug(serving: Any, hand_over: HandOver) -> None:
+    """Take over ``run_simple``, which Flask's ``run`` calls too."""
+
+    def run_simple(hostname: str, port: int, application: Any, *_: Any, **settings: Any) -> None:
+        is_tls = settings.get("ssl_context") is not None
+        hand_over(application, _address(hostname, port, is_tls=is_tls))
+
+    serving.run_simple = run_simple
+
+
+def _patch_waitress(waitress: Any, hand_over: HandOver) -> None:
+    class Server:
+        def __init__(self, application: Any, map: Any = None, **settings: Any) -> None:  # noqa: A002 - waitress's name
+            self.application = application
+            host, port = settings.get("host", "0.0.0.0"), settings.get("port", 8080)  # noqa: S104 - in words only
+            self.asked = str(settings.get("listen", f"{host}:{port}"))
+
+        def run(self) -> None:
+            hand_over(self.application, self.asked)
+
+        def close(self) -> None:
+            pass
+
+    def serve(app: Any, **settings: Any) -> None:
+        Server(app, **settings).run()
+
+    waitress.serve, waitress.create_server = serve, Server
+
+
+def _patch_hypercorn(module: Any, hand_over: HandOver) -> None:
+    async def serve(app: Any, config: Any, **settings: Any) -> None:
+        scheme = "https://" * config.ssl_enabled
+        hand_over(app, ", ".join(scheme + address for address in config.bind))
+
+    module.serve = serve
+
+
+def _patch_socketserver(socketserver: Any, hand_over: HandOver) -> None:
+    """Take over the servers of ``http.server`` and ``wsgiref``, which are made of these."""
+    server = socketserver.TCPServer
+
+    def instead(name: str, ours: Callable[..., None]) -> None:
+        original = getattr(server, name)
+
+        @functools.wraps(original)
+        def call(self: Any, *words: Any, **settings: Any) -> Any:
+            if getattr(self, "is_adopted", False):
+                return ours(self)
+            return original(self, *words, **settings)
+
+        setattr(server, name, call)
+
+    original_bind = server.server_bind
+
+    def bind(self: Any) -> None:
+        """Bind nothing: the port that the call asks for is the supervisor's."""
+        self.is_adopted = _speaks_http(self) and _is_called_by_the_notebook(sys._getframe(1))  # noqa: SLF001 - public in all but its name
+        if not self.is_adopted:
+            original_bind(self)
+
+    def serve(self: Any) -> None:
+        is_tls = hasattr(self.socket, "cipher")
+        hand_over(_app_of(self), _address(*self.server_address[:2], is_tls=is_tls))
+
+    server.server_bind = bind
+    for name in ("serve_forever", "handle_request"):
+        instead(name, serve)
+    for name in ("server_activate", "shutdown"):
+        instead(name, lambda self: None)
+
+
+def _address(host: str, port: int, *, is_tls: bool) -> str:
+    return f"{'https://' if is_tls else ''}{host}:{port}"
+
+
+def _speaks_http(server: Any) -> bool:
+    module = sys.modules.get("http.server")
+    kind = server.RequestHandlerClass
+    return (
+        module is not None
+        and issubclass(kind, module.BaseHTTPRequestHandler)
+        and not _reads_its_socket(kind)
+    )
+
+
+def _reads_its_socket(kind: type) -> bool:
+    """Tell whether a handler class does more than to answer whole requests, such as WebSockets."""
+    code = [function.__code__ for each in kind.__mro__ for function in _functions_of(each)]
+    return any(_READING & set(each.co_names) for each in code)
+
+
+def _functions_of(kind: type) -> list[FunctionType]:
+    if kind.__module__.partition(".")[0] in sys.stdlib_module_names:
+        return []
+    return [each for each in vars(kind).values() if isinstance(each, FunctionType)]
+
+
+def _app_of(server: Any) -> Any:
+    if hasattr(server, "get_app"):  # wsgiref
+        return server.get_app()
+    werkzeug = sys.modules.get("werkzeug.serving")
+    if werkzeug is not None and isinstance(server, werkzeug.BaseWSGIServer):
+        return server.app
+    return wsgi_app_of(server)
+
+
+def _is_called_by_the_notebook(frame: FrameType | None) -> bool:
+    """Tell a notebook's own server from one that an installed package opens for itself.
+
+    Such as the metrics of prometheus_client, which belong on a port of their own.
+    """
+    while frame is not None:
+        root = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if root not in sys.stdlib_module_names and root not in {"runner", "werkzeug"}:
+            return not {"site-packages", "dist-packages"} & set(
+                frame.f_code.co_filename.replace("\\", "/").split("/")
+            )
+        frame = frame.f_back
+    return False
+
+
+PATCHES: dict[str, Callable[[Any, HandOver], None]] = {
+    "uvicorn": _patch_uvicorn,
+    "socketserver": _patch_socketserver,
+    "werkzeug.serving": _patch_werkzeug,
+    "waitress": _patch_waitress,
+    "hypercorn.asyncio": _patch_hypercorn,
+    "hypercorn.trio": _patch_hypercorn,
+}

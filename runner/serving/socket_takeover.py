@@ -1,0 +1,160 @@
+"""Let a notebook that serves on sockets of its own serve on the supervisor's.
+
+For servers whose calls nobody takes over: aiohttp, tornado, a loop around ``accept``.
+
+The rules of this file:
+
+1. A ``bind`` to a fixed TCP port is put off until ``listen``. The port of the first socket
+   that listens is the service's: the supervisor's listener takes the place of the socket's
+   file, and of every later one for that port. Another port is bound as it was asked for;
+   so are port 0, and those that packages open beside a service, such as for metrics.
+2. To listen is to be ready: there is no example to answer.
+3. The listener is also that of the runs before and after: neither the length of its queue nor
+   its end is the notebook's to decide.
+4. What a notebook does in one process, several workers cannot share.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import select
+import socket
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from runner.serving import model_versions
+from runner.serving.supervisor_link import ControlClient
+
+NOTICE = (
+    "it serves on sockets of its own, as it is: in one process, and with its own limits,"
+    " health paths and way to end"
+)
+_BESIDE = {"debugpy", "distributed", "multiprocessing", "prometheus_client", "ray", "tensorboard"}
+_LONG = 3600.0
+
+
+class OwnSockets:
+    """Stand between a notebook and its listening sockets.
+
+    Args:
+        claims: Tells the first server of the notebook, and no other, that it is the service.
+    """
+
+    def __init__(self, claims: Callable[[], bool]) -> None:
+        self._claims = claims
+        self._asked: weakref.WeakKeyDictionary[socket.socket, tuple[Any, ...]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._shared: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._port = 0
+        self._listener: socket.socket | None = None
+        self._pid = os.getpid()
+        self._really = {name: getattr(socket.socket, name) for name in _METHODS}
+
+    def begin(self) -> None:
+        """Take part in what every socket of this process does."""
+        for name in _METHODS:
+            ours = getattr(self, f"_{name}")
+
+            @functools.wraps(self._really[name])
+            def call(own: socket.socket, *words: Any, _ours: Any = ours) -> Any:
+                return _ours(own, *words)
+
+            setattr(socket.socket, name, call)
+
+    @property
+    def is_listening(self) -> bool:
+        """Tell whether a socket of the notebook takes connections."""
+        return any(own.fileno() >= 0 for own in self._shared)
+
+    def _bind(self, own: socket.socket, address: Any) -> None:
+        if self._is_candidate(own, address):
+            self._asked[own] = address
+        else:
+            self._really["bind"](own, address)
+
+    def _is_candidate(self, own: socket.socket, address: Any) -> bool:
+        return (
+            own.family in (socket.AF_INET, socket.AF_INET6)
+            and own.type == socket.SOCK_STREAM
+            and bool(address[1])
+            and os.getpid() == self._pid  # else the notebook has forked
+            and not _is_beside(sys._getframe(3))  # noqa: SLF001 - public in all but its name
+        )
+
+    def _getsockname(self, own: socket.socket) -> Any:
+        return self._asked.get(own) or self._really["getsockname"](own)
+
+    def _shutdown(self, own: socket.socket, how: int) -> None:
+        if own not in self._shared:
+            self._really["shutdown"](own, how)
+
+    def _listen(self, own: socket.socket, *backlog: int) -> None:
+        address = self._asked.pop(own, None)
+        if own in self._shared:
+            return
+        if address is not None and (address[1] == self._port or self._claims()):
+            self._share(own, address)
+            return
+        if address is not None:
+            self._really["bind"](own, address)
+        self._really["listen"](own, *backlog)
+
+    def _share(self, own: socket.socket, address: tuple[Any, ...]) -> None:
+        """Put the supervisor's listener in the place of a socket's file.
+
+        Raises:
+            RuntimeError: There are several listeners.
+        """
+        is_first = self._listener is None
+        control = self._greet(address) if self._listener is None else None
+        assert self._listener is not None  # noqa: S101 - it came with the greeting
+        os.dup2(self._listener.fileno(), own.fileno(), inheritable=False)
+        own.settimeout(own.gettimeout())  # whether it blocks belongs to the file, not the object
+        self._shared.add(own)
+        if is_first and control is not None:
+            control.send("ready")
+            threading.Thread(target=_obey, args=[control], name="own-sockets", daemon=True).start()
+
+    def _greet(self, address: tuple[Any, ...]) -> ControlClient:
+        control = ControlClient.connect()
+        if control is None:
+            raise ConnectionError("there is no supervisor to serve under")
+        host = f"[{address[0]}]" if ":" in address[0] else address[0] or "*"
+        asked = f"{host}:{address[1]}"
+        notices = [*model_versions.notices, NOTICE]
+        control.send("hello", pid=os.getpid(), kind="sockets", notices=notices, asked=asked)
+        self._listener, *others = control.receive_listeners()
+        if others:
+            from runner.notebook.signs import ONE_PROCESS
+
+            control.send("failed", reason=ONE_PROCESS)
+            raise RuntimeError(ONE_PROCESS)
+        self._port = address[1]
+        return control
+
+
+_METHODS = ("bind", "listen", "getsockname", "shutdown")
+
+
+def _obey(control: ControlClient) -> None:
+    """Answer the supervisor for as long as it is there."""
+    while control.is_open:
+        if select.select([control], [], [], _LONG)[0]:
+            for order in control.receive():
+                if order.get("do") == "accept":
+                    control.send("serving", workers=[os.getpid()])
+
+
+def _is_beside(frame: FrameType | None) -> bool:
+    """Tell whether a package that never is the service makes the call, rather than a cell."""
+    while frame is not None and frame.f_globals.get("__name__") != "__main__":
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] in _BESIDE:
+            return True
+        frame = frame.f_back
+    return False

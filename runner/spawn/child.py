@@ -1,0 +1,262 @@
+"""Be one run under the supervisor: wait as a standby, execute, publish, end with it.
+
+A sweep's runs are such processes too, and carry out the order to go in a way of their own:
+what a run does is said by the ``TASK`` of the module that it is, this one or
+``runner.sweep.child``. The supervisor writes lines of JSON to our stdin:
+
+    {"do": "go", "run": ID, "notebook": PATH, "out": PATH, "values": {…}, "facts": {…},
+     "config": {…}, "log_output": false}
+    {"do": "publish", "path": PATH}
+    {"do": "retire", "reason": TEXT}
+
+Until "go" comes we are a standby: a kernel with the notebook's imports done, and papermill
+loaded. The end of stdin means that the supervisor is gone, and is taken as SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner import log as logs
+from runner.config import EngineConfig, setting, variable
+from runner.errors import KernelDiedError, RunnerError
+from runner.files import Publication
+from runner.notebook import document as notebook
+from runner.notebook.annotations import PRELUDE, is_annotated
+from runner.notebook.injection import injected_for
+from runner.notebook.signs import signs_of
+from runner.record import facts
+from runner.record.progress import Lines
+from runner.run import run
+from runner.run.engine import Session
+from runner.run.kernel import Kernel
+from runner.run.run import Job
+from runner.signals import StopRequest
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY = 1.0
+
+
+class Orders:
+    """Read what the supervisor writes, on a thread of its own.
+
+    Args:
+        stop: Gets SIGTERM when who gives the orders is gone.
+        giver: Who that is.
+
+    Attributes:
+        go: Gets the order to go, or None when something else ends the wait.
+    """
+
+    def __init__(self, stop: StopRequest, giver: str = "the supervisor") -> None:
+        self.go: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self.publication: Publication | None = None
+        self.session: Session | None = None
+        self._stop = stop
+        self._giver = giver
+
+    def listen(self) -> None:
+        """Start the thread."""
+        threading.Thread(target=self._read, name="orders", daemon=True).start()
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            self._take(json.loads(line))
+        if self._stop.signum is None:
+            self._stop.reason = f"{self._giver} is gone"
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _take(self, order: dict[str, Any]) -> None:
+        match order["do"]:
+            case "go":
+                self.publication = Publication(Path(order["out"]))
+                self.go.put(order)
+            case "publish" if self.publication:
+                self.publication.begin(Path(order["path"]))
+                if self.session and self.session.kept:
+                    self.session.kept.mark_ready()
+            case "retire":
+                self._stop.reason = order["reason"]
+                if self.publication:
+                    self.publication.end()
+
+
+class Standby:
+    """Hold a kernel that is warm.
+
+    Args:
+        path: The notebook whose imports it does.
+        besides: Modules that it imports too.
+        kernel: One that was forked for us already; else one is started.
+        name: Its kernelspec.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        besides: Sequence[str] = (),
+        kernel: Kernel | None = None,
+        name: str = "",
+    ) -> None:
+        self.kernel = kernel
+        self.name = name
+        self._besides = besides
+        # A file that is broken now may be whole when the order comes, and is read then.
+        with contextlib.suppress(RunnerError):
+            document = notebook.read(path)
+            self.kernel_for(document.kernel_name)
+            self._warm(document)
+
+    def kernel_for(self, name: str) -> Kernel:
+        """Give a kernel of this name: the one that waits, or a new one if it is another."""
+        if self.kernel is None or self.name != name:
+            self.close()
+            log_fd = os.dup(2)
+            self.kernel = Kernel.start(
+                name, env={variable("log-fd"): str(log_fd)}, pass_fds=[log_fd]
+            )
+            os.close(log_fd)
+            self.name = name
+        return self.kernel
+
+    def close(self) -> None:
+        """End the kernel."""
+        if self.kernel is not None:
+            self.kernel.close()
+
+    def _warm(self, document: notebook.Notebook) -> None:
+        if self.kernel is not None and document.is_python:
+            names = [*document.imports(), *self._besides]
+            code = f'__import__("runner.spawn.notebook_imports", fromlist=["load"]).load({names!r})'
+            self.kernel.run_ahead(code)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Task:
+    """Say for what a run is started.
+
+    Attributes:
+        execute: Carries out the order to go.
+        giver: Who gives the orders.
+        besides: What a warm kernel imports besides the notebook's own imports.
+    """
+
+    execute: Callable[[dict[str, Any], Orders, Standby, StopRequest], None]
+    giver: str
+    besides: Sequence[str] = ()
+
+
+def main() -> None:
+    """Be ``python -m runner.spawn.child``."""
+    begin(TASK)
+
+
+def begin(task: Task) -> None:
+    """Be a process that was started with a notebook for its argument."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("notebook", type=Path)
+    quieten_debugger()
+    live(parser.parse_args().notebook, task)
+
+
+def quieten_debugger() -> None:
+    """Keep the debugger that ipykernel imports from warning, in our kernels too."""
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
+
+def live(path: Path, task: Task, kernel: Kernel | None = None, kernel_name: str = "") -> None:
+    """Wait for the order to go, carry it out, and end the process by an error's exit code.
+
+    Args:
+        path: The notebook, as far as it is known.
+        task: What to do.
+        kernel: One that was forked for us; else one is started.
+        kernel_name: Its kernelspec.
+    """
+    logs.configure(setting("log-level", "info"), setting("log-format", "text"))
+    try:
+        _live(path, task, kernel, kernel_name)
+    except RunnerError as error:
+        log.error("run failed: %s", " ".join(str(error).split()))
+        log.debug("the error in full", exc_info=True)
+        sys.exit(error.exit_code)
+
+
+def _live(path: Path, task: Task, kernel: Kernel | None, kernel_name: str) -> None:
+    with StopRequest() as stop:
+        orders = Orders(stop, task.giver)
+        stop.subscribe(lambda: orders.go.put(None))
+        orders.listen()
+        standby = Standby(path, task.besides, kernel, kernel_name)
+        with contextlib.closing(standby):
+            run.load_papermill()
+            order = _wait(orders, standby, stop)
+            if order is not None:
+                task.execute(order, orders, standby, stop)
+
+
+def _wait(orders: Orders, standby: Standby, stop: StopRequest) -> dict[str, Any] | None:
+    """Wait for the order to go; None when a stop was asked for first."""
+    while stop.signum is None:
+        with contextlib.suppress(queue.Empty):
+            return orders.go.get(timeout=_LOOK_EVERY)
+        if standby.kernel and standby.kernel.process.poll() is not None:
+            raise KernelDiedError(f"{standby.kernel.death_reason()} as it waited")
+    return None
+
+
+def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopRequest) -> None:
+    job = Job(
+        path=Path(order["facts"]["notebook"]),
+        copy=Path(order["notebook"]),
+        out=Path(order["out"]),
+        keeps_history=False,
+        values=order["values"],
+        config=EngineConfig(**order["config"]),
+        log_output=order["log_output"],
+    )
+    document = notebook.read(Path(order["notebook"]))
+    values = run.checked(document, job.values)
+    kernel = standby.kernel_for(document.kernel_name)
+    kernel.prelude = facts.identity(
+        document,
+        values,
+        run_id=order["run"],
+        notebook_sha256=order["facts"].get("notebook_sha256", ""),
+    ).prelude()
+    signs = signs_of(document, folder=job.path.parent)
+    cells_serve = is_annotated(document, signs)
+    if cells_serve:
+        kernel.prelude += f"; {PRELUDE}"
+    session = Session(
+        kernel=kernel,
+        stop=stop,
+        config=job.config,
+        progress=Lines(),
+        facts=order["facts"],
+        after_save=orders.publication.show if orders.publication else None,
+        injects=() if cells_serve else injected_for(signs),
+        api=job.path.stem if cells_serve else "",
+    )
+    orders.session = session
+    run.check_served(job, run.execute(job, values, session))
+
+
+TASK = Task(execute=_execute, giver="the supervisor", besides=["runner.serving.adoption"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Start runs: have them forked by `runner.spawn.fork_server` where that can be, else spawn them.
+
+The rules of this file:
+
+1. Nothing waits: a run exists, and takes orders, before its process does.
+2. A nursery that died gets a successor when the next run is wanted. The runs that it had
+   forked live on; how they end is then unknown, for their exit codes are the nursery's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from runner.spawn.processes import RunProcess, SpawnedRun, gone_by_number
+
+log = logging.getLogger(__name__)
+
+_UNKNOWN = 1
+
+
+class Nursery:
+    """Own one ``python -m runner.spawn.fork_server``; to be made and used on a running event loop.
+
+    Args:
+        notebook: One that its runs will execute: it imports what that needs.
+        environ: All its variables, and theirs.
+        module: What the runs are.
+    """
+
+    def __init__(self, notebook: Path, environ: Mapping[str, str], module: str) -> None:
+        self._asked: deque[asyncio.Future[int]] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            # Not by its full name, by which people find the runs among the processes.
+            kind = module.removeprefix("runner.")
+            words = [str(theirs.fileno()), str(notebook), kind]
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "runner.spawn.fork_server", *words],
+                stdin=subprocess.DEVNULL,
+                env=dict(environ),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._line.setblocking(False)
+        self._loop.add_reader(self._line, self._hear)
+        self.is_open = True
+
+    def ask(self, question: bytes, *fds: int) -> asyncio.Future[int]:
+        """Ask; the answer is a future, which fails with ConnectionError if there will be none."""
+        answer: asyncio.Future[int] = self._loop.create_future()
+        try:
+            socket.send_fds(self._line, [question], fds)
+        except OSError as error:
+            answer.set_exception(ConnectionError(f"the nursery is gone: {error}"))
+        else:
+            self._asked.append(answer)
+        return answer
+
+    def close(self) -> None:
+        """Hang up, which ends it."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        self._loop.remove_reader(self._line)
+        self._line.close()
+        for answer in self._asked:
+            if not answer.done():
+                answer.set_exception(ConnectionError("the nursery is gone"))
+        self._process.kill()
+        self._process.wait()
+
+    def _hear(self) -> None:
+        try:
+            said = self._line.recv(64)
+        except OSError:
+            said = b""
+        if said:
+            answer = self._asked.popleft()
+            if not answer.done():
+                answer.set_result(int(said))
+            return
+        log.warning("the nursery (process %d) is gone", self._process.pid)
+        self.close()
+
+
+class ForkedRun(RunProcess):
+    """Have a run forked by a nursery, whose child it becomes.
+
+    Args:
+        nursery: Whose.
+        notebook: What it will be told to run, as far as that is known: it warms up for it.
+        log: A file that gets what it writes to stderr; the nursery's by default.
+    """
+
+    def __init__(self, nursery: Nursery, notebook: Path, log: IO[bytes] | None = None) -> None:
+        read, write = os.pipe()
+        super().__init__(os.fdopen(write, "wb"))
+        self._nursery = nursery
+        logs = [log.fileno()] if log else []
+        self._number = nursery.ask(b"fork " + os.fsencode(notebook), read, *logs)
+        os.close(read)
+        self._is_unwanted = False
+        self._is_over = False
+
+    def terminate(self) -> None:
+        """Ask it to drain and end."""
+        self._is_unwanted = True
+        if self.pid and not self._is_over:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it and its kernel with all that these started; before it began, the nursery."""
+        if self.pid and not self._is_over:
+            super().kill()
+        elif not self.pid:
+            self._nursery.close()
+
+    async def ended(self) -> int:
+        """Wait for its end, and end what it left."""
+        try:
+            self.pid = await self._number
+            if self._is_unwanted:
+                self.terminate()
+            await gone_by_number(self.pid)
+            if self._nursery.is_open:  # then it is not reaped, and nobody else has its number
+                super().kill()
+            return await self._nursery.ask(b"reap %d" % self.pid)
+        except (ConnectionError, ProcessLookupError) as error:
+            log.warning("how process %d ended is unknown: %s", self.pid, error)
+            return _UNKNOWN
+        finally:
+            self._is_over = True
+            with contextlib.suppress(OSError):
+                self._orders.close()
+
+
+class Starter:
+    """Start runs: forked, where that was asked for and the system can, else spawned.
+
+    Args:
+        environ: All their variables.
+        module: What they are.
+        forks: Have them forked; it pays where there is more than one.
+    """
+
+    def __init__(self, environ: Mapping[str, str], module: str, *, forks: bool) -> None:
+        self._environ, self._module = environ, module
+        self._forks = forks and hasattr(os, "pidfd_open")
+        self._nursery: Nursery | None = None
+
+    def start(self, notebook: Path, log: IO[bytes] | None = None) -> RunProcess:
+        """Start a run; to be called on a running event loop.
+
+        Args:
+            notebook: What it will be told to run, as far as that is known: it warms up for it.
+            log: A file that gets what it writes to stderr; ours by default.
+
+        Raises:
+            OSError: There can be no further process.
+        """
+        if not self._forks:
+            return SpawnedRun(notebook, self._environ, self._module, log)
+        if self._nursery is None or not self._nursery.is_open:
+            self._nursery = Nursery(notebook, self._environ, self._module)
+        return ForkedRun(self._nursery, notebook, log)
+
+    def close(self) -> None:
+        """Have no more runs forked."""
+        if self._nursery is not None:
+            self._nursery.close()

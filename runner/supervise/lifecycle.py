@@ -1,0 +1,366 @@
+"""Decide what becomes of runs: a state machine without processes, sockets or clocks.
+
+The rules of this file:
+
+1. Events go in, commands come out; the supervisor carries these out. What a run may
+   become is the table ``states.TRANSITIONS``; an event without a row there changes nothing.
+2. A run takes over only when it is ready. What served before goes on until the new one
+   serves, and only then drains. So a candidate that fails costs nothing but itself.
+3. Every change makes a new version. Only the newest version matters: a change replaces a
+   candidate that is not yet ready. Of two runs that serve, the newer version stays, and of
+   one version the later run.
+4. A version that has served is good. What died is restarted from the last good version,
+   never from an edit that nobody has seen serving; a rollback goes to the one before it.
+5. A death of what serves is seen when the kernel hangs up, or when the run's process ends,
+   whichever comes first, and counts once. The restart takes the standby.
+6. Before anything has served, an end that no retry mends (exit codes 2, 3, 5) ends the
+   supervisor, or waits for an edit if edits are watched. Any other is a death.
+7. Nothing is waited for without a timer: readiness, and the end of what was told to end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Sequence
+
+from runner.errors import ConfigurationError, CrashLoopError, NotebookError, NotReadyError
+from runner.supervise.events import (
+    Accept,
+    Answer,
+    Asked,
+    Await,
+    Bind,
+    CancelTimer,
+    Command,
+    Ended,
+    Event,
+    Exit,
+    Failed,
+    Go,
+    Kill,
+    Publish,
+    Purpose,
+    RecordFailure,
+    Retire,
+    RollbackAsked,
+    RunEvent,
+    Serving,
+    SetTimer,
+    Spawn,
+    StopAsked,
+    Terminate,
+    Timer,
+    TimerFired,
+)
+from runner.supervise.restarts import Restarts
+from runner.supervise.states import LIVES, STARTS, TRANSITIONS, Good, Run, RunState
+
+NO_RETRY = (ConfigurationError.exit_code, NotebookError.exit_code, NotReadyError.exit_code)
+
+
+class Phase(enum.StrEnum):
+    """Name the states of the supervisor."""
+
+    UP = "up"
+    WAITING = "waiting for an edit"
+    STOPPING = "stopping"
+    OVER = "over"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rules:
+    """Set how the lifecycle behaves; durations in seconds.
+
+    Attributes:
+        waits_for_edits: An edit may mend what no retry does.
+        keeps_standby: Have the next run's process waiting.
+        ready_timeout: A run has this long from its start until it serves.
+        drain_timeout: What was told to end has this long; then it is killed.
+        settle_timeout: A process has this long to end after its kernel hung up.
+        standby_delay: Before a standby that died is replaced.
+    """
+
+    waits_for_edits: bool = False
+    keeps_standby: bool = True
+    ready_timeout: float = 120.0
+    drain_timeout: float = 20.0
+    settle_timeout: float = 10.0
+    standby_delay: float = 5.0
+
+
+class Lifecycle:
+    """Walk the table.
+
+    Args:
+        rules: How to behave.
+        good: The versions that served in earlier sessions, oldest first.
+    """
+
+    def __init__(self, rules: Rules, good: Sequence[Good] = ()) -> None:
+        self.rules = rules
+        self.runs: dict[int, Run] = {}
+        self.phase = Phase.UP
+        self.restarts = Restarts()
+        self.good = list(good)
+        self._numbers = max((version.source for version in good), default=0)
+        self._newest_version = self._served_version = 0
+        self._stop_requests: list[int] = []
+        self._ending: tuple[int, str] = (0, "")
+        self._now = 0.0
+        self._orders: list[Command] = []
+
+    def handle(self, event: Event, now: float) -> list[Command]:
+        """Take one event; give what is to be done, in this order.
+
+        Args:
+            event: What happened.
+            now: Seconds of a clock that never goes back.
+        """
+        self._now, self._orders = now, []
+        if isinstance(event, RunEvent):
+            self._walk(event)
+        elif isinstance(event, TimerFired):
+            self._fired(event)
+        elif isinstance(event, Asked):
+            self._asked(event)
+        if self.phase is Phase.STOPPING and not self.runs:
+            self._end()
+        return self._orders
+
+    def serving(self) -> Run | None:
+        """Give the run that serves: the newest, while one takes over from another."""
+        return max(self._in(RunState.SERVING), key=lambda run: run.age, default=None)
+
+    def candidate(self) -> Run | None:
+        """Give the run that is to take over, if there is one."""
+        return max(self._in(*STARTS, RunState.READY), key=lambda run: run.age, default=None)
+
+    def standby(self) -> Run | None:
+        """Give the run that waits."""
+        return next(iter(self._in(RunState.STANDBY)), None)
+
+    @property
+    def _is_ending(self) -> bool:
+        return self.phase in {Phase.STOPPING, Phase.OVER}
+
+    def _in(self, *states: RunState) -> list[Run]:
+        return [run for run in self.runs.values() if run.state in states]
+
+    def _order(self, *commands: Command) -> None:
+        self._orders += commands
+
+    def _answer(self, requests: list[int], reason: str = "", *, ok: bool = False) -> None:
+        self._order(*(Answer(request=who, ok=ok, reason=reason) for who in requests if who))
+
+    # What happens to one run.
+
+    def _walk(self, event: RunEvent) -> None:
+        run = self.runs.get(event.run)
+        after = TRANSITIONS.get((run.state, type(event))) if run else None
+        if run is None or after is None:
+            return
+        before, lasted = run.state, self._now - run.since
+        if isinstance(event, Failed | Ended):
+            run.reason = run.reason or event.reason
+        self._enter(run, after)
+        if after is RunState.BOUND:
+            self._order(Bind(run=run.number))
+        elif after is RunState.READY:
+            self._order(Accept(run=run.number))
+        elif after is RunState.SERVING:
+            self._took_over(run, event.digest if isinstance(event, Serving) else "")
+        elif after is RunState.FAILED:
+            self._order(self._kill_after(run, self.rules.settle_timeout))
+            if before is RunState.SERVING:
+                self._died(run, lasted)
+        elif isinstance(event, Ended):
+            self._ended(run, before, lasted, event)
+
+    def _enter(self, run: Run, state: RunState) -> None:
+        run.state, run.since = state, self._now
+
+    def _took_over(self, run: Run, digest: str) -> None:
+        run.has_served, self._served_version = True, run.version
+        self.good = _with(self.good, Good(source=run.source, digest=digest))
+        self._order(CancelTimer(timer=Timer.READY, run=run.number))
+        self._order(CancelTimer(timer=Timer.RESTART))
+        older = [other for other in self._in(*LIVES) if other.age < run.age]
+        for other in [*older, *self._in(RunState.FAILED)]:
+            self._order(Retire(run=other.number, reason="replaced", successor=run.number))
+        self._order(Publish(run=run.number))
+        for other in older:
+            run.requests += other.requests
+            self._drain(other)
+        self._answer(run.requests, ok=True)
+        run.requests = []
+        self._want_standby()
+
+    def _drain(self, run: Run) -> None:
+        if run.state in STARTS or run.state is RunState.READY:
+            self._order(CancelTimer(timer=Timer.READY, run=run.number))
+        self._enter(run, RunState.DRAINING)
+        run.requests = []
+        self._order(Terminate(run=run.number), self._kill_after(run, self.rules.drain_timeout))
+
+    def _kill_after(self, run: Run, seconds: float) -> SetTimer:
+        return SetTimer(timer=Timer.KILL, run=run.number, seconds=seconds)
+
+    def _ended(self, run: Run, before: RunState, lasted: float, event: Ended) -> None:
+        del self.runs[run.number]
+        self._order(*(CancelTimer(timer=timer, run=run.number) for timer in _RUN_TIMERS))
+        if run.has_served and (current := self.serving()) and not self._is_ending:
+            # Its last save may have crossed the new run's first; this is the last word.
+            self._order(Publish(run=current.number))
+        if before is RunState.DRAINING:
+            return
+        if before is RunState.STANDBY:
+            self._order(SetTimer(timer=Timer.STANDBY, seconds=self.rules.standby_delay))
+            return
+        code = event.code if run.code is None else run.code
+        run.reason = run.reason or f"its process ended with code {code}"
+        self._order(RecordFailure(run=run.number, code=code, reason=run.reason))
+        self._answer(run.requests, run.reason)
+        run.requests = []
+        if before is RunState.SERVING:
+            self._died(run, lasted)
+        elif not run.has_served and not self._is_ending:
+            self._fell_short(run, code)
+
+    def _died(self, run: Run, served: float) -> None:
+        """Restart what had served, unless something else already serves or is about to."""
+        if self._is_ending or self.serving():
+            return
+        self.restarts.died(self._now, served)
+        self._restart(run.reason or "the kernel hung up")
+
+    def _fell_short(self, run: Run, code: int) -> None:
+        """Act on a run that ended before it ever served."""
+        if self.serving() or (run.purpose is Purpose.CHANGE and self._served_version):
+            return
+        if not self._served_version and code in NO_RETRY:
+            if self.candidate():
+                return
+            if self.rules.waits_for_edits:
+                self.phase = Phase.WAITING
+                self._order(Await(reason=run.reason))
+            else:
+                self._begin_end(code, run.reason)
+            return
+        self.restarts.died(self._now, 0.0)
+        self._restart(run.reason)
+
+    def _restart(self, reason: str) -> None:
+        if self.restarts.is_looping:
+            said = f"the service died {self.restarts}; the last time: {reason}"
+            self._begin_end(CrashLoopError.exit_code, said)
+            return
+        delay = self.restarts.next_delay()
+        if delay:
+            self._order(SetTimer(timer=Timer.RESTART, seconds=delay))
+        else:
+            self._launch_again()
+
+    def _launch_again(self) -> None:
+        """Launch the last good version; before there is one, the notebook as it is now."""
+        has_good = bool(self._served_version)
+        purpose = Purpose.RESTART if has_good else Purpose.FIRST
+        version = self._served_version or self._newest_version
+        under_way = any(run.purpose is purpose for run in self._in(*STARTS, RunState.READY))
+        if not self.serving() and not under_way:
+            source = self.good[-1].source if has_good else 0
+            self._launch(purpose, source, version, "restart after a death")
+
+    def _launch(self, purpose: Purpose, source: int, version: int, cause: str) -> Run:
+        run = self.standby() or self._spawn()
+        run.purpose, run.source, run.version = purpose, source or run.number, version
+        self._enter(run, RunState.STARTING)
+        self.phase = Phase.UP
+        self._order(
+            Go(run=run.number, source=source, purpose=purpose, cause=cause),
+            SetTimer(timer=Timer.READY, run=run.number, seconds=self.rules.ready_timeout),
+        )
+        return run
+
+    def _spawn(self) -> Run:
+        self._numbers += 1
+        run = self.runs[self._numbers] = Run(number=self._numbers, since=self._now)
+        self._order(Spawn(run=run.number))
+        return run
+
+    def _want_standby(self) -> None:
+        if self.rules.keeps_standby and not self._is_ending and not self.standby():
+            self._spawn()
+
+    def _fired(self, event: TimerFired) -> None:
+        run = self.runs.get(event.run)
+        if event.timer is Timer.RESTART and not self._is_ending:
+            self._launch_again()
+        elif event.timer is Timer.STANDBY and self.serving():
+            self._want_standby()
+        elif event.timer is Timer.KILL and run and run.state is not RunState.ENDED:
+            self._order(Kill(run=run.number))
+        elif event.timer is Timer.READY and run and run.state in (*STARTS, RunState.READY):
+            run.reason = f"not ready to serve within {self.rules.ready_timeout:g} s"
+            run.code = NotReadyError.exit_code
+            self._enter(run, RunState.FAILED)
+            self._order(Retire(run=run.number, reason=run.reason), Terminate(run=run.number))
+            self._order(self._kill_after(run, self.rules.drain_timeout))
+
+    # What is asked of the supervisor.
+
+    def _asked(self, asked: Asked) -> None:
+        if isinstance(asked, StopAsked):
+            self._stop(asked)
+        elif self._is_ending:
+            self._answer([asked.request], "the supervisor is stopping")
+        elif not isinstance(asked, RollbackAsked):
+            self._change(asked, source=0)
+        elif self.serving() and len(self.good) > 1:
+            self._change(asked, source=self.good[-2].source)
+        else:
+            self._answer([asked.request], "there is no earlier good version to roll back to")
+
+    def _change(self, asked: Asked, source: int) -> None:
+        replaced = [run for run in self._in(*STARTS) if run.purpose is not Purpose.RESTART]
+        waiting = [request for run in replaced for request in run.requests]
+        for run in replaced:
+            self._order(Retire(run=run.number, reason="replaced by a newer version"))
+            self._drain(run)
+        self._newest_version += 1
+        purpose = Purpose.CHANGE if self._served_version else Purpose.FIRST
+        run = self._launch(purpose, source, self._newest_version, asked.cause)
+        run.requests = [*waiting, asked.request]
+
+    def _stop(self, asked: StopAsked) -> None:
+        self._stop_requests.append(asked.request)
+        if self._is_ending:
+            self._order(*(Kill(run=run.number) for run in self.runs.values()))
+        else:
+            self._begin_end(0, "")
+
+    def _begin_end(self, code: int, reason: str) -> None:
+        self._ending, self.phase = (code, reason), Phase.STOPPING
+        self._order(CancelTimer(timer=Timer.RESTART), CancelTimer(timer=Timer.STANDBY))
+        for run in self._in(RunState.STANDBY, *LIVES):
+            self._answer(run.requests, "the supervisor is stopping")
+            self._drain(run)
+
+    def _end(self) -> None:
+        self.phase = Phase.OVER
+        code, reason = self._ending
+        self._answer(self._stop_requests, reason, ok=True)
+        self._order(Exit(code=code, reason=reason))
+
+
+_RUN_TIMERS = (Timer.READY, Timer.KILL)
+
+
+def _with(good: list[Good], version: Good) -> list[Good]:
+    """Put the version that serves now at the end: new, the same again, or an earlier one."""
+    sources = [earlier.source for earlier in good]
+    if version.source in sources:
+        return good[: sources.index(version.source) + 1]
+    if good and version.digest and good[-1].digest == version.digest:
+        return [*good[:-1], version]
+    return [*good, version]

@@ -1,0 +1,194 @@
+"""Carry out what is ordered of runs: start their processes, give them orders, see their end."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+import logging
+import os
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.config import variable
+from runner.errors import RunnerError
+from runner.spawn.fork_server_client import Starter
+from runner.spawn.processes import RunProcess
+from runner.supervise.events import (
+    Accept,
+    Bind,
+    Ended,
+    Go,
+    Kill,
+    Publish,
+    Purpose,
+    Retire,
+    RunCommand,
+    Terminate,
+)
+from runner.supervise.kernel_link import Channels
+from runner.supervise.plan import Plan, values_for
+from runner.supervise.states import Run
+from runner.supervise.status import iso
+from runner.supervise.versions import Ledger
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Live:
+    """Hold what a run has besides its state.
+
+    Attributes:
+        cause: Why it was launched, in words.
+        went: When it was told to go, by the loop's clock.
+        served: When it came to serve, by the wall clock.
+        workers: Their processes.
+        notices: What is odd about it and yet lets it serve.
+    """
+
+    process: RunProcess
+    cause: str = ""
+    went: float = 0.0
+    served: float = 0.0
+    workers: list[int] = dataclasses.field(default_factory=list)
+    notices: list[str] = dataclasses.field(default_factory=list)
+
+
+class Roster:
+    """Hold the runs that have a process.
+
+    Args:
+        plan: What they serve.
+        ledger: Names them, and keeps what they leave.
+        channels: Reach their kernels.
+        listeners: What those are to serve on.
+        before_reading: Called before the notebook is read as it is now.
+
+    Attributes:
+        live: By number.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        channels: Channels,
+        listeners: Sequence[socket.socket],
+        before_reading: Callable[[], None],
+    ) -> None:
+        self.live: dict[int, Live] = {}
+        self._plan, self._ledger, self._channels = plan, ledger, channels
+        self._listeners, self._before_reading = listeners, before_reading
+        own = {"control": str(channels.path), "workers": str(plan.workers)}
+        environ = {**os.environ, **plan.environ}
+        environ |= {variable(name): text for name, text in own.items()}
+        # It pays where two runs live at a time, which share what was imported for them.
+        self._starter = Starter(environ, "runner.spawn.child", forks=plan.rules.keeps_standby)
+
+    def spawn(self, run: int) -> None:
+        """Start a run's process.
+
+        Raises:
+            OSError: There can be no further process.
+        """
+        self.live[run] = Live(process=self._starter.start(self._plan.path))
+
+    def close(self) -> None:
+        """Have no more runs forked."""
+        self._starter.close()
+
+    async def ended(self, run: int) -> Ended:
+        """Wait for the end of a run's process, and tell how it was."""
+        process = self.live[run].process
+        code = await process.ended()
+        reason = self._ledger.close(run, process.pid, code)
+        name = self._ledger.name(run)
+        facts = {"run": name, "pid": process.pid, "code": code}
+        said = "run %s (process %d) ended with code %d"
+        log.info(said, name or "in standby", process.pid, code, extra={"facts": facts})
+        if process.verdict:
+            code, reason = process.verdict
+        del self.live[run]
+        return Ended(run=run, code=code, reason=reason)
+
+    def do(self, command: RunCommand) -> None:
+        """Carry out an order; a run that could not even be spawned gets none."""
+        if command.run not in self.live:
+            return
+        process, name = self.live[command.run].process, self._ledger.name(command.run)
+        match command:
+            case Go():
+                self._go(command, process)
+            case Bind():
+                fds = [listener.fileno() for listener in self._listeners]
+                self._channels.send(name, fds, do="bind", slots=len(fds))
+            case Accept():
+                self._channels.send(name, do="accept")
+            case Publish():
+                process.order(do="publish", path=str(self._plan.out.absolute()))
+            case Retire(reason=reason, successor=successor):
+                by = f" by run {self._ledger.name(successor)}" if successor else ""
+                process.order(do="retire", reason=reason + by)
+            case Terminate():
+                process.terminate()
+            case Kill():
+                log.warning("run %s (process %d) was killed", name or "in standby", process.pid)
+                process.kill()
+
+    def _go(self, order: Go, process: RunProcess) -> None:
+        name, live = self._ledger.christen(order.run), self.live[order.run]
+        live.cause, live.went = order.cause, asyncio.get_running_loop().time()
+        try:
+            source = self._source(order)
+            values = values_for(self._plan, source)
+        except (RunnerError, OSError) as error:
+            process.verdict = (getattr(error, "exit_code", 1), str(error))
+            process.terminate()
+            return
+        process.order(
+            do="go",
+            run=name,
+            notebook=str(source),
+            out=str(self._ledger.record(order.run)),
+            values=values,
+            facts=self._facts(name, source, order),
+            config=dataclasses.asdict(self._plan.config),
+            log_output=self._plan.log_output,
+        )
+        facts = {"run": name, "purpose": order.purpose}
+        log.info("run %s started: %s", name, order.cause, extra={"facts": facts})
+        if order.purpose is Purpose.FIRST and not self._plan.out.exists():
+            process.order(do="publish", path=str(self._plan.out.absolute()))
+
+    def _source(self, order: Go) -> Path:
+        if order.source:
+            return self._ledger.source(order.source)
+        self._before_reading()
+        return self._ledger.take(self._plan.path, order.run)
+
+    def _facts(self, name: str, source: Path, order: Go) -> dict[str, Any]:
+        return {
+            "run": name,
+            "cause": order.cause,
+            "notebook": str(self._plan.path),
+            "notebook_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+        }
+
+    def described(self, run: Run | None) -> dict[str, Any] | None:
+        """Describe a run, if it has a process, for the status."""
+        if run is None or run.number not in self.live:
+            return None
+        live = self.live[run.number]
+        return {
+            "run": self._ledger.name(run.number),
+            "state": run.state,
+            "cause": live.cause,
+            "pid": live.process.pid,
+            "since": iso(live.served) if live.served else None,
+            "workers": live.workers,
+            "notices": live.notices,
+            "record": str(self._ledger.record(run.number)),
+        }

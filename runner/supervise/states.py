@@ -1,0 +1,104 @@
+"""Hold the states of a run, the table of what follows what, and what is known of each run.
+
+A run starts as a standby or at once; it says hello when its cells have run (bound), ready
+when its example was answered, serving when its workers accept. It drains when another takes
+over. It has failed when its kernel hung up or it was too late; it has ended when its process
+has. An event that has no row for a run's state changes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+
+from runner.supervise.events import (
+    ChannelClosed,
+    Ended,
+    Failed,
+    Hello,
+    Purpose,
+    Ready,
+    RunEvent,
+    Serving,
+)
+
+
+class RunState(enum.StrEnum):
+    """Name the states of a run, in the order in which they come."""
+
+    STANDBY = "standby"
+    STARTING = "starting"
+    BOUND = "bound"
+    READY = "ready"
+    SERVING = "serving"
+    DRAINING = "draining"
+    FAILED = "failed"
+    ENDED = "ended"
+
+
+S = RunState
+TRANSITIONS: dict[tuple[RunState, type[RunEvent]], RunState] = {
+    (S.STANDBY, Ended): S.ENDED,
+    (S.STARTING, Hello): S.BOUND,
+    (S.STARTING, Failed): S.FAILED,
+    (S.STARTING, Ended): S.ENDED,
+    (S.BOUND, Ready): S.READY,
+    (S.BOUND, Failed): S.FAILED,
+    (S.BOUND, ChannelClosed): S.FAILED,
+    (S.BOUND, Ended): S.ENDED,
+    (S.READY, Serving): S.SERVING,
+    (S.READY, Failed): S.FAILED,
+    (S.READY, ChannelClosed): S.FAILED,
+    (S.READY, Ended): S.ENDED,
+    (S.SERVING, Failed): S.FAILED,
+    (S.SERVING, ChannelClosed): S.FAILED,
+    (S.SERVING, Ended): S.ENDED,
+    (S.DRAINING, Ended): S.ENDED,
+    (S.FAILED, Ended): S.ENDED,
+}
+STARTS = (S.STARTING, S.BOUND)
+LIVES = (*STARTS, S.READY, S.SERVING)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Run:
+    """Hold what is known of one run.
+
+    Attributes:
+        version: Which version of the notebook it executes; grows with every change.
+        source: The run whose kept notebook it executes; its own number for the current one.
+        since: When its state began.
+        reason: Why it failed, as far as is known.
+        code: The exit code that its failure means, if not its process's own.
+        has_served: Whether it ever did.
+        requests: Who waits for it to serve.
+    """
+
+    number: int
+    state: RunState = S.STANDBY
+    purpose: Purpose = Purpose.FIRST
+    version: int = 0
+    source: int = 0
+    since: float = 0.0
+    reason: str = ""
+    code: int | None = None
+    has_served: bool = False
+    requests: list[int] = dataclasses.field(default_factory=list)
+
+    @property
+    def age(self) -> tuple[int, int]:
+        """Order runs that serve: the newer version, then the later run, is the greater."""
+        return self.version, self.number
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Good:
+    """Name a version that has served.
+
+    Attributes:
+        source: The run whose kept notebook it is.
+        digest: Of that notebook.
+    """
+
+    source: int
+    digest: str

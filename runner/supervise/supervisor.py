@@ -1,0 +1,332 @@
+"""Keep a notebook served: carry out what the lifecycle orders, and tell it what happens.
+
+The rules of this file:
+
+1. Nothing is decided here. Whatever happens becomes an event; ``_do`` carries out the
+   commands that come back, in their order, and none of them waits.
+2. The listening sockets are opened once and closed last. No user code runs here.
+3. Signals only become events. Every child is awaited and ended by its own number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from runner import errors, files, sockets
+from runner.limits import Limits
+from runner.record import history
+from runner.supervise.control import ControlServer
+from runner.supervise.control_requests import Desk
+from runner.supervise.events import (
+    Answer,
+    Asked,
+    Await,
+    CancelTimer,
+    Changed,
+    ChannelClosed,
+    Command,
+    Ended,
+    Event,
+    Exit,
+    Failed,
+    Hello,
+    Ready,
+    RecordFailure,
+    ReloadAsked,
+    RollbackAsked,
+    RunCommand,
+    Serving,
+    SetTimer,
+    Spawn,
+    Started,
+    StopAsked,
+    Timer,
+    TimerFired,
+)
+from runner.supervise.kernel_link import Channels
+from runner.supervise.lifecycle import Lifecycle
+from runner.supervise.plan import Plan, model_of, values_for
+from runner.supervise.runs import Roster
+from runner.supervise.sources import digest
+from runner.supervise.states import RunState
+from runner.supervise.status import iso
+from runner.supervise.versions import Ledger
+from runner.supervise.watch import Eye, watch
+
+log = logging.getLogger(__name__)
+
+_DEEDS = {
+    ReloadAsked: "a reload was asked for",
+    RollbackAsked: "a rollback was asked for",
+    StopAsked: "a stop was asked for",
+}
+_OUTCOMES = {
+    error.exit_code: error
+    for error in (
+        errors.ConfigurationError,
+        errors.NotebookError,
+        errors.KernelDiedError,
+        errors.NotReadyError,
+        errors.CrashLoopError,
+    )
+}
+
+
+def supervise(plan: Plan) -> None:
+    """Serve until a stop is asked for.
+
+    Raises:
+        ConfigurationError: The address, the notebook or a parameter is wrong.
+        RunnerError: What it served ended, and no restart mends it; of the kind of its exit code.
+    """
+    folder = history.default_out(plan.path).parent
+    values_for(plan, plan.path)
+    listeners = sockets.listeners(plan.host, plan.port, plan.workers)
+    with contextlib.ExitStack() as stack:
+        for listener in listeners:
+            stack.enter_context(contextlib.closing(listener))
+        folder.mkdir(parents=True, exist_ok=True)
+        plan.out.parent.mkdir(parents=True, exist_ok=True)
+        for lock in {folder / ".lock", plan.out.with_name(f".{plan.out.name}.lock")}:
+            if not stack.enter_context(files.claim(lock)):
+                raise errors.ConfigurationError(
+                    f"{lock.parent}: another run is writing there",
+                    hint=f"`runner stop {plan.path}` ends it, if it serves",
+                )
+        ended = asyncio.run(Supervisor(plan, folder, listeners).run())
+    if ended.code:
+        kind = _OUTCOMES.get(ended.code, errors.RunnerError)
+        raise kind(f"{plan.path}: {ended.reason}", hint=f"the records are in {folder}")
+    log.info("%s stopped; see %s", plan.path, plan.out)
+
+
+class Supervisor:
+    """Hold what exists, and let each event and each order come to where it belongs."""
+
+    def __init__(self, plan: Plan, folder: Path, listeners: list[socket.socket]) -> None:
+        self.plan = plan
+        self.address = sockets.describe(listeners[0])
+        self._listeners = listeners
+        self._ledger = Ledger(folder, plan.out)
+        self._life = Lifecycle(plan.rules, self._ledger.open())
+        self._timers: dict[tuple[Timer, int], asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: dict[str, Any] | None = None
+        self._started = time.time()
+        self._channels = Channels(self._hear)
+        self._roster = Roster(plan, self._ledger, self._channels, listeners, self._see)
+        self._desk = Desk(self._ask, self.status)
+        self._control = ControlServer(folder, self._longest_outcome(), self._desk.reply)
+        self._eye: Eye | None = None
+
+    async def run(self) -> Exit:
+        """Live from the first start to the end of the last process."""
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[Exit] = self._loop.create_future()
+        await self._channels.open()
+        await self._control.open()
+        try:
+            self._listen_to_signals()
+            if self.plan.rules.waits_for_edits:
+                self._eye = Eye(self.plan.path, model_of(self.plan))
+                self._begin(watch(self._eye, lambda cause: self._tell(Changed(cause=cause))))
+            log.info("supervisor %d bound http://%s", os.getpid(), self.address)
+            self._tell_of_health()
+            self._tell(Started(cause="first start"))
+            return await self._over
+        finally:
+            await self._close()
+
+    def _tell_of_health(self) -> None:
+        """Say which paths never reach the notebook's app."""
+        limits = Limits.from_environment(self.plan.environ)
+        for kind, path in (("health", limits.health_path), ("readiness", limits.ready_path)):
+            if path:
+                log.info("%s is answered at %s, before the app", kind, path)
+            else:
+                log.info("%s is not answered: its path is the app's", kind)
+
+    async def _close(self) -> None:
+        await self._control.close()
+        self._channels.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._roster.close()
+
+    # What happens.
+
+    def _tell(self, event: Event) -> None:
+        for command in self._life.handle(event, self._loop.time()):
+            self._do(command)
+
+    def _listen_to_signals(self) -> None:
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(signum, self._ask, StopAsked(cause=signum.name))
+        self._loop.add_signal_handler(signal.SIGHUP, self._ask, ReloadAsked(cause="SIGHUP"))
+
+    def _ask(self, asked: Asked) -> None:
+        log.info("%s by %s", _DEEDS[type(asked)], asked.cause)
+        if isinstance(asked, StopAsked):
+            sockets.give_up(self._listeners)
+        self._tell(asked)
+
+    def _hear(self, name: str, message: dict[str, Any] | None) -> bool:
+        """Take a message of a kernel; tell whether a hello is welcome."""
+        run = self._ledger.number(name)
+        if run not in self._roster.live:
+            return False
+        match message and message.get("event"):
+            case None:
+                self._tell(ChannelClosed(run=run))
+            case "hello":
+                return self._greet(run, message or {})
+            case "ready":
+                self._tell(Ready(run=run))
+            case "failed":
+                self._tell(Failed(run=run, reason=str((message or {}).get("reason", ""))))
+            case "serving":
+                self._serves(run, message or {})
+            case "worker":
+                self._replaced(run, message or {})
+        return True
+
+    def _is(self, run: int, state: RunState) -> bool:
+        return run in self._life.runs and self._life.runs[run].state is state
+
+    def _greet(self, run: int, hello: dict[str, Any]) -> bool:
+        if not self._is(run, RunState.STARTING):
+            return False
+        live, name = self._roster.live[run], self._ledger.name(run)
+        live.process.kernel_pid = int(hello["pid"])
+        live.notices = [str(notice) for notice in hello.get("notices", ())]
+        for notice in live.notices:
+            log.warning("run %s: %s", name, notice)
+        if asked := hello.get("asked"):
+            said = "run %s: the notebook asked for %s; it is served on http://%s instead"
+            log.info(said, name, asked, self.address)
+        self._tell(Hello(run=run))
+        return True
+
+    def _serves(self, run: int, message: dict[str, Any]) -> None:
+        if not self._is(run, RunState.READY):
+            return
+        live, name = self._roster.live[run], self._ledger.name(run)
+        live.workers, live.served = [int(pid) for pid in message["workers"]], time.time()
+        source = self._ledger.source(self._life.runs[run].source)
+        self._tell(Serving(run=run, digest=digest(source)))
+        self._ledger.approve(run, self._life.good)
+        took = self._loop.time() - live.went
+        facts = {"run": name, "seconds": round(took, 3), "workers": live.workers}
+        said = "run %s served after %.2f s on http://%s"
+        log.info(said, name, took, self.address, extra={"facts": facts})
+
+    def _replaced(self, run: int, message: dict[str, Any]) -> None:
+        slot, pid = int(message["slot"]), int(message["pid"])
+        workers = self._roster.live[run].workers
+        if 0 <= slot < len(workers):
+            workers[slot] = pid
+        log.warning("worker %d took over slot %d: %s", pid, slot, message.get("reason", ""))
+
+    async def _await_end(self, run: int) -> None:
+        self._tell(await self._roster.ended(run))
+        self._ledger.forget(run, self._life.good)
+
+    # What is ordered.
+
+    def _do(self, command: Command) -> None:
+        if isinstance(command, Spawn):
+            self._spawn(command.run)
+        elif isinstance(command, RecordFailure):
+            self._note_failure(command)
+        elif isinstance(command, RunCommand):
+            self._roster.do(command)
+        else:
+            self._do_to_ourselves(command)
+
+    def _do_to_ourselves(self, command: Command) -> None:
+        match command:
+            case SetTimer(timer=timer, run=run, seconds=seconds):
+                self._cancel(timer, run)
+                fired = TimerFired(timer=timer, run=run)
+                self._timers[timer, run] = self._loop.call_later(seconds, self._tell, fired)
+            case CancelTimer(timer=timer, run=run):
+                self._cancel(timer, run)
+            case Await(reason=reason):
+                log.warning("an edit of %s is waited for: %s", self.plan.path, reason)
+            case Answer():
+                self._desk.answer(command)
+            case Exit():
+                self._over.set_result(command)
+
+    def _cancel(self, timer: Timer, run: int) -> None:
+        if handle := self._timers.pop((timer, run), None):
+            handle.cancel()
+
+    def _spawn(self, run: int) -> None:
+        try:
+            self._roster.spawn(run)
+        except OSError as error:
+            reason = f"no process could be started: {error.strerror}"
+            self._loop.call_soon(self._tell, Ended(run=run, code=1, reason=reason))
+        else:
+            self._begin(self._await_end(run))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a task of the supervisor failed", exc_info=error)
+
+    def _see(self) -> None:
+        """Take the notebook as it is for known: a run is about to read it."""
+        if self._eye:
+            self._eye.seen()
+
+    def _note_failure(self, failure: RecordFailure) -> None:
+        record = self._ledger.record(failure.run)
+        self._failure = {
+            "run": self._ledger.name(failure.run),
+            "code": failure.code,
+            "reason": failure.reason,
+            "record": str(record) if record.exists() else None,
+            "at": iso(time.time()),
+        }
+        said = "run %s failed: %s"
+        facts = {"facts": self._failure}
+        log.error(said, self._failure["run"], failure.reason, extra=facts)
+
+    # What is asked.
+
+    def _longest_outcome(self) -> float:
+        return self.plan.rules.ready_timeout + 2 * self.plan.rules.drain_timeout
+
+    def status(self) -> dict[str, Any]:
+        """Describe what exists now."""
+        life = self._life
+        return {
+            "notebook": str(self.plan.path),
+            "phase": life.phase,
+            "pid": os.getpid(),
+            "uptime": round(time.time() - self._started, 3),
+            "address": self.address,
+            "serving": self._roster.described(life.serving()),
+            "restarts": life.restarts.total,
+            "candidate": self._roster.described(life.candidate()),
+            "standby": self._roster.described(life.standby()),
+            "failure": self._failure,
+            "good": [self._ledger.name(version.source) for version in life.good],
+        }

@@ -1,0 +1,99 @@
+"""Name runs, and keep what they leave below ``runs``: records and the notebooks that served."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner import files
+from runner.errors import ConfigurationError
+from runner.record import history
+from runner.supervise.sources import Sources, digest
+from runner.supervise.states import Good
+
+
+class Ledger:
+    """Own a notebook's folder below ``runs``.
+
+    Args:
+        folder: That folder.
+        out: Where the record of what serves is shown.
+    """
+
+    def __init__(self, folder: Path, out: Path) -> None:
+        self.folder = folder
+        self._out = out
+        self._sources = Sources(folder / "sources")
+        self._names: dict[int, str] = {}
+
+    def open(self) -> list[Good]:
+        """Bring the folder in order; give the versions that earlier sessions served."""
+        shown = self.folder / "out.ipynb"
+        history.mend_all(shown)
+        if not history.is_kept(shown):
+            history.keep_last(shown)
+        history.prune(shown)
+        good = []
+        for number, name in enumerate(self._sources.open(), start=1):
+            with contextlib.suppress(ConfigurationError):
+                good.append(Good(source=number, digest=digest(self._sources.path(name))))
+                self._names[number] = name
+        return good
+
+    def christen(self, run: int) -> str:
+        """Give a run its name: its start and number, so that names sort."""
+        stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S")
+        self._names[run] = f"{stamp}-{run:04d}"
+        return self._names[run]
+
+    def name(self, run: int) -> str:
+        """Name a run; empty while it is a standby."""
+        return self._names.get(run, "")
+
+    def number(self, name: str) -> int:
+        """Find a run by its name; 0 if there is none."""
+        return next((number for number, known in self._names.items() if known == name), 0)
+
+    def record(self, run: int) -> Path:
+        """Where a run writes its record."""
+        return self.folder / f"{self.name(run)}.ipynb"
+
+    def source(self, run: int) -> Path:
+        """Where the notebook that a run executes is kept."""
+        return self._sources.path(self.name(run))
+
+    def take(self, notebook: Path, run: int) -> Path:
+        """Keep a notebook as it is now for a run.
+
+        Raises:
+            ConfigurationError: It cannot be read.
+        """
+        return self._sources.take(notebook, self.name(run))
+
+    def approve(self, run: int, good: Sequence[Good]) -> None:
+        """Keep a run's notebook, because it has served; prune those beyond need."""
+        self._sources.approve(self.name(run))
+        self._sources.prune({self.name(version.source) for version in good})
+
+    def close(self, run: int, pid: int, code: int) -> str:
+        """Make sure that the record of a run that ended says how, and give what it says."""
+        record = self.record(run)
+        if not self.name(run) or not record.exists():
+            return ""
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+        is_shown = self._out.exists() and record.samefile(self._out)
+        history.mend(record, f"the run (pid {pid}) {how} without closing the record")
+        if is_shown:
+            files.show_at(record, self._out)
+        return history.reason_of(record)
+
+    def forget(self, run: int, good: Sequence[Good]) -> None:
+        """Let go of a run that has ended, but for a version that is good."""
+        if run in self._names:
+            self._sources.drop(self._names[run])
+            history.prune(self.folder / "out.ipynb")
+        if all(run != version.source for version in good):
+            self._names.pop(run, None)
