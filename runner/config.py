@@ -1,10 +1,11 @@
-"""Read what can be set from outside: the environment's names, and the defaults."""
+"""Read what can be set from outside: the environment's names, the defaults, a worker's limits."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from runner.errors import ConfigurationError
 
@@ -59,3 +60,73 @@ def _seconds(name: str, text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise ConfigurationError(f"{name}={text}: not a positive number of seconds")
     return seconds
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Set the bounds of one worker; 0 turns off those that say so.
+
+    Attributes:
+        max_header: Bytes of a request's line and headers; beyond them 431.
+        max_body: Bytes of a request's body; beyond them 413.
+        max_rows: Rows of a request for many predictions; beyond them 413.
+        read_timeout: Seconds a client has to send one whole request; then 408 and close.
+        write_timeout: Seconds an answer may make no progress; then the connection is cut.
+        keep_alive: Seconds an idle connection is kept.
+        max_concurrency: Requests in flight in one worker; beyond them 503 and Retry-After.
+        max_waiting: Predictions that wait while one is computed; beyond them 503 and Retry-After.
+        cell_timeout: Seconds an annotated cell may take; then 504, and it is ended; 0: no limit.
+        max_requests: Requests after which a worker is replaced, plus 0 to 10 %; 0: never.
+        max_memory: Megabytes (10^6) of own memory after which a worker is replaced; 0: never.
+        linger: Seconds that kept-alive connections are still answered while a worker drains.
+        drain_timeout: Seconds that requests in flight have to end while a worker drains.
+        health_path: Path that answers 200 while the process does; empty gives it to the app.
+        ready_path: Path that answers 200 while ready and not draining, else 503; empty likewise.
+    """
+
+    max_header: int = 65_536
+    max_body: int = 16_777_216
+    max_rows: int = 10_000
+    read_timeout: float = 15.0
+    write_timeout: float = 30.0
+    keep_alive: float = 15.0
+    max_concurrency: int = 512
+    max_waiting: int = 256
+    cell_timeout: float = 30.0
+    max_requests: int = 0
+    max_memory: int = 0
+    linger: float = 1.0
+    drain_timeout: float = 5.0
+    health_path: str = "/healthz"
+    ready_path: str = "/readyz"
+
+    @classmethod
+    def meanings(cls) -> dict[str, str]:
+        """Say of each limit what the docstring says, for the command line's help."""
+        lines = (cls.__doc__ or "").partition("Attributes:")[2].splitlines()
+        split = (line.strip().partition(": ") for line in lines if ": " in line)
+        return {name: meaning for name, _, meaning in split}
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Limits:
+        """Take the ``RUNNER_*`` variables, by which the command line's options arrive.
+
+        Raises:
+            ConfigurationError: A variable is not of its type, or negative.
+        """
+        given: dict[str, Any] = {}
+        for field in dataclasses.fields(cls):
+            text = environ.get(variable(field.name))
+            if text is not None:
+                given[field.name] = _read(variable(field.name), text, type(field.default))
+        return cls(**given)
+
+
+def _read(name: str, text: str, kind: type) -> Any:
+    try:
+        value: Any = kind(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{name}={text}: not {kind.__name__}") from error
+    if isinstance(value, int | float) and not 0 <= value < float("inf"):
+        raise ConfigurationError(f"{name}={text}: must be 0 or more")
+    return value

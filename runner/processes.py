@@ -1,17 +1,24 @@
-"""Fork a process that leads a session of its own, and look after it."""
+"""Know this process and those it forks: their signals, their end, their memory."""
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
+import gc
 import os
 import select
+import signal
 import subprocess
 import sys
+import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Protocol, Self
 
 
-class Offspring:
+class ForkedChild:
     """Be, for a forked child, what ``subprocess.Popen`` is for a spawned one.
 
     Attributes:
@@ -81,3 +88,112 @@ def name_process(words: list[str]) -> None:
     start, end = int(fields[45]), int(fields[46])
     line = "\0".join([sys.executable, *words]).encode()[: end - start - 1]
     ctypes.memmove(start, line.ljust(end - start, b"\0"), end - start)
+
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopRequest:
+    """Record the signals that ask this process to stop.
+
+    The handlers only note the signal and call the subscriber; the first signal
+    asks, a second one insists. The handlers that were there before come back at
+    the end. Outside the main thread nothing is installed: Python allows it only there.
+
+    Attributes:
+        reason: Why it was sent, as far as anyone told; goes into the record.
+    """
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+        self.reason = ""
+        self.is_urgent = False
+        self._notify: Callable[[], object] = lambda: None
+        self._previous: dict[signal.Signals, signal._HANDLER] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {sig: signal.signal(sig, self._note) for sig in STOP_SIGNALS}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for sig, previous in self._previous.items():
+            signal.signal(sig, previous)
+
+    @property
+    def name(self) -> str:
+        """Name the signal that asked, such as ``SIGTERM``; empty when none did."""
+        return signal.Signals(self.signum).name if self.signum else ""
+
+    @property
+    def said(self) -> str:
+        """Name the signal and, if it is known, why it was sent."""
+        return f"{self.name}: {self.reason}" if self.reason else self.name
+
+    def subscribe(self, notify: Callable[[], object]) -> None:
+        """Call ``notify`` at every signal, and now if one has already come."""
+        self._notify = notify
+        if self.signum:
+            notify()
+
+    def _note(self, signum: int, frame: FrameType | None) -> None:
+        self.is_urgent = self.signum is not None
+        self.signum = self.signum or signum
+        self._notify()
+
+
+def settle() -> None:
+    """Take all that was made until now for lasting.
+
+    It is neither walked by the collector again and again, nor are the pages that forked
+    processes share written to for that. What was only passed through goes back to the system.
+    """
+    gc.collect()
+    gc.freeze()
+    if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
+
+
+def own_memory() -> int:
+    """Count the bytes that this process holds alone: resident, not shared. Source: statm(5)."""
+    _, resident, shared = (int(word) for word in Path("/proc/self/statm").read_text().split()[:3])
+    return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Process(Protocol):
+    """Be a child of ours: a ``Popen``, or one that was forked."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Give its exit code, or None while it lives."""
+
+
+async def gone(process: Process) -> None:
+    """Wait until a process has ended: by its pidfd, in milliseconds and unreaped, on Linux."""
+    if not hasattr(os, "pidfd_open"):
+        while process.poll() is None:
+            await asyncio.sleep(0.1)
+        return
+    await gone_by_number(process.pid)
+
+
+async def gone_by_number(pid: int) -> None:
+    """Wait likewise for one that need not be our child, on Linux.
+
+    Raises:
+        ProcessLookupError: There is none of this number.
+    """
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    fd = os.pidfd_open(pid)
+    loop.add_reader(fd, over.set)
+    try:
+        await over.wait()
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from runner.limits import Limits
+from runner.config import Limits
 from runner.predict.app import PredictApp
 from runner.predict.endpoint_factory import endpoints_of
 from runner.predict.options import Options

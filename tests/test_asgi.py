@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from support import until, until_forgotten
 
+from runner.config import Limits
 from runner.http.access_log import AccessLog
 from runner.http.app_protocol import OwnApp
 from runner.http.example_request import Example
 from runner.http.server import AsgiServer
-from runner.limits import Limits
 
 Serve = Callable[..., "Served"]
 

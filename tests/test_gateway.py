@@ -12,9 +12,9 @@ from wsgiref.util import FileWrapper
 
 import pytest
 
+from runner.config import Limits
 from runner.http.gateway import Answer, environ_of, own_answer, refusal
 from runner.http.http1 import Request, RequestReader
-from runner.limits import Limits
 
 OK = "200 OK"
 

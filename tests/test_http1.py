@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from runner.config import Limits
 from runner.http.head import RefusedError
 from runner.http.http1 import Request, RequestReader
-from runner.limits import Limits
 
 LIMITS = Limits(max_header=300, max_body=20)
 CHUNKED = b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"

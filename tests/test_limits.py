@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from runner.config import Limits
 from runner.errors import ConfigurationError
-from runner.limits import Limits
 
 
 def test_variables_set_limits_of_their_type() -> None:

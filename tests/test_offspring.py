@@ -12,27 +12,27 @@ from pathlib import Path
 import pytest
 
 from runner import processes
-from runner.processes import Offspring
+from runner.processes import ForkedChild
 
 
 @pytest.fixture
-def child() -> Iterator[Offspring]:
+def child() -> Iterator[ForkedChild]:
     """One that waits to be killed."""
     if not (pid := processes.fork()):
         signal.pause()
         os._exit(1)
-    yield (started := Offspring(pid, ["python"]))
+    yield (started := ForkedChild(pid, ["python"]))
     if started.poll() is None:
         os.kill(pid, signal.SIGKILL)
         started.wait(5)
 
 
-def test_it_leads_a_session_at_once(child: Offspring) -> None:
+def test_it_leads_a_session_at_once(child: ForkedChild) -> None:
     """Whoever has its number can signal its group."""
     assert os.getsid(child.pid) == os.getpgid(child.pid) == child.pid
 
 
-def test_its_end_is_told_once_and_for_all(child: Offspring) -> None:
+def test_its_end_is_told_once_and_for_all(child: ForkedChild) -> None:
     """While it lives there is no code; then it is that of the signal, however often one asks."""
     assert child.poll() is None
     with pytest.raises(subprocess.TimeoutExpired):
@@ -44,9 +44,9 @@ def test_its_end_is_told_once_and_for_all(child: Offspring) -> None:
 def test_it_shows_another_command_line_and_the_same_environment() -> None:
     """The words are cut to the room of the first; by the environment it is still found."""
     code = (
-        "import os; from runner import offspring; from pathlib import Path\n"
+        "import os; from runner import processes; from pathlib import Path\n"
         "before = Path('/proc/self/environ').read_bytes()\n"
-        "offspring.name_process(['-m', 'ipykernel_launcher', 'x' * 9999])\n"
+        "processes.name_process(['-m', 'ipykernel_launcher', 'x' * 9999])\n"
         "assert Path('/proc/self/environ').read_bytes() == before\n"
         "print(Path('/proc/self/cmdline').read_text())"
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from predicting import app_of, faults_of, living, post, send
 
-from runner.limits import Limits
+from runner.config import Limits
 from runner.predict.app import PredictApp
 from runner.predict.endpoints import Endpoint
 from runner.predict.problems import ProblemError

@@ -11,7 +11,7 @@ from predicting import NDJSON, app_of, faults_of, send
 from test_prediction_columns import ARROW, stream
 
 from runner import ProblemError, batched
-from runner.limits import Limits
+from runner.config import Limits
 
 LINES = {"content-type": NDJSON}
 

@@ -12,7 +12,7 @@ from predicting import app_of, send
 from sklearn.datasets import load_iris
 from sklearn.svm import SVC
 
-from runner.limits import Limits
+from runner.config import Limits
 from runner.predict import columns
 from runner.predict.media import Media
 from runner.predict.problems import ProblemError

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 from support import break_off, until, until_forgotten
 
+from runner.config import Limits
 from runner.http.access_log import AccessLog
 from runner.http.server import AsgiServer
-from runner.limits import Limits
 from runner.predict import answers
 from runner.predict.app import PredictApp
 from runner.predict.endpoints import Endpoint

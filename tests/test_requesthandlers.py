@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from runner.config import Limits
 from runner.http.wsgi import WsgiServer
-from runner.limits import Limits
 from runner.serving.request_handlers import wsgi_app_of
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 
-from runner.signals import StopRequest
+from runner.processes import StopRequest
 
 
 def test_the_first_signal_asks_and_the_second_insists() -> None:

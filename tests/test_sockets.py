@@ -8,7 +8,7 @@ import socket
 import pytest
 from support import free_port
 
-from runner import sockets
+from runner import net
 from runner.errors import ConfigurationError
 
 
@@ -20,33 +20,33 @@ def close(*listeners: socket.socket) -> None:
 def test_each_slot_has_a_socket_of_its_own_on_one_port() -> None:
     """The system spreads connections over them."""
     port = free_port()
-    opened = sockets.listeners("127.0.0.1", port, 3, {})
+    opened = net.listeners("127.0.0.1", port, 3, {})
     assert {listener.getsockname() for listener in opened} == {("127.0.0.1", port)}
     assert len({listener.fileno() for listener in opened}) == 3
-    assert sockets.describe(opened[0]) == f"127.0.0.1:{port}"
+    assert net.describe(opened[0]) == f"127.0.0.1:{port}"
     close(*opened)
 
 
 def test_ipv6_is_bound_and_written_in_brackets() -> None:
     """As URLs want it."""
-    (opened,) = sockets.listeners("::1", port := free_port(), 1, {})
-    assert sockets.describe(opened) == f"[::1]:{port}"
+    (opened,) = net.listeners("::1", port := free_port(), 1, {})
+    assert net.describe(opened) == f"[::1]:{port}"
     close(opened)
 
 
 def test_a_port_in_use_is_refused_even_if_it_could_be_shared() -> None:
     """SO_REUSEPORT would let two services steal each other's connections."""
     port = free_port()
-    first = sockets.listeners("127.0.0.1", port, 1, {})
+    first = net.listeners("127.0.0.1", port, 1, {})
     with pytest.raises(ConfigurationError, match="in use"):
-        sockets.listeners("127.0.0.1", port, 1, {})
+        net.listeners("127.0.0.1", port, 1, {})
     close(*first)
 
 
 def test_sockets_of_another_process_are_not_taken() -> None:
     """LISTEN_PID says whom they are for; the variables go no further."""
     environ = {"LISTEN_PID": str(os.getpid() + 1), "LISTEN_FDS": "1"}
-    opened = sockets.listeners("127.0.0.1", free_port(), 1, environ)
+    opened = net.listeners("127.0.0.1", free_port(), 1, environ)
     assert environ == {}
     close(*opened)
 
@@ -55,9 +55,9 @@ def test_systemds_sockets_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slots beyond their number take turns."""
     given = socket.create_server(("127.0.0.1", 0))
     fd = os.dup(given.fileno())
-    monkeypatch.setattr(sockets, "_FIRST_FD", fd)
+    monkeypatch.setattr(net, "_FIRST_FD", fd)
     environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
-    taken = sockets.listeners("127.0.0.1", 1, 2, environ)
+    taken = net.listeners("127.0.0.1", 1, 2, environ)
     assert [listener.getsockname() for listener in taken] == [given.getsockname()] * 2
     assert not os.get_inheritable(fd)
     close(given, taken[0])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.signals import StopRequest
+from runner.processes import StopRequest
 from runner.sweep.points import Point
 from runner.sweep.pool import Pool
 

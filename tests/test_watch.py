@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import write_notebook
 
-from runner.supervise.sources import KEPT, Sources, digest
+from runner.supervise.versions import KEPT, Sources, digest
 from runner.supervise.watch import Eye
 
 

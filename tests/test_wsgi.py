@@ -20,8 +20,8 @@ from wsgiref.validate import validator
 import pytest
 from support import HEAVY, loaded_by, until
 
+from runner.config import Limits
 from runner.http.wsgi import WsgiServer
-from runner.limits import Limits
 
 PATIENCE = 30.0
 
@@ -689,7 +689,7 @@ def test_a_server_made_before_a_fork_runs_in_the_child() -> None:
     port = listener.getsockname()[1]
     code = (
         "import os, socket, signal\n"
-        "from runner.http.wsgi import WsgiServer; from runner.limits import Limits\n"
+        "from runner.http.wsgi import WsgiServer; from runner.config import Limits\n"
         "def app(environ, start_response):\n"
         "    start_response('200 OK', []); return [str(os.getpid()).encode()]\n"
         f"listener = socket.socket(fileno={listener.fileno()})\n"

@@ -18,8 +18,8 @@ from runner.cells.request import Incoming
 from runner.cells.response import JSON, Reply, plain, problem
 from runner.cells.routes import Found, Routes, swagger
 from runner.cells.serial_thread import Turns
+from runner.config import Limits
 from runner.http.app_protocol import OwnApp
-from runner.limits import Limits
 
 _SPEC = "/_api/spec/swagger.json"
 _MOST_PRINTED = 64 * 1024 * 1024

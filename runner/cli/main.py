@@ -28,9 +28,8 @@ from runner.cli.options import (
     values_of,
 )
 from runner.cli.sweep import sweep
-from runner.config import variable
+from runner.config import Limits, variable
 from runner.errors import InterruptedRunError, RunnerError
-from runner.limits import Limits
 from runner.record import history
 
 

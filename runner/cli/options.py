@@ -10,9 +10,8 @@ from typing import Any
 import click
 
 from runner import log
-from runner.config import EngineConfig, variable
+from runner.config import EngineConfig, Limits, variable
 from runner.errors import EXIT_CODES, RunnerError
-from runner.limits import Limits
 from runner.notebook import values
 
 EPILOG = "Exit codes: 0 done or stopped as asked; {}; 128 + N interrupted by signal N.".format(

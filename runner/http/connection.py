@@ -8,8 +8,8 @@ import socket
 import time
 from typing import Any
 
+from runner.config import Limits
 from runner.http.http1 import Request, RequestReader
-from runner.limits import Limits
 
 _DROP_SECONDS = 2.0
 _DROP_BYTES = 64 * 1024 * 1024

@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from runner.config import Limits
 from runner.http.connection import Connection
 from runner.http.gateway import Answer, environ_of, own_answer, refusal
 from runner.http.head import Head, RefusedError
 from runner.http.http1 import Request
 from runner.http.pool import Pool
-from runner.limits import Limits
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

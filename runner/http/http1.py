@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 import re
 
+from runner.config import Limits
 from runner.http.head import Head, RefusedError, parse_head
-from runner.limits import Limits
 
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[^\x00\r\n]*)?")
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")

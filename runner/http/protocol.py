@@ -23,9 +23,9 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from runner.config import Limits
 from runner.http import problems
 from runner.http.access_log import AccessLog
-from runner.limits import Limits
 
 App = Callable[..., Awaitable[None]]
 

@@ -19,11 +19,11 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
+from runner.config import Limits
 from runner.http import app_protocol
 from runner.http.access_log import AccessLog
 from runner.http.example_request import Example
 from runner.http.protocol import App, BoundedProtocol
-from runner.limits import Limits
 
 log = logging.getLogger(__name__)
 

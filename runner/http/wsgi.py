@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from runner.config import Limits
 from runner.http.connection import Connection
 from runner.http.example import try_example
 from runner.http.exchange import Exchange
@@ -32,7 +33,6 @@ from runner.http.head import RefusedError
 from runner.http.http1 import Request
 from runner.http.listeners import Listeners
 from runner.http.pool import Pool
-from runner.limits import Limits
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

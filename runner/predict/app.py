@@ -12,11 +12,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from runner.config import Limits
 from runner.http import failures
 from runner.http.app_protocol import OwnApp
 from runner.http.protocol import Owner
 from runner.identity import Identity
-from runner.limits import Limits
 from runner.predict import service_routes
 from runner.predict.bulk import answer_many
 from runner.predict.columns import too_many

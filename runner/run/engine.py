@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from runner.config import EngineConfig
     from runner.notebook.document import Notebook
     from runner.notebook.injection import Injected
+    from runner.processes import StopRequest
     from runner.record.progress import Progress
     from runner.record.record import Record
     from runner.run.kernel import Kernel
-    from runner.signals import StopRequest
 
 log = logging.getLogger(__name__)
 
@@ -161,9 +161,9 @@ def _own_session(
 ) -> Iterator[Session]:
     """Prepare what ``runner run`` would have, when papermill itself was started."""
     from runner.config import EngineConfig
+    from runner.processes import StopRequest
     from runner.record.progress import Bar, Lines
     from runner.run.kernel import Kernel
-    from runner.signals import StopRequest
 
     document.check(given)
     config = EngineConfig.from_environment()

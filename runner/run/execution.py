@@ -26,6 +26,7 @@ from nbformat import NotebookNode
 from runner.config import EngineConfig
 from runner.errors import KernelDiedError, NotebookError
 from runner.notebook.document import SERVE_TAG, tags
+from runner.processes import StopRequest
 from runner.record import record
 from runner.record.excerpt import Bounds, shorten
 from runner.record.progress import Progress, name_of
@@ -33,7 +34,6 @@ from runner.record.record import CellStatus, Record, RunStatus
 from runner.run import kernel_setup
 from runner.run.kernel import Kernel
 from runner.run.kernel_client import CellClient
-from runner.signals import StopRequest
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from runner.errors import ConfigurationError, RunnerError
 from runner.files import is_process_alive
-from runner.spawn.processes import gone
+from runner.processes import gone
 
 if TYPE_CHECKING:
     import subprocess
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from jupyter_client.asynchronous.client import AsyncKernelClient
     from jupyter_client.blocking.client import BlockingKernelClient
 
-    from runner.processes import Offspring
+    from runner.processes import ForkedChild
 
 # Nothing of a run belongs in the user's IPython history. The session has its own in lists; a
 # database in memory beside them, which nbclient has made, would take a MB.
@@ -65,7 +65,7 @@ class Kernel:
     def __init__(self, manager: KernelManager) -> None:
         self.manager = manager
         self.client = cast("AsyncKernelClient", manager.client())
-        self.process: subprocess.Popen[bytes] | Offspring = manager.provisioner.process  # type: ignore[union-attr]  # set by start
+        self.process: subprocess.Popen[bytes] | ForkedChild = manager.provisioner.process  # type: ignore[union-attr]  # set by start
         self.info: dict[str, Any] = {}
         self.busy_since = time.monotonic()
         self.prelude = ""
@@ -111,7 +111,7 @@ class Kernel:
         return cls(manager)
 
     @classmethod
-    def adopt(cls, name: str, folder: Path, process: Offspring) -> Kernel:
+    def adopt(cls, name: str, folder: Path, process: ForkedChild) -> Kernel:
         """Take over a kernel that was forked to listen in a folder of `plan`."""
         manager = _manager(name, folder)
         manager.load_connection_file()

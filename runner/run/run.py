@@ -24,11 +24,11 @@ from runner.errors import (
 )
 from runner.notebook import document as notebook
 from runner.notebook.document import Notebook
+from runner.processes import StopRequest
 from runner.record import history
 from runner.record.progress import Bar, Lines
 from runner.run.engine import RunnerEngine, Session
 from runner.run.kernel import Kernel
-from runner.signals import StopRequest
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -14,8 +14,8 @@ import io
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from runner.config import Limits
 from runner.http.http1 import ChunkedBody
-from runner.limits import Limits
 
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer"}
 _DROPPED = ("HTTP_CONNECTION", "HTTP_EXPECT")

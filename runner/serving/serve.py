@@ -20,13 +20,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.config import Limits
 from runner.http import app_protocol
 from runner.http.access_log import AccessLog
 from runner.http.example import try_example
 from runner.http.example_request import Example
 from runner.http.server import AsgiServer, import_ahead
 from runner.http.wsgi import WsgiServer
-from runner.limits import Limits
 from runner.predict.options import Options
 from runner.predict.predictable import is_target
 from runner.serving import model_versions, print_forwarding

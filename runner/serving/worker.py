@@ -16,8 +16,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from runner import memory
-from runner.limits import Limits
+from runner import processes
+from runner.config import Limits
 
 log = logging.getLogger(__name__)
 
@@ -109,4 +109,5 @@ class Work:
             return True
         if self._limits.max_requests and server.requests >= self._most_requests:
             return True
-        return bool(self._limits.max_memory) and memory.own() > self._limits.max_memory * 1e6
+        most = self._limits.max_memory * 1e6
+        return bool(most) and processes.own_memory() > most

@@ -28,8 +28,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from runner import memory
-from runner.limits import Limits
+from runner import processes
+from runner.config import Limits
 from runner.serving import forking
 from runner.serving.worker import Server, Work
 
@@ -116,7 +116,7 @@ class Crew:
         """
         previous = self._listen_to_interrupts()
         self._pools = forking.thread_pools() if self._forks else None
-        memory.settle()  # what the notebook has made stays
+        processes.settle()  # what the notebook has made stays
         try:
             for slot in range(len(self.listeners)):
                 self._start(slot)

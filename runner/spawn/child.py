@@ -37,13 +37,13 @@ from runner.notebook import document as notebook
 from runner.notebook.annotations import PRELUDE, is_annotated
 from runner.notebook.injection import injected_for
 from runner.notebook.signs import signs_of
+from runner.processes import StopRequest
 from runner.record import facts
 from runner.record.progress import Lines
 from runner.run import run
 from runner.run.engine import Session
 from runner.run.kernel import Kernel
 from runner.run.run import Job
-from runner.signals import StopRequest
 
 log = logging.getLogger(__name__)
 

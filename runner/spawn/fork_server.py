@@ -37,7 +37,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from runner import memory, processes
+from runner import processes
 from runner.config import variable
 from runner.errors import RunnerError
 from runner.notebook import document as notebook
@@ -64,7 +64,7 @@ def main() -> None:
     gc.disable()  # else it looks over all that is imported again and again
     kernel_name = _prepared_kernel(path)
     hidden = preload.for_run(path, module)
-    memory.settle()
+    processes.settle()
     gc.enable()
     with socket.socket(fileno=fd) as ears:
         become = _tend(ears, installed)
@@ -140,7 +140,7 @@ def _be_run_or_kernel(path: Path, task: Task, name: str, hidden: dict[str, Modul
         os.environ[variable("log-fd")] = str(os.dup(2))
         forked_kernel.become(words, us, hidden)
         return
-    process = processes.Offspring(pid, [sys.executable, *words])
+    process = processes.ForkedChild(pid, [sys.executable, *words])
     adopted = kernel.Kernel.adopt(name, folder, process)
     child.live(path, task, adopted, name)
 

@@ -22,7 +22,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from runner.spawn.processes import RunProcess, SpawnedRun, gone_by_number
+from runner.processes import gone_by_number
+from runner.spawn.processes import RunProcess, SpawnedRun
 
 log = logging.getLogger(__name__)
 

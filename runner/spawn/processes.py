@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import asyncio
 import contextlib
 import json
 import os
@@ -12,7 +11,9 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, cast
+
+from runner.processes import gone
 
 
 class RunProcess(abc.ABC):
@@ -96,37 +97,3 @@ class SpawnedRun(RunProcess):
         with contextlib.suppress(OSError):
             self._orders.close()
         return code
-
-
-class Process(Protocol):
-    """Be a child of ours: a ``Popen``, or one that was forked."""
-
-    pid: int
-
-    def poll(self) -> int | None:
-        """Give its exit code, or None while it lives."""
-
-
-async def gone(process: Process) -> None:
-    """Wait until a process has ended: by its pidfd, in milliseconds and unreaped, on Linux."""
-    if not hasattr(os, "pidfd_open"):
-        while process.poll() is None:  # noqa: ASYNC110 - nothing to wait for but time
-            await asyncio.sleep(0.1)
-        return
-    await gone_by_number(process.pid)
-
-
-async def gone_by_number(pid: int) -> None:
-    """Wait likewise for one that need not be our child, on Linux.
-
-    Raises:
-        ProcessLookupError: There is none of this number.
-    """
-    loop, over = asyncio.get_running_loop(), asyncio.Event()
-    fd = os.pidfd_open(pid)
-    loop.add_reader(fd, over.set)
-    try:
-        await over.wait()
-    finally:
-        loop.remove_reader(fd)
-        os.close(fd)

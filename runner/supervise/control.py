@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import ConfigurationError, RunnerError
+from runner.supervise.events import Answer, Asked, ReloadAsked, RollbackAsked, StopAsked
 
 _NAME = ".control"
 _LONGEST_PATH = 100  # sun_path has 108 bytes on Linux, 104 on macOS
@@ -139,3 +141,40 @@ def _connected(folder: Path) -> socket.socket:
 
 def _line(message: dict[str, Any]) -> bytes:
     return json.dumps(message, default=str).encode() + b"\n"
+
+
+_QUESTIONS: dict[str, type[Asked]] = {
+    "reload": ReloadAsked,
+    "rollback": RollbackAsked,
+    "stop": StopAsked,
+}
+
+
+class Desk:
+    """Hold the questions that are not answered yet.
+
+    Args:
+        take: Gets what is asked for.
+        status: Describes what exists now.
+    """
+
+    def __init__(self, take: Callable[[Asked], None], status: Callable[[], dict[str, Any]]) -> None:
+        self._take, self._status = take, status
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._numbers = itertools.count(1)
+
+    async def reply(self, question: str) -> dict[str, Any]:
+        """Give the outcome of a question."""
+        if question == "status":
+            return {"ok": True, **self._status()}
+        if question not in _QUESTIONS:
+            return {"ok": False, "reason": f"unknown question {question!r}"}
+        number = next(self._numbers)
+        outcome = self._waiting[number] = asyncio.get_running_loop().create_future()
+        self._take(_QUESTIONS[question](request=number, cause=f"runner {question}"))
+        answer: dict[str, Any] = await outcome
+        return answer
+
+    def answer(self, answer: Answer) -> None:
+        """Let whoever asked know."""
+        self._waiting.pop(answer.request).set_result({"ok": answer.ok, "reason": answer.reason})

@@ -21,11 +21,10 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from runner import errors, files, sockets
-from runner.limits import Limits
+from runner import errors, files, net
+from runner.config import Limits
 from runner.record import history
-from runner.supervise.control import ControlServer
-from runner.supervise.control_requests import Desk
+from runner.supervise.control import ControlServer, Desk
 from runner.supervise.events import (
     Answer,
     Asked,
@@ -56,10 +55,9 @@ from runner.supervise.kernel_link import Channels
 from runner.supervise.lifecycle import Lifecycle
 from runner.supervise.plan import Plan, model_of, values_for
 from runner.supervise.runs import Roster
-from runner.supervise.sources import digest
 from runner.supervise.states import RunState
 from runner.supervise.status import iso
-from runner.supervise.versions import Ledger
+from runner.supervise.versions import Ledger, digest
 from runner.supervise.watch import Eye, watch
 
 log = logging.getLogger(__name__)
@@ -90,7 +88,7 @@ def supervise(plan: Plan) -> None:
     """
     folder = history.default_out(plan.path).parent
     values_for(plan, plan.path)
-    listeners = sockets.listeners(plan.host, plan.port, plan.workers)
+    listeners = net.listeners(plan.host, plan.port, plan.workers)
     with contextlib.ExitStack() as stack:
         for listener in listeners:
             stack.enter_context(contextlib.closing(listener))
@@ -114,7 +112,7 @@ class Supervisor:
 
     def __init__(self, plan: Plan, folder: Path, listeners: list[socket.socket]) -> None:
         self.plan = plan
-        self.address = sockets.describe(listeners[0])
+        self.address = net.describe(listeners[0])
         self._listeners = listeners
         self._ledger = Ledger(folder, plan.out)
         self._life = Lifecycle(plan.rules, self._ledger.open())
@@ -177,7 +175,7 @@ class Supervisor:
     def _ask(self, asked: Asked) -> None:
         log.info("%s by %s", _DEEDS[type(asked)], asked.cause)
         if isinstance(asked, StopAsked):
-            sockets.give_up(self._listeners)
+            net.give_up(self._listeners)
         self._tell(asked)
 
     def _hear(self, name: str, message: dict[str, Any] | None) -> bool:

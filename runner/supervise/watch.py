@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.errors import ConfigurationError
-from runner.supervise.sources import digest
+from runner.supervise.versions import digest
 
 log = logging.getLogger(__name__)
 

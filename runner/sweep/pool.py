@@ -7,7 +7,7 @@ import collections
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from runner.signals import StopRequest
+from runner.processes import StopRequest
 from runner.sweep.points import Point
 
 _LAST_WORDS = 5.0  # seconds that a run has, after its cell's own, to close its record

@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.errors import NotebookError
 from runner.files import write_atomically
-from runner.signals import StopRequest
+from runner.processes import StopRequest
 from runner.sweep.launch import Launcher
 from runner.sweep.outcomes import outcome_of
 from runner.sweep.points import Point
