@@ -25,7 +25,7 @@ from cold_start import EXAMPLE, end
 from service import free_port, until_answered
 
 ROLES = {
-    "runner.spawn.fork_server": "nursery",
+    "runner.spawn.fork_server": "fork server",
     "runner.spawn.child": "run",
     "ipykernel_launcher": "kernel",
     "runner": "supervisor",

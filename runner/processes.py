@@ -147,7 +147,7 @@ class StopRequest:
         self._notify()
 
 
-def settle() -> None:
+def freeze_memory() -> None:
     """Take all that was made until now for lasting.
 
     It is neither walked by the collector again and again, nor are the pages that forked
@@ -174,16 +174,16 @@ class Process(Protocol):
         """Give its exit code, or None while it lives."""
 
 
-async def gone(process: Process) -> None:
+async def wait_ended(process: Process) -> None:
     """Wait until a process has ended: by its pidfd, in milliseconds and unreaped, on Linux."""
     if not hasattr(os, "pidfd_open"):
         while process.poll() is None:
             await asyncio.sleep(0.1)
         return
-    await gone_by_number(process.pid)
+    await wait_pid_ended(process.pid)
 
 
-async def gone_by_number(pid: int) -> None:
+async def wait_pid_ended(pid: int) -> None:
     """Wait likewise for one that need not be our child, on Linux.
 
     Raises:

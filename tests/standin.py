@@ -1,4 +1,4 @@
-"""A stand-in for ``runner.serving.serve``: a server that speaks the control channel."""
+"""A stand-in for ``runner.serving.serve``: a server that speaks the kernel link."""
 
 from __future__ import annotations
 

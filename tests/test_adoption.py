@@ -156,7 +156,7 @@ def test_a_thread_is_beside_the_cells() -> None:
     assert (done.stdout, done.stderr) == ("True\n", "")
 
 
-class Beside:
+class BackgroundService:
     """A service beside the cells that ends after some looks."""
 
     def __init__(self, looks: int = 10**9) -> None:
@@ -172,21 +172,21 @@ class Beside:
         self.is_stopped = True
 
 
-def adoption_beside(serve_beside: Any) -> tuple[Adoption, list[Any]]:
+def adoption_beside(serve_in_background: Any) -> tuple[Adoption, list[Any]]:
     served: list[Any] = []
-    return Adoption(lambda app, _: served.append(app), lambda: False, serve_beside), served
+    return Adoption(lambda app, _: served.append(app), lambda: False, serve_in_background), served
 
 
 def test_cells_that_go_on_are_served_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last cell, if it comes at all, waits for what is served already, and serves nothing."""
     monkeypatch.setattr("runner.serving.adoption._PATIENCE", 0.0)
-    beside, begun = Beside(looks=3), threading.Event()
+    beside, begun = BackgroundService(looks=3), threading.Event()
 
-    def serve_beside(app: Any, asked: str) -> Beside:
+    def serve_in_background(app: Any, asked: str) -> BackgroundService:
         begun.set()
         return beside
 
-    adoption, served = adoption_beside(serve_beside)
+    adoption, served = adoption_beside(serve_in_background)
     adoption.hand_over(asgi, "x:1")
     assert begun.wait(5)
     asyncio.run(adoption.serve_what_is_left({"app": wsgi}))
@@ -212,10 +212,10 @@ def test_a_service_that_cannot_be_beside_fails_the_last_cell(
     """It neither waits for ever nor hides why."""
     monkeypatch.setattr("runner.serving.adoption._PATIENCE", 0.0)
 
-    def serve_beside(app: Any, asked: str) -> Beside:
+    def serve_in_background(app: Any, asked: str) -> BackgroundService:
         raise ConnectionError("no supervisor")
 
-    adoption, _ = adoption_beside(serve_beside)
+    adoption, _ = adoption_beside(serve_in_background)
     adoption.hand_over(asgi, "x:1")
     until(lambda: "could not be served beside" in caplog.text)
     with pytest.raises(ConnectionError, match="no supervisor"):

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from runner.run.lost_messages import Arrivals
+from runner.run.lost_messages import MessageCounter
 
 
 def message(number: int, sender: str = "session_1") -> Any:
     return {"header": {"msg_id": f"{sender}_{number}"}}
 
 
-def arrivals_of(*numbers: int) -> Arrivals:
+def arrivals_of(*numbers: int) -> MessageCounter:
     """Those of a cell whose first message is the first one given."""
-    arrivals = Arrivals()
+    arrivals = MessageCounter()
     arrivals.begin(message(numbers[0]))
     for number in numbers[1:]:
         arrivals.note(message(number))
@@ -48,6 +48,6 @@ def test_a_forked_process_counts_for_itself() -> None:
 
 def test_ids_without_numbers_tell_nothing() -> None:
     """Other kernels than Python's name their messages as they like."""
-    arrivals = Arrivals()
+    arrivals = MessageCounter()
     arrivals.begin({"header": {"msg_id": "8b5a"}})
     assert arrivals.missing({"header": {"msg_id": "77aa"}}) == 0

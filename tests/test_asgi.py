@@ -16,7 +16,7 @@ from support import until, until_forgotten
 
 from runner.config import Limits
 from runner.http.access_log import AccessLog
-from runner.http.app_protocol import OwnApp
+from runner.http.app_protocol import AppProtocol
 from runner.http.example_request import Example
 from runner.http.server import AsgiServer
 
@@ -317,7 +317,7 @@ def test_a_drain_accepts_nobody_new(serve: Serve) -> None:
 def test_an_app_of_ours_learns_of_the_drain(serve: Serve) -> None:
     """So it can say that it is not ready, on a path of its own."""
 
-    class Own(OwnApp):
+    class Own(AppProtocol):
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
             await app(scope, receive, send)
 

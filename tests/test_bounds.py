@@ -9,13 +9,13 @@ import tracemalloc
 
 import pytest
 
-from runner.record.excerpt import Bounds, Excerpt, notice, shorten
+from runner.record.excerpt import Excerpt, ExcerptBounds, notice, shorten
 
-SMALL = Bounds(lines=3, text_bytes=24)
+SMALL = ExcerptBounds(lines=3, text_bytes=24)
 NOTICE = re.compile(r"\n?… (?:([\d,]+) lines? \()?([\d,]+) bytes\)? dropped here …\n")
 
 
-def excerpt_of(*chunks: str, bounds: Bounds = SMALL) -> Excerpt:
+def excerpt_of(*chunks: str, bounds: ExcerptBounds = SMALL) -> Excerpt:
     excerpt = Excerpt.within(bounds)
     for chunk in chunks:
         excerpt.write(chunk)
@@ -110,7 +110,7 @@ def test_the_count_is_exact_however_the_text_is_split(seed: int) -> None:
 
 def test_a_write_costs_no_more_after_millions_of_lines() -> None:
     """Memory stays at what is kept, and time at what is new."""
-    excerpt = Excerpt.within(Bounds())
+    excerpt = Excerpt.within(ExcerptBounds())
     chunk = "".join(f"line {number}\n" for number in range(10_000))
     tracemalloc.start()
     began = time.monotonic()

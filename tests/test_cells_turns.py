@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 from support import until
 
-from runner.cells.serial_thread import Turns
+from runner.cells.serial_thread import CellThread
 
 
 class Interrupt(BaseException):
     """What is raised in a turn that is late."""
 
 
-def turns(timeout: float = 0.2, grace: float = 30, kills: bool = False) -> Turns[str]:
-    return Turns(
+def turns(timeout: float = 0.2, grace: float = 30, kills: bool = False) -> CellThread[str]:
+    return CellThread(
         timeout=timeout,
         grace=grace,
         interrupt=Interrupt,

@@ -14,13 +14,13 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
-from runner.record.excerpt import Bounds
+from runner.record.excerpt import ExcerptBounds
 from runner.record.record import Record
 from runner.run import kernel_setup
 from runner.run.kernel import Kernel
 from runner.run.kernel_client import CellClient
 
-SMALL = Bounds(lines=3, outputs=4)
+SMALL = ExcerptBounds(lines=3, outputs=4)
 Run = Callable[..., Any]
 
 
@@ -29,7 +29,7 @@ def run(tmp_path: Path) -> Run:
     """Execute cells in a kernel, and give them with what was echoed."""
 
     def run(
-        *cells: str, bounds: Bounds = SMALL, sources: dict[str, str] | None = None
+        *cells: str, bounds: ExcerptBounds = SMALL, sources: dict[str, str] | None = None
     ) -> tuple[list[Any], list[Any]]:
         echoed: list[NotebookNode] = []
         nb = new_notebook(cells=[new_code_cell(source) for source in cells])

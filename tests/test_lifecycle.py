@@ -11,7 +11,6 @@ from runner.supervise.events import (
     Bind,
     CancelTimer,
     Changed,
-    ChannelClosed,
     Command,
     Ended,
     Event,
@@ -20,6 +19,7 @@ from runner.supervise.events import (
     Go,
     Hello,
     Kill,
+    LinkClosed,
     Publish,
     Purpose,
     Ready,
@@ -37,13 +37,13 @@ from runner.supervise.events import (
     TimerFired,
 )
 from runner.supervise.lifecycle import Lifecycle, Phase, Rules
-from runner.supervise.states import TRANSITIONS, Good, RunState
+from runner.supervise.states import TRANSITIONS, GoodVersion, RunState
 
 
 class Story:
     """A lifecycle, a clock that is moved by hand, and what was ordered."""
 
-    def __init__(self, *, good: tuple[Good, ...] = (), **rules: object) -> None:
+    def __init__(self, *, good: tuple[GoodVersion, ...] = (), **rules: object) -> None:
         self.life = Lifecycle(Rules(**rules), good)  # type: ignore[arg-type]  # each of its kind
         self.now = 100.0
 
@@ -181,7 +181,7 @@ def test_of_two_that_take_over_the_newer_wins_in_any_order() -> None:
 def test_a_dead_run_is_restarted_from_the_standby_at_once() -> None:
     """The kernel's hanging up is enough; the exit code that comes later is only recorded."""
     story = up()
-    assert story.tell(ChannelClosed(run=1)) == [again(2, source=1)]
+    assert story.tell(LinkClosed(run=1)) == [again(2, source=1)]
     assert story.tell(Ended(run=1, code=4, reason="killed by SIGKILL")) == [
         RecordFailure(run=1, code=4, reason="killed by SIGKILL")
     ]
@@ -192,7 +192,7 @@ def test_a_dead_run_is_restarted_from_the_standby_at_once() -> None:
 def test_the_end_of_the_process_alone_is_a_death_too() -> None:
     """If the exit comes before the channel's end, the restart is one all the same."""
     story = up()
-    orders = story.tell(Ended(run=1, code=-9), ChannelClosed(run=1))
+    orders = story.tell(Ended(run=1, code=-9), LinkClosed(run=1))
     assert orders == [
         RecordFailure(run=1, code=-9, reason="its process ended with code -9"),
         again(2, source=1),
@@ -202,7 +202,7 @@ def test_the_end_of_the_process_alone_is_a_death_too() -> None:
 def test_a_dead_run_loses_the_published_path() -> None:
     """It may still be closing its record when the next already serves."""
     story = up()
-    story.tell(ChannelClosed(run=1))
+    story.tell(LinkClosed(run=1))
     assert story.serve(2)[:2] == [
         Retire(run=1, reason="replaced", successor=2),
         Publish(run=2),
@@ -213,7 +213,7 @@ def test_a_dead_run_loses_the_published_path() -> None:
 def test_a_run_that_hangs_after_its_kernel_is_killed() -> None:
     """Its process has a while to close the record."""
     story = up()
-    story.tell(ChannelClosed(run=1))
+    story.tell(LinkClosed(run=1))
     assert SetTimer(timer=Timer.KILL, run=1, seconds=10) in story.timers
     assert story.tell(TimerFired(timer=Timer.KILL, run=1)) == [Kill(run=1)]
 
@@ -222,7 +222,7 @@ def test_restarts_wait_longer_and_longer() -> None:
     """0, 0.5, 1, 2, 4 … 30 s, as long as the deaths are no loop."""
     story, delays, run = up(keeps_standby=False), [], 1
     for _ in range(9):
-        story.tell(ChannelClosed(run=run), Ended(run=run, code=4), after=12)
+        story.tell(LinkClosed(run=run), Ended(run=run, code=4), after=12)
         run += 1
         if not any(timer.timer is Timer.RESTART for timer in story.timers):
             delays.append(0.0)
@@ -236,16 +236,16 @@ def test_restarts_wait_longer_and_longer() -> None:
 def test_half_a_minute_of_serving_forgives() -> None:
     """After it the first restart comes at once again."""
     story = up()
-    story.tell(ChannelClosed(run=1))
+    story.tell(LinkClosed(run=1))
     story.serve(2)
-    assert story.tell(ChannelClosed(run=2), after=30) == [again(3, source=1)]
+    assert story.tell(LinkClosed(run=2), after=30) == [again(3, source=1)]
 
 
 def test_a_crash_loop_is_given_up() -> None:
     """5 deaths within 60 s without 10 s of serving between: exit code 6, and why."""
     story, run = up(keeps_standby=False), 1
     for _ in range(4):
-        story.tell(ChannelClosed(run=run), Ended(run=run, code=4), after=1)
+        story.tell(LinkClosed(run=run), Ended(run=run, code=4), after=1)
         if any(timer.timer is Timer.RESTART for timer in story.timers):
             story.tell(TimerFired(timer=Timer.RESTART))
         run += 1
@@ -260,7 +260,7 @@ def test_slow_deaths_are_no_loop() -> None:
     """The same deaths, each after 10 s of serving, are restarted for ever."""
     story, run = up(keeps_standby=False), 1
     for _ in range(20):
-        story.tell(ChannelClosed(run=run), Ended(run=run, code=4), after=10)
+        story.tell(LinkClosed(run=run), Ended(run=run, code=4), after=10)
         story.tell(TimerFired(timer=Timer.RESTART))
         run += 1
         story.serve(run)
@@ -270,7 +270,7 @@ def test_slow_deaths_are_no_loop() -> None:
 def test_a_restart_that_fails_is_tried_again() -> None:
     """Also with exit codes that would end a first start: it has served before."""
     story = up()
-    story.tell(ChannelClosed(run=1))
+    story.tell(LinkClosed(run=1))
     story.tell(Ended(run=2, code=3))
     assert story.delay() == 0.5
     assert story.tell(TimerFired(timer=Timer.RESTART)) == [Spawn(run=3), again(3, source=1)]
@@ -280,7 +280,7 @@ def test_a_death_restarts_what_served_not_an_unseen_edit() -> None:
     """A candidate under way goes on; beside it the good version comes back."""
     story = up()
     story.tell(Changed())
-    assert story.tell(ChannelClosed(run=1)) == [Spawn(run=3), again(3, source=1)]
+    assert story.tell(LinkClosed(run=1)) == [Spawn(run=3), again(3, source=1)]
     story.serve(3)
     orders = story.serve(2)
     assert orders[0] == Retire(run=3, reason="replaced", successor=2)
@@ -345,7 +345,7 @@ def test_rollback_runs_the_version_before() -> None:
     assert story.tell(RollbackAsked(request=7)) == [Spawn(run=4), *go(4, source=2)]
     assert Answer(request=7, ok=True) in story.serve(4, "b")
     assert [version.source for version in story.life.good] == [1, 2]
-    assert again(5, source=2) in story.tell(ChannelClosed(run=4))
+    assert again(5, source=2) in story.tell(LinkClosed(run=4))
     story.serve(5, "b")
     assert story.tell(RollbackAsked()) == [Spawn(run=6), *go(6, source=1)]
 
@@ -364,7 +364,7 @@ def test_a_reload_of_the_same_notebook_is_no_new_version() -> None:
     story = up(digest="a")
     story.tell(ReloadAsked())
     story.serve(2, "a")
-    assert story.life.good == [Good(source=2, digest="a")]
+    assert story.life.good == [GoodVersion(source=2, digest="a")]
 
 
 def test_nothing_to_roll_back_to_is_said() -> None:
@@ -375,7 +375,7 @@ def test_nothing_to_roll_back_to_is_said() -> None:
 
 def test_earlier_sessions_can_be_rolled_back_to() -> None:
     """Numbers go on after theirs."""
-    story = Story(good=(Good(source=1, digest="a"), Good(source=2, digest="b")))
+    story = Story(good=(GoodVersion(source=1, digest="a"), GoodVersion(source=2, digest="b")))
     story.tell(Started())
     story.serve(3, "c")
     assert go(4, source=2)[0] in story.tell(RollbackAsked())
@@ -411,7 +411,7 @@ def test_a_stop_during_the_start_ends_that_too() -> None:
 def test_a_death_while_stopping_restarts_nothing() -> None:
     """Neither does one of a run that was ending anyway."""
     story = up()
-    story.tell(ChannelClosed(run=1), StopAsked())
+    story.tell(LinkClosed(run=1), StopAsked())
     assert story.tell(Ended(run=2, code=0), Ended(run=1, code=4))[-1] == Exit(code=0)
 
 
@@ -420,7 +420,7 @@ def test_a_death_during_a_drain_is_no_failure() -> None:
     story = up()
     story.tell(Changed())
     story.serve(2)
-    assert story.tell(ChannelClosed(run=1), Ended(run=1, code=4)) == [Publish(run=2)]
+    assert story.tell(LinkClosed(run=1), Ended(run=1, code=4)) == [Publish(run=2)]
     assert story.life.restarts.total == 0
 
 

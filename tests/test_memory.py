@@ -12,7 +12,7 @@ def test_what_was_made_is_never_walked_again() -> None:
     """The collector would write to every page of it."""
     made = [{} for _ in range(1000)]
     try:
-        processes.settle()
+        processes.freeze_memory()
         assert gc.get_freeze_count() > len(made)
     finally:
         gc.unfreeze()

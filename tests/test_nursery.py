@@ -60,7 +60,7 @@ def status(service: Service) -> Any:
     return json.loads(said.stdout)
 
 
-def nursery_of(service: Service) -> psutil.Process:
+def fork_server_of(service: Service) -> psutil.Process:
     """The one among its processes that forks the others."""
     (found,) = (each for each in service.family() if "runner.spawn.fork_server" in words_of(each))
     return found
@@ -81,14 +81,14 @@ def printed(tmp_path: Path) -> str:
 def test_runs_are_its_children_and_kernels_theirs(served: Any) -> None:
     """The supervisor has one child; each run is in a session of its own, as is each kernel."""
     service = served()
-    nursery = nursery_of(service)
+    fork_server = fork_server_of(service)
     found = status(service)
     runs = [psutil.Process(found[which]["pid"]) for which in ("serving", "standby")]
-    assert psutil.Process(service.process.pid).children() == [nursery]
-    assert not any("runner.spawn.child" in word for word in nursery.cmdline())
-    assert sorted(nursery.children(), key=hash) == sorted(runs, key=hash)
+    assert psutil.Process(service.process.pid).children() == [fork_server]
+    assert not any("runner.spawn.child" in word for word in fork_server.cmdline())
+    assert sorted(fork_server.children(), key=hash) == sorted(runs, key=hash)
     assert [len(run.children()) for run in runs] == [1, 1]
-    living = [nursery, *runs, *(kernel for run in runs for kernel in run.children())]
+    living = [fork_server, *runs, *(kernel for run in runs for kernel in run.children())]
     assert [os.getsid(process.pid) for process in living] == [each.pid for each in living]
 
 
@@ -104,16 +104,16 @@ def test_standby_and_run_share_their_memory(served: Any) -> None:
 def test_its_death_harms_no_run(served: Any) -> None:
     """What serves goes on; the next run comes from a new one; the stop is clean."""
     service = served()
-    before = nursery_of(service)
+    before = fork_server_of(service)
     serving = status(service)["serving"]["run"]
     before.kill()
-    until(lambda: "the nursery" in service.said())
+    until(lambda: "the fork server" in service.said())
     assert post(service.port)[0] == 200
     assert status(service)["serving"]["run"] == serving
     again = subprocess.run([*RUNNER, "reload"], cwd=service.cwd, check=False, timeout=60)
     assert again.returncode == 0
     until(lambda: status(service)["standby"])
-    assert nursery_of(service).pid != before.pid
+    assert fork_server_of(service).pid != before.pid
     assert service.stop() == 0
     until(lambda: not service.family())
 
@@ -123,7 +123,7 @@ def test_a_stopped_one_that_forks_nothing_is_killed(tmp_path: Path, start: Start
     write_notebook(tmp_path / "a.ipynb", APP, SERVE, tags="serve")
     service = start("serve", "a.ipynb", "--port", str(free_port()), "--grace", "1")
     until(lambda: any("runner.spawn.fork_server" in words_of(each) for each in service.family()))
-    nursery_of(service).suspend()
+    fork_server_of(service).suspend()
     service.process.terminate()
     service.process.terminate()
     assert service.wait(40) is not None
@@ -138,7 +138,7 @@ def test_installed_packages_are_imported_anew(served: Any, tmp_path: Path) -> No
     with _on_the_path(site):
         service = served("import joblib; print(joblib.version)")
     assert printed(tmp_path) == "old\n"
-    before = nursery_of(service).pid
+    before = fork_server_of(service).pid
     (site / "new.py").write_text("version = 'new and longer'")
     (site / "new.py").rename(site / "joblib.py")
     # The standby had imported the old one before; the run after it has not.
@@ -146,7 +146,7 @@ def test_installed_packages_are_imported_anew(served: Any, tmp_path: Path) -> No
         assert subprocess.run([*RUNNER, "reload"], cwd=service.cwd, check=False).returncode == 0
         until(lambda: status(service)["standby"])
     assert printed(tmp_path) == "new and longer\n"
-    assert nursery_of(service).pid == before
+    assert fork_server_of(service).pid == before
 
 
 @contextlib.contextmanager

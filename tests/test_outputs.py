@@ -9,10 +9,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from runner.record.excerpt import Bounds
+from runner.record.excerpt import ExcerptBounds
 from runner.record.outputs import Outputs, Shown
 
-SMALL = Bounds(lines=3, text_bytes=60, outputs=2, outputs_bytes=300, output_bytes=100)
+SMALL = ExcerptBounds(lines=3, text_bytes=60, outputs=2, outputs_bytes=300, output_bytes=100)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_the_displays_in_the_middle_are_counted(cell: Any) -> None:
 
 def test_displays_are_bounded_in_bytes_together(cell: Any) -> None:
     """Many pictures of a permitted size do not add up to a record nobody can open."""
-    outputs = Outputs(cell, Bounds(outputs_bytes=300))
+    outputs = Outputs(cell, ExcerptBounds(outputs_bytes=300))
     for _ in range(100):
         outputs.add(display("x" * 90))
     outputs.show()
@@ -160,7 +160,7 @@ def test_a_display_can_be_changed_wherever_it_is(cell: Any) -> None:
 
 def test_an_update_is_bounded_too(cell: Any) -> None:
     """A display cannot grow beyond the bounds by being changed."""
-    outputs = Outputs(cell, Bounds(outputs_bytes=300, output_bytes=200))
+    outputs = Outputs(cell, ExcerptBounds(outputs_bytes=300, output_bytes=200))
     kept = [outputs.add(display("x")) for _ in range(5)]
     for shown in kept:
         outputs.update(shown, {"text/plain": "y" * 150}, {})

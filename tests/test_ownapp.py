@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from runner.http import app_protocol
-from runner.http.app_protocol import OwnApp
+from runner.http.app_protocol import AppProtocol
 
 
-class Wishing(OwnApp):
+class Wishing(AppProtocol):
     """Says what it needs."""
 
     needs_process = True

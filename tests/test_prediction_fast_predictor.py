@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from runner.predict.fast.direct_call import StraightCall
+from runner.predict.fast.direct_call import DirectCall
 from runner.predict.fast.predictor import EVERY, Predictor
 from runner.predict.fast.proof import outcome
 from runner.predict.fast.table import inner_call
@@ -41,9 +41,9 @@ class Counted:
 
 
 def predictor_of(model: Any, clock: Clock | None = None, **options: Any) -> tuple[Any, Counted]:
-    straight = StraightCall(inner_call(model), 4, wants_probabilities=False)
+    direct = DirectCall(inner_call(model), 4, wants_probabilities=False)
     public = Counted(model)
-    return Predictor(public, straight, clock=clock or Clock(), **options), public
+    return Predictor(public, direct, clock=clock or Clock(), **options), public
 
 
 def test_the_public_call_is_not_on_the_way() -> None:

@@ -40,7 +40,7 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
-from runner.predict.fast.direct_call import StraightCall
+from runner.predict.fast.direct_call import DirectCall
 from runner.predict.fast.inner_call import NoInnerCallError
 from runner.predict.fast.table import ESTIMATORS, STEPS, inner_call
 
@@ -90,8 +90,8 @@ REGRESSORS = [
 ]
 
 
-def straight(model: Any, n_features: int, *, probabilities: bool = False) -> StraightCall:
-    return StraightCall(inner_call(model), n_features, wants_probabilities=probabilities)
+def direct(model: Any, n_features: int, *, probabilities: bool = False) -> DirectCall:
+    return DirectCall(inner_call(model), n_features, wants_probabilities=probabilities)
 
 
 @pytest.mark.parametrize("data", ["iris", "digits", "breast-cancer"])
@@ -101,7 +101,7 @@ def test_whole_data_sets_are_predicted_alike(name: str, data: str) -> None:
     model = fitted(NAMED[name], data)
     rows = rows_of(data)
     right = public_call(model)(rows)
-    call = straight(model, len(rows[0]))
+    call = direct(model, len(rows[0]))
     assert repr(one_by_one(call, rows)) == repr(right)
     assert repr(in_batches(call, rows)) == repr(right)
 
@@ -114,7 +114,7 @@ def test_classes_are_alike(model: Any, data: str) -> None:
     rows = rows_of(data, every=5)
     right = one_by_one(public_call(model), rows)
     assert isinstance(right[0], str)
-    assert repr(in_batches(straight(model, len(rows[0])), rows, 7)) == repr(right)
+    assert repr(in_batches(direct(model, len(rows[0])), rows, 7)) == repr(right)
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=repr)
@@ -123,7 +123,7 @@ def test_numbers_are_alike(model: Any) -> None:
     fitted(model, "diabetes")
     rows = rows_of("diabetes", every=5)
     right = one_by_one(public_call(model), rows)
-    call = straight(model, len(rows[0]))
+    call = direct(model, len(rows[0]))
     assert repr(one_by_one(call, rows)) == repr(right)
     assert repr(in_batches(call, rows, 32)) == repr(right)
 
@@ -146,7 +146,7 @@ def test_probabilities_are_alike(model: Any, data: str) -> None:
     fitted(model, data)
     rows = rows_of(data, every=15)
     right = one_by_one(public_call(model, probabilities=True), rows)
-    call = straight(model, len(rows[0]), probabilities=True)
+    call = direct(model, len(rows[0]), probabilities=True)
     assert repr(in_batches(call, rows, 32)) == repr(right)
 
 

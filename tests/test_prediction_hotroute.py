@@ -1,4 +1,4 @@
-"""The hot route obeys HTTP as the ordinary one does: nobody can tell which of them answered."""
+"""The fast route obeys HTTP as the ordinary one does: nobody can tell which of them answered."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from runner.http.server import AsgiServer
 from runner.predict import answers
 from runner.predict.app import PredictApp
 from runner.predict.endpoints import Endpoint
-from runner.predict.fast_route import HotRoute
+from runner.predict.fast_route import FastRoute
 from runner.predict.schema import RowSchema
 
 BODY = b'{"a": 1.0, "b": 2.0}'
@@ -72,7 +72,7 @@ class Served:
         self.server.accept(self.listener)
 
     @property
-    def route(self) -> HotRoute:
+    def route(self) -> FastRoute:
         assert self.app.hot_route is not None
         return self.app.hot_route
 
@@ -134,7 +134,7 @@ def received(client: socket.socket) -> bytes:
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[tuple[Served, Served]]:
-    """A worker with the hot route, and one without."""
+    """A worker with the fast route, and one without."""
     both = Served(is_hot=True), Served(is_hot=False)
     yield both
     for served in both:
@@ -376,7 +376,7 @@ def asgi_calls(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_plain_requests_are_answered_on_the_hot_route(asgi_calls: Any, name: str) -> None:
-    """The comparison would be empty if the hot route answered nothing."""
+    """The comparison would be empty if the fast route answered nothing."""
     served, scopes = asgi_calls
     served.talk(CASES[name])
     served.talk(CASES[name])
@@ -387,7 +387,7 @@ def test_plain_requests_are_answered_on_the_hot_route(asgi_calls: Any, name: str
     "name", ["chunked", "expects 100", "close", "query", "type +json", "accepts only HTML"]
 )
 def test_unusual_requests_go_to_the_app(asgi_calls: Any, name: str) -> None:
-    """Whatever the hot route would have to think about is not its own."""
+    """Whatever the fast route would have to think about is not its own."""
     served, scopes = asgi_calls
     served.talk(CASES[name])
     assert len(scopes) == 1

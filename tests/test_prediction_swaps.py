@@ -1,4 +1,4 @@
-"""The hot route under the real supervisor: swaps, replaced workers and a stop lose no request."""
+"""The fast route under the real supervisor: swaps, replaced workers and a stop lose no request."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support import until
 
-from runner.serving.print_forwarding import LINES_PER_SECOND, LONGEST_LINE, Prints, divert
+from runner.serving.print_forwarding import LINES_PER_SECOND, LONGEST_LINE, PrintForwarder, divert
 
 Shown = tuple[int, Path]
 
@@ -38,7 +38,7 @@ def test_lines_come_to_the_log_with_the_worker(log: Shown) -> None:
     """By themselves, soon; what is not a whole line yet comes when the worker ends."""
     fd, path = log
     stream = io.StringIO()
-    with contextlib.closing(Prints(fd, [stream])):
+    with contextlib.closing(PrintForwarder(fd, [stream])):
         print("a", 1, file=stream)
         until(lambda: path.read_text().endswith(f" INFO    worker {os.getpid()}: a 1\n"))
         print("half", end="", file=stream)
@@ -50,7 +50,7 @@ def test_a_line_in_pieces_is_one_line(log: Shown) -> None:
     """However long its end takes."""
     fd, path = log
     stream = io.StringIO()
-    with contextlib.closing(Prints(fd, [stream])):
+    with contextlib.closing(PrintForwarder(fd, [stream])):
         print("first\nhalf", end="", file=stream)
         until(lambda: said(path) == ["first"])
         print(" and half", file=stream)
@@ -61,7 +61,7 @@ def test_a_flood_is_counted_not_written(log: Shown) -> None:
     """The first lines of a second are shown, and how many there were besides."""
     fd, path = log
     stream = io.StringIO()
-    with contextlib.closing(Prints(fd, [stream])):
+    with contextlib.closing(PrintForwarder(fd, [stream])):
         stream.write("x\n" * (LINES_PER_SECOND + 12_345))
     *lines, last = said(path)
     assert lines == ["x"] * LINES_PER_SECOND
@@ -72,7 +72,7 @@ def test_the_bound_is_one_for_the_whole_second(log: Shown) -> None:
     """However often the buffer is taken away in it."""
     fd, path = log
     stream = io.StringIO()
-    with contextlib.closing(Prints(fd, [stream], clock=lambda: 0.0)):
+    with contextlib.closing(PrintForwarder(fd, [stream], clock=lambda: 0.0)):
         stream.write("x\n" * (LINES_PER_SECOND - 1))
         until(lambda: len(said(path)) == LINES_PER_SECOND - 1)
         stream.write("y\n" * 3)
@@ -83,7 +83,7 @@ def test_after_a_flood_lines_are_shown_again(log: Shown) -> None:
     """The next second has its own first lines."""
     fd, path = log
     stream = io.StringIO()
-    with contextlib.closing(Prints(fd, [stream])):
+    with contextlib.closing(PrintForwarder(fd, [stream])):
         stream.write("x\n" * (LINES_PER_SECOND + 1))
         until(lambda: "… 1 more lines were printed" in said(path))
         stream.write("again\n")
@@ -94,7 +94,7 @@ def test_no_line_is_longer_than_the_bound(log: Shown) -> None:
     """Neither one that ends nor one that does not."""
     fd, path = log
     stream = io.StringIO()
-    with contextlib.closing(Prints(fd, [stream])):
+    with contextlib.closing(PrintForwarder(fd, [stream])):
         stream.write("x" * 10_000 + "\n" + "y" * 10_000)
     assert [len(line) for line in said(path)] == [LONGEST_LINE, LONGEST_LINE]
 
@@ -134,12 +134,12 @@ def test_a_log_that_nobody_reads_holds_nobody_up() -> None:
             os.write(writing, b"x" * 4096)
     os.set_blocking(writing, True)
     stream = io.StringIO()
-    prints = Prints(writing, [stream])
+    prints = PrintForwarder(writing, [stream])
     print("lost", file=stream)
     prints.close()
     assert "prints" not in {thread.name for thread in threading.enumerate()}
     os.close(reading)
-    with contextlib.closing(Prints(writing, [stream])):
+    with contextlib.closing(PrintForwarder(writing, [stream])):
         print("lost too", file=stream)
     os.close(writing)
     print("goes on", file=stream)

@@ -73,7 +73,7 @@ def words_of(process: psutil.Process) -> list[str]:
     return []
 
 
-def nursery_of(service: Service) -> psutil.Process:
+def fork_server_of(service: Service) -> psutil.Process:
     """The one among its processes that forks the others."""
     (found,) = (each for each in service.family() if "runner.spawn.fork_server" in words_of(each))
     return found
@@ -154,8 +154,8 @@ def test_points_are_forked_from_one_process(folder: Path, start: Start) -> None:
     write_notebook(folder / "a.ipynb", WAITS, parameters=X)
     service = start("sweep", "a.ipynb", "--grid", "x=2,3", "-j", "2", cwd=folder)
     until(lambda: (folder / "began-2").exists() and (folder / "began-3").exists(), 60)
-    nursery = nursery_of(service)
-    points = nursery.children()
+    fork_server = fork_server_of(service)
+    points = fork_server.children()
     assert [point.cmdline()[1:3] for point in points] == [["-m", "runner.sweep.child"]] * 2
     assert [os.getsid(point.pid) for point in points] == [point.pid for point in points]
     (folder / "gate").touch()
@@ -168,8 +168,8 @@ def test_without_its_forks_a_sweep_goes_on(folder: Path, start: Start) -> None:
     write_notebook(folder / "a.ipynb", WAITS, COUNTS, parameters=X)
     service = start("sweep", "a.ipynb", "--grid", "x=2,3", "-j", "1", cwd=folder)
     until((folder / "began-2").exists, 60)
-    nursery_of(service).kill()
-    until(lambda: "the nursery" in service.said())
+    fork_server_of(service).kill()
+    until(lambda: "the fork server" in service.said())
     (folder / "gate").touch()
     assert service.wait(60) == 0, service.said()
     assert done(folder) == {"2": 1, "3": 1}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support import write_notebook
 
-from runner.supervise.versions import KEPT, Sources, digest
-from runner.supervise.watch import Eye
+from runner.supervise.versions import KEPT, KeptNotebooks, digest
+from runner.supervise.watch import Watcher
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def notebook(tmp_path: Path) -> Path:
 
 def test_outputs_are_no_change(notebook: Path) -> None:
     """Jupyter saves them with every save."""
-    eye = Eye(notebook, None)
+    eye = Watcher(notebook, None)
     document = json.loads(notebook.read_text())
     document["cells"][0]["execution_count"] = 3
     document["metadata"]["widgets"] = {}
@@ -29,7 +29,7 @@ def test_outputs_are_no_change(notebook: Path) -> None:
 
 def test_code_and_tags_are_a_change_once(notebook: Path) -> None:
     """The second look at the same content sees nothing new."""
-    eye = Eye(notebook, None)
+    eye = Watcher(notebook, None)
     write_notebook(notebook, "1", "3")
     assert eye.cause({notebook}) == f"{notebook} was saved"
     assert eye.cause({notebook}) == ""
@@ -40,7 +40,7 @@ def test_code_and_tags_are_a_change_once(notebook: Path) -> None:
 @pytest.mark.parametrize("text", ["", '{"cells": [', '{"cells": [{}]}', '{"cells": [1]}'])
 def test_a_broken_file_waits_until_it_is_whole(notebook: Path, text: str) -> None:
     """A save may be under way, or a merge."""
-    eye, whole = Eye(notebook, None), notebook.read_text()
+    eye, whole = Watcher(notebook, None), notebook.read_text()
     notebook.write_text(text)
     assert eye.cause({notebook}) == ""
     notebook.write_text(whole)
@@ -51,19 +51,19 @@ def test_other_files_do_not_matter(notebook: Path, tmp_path: Path) -> None:
     """Of the folder only the notebook and the model."""
     model = tmp_path / "model"
     model.touch()
-    eye = Eye(notebook, model)
+    eye = Watcher(notebook, model)
     assert eye.cause({tmp_path / "b.ipynb"}) == ""
     assert eye.cause({model}) == f"{model} was saved"
 
 
 def test_a_missing_folder_is_not_watched(notebook: Path, tmp_path: Path) -> None:
     """Watching it would fail."""
-    assert Eye(notebook, tmp_path / "none" / "model").folders == [tmp_path]
+    assert Watcher(notebook, tmp_path / "none" / "model").folders == [tmp_path]
 
 
 def test_only_what_served_is_kept(notebook: Path, tmp_path: Path) -> None:
     """And of that the newest, and what is still needed."""
-    sources = Sources(tmp_path / "sources")
+    sources = KeptNotebooks(tmp_path / "sources")
     assert sources.open() == []
     sources.take(notebook, "never")
     for number in range(KEPT + 5):

@@ -296,9 +296,9 @@ def test_no_fork_hangs() -> None:
 HUNG = """
 import os, json
 from runner import serve
-from runner.http.app_protocol import OwnApp
+from runner.http.app_protocol import AppProtocol
 
-class App(OwnApp):
+class App(AppProtocol):
     needs_process = True
     is_spent = False
 

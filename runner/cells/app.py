@@ -17,16 +17,16 @@ from runner.cells.execution import Endpoint, InterruptedCellError
 from runner.cells.request import Incoming
 from runner.cells.response import JSON, Reply, plain, problem
 from runner.cells.routes import Found, Routes, swagger
-from runner.cells.serial_thread import Turns
+from runner.cells.serial_thread import CellThread
 from runner.config import Limits
-from runner.http.app_protocol import OwnApp
+from runner.http.app_protocol import AppProtocol
 
 _SPEC = "/_api/spec/swagger.json"
 _MOST_PRINTED = 64 * 1024 * 1024
 _GRACE = 1.0
 
 
-class CellApp(OwnApp):
+class CellApp(AppProtocol):
     """Be the ASGI app of one notebook."""
 
     needs_process = True  # a cell that cannot be ended is killed
@@ -38,7 +38,7 @@ class CellApp(OwnApp):
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
         self._routes: Routes[Endpoint] = Routes()
         self._home = os.getpid()
-        self._turns: Turns[Reply] | None = None
+        self._turns: CellThread[Reply] | None = None
         self._cells_loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -104,11 +104,11 @@ class CellApp(OwnApp):
         refused = problem(405, f"no cell serves {verb} here")
         return Reply(status=405, headers=(*refused.headers, *allow), body=refused.body)
 
-    def _turn(self) -> Turns[Reply]:
+    def _turn(self) -> CellThread[Reply]:
         """Give the turns of this worker; they begin with its first request."""
         if self._turns is None:
             seconds = f"{self._cell_timeout:g} s"
-            self._turns = Turns(
+            self._turns = CellThread(
                 timeout=self._cell_timeout,
                 grace=self._grace,
                 interrupt=InterruptedCellError,

@@ -39,7 +39,7 @@ _TICKS = 20  # in the shorter of timeout and grace
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
-class _Turn(Generic[Answer]):
+class _CellCall(Generic[Answer]):
     """Be one cell to run; ``began`` is 0 until it does."""
 
     work: Callable[[], Answer]
@@ -51,7 +51,7 @@ class _Turn(Generic[Answer]):
     is_over: bool = False
 
 
-class Turns(Generic[Answer]):
+class CellThread(Generic[Answer]):
     """Run cells one at a time; everything but the cells happens in the loop's thread.
 
     Args:
@@ -81,10 +81,10 @@ class Turns(Generic[Answer]):
         self._interrupt, self._late, self._refused = interrupt, late, refused
         self._kills = kills
         self._loop = asyncio.get_running_loop()
-        self._waiting: queue.SimpleQueue[_Turn[Answer]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_CellCall[Answer]] = queue.SimpleQueue()
         self._lock = threading.Lock()  # held to begin, to end and to interrupt a turn
-        self._running: _Turn[Answer] | None = None
-        self._open: set[_Turn[Answer]] = set()
+        self._running: _CellCall[Answer] | None = None
+        self._open: set[_CellCall[Answer]] = set()
         self._ticking: asyncio.TimerHandle | None = None
         self._thread = threading.Thread(target=self._take_turns, name="cells", daemon=True)
         self._thread.start()
@@ -105,7 +105,7 @@ class Turns(Generic[Answer]):
         """
         if self.is_stuck:
             return self._refused()
-        turn = _Turn(work=work, future=self._loop.create_future(), gone=gone)
+        turn = _CellCall(work=work, future=self._loop.create_future(), gone=gone)
         self._open.add(turn)
         if self._timeout and self._ticking is None:
             self._tick()
@@ -137,7 +137,7 @@ class Turns(Generic[Answer]):
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(give, turn)
 
-    def _worked(self, turn: _Turn[Answer]) -> Callable[[_Turn[Answer]], None]:
+    def _worked(self, turn: _CellCall[Answer]) -> Callable[[_CellCall[Answer]], None]:
         try:
             answer = turn.work()
         except self._interrupt:
@@ -146,7 +146,7 @@ class Turns(Generic[Answer]):
             return functools.partial(_give_error, error)
         return functools.partial(_give, answer)
 
-    def _give_late(self, turn: _Turn[Answer]) -> None:
+    def _give_late(self, turn: _CellCall[Answer]) -> None:
         """Answer a turn that was interrupted; by the clock it has its answer already."""
         _give(self._late(), turn)
 
@@ -181,11 +181,11 @@ class Turns(Generic[Answer]):
                 turn.watch = self._loop.create_task(turn.gone())
                 turn.watch.add_done_callback(functools.partial(self._leave, turn))
 
-    def _leave(self, turn: _Turn[Answer], _: object) -> None:
+    def _leave(self, turn: _CellCall[Answer], _: object) -> None:
         """End a turn for which nobody waits, by an answer that nobody reads."""
         _give(self._refused(), turn)
 
-    def _be_late(self, turn: _Turn[Answer]) -> None:
+    def _be_late(self, turn: _CellCall[Answer]) -> None:
         turn.is_late = True
         log.warning("a cell did not end within %g s; it was at:\n%s", self._timeout, self._where())
         _give(self._late(), turn)
@@ -209,12 +209,12 @@ class Turns(Generic[Answer]):
             signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _give(answer: Answer, turn: _Turn[Answer]) -> None:
+def _give(answer: Answer, turn: _CellCall[Answer]) -> None:
     if not turn.future.done():
         turn.future.set_result(answer)
 
 
-def _give_error(error: BaseException, turn: _Turn[Any]) -> None:
+def _give_error(error: BaseException, turn: _CellCall[Any]) -> None:
     if not turn.future.done():
         turn.future.set_exception(error)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class OwnApp:
+class AppProtocol:
     """Be an app of ours; what is said here holds for one that has no wishes.
 
     Attributes:
@@ -46,6 +46,6 @@ class OwnApp:
         """
 
 
-def of(app: Any) -> OwnApp:
+def of(app: Any) -> AppProtocol:
     """Give the app itself if it is of ours, else one that has no wishes."""
-    return app if isinstance(app, OwnApp) else OwnApp()
+    return app if isinstance(app, AppProtocol) else AppProtocol()

@@ -14,16 +14,16 @@ from typing import Any
 
 from runner.config import Limits
 from runner.http import failures
-from runner.http.app_protocol import OwnApp
+from runner.http.app_protocol import AppProtocol
 from runner.http.protocol import Owner
 from runner.identity import Identity
 from runner.predict import service_routes
 from runner.predict.bulk import answer_many
 from runner.predict.columns import too_many
 from runner.predict.counters import Counters
-from runner.predict.dispatch import Calls
+from runner.predict.dispatch import Dispatcher
 from runner.predict.endpoints import Endpoint
-from runner.predict.fast_route import HotProtocol, HotRoute
+from runner.predict.fast_route import FastRoute, FastRouteProtocol
 from runner.predict.headers import answer_headers
 from runner.predict.media import Media, accepted, media_of
 from runner.predict.problems import ProblemError
@@ -36,7 +36,7 @@ EXAMPLE = "runner.http.example"
 _JSON = (Media.JSON,)
 
 
-class PredictApp(OwnApp):
+class PredictApp(AppProtocol):
     """Answer for endpoints.
 
     Args:
@@ -71,9 +71,9 @@ class PredictApp(OwnApp):
             is_draining=lambda: self.is_draining,
             page=page,
         )
-        self.hot_route: HotRoute | None = None
+        self.hot_route: FastRoute | None = None
         self.prepare(1)
-        self._calls: Calls = None  # type: ignore[assignment] # there from the start of a worker
+        self._calls: Dispatcher = None  # type: ignore[assignment] # there from the start of a worker
         self._is_hot = is_hot
         self._run_id = identity.run_id.encode()
         self._names = service_routes.owners(endpoints, identity)
@@ -96,7 +96,7 @@ class PredictApp(OwnApp):
         """Count as the worker of a slot."""
         self.counters.take(slot)
 
-    def protocol(self, server: Owner) -> HotProtocol | None:
+    def protocol(self, server: Owner) -> FastRouteProtocol | None:
         """Make what answers plain requests without this app."""
         return None if self.hot_route is None else self.hot_route.protocol(server)
 
@@ -208,7 +208,7 @@ class PredictApp(OwnApp):
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
         most, run_id = self.limits.max_waiting, self._run_id
-        self._calls = Calls(
+        self._calls = Dispatcher(
             [*self.endpoints.values()], self.counters, most_waiting=most, run_id=run_id
         )
         if self._is_hot:

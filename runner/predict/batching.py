@@ -27,7 +27,7 @@ from runner.predict.endpoints import Endpoint
 from runner.predict.headers import timing
 from runner.predict.pending import Prediction, Promise, Waiter, late
 from runner.predict.problems import ProblemError
-from runner.predict.serial_thread import Aside
+from runner.predict.serial_thread import SerialThread
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Batcher:
         self._awaited = 0
         self._mean = 0.0
         self.is_slow = False
-        self._aside: Aside | None = None
+        self._aside: SerialThread | None = None
         self._timers: dict[Waiter, asyncio.TimerHandle] = {}
         self._busy = ProblemError(
             503, f"{most_waiting} predictions wait already", headers=[(b"retry-after", b"1")]
@@ -161,7 +161,7 @@ class Batcher:
             return
         if self.is_slow:
             self._is_calling = True
-            self._aside = self._aside or Aside(self.endpoint.name)
+            self._aside = self._aside or SerialThread(self.endpoint.name)
             self._aside.run(lambda: self._called_aside(batch))
         else:
             began = self._clock()

@@ -1,4 +1,4 @@
-"""Hold what the endpoints of one worker are called by: their batchers, and the hot route."""
+"""Hold what the endpoints of one worker are called by: their batchers, and the fast route."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from runner.predict.batching import Batcher
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
-from runner.predict.fast_route import HotRoute
+from runner.predict.fast_route import FastRoute
 from runner.predict.headers import timeout_of
 from runner.predict.pending import Prediction
 from runner.predict.requests import Request
 
 
-class Calls:
+class Dispatcher:
     """Call endpoints, for many clients at once.
 
     To be made in the worker's loop.
@@ -45,7 +45,7 @@ class Calls:
             for each in endpoints
         }
         hot = {each.path: self._batchers[each.name] for each in endpoints if each.call is None}
-        self.hot_route = HotRoute(hot, counters, run_id)
+        self.hot_route = FastRoute(hot, counters, run_id)
         counters.attend(loop)
 
     def close(self) -> None:

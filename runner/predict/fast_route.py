@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 _HOLD_BACK = (0.25, 0.5)
 
 
-class HotRoute:
+class FastRoute:
     """Answer plain requests of one worker.
 
     Args:
@@ -55,9 +55,9 @@ class HotRoute:
         self._fields: Sequence[tuple[bytes, bytes]] | None = None
         self._begin = b""
 
-    def protocol(self, owner: Owner) -> HotProtocol:
+    def protocol(self, owner: Owner) -> FastRouteProtocol:
         """Make what speaks with one client."""
-        return HotProtocol(owner, self)
+        return FastRouteProtocol(owner, self)
 
     def begin_of(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> bytes:
         """Give the first lines of an answer, which change once a second."""
@@ -73,7 +73,7 @@ def _lines(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 
 class Exchange:
-    """Be one request on the hot route, in the place of uvicorn's cycle and as a waiter."""
+    """Be one request on the fast route, in the place of uvicorn's cycle and as a waiter."""
 
     __slots__ = (
         "client",
@@ -87,7 +87,7 @@ class Exchange:
         "since",
     )
 
-    def __init__(self, client: HotProtocol, route: HotRoute, plain: Plain) -> None:
+    def __init__(self, client: FastRouteProtocol, route: FastRoute, plain: Plain) -> None:
         self.client, self.route, self.plain = client, route, plain
         self.since = now = time.monotonic()
         self.deadline = None if plain.timeout is None else now + plain.timeout
@@ -158,10 +158,10 @@ class Exchange:
         client.answered(status, now)
 
 
-class HotProtocol(BoundedProtocol):
+class FastRouteProtocol(BoundedProtocol):
     """Speak HTTP on one connection, and answer plain requests at once."""
 
-    def __init__(self, owner: Owner, route: HotRoute) -> None:
+    def __init__(self, owner: Owner, route: FastRoute) -> None:
         super().__init__(owner)
         self._cycle_class = LoggedCycle
         self.route = route
@@ -201,7 +201,7 @@ class HotProtocol(BoundedProtocol):
 
     @property
     def others_in_flight(self) -> int:  # type: ignore[override] # ours is counted
-        """How many are on the hot route, whoever asks."""
+        """How many are on the fast route, whoever asks."""
         return self.route.in_flight
 
     def _begin(self, plain: Plain) -> None:
@@ -301,7 +301,7 @@ class HotProtocol(BoundedProtocol):
         )
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection; one timer serves many requests of the hot route."""
+        """Close an idle connection; one timer serves many requests of the fast route."""
         self.timeout_keep_alive_task = None
         if not self.cycle.response_complete:
             return

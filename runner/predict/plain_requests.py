@@ -1,4 +1,4 @@
-"""Tell the plain requests, which the hot route answers, from all others."""
+"""Tell the plain requests, which the fast route answers, from all others."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 _SWITCH_EVERY = 0.0005
 
 
-class Aside:
+class SerialThread:
     """Hold a thread that runs what it is given, in order.
 
     An executor's threads are waited for when Python ends: a model that hangs would keep it from

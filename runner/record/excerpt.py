@@ -15,7 +15,7 @@ import dataclasses
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Bounds:
+class ExcerptBounds:
     """Bound what the record keeps of one cell.
 
     Attributes:
@@ -45,7 +45,7 @@ class Excerpt:
         bounds: The last half's.
     """
 
-    def __init__(self, lines: int, size: int, bounds: Bounds) -> None:
+    def __init__(self, lines: int, size: int, bounds: ExcerptBounds) -> None:
         self.dropped_lines = 0
         self._bounds = bounds
         self._lines_left, self._size_left = lines, size
@@ -57,7 +57,7 @@ class Excerpt:
         self._is_returned = False
 
     @classmethod
-    def within(cls, bounds: Bounds) -> Excerpt:
+    def within(cls, bounds: ExcerptBounds) -> Excerpt:
         """Begin an empty one with both halves as ``bounds`` has them."""
         return cls(bounds.lines, bounds.text_bytes, bounds)
 
@@ -163,7 +163,7 @@ class Excerpt:
             self.dropped_lines += 1
 
 
-def shorten(text: str, bounds: Bounds) -> str:
+def shorten(text: str, bounds: ExcerptBounds) -> str:
     """Cut the middle out of a text that is beyond the bounds."""
     if len(text) <= bounds.lines:  # so short that it cannot have too many lines or bytes
         return text

@@ -20,7 +20,7 @@ from typing import Any, cast
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from runner.record.excerpt import Bounds, Excerpt, notice, shorten
+from runner.record.excerpt import Excerpt, ExcerptBounds, notice, shorten
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -61,7 +61,10 @@ class Outputs:
     """
 
     def __init__(
-        self, cell: NotebookNode, bounds: Bounds, forget: Callable[[Shown], None] = lambda _: None
+        self,
+        cell: NotebookNode,
+        bounds: ExcerptBounds,
+        forget: Callable[[Shown], None] = lambda _: None,
     ) -> None:
         self._cell, self._bounds, self._forget = cell, bounds, forget
         self._begin()
@@ -164,7 +167,7 @@ def _render(segment: _Segment) -> None:
     segment.is_fresh = False
 
 
-def _shorten(node: NotebookNode, bounds: Bounds) -> None:
+def _shorten(node: NotebookNode, bounds: ExcerptBounds) -> None:
     """Cut a long error in the middle; put a note in place of a display that is too large."""
     if node.output_type == "error":
         node.evalue = shorten(node.evalue, bounds)

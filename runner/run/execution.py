@@ -28,7 +28,7 @@ from runner.errors import KernelDiedError, NotebookError
 from runner.notebook.document import SERVE_TAG, tags
 from runner.processes import StopRequest
 from runner.record import record
-from runner.record.excerpt import Bounds, shorten
+from runner.record.excerpt import ExcerptBounds, shorten
 from runner.record.progress import Progress, name_of
 from runner.record.record import CellStatus, Record, RunStatus
 from runner.run import kernel_setup
@@ -70,7 +70,7 @@ class Execution:
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
     facts: Callable[[], dict[str, Any]] = dict
     facts_at_end: Callable[[], dict[str, Any]] = dict
-    bounds: Bounds = dataclasses.field(default_factory=Bounds)
+    bounds: ExcerptBounds = dataclasses.field(default_factory=ExcerptBounds)
     is_our_process: bool = True
 
     async def run(self) -> None:

@@ -24,7 +24,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from runner.errors import ConfigurationError, RunnerError
 from runner.files import is_process_alive
-from runner.processes import gone
+from runner.processes import wait_ended
 
 if TYPE_CHECKING:
     import subprocess
@@ -174,7 +174,7 @@ class Kernel:
 
     async def died(self) -> None:
         """Wait for the end of the process: by its pidfd, in milliseconds, on Linux."""
-        await gone(self.process)
+        await wait_ended(self.process)
 
     def death_reason(self) -> str:
         """Say how the process ended, as far as the system tells."""

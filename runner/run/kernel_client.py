@@ -21,11 +21,11 @@ from nbclient.exceptions import CellExecutionComplete
 from nbformat import NotebookNode
 from nbformat.v4 import output_from_msg
 
-from runner.record.excerpt import Bounds
+from runner.record.excerpt import ExcerptBounds
 from runner.record.outputs import Outputs, Shown
 from runner.record.record import Record
 from runner.run.kernel import Kernel
-from runner.run.lost_messages import Arrivals
+from runner.run.lost_messages import MessageCounter
 
 _BATCH = 200
 # Seconds without a message, after the reply, in which a cell's last one is given up; twice.
@@ -55,7 +55,7 @@ class CellClient(NotebookClient):
         *,
         cell_timeout: float | None = None,
         sources: Mapping[str, str] | None = None,
-        bounds: Bounds | None = None,
+        bounds: ExcerptBounds | None = None,
     ) -> None:
         super().__init__(kept.nb, km=kernel.manager, timeout=cell_timeout, iopub_timeout=_FOREVER)
         self.kc = kernel.client
@@ -63,10 +63,10 @@ class CellClient(NotebookClient):
         self._record = kept
         self._echo = echo
         self._sources = dict(sources or {})
-        self._bounds = bounds or Bounds()
+        self._bounds = bounds or ExcerptBounds()
         self._outputs: Outputs | None = None
         self._displays: dict[str, list[Shown]] = {}
-        self._arrivals = Arrivals()
+        self._arrivals = MessageCounter()
         self.clear_before_next_output = False
         # nbclient calls the first just before it sends a cell, the second just after.
         self.on_cell_execute = self._unmask

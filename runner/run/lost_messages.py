@@ -15,7 +15,7 @@ from typing import Any
 _LOOK_BACK = 256
 
 
-class Arrivals:
+class MessageCounter:
     """Count the messages since a cell began."""
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ _PATIENCE = 2.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class HandedOver:
+class AdoptedApp:
     """Hold what a server call wanted to serve.
 
     Attributes:
@@ -62,7 +62,7 @@ class Adoption:
     Args:
         serve: Serves an app until it is drained; gets also the address that was asked for.
         blocks_a_cell: Tells whether the call that runs now may serve at once.
-        serve_beside: Serves an app from a thread, while cells go on; never if there is none.
+        serve_in_background: Serves an app from a thread, while cells go on; never if there is none.
 
     Attributes:
         own: The sockets that the notebook opens by itself.
@@ -72,12 +72,12 @@ class Adoption:
         self,
         serve: Callable[[Any, str], None],
         blocks_a_cell: Callable[[], bool],
-        serve_beside: Callable[[Any, str], Beside] | None = None,
+        serve_in_background: Callable[[Any, str], BackgroundService] | None = None,
     ) -> None:
         self._serve, self._blocks_a_cell = serve, blocks_a_cell
-        self._serve_beside = serve_beside
-        self._left: list[HandedOver] = []
-        self._beside: Beside | None = None
+        self._serve_in_background = serve_in_background
+        self._left: list[AdoptedApp] = []
+        self._background: BackgroundService | None = None
         self._fault: Exception | None = None
         self._claim = threading.Lock()
         self._is_claimed = False
@@ -87,12 +87,12 @@ class Adoption:
 
     def hand_over(self, app: Any, asked: str) -> None:
         """Serve an app now, or leave it for the last cell."""
-        taken = HandedOver(app=app, asked=asked)
+        taken = AdoptedApp(app=app, asked=asked)
         if self._blocks_a_cell():
             self._serve_now(taken)
         else:
             self._left.append(taken)
-            if self._serve_beside is not None:
+            if self._serve_in_background is not None:
                 waiting = threading.Timer(_PATIENCE, self._serve_meanwhile, [taken])
                 waiting.daemon = True
                 waiting.start()
@@ -111,10 +111,10 @@ class Adoption:
             await self._wait_for_own()
             return
         if self._is_claimed:
-            self._wait_beside()
+            self._wait_in_background()
             return
         found = self._left or [
-            HandedOver(app=names[name], asked=f"nothing; the notebook left {name!r}")
+            AdoptedApp(app=names[name], asked=f"nothing; the notebook left {name!r}")
             for name in (*NAMES, "_")
             if is_app(names.get(name))
         ]
@@ -126,11 +126,11 @@ class Adoption:
             )
         self._serve_now(found[0])
 
-    def _serve_now(self, taken: HandedOver) -> None:
+    def _serve_now(self, taken: AdoptedApp) -> None:
         if self._is_over:
             raise KeyboardInterrupt("the service was drained")
         if not self._claims():
-            self._wait_beside()
+            self._wait_in_background()
             return
         print(f"the supervisor decides on the address; the call asked for {taken.asked}")  # noqa: T201 - seen in the cell
         self._serve(taken.app, taken.asked)
@@ -142,22 +142,22 @@ class Adoption:
             is_first, self._is_claimed = not self._is_claimed, True
         return is_first
 
-    def _serve_meanwhile(self, taken: HandedOver) -> None:
+    def _serve_meanwhile(self, taken: AdoptedApp) -> None:
         """Serve beside cells that have not come to their end."""
-        if self._serve_beside is not None and self._claims():
+        if self._serve_in_background is not None and self._claims():
             try:
-                self._beside = self._serve_beside(taken.app, taken.asked)
+                self._background = self._serve_in_background(taken.app, taken.asked)
             except Exception as error:
                 log.exception("the app could not be served beside the cells")
                 self._fault = error
 
-    def _wait_beside(self) -> None:
+    def _wait_in_background(self) -> None:
         """Be a cell that serves, until interrupted: what serves is in another thread."""
         try:
-            while self._fault is None and (self._beside is None or self._beside.is_serving):
+            while self._fault is None and (self._background is None or self._background.is_serving):
                 time.sleep(_LOOK_SECONDS)
         finally:
-            self.end_beside()
+            self.end_background()
         if self._fault is not None:
             raise self._fault
 
@@ -166,10 +166,10 @@ class Adoption:
         while self.own.is_listening:  # noqa: ASYNC110 - a socket's end makes no event
             await asyncio.sleep(_LOOK_SECONDS * _LOOKS)
 
-    def end_beside(self) -> None:
+    def end_background(self) -> None:
         """Drain what is served beside the cells."""
-        if self._beside is not None:
-            self._beside.stop()
+        if self._background is not None:
+            self._background.stop()
             self._is_over = True
 
     async def _let_others_call(self) -> None:
@@ -181,7 +181,7 @@ class Adoption:
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-class Beside(Protocol):
+class BackgroundService(Protocol):
     """Be a service that runs beside the cells."""
 
     @property
@@ -199,7 +199,7 @@ def adopt() -> None:
     """Let the server calls of this process hand their apps to ``runner.serve``."""
     if "RUNNER_CONTROL" not in os.environ:
         return
-    adoption = Adoption(_serve, blocks_a_cell, _serve_beside)
+    adoption = Adoption(_serve, blocks_a_cell, _serve_in_background)
     _current[:] = [adoption]
     _end_with_an_interrupted_cell(adoption)
     adopt_when_imported(adoption.hand_over)
@@ -245,10 +245,10 @@ def _serve(app: Any, asked: str) -> None:
     serving.serve_adopted(app, asked)
 
 
-def _serve_beside(app: Any, asked: str) -> Beside:
+def _serve_in_background(app: Any, asked: str) -> BackgroundService:
     from runner.serving import serve as serving
 
-    return serving.serve_adopted_beside(app, asked)
+    return serving.serve_adopted_in_background(app, asked)
 
 
 def _end_with_an_interrupted_cell(adoption: Adoption) -> None:
@@ -261,7 +261,7 @@ def _end_with_an_interrupted_cell(adoption: Adoption) -> None:
     def look(result: Any) -> None:
         error = getattr(result, "error_in_exec", None)
         if result is None or isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
-            adoption.end_beside()
+            adoption.end_background()
 
     shell.events.register("post_run_cell", look)
 

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from runner.serving.print_forwarding import Prints, divert
+from runner.serving.print_forwarding import PrintForwarder, divert
 
 _PR_SET_PDEATHSIG = 1
 
@@ -102,7 +102,7 @@ def become_worker(parent: int, pools: Any) -> None:
         numpy.random.seed()
 
 
-def _print_to(fd: int) -> Prints:
+def _print_to(fd: int) -> PrintForwarder:
     """Print to the log: ipykernel's streams belong to threads that were not forked.
 
     They hung one child in four.

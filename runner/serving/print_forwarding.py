@@ -26,7 +26,7 @@ _EVERY = 0.25
 _PATIENCE = 0.25  # so long the log may take nothing
 
 
-class Prints:
+class PrintForwarder:
     """Let streams print to the log, until closed.
 
     The streams stay what they are, for logging handlers and others hold them already; they
@@ -114,10 +114,10 @@ class Prints:
         return f"{at} INFO    worker {os.getpid()}: {said}\n"
 
 
-def divert(fd: int) -> Prints:
+def divert(fd: int) -> PrintForwarder:
     """Send what this process prints to the log, until that is closed."""
     is_json = os.environ.get("RUNNER_LOG_FORMAT") == "json"
-    return Prints(fd, [sys.stdout, sys.stderr], is_json=is_json)
+    return PrintForwarder(fd, [sys.stdout, sys.stderr], is_json=is_json)
 
 
 def _do_nothing() -> None:

@@ -30,9 +30,9 @@ from runner.http.wsgi import WsgiServer
 from runner.predict.options import Options
 from runner.predict.predictable import is_target
 from runner.serving import model_versions, print_forwarding
-from runner.serving.supervisor_link import ControlClient
+from runner.serving.supervisor_link import SupervisorLink
 from runner.serving.worker import Server
-from runner.serving.workers import Crew
+from runner.serving.workers import WorkerPool
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +44,9 @@ class Handle:
         url: Where it answers.
     """
 
-    def __init__(self, crew: Crew, url: str) -> None:
+    def __init__(self, pool: WorkerPool, url: str) -> None:
         self.url = url
-        self._crew = crew
+        self._pool = pool
         self._failed: list[Exception] = []
         self._over = threading.Event()
         threading.Thread(target=self._run, name="runner-serve", daemon=True).start()
@@ -68,14 +68,14 @@ class Handle:
         Raises:
             RuntimeError: The service had failed.
         """
-        self._crew.stop()
+        self._pool.stop()
         self._over.wait(within)
         if self._failed:
             raise self._failed[0]
 
     def _run(self) -> None:
         try:
-            self._crew.run()
+            self._pool.run()
         except RuntimeError as error:
             self._failed.append(error)
         finally:
@@ -141,12 +141,12 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
     )
     app, examples = _app_of(target, name, options, example_path, page)
     kind = kind_of(app)
-    control = ControlClient.connect()
+    control = SupervisorLink.connect()
     listeners = bind(host, port, workers) if control is None else _greet(control, kind)
-    crew = _crew(kind, app, listeners, control, examples)
+    pool = _pool(kind, app, listeners, control, examples)
     if not block and control is None:
-        return Handle(crew, url_of(listeners[0]))
-    _run(crew, kind)
+        return Handle(pool, url_of(listeners[0]))
+    _run(pool, kind)
     return None
 
 
@@ -185,35 +185,35 @@ def serve_adopted(app: Callable[..., Any], asked: str) -> None:
         RuntimeError: The app does not start, or its workers keep dying.
         TypeError: ``app`` is neither ASGI nor WSGI.
     """
-    _run(_adopted_crew(app, asked), kind_of(app))
+    _run(_adopted_pool(app, asked), kind_of(app))
 
 
-def serve_adopted_beside(app: Callable[..., Any], asked: str) -> Handle:
+def serve_adopted_in_background(app: Callable[..., Any], asked: str) -> Handle:
     """Serve likewise, but from a thread, while cells go on."""
-    crew = _adopted_crew(app, asked)
-    return Handle(crew, url_of(crew.listeners[0]))
+    pool = _adopted_pool(app, asked)
+    return Handle(pool, url_of(pool.listeners[0]))
 
 
-def _adopted_crew(app: Callable[..., Any], asked: str) -> Crew:
+def _adopted_pool(app: Callable[..., Any], asked: str) -> WorkerPool:
     kind = kind_of(app)
-    control = ControlClient.connect()
+    control = SupervisorLink.connect()
     if control is None:
         raise ConnectionError("there is no supervisor to serve under")
-    return _crew(kind, app, _greet(control, kind, asked=asked), control, [])
+    return _pool(kind, app, _greet(control, kind, asked=asked), control, [])
 
 
-def _greet(control: ControlClient, kind: str, **facts: str) -> list[socket.socket]:
+def _greet(control: SupervisorLink, kind: str, **facts: str) -> list[socket.socket]:
     control.send("hello", pid=os.getpid(), kind=kind, notices=model_versions.notices, **facts)
     return control.receive_listeners()
 
 
-def _crew(
+def _pool(
     kind: str,
     app: Any,
     listeners: list[socket.socket],
-    control: ControlClient | None,
+    control: SupervisorLink | None,
     examples: Sequence[Example],
-) -> Crew:
+) -> WorkerPool:
     limits = Limits.from_environment()
     log_fd = _log_fd()
     own = app_protocol.of(app)
@@ -224,7 +224,7 @@ def _crew(
         own.take_slot(slot)
         return server()
 
-    return Crew(
+    return WorkerPool(
         build=build,
         listeners=listeners,
         limits=limits,
@@ -234,14 +234,14 @@ def _crew(
     )
 
 
-def _run(crew: Crew, kind: str) -> None:
-    url, count = url_of(crew.listeners[0]), len(crew.listeners)
+def _run(pool: WorkerPool, kind: str) -> None:
+    url, count = url_of(pool.listeners[0]), len(pool.listeners)
     print(f"serving {kind.upper()} on {url} with {count} worker(s)", flush=True)  # noqa: T201 - the cell's claim
-    if crew.control is None:
-        crew.run()
+    if pool.control is None:
+        pool.run()
         return
-    with contextlib.closing(print_forwarding.divert(crew.log_fd)):
-        crew.run()
+    with contextlib.closing(print_forwarding.divert(pool.log_fd)):
+        pool.run()
 
 
 def kind_of(app: Any) -> str:

@@ -28,7 +28,7 @@ from types import FrameType
 from typing import Any
 
 from runner.serving import model_versions
-from runner.serving.supervisor_link import ControlClient
+from runner.serving.supervisor_link import SupervisorLink
 
 NOTICE = (
     "it serves on sockets of its own, as it is: in one process, and with its own limits,"
@@ -121,8 +121,8 @@ class OwnSockets:
             control.send("ready")
             threading.Thread(target=_obey, args=[control], name="own-sockets", daemon=True).start()
 
-    def _greet(self, address: tuple[Any, ...]) -> ControlClient:
-        control = ControlClient.connect()
+    def _greet(self, address: tuple[Any, ...]) -> SupervisorLink:
+        control = SupervisorLink.connect()
         if control is None:
             raise ConnectionError("there is no supervisor to serve under")
         host = f"[{address[0]}]" if ":" in address[0] else address[0] or "*"
@@ -142,7 +142,7 @@ class OwnSockets:
 _METHODS = ("bind", "listen", "getsockname", "shutdown")
 
 
-def _obey(control: ControlClient) -> None:
+def _obey(control: SupervisorLink) -> None:
     """Answer the supervisor for as long as it is there."""
     while control.is_open:
         if select.select([control], [], [], _LONG)[0]:

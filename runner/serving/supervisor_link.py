@@ -11,7 +11,7 @@ _MOST_FDS = 64
 _PATIENCE = 30.0
 
 
-class ControlClient:
+class SupervisorLink:
     """Hold the kernel's end of the connection.
 
     Attributes:

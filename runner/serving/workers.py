@@ -73,7 +73,7 @@ class Worker:
 
 
 @dataclasses.dataclass(kw_only=True)
-class Crew:
+class WorkerPool:
     """Run the workers of one ``serve`` call from the kernel's main thread.
 
     Attributes:
@@ -116,7 +116,7 @@ class Crew:
         """
         previous = self._listen_to_interrupts()
         self._pools = forking.thread_pools() if self._forks else None
-        processes.settle()  # what the notebook has made stays
+        processes.freeze_memory()  # what the notebook has made stays
         try:
             for slot in range(len(self.listeners)):
                 self._start(slot)

@@ -64,10 +64,10 @@ def main() -> None:
     gc.disable()  # else it looks over all that is imported again and again
     kernel_name = _prepared_kernel(path)
     hidden = preload.for_run(path, module)
-    processes.settle()
+    processes.freeze_memory()
     gc.enable()
-    with socket.socket(fileno=fd) as ears:
-        become = _tend(ears, installed)
+    with socket.socket(fileno=fd) as connection:
+        become = _tend(connection, installed)
     if become is not None:
         become(module, kernel_name, hidden)
 
@@ -85,13 +85,13 @@ def _prepared_kernel(path: Path) -> str:
 Become = Callable[[str, str, dict[str, ModuleType]], None]
 
 
-def _tend(ears: socket.socket, installed: list[tuple[str, int]]) -> Become | None:
+def _tend(connection: socket.socket, installed: list[tuple[str, int]]) -> Become | None:
     """Answer until who asks hangs up; in a forked child, say at once what to be."""
     while True:
-        select.select([ears], [], [])
+        select.select([connection], [], [])
         if preload.installed_at() != installed:
-            _begin_anew(ears)
-        message, fds, _, _ = socket.recv_fds(ears, _LONGEST, _MOST_FILES)
+            _begin_anew(connection)
+        message, fds, _, _ = socket.recv_fds(connection, _LONGEST, _MOST_FILES)
         match message.split(b" ", 1):
             case [b"fork", path]:
                 if not (answer := processes.fork()):
@@ -103,11 +103,11 @@ def _tend(ears: socket.socket, installed: list[tuple[str, int]]) -> Become | Non
             case _:
                 return None
         with contextlib.suppress(OSError):
-            ears.send(str(answer).encode())
+            connection.send(str(answer).encode())
 
 
-def _begin_anew(ears: socket.socket) -> None:
-    ears.set_inheritable(True)
+def _begin_anew(connection: socket.socket) -> None:
+    connection.set_inheritable(True)
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - our own command line
 
 

@@ -3,8 +3,8 @@
 The rules of this file:
 
 1. Nothing waits: a run exists, and takes orders, before its process does.
-2. A nursery that died gets a successor when the next run is wanted. The runs that it had
-   forked live on; how they end is then unknown, for their exit codes are the nursery's.
+2. A fork server that died gets a successor when the next run is wanted. The runs that it had
+   forked live on; how they end is then unknown, for their exit codes are the fork server's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from runner.processes import gone_by_number
+from runner.processes import wait_pid_ended
 from runner.spawn.processes import RunProcess, SpawnedRun
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 _UNKNOWN = 1
 
 
-class Nursery:
+class ForkServer:
     """Own one ``python -m runner.spawn.fork_server``; to be made and used on a running event loop.
 
     Args:
@@ -64,7 +64,7 @@ class Nursery:
         try:
             socket.send_fds(self._line, [question], fds)
         except OSError as error:
-            answer.set_exception(ConnectionError(f"the nursery is gone: {error}"))
+            answer.set_exception(ConnectionError(f"the fork server is gone: {error}"))
         else:
             self._asked.append(answer)
         return answer
@@ -78,7 +78,7 @@ class Nursery:
         self._line.close()
         for answer in self._asked:
             if not answer.done():
-                answer.set_exception(ConnectionError("the nursery is gone"))
+                answer.set_exception(ConnectionError("the fork server is gone"))
         self._process.kill()
         self._process.wait()
 
@@ -92,25 +92,27 @@ class Nursery:
             if not answer.done():
                 answer.set_result(int(said))
             return
-        log.warning("the nursery (process %d) is gone", self._process.pid)
+        log.warning("the fork server (process %d) is gone", self._process.pid)
         self.close()
 
 
 class ForkedRun(RunProcess):
-    """Have a run forked by a nursery, whose child it becomes.
+    """Have a run forked by a fork server, whose child it becomes.
 
     Args:
-        nursery: Whose.
+        fork server: Whose.
         notebook: What it will be told to run, as far as that is known: it warms up for it.
-        log: A file that gets what it writes to stderr; the nursery's by default.
+        log: A file that gets what it writes to stderr; the fork server's by default.
     """
 
-    def __init__(self, nursery: Nursery, notebook: Path, log: IO[bytes] | None = None) -> None:
+    def __init__(
+        self, fork_server: ForkServer, notebook: Path, log: IO[bytes] | None = None
+    ) -> None:
         read, write = os.pipe()
         super().__init__(os.fdopen(write, "wb"))
-        self._nursery = nursery
+        self._fork_server = fork_server
         logs = [log.fileno()] if log else []
-        self._number = nursery.ask(b"fork " + os.fsencode(notebook), read, *logs)
+        self._number = fork_server.ask(b"fork " + os.fsencode(notebook), read, *logs)
         os.close(read)
         self._is_unwanted = False
         self._is_over = False
@@ -123,11 +125,11 @@ class ForkedRun(RunProcess):
                 os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it and its kernel with all that these started; before it began, the nursery."""
+        """End it and its kernel with all that these started; before it began, the fork server."""
         if self.pid and not self._is_over:
             super().kill()
         elif not self.pid:
-            self._nursery.close()
+            self._fork_server.close()
 
     async def ended(self) -> int:
         """Wait for its end, and end what it left."""
@@ -135,10 +137,10 @@ class ForkedRun(RunProcess):
             self.pid = await self._number
             if self._is_unwanted:
                 self.terminate()
-            await gone_by_number(self.pid)
-            if self._nursery.is_open:  # then it is not reaped, and nobody else has its number
+            await wait_pid_ended(self.pid)
+            if self._fork_server.is_open:  # then it is not reaped, and nobody else has its number
                 super().kill()
-            return await self._nursery.ask(b"reap %d" % self.pid)
+            return await self._fork_server.ask(b"reap %d" % self.pid)
         except (ConnectionError, ProcessLookupError) as error:
             log.warning("how process %d ended is unknown: %s", self.pid, error)
             return _UNKNOWN
@@ -160,7 +162,7 @@ class Starter:
     def __init__(self, environ: Mapping[str, str], module: str, *, forks: bool) -> None:
         self._environ, self._module = environ, module
         self._forks = forks and hasattr(os, "pidfd_open")
-        self._nursery: Nursery | None = None
+        self._fork_server: ForkServer | None = None
 
     def start(self, notebook: Path, log: IO[bytes] | None = None) -> RunProcess:
         """Start a run; to be called on a running event loop.
@@ -174,11 +176,11 @@ class Starter:
         """
         if not self._forks:
             return SpawnedRun(notebook, self._environ, self._module, log)
-        if self._nursery is None or not self._nursery.is_open:
-            self._nursery = Nursery(notebook, self._environ, self._module)
-        return ForkedRun(self._nursery, notebook, log)
+        if self._fork_server is None or not self._fork_server.is_open:
+            self._fork_server = ForkServer(notebook, self._environ, self._module)
+        return ForkedRun(self._fork_server, notebook, log)
 
     def close(self) -> None:
         """Have no more runs forked."""
-        if self._nursery is not None:
-            self._nursery.close()
+        if self._fork_server is not None:
+            self._fork_server.close()

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
-from runner.processes import gone
+from runner.processes import wait_ended
 
 
 class RunProcess(abc.ABC):
@@ -90,7 +90,7 @@ class SpawnedRun(RunProcess):
 
     async def ended(self) -> int:
         """Wait for its end, and end what it left."""
-        await gone(self._process)
+        await wait_ended(self._process)
         # While it is not reaped nobody else can have its number.
         self.kill()
         code = self._process.wait()

@@ -150,7 +150,7 @@ _QUESTIONS: dict[str, type[Asked]] = {
 }
 
 
-class Desk:
+class PendingRequests:
     """Hold the questions that are not answered yet.
 
     Args:

@@ -71,7 +71,7 @@ class Serving(RunEvent):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ChannelClosed(RunEvent):
+class LinkClosed(RunEvent):
     """The kernel hung up: it died, or stopped serving."""
 
 

@@ -25,7 +25,7 @@ _HELLO_WITHIN = 10.0
 Hear = Callable[[str, dict[str, Any] | None], bool]
 
 
-class Channels:
+class KernelLinks:
     """Hold the connections of all runs.
 
     Args:

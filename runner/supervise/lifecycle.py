@@ -54,7 +54,7 @@ from runner.supervise.events import (
     TimerFired,
 )
 from runner.supervise.restarts import Restarts
-from runner.supervise.states import LIVES, STARTS, TRANSITIONS, Good, Run, RunState
+from runner.supervise.states import LIVES, STARTS, TRANSITIONS, GoodVersion, Run, RunState
 
 NO_RETRY = (ConfigurationError.exit_code, NotebookError.exit_code, NotReadyError.exit_code)
 
@@ -97,7 +97,7 @@ class Lifecycle:
         good: The versions that served in earlier sessions, oldest first.
     """
 
-    def __init__(self, rules: Rules, good: Sequence[Good] = ()) -> None:
+    def __init__(self, rules: Rules, good: Sequence[GoodVersion] = ()) -> None:
         self.rules = rules
         self.runs: dict[int, Run] = {}
         self.phase = Phase.UP
@@ -182,7 +182,7 @@ class Lifecycle:
 
     def _took_over(self, run: Run, digest: str) -> None:
         run.has_served, self._served_version = True, run.version
-        self.good = _with(self.good, Good(source=run.source, digest=digest))
+        self.good = _with(self.good, GoodVersion(source=run.source, digest=digest))
         self._order(CancelTimer(timer=Timer.READY, run=run.number))
         self._order(CancelTimer(timer=Timer.RESTART))
         older = [other for other in self._in(*LIVES) if other.age < run.age]
@@ -356,7 +356,7 @@ class Lifecycle:
 _RUN_TIMERS = (Timer.READY, Timer.KILL)
 
 
-def _with(good: list[Good], version: Good) -> list[Good]:
+def _with(good: list[GoodVersion], version: GoodVersion) -> list[GoodVersion]:
     """Put the version that serves now at the end: new, the same again, or an earlier one."""
     sources = [earlier.source for earlier in good]
     if version.source in sources:

@@ -28,17 +28,17 @@ from runner.supervise.events import (
     RunCommand,
     Terminate,
 )
-from runner.supervise.kernel_link import Channels
+from runner.supervise.kernel_link import KernelLinks
 from runner.supervise.plan import Plan, values_for
 from runner.supervise.states import Run
 from runner.supervise.status import iso
-from runner.supervise.versions import Ledger
+from runner.supervise.versions import Versions
 
 log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(kw_only=True)
-class Live:
+class LiveRun:
     """Hold what a run has besides its state.
 
     Attributes:
@@ -57,13 +57,13 @@ class Live:
     notices: list[str] = dataclasses.field(default_factory=list)
 
 
-class Roster:
+class Runs:
     """Hold the runs that have a process.
 
     Args:
         plan: What they serve.
-        ledger: Names them, and keeps what they leave.
-        channels: Reach their kernels.
+        versions: Names them, and keeps what they leave.
+        links: Reach their kernels.
         listeners: What those are to serve on.
         before_reading: Called before the notebook is read as it is now.
 
@@ -74,15 +74,15 @@ class Roster:
     def __init__(
         self,
         plan: Plan,
-        ledger: Ledger,
-        channels: Channels,
+        versions: Versions,
+        links: KernelLinks,
         listeners: Sequence[socket.socket],
         before_reading: Callable[[], None],
     ) -> None:
-        self.live: dict[int, Live] = {}
-        self._plan, self._ledger, self._channels = plan, ledger, channels
+        self.live: dict[int, LiveRun] = {}
+        self._plan, self._versions, self._links = plan, versions, links
         self._listeners, self._before_reading = listeners, before_reading
-        own = {"control": str(channels.path), "workers": str(plan.workers)}
+        own = {"control": str(links.path), "workers": str(plan.workers)}
         environ = {**os.environ, **plan.environ}
         environ |= {variable(name): text for name, text in own.items()}
         # It pays where two runs live at a time, which share what was imported for them.
@@ -94,7 +94,7 @@ class Roster:
         Raises:
             OSError: There can be no further process.
         """
-        self.live[run] = Live(process=self._starter.start(self._plan.path))
+        self.live[run] = LiveRun(process=self._starter.start(self._plan.path))
 
     def close(self) -> None:
         """Have no more runs forked."""
@@ -104,8 +104,8 @@ class Roster:
         """Wait for the end of a run's process, and tell how it was."""
         process = self.live[run].process
         code = await process.ended()
-        reason = self._ledger.close(run, process.pid, code)
-        name = self._ledger.name(run)
+        reason = self._versions.close(run, process.pid, code)
+        name = self._versions.name(run)
         facts = {"run": name, "pid": process.pid, "code": code}
         said = "run %s (process %d) ended with code %d"
         log.info(said, name or "in standby", process.pid, code, extra={"facts": facts})
@@ -118,19 +118,19 @@ class Roster:
         """Carry out an order; a run that could not even be spawned gets none."""
         if command.run not in self.live:
             return
-        process, name = self.live[command.run].process, self._ledger.name(command.run)
+        process, name = self.live[command.run].process, self._versions.name(command.run)
         match command:
             case Go():
                 self._go(command, process)
             case Bind():
                 fds = [listener.fileno() for listener in self._listeners]
-                self._channels.send(name, fds, do="bind", slots=len(fds))
+                self._links.send(name, fds, do="bind", slots=len(fds))
             case Accept():
-                self._channels.send(name, do="accept")
+                self._links.send(name, do="accept")
             case Publish():
                 process.order(do="publish", path=str(self._plan.out.absolute()))
             case Retire(reason=reason, successor=successor):
-                by = f" by run {self._ledger.name(successor)}" if successor else ""
+                by = f" by run {self._versions.name(successor)}" if successor else ""
                 process.order(do="retire", reason=reason + by)
             case Terminate():
                 process.terminate()
@@ -139,7 +139,7 @@ class Roster:
                 process.kill()
 
     def _go(self, order: Go, process: RunProcess) -> None:
-        name, live = self._ledger.christen(order.run), self.live[order.run]
+        name, live = self._versions.assign_name(order.run), self.live[order.run]
         live.cause, live.went = order.cause, asyncio.get_running_loop().time()
         try:
             source = self._source(order)
@@ -152,7 +152,7 @@ class Roster:
             do="go",
             run=name,
             notebook=str(source),
-            out=str(self._ledger.record(order.run)),
+            out=str(self._versions.record(order.run)),
             values=values,
             facts=self._facts(name, source, order),
             config=dataclasses.asdict(self._plan.config),
@@ -165,9 +165,9 @@ class Roster:
 
     def _source(self, order: Go) -> Path:
         if order.source:
-            return self._ledger.source(order.source)
+            return self._versions.source(order.source)
         self._before_reading()
-        return self._ledger.take(self._plan.path, order.run)
+        return self._versions.take(self._plan.path, order.run)
 
     def _facts(self, name: str, source: Path, order: Go) -> dict[str, Any]:
         return {
@@ -183,12 +183,12 @@ class Roster:
             return None
         live = self.live[run.number]
         return {
-            "run": self._ledger.name(run.number),
+            "run": self._versions.name(run.number),
             "state": run.state,
             "cause": live.cause,
             "pid": live.process.pid,
             "since": iso(live.served) if live.served else None,
             "workers": live.workers,
             "notices": live.notices,
-            "record": str(self._ledger.record(run.number)),
+            "record": str(self._versions.record(run.number)),
         }

@@ -12,10 +12,10 @@ import dataclasses
 import enum
 
 from runner.supervise.events import (
-    ChannelClosed,
     Ended,
     Failed,
     Hello,
+    LinkClosed,
     Purpose,
     Ready,
     RunEvent,
@@ -44,14 +44,14 @@ TRANSITIONS: dict[tuple[RunState, type[RunEvent]], RunState] = {
     (S.STARTING, Ended): S.ENDED,
     (S.BOUND, Ready): S.READY,
     (S.BOUND, Failed): S.FAILED,
-    (S.BOUND, ChannelClosed): S.FAILED,
+    (S.BOUND, LinkClosed): S.FAILED,
     (S.BOUND, Ended): S.ENDED,
     (S.READY, Serving): S.SERVING,
     (S.READY, Failed): S.FAILED,
-    (S.READY, ChannelClosed): S.FAILED,
+    (S.READY, LinkClosed): S.FAILED,
     (S.READY, Ended): S.ENDED,
     (S.SERVING, Failed): S.FAILED,
-    (S.SERVING, ChannelClosed): S.FAILED,
+    (S.SERVING, LinkClosed): S.FAILED,
     (S.SERVING, Ended): S.ENDED,
     (S.DRAINING, Ended): S.ENDED,
     (S.FAILED, Ended): S.ENDED,
@@ -92,7 +92,7 @@ class Run:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Good:
+class GoodVersion:
     """Name a version that has served.
 
     Attributes:

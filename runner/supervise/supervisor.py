@@ -24,20 +24,20 @@ from typing import Any
 from runner import errors, files, net
 from runner.config import Limits
 from runner.record import history
-from runner.supervise.control import ControlServer, Desk
+from runner.supervise.control import ControlServer, PendingRequests
 from runner.supervise.events import (
     Answer,
     Asked,
     Await,
     CancelTimer,
     Changed,
-    ChannelClosed,
     Command,
     Ended,
     Event,
     Exit,
     Failed,
     Hello,
+    LinkClosed,
     Ready,
     RecordFailure,
     ReloadAsked,
@@ -51,18 +51,18 @@ from runner.supervise.events import (
     Timer,
     TimerFired,
 )
-from runner.supervise.kernel_link import Channels
+from runner.supervise.kernel_link import KernelLinks
 from runner.supervise.lifecycle import Lifecycle
 from runner.supervise.plan import Plan, model_of, values_for
-from runner.supervise.runs import Roster
+from runner.supervise.runs import Runs
 from runner.supervise.states import RunState
 from runner.supervise.status import iso
-from runner.supervise.versions import Ledger, digest
-from runner.supervise.watch import Eye, watch
+from runner.supervise.versions import Versions, digest
+from runner.supervise.watch import Watcher, watch
 
 log = logging.getLogger(__name__)
 
-_DEEDS = {
+_CAUSES = {
     ReloadAsked: "a reload was asked for",
     RollbackAsked: "a rollback was asked for",
     StopAsked: "a stop was asked for",
@@ -114,28 +114,28 @@ class Supervisor:
         self.plan = plan
         self.address = net.describe(listeners[0])
         self._listeners = listeners
-        self._ledger = Ledger(folder, plan.out)
-        self._life = Lifecycle(plan.rules, self._ledger.open())
+        self._versions = Versions(folder, plan.out)
+        self._life = Lifecycle(plan.rules, self._versions.open())
         self._timers: dict[tuple[Timer, int], asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: dict[str, Any] | None = None
         self._started = time.time()
-        self._channels = Channels(self._hear)
-        self._roster = Roster(plan, self._ledger, self._channels, listeners, self._see)
-        self._desk = Desk(self._ask, self.status)
-        self._control = ControlServer(folder, self._longest_outcome(), self._desk.reply)
-        self._eye: Eye | None = None
+        self._links = KernelLinks(self._hear)
+        self._runs = Runs(plan, self._versions, self._links, listeners, self._see)
+        self._requests = PendingRequests(self._ask, self.status)
+        self._control = ControlServer(folder, self._longest_outcome(), self._requests.reply)
+        self._eye: Watcher | None = None
 
     async def run(self) -> Exit:
         """Live from the first start to the end of the last process."""
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[Exit] = self._loop.create_future()
-        await self._channels.open()
+        await self._links.open()
         await self._control.open()
         try:
             self._listen_to_signals()
             if self.plan.rules.waits_for_edits:
-                self._eye = Eye(self.plan.path, model_of(self.plan))
+                self._eye = Watcher(self.plan.path, model_of(self.plan))
                 self._begin(watch(self._eye, lambda cause: self._tell(Changed(cause=cause))))
             log.info("supervisor %d bound http://%s", os.getpid(), self.address)
             self._tell_of_health()
@@ -155,11 +155,11 @@ class Supervisor:
 
     async def _close(self) -> None:
         await self._control.close()
-        self._channels.close()
+        self._links.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._roster.close()
+        self._runs.close()
 
     # What happens.
 
@@ -173,19 +173,19 @@ class Supervisor:
         self._loop.add_signal_handler(signal.SIGHUP, self._ask, ReloadAsked(cause="SIGHUP"))
 
     def _ask(self, asked: Asked) -> None:
-        log.info("%s by %s", _DEEDS[type(asked)], asked.cause)
+        log.info("%s by %s", _CAUSES[type(asked)], asked.cause)
         if isinstance(asked, StopAsked):
             net.give_up(self._listeners)
         self._tell(asked)
 
     def _hear(self, name: str, message: dict[str, Any] | None) -> bool:
         """Take a message of a kernel; tell whether a hello is welcome."""
-        run = self._ledger.number(name)
-        if run not in self._roster.live:
+        run = self._versions.number(name)
+        if run not in self._runs.live:
             return False
         match message and message.get("event"):
             case None:
-                self._tell(ChannelClosed(run=run))
+                self._tell(LinkClosed(run=run))
             case "hello":
                 return self._greet(run, message or {})
             case "ready":
@@ -204,7 +204,7 @@ class Supervisor:
     def _greet(self, run: int, hello: dict[str, Any]) -> bool:
         if not self._is(run, RunState.STARTING):
             return False
-        live, name = self._roster.live[run], self._ledger.name(run)
+        live, name = self._runs.live[run], self._versions.name(run)
         live.process.kernel_pid = int(hello["pid"])
         live.notices = [str(notice) for notice in hello.get("notices", ())]
         for notice in live.notices:
@@ -218,11 +218,11 @@ class Supervisor:
     def _serves(self, run: int, message: dict[str, Any]) -> None:
         if not self._is(run, RunState.READY):
             return
-        live, name = self._roster.live[run], self._ledger.name(run)
+        live, name = self._runs.live[run], self._versions.name(run)
         live.workers, live.served = [int(pid) for pid in message["workers"]], time.time()
-        source = self._ledger.source(self._life.runs[run].source)
+        source = self._versions.source(self._life.runs[run].source)
         self._tell(Serving(run=run, digest=digest(source)))
-        self._ledger.approve(run, self._life.good)
+        self._versions.approve(run, self._life.good)
         took = self._loop.time() - live.went
         facts = {"run": name, "seconds": round(took, 3), "workers": live.workers}
         said = "run %s served after %.2f s on http://%s"
@@ -230,14 +230,14 @@ class Supervisor:
 
     def _replaced(self, run: int, message: dict[str, Any]) -> None:
         slot, pid = int(message["slot"]), int(message["pid"])
-        workers = self._roster.live[run].workers
+        workers = self._runs.live[run].workers
         if 0 <= slot < len(workers):
             workers[slot] = pid
         log.warning("worker %d took over slot %d: %s", pid, slot, message.get("reason", ""))
 
     async def _await_end(self, run: int) -> None:
-        self._tell(await self._roster.ended(run))
-        self._ledger.forget(run, self._life.good)
+        self._tell(await self._runs.ended(run))
+        self._versions.forget(run, self._life.good)
 
     # What is ordered.
 
@@ -247,7 +247,7 @@ class Supervisor:
         elif isinstance(command, RecordFailure):
             self._note_failure(command)
         elif isinstance(command, RunCommand):
-            self._roster.do(command)
+            self._runs.do(command)
         else:
             self._do_to_ourselves(command)
 
@@ -262,7 +262,7 @@ class Supervisor:
             case Await(reason=reason):
                 log.warning("an edit of %s is waited for: %s", self.plan.path, reason)
             case Answer():
-                self._desk.answer(command)
+                self._requests.answer(command)
             case Exit():
                 self._over.set_result(command)
 
@@ -272,7 +272,7 @@ class Supervisor:
 
     def _spawn(self, run: int) -> None:
         try:
-            self._roster.spawn(run)
+            self._runs.spawn(run)
         except OSError as error:
             reason = f"no process could be started: {error.strerror}"
             self._loop.call_soon(self._tell, Ended(run=run, code=1, reason=reason))
@@ -295,9 +295,9 @@ class Supervisor:
             self._eye.seen()
 
     def _note_failure(self, failure: RecordFailure) -> None:
-        record = self._ledger.record(failure.run)
+        record = self._versions.record(failure.run)
         self._failure = {
-            "run": self._ledger.name(failure.run),
+            "run": self._versions.name(failure.run),
             "code": failure.code,
             "reason": failure.reason,
             "record": str(record) if record.exists() else None,
@@ -321,10 +321,10 @@ class Supervisor:
             "pid": os.getpid(),
             "uptime": round(time.time() - self._started, 3),
             "address": self.address,
-            "serving": self._roster.described(life.serving()),
+            "serving": self._runs.described(life.serving()),
             "restarts": life.restarts.total,
-            "candidate": self._roster.described(life.candidate()),
-            "standby": self._roster.described(life.standby()),
+            "candidate": self._runs.described(life.candidate()),
+            "standby": self._runs.described(life.standby()),
             "failure": self._failure,
-            "good": [self._ledger.name(version.source) for version in life.good],
+            "good": [self._versions.name(version.source) for version in life.good],
         }

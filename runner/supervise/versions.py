@@ -15,10 +15,10 @@ from runner.errors import ConfigurationError
 from runner.files import write_atomically
 from runner.notebook import document as notebook
 from runner.record import history
-from runner.supervise.states import Good
+from runner.supervise.states import GoodVersion
 
 
-class Ledger:
+class Versions:
     """Own a notebook's folder below ``runs``.
 
     Args:
@@ -29,10 +29,10 @@ class Ledger:
     def __init__(self, folder: Path, out: Path) -> None:
         self.folder = folder
         self._out = out
-        self._sources = Sources(folder / "sources")
+        self._sources = KeptNotebooks(folder / "sources")
         self._names: dict[int, str] = {}
 
-    def open(self) -> list[Good]:
+    def open(self) -> list[GoodVersion]:
         """Bring the folder in order; give the versions that earlier sessions served."""
         shown = self.folder / "out.ipynb"
         history.mend_all(shown)
@@ -42,11 +42,11 @@ class Ledger:
         good = []
         for number, name in enumerate(self._sources.open(), start=1):
             with contextlib.suppress(ConfigurationError):
-                good.append(Good(source=number, digest=digest(self._sources.path(name))))
+                good.append(GoodVersion(source=number, digest=digest(self._sources.path(name))))
                 self._names[number] = name
         return good
 
-    def christen(self, run: int) -> str:
+    def assign_name(self, run: int) -> str:
         """Give a run its name: its start and number, so that names sort."""
         stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S")
         self._names[run] = f"{stamp}-{run:04d}"
@@ -76,7 +76,7 @@ class Ledger:
         """
         return self._sources.take(notebook, self.name(run))
 
-    def approve(self, run: int, good: Sequence[Good]) -> None:
+    def approve(self, run: int, good: Sequence[GoodVersion]) -> None:
         """Keep a run's notebook, because it has served; prune those beyond need."""
         self._sources.approve(self.name(run))
         self._sources.prune({self.name(version.source) for version in good})
@@ -93,7 +93,7 @@ class Ledger:
             files.show_at(record, self._out)
         return history.reason_of(record)
 
-    def forget(self, run: int, good: Sequence[Good]) -> None:
+    def forget(self, run: int, good: Sequence[GoodVersion]) -> None:
         """Let go of a run that has ended, but for a version that is good."""
         if run in self._names:
             self._sources.drop(self._names[run])
@@ -105,7 +105,7 @@ class Ledger:
 KEPT = 10
 
 
-class Sources:
+class KeptNotebooks:
     """Own the folder of kept notebooks."""
 
     def __init__(self, folder: Path) -> None:

@@ -15,7 +15,7 @@ _DEBOUNCE_MS = 50
 _STEP_MS = 20
 
 
-class Eye:
+class Watcher:
     """Tell which saves matter.
 
     Args:
@@ -64,7 +64,7 @@ class Eye:
         return f"{self._notebook} was saved" if now != before else ""
 
 
-async def watch(eye: Eye, tell: Callable[[str], None]) -> None:
+async def watch(eye: Watcher, tell: Callable[[str], None]) -> None:
     """Watch until cancelled; tell the cause of every change that matters."""
     from watchfiles import awatch
 

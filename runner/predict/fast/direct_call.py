@@ -24,7 +24,7 @@ class _OddRowsError(Exception):
     """Say that rows are no rows of numbers, or of another length."""
 
 
-class StraightCall:
+class DirectCall:
     """Give the results of rows, or None if whether they are valid takes a closer look.
 
     Args:

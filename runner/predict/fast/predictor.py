@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from runner.predict.fast.direct_call import StraightCall
+from runner.predict.fast.direct_call import DirectCall
 from runner.predict.fast.proof import MismatchError, is_same, outcome
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Predictor:
 
     Args:
         public: Calls the model's own ``predict``.
-        straight: The proved fast call; None if there is none.
+        direct: The proved fast call; None if there is none.
         why: Why there is one, or none, in a sentence.
         max_batch: The most rows of one call.
         is_batchable: The public call gives rows of a batch what it gives them one by one.
@@ -44,7 +44,7 @@ class Predictor:
     def __init__(  # noqa: PLR0913 - what the proof has found
         self,
         public: Callable[[Sequence[Any]], Sequence[Any]],
-        straight: StraightCall | None = None,
+        direct: DirectCall | None = None,
         *,
         why: str = "",
         max_batch: int = 64,
@@ -52,9 +52,9 @@ class Predictor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.why = why
-        self.max_batch = max_batch if straight is not None or is_batchable else 1
+        self.max_batch = max_batch if direct is not None or is_batchable else 1
         self.checks = self.mismatches = 0
-        self._public, self._straight, self._clock = public, straight, clock
+        self._public, self._direct, self._clock = public, direct, clock
         self._is_batchable = is_batchable
         self._left, self._last = 0, -_APART
         self._waiting: tuple[Any, Any] | None = None
@@ -62,15 +62,15 @@ class Predictor:
     @property
     def is_fast(self) -> bool:
         """Whether the fast call is used, still."""
-        return self._straight is not None
+        return self._direct is not None
 
     def __call__(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Predict; a row that the model refuses has its exception in its place."""
-        straight = self._straight
-        if straight is None:
+        direct = self._direct
+        if direct is None:
             return self._call_public(rows)
         try:
-            results = straight(rows)
+            results = direct(rows)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong in there, the public call is right
             self._give_up(f"{type(error).__name__}: {error}")
             return self._call_public(rows)
@@ -84,7 +84,7 @@ class Predictor:
     def check_later(self) -> None:
         """Compare the row that waits for it, if one does, with the public call."""
         waiting, self._waiting = self._waiting, None
-        if waiting is None or self._straight is None:
+        if waiting is None or self._direct is None:
             return
         row, result = waiting
         public = outcome(self._public, row)
@@ -102,9 +102,9 @@ class Predictor:
         self._left, self._last = EVERY, now
 
     def _give_up(self, reason: str) -> None:
-        if self._straight is None:
+        if self._direct is None:
             return
-        self._straight = None
+        self._direct = None
         self.mismatches += 1
         self.why = f"the fast call was given up: {reason}"
         log.error(
@@ -122,6 +122,6 @@ class Predictor:
         return [self._one(row) for row in rows]
 
     def _one(self, row: Any) -> Any:
-        straight = self._straight
-        results = None if straight is None else straight([row])
+        direct = self._direct
+        results = None if direct is None else direct([row])
         return outcome(self._public, row) if results is None else results[0]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from runner.predict.fast import neighbourhood, versions
-from runner.predict.fast.direct_call import StraightCall
+from runner.predict.fast.direct_call import DirectCall
 from runner.predict.fast.inner_call import Array, NoInnerCallError
 from runner.predict.fast.predictor import Predictor
 from runner.predict.fast.proof import Comparison, MismatchError
@@ -52,8 +52,8 @@ def prepare(  # noqa: PLR0913 - what a model is served with
     with warnings.catch_warnings(), np.errstate(all="ignore"), _on_one_thread():
         warnings.simplefilter("ignore")  # made-up rows may overflow; arrays have no column names
         try:
-            straight = _straight(model, example, wants_probabilities=probabilities)
-            return _proved(straight, public, example, ranges, max_batch)
+            direct = _direct(model, example, wants_probabilities=probabilities)
+            return _proved(direct, public, example, ranges, max_batch)
         except NoInnerCallError as error:
             why = f"{type(model).__name__} is asked by its own predict: {error}"
         except MismatchError as error:
@@ -74,7 +74,7 @@ def _on_one_thread() -> contextlib.AbstractContextManager[object]:
     return threadpoolctl.threadpool_limits(1)  # type: ignore[no-any-return] # it has no types
 
 
-def _straight(model: Any, example: Sequence[Any], *, wants_probabilities: bool) -> StraightCall:
+def _direct(model: Any, example: Sequence[Any], *, wants_probabilities: bool) -> DirectCall:
     inner = inner_call(model)
     if version := versions.untested():
         log.warning("fast predict is off: it was not tested with scikit-learn %s", version)
@@ -83,39 +83,39 @@ def _straight(model: Any, example: Sequence[Any], *, wants_probabilities: bool) 
         raise NoInnerCallError("not all of its features are numbers")
     if getattr(model, "n_features_in_", len(example)) != len(example):
         raise NoInnerCallError("the example has another number of features")
-    return StraightCall(inner, len(example), wants_probabilities=wants_probabilities)
+    return DirectCall(inner, len(example), wants_probabilities=wants_probabilities)
 
 
 def _proved(
-    straight: StraightCall,
+    direct: DirectCall,
     public: Public,
     example: Sequence[Any],
     ranges: Sequence[tuple[float, float]] | None,
     max_batch: int,
 ) -> Predictor:
     start = time.perf_counter()
-    array = neighbourhood.ordinary(tuple(example), ranges, straight.inner, _ROWS)
-    closest = _bisected(straight, array[:_BISECTED])
+    array = neighbourhood.ordinary(tuple(example), ranges, direct.inner, _ROWS)
+    closest = _bisected(direct, array[:_BISECTED])
     rows = neighbourhood.as_rows(np.concatenate([closest, array]))
     comparison = Comparison(public, _SECONDS)
     singles = comparison.singles(rows)
-    equal = comparison.check(straight, rows, singles)
+    equal = comparison.check(direct, rows, singles)
     if not equal:
         raise NoInnerCallError("there was no row to compare")
     extreme = list(neighbourhood.extreme(tuple(example)))
-    comparison.check(straight, extreme, comparison.singles(extreme))
+    comparison.check(direct, extreme, comparison.singles(extreme))
     is_batchable = comparison.is_batchable(rows, singles)
     seconds = time.perf_counter() - start
     why = f"predicts without scikit-learn's validation: equal on {equal:,} rows in {seconds:.2f} s"
     log.info("%s", why)
-    return Predictor(public, straight, why=why, max_batch=max_batch, is_batchable=is_batchable)
+    return Predictor(public, direct, why=why, max_batch=max_batch, is_batchable=is_batchable)
 
 
-def _bisected(straight: StraightCall, rows: Array) -> Array:
+def _bisected(direct: DirectCall, rows: Array) -> Array:
     """Find rows on the borders between classes; a number that is predicted has none."""
 
     def labels(array: Array) -> list[Any]:
-        results = straight(neighbourhood.as_rows(array))
+        results = direct(neighbourhood.as_rows(array))
         found = [None] * len(array) if results is None else results
         return [each[0] if isinstance(each, tuple) else each for each in found]
 
