@@ -177,7 +177,7 @@ class Process(Protocol):
 async def wait_ended(process: Process) -> None:
     """Wait until a process has ended: by its pidfd, in milliseconds and unreaped, on Linux."""
     if not hasattr(os, "pidfd_open"):
-        while process.poll() is None:
+        while process.poll() is None:  # noqa: ASYNC110 - nothing to wait for but time
             await asyncio.sleep(0.1)
         return
     await wait_pid_ended(process.pid)

@@ -110,7 +110,7 @@ def test_what_cannot_be_served_is_no_app(value: Any) -> None:
 SPY = """
 import asyncio, sys, threading, runner.serving.serve
 runner.serving.serve.serve_adopted = lambda app, asked: print("served", asked, file=sys.stderr)
-from runner import adoption
+from runner.serving import adoption
 adoption.adopt()
 """
 

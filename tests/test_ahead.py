@@ -16,8 +16,9 @@ from runner.spawn import preload
 def imported(path: Path) -> set[str]:
     """The roots of all modules after the imports for a notebook's kernel."""
     code = (
-        "import sys; from pathlib import Path; from runner import ahead, notebook\n"
-        f"ahead.for_kernel(notebook.read(Path({str(path)!r})))\n"
+        "import sys; from pathlib import Path\n"
+        "from runner.notebook import document as notebook\nfrom runner.spawn import preload\n"
+        f"preload.for_kernel(notebook.read(Path({str(path)!r})))\n"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     words = [sys.executable, "-c", code]

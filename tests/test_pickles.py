@@ -185,7 +185,7 @@ def test_an_error_that_is_no_matter_of_versions_stays(tmp_path: Path, model: Any
 def test_watching_waits_for_the_import() -> None:
     """Joblib is not imported by watching it, and watched when it is."""
     code = (
-        "import sys\nfrom runner import pickles\npickles.watch()\n"
+        "import sys\nfrom runner.serving import model_versions\nmodel_versions.watch()\n"
         "assert 'joblib' not in sys.modules and 'sklearn' not in sys.modules\n"
         "import joblib, pickle\n"
         "print(hasattr(joblib.load, '__wrapped__'), hasattr(pickle.loads, '__wrapped__'))"

@@ -241,7 +241,7 @@ FORK_STRESS = """
 import concurrent.futures, logging, os, select, sys, threading, time
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
-from runner import forking
+from runner.serving import forking
 
 logging.basicConfig(level=logging.INFO)
 rng = np.random.default_rng(0)

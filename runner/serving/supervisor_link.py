@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from typing import Any, Self
+
+from runner import wire
 
 _MOST_FDS = 64
 _PATIENCE = 30.0
@@ -22,7 +23,7 @@ class SupervisorLink:
         self.is_open = True
         self._connection = connection
         self._connection.settimeout(_PATIENCE)
-        self._received = b""
+        self._lines = wire.Lines()
 
     @classmethod
     def connect(cls) -> Self | None:
@@ -44,9 +45,9 @@ class SupervisorLink:
 
     def send(self, event: str, **facts: Any) -> None:
         """Tell the supervisor something; nothing happens if it is gone."""
-        line = json.dumps({"event": event, "run": os.environ.get("RUNNER_RUN_ID", ""), **facts})
+        line = wire.encode({"event": event, "run": os.environ.get("RUNNER_RUN_ID", ""), **facts})
         try:
-            self._connection.sendall(line.encode() + b"\n")
+            self._connection.sendall(line)
         except OSError:
             self.is_open = False
 
@@ -57,7 +58,7 @@ class SupervisorLink:
         except OSError:
             data = b""
         self.is_open = bool(data)
-        return self._orders(data)
+        return self._lines.feed(data)
 
     def receive_listeners(self) -> list[socket.socket]:
         """Wait for the order ``bind`` and take the listening sockets that come with it.
@@ -67,7 +68,7 @@ class SupervisorLink:
         """
         data, fds, _, _ = socket.recv_fds(self._connection, 65536, _MOST_FDS)
         listeners = [socket.socket(fileno=fd) for fd in fds]
-        orders = self._orders(data)
+        orders = self._lines.feed(data)
         if [order.get("do") for order in orders] != ["bind"] or not listeners:
             raise ConnectionError(f"expected sockets from the supervisor, got {orders}")
         return listeners
@@ -75,7 +76,3 @@ class SupervisorLink:
     def close(self) -> None:
         """End the connection."""
         self._connection.close()
-
-    def _orders(self, data: bytes) -> list[dict[str, Any]]:
-        *lines, self._received = (self._received + data).split(b"\n")
-        return [json.loads(line) for line in lines if line]

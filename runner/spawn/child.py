@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import json
 import logging
 import os
 import queue
@@ -30,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import log as logs
+from runner import wire
 from runner.config import EngineConfig, setting, variable
 from runner.errors import KernelDiedError, RunnerError
 from runner.files import Publication
@@ -73,8 +73,11 @@ class Orders:
         threading.Thread(target=self._read, name="orders", daemon=True).start()
 
     def _read(self) -> None:
-        for line in sys.stdin:
-            self._take(json.loads(line))
+        try:
+            for order in wire.messages(sys.stdin.buffer):
+                self._take(order)
+        except wire.WireError as error:
+            log.error("an order was not understood: %s", error)
         if self._stop.signum is None:
             self._stop.reason = f"{self._giver} is gone"
             os.kill(os.getpid(), signal.SIGTERM)

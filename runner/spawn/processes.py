@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
+from runner import wire
 from runner.processes import wait_ended
 
 
@@ -34,7 +34,7 @@ class RunProcess(abc.ABC):
     def order(self, **words: Any) -> None:
         """Write an order; one that is dying needs none."""
         with contextlib.suppress(OSError):
-            self._orders.write(json.dumps(words).encode() + b"\n")
+            self._orders.write(wire.encode(words))
             self._orders.flush()
 
     @abc.abstractmethod

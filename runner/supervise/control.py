@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import json
 import os
 import shutil
 import socket
@@ -18,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from runner import wire
 from runner.errors import ConfigurationError, RunnerError
 from runner.supervise.events import Answer, Asked, ReloadAsked, RollbackAsked, StopAsked
 
@@ -58,7 +58,7 @@ class ControlServer:
             self._entry.write_text(str(path), encoding="utf-8")
         mask = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(self._serve, path)
+            self._server = await asyncio.start_unix_server(self._serve, path, limit=wire.LONGEST)
         finally:
             os.umask(mask)
 
@@ -78,10 +78,10 @@ class ControlServer:
             task.add_done_callback(self._answers.discard)
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, TimeoutError):
             async with asyncio.timeout(_PATIENCE):
-                question = json.loads(await reader.readline())["ask"]
-            writer.write(_line({"within": self._within}))
+                question = (await wire.receive(reader) or {})["ask"]
+            writer.write(wire.encode({"within": self._within}))
             await writer.drain()
-            writer.write(_line(await self._reply(str(question))))
+            writer.write(wire.encode(await self._reply(str(question))))
             await writer.drain()
         writer.close()
         with contextlib.suppress(OSError):
@@ -97,12 +97,12 @@ def ask(folder: Path, question: str) -> dict[str, Any]:
     """
     with contextlib.closing(_connected(folder)) as connection, connection.makefile("rb") as lines:
         try:
-            connection.sendall(_line({"ask": question}))
-            connection.settimeout(json.loads(lines.readline())["within"] + _PATIENCE)
-            outcome: dict[str, Any] = json.loads(lines.readline())
-        except (OSError, ValueError) as error:
+            connection.sendall(wire.encode({"ask": question}))
+            replies = wire.messages(lines)
+            connection.settimeout(next(replies)["within"] + _PATIENCE)
+            return next(replies)
+        except (OSError, ValueError, KeyError, StopIteration) as error:
             raise RunnerError(f"{folder}: the supervisor did not answer: {error}") from error
-    return outcome
 
 
 def find(runs: Path) -> Path:
@@ -137,10 +137,6 @@ def _connected(folder: Path) -> socket.socket:
             f"{folder}: no supervisor is running", hint="`runner serve NOTEBOOK` starts one"
         ) from error
     return connection
-
-
-def _line(message: dict[str, Any]) -> bytes:
-    return json.dumps(message, default=str).encode() + b"\n"
 
 
 _QUESTIONS: dict[str, type[Asked]] = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import shutil
@@ -17,6 +16,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from runner import wire
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class KernelLinks:
 
     async def open(self) -> None:
         """Start to listen."""
-        self._server = await asyncio.start_unix_server(self._serve, self.path)
+        self._server = await asyncio.start_unix_server(self._serve, self.path, limit=wire.LONGEST)
 
     def close(self) -> None:
         """Stop listening, and hang up on everyone."""
@@ -58,7 +59,7 @@ class KernelLinks:
 
     def send(self, run: str, fds: Sequence[int] = (), **words: Any) -> None:
         """Send a run's kernel a line, and open files with it; one that hung up gets none."""
-        line = json.dumps(words).encode() + b"\n"
+        line = wire.encode(words)
         sender = self._senders.get(run)
         if sender is None:
             return
@@ -72,7 +73,7 @@ class KernelLinks:
         run = ""
         try:
             async with asyncio.timeout(_HELLO_WITHIN):
-                hello = await _line(reader)
+                hello = await wire.receive(reader)
             name = str((hello or {}).get("run", ""))
             if hello is None or hello.get("event") != "hello" or name in self._senders:
                 return
@@ -82,7 +83,7 @@ class KernelLinks:
                 self._senders[name] = raw
                 run = name
                 if self._hear(run, hello):
-                    while message := await _line(reader):
+                    while message := await wire.receive(reader):
                         self._hear(run, message)
         except (OSError, ValueError, KeyError, TypeError, TimeoutError) as error:
             log.warning("a kernel was not understood: %s", error)
@@ -91,18 +92,3 @@ class KernelLinks:
                 del self._senders[run]
                 self._hear(run, None)
             writer.close()
-
-
-async def _line(reader: asyncio.StreamReader) -> dict[str, Any] | None:
-    """Read one message; None when there are no more.
-
-    Raises:
-        ValueError: It is not JSON, or not an object.
-    """
-    line = await reader.readline()
-    if not line.endswith(b"\n"):
-        return None
-    message = json.loads(line)
-    if not isinstance(message, dict):
-        raise ValueError(f"not an object: {line[:60]!r}")
-    return message

@@ -143,25 +143,27 @@ class Runs:
         live.cause, live.went = order.cause, asyncio.get_running_loop().time()
         try:
             source = self._source(order)
-            values = values_for(self._plan, source)
+            self._order_to_go(name, source, order, process)
         except (RunnerError, OSError) as error:
             process.verdict = (getattr(error, "exit_code", 1), str(error))
             process.terminate()
             return
+        facts = {"run": name, "purpose": order.purpose}
+        log.info("run %s started: %s", name, order.cause, extra={"facts": facts})
+        if order.purpose is Purpose.FIRST and not self._plan.out.exists():
+            process.order(do="publish", path=str(self._plan.out.absolute()))
+
+    def _order_to_go(self, name: str, source: Path, order: Go, process: RunProcess) -> None:
         process.order(
             do="go",
             run=name,
             notebook=str(source),
             out=str(self._versions.record(order.run)),
-            values=values,
+            values=values_for(self._plan, source),
             facts=self._facts(name, source, order),
             config=dataclasses.asdict(self._plan.config),
             log_output=self._plan.log_output,
         )
-        facts = {"run": name, "purpose": order.purpose}
-        log.info("run %s started: %s", name, order.cause, extra={"facts": facts})
-        if order.purpose is Purpose.FIRST and not self._plan.out.exists():
-            process.order(do="publish", path=str(self._plan.out.absolute()))
 
     def _source(self, order: Go) -> Path:
         if order.source:
