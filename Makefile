@@ -43,6 +43,7 @@ lint: .venv/tested-with  ## check style, types and that no notebook holds output
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 	$(NBSTRIPOUT) --verify $$(git ls-files '*.ipynb')
 
 format: .venv/tested-with  ## mend what can be mended by machine

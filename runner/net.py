@@ -102,6 +102,12 @@ def describe(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def port_of(listener: socket.socket) -> int:
+    """Give the TCP port that a listener is bound to; 0 if it is bound to a path."""
+    address = listener.getsockname()
+    return int(address[1]) if isinstance(address, tuple) else 0
+
+
 def _opened(host: str, port: int, slots: int) -> list[socket.socket]:
     check_free(host, port)  # another's SO_REUSEPORT would let us share its connections
     opened: list[socket.socket] = []
@@ -115,6 +121,7 @@ def _opened(host: str, port: int, slots: int) -> list[socket.socket]:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listener.bind(address)
+            address = listener.getsockname()  # with port 0, the further ones share the first's
         # Only now: a connection is spread over those that listen when it comes.
         for listener in opened:
             listener.listen(_BACKLOG)

@@ -27,6 +27,14 @@ def test_each_slot_has_a_socket_of_its_own_on_one_port() -> None:
     close(*opened)
 
 
+def test_any_free_port_is_one_port_for_all_slots() -> None:
+    """Port 0 lets the system choose, once."""
+    opened = net.listeners("127.0.0.1", 0, 3, {})
+    assert len({net.port_of(listener) for listener in opened}) == 1
+    assert net.port_of(opened[0]) > 0
+    close(*opened)
+
+
 def test_ipv6_is_bound_and_written_in_brackets() -> None:
     """As URLs want it."""
     (opened,) = net.listeners("::1", port := free_port(), 1, {})

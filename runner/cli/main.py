@@ -67,7 +67,7 @@ def run(**given: Any) -> None:
 @run_options
 @OUT
 @option("--host", default="127.0.0.1", help="Address to bind; 0.0.0.0 for all.")
-@port_option("TCP port to bind.")
+@port_option("TCP port to bind; 0 for any that is free: the log says which.", lowest=0)
 @option("--workers", type=click.IntRange(1, 64), default=1, help="Serving processes.")
 @switch(
     "reload",

@@ -42,9 +42,9 @@ def seconds(name: str, **settings: Any) -> Decorator:
     return option(name, type=positive, metavar="SECONDS", **settings)
 
 
-def port_option(said: str) -> Decorator:
+def port_option(said: str, lowest: int = 1) -> Decorator:
     """Declare the option for the TCP port."""
-    return option("--port", type=click.IntRange(1, 65535), default=8000, help=said)
+    return option("--port", type=click.IntRange(lowest, 65535), default=8000, help=said)
 
 
 def output_format(command: Any) -> Any:

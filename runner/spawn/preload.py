@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -42,6 +42,9 @@ _OF_A_SERVED_MODEL = (
     "runner.predict.fast.preparation",
     "runner.predict.endpoint_factory",
     "runner.serving.serve",
+    "uvicorn.lifespan.on",
+    "uvicorn.protocols.websockets.auto",
+    "uvloop",
     "sklearn.linear_model",
 )
 _PLAIN_LAUNCH = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -59,10 +62,6 @@ def for_kernel(document: Notebook) -> None:
     if "runner" in roots and roots & _SURVIVES_FORK:
         with barred("watchfiles"):  # uvicorn would, to reload what nobody starts by it; 1 MB
             notebook_imports.load([*_OF_A_SERVED_MODEL])
-            with suppress(ImportError):
-                from runner.http.server import import_ahead
-
-                import_ahead()
 
 
 def for_run(path: Path, module: str) -> dict[str, ModuleType]:

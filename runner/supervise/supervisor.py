@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import signal
@@ -92,6 +93,7 @@ def supervise(plan: Plan) -> None:
     with contextlib.ExitStack() as stack:
         for listener in listeners:
             stack.enter_context(contextlib.closing(listener))
+        plan = dataclasses.replace(plan, port=net.port_of(listeners[0]) or plan.port)
         folder.mkdir(parents=True, exist_ok=True)
         plan.out.parent.mkdir(parents=True, exist_ok=True)
         for lock in {folder / ".lock", plan.out.with_name(f".{plan.out.name}.lock")}:
