@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from runner.predict.uploads import UploadFile as UploadFile
     from runner.serving.serve import serve as serve
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _PUBLIC = {
     "ProblemError": "runner.predict.problems",
