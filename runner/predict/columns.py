@@ -67,5 +67,5 @@ def _pyarrow(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise ProblemError(
-            415, "Arrow and Parquet need pyarrow: pip install 'runner[arrow]'"
+            415, "Arrow and Parquet need pyarrow: pip install 'notebook-runner[arrow]'"
         ) from None
