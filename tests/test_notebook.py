@@ -82,6 +82,45 @@ def test_a_wrong_value_is_refused(
     assert said in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("source", "kinds"),
+    [
+        ("%matplotlib inline\nalpha = 1\n!true", {"alpha": int}),
+        ("%%time\nalpha = 1", {"alpha": int}),
+        ("files = !ls\n  # a\nalpha = 1", {"files": Any, "alpha": int}),
+        ('n: "rows to read" = 5', {"n": Any}),
+        ('n: "int" = 5', {"n": int}),
+        ("x: int = None\ny = None", {"x": int | None, "y": Any}),
+        ("if 'x' not in globals():\n    x = 1", {"x": Any}),
+        ("try:\n    x, y\nexcept NameError:\n    x, y = 1, 2", {"x": Any, "y": Any}),
+        ("if a:\n    def f():\n        x = 1", {}),
+        ("x = {[]: 1}\ny: 3 = None", {"x": Any, "y": 3}),
+        ("%%bash\nx=1", {}),
+    ],
+)
+def test_a_cell_is_read_as_ipython_runs_it(
+    tmp_path: Path, source: str, kinds: dict[str, Any]
+) -> None:
+    """With magics, remarks for annotations, and assignments that depend on something."""
+    declared = notebook.read(write_notebook(tmp_path / "a.ipynb", "1", parameters=source))
+    assert {name: found.kind for name, found in declared.parameters().items()} == kinds
+
+
+def test_a_text_that_is_tagged_declares_nothing(tmp_path: Path) -> None:
+    """Papermill puts the values below it all the same; none can be checked, so none is taken."""
+    path = write_notebook(tmp_path / "a.ipynb", "1", parameters="## Set these")
+    path.write_text(path.read_text().replace('"code"', '"markdown"', 1))
+    with pytest.raises(ConfigurationError, match="the cell tagged `parameters` assigns nothing"):
+        notebook.read(path).check({"x": 1})
+
+
+def test_imports_end_where_the_environment_is_set(tmp_path: Path) -> None:
+    """By Python or by a magic: it may be meant for what is imported below."""
+    for setting in ("os.environ['A'] = '1'", "os.putenv('A', '1')", "%env A=1", "%set_env A 1"):
+        path = write_notebook(tmp_path / "a.ipynb", "import os\n!ls", setting, "import numpy")
+        assert notebook.read(path).imports() == ["os"]
+
+
 def test_an_unknown_name_gets_a_suggestion(document: notebook.Notebook) -> None:
     """A typing error is met with the name that was meant."""
     with pytest.raises(ConfigurationError, match="did you mean 'port'") as raised:

@@ -26,7 +26,7 @@ def document(tmp_path: Path) -> Notebook:
 
 def test_imports_are_those_outside_of_functions(document: Notebook) -> None:
     """Top-level packages, without the standard library's; magics and bad cells do not matter."""
-    assert packages.imported(document.cells) == {"numpy", "sklearn"}
+    assert packages.imported(document) == {"numpy", "sklearn"}
 
 
 def test_a_module_leads_to_its_distribution() -> None:

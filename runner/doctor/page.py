@@ -5,22 +5,15 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
-import re
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from runner.errors import ConfigurationError
+from runner.notebook import code
 from runner.notebook import document as notebook
-
-# What these cell magics run is Python; what others run is not.
-_PYTHON_MAGICS = {"capture", "time", "timeit", "prun"}
-_MAGIC = re.compile(
-    r"(?P<indent>\s*)(?:[\w., ]+=\s*)?(?P<text>(?:%(?!=)|!|\?).*|.*[\w)]\?{1,2}\s*)$"
-)
-_FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST
+from runner.notebook.parameters import Parameter
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,7 +54,7 @@ class Page:
     document: notebook.Notebook
 
     @functools.cached_property
-    def parameters(self) -> dict[str, notebook.Parameter]:
+    def parameters(self) -> dict[str, Parameter]:
         """What the cell tagged ``parameters`` declares; nothing if it cannot be parsed."""
         try:
             return self.document.parameters()
@@ -88,8 +81,10 @@ def read(path: Path) -> Page:
     """
     document = _checked(path)
     cells = [
-        _cell(raw, name, is_python=document.is_python)
-        for raw, name in zip(document.cells, cell_names(document.cells), strict=True)
+        _cell(raw, name, read)
+        for raw, name, read in zip(
+            document.cells, cell_names(document.cells), document.codes, strict=True
+        )
         if raw["cell_type"] == "code"
     ]
     return Page(path=path, cells=tuple(cells), document=document)
@@ -131,67 +126,15 @@ def cell_names(raws: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _cell(raw: dict[str, Any], name: str, *, is_python: bool) -> Cell:
+def _cell(raw: dict[str, Any], name: str, read: code.Code) -> Cell:
     source = notebook.source(raw)
-    tree, magics, fault = parse(source) if is_python else (_EMPTY, {}, None)
+    magic = code.automagic(source) if read.error else ""
     return Cell(
         name=name,
         tags=tuple(notebook.tags(raw)),
         source=source,
         outputs=tuple(raw.get("outputs", [])),
-        tree=tree,
-        magics=magics,
-        fault=fault,
+        tree=read.tree,
+        magics={1: magic} if magic else read.magics,
+        fault=None if magic else read.error,
     )
-
-
-_EMPTY = ast.Module(body=[], type_ignores=[])
-
-
-def parse(source: str) -> tuple[ast.Module, dict[int, str], SyntaxError | None]:
-    """Parse a cell; every node keeps the line that it has in the cell.
-
-    Returns:
-        The Python, the lines that are IPython's by their number, and why there is no Python.
-    """
-    try:
-        return _compiled(source), {}, None
-    except SyntaxError:
-        python, magics = _without_magics(source)
-    try:
-        return _compiled(python), magics, None
-    except SyntaxError as error:
-        return _EMPTY, magics, error
-
-
-def _compiled(source: str) -> ast.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the author's escapes, which Python reports when run
-        try:
-            tree = compile(source, "<cell>", "exec", _FLAGS, dont_inherit=True)
-        except (ValueError, RecursionError, MemoryError) as error:  # null bytes; depth
-            raise SyntaxError(str(error) or "too deep", ("<cell>", 1, 0, "")) from error
-    assert isinstance(tree, ast.Module)  # noqa: S101 - what these flags give
-    return tree
-
-
-def _without_magics(source: str) -> tuple[str, dict[int, str]]:
-    """Replace IPython's lines by as many of Python's, and give them by their number."""
-    lines = source.split("\n")
-    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
-    magics: dict[int, str] = {}
-    if lines[first].startswith("%%"):
-        magics[first + 1] = lines[first].strip()
-        if lines[first][2:].partition(" ")[0].strip() not in _PYTHON_MAGICS:
-            return "", magics
-        lines[first] = ""
-    continues = False
-    for number, line in enumerate(lines):
-        matched = None if continues else _MAGIC.match(line)
-        if matched:
-            magics[number + 1] = matched["text"].strip()
-        if matched or continues:
-            indent = matched["indent"] if matched else re.match(r"\s*", line)[0]  # type: ignore[index] # always matches
-            lines[number] = "" if continues else f"{indent}pass"
-            continues = line.rstrip().endswith("\\")
-    return "\n".join(lines), magics

@@ -3,61 +3,25 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import dataclasses
 import difflib
+import functools
 import json
-import typing
-from collections.abc import Iterator
+import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from runner.errors import ConfigurationError
+from runner.notebook import code
+from runner.notebook.parameters import Parameter, declared_in
 
 PARAMETERS_TAG = "parameters"
 SERVE_TAG = "serve"
 
-_TYPE_NAMES: dict[str, Any] = {
-    "int": int,
-    "float": float,
-    "bool": bool,
-    "str": str,
-    "list": list,
-    "dict": dict,
-    "tuple": tuple,
-    "set": set,
-    "object": object,
-    **{name: getattr(typing, name) for name in ("Any", "Dict", "List", "Literal", "Optional")},
-    **{name: getattr(typing, name) for name in ("Sequence", "Mapping", "Tuple", "Union")},
-}
-_ANNOTATION_NODES = (
-    ast.Expression,
-    ast.Name,
-    ast.Load,
-    ast.Subscript,
-    ast.Tuple,
-    ast.BinOp,
-    ast.BitOr,
-    ast.Constant,
-    ast.Attribute,
-)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """Describe one name that the cell tagged ``parameters`` assigns.
-
-    Attributes:
-        name: The variable.
-        kind: The type that a value must have; ``Any`` when nothing is known of it.
-        default: What it is assigned, if that is a literal; else None.
-    """
-
-    name: str
-    kind: Any
-    default: Any = None
+# What sets a variable of the environment, in a dumped syntax tree: `os.environ`, `%env`.
+_ENVIRONMENT = re.compile(r"environ|putenv|'(set_)?env'")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,23 +38,28 @@ class Notebook:
         """Tell whether its cells are Python, which is all that we can inspect."""
         return self.language in ("", "python", "ipython")
 
+    @functools.cached_property
+    def codes(self) -> tuple[code.Code, ...]:
+        """What each cell says in Python; nothing for text and for other languages."""
+        return tuple(map(self._code, self.cells))
+
+    def _code(self, cell: dict[str, Any]) -> code.Code:
+        is_code = self.is_python and cell["cell_type"] == "code"
+        return code.read(source(cell)) if is_code else code.NOTHING
+
     def parameters(self) -> dict[str, Parameter]:
         """List the declared parameters by name, in their order.
 
         Raises:
             ConfigurationError: The cell tagged ``parameters`` is no valid Python.
         """
-        cell = next((cell for cell in self.cells if PARAMETERS_TAG in tags(cell)), None)
-        if cell is None:
-            return {}
-        try:
-            tree = ast.parse(source(cell))
-        except SyntaxError as error:
+        tagged = next(filter(_is_tagged, self.cells), None)  # papermill takes the first
+        read = self._code(tagged) if tagged else code.NOTHING
+        if read.error:
             raise ConfigurationError(
-                f"{self.path}: the cell tagged `parameters` is not valid Python: {error.msg}"
-            ) from error
-        found = [parameter for node in tree.body for parameter in _declared(node)]
-        return {parameter.name: parameter for parameter in found}
+                f"{self.path}: the cell tagged `parameters` is not valid Python: {read.error.msg}"
+            ) from read.error
+        return declared_in(read.tree)
 
     def default(self, name: str) -> Any:
         """Give the literal that a parameter is assigned; None if there is none.
@@ -103,7 +72,7 @@ class Notebook:
 
     def uses_serve(self) -> bool:
         """Tell whether a cell takes ``serve`` from ``runner``, however it is imported."""
-        return any(_names_serve(node) for tree in self._trees() for node in ast.walk(tree))
+        return any(_names_serve(node) for read in self.codes for node in ast.walk(read.tree))
 
     def imports(self) -> list[str]:
         """List the modules imported at the cells' top level, in their order.
@@ -111,24 +80,11 @@ class Notebook:
         It stops where the environment is set, for that may be meant for the imports below.
         """
         found: list[str] = []
-        for tree in self._trees():
-            for node in tree.body:
-                if "environ" in ast.dump(node):
-                    return found
-                found += [name for name in _imported(node) if name not in found]
+        for node in (node for read in self.codes for node in read.tree.body):
+            if _ENVIRONMENT.search(ast.dump(node)):
+                return found
+            found += [name for name in _imported(node) if name not in found]
         return found
-
-    def _trees(self) -> Iterator[ast.Module]:
-        """Parse each code cell; lines that are IPython's, not Python's, are left out."""
-        for cell in self.cells:
-            if cell.get("cell_type") != "code":
-                continue
-            lines = [
-                "pass" if line.startswith(("%", "!", "?")) else line
-                for line in source(cell).splitlines()
-            ]
-            with contextlib.suppress(SyntaxError):
-                yield ast.parse("\n".join(lines))
 
     def check(self, values: dict[str, Any]) -> dict[str, Any]:
         """Check parameter values against what the notebook declares.
@@ -144,7 +100,7 @@ class Notebook:
 
     def _checked(self, name: str, value: Any, declared: dict[str, Parameter]) -> Any:
         if name not in declared:
-            raise _unknown(self.path, name, list(declared))
+            raise self._unknown(name, list(declared))
         try:
             return msgspec.convert(value, declared[name].kind)
         except TypeError:  # a type that msgspec cannot check; the notebook will
@@ -156,6 +112,19 @@ class Notebook:
                 f"{self.path}: parameter {name!r}: {said} ({value!r})",
                 hint="-r NAME VALUE passes a value as text, -y 'NAME: VALUE' as YAML",
             ) from error
+
+    def _unknown(self, name: str, declared: list[str]) -> ConfigurationError:
+        where = f"{self.path}: unknown parameter {name!r}"
+        if declared:
+            close = difflib.get_close_matches(name, declared, n=1)
+            guess = f"; did you mean {close[0]!r}?" if close else ""
+            return ConfigurationError(f"{where}{guess}", hint=f"it declares {', '.join(declared)}")
+        has_cell = any(map(_is_tagged, self.cells))
+        none = "no cell is tagged `parameters`"
+        return ConfigurationError(
+            f"{where}: {'the cell tagged `parameters` assigns nothing' if has_cell else none}",
+            hint="tag the cell that assigns the defaults: Jupyter, Property Inspector, Cell Tags",
+        )
 
 
 def read(path: Path) -> Notebook:
@@ -193,6 +162,10 @@ def _is_cell(cell: Any) -> bool:
     return isinstance(cell, dict) and {"cell_type", "source"} <= cell.keys()
 
 
+def _is_tagged(cell: dict[str, Any]) -> bool:
+    return PARAMETERS_TAG in tags(cell)
+
+
 def tags(cell: dict[str, Any]) -> list[str]:
     """List a cell's tags."""
     return list(cell.get("metadata", {}).get("tags", []))
@@ -201,48 +174,6 @@ def tags(cell: dict[str, Any]) -> list[str]:
 def source(cell: dict[str, Any]) -> str:
     """Join a cell's source, which a file may hold as a list of lines."""
     return "".join(cell["source"])
-
-
-def _declared(node: ast.stmt) -> list[Parameter]:
-    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-        kind, default = _annotated(node.annotation), _literal(node.value)
-        return [Parameter(name=node.target.id, kind=kind, default=default)]
-    if not isinstance(node, ast.Assign):
-        return []
-    return [
-        Parameter(name=name.id, kind=_inferred(node.value), default=_literal(node.value))
-        if name is target
-        else Parameter(name=name.id, kind=Any)
-        for target in node.targets
-        for name in ast.walk(target)
-        if isinstance(name, ast.Name)
-    ]
-
-
-def _annotated(annotation: ast.expr) -> Any:
-    """Evaluate an annotation that is built of well-known types only; else ``Any``."""
-    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        annotation = ast.parse(annotation.value, mode="eval").body
-    expression = ast.Expression(annotation)
-    if not all(isinstance(node, _ANNOTATION_NODES) for node in ast.walk(expression)):
-        return Any
-    names = {**_TYPE_NAMES, "typing": typing, "__builtins__": {}}
-    try:
-        return eval(compile(expression, "<annotation>", "eval"), names)  # noqa: S307 - see above
-    except (NameError, AttributeError, TypeError):
-        return Any
-
-
-def _inferred(value: ast.expr) -> Any:
-    """Infer the type from a literal default; ``None`` and expressions tell nothing."""
-    default = _literal(value)
-    return Any if default is None else type(default)
-
-
-def _literal(value: ast.expr | None) -> Any:
-    with contextlib.suppress(ValueError):
-        return ast.literal_eval(value) if value else None
-    return None
 
 
 def _imported(node: ast.stmt) -> list[str]:
@@ -267,19 +198,6 @@ def _names_serve(node: ast.AST) -> bool:
         and node.attr == "serve"
         and isinstance(node.value, ast.Name)
         and node.value.id == "runner"
-    )
-
-
-def _unknown(path: Path, name: str, declared: list[str]) -> ConfigurationError:
-    if not declared:
-        return ConfigurationError(
-            f"{path}: unknown parameter {name!r}: no cell is tagged `parameters`",
-            hint="tag the cell that assigns the defaults: Jupyter, Property Inspector, Cell Tags",
-        )
-    close = difflib.get_close_matches(name, declared, n=1)
-    guess = f"; did you mean {close[0]!r}?" if close else ""
-    return ConfigurationError(
-        f"{path}: unknown parameter {name!r}{guess}", hint=f"it declares {', '.join(declared)}"
     )
 
 

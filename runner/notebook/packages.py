@@ -9,22 +9,20 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from runner.notebook.document import source
+from runner.notebook.document import Notebook
 
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
-def imported(cells: Iterable[dict[str, Any]]) -> set[str]:
+def imported(document: Notebook) -> set[str]:
     """List the packages that the code cells import outside of any function."""
     found: set[str] = set()
-    for cell in cells:
-        for node in statements(cell):
-            if isinstance(node, ast.Import):
-                found |= {name.name.partition(".")[0] for name in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module.partition(".")[0])
+    for node in (node for read in document.codes for node in read.tree.body):
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
     return found - sys.stdlib_module_names
 
 
@@ -58,18 +56,6 @@ def versions(names: Iterable[str]) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def statements(cell: dict[str, Any]) -> list[ast.stmt]:
-    """Parse a code cell, but for its magic lines; nothing if it is no Python."""
-    if cell.get("cell_type") != "code":
-        return []
-    lines = source(cell).splitlines()
-    plain_python = "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!")))
-    try:
-        return ast.parse(plain_python).body
-    except (SyntaxError, ValueError):
-        return []
 
 
 def _owner(module: str) -> str:

@@ -8,7 +8,6 @@ The rules of this file:
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import hashlib
 import json
@@ -18,9 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from runner.errors import ConfigurationError
 from runner.identity import Identity
 from runner.notebook import packages
-from runner.notebook.document import PARAMETERS_TAG, Notebook, source, tags
+from runner.notebook.document import Notebook, source
 from runner.notebook.masking import masked
 
 _GIT_DEADLINE = 1.0
@@ -45,7 +45,7 @@ def collect(document: Notebook, values: dict[str, Any], *, with_packages: bool) 
         facts["model_cards"] = model_cards(document, values)
         if with_packages:
             asked = packages.required(document.path)
-            used = packages.owners(packages.imported(document.cells))
+            used = packages.owners(packages.imported(document))
             facts["packages"] = packages.versions(asked | used)
     return facts
 
@@ -166,17 +166,12 @@ def _git(folder: Path, *words: str) -> str | None:
 
 
 def _defaults(document: Notebook) -> dict[str, Any]:
-    """List the parameters whose defaults are plain constants."""
-    cells = (cell for cell in document.cells if PARAMETERS_TAG in tags(cell))
-    found = {}
-    for node in packages.statements(next(cells, {})):
-        if not isinstance(node, ast.Assign | ast.AnnAssign):
-            continue
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        for target in targets:
-            if isinstance(target, ast.Name) and isinstance(node.value, ast.Constant):
-                found[target.id] = node.value.value
-    return found
+    """List the parameters whose defaults are literals."""
+    try:
+        declared = document.parameters()
+    except ConfigurationError:
+        return {}
+    return {name: parameter.default for name, parameter in declared.items()}
 
 
 def _card(model: Path, notebook: Path) -> dict[str, Any]:
