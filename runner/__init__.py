@@ -7,19 +7,19 @@ if TYPE_CHECKING:
     from runner.model.artefacts import load_model as load_model
     from runner.model.artefacts import save_model as save_model
     from runner.model.metrics import record_metrics as record_metrics
-    from runner.predict.options import batched as batched
-    from runner.predict.options import endpoint as endpoint
-    from runner.predict.problems import ProblemError as ProblemError
+    from runner.predict.problem_error import ProblemError as ProblemError
+    from runner.predict.targets import batched as batched
+    from runner.predict.targets import endpoint as endpoint
     from runner.predict.uploads import UploadFile as UploadFile
     from runner.serving.serve import serve as serve
 
 __version__ = "0.2.0"
 
 _PUBLIC = {
-    "ProblemError": "runner.predict.problems",
+    "ProblemError": "runner.predict.problem_error",
     "UploadFile": "runner.predict.uploads",
-    "batched": "runner.predict.options",
-    "endpoint": "runner.predict.options",
+    "batched": "runner.predict.targets",
+    "endpoint": "runner.predict.targets",
     "load_model": "runner.model.artefacts",
     "record_metrics": "runner.model.metrics",
     "save_model": "runner.model.artefacts",

@@ -13,7 +13,7 @@ import httpx
 from runner.config import Limits
 from runner.predict.app import PredictApp
 from runner.predict.endpoint_factory import endpoints_of
-from runner.predict.options import Options
+from runner.predict.targets import EndpointOptions
 
 NDJSON = "application/x-ndjson"
 
@@ -22,7 +22,9 @@ def app_of(
     target: Any, limits: Limits | None = None, page: bytes | None = None, **options: Any
 ) -> PredictApp:
     """The app that ``serve`` would make."""
-    return PredictApp(endpoints_of(target, "", Options(**options)), limits or Limits(), page=page)
+    return PredictApp(
+        endpoints_of(target, "", EndpointOptions(**options)), limits or Limits(), page=page
+    )
 
 
 @contextlib.asynccontextmanager

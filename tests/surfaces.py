@@ -13,8 +13,8 @@ from runner.identity import Identity
 from runner.predict import service_routes
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
-from runner.predict.problems import Fault, ProblemError, pointer
-from runner.predict.requests import Answer, Request
+from runner.predict.http_messages import Request, Response
+from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
 
 IDENTITY = Identity(
     run_id="r1", notebook_sha256="a" * 64, notebook_title="Serve it", model_sha256="b" * 64
@@ -40,7 +40,7 @@ class StructSchema:
             return msgspec.to_builtins(msgspec.convert(value, self._kind))
         except msgspec.ValidationError as error:
             field = str(error).rpartition("`$.")[2].rstrip("`") if "`$." in str(error) else ""
-            fault = Fault(field=pointer(field), detail=str(error))
+            fault = InvalidField(field=json_pointer(field), detail=str(error))
             raise ProblemError(422, "the body is wrong", [fault]) from None
 
     def describe(self) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class Surface:
         self.calls.append(len(items))
         return endpoint.predict(items)
 
-    def get(self, path: str, **headers: str) -> Answer:
+    def get(self, path: str, **headers: str) -> Response:
         """Ask for a page."""
         return self.ask("GET", path, headers=headers)
 
@@ -145,7 +145,7 @@ class Surface:
 
     def ask(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> Response:
         """Send a request; underscores in the headers' names stand for hyphens."""
         fields = {
             name.replace("_", "-").encode(): value.encode()
@@ -155,7 +155,7 @@ class Surface:
         try:
             return asyncio.run(self._answer(request))
         except ProblemError as problem:
-            return service_routes.refusal(path, problem)
+            return service_routes.problem_response(path, problem)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, request: Request) -> Response:
         return await self.routes[request.method, request.path](request)

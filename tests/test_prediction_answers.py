@@ -11,7 +11,7 @@ import pandas as pd
 import pydantic
 import pytest
 
-from runner.predict.answers import encode, values_of
+from runner.predict.result_encoding import encode_json, one_result_per_row
 
 
 @dataclasses.dataclass
@@ -48,13 +48,13 @@ class Model(pydantic.BaseModel):
 )
 def test_a_result_becomes_json(value: Any, text: bytes) -> None:
     """Numbers are numbers; what JSON has not is null."""
-    assert encode(value) == text
+    assert encode_json(value) == text
 
 
 def test_what_json_cannot_say_is_an_error() -> None:
     """It names the type."""
     with pytest.raises(TypeError, match="object is nothing that JSON can say"):
-        encode(object())
+        encode_json(object())
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def test_what_json_cannot_say_is_an_error() -> None:
 )
 def test_a_batch_gives_one_result_for_each_row(given: Any, values: list[Any]) -> None:
     """Whatever it is returned in."""
-    assert values_of(given, 2) == values
+    assert one_result_per_row(given, 2) == values
 
 
 @pytest.mark.parametrize("given", [np.array([1]), [1, 2, 3], np.float64(1)])
 def test_results_that_are_not_one_for_each_row_are_an_error(given: Any) -> None:
     """Else clients would get each other's answers."""
     with pytest.raises(ValueError, match="came back for 2 rows"):
-        values_of(given, 2)
+        one_result_per_row(given, 2)

@@ -12,8 +12,8 @@ from predicting import app_of, faults_of, living, post, send
 from runner.config import Limits
 from runner.predict.app import PredictApp
 from runner.predict.endpoints import Endpoint
-from runner.predict.problems import ProblemError
-from runner.predict.requests import Answer, Request
+from runner.predict.http_messages import Request, Response
+from runner.predict.problem_error import ProblemError
 from runner.predict.schema import TypedSchema
 
 JSON = {"content-type": "application/json"}
@@ -70,10 +70,10 @@ def test_methods_and_paths(
         assert response.content == b""
 
 
-async def page(request: Request) -> Answer:
+async def page(request: Request) -> Response:
     if request.query:
         raise ProblemError(418, "no teapot")
-    return Answer(body=request.method.encode(), content_type=b"text/plain")
+    return Response(body=request.method.encode(), content_type=b"text/plain")
 
 
 def test_others_add_routes(app: PredictApp) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from runner import UploadFile
 from runner.predict.arguments import ArgumentsSchema, parameters_of
-from runner.predict.problems import ProblemError
+from runner.predict.problem_error import ProblemError
 
 
 class Colour(enum.Enum):

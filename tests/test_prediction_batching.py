@@ -14,8 +14,8 @@ from support import until
 from runner.predict.batching import Batcher
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
-from runner.predict.pending import Prediction
-from runner.predict.problems import ProblemError
+from runner.predict.pending_prediction import Prediction
+from runner.predict.problem_error import ProblemError
 
 FULL = 4
 
@@ -199,7 +199,7 @@ def test_times_are_told_apart() -> None:
     bench.model.takes = 0.25
     client = bench.ask(1, Client(since=99.5), is_alone=True)
     assert client.told == [(10, 0.5, 0.25)]
-    assert bench.counters.total()["iris"].calling == 0.25
+    assert bench.counters.total()["iris"].call_seconds == 0.25
 
 
 def test_slow_calls_leave_the_loop_free() -> None:
@@ -240,7 +240,7 @@ def test_more_than_a_call_takes_is_called_for_in_turn() -> None:
     bench.become_slow()
     bench.model.may_go.clear()
     clients = [bench.ask(item, is_alone=True) for item in range(1 + 2 * FULL)]
-    bench.batcher._mean, bench.model.takes = 0.0, 0.0
+    bench.batcher._mean_seconds, bench.model.takes = 0.0, 0.0
     bench.model.may_go.set()
     bench.loop.take_back()
     if not all(client.told for client in clients):
@@ -425,7 +425,7 @@ def test_coroutines_wait_in_one_batch() -> None:
 
     answers = asyncio.run(ask())
     assert [answer.result for answer in answers] == [1, 2]
-    assert answers[0].timing.startswith(b"queue;dur=0.")
+    assert answers[0].server_timing.startswith(b"queue;dur=0.")
     assert calls == [[1, 2]]
 
 

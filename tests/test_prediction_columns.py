@@ -13,11 +13,11 @@ from sklearn.datasets import load_iris
 from sklearn.svm import SVC
 
 from runner.config import Limits
-from runner.predict import columns
-from runner.predict.media import Media
-from runner.predict.problems import ProblemError
+from runner.predict import arrow_tables
+from runner.predict.media_types import MediaType
+from runner.predict.problem_error import ProblemError
 
-ARROW, PARQUET = str(Media.ARROW), str(Media.PARQUET)
+ARROW, PARQUET = str(MediaType.ARROW), str(MediaType.PARQUET)
 FRAME, SPECIES = load_iris(return_X_y=True, as_frame=True)
 
 
@@ -83,9 +83,9 @@ def test_without_pyarrow_the_mend_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     def absent(name: str) -> Any:
         raise ImportError(name)
 
-    columns._pyarrow.cache_clear()
-    monkeypatch.setattr("runner.predict.columns.importlib.import_module", absent)
+    arrow_tables._pyarrow.cache_clear()
+    monkeypatch.setattr("runner.predict.arrow_tables.importlib.import_module", absent)
     with pytest.raises(ProblemError, match=r"pip install 'runner\[arrow\]'") as caught:
-        columns.rows_of_table(b"", Media.ARROW, 1)
+        arrow_tables.rows_of_table(b"", MediaType.ARROW, 1)
     assert caught.value.status == 415
-    columns._pyarrow.cache_clear()
+    arrow_tables._pyarrow.cache_clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from runner.predict.counters import LATENCIES, Counters, Kind
+from runner.predict.counters import LATENCIES, Counters, ErrorKind
 
 
 class Loop:
@@ -19,8 +19,8 @@ class Loop:
 
 
 def answer(counters: Counters, status: int = 200, seconds: float = 0.0003) -> None:
-    counters.begun("iris")
-    counters.answered("iris", status, seconds)
+    counters.request_started("iris")
+    counters.request_answered("iris", status, seconds)
 
 
 def test_an_answer_is_counted_once_in_each_way() -> None:
@@ -53,8 +53,8 @@ def test_a_rare_status_is_counted_as_any_other() -> None:
 def test_endpoints_are_counted_apart() -> None:
     """What belongs to no endpoint has the empty name."""
     counters = Counters(["iris", "price"], 1)
-    counters.begun("")
-    counters.answered("", 404, 0.001)
+    counters.request_started("")
+    counters.request_answered("", 404, 0.001)
     total = counters.total()
     assert (total[""].answered[404], total["iris"].answered[404]) == (1, 0)
 
@@ -62,10 +62,10 @@ def test_endpoints_are_counted_apart() -> None:
 def test_calls_are_counted_by_size() -> None:
     """The number of calls, of rows, and the seconds."""
     counters = Counters(["iris"], 1)
-    counters.called("iris", 1, 0.5)
-    counters.called("iris", 3, 0.25)
+    counters.model_called("iris", 1, 0.5)
+    counters.model_called("iris", 3, 0.25)
     numbers = counters.total()["iris"]
-    assert (numbers.sizes[:4], numbers.rows, numbers.calling) == ((1, 0, 1, 0), 4, 0.75)
+    assert (numbers.sizes[:4], numbers.rows, numbers.call_seconds) == ((1, 0, 1, 0), 4, 0.75)
 
 
 def test_errors_are_sorted_by_kind() -> None:
@@ -73,9 +73,15 @@ def test_errors_are_sorted_by_kind() -> None:
     counters = Counters(["iris"], 1)
     for status in (200, 400, 422, 500, 503, 504):
         answer(counters, status)
-    counters.begun("iris")
-    counters.left("iris")
-    kinds = {Kind.INVALID: 2, Kind.FAILED: 1, Kind.BUSY: 1, Kind.LATE: 1, Kind.GONE: 1}
+    counters.request_started("iris")
+    counters.request_abandoned("iris")
+    kinds = {
+        ErrorKind.INVALID: 2,
+        ErrorKind.FAILED: 1,
+        ErrorKind.BUSY: 1,
+        ErrorKind.LATE: 1,
+        ErrorKind.GONE: 1,
+    }
     numbers = counters.total()["iris"]
     assert numbers.errors == kinds
     assert numbers.in_flight == 0
@@ -85,7 +91,7 @@ def test_a_worker_sees_what_others_published() -> None:
     """A scrape of one worker tells the sum of all."""
     counters = Counters(["iris"], 2)
     if (child := os.fork()) == 0:
-        counters.take(1)
+        counters.take_slot(1)
         answer(counters)
         counters.publish()
         os._exit(0)
@@ -98,10 +104,10 @@ def test_a_replaced_worker_goes_on_from_the_numbers_of_its_slot() -> None:
     """A sum never falls because a worker died; what was in flight in it is no more."""
     counters = Counters(["iris"], 1)
     answer(counters)
-    counters.begun("iris")
-    counters.waits("iris", 5)
+    counters.request_started("iris")
+    counters.set_waiting("iris", 5)
     counters.publish()
-    counters.take(0)
+    counters.take_slot(0)
     answer(counters)
     numbers = counters.total()["iris"]
     assert (numbers.answered[200], numbers.in_flight, numbers.waiting) == (2, 0, 0)
@@ -110,22 +116,22 @@ def test_a_replaced_worker_goes_on_from_the_numbers_of_its_slot() -> None:
 def test_only_a_change_is_published_by_itself() -> None:
     """An idle worker has no timer; a busy one has one, however much it answers."""
     counters, loop = Counters(["iris"], 1), Loop()
-    counters.attend(loop)  # type: ignore[arg-type] # all that it needs
+    counters.publish_on(loop)  # type: ignore[arg-type] # all that it needs
     assert loop.timers == []
     answer(counters)
     answer(counters)
     assert len(loop.timers) == 1
     loop.timers.pop()()
     assert loop.timers == []
-    counters.begun("iris")
+    counters.request_started("iris")
     assert len(loop.timers) == 1
 
 
 def test_what_changed_reaches_the_others_without_a_scrape() -> None:
     """The timer publishes, so that whoever is asked knows of it."""
     counters, loop = Counters(["iris"], 2), Loop()
-    counters.attend(loop)  # type: ignore[arg-type] # all that it needs
+    counters.publish_on(loop)  # type: ignore[arg-type] # all that it needs
     answer(counters)
     loop.timers.pop()()
-    counters.take(1)
+    counters.take_slot(1)
     assert counters.total()["iris"].answered[200] == 1

@@ -12,10 +12,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from runner.predict.fast.comparison import result_or_error
 from runner.predict.fast.direct_call import DirectCall
-from runner.predict.fast.predictor import EVERY, Predictor
-from runner.predict.fast.proof import outcome
-from runner.predict.fast.table import inner_call
+from runner.predict.fast.known_estimators import inner_call
+from runner.predict.fast.predictor import CHECK_EVERY, Predictor
 
 ROWS = rows_of()
 
@@ -61,7 +61,7 @@ def test_one_call_in_a_thousand_is_checked() -> None:
     predict, public = predictor_of(fitted(SVC()), clock)
     predict(ROWS[:1])
     predict.check_later()
-    for _ in range(EVERY):
+    for _ in range(CHECK_EVERY):
         clock.now += 1
         predict(ROWS[:1])
         predict.check_later()
@@ -75,7 +75,7 @@ def test_checks_are_rare_under_load() -> None:
     """However many calls there are, a second sees two checks at most."""
     clock = Clock()
     predict, public = predictor_of(fitted(SVC()), clock)
-    for _ in range(5 * EVERY):
+    for _ in range(5 * CHECK_EVERY):
         clock.now += 0.0001
         predict(ROWS[:1])
         predict.check_later()
@@ -86,7 +86,7 @@ def test_checks_are_made_without_the_hook() -> None:
     """If nobody calls for it later, the check is made when the next one is due."""
     clock = Clock()
     predict, public = predictor_of(fitted(SVC()), clock)
-    for _ in range(EVERY + 2):
+    for _ in range(CHECK_EVERY + 2):
         clock.now += 1
         predict(ROWS[:1])
     assert public.asked == 1
@@ -128,7 +128,7 @@ def test_refusals_are_the_public_ones(value: float) -> None:
     bad = (5.1, value, 1.4, 0.2)
     first, second, third = predict([ROWS[0], bad, ROWS[100]])
     assert [first, third] == public([ROWS[0], ROWS[100]])
-    assert repr(second) == repr(outcome(public, bad))
+    assert repr(second) == repr(result_or_error(public, bad))
     assert predict.is_fast
 
 

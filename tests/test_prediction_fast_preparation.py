@@ -15,8 +15,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from runner.predict.fast import preparation
+from runner.predict.fast.known_estimators import inner_call
 from runner.predict.fast.preparation import prepare
-from runner.predict.fast.table import inner_call
 
 ROWS = rows_of()
 

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from runner.predict.fast.proof import Comparison, MismatchError, batches, is_same, outcome
+from runner.predict.fast.comparison import (
+    Comparison,
+    MismatchError,
+    cut_into_batches,
+    is_same,
+    result_or_error,
+)
 
 ROWS = [(float(number),) for number in range(300)]
 
@@ -125,12 +131,12 @@ def test_types_and_bits_count(one: Any, other: Any) -> None:
 
 def test_an_exception_is_an_outcome() -> None:
     """What a call raises for a row stands in its result's place."""
-    assert outcome(double, (1.0,)) == 2.0
-    assert repr(outcome(double, (-1.0,))) == repr(ValueError("negative"))
+    assert result_or_error(double, (1.0,)) == 2.0
+    assert repr(result_or_error(double, (-1.0,))) == repr(ValueError("negative"))
 
 
 def test_batches_have_many_sizes_and_all_rows() -> None:
     """Cutting into batches loses no row, and has single rows, full batches and odd ones."""
-    cut = list(batches(ROWS))
+    cut = list(cut_into_batches(ROWS))
     assert [row for part in cut for row in part] == ROWS
     assert {1, 3, 64} <= {len(part) for part in cut}

@@ -23,7 +23,7 @@ from runner.predict.counters import Counters
 from runner.predict.fast import preparation
 from runner.predict.fast.predictor import Predictor
 from runner.predict.models import model_endpoint
-from runner.predict.options import Options
+from runner.predict.targets import EndpointOptions
 
 MODELS = [
     SVC(),
@@ -36,7 +36,7 @@ MODELS = [
 
 def endpoint_of(model: Any, row: Any, **options: Any) -> Any:
     example = {f"feature {number}": value for number, value in enumerate(row)}
-    return model_endpoint(model, "model", "/", Options(example=example, **options))
+    return model_endpoint(model, "model", "/", EndpointOptions(example=example, **options))
 
 
 @pytest.mark.parametrize("data", ["iris", "digits", "breast-cancer"])
@@ -107,10 +107,10 @@ def test_the_ranges_of_a_card_are_proved(monkeypatch: pytest.MonkeyPatch, traine
 
     monkeypatch.setattr(preparation, "prepare", prepare)
     names = card["feature_names"]
-    model_endpoint(model, "iris", "/", Options(example=dict.fromkeys(names, 1)))
-    model_endpoint(fitted(SVC()), "iris", "/", Options(example=dict.fromkeys(names, 1)))
+    model_endpoint(model, "iris", "/", EndpointOptions(example=dict.fromkeys(names, 1)))
+    model_endpoint(fitted(SVC()), "iris", "/", EndpointOptions(example=dict.fromkeys(names, 1)))
     card["feature_ranges"] = {"petal width (cm)": "wide"}
-    model_endpoint(model, "iris", "/", Options(example=dict.fromkeys(names, 1)))
+    model_endpoint(model, "iris", "/", EndpointOptions(example=dict.fromkeys(names, 1)))
     assert seen == [[(4.3, 7.9), (2.0, 4.4), (1.0, 6.9), (0.1, 2.5)], None, None]
 
 

@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from runner.predict.fast.direct_call import DirectCall, RefittedError
 from runner.predict.fast.inner_call import NoInnerCallError
-from runner.predict.fast.table import inner_call
+from runner.predict.fast.known_estimators import inner_call
 
 ROWS = rows_of()
 

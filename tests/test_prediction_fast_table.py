@@ -42,7 +42,7 @@ from sklearn.tree import (
 
 from runner.predict.fast.direct_call import DirectCall
 from runner.predict.fast.inner_call import NoInnerCallError
-from runner.predict.fast.table import ESTIMATORS, STEPS, inner_call
+from runner.predict.fast.known_estimators import ESTIMATORS, STEPS, inner_call
 
 NAMED = {
     "svc": SVC(),

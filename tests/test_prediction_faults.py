@@ -11,13 +11,13 @@ import msgspec
 import pytest
 from hinted import Flat, Place
 
-from runner.predict.problems import Fault
+from runner.predict.problem_error import InvalidField
 from runner.predict.validation_errors import (
-    MOST_FAULTS,
-    faults_in,
-    problem_of,
-    refusal,
-    unknown_in,
+    MOST_INVALID_FIELDS,
+    invalid_fields_in,
+    problem_of_fields,
+    unknown_fields_in,
+    validation_problem,
 )
 
 
@@ -35,7 +35,7 @@ class Open(msgspec.Struct):
 
 
 def found(value: Any, hint: Any) -> dict[str, str]:
-    return {fault.field: fault.detail for fault in faults_in(value, hint, ())}
+    return {fault.field: fault.detail for fault in invalid_fields_in(value, hint, ())}
 
 
 @pytest.mark.parametrize(
@@ -85,18 +85,23 @@ def test_what_is_right_has_no_fault() -> None:
 
 def test_dataclasses_and_typed_dicts_take_no_unknown_field() -> None:
     """Msgspec lets them pass; a Struct says by itself whether it does."""
-    assert [fault.field for fault in unknown_in({"city": "a", "x": 1}, Place)] == ["/x"]
-    assert [fault.field for fault in unknown_in([{"rooms": 1, "x": 1}], list[Flat])] == ["/0/x"]
-    assert not list(unknown_in({"size": 1, "x": 1}, Open))
+    assert [fault.field for fault in unknown_fields_in({"city": "a", "x": 1}, Place)] == ["/x"]
+    assert [fault.field for fault in unknown_fields_in([{"rooms": 1, "x": 1}], list[Flat])] == [
+        "/0/x"
+    ]
+    assert not list(unknown_fields_in({"size": 1, "x": 1}, Open))
 
 
 def test_the_list_of_faults_is_bounded() -> None:
     """A large body does not make a larger answer."""
-    assert len(refusal(["x"] * 1000, list[int], "").errors) == MOST_FAULTS
+    assert len(validation_problem(["x"] * 1000, list[int], "").errors) == MOST_INVALID_FIELDS
 
 
 def test_the_first_fault_is_the_detail() -> None:
     """Who reads no further than the detail knows what to do, and that there is more."""
-    faults = [Fault(field="/a", detail="missing"), Fault(field="/b", detail="missing")]
-    assert problem_of(faults).detail == "/a: missing (and 1 more, see errors)"
-    assert problem_of(faults[:1]).detail == "/a: missing"
+    faults = [
+        InvalidField(field="/a", detail="missing"),
+        InvalidField(field="/b", detail="missing"),
+    ]
+    assert problem_of_fields(faults).detail == "/a: missing (and 1 more, see errors)"
+    assert problem_of_fields(faults[:1]).detail == "/a: missing"

@@ -13,7 +13,7 @@ from predicting import NDJSON, answered, app_of, faults_of, post, send
 
 from runner import ProblemError, UploadFile, batched
 from runner.predict.endpoint_factory import endpoints_of
-from runner.predict.options import Options
+from runner.predict.targets import EndpointOptions
 
 
 @dataclasses.dataclass
@@ -58,12 +58,12 @@ def test_what_a_function_returns_is_the_answer() -> None:
 
 def test_its_docstring_and_hints_describe_it() -> None:
     """The documentation is written already."""
-    (endpoint,) = endpoints_of(price, "", Options(example={"rooms": 1}))
+    (endpoint,) = endpoints_of(price, "", EndpointOptions(example={"rooms": 1}))
     assert endpoint.title == "price"
     assert endpoint.description == "Tell the price of a flat.\n\nIn euros."
     assert endpoint.answer == {"type": "number"}
     assert endpoint.max_batch == 1
-    (named,) = endpoints_of(price, "", Options(answer="euros"))
+    (named,) = endpoints_of(price, "", EndpointOptions(answer="euros"))
     assert named.answer is not None
     assert named.answer["properties"] == {"euros": {"type": "number"}}
 
@@ -120,7 +120,7 @@ def test_a_parameter_without_a_name_takes_the_whole_body() -> None:
     assert faults_of(post(app_of(square), {"number": 5})) == {
         "": "expected a number, got an object"
     }
-    (endpoint,) = endpoints_of(square, "", Options(example=5))
+    (endpoint,) = endpoints_of(square, "", EndpointOptions(example=5))
     assert endpoint.schema.names == ()
     assert [each["type"] for each in endpoint.schema.describe()["anyOf"]] == ["integer", "number"]
 
@@ -167,7 +167,7 @@ def test_a_batched_function_takes_rows() -> None:
     assert answered(sums, [1, 2, 3]) == 6
     assert answered(sums, {"b": 1, "a": 2}, example={"a": 0, "b": 0}) == 3
     assert faults_of(post(app_of(sums), [1, "2"])) == {"/1": "expected a number, got a string"}
-    (endpoint,) = endpoints_of(sums, "", Options())
+    (endpoint,) = endpoints_of(sums, "", EndpointOptions())
     assert endpoint.max_batch == 4
 
 

@@ -22,7 +22,7 @@ from support import break_off, until, until_forgotten
 from runner.config import Limits
 from runner.http.access_log import AccessLog
 from runner.http.server import AsgiServer
-from runner.predict import answers
+from runner.predict import result_encoding
 from runner.predict.app import PredictApp
 from runner.predict.endpoints import Endpoint
 from runner.predict.fast_route import FastRoute
@@ -51,17 +51,19 @@ class Model:
 class Served:
     """A predicting worker in a thread."""
 
-    def __init__(self, *, is_hot: bool, log: AccessLog | None = None, **limits: Any) -> None:
+    def __init__(
+        self, *, uses_fast_route: bool, log: AccessLog | None = None, **limits: Any
+    ) -> None:
         self.model = Model()
         endpoint = Endpoint(
             name="sum",
             path="/",
             schema=RowSchema({"a": float, "b": float}),
             predict=self.model,
-            encode=lambda result: answers.encode({"sum": result}),
+            encode=lambda result: result_encoding.encode_json({"sum": result}),
         )
         self.limits = Limits(**{**LIMITS, **limits})
-        self.app = PredictApp([endpoint], self.limits, is_hot=is_hot)
+        self.app = PredictApp([endpoint], self.limits, uses_fast_route=uses_fast_route)
         self.server = AsgiServer(self.app, self.limits, log)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.address = self.listener.getsockname()
@@ -73,8 +75,8 @@ class Served:
 
     @property
     def route(self) -> FastRoute:
-        assert self.app.hot_route is not None
-        return self.app.hot_route
+        assert self.app.fast_route is not None
+        return self.app.fast_route
 
     def connect(self) -> socket.socket:
         client = socket.create_connection(self.address, timeout=10)
@@ -135,7 +137,7 @@ def received(client: socket.socket) -> bytes:
 @pytest.fixture(scope="module")
 def pair() -> Iterator[tuple[Served, Served]]:
     """A worker with the fast route, and one without."""
-    both = Served(is_hot=True), Served(is_hot=False)
+    both = Served(uses_fast_route=True), Served(uses_fast_route=False)
     yield both
     for served in both:
         served.end()
@@ -145,8 +147,8 @@ def pair() -> Iterator[tuple[Served, Served]]:
 def serve() -> Iterator[Callable[..., Served]]:
     started: list[Served] = []
 
-    def start(*, is_hot: bool = True, **settings: Any) -> Served:
-        started.append(Served(is_hot=is_hot, **settings))
+    def start(*, uses_fast_route: bool = True, **settings: Any) -> Served:
+        started.append(Served(uses_fast_route=uses_fast_route, **settings))
         return started[-1]
 
     yield start
@@ -321,10 +323,10 @@ def normal(said: bytes) -> bytes:
 @pytest.mark.parametrize("name", CASES)
 def test_both_routes_give_the_same_answers(pair: tuple[Served, Served], name: str) -> None:
     """Byte by byte, but for times and ids; also when the head has been seen before."""
-    hot, ordinary = pair
+    fast, ordinary = pair
     expected = normal(ordinary.talk(CASES[name]))
-    assert normal(hot.talk(CASES[name])) == expected
-    assert normal(hot.talk(CASES[name])) == expected
+    assert normal(fast.talk(CASES[name])) == expected
+    assert normal(fast.talk(CASES[name])) == expected
 
 
 def test_the_cases_say_what_they_mean(pair: tuple[Served, Served]) -> None:
@@ -375,7 +377,7 @@ def asgi_calls(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) ->
         *("keep-alive", "charset", "accepts JSON", "time enough", "no JSON", "forwarded"),
     ],
 )
-def test_plain_requests_are_answered_on_the_hot_route(asgi_calls: Any, name: str) -> None:
+def test_plain_requests_are_answered_on_the_fast_route(asgi_calls: Any, name: str) -> None:
     """The comparison would be empty if the fast route answered nothing."""
     served, scopes = asgi_calls
     served.talk(CASES[name])
@@ -397,7 +399,7 @@ def test_a_head_that_is_known_is_not_parsed(pair: tuple[Served, Served]) -> None
     """That is where the time is saved: its bytes say all."""
     route = pair[0].route
     pair[0].talk(CASES["plain"])
-    known = route.heads.known[head(JSON, length=len(BODY))]
+    known = route.plain_requests.by_head[head(JSON, length=len(BODY))]
     assert (known.path, known.length, known.timeout) == ("/", len(BODY), None)
 
 
@@ -406,9 +408,9 @@ def test_a_head_whose_end_may_be_elsewhere_is_not_remembered(
     pair: tuple[Served, Served], name: str
 ) -> None:
     """Else bytes of a body could be taken for a head."""
-    pair[0].route.heads.known.clear()
+    pair[0].route.plain_requests.by_head.clear()
     pair[0].talk(CASES[name])
-    assert list(pair[0].route.heads.known) in ([], [head(JSON, length=len(BODY))])
+    assert list(pair[0].route.plain_requests.by_head) in ([], [head(JSON, length=len(BODY))])
 
 
 def test_the_memory_of_heads_is_bounded(serve: Callable[..., Served]) -> None:
@@ -421,7 +423,7 @@ def test_the_memory_of_heads_is_bounded(serve: Callable[..., Served]) -> None:
             while answered.readline().strip():
                 pass
             answered.read(len(b'{"sum":3.0}'))
-        assert 0 < len(served.route.heads.known) <= 512
+        assert 0 < len(served.route.plain_requests.by_head) <= 512
 
 
 def ask(served: Served, wait: float = 10, **headers: str) -> tuple[int, Any, bytes]:
@@ -449,8 +451,8 @@ def aside(act: Callable[[], Any]) -> Callable[[], Any]:
 
 def slow_down(served: Served) -> None:
     """Make the worker believe that calls are slow, so that they leave the loop free."""
-    served.route.heads._batchers[b"/"]._mean = 1.0
-    served.route.heads._batchers[b"/"].is_slow = True
+    served.route.plain_requests._batchers[b"/"]._mean_seconds = 1.0
+    served.route.plain_requests._batchers[b"/"].is_slow = True
 
 
 def in_flight(served: Served) -> int:
@@ -491,26 +493,26 @@ def test_a_client_that_has_gone_is_not_computed_for(serve: Callable[..., Served]
     assert (numbers.gone, numbers.in_flight) == (1, 0)
 
 
-@pytest.mark.parametrize("is_hot", [True, False])
-def test_a_deadline_is_kept_to(serve: Callable[..., Served], is_hot: bool) -> None:
+@pytest.mark.parametrize("uses_fast_route", [True, False])
+def test_a_deadline_is_kept_to(serve: Callable[..., Served], uses_fast_route: bool) -> None:
     """504 when the client's time is up, on either route."""
-    served = serve(is_hot=is_hot)
+    served = serve(uses_fast_route=uses_fast_route)
     ask(served)
-    batcher = served.app._calls._batchers["sum"]
-    batcher._mean, batcher.is_slow = 1.0, True
+    batcher = served.app._dispatcher._batchers["sum"]
+    batcher._mean_seconds, batcher.is_slow = 1.0, True
     served.model.gate.clear()
     status, headers, body = ask(served, **{"X-Request-Timeout-Ms": "30"})
     assert (status, headers["content-type"]) == (504, "application/problem+json")
     assert json.loads(body)["status"] == 504
 
 
-@pytest.mark.parametrize("is_hot", [True, False])
-def test_too_many_are_refused(serve: Callable[..., Served], is_hot: bool) -> None:
+@pytest.mark.parametrize("uses_fast_route", [True, False])
+def test_too_many_are_refused(serve: Callable[..., Served], uses_fast_route: bool) -> None:
     """503 and Retry-After beyond the bound, on either route; the others are answered."""
-    served = serve(is_hot=is_hot, max_waiting=2)
+    served = serve(uses_fast_route=uses_fast_route, max_waiting=2)
     ask(served)
-    batcher = served.app._calls._batchers["sum"]
-    batcher._mean, batcher.is_slow = 1.0, True
+    batcher = served.app._dispatcher._batchers["sum"]
+    batcher._mean_seconds, batcher.is_slow = 1.0, True
     served.model.gate.clear()
     waiting = [aside(lambda: ask(served))]
     until(lambda: batcher._is_calling)
@@ -522,7 +524,7 @@ def test_too_many_are_refused(serve: Callable[..., Served], is_hot: bool) -> Non
     assert [wait()[0] for wait in waiting] == [200] * 3
 
 
-def test_the_hot_route_counts_as_concurrency(serve: Callable[..., Served]) -> None:
+def test_the_fast_route_counts_as_concurrency(serve: Callable[..., Served]) -> None:
     """Beyond ``max_concurrency`` 503, whichever route the others came by."""
     served = serve(max_concurrency=2)
     slow_down(served)
@@ -542,7 +544,7 @@ def test_who_was_refused_is_held_back(serve: Callable[..., Served]) -> None:
     slow_down(served)
     served.model.gate.clear()
     waiting = [aside(lambda: ask(served))]
-    until(lambda: served.route.heads._batchers[b"/"]._is_calling)
+    until(lambda: served.route.plain_requests._batchers[b"/"]._is_calling)
     waiting += [aside(lambda: ask(served))]
     until(lambda: in_flight(served) == 2)
     with served.connect() as client:
@@ -659,9 +661,9 @@ def test_answers_are_counted_and_logged(
     served.talk([PLAIN, request(b"{}"), END])
     numbers = served.app.counters.total()["sum"]
     assert (numbers.answered[200], numbers.answered[422], numbers.in_flight) == (1, 1, 0)
-    hot = [line for line in lines if line["path"] == "/"]
-    assert [(line["method"], line["status"]) for line in hot] == [("POST", 200), ("POST", 422)]
-    assert all(line["client"] == "127.0.0.1" and line["seconds"] >= 0 for line in hot)
+    fast = [line for line in lines if line["path"] == "/"]
+    assert [(line["method"], line["status"]) for line in fast] == [("POST", 200), ("POST", 422)]
+    assert all(line["client"] == "127.0.0.1" and line["seconds"] >= 0 for line in fast)
     assert served.server.requests == 3
 
 

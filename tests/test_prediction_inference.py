@@ -9,7 +9,7 @@ import pytest
 from surfaces import IDENTITY, Surface, price, species
 
 from runner.identity import Identity
-from runner.predict.problems import ProblemError
+from runner.predict.problem_error import ProblemError
 
 INFER = "/v2/models/species/infer"
 NAMES = ("petal length (cm)", "petal width (cm)")

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from test_serving import AsgiObject, WsgiObject, asgi, wsgi
 
-from runner.predict.options import batched, endpoint
-from runner.predict.predictable import is_target
+from runner.predict.targets import batched, endpoint, is_target
 
 
 def two(a: int, b: int) -> int:

@@ -19,7 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
 from runner.predict.endpoint_factory import endpoints_of
-from runner.predict.options import Options
+from runner.predict.targets import EndpointOptions
 
 FRAME, SPECIES = load_iris(return_X_y=True, as_frame=True)
 ROW = dict(zip(FRAME.columns, [6.0, 2.7, 4.5, 1.5], strict=True))
@@ -87,7 +87,7 @@ def test_predictions_are_the_models_own(estimator: Any, has_names: bool) -> None
     grid = FRAME if has_names else FRAME.to_numpy()
     fitted = estimator.fit(grid, SPECIES)
     example = dict(FRAME.iloc[0]) if has_names else FRAME.iloc[0].tolist()
-    (endpoint,) = endpoints_of(fitted, "", Options(example=example))
+    (endpoint,) = endpoints_of(fitted, "", EndpointOptions(example=example))
     items = [endpoint.schema.convert(value) for value in rows_of(has_names)]
     with warnings.catch_warnings(record=True) as warned:
         warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
@@ -172,7 +172,7 @@ def test_a_model_of_ones_own_may_say_by_hints_what_it_takes() -> None:
 
 def test_the_answer_is_described(model: Any) -> None:
     """The classes that can come, and what was opted for."""
-    (endpoint,) = endpoints_of(model, "", Options(example=ROW, probabilities=True))
+    (endpoint,) = endpoints_of(model, "", EndpointOptions(example=ROW, probabilities=True))
     assert endpoint.answer is not None
     assert endpoint.answer["properties"]["prediction"] == {"enum": [0, 1, 2]}
     assert [*endpoint.answer["required"]] == ["prediction", "probabilities"]

@@ -13,8 +13,8 @@ from surfaces import IDENTITY, Surface, price, species
 
 from runner.identity import Identity
 from runner.predict import service_routes
-from runner.predict.openapi import describe, hoisted
-from runner.predict.problems import Fault, ProblemError
+from runner.predict.openapi import as_component, describe
+from runner.predict.problem_error import InvalidField, ProblemError
 
 STRANGE = 'a/b~c "d" <e>'
 
@@ -97,8 +97,8 @@ def test_the_examples_of_the_protocols_are_answered(endpoint: Any) -> None:
 def test_a_problem_has_the_form_that_is_described(path: str, status: str) -> None:
     """Each path's errors are in the words of its protocol."""
     described = document()
-    problem = ProblemError(422, "wrong", [Fault(field="/area", detail="expected a number")])
-    answer = service_routes.refusal(path, problem)
+    problem = ProblemError(422, "wrong", [InvalidField(field="/area", detail="expected a number")])
+    answer = service_routes.problem_response(path, problem)
     content = described["paths"][path]["post"]["responses"][status]["content"]
     schema = content[answer.content_type.decode()]["schema"]
     jsonschema.validate(json.loads(answer.body), schema_at(described, schema))
@@ -147,7 +147,7 @@ def test_definitions_become_components() -> None:
             "B": {"const": {"$ref": "text"}, "type": "object"},
         },
     }
-    assert hoisted(schema, "x y", "request", components) == {
+    assert as_component(schema, "x y", "request", components) == {
         "$ref": "#/components/schemas/x_y.request"
     }
     assert components == {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.predict.options import Options, batched, endpoint
+from runner.predict.targets import EndpointOptions, batched, endpoint
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_options_are_kept_with_their_target() -> None:
     """For one of several."""
     wanted = endpoint(len, answer="val", max_batch=1)
     assert wanted.target is len
-    assert wanted.options == Options(answer="val", max_batch=1)
+    assert wanted.options == EndpointOptions(answer="val", max_batch=1)
 
 
 def test_a_batch_has_at_least_one_item() -> None:

@@ -15,8 +15,8 @@ from support import ROOT
 from surfaces import IDENTITY, Surface, price, species
 
 from runner.identity import Identity
+from runner.predict.http_messages import Response
 from runner.predict.pages import own_page, wants_html
-from runner.predict.requests import Answer
 
 STATIC = ROOT / "runner/prediction/static"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;$title${x}"
@@ -25,7 +25,7 @@ EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;$title${x}
 class Page(html.parser.HTMLParser):
     """Read a page: its elements, and its texts by the class of the element around."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Response) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
@@ -50,7 +50,7 @@ def html_of(service: Surface, path: str = "/", **headers: str) -> Page:
     return Page(service.get(path, accept="text/html", **headers))
 
 
-def headers_of(answer: Answer) -> dict[bytes, bytes]:
+def headers_of(answer: Response) -> dict[bytes, bytes]:
     return dict(answer.headers)
 
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from runner.predict.plain_requests import Plain, PlainHeads
+from runner.predict.plain_requests import PlainRequest, PlainRequestCache
 
 NONE: Any = None
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
 
 
 def known_after(head: bytes, lines: int) -> list[bytes]:
-    heads = PlainHeads({})
-    heads.remember(head, Plain(NONE, "/", 2, None), lines)
+    heads = PlainRequestCache({})
+    heads.remember(head, PlainRequest(NONE, "/", 2, None), lines)
     return list(heads.known)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
-from runner.predict.problems import Fault, ProblemError, pointer
+from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
 
 
 def test_a_problem_names_its_faults() -> None:
     """Status, title and detail are said, and each fault with its field."""
-    fault = Fault(field=pointer("petal width (cm)"), detail="expected a number, got a string")
+    fault = InvalidField(
+        field=json_pointer("petal width (cm)"), detail="expected a number, got a string"
+    )
     problem = json.loads(ProblemError(422, "the body is wrong", [fault]).body())
     assert problem == {
         "type": "about:blank",
@@ -27,4 +29,4 @@ def test_a_problem_without_faults_has_no_list() -> None:
 
 def test_pointers_are_escaped() -> None:
     """A field may have any name (RFC 6901)."""
-    assert pointer("a/b", 0, "c~d") == "/a~1b/0/c~0d"
+    assert json_pointer("a/b", 0, "c~d") == "/a~1b/0/c~0d"

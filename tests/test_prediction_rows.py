@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from runner.predict.rows import grid_for, rows_of, says_its_features
+from runner.predict.row_format import input_converter_for, knows_its_features, row_format_of
 
 FRAME = pd.DataFrame({"b": [1.0, 2.0], "a": [3.0, 5.0]})
 NAMED = LinearRegression().fit(FRAME, [1.0, 2.0])
@@ -18,7 +18,7 @@ COUNTED = LinearRegression().fit(FRAME.to_numpy(), [1.0, 2.0])
 
 def test_an_example_names_the_features_in_order() -> None:
     """For a model that knows no names."""
-    rows = rows_of(COUNTED, {"x": 1, "y": 2.5})
+    rows = row_format_of(COUNTED, {"x": 1, "y": 2.5})
     assert rows.names == ("x", "y")
     assert rows.hints == (float, float)
     assert rows.example == {"x": 1, "y": 2.5}
@@ -27,16 +27,16 @@ def test_an_example_names_the_features_in_order() -> None:
 
 def test_the_models_own_order_comes_before_the_examples() -> None:
     """An example in another order is no mistake."""
-    assert rows_of(NAMED, {"a": 1, "b": 2}).names == ("b", "a")
+    assert row_format_of(NAMED, {"a": 1, "b": 2}).names == ("b", "a")
 
 
 def test_a_model_may_say_it_all() -> None:
     """By its names, or by its number of features."""
-    assert rows_of(NAMED, None).names == ("b", "a")
-    assert rows_of(COUNTED, None).names == ()
-    assert rows_of(COUNTED, None).length == 2
-    assert says_its_features(NAMED)
-    assert not says_its_features(object())
+    assert row_format_of(NAMED, None).names == ("b", "a")
+    assert row_format_of(COUNTED, None).names == ()
+    assert row_format_of(COUNTED, None).length == 2
+    assert knows_its_features(NAMED)
+    assert not knows_its_features(object())
 
 
 @pytest.mark.parametrize(
@@ -50,20 +50,20 @@ def test_a_model_may_say_it_all() -> None:
 )
 def test_an_example_may_come_as_pandas_or_numpy_have_it(example: Any) -> None:
     """It is JSON then."""
-    assert rows_of(NAMED, example).example == {"b": 1.0, "a": 3.0}
+    assert row_format_of(NAMED, example).example == {"b": 1.0, "a": 3.0}
 
 
 @pytest.mark.parametrize("example", [[1, 2], (1, 2), np.array([1.0, 2.0]), np.array([[1.0, 2.0]])])
 def test_an_example_may_have_no_names(example: Any) -> None:
     """Then rows are arrays."""
-    rows = rows_of(COUNTED, example)
+    rows = row_format_of(COUNTED, example)
     assert rows.names == ()
     assert rows.example == [1, 2]
 
 
 def test_what_an_example_is_decides_what_is_taken() -> None:
     """Strings for a string; numbers and null for a null."""
-    rows = rows_of(object(), {"a": "x", "b": None, "c": True, "d": float("nan")})
+    rows = row_format_of(object(), {"a": "x", "b": None, "c": True, "d": float("nan")})
     assert rows.hints == (str, float | None, bool, float | None)
     assert rows.example["d"] is None
     assert not rows.is_numeric()
@@ -84,12 +84,12 @@ def test_what_an_example_is_decides_what_is_taken() -> None:
 def test_an_example_that_cannot_be_is_told_at_once(model: Any, example: Any, said: str) -> None:
     """Not by the first request."""
     with pytest.raises(TypeError, match=said):
-        rows_of(model, example)
+        row_format_of(model, example)
 
 
 def test_an_array_is_given_where_it_will_do() -> None:
     """A DataFrame for each call would cost more than the prediction."""
-    grid = grid_for(rows_of(NAMED, None), NAMED)
+    grid = input_converter_for(row_format_of(NAMED, None), NAMED)
     assert isinstance(grid([(1.0, 2.0)]), np.ndarray)
     assert grid([(1.0, None)]).dtype == float
 
@@ -106,5 +106,5 @@ def test_a_frame_is_given_where_an_array_is_answered_otherwise() -> None:
             """Tell how it was asked."""
             return np.array([isinstance(rows, pd.DataFrame)] * len(rows))
 
-    given = grid_for(rows_of(Choosy(), None), Choosy())([(1.0, 2.0)])
+    given = input_converter_for(row_format_of(Choosy(), None), Choosy())([(1.0, 2.0)])
     assert [*given.columns] == ["b", "a"]

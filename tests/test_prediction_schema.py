@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
-from runner.predict.problems import ProblemError
+from runner.predict.problem_error import ProblemError
 from runner.predict.schema import ArraySchema, RowSchema, TypedSchema
 
 ROW = RowSchema({"length (cm)": float, "a/b": float | None, "colour": str})

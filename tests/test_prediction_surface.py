@@ -11,10 +11,12 @@ from surfaces import IDENTITY, Surface, price, species
 
 from runner.predict import service_routes
 from runner.predict.endpoint_factory import checked_name
-from runner.predict.problems import Fault, ProblemError
+from runner.predict.problem_error import InvalidField, ProblemError
 
 README = (ROOT / "README.md").read_text()
-PROBLEM = ProblemError(503, "wait", [Fault(field="/a", detail="no")], [(b"retry-after", b"1")])
+PROBLEM = ProblemError(
+    503, "wait", [InvalidField(field="/a", detail="no")], [(b"retry-after", b"1")]
+)
 
 
 def test_no_endpoint_can_take_a_path_of_ours() -> None:
@@ -41,8 +43,8 @@ def test_every_metric_is_in_the_readme() -> None:
     table = re.search(r"^\| metric \|.*?\n\n", README, re.MULTILINE | re.DOTALL)
     assert table
     service = Surface(species())
-    service.counters.begun("species")
-    service.counters.answered("species", 200, 0.1)
+    service.counters.request_started("species")
+    service.counters.request_answered("species", 200, 0.1)
     shown = re.findall(r"^# TYPE (\w+)", service.get("/metrics").body.decode(), re.MULTILINE)
     assert set(re.findall(r"`(runner_\w+)`", table[0])) == set(shown)
 
@@ -56,7 +58,7 @@ def test_a_reserved_name_is_refused(name: str) -> None:
 
 def test_each_path_counts_for_its_endpoint() -> None:
     """Predictions count for their endpoint by whatever protocol; pages for none."""
-    owners = service_routes.owners([species(), price()], IDENTITY)
+    owners = service_routes.endpoint_names_by_path([species(), price()], IDENTITY)
     routes = Surface(species(), price()).routes
     for method, path in routes:
         if method == "POST":
@@ -82,6 +84,6 @@ def test_a_problem_is_said_in_the_words_of_its_protocol(
     path: str, kind: bytes, said: object
 ) -> None:
     """Status and headers stay; the body is what the protocol's clients read."""
-    answer = service_routes.refusal(path, PROBLEM)
+    answer = service_routes.problem_response(path, PROBLEM)
     assert (answer.status, answer.headers) == (503, ((b"retry-after", b"1"),))
     assert (answer.content_type, json.loads(answer.body)) == (kind, said)

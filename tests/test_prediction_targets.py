@@ -9,7 +9,7 @@ from predicting import app_of, post
 
 from runner import endpoint
 from runner.predict.endpoint_factory import endpoints_of
-from runner.predict.options import Options
+from runner.predict.targets import EndpointOptions
 
 
 def double(n: int) -> int:
@@ -28,7 +28,7 @@ def test_several_targets_have_paths_and_options_of_their_own() -> None:
 
 def test_one_target_is_at_the_root() -> None:
     """And may be named, for metrics."""
-    (only,) = endpoints_of(endpoint(double, answer="val"), "twice", Options())
+    (only,) = endpoints_of(endpoint(double, answer="val"), "twice", EndpointOptions())
     assert (only.name, only.path) == ("twice", "/")
 
 

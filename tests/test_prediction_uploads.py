@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.predict.problems import ProblemError
+from runner.predict.problem_error import ProblemError
 from runner.predict.uploads import UploadFile, fields_of_form, value_of_text
 
 TYPE = "multipart/form-data; boundary=B"

@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from runner.predict.json_types import expected, kind_of, listed, shown
+from runner.predict.type_descriptions import (
+    comma_separated,
+    describe_kind,
+    describe_type,
+    describe_value,
+)
 
 
 class Colour(enum.Enum):
@@ -28,7 +33,7 @@ class Colour(enum.Enum):
 )
 def test_a_type_is_said_in_words(hint: Any, words: str) -> None:
     """For a field that is missing."""
-    assert expected(hint) == words
+    assert describe_type(hint) == words
 
 
 @pytest.mark.parametrize(
@@ -46,10 +51,10 @@ def test_a_type_is_said_in_words(hint: Any, words: str) -> None:
 )
 def test_a_value_is_said_in_words(value: Any, kind: str, said: str) -> None:
     """A short one is shown itself, of a long one its kind."""
-    assert (kind_of(value), shown(value)) == (kind, said)
+    assert (describe_kind(value), describe_value(value)) == (kind, said)
 
 
 def test_a_long_list_of_names_is_cut() -> None:
     """A type of a hundred fields does not make an answer of a hundred names."""
-    assert listed(["a", 1]) == '"a", 1'
-    assert listed(range(99)).endswith(" 19, …")
+    assert comma_separated(["a", 1]) == '"a", 1'
+    assert comma_separated(range(99)).endswith(" 19, …")

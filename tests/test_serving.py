@@ -197,7 +197,7 @@ def test_what_serves_loads_nothing_that_the_notebook_has_not() -> None:
     """Neither serving nor predicting imports numpy and its like by itself."""
     code = (
         "import runner.serving.serve, runner.predict.app, runner.predict.endpoint_factory\n"
-        "from runner.predict.options import Options\n"
+        "from runner.predict.targets import Options\n"
         "def f(n: int) -> int: return n\n"
         "runner.predict.endpoint_factory.endpoints_of(f, '', Options(example={'n': 1}))"
     )

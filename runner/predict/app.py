@@ -18,22 +18,21 @@ from runner.http.app_protocol import AppProtocol
 from runner.http.protocol import Owner
 from runner.identity import Identity
 from runner.predict import service_routes
-from runner.predict.bulk import answer_many
-from runner.predict.columns import too_many
+from runner.predict.arrow_tables import too_many_rows
+from runner.predict.bulk import predict_bulk
 from runner.predict.counters import Counters
 from runner.predict.dispatch import Dispatcher
 from runner.predict.endpoints import Endpoint
 from runner.predict.fast_route import FastRoute, FastRouteProtocol
-from runner.predict.headers import answer_headers
-from runner.predict.media import Media, accepted, media_of
-from runner.predict.problems import ProblemError
-from runner.predict.requests import JSON, Answer, Request, Route
+from runner.predict.http_messages import JSON, Request, Response, Route, response_headers
+from runner.predict.media_types import MediaType, media_type_of, negotiated
+from runner.predict.problem_error import ProblemError
 from runner.predict.uploads import fields_of_form
 
 log = logging.getLogger(__name__)
 
 EXAMPLE = "runner.http.example"
-_JSON = (Media.JSON,)
+_JSON = (MediaType.JSON,)
 
 
 class PredictApp(AppProtocol):
@@ -42,14 +41,14 @@ class PredictApp(AppProtocol):
     Args:
         endpoints: What predicts.
         limits: How large a body may be; those of the environment unless given.
-        is_hot: Answer plain requests without this app, which nobody can tell.
+        uses_fast_route: Answer plain requests without this app, which nobody can tell.
         page: The HTML of the author's own page at ``/``; None for ours.
 
     Attributes:
         endpoints: What predicts, by path.
         routes: What answers a method and a path.
         counters: What all workers count.
-        hot_route: Answers plain requests, once a worker has started.
+        fast_route: Answers plain requests, once a worker has started.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class PredictApp(AppProtocol):
         endpoints: Sequence[Endpoint],
         limits: Limits | None = None,
         *,
-        is_hot: bool = True,
+        uses_fast_route: bool = True,
         page: bytes | None = None,
     ) -> None:
         self.endpoints = {endpoint.path: endpoint for endpoint in endpoints}
@@ -71,22 +70,26 @@ class PredictApp(AppProtocol):
             is_draining=lambda: self.is_draining,
             page=page,
         )
-        self.hot_route: FastRoute | None = None
+        self.fast_route: FastRoute | None = None
         self.prepare(1)
-        self._calls: Dispatcher = None  # type: ignore[assignment] # there from the start of a worker
-        self._is_hot = is_hot
+        self._dispatcher: Dispatcher = None  # type: ignore[assignment] # there from the start of a worker
+        self._uses_fast_route = uses_fast_route
         self._run_id = identity.run_id.encode()
-        self._names = service_routes.owners(endpoints, identity)
+        self._endpoint_names = service_routes.endpoint_names_by_path(endpoints, identity)
         for endpoint in endpoints:
-            self.routes["POST", endpoint.path] = self._posting(endpoint)
+            self.routes["POST", endpoint.path] = self._predict_route(endpoint)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Be an ASGI app."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            exchange = self._uncounted if EXAMPLE in scope.get("extensions", ()) else self._exchange
-            await exchange(scope, receive, send)
+            respond = (
+                self._respond_uncounted
+                if EXAMPLE in scope.get("extensions", ())
+                else self._respond_counted
+            )
+            await respond(scope, receive, send)
 
     def prepare(self, slots: int) -> None:
         """Make the counters, which the workers share."""
@@ -94,17 +97,17 @@ class PredictApp(AppProtocol):
 
     def take_slot(self, slot: int) -> None:
         """Count as the worker of a slot."""
-        self.counters.take(slot)
+        self.counters.take_slot(slot)
 
     def protocol(self, server: Owner) -> FastRouteProtocol | None:
         """Make what answers plain requests without this app."""
-        return None if self.hot_route is None else self.hot_route.protocol(server)
+        return None if self.fast_route is None else self.fast_route.protocol(server)
 
     async def predict_many(
         self, endpoint: Endpoint, items: Sequence[Any], request: Request
     ) -> list[Any]:
         """Give the result of each item in order; an exception in its place is its own failure."""
-        return await self._calls.predict_many(endpoint, items, request)
+        return await self._dispatcher.predict_many(endpoint, items, request)
 
     async def predict_rows(
         self, endpoint: Endpoint, items: Sequence[Any], request: Request
@@ -115,34 +118,34 @@ class PredictApp(AppProtocol):
             ProblemError: 413 for more.
         """
         if len(items) > self.limits.max_rows:
-            raise too_many(self.limits.max_rows)
+            raise too_many_rows(self.limits.max_rows)
         return await self.predict_many(endpoint, items, request)
 
-    async def _uncounted(self, scope: Any, receive: Any, send: Any) -> None:
+    async def _respond_uncounted(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer our own example, which no client asked."""
-        answer = await self._answer(scope, receive)
-        if answer is not None:
-            await _send(answer, self._run_id, send, is_head=False)
+        response = await self._response(scope, receive)
+        if response is not None:
+            await _send(response, self._run_id, send, is_head=False)
 
-    async def _exchange(self, scope: Any, receive: Any, send: Any) -> None:
+    async def _respond_counted(self, scope: Any, receive: Any, send: Any) -> None:
         began = time.monotonic()
-        name = self._names.get(scope["path"], "") if scope["method"] == "POST" else ""
-        self.counters.begun(name)
-        answer = None
+        name = self._endpoint_names.get(scope["path"], "") if scope["method"] == "POST" else ""
+        self.counters.request_started(name)
+        response = None
         try:
-            answer = await self._answer(scope, receive)
-            if answer is not None:
-                await _send(answer, self._run_id, send, is_head=scope["method"] == "HEAD")
+            response = await self._response(scope, receive)
+            if response is not None:
+                await _send(response, self._run_id, send, is_head=scope["method"] == "HEAD")
         finally:
-            if answer is None:
-                self.counters.left(name)
+            if response is None:
+                self.counters.request_abandoned(name)
             else:
-                self.counters.answered(name, answer.status, time.monotonic() - began)
+                self.counters.request_answered(name, response.status, time.monotonic() - began)
 
-    async def _answer(self, scope: Any, receive: Any) -> Answer | None:
+    async def _response(self, scope: Any, receive: Any) -> Response | None:
         try:
             route = self._route(scope["method"], scope["path"])
-            body = await _read(receive, self.limits.max_body)
+            body = await _read_body(receive, self.limits.max_body)
             if body is None:
                 return None
             request = Request(
@@ -156,11 +159,11 @@ class PredictApp(AppProtocol):
         except ProblemError as problem:
             if EXAMPLE in scope.get("extensions", ()) and problem.__cause__ is not None:
                 raise problem.__cause__ from None  # the author sees it
-            return service_routes.refusal(scope["path"], problem)
+            return service_routes.problem_response(scope["path"], problem)
         except Exception as error:
             if EXAMPLE in scope.get("extensions", ()):
                 raise
-            return service_routes.refusal(scope["path"], unforeseen(error))
+            return service_routes.problem_response(scope["path"], unexpected_problem(error))
 
     def _route(self, method: str, path: str) -> Route:
         route = self.routes.get((method, path))
@@ -174,65 +177,65 @@ class PredictApp(AppProtocol):
         allowed |= {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else set())
         allow = (b"allow", ", ".join(sorted(allowed)).encode())
         if method == "OPTIONS":
-            return _options(allow)
+            return _options_route(allow)
         raise ProblemError(405, f"{method} is not allowed at {path}", headers=[allow])
 
     def _paths(self) -> str:
         return ", ".join(f"POST {path}" for path in self.endpoints)
 
-    def _posting(self, endpoint: Endpoint) -> Route:
-        async def post(request: Request) -> Answer:
+    def _predict_route(self, endpoint: Endpoint) -> Route:
+        async def post(request: Request) -> Response:
             content_type = request.headers.get(b"content-type", b"")
-            media = Media.JSON
+            media = MediaType.JSON
             if content_type != JSON:
-                media = media_of(
+                media = media_type_of(
                     content_type,
                     takes_forms=endpoint.read_form is not None,
                     is_bare=endpoint.schema.is_bare,
                 )
-            if media not in (Media.JSON, Media.FORM):
+            if media not in (MediaType.JSON, MediaType.FORM):
                 many = functools.partial(self.predict_many, request=request)
-                return await answer_many(endpoint, request, media, many, self.limits.max_rows)
-            accepted(request.headers.get(b"accept", b""), _JSON)
-            if media is Media.FORM and endpoint.read_form is not None:
+                return await predict_bulk(endpoint, request, media, many, self.limits.max_rows)
+            negotiated(request.headers.get(b"accept", b""), _JSON)
+            if media is MediaType.FORM and endpoint.read_form is not None:
                 form = fields_of_form(request.body, content_type.decode("latin-1"))
                 item = endpoint.read_form(form)
             else:
                 item = endpoint.schema.decode(request.body)
-            given = await self._calls.predict(endpoint, item, request)
-            body = self._calls.encode(endpoint, given.result)
-            return Answer(body=body, headers=((b"server-timing", given.timing),))
+            given = await self._dispatcher.predict(endpoint, item, request)
+            body = self._dispatcher.encode(endpoint, given.result)
+            return Response(body=body, headers=((b"server-timing", given.server_timing),))
 
         return post
 
-    async def _live(self, receive: Any, send: Any) -> None:
+    async def _lifespan(self, receive: Any, send: Any) -> None:
         await receive()
         most, run_id = self.limits.max_waiting, self._run_id
-        self._calls = Dispatcher(
+        self._dispatcher = Dispatcher(
             [*self.endpoints.values()], self.counters, most_waiting=most, run_id=run_id
         )
-        if self._is_hot:
-            self.hot_route = self._calls.hot_route
+        if self._uses_fast_route:
+            self.fast_route = self._dispatcher.fast_route
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        self._calls.close()
+        self._dispatcher.close()
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def unforeseen(error: Exception) -> ProblemError:
+def unexpected_problem(error: Exception) -> ProblemError:
     """Log an error that nobody foresaw, and make the problem that says no more than its id."""
     number = failures.note(log, "a request failed", error)
     return ProblemError(500, f"this was not foreseen; the log has it under {number}")
 
 
-def _options(allow: tuple[bytes, bytes]) -> Route:
-    async def options(request: Request) -> Answer:
-        return Answer(status=204, headers=(allow,))
+def _options_route(allow: tuple[bytes, bytes]) -> Route:
+    async def options(request: Request) -> Response:
+        return Response(status=204, headers=(allow,))
 
     return options
 
 
-async def _read(receive: Any, most: int) -> bytes | None:
+async def _read_body(receive: Any, most: int) -> bytes | None:
     """Read a body to its end; None if the client has gone."""
     message = await receive()
     pieces: list[bytes] = [message.get("body", b"")]
@@ -247,11 +250,11 @@ async def _read(receive: Any, most: int) -> bytes | None:
     return None if message["type"] == "http.disconnect" else b"".join(pieces)
 
 
-async def _send(answer: Answer, run_id: bytes, send: Any, *, is_head: bool) -> None:
-    if answer.status in (204, 304):
-        headers = [*answer.headers, *([(b"x-run-id", run_id)] if run_id else [])]
+async def _send(response: Response, run_id: bytes, send: Any, *, is_head: bool) -> None:
+    if response.status in (204, 304):
+        headers = [*response.headers, *([(b"x-run-id", run_id)] if run_id else [])]
     else:
-        length = len(answer.body)
-        headers = answer_headers(answer.content_type, length, run_id, answer.headers)
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if is_head else answer.body})
+        length = len(response.body)
+        headers = response_headers(response.content_type, length, run_id, response.headers)
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if is_head else response.body})

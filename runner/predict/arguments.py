@@ -11,13 +11,13 @@ from typing import Any
 
 import msgspec
 
-from runner.predict.hints import Reader, reader_of
-from runner.predict.problems import Fault, ProblemError
+from runner.predict.problem_error import InvalidField, ProblemError
 from runner.predict.schema import TypedSchema, closed_struct, types_within
 from runner.predict.uploads import UploadFile, value_of_text
-from runner.predict.validation_errors import fields_of, problem_of
+from runner.predict.validation_errors import fields_of_type, problem_of_fields
+from runner.predict.value_readers import ValueReader, reader_for
 
-_MEND = (
+_SERVABLE = (
     "serve reads numbers, strings, booleans, Literal, Enum, lists, dicts, dataclasses, TypedDict,"
     " msgspec and pydantic models, numpy arrays, pandas DataFrame and Series, dates, UUID, bytes"
 )
@@ -34,15 +34,15 @@ class Parameter:
         reader: What reads it, if msgspec does not.
         is_required: Whether it has no default.
         default: Its default, if it has one.
-        is_nameless: Whether it can only be given by its place.
+        is_positional: Whether it can only be given by its place.
     """
 
     name: str
     hint: Any
-    reader: Reader | None
+    reader: ValueReader | None
     is_required: bool
     default: Any
-    is_nameless: bool = False
+    is_positional: bool = False
 
     @property
     def is_file(self) -> bool:
@@ -66,14 +66,14 @@ class ArgumentsSchema(TypedSchema[dict[str, Any]]):
         self._has_defaults = not all(each.is_required for each in parameters)
         if self._whole:
             hint = Any if self._readers else parameters[0].hint
-            super().__init__(hint, self._one)
-            self.names = tuple(field.name for field in fields_of(parameters[0].hint) or ())
+            super().__init__(hint, self._whole_body)
+            self.names = tuple(field.name for field in fields_of_type(parameters[0].hint) or ())
             return
         fields = {
             each.name: (Any if each.reader else each.hint, each.is_required) for each in parameters
         }
         self.names = tuple(self.parameters)
-        super().__init__(closed_struct(_title(name), fields), self._named)
+        super().__init__(closed_struct(_title(name), fields), self._arguments)
 
     def convert_form(self, form: Mapping[str, Any]) -> dict[str, Any]:
         """Read arguments from a form, whose fields are files and text.
@@ -108,26 +108,26 @@ class ArgumentsSchema(TypedSchema[dict[str, Any]]):
                 _describe_default(found["properties"][each.name], each.default)
         return found
 
-    def _one(self, value: Any) -> dict[str, Any]:
+    def _whole_body(self, value: Any) -> dict[str, Any]:
         reader = self._readers.get(self._whole)
         return {self._whole: reader.read(value, ()) if reader else value}
 
-    def _named(self, found: Any) -> dict[str, Any]:
+    def _arguments(self, found: Any) -> dict[str, Any]:
         values = dict(zip(self.names, msgspec.structs.astuple(found), strict=True))
         if self._has_defaults:
             values = {name: value for name, value in values.items() if value is not msgspec.UNSET}
         return self._read_special(values) if self._readers else values
 
     def _read_special(self, values: dict[str, Any]) -> dict[str, Any]:
-        faults: list[Fault] = []
+        invalid_fields: list[InvalidField] = []
         for name, reader in self._readers.items():
             if name in values:
                 try:
                     values[name] = reader.read(values[name], (name,))
                 except ProblemError as error:
-                    faults += error.errors
-        if faults:
-            raise problem_of(faults)
+                    invalid_fields += error.errors
+        if invalid_fields:
+            raise problem_of_fields(invalid_fields)
         return values
 
 
@@ -149,7 +149,7 @@ def parameters_of(function: Callable[..., Any]) -> list[Parameter]:
         if each.annotation is each.empty:
             raise TypeError(
                 f"{name}(): parameter {each.name!r} has no type hint: write {each.name}: float, or"
-                f" what it is. {_MEND}"
+                f" what it is. {_SERVABLE}"
             )
         found.append(_parameter(name, each))
     return found
@@ -182,7 +182,7 @@ def name_of(function: Any) -> str:
     return str(getattr(inner, "__name__", type(inner).__name__))
 
 
-def checked_hint(function: str, name: str, hint: Any) -> Reader | None:
+def reader_for_hint(function: str, name: str, hint: Any) -> ValueReader | None:
     """See that a hint can be read, and give what does it if msgspec does not.
 
     Raises:
@@ -190,18 +190,18 @@ def checked_hint(function: str, name: str, hint: Any) -> Reader | None:
     """
     reason = ""
     try:
-        reader = reader_of(hint)
+        reader = reader_for(hint)
         if reader is not None:
             return reader
         msgspec.json.Decoder(hint)
-        if strange := _strange(msgspec.inspect.type_info(hint)):
+        if strange := _unsupported_type(msgspec.inspect.type_info(hint)):
             reason = f"{strange} is nothing that JSON has"
     except Exception as error:  # noqa: BLE001 - msgspec and pydantic refuse by errors of several kinds
         reason = str(error).partition(" - type")[0]
     if reason:
         raise TypeError(
-            f"{function}(): parameter {name!r} has the type {_shown(hint)}, which cannot be"
-            f" served: {reason}. {_MEND}"
+            f"{function}(): parameter {name!r} has the type {_hint_text(hint)}, which cannot be"
+            f" served: {reason}. {_SERVABLE}"
         )
     return None
 
@@ -210,18 +210,18 @@ def _parameter(function: str, each: inspect.Parameter) -> Parameter:
     return Parameter(
         name=each.name,
         hint=each.annotation,
-        reader=checked_hint(function, each.name, each.annotation),
+        reader=reader_for_hint(function, each.name, each.annotation),
         is_required=each.default is each.empty,
         default=each.default,
-        is_nameless=each.kind is each.POSITIONAL_ONLY,
+        is_positional=each.kind is each.POSITIONAL_ONLY,
     )
 
 
-def _strange(info: Any) -> str:
+def _unsupported_type(info: Any) -> str:
     """Find a type that msgspec would only hand on, somewhere within a hint."""
     for each in types_within(info):
         if isinstance(each, msgspec.inspect.CustomType):
-            return _shown(each.cls)
+            return _hint_text(each.cls)
         if isinstance(each, msgspec.inspect.RawType | msgspec.inspect.ExtType):
             return type(each).__name__
     return ""
@@ -230,10 +230,10 @@ def _strange(info: Any) -> str:
 def _takes_body(parameters: list[Parameter]) -> bool:
     if len(parameters) != 1 or not parameters[0].is_required:
         return False
-    if parameters[0].is_nameless:
+    if parameters[0].is_positional:
         return True
     reader = parameters[0].reader
-    return reader.takes_body if reader else fields_of(parameters[0].hint) is not None
+    return reader.takes_body if reader else fields_of_type(parameters[0].hint) is not None
 
 
 def _describe_default(schema: dict[str, Any], default: Any) -> None:
@@ -247,5 +247,5 @@ def _title(name: str) -> str:
     return words if words.isidentifier() else "Arguments"
 
 
-def _shown(hint: Any) -> str:
+def _hint_text(hint: Any) -> str:
     return hint.__qualname__ if isinstance(hint, type) else str(hint).replace("typing.", "")

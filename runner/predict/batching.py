@@ -24,9 +24,14 @@ from typing import Any
 from runner.http import failures
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
-from runner.predict.headers import timing
-from runner.predict.pending import Prediction, Promise, Waiter, late
-from runner.predict.problems import ProblemError
+from runner.predict.http_messages import server_timing
+from runner.predict.pending_prediction import (
+    AwaitedPrediction,
+    PendingPrediction,
+    Prediction,
+    deadline_passed,
+)
+from runner.predict.problem_error import ProblemError
 from runner.predict.serial_thread import SerialThread
 
 log = logging.getLogger(__name__)
@@ -60,18 +65,18 @@ class Batcher:
         self.endpoint = endpoint
         self._loop, self._counters, self._clock = loop, counters, clock
         self._most_waiting = max(1, most_waiting)
-        self._full = min(endpoint.max_batch, self._most_waiting)
+        self._largest_call = min(endpoint.max_batch, self._most_waiting)
         self._check = getattr(endpoint.predict, "check_later", None)
-        self._waiting: list[tuple[Any, Waiter]] = []
-        self._seen = 0
+        self._waiting: list[tuple[Any, PendingPrediction]] = []
+        self._waiting_at_last_look = 0
         self._is_looking = False
         self._is_calling = False
         self._awaited = 0
-        self._mean = 0.0
+        self._mean_seconds = 0.0
         self.is_slow = False
-        self._aside: SerialThread | None = None
-        self._timers: dict[Waiter, asyncio.TimerHandle] = {}
-        self._busy = ProblemError(
+        self._thread: SerialThread | None = None
+        self._timers: dict[PendingPrediction, asyncio.TimerHandle] = {}
+        self._too_many_waiting = ProblemError(
             503, f"{most_waiting} predictions wait already", headers=[(b"retry-after", b"1")]
         )
 
@@ -86,10 +91,10 @@ class Batcher:
             ProblemError: 503, 504, 500, or what the author raised of this kind.
         """
         if self.endpoint.call is not None:
-            return await self._awaited_answer(self.endpoint.call, item, deadline)
-        waiter = Promise(self._loop.create_future(), self._clock(), deadline)
-        self.submit(item, waiter)
-        return await waiter.future
+            return await self._await_call(self.endpoint.call, item, deadline)
+        pending = AwaitedPrediction(self._loop.create_future(), self._clock(), deadline)
+        self.submit(item, pending)
+        return await pending.future
 
     async def predict_many(self, items: Sequence[Any], deadline: float | None = None) -> list[Any]:
         """Predict many items of one client, which takes no more room than one call has.
@@ -101,48 +106,50 @@ class Batcher:
             ProblemError: 503 or 504, after which there is no use in the rest.
         """
         results: list[Any] = []
-        for start in range(0, len(items), self._full):
-            asked = [self.predict(item, deadline) for item in items[start : start + self._full]]
-            results += _given(await asyncio.gather(*asked, return_exceptions=True))
+        for start in range(0, len(items), self._largest_call):
+            asked = [
+                self.predict(item, deadline) for item in items[start : start + self._largest_call]
+            ]
+            results += _results_or_raise(await asyncio.gather(*asked, return_exceptions=True))
         return results
 
-    def submit(self, item: Any, waiter: Waiter, *, is_alone: bool = False) -> None:
-        """Have an item predicted; the waiter is told, at once or later.
+    def submit(self, item: Any, pending: PendingPrediction, *, is_alone: bool = False) -> None:
+        """Have an item predicted; ``pending`` gets the result, at once or later.
 
         Args:
             item: As the endpoint's schema gave it.
-            waiter: Who is told.
+            pending: Gets the result, or the problem.
             is_alone: Nobody else can come in this turn of the loop.
         """
         if len(self._waiting) >= self._most_waiting:
             self._waiting = [pair for pair in self._waiting if not pair[1].is_gone]
             if len(self._waiting) >= self._most_waiting:
-                waiter.reject(self._busy)
+                pending.reject(self._too_many_waiting)
                 return
-        self._waiting.append((item, waiter))
-        if waiter.deadline is not None:
-            self._timers[waiter] = self._loop.call_at(waiter.deadline, self._expire, waiter)
+        self._waiting.append((item, pending))
+        if pending.deadline is not None:
+            self._timers[pending] = self._loop.call_at(pending.deadline, self._expire, pending)
         if self._is_calling:
-            self._counters.waits(self.endpoint.name, len(self._waiting))
-        elif is_alone or len(self._waiting) >= self._full:
+            self._counters.set_waiting(self.endpoint.name, len(self._waiting))
+        elif is_alone or len(self._waiting) >= self._largest_call:
             self._call_all()
         elif not self._is_looking:
-            self._is_looking, self._seen = True, 0
-            self._loop.call_soon(self._look)
+            self._is_looking, self._waiting_at_last_look = True, 0
+            self._loop.call_soon(self._call_when_quiet)
 
     def close(self) -> None:
         """End the thread, if there is one."""
-        if self._aside is not None:
-            self._aside.close()
-            self._aside = None
+        if self._thread is not None:
+            self._thread.close()
+            self._thread = None
 
     # -- calling
 
-    def _look(self) -> None:
+    def _call_when_quiet(self) -> None:
         """Call, if this turn of the loop has added nothing."""
-        if len(self._waiting) > self._seen and not self._is_calling:
-            self._seen = len(self._waiting)
-            self._loop.call_soon(self._look)
+        if len(self._waiting) > self._waiting_at_last_look and not self._is_calling:
+            self._waiting_at_last_look = len(self._waiting)
+            self._loop.call_soon(self._call_when_quiet)
         else:
             self._is_looking = False
             self._call_all()
@@ -153,41 +160,41 @@ class Batcher:
 
     def _call(self) -> None:
         size = self.endpoint.max_batch
-        taken, self._waiting = self._waiting[:size], self._waiting[size:]
+        batch, self._waiting = self._waiting[:size], self._waiting[size:]
         if self._timers:
-            self._expire_late(taken)
-        batch = [pair for pair in taken if not pair[1].is_gone]
+            self._expire_overdue(batch)
+        batch = [pair for pair in batch if not pair[1].is_gone]
         if not batch:
             return
         if self.is_slow:
             self._is_calling = True
-            self._aside = self._aside or SerialThread(self.endpoint.name)
-            self._aside.run(lambda: self._called_aside(batch))
+            self._thread = self._thread or SerialThread(self.endpoint.name)
+            self._thread.run(lambda: self._call_in_thread(batch))
         else:
             began = self._clock()
             results = self._results([item for item, _ in batch])
-            self._settle(batch, results, began, self._clock() - began)
+            self._give_results(batch, results, began, self._clock() - began)
 
-    def _called_aside(self, batch: list[tuple[Any, Waiter]]) -> None:
+    def _call_in_thread(self, batch: list[tuple[Any, PendingPrediction]]) -> None:
         began = self._clock()
         results = self._results([item for item, _ in batch])
         took = self._clock() - began
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._came, batch, results, began, took)
+            self._loop.call_soon_threadsafe(self._after_thread, batch, results, began, took)
 
-    def _came(self, batch: Any, results: Sequence[Any], began: float, took: float) -> None:
+    def _after_thread(self, batch: Any, results: Sequence[Any], began: float, took: float) -> None:
         """Let the thread go on before those are answered who have waited for it."""
         self._is_calling = False
         if self.is_slow and self._waiting:
             self._call()
-        self._counters.waits(self.endpoint.name, len(self._waiting))
-        self._settle(batch, results, began, took)
+        self._counters.set_waiting(self.endpoint.name, len(self._waiting))
+        self._give_results(batch, results, began, took)
         self._call_all()
 
     def _results(self, items: list[Any]) -> Sequence[Any]:
         """Call the model; in the place of what failed stands the exception."""
         try:
-            return _checked(self.endpoint.predict(items), items)
+            return _counted_results(self.endpoint.predict(items), items)
         except _CountError as error:
             return [error] * len(items)
         except BaseException as error:  # noqa: BLE001 - the author's code may raise anything
@@ -195,11 +202,11 @@ class Batcher:
                 return [error]
             return [self._results([item])[0] for item in items]
 
-    async def _awaited_answer(
+    async def _await_call(
         self, call: Callable[[Any], Awaitable[Any]], item: Any, deadline: float | None
     ) -> Prediction:
         if self._awaited >= self._most_waiting:
-            raise self._busy
+            raise self._too_many_waiting
         began = self._clock()
         self._awaited += 1
         try:
@@ -207,30 +214,30 @@ class Batcher:
                 result = await call(item)
         except Exception as error:
             if limit.expired():
-                raise late() from None
+                raise deadline_passed() from None
             raise self.problem(error) from error
         finally:
             self._awaited -= 1
             took = self._clock() - began
-            self._counters.called(self.endpoint.name, 1, took)
-        return Prediction(result=result, timing=timing(0.0, took))
+            self._counters.model_called(self.endpoint.name, 1, took)
+        return Prediction(result=result, server_timing=server_timing(0.0, took))
 
     # -- answering
 
-    def _settle(self, batch: Any, results: Sequence[Any], began: float, took: float) -> None:
-        self._counters.called(self.endpoint.name, len(batch), took)
-        self._mean += (took - self._mean) * _WEIGHT
-        self.is_slow = self._mean > (_QUICK if self.is_slow else _SLOW)
+    def _give_results(self, batch: Any, results: Sequence[Any], began: float, took: float) -> None:
+        self._counters.model_called(self.endpoint.name, len(batch), took)
+        self._mean_seconds += (took - self._mean_seconds) * _WEIGHT
+        self.is_slow = self._mean_seconds > (_QUICK if self.is_slow else _SLOW)
         if self._timers:
-            self._expire_late(batch)
-            self._stop_clocks(batch)
-        for (_, waiter), result in zip(batch, results, strict=True):
-            if waiter.is_gone:
+            self._expire_overdue(batch)
+            self._cancel_timers(batch)
+        for (_, pending), result in zip(batch, results, strict=True):
+            if pending.is_gone:
                 continue
             if isinstance(result, BaseException):
-                waiter.reject(self.problem(result))
+                pending.reject(self.problem(result))
             else:
-                waiter.resolve(result, began - waiter.since, took)
+                pending.resolve(result, began - pending.since, took)
         if self._check is not None and not self._waiting and not self._is_calling:
             self._check()
 
@@ -239,36 +246,36 @@ class Batcher:
         if isinstance(error, ProblemError):
             return error
         is_count = isinstance(error, _CountError)
-        said = f"{self.endpoint.name}: {error if is_count else 'a prediction failed'}"
-        number = failures.note(log, said, None if is_count else error)
+        message = f"{self.endpoint.name}: {error if is_count else 'a prediction failed'}"
+        number = failures.note(log, message, None if is_count else error)
         problem = ProblemError(500, f"the prediction failed; the log has it under {number}")
         problem.__cause__ = error
         return problem
 
-    def _expire_late(self, batch: list[tuple[Any, Waiter]]) -> None:
+    def _expire_overdue(self, batch: list[tuple[Any, PendingPrediction]]) -> None:
         """Refuse those whose time was up while the loop could not see it."""
         now = self._clock()
-        for _, waiter in batch:
-            if waiter.deadline is not None and waiter.deadline <= now:
-                self._expire(waiter)
+        for _, pending in batch:
+            if pending.deadline is not None and pending.deadline <= now:
+                self._expire(pending)
 
-    def _stop_clocks(self, batch: list[tuple[Any, Waiter]]) -> None:
-        for _, waiter in batch:
-            if timer := self._timers.pop(waiter, None):
+    def _cancel_timers(self, batch: list[tuple[Any, PendingPrediction]]) -> None:
+        for _, pending in batch:
+            if timer := self._timers.pop(pending, None):
                 timer.cancel()
 
-    def _expire(self, waiter: Waiter) -> None:
-        if timer := self._timers.pop(waiter, None):
+    def _expire(self, pending: PendingPrediction) -> None:
+        if timer := self._timers.pop(pending, None):
             timer.cancel()
-        if not waiter.is_gone:
-            waiter.reject(late())
+        if not pending.is_gone:
+            pending.reject(deadline_passed())
 
 
 class _CountError(Exception):
     """Tell that a model gave more or fewer results than it got items."""
 
 
-def _checked(results: Any, items: list[Any]) -> Sequence[Any]:
+def _counted_results(results: Any, items: list[Any]) -> Sequence[Any]:
     count = len(results) if hasattr(results, "__len__") else None
     if count != len(items):
         given = type(results).__name__ if count is None else f"{count} results"
@@ -277,7 +284,7 @@ def _checked(results: Any, items: list[Any]) -> Sequence[Any]:
     return checked
 
 
-def _given(answers: list[Prediction | BaseException]) -> list[Any]:
+def _results_or_raise(answers: list[Prediction | BaseException]) -> list[Any]:
     for answer in answers:
         if isinstance(answer, ProblemError) and answer.status in (503, 504):
             raise answer

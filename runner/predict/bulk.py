@@ -12,26 +12,26 @@ from typing import Any
 
 import msgspec
 
-from runner.predict.columns import rows_of_table, table_of, too_many
+from runner.predict.arrow_tables import arrow_stream_of, rows_of_table, too_many_rows
 from runner.predict.endpoints import Endpoint, Schema
-from runner.predict.media import Media, accepted
-from runner.predict.problems import Fault, ProblemError
-from runner.predict.requests import JSON, Answer, Request
-from runner.predict.validation_errors import MOST_FAULTS, problem_of
+from runner.predict.http_messages import JSON, Request, Response
+from runner.predict.media_types import MediaType, negotiated
+from runner.predict.problem_error import InvalidField, ProblemError
+from runner.predict.validation_errors import MOST_INVALID_FIELDS, problem_of_fields
 
-Many = Callable[[Endpoint, Sequence[Any]], Awaitable[list[Any]]]
+PredictItems = Callable[[Endpoint, Sequence[Any]], Awaitable[list[Any]]]
 """Gives a result for each item in order; an exception in its place is that item's failure."""
 
 _TYPES = {
-    Media.JSON: JSON,
-    Media.LINES: b"application/x-ndjson",
-    Media.ARROW: b"application/vnd.apache.arrow.stream",
+    MediaType.JSON: JSON,
+    MediaType.LINES: b"application/x-ndjson",
+    MediaType.ARROW: b"application/vnd.apache.arrow.stream",
 }
 
 
-async def answer_many(
-    endpoint: Endpoint, request: Request, media: Media, predict: Many, most: int
-) -> Answer:
+async def predict_bulk(
+    endpoint: Endpoint, request: Request, media: MediaType, predict: PredictItems, max_rows: int
+) -> Response:
     """Answer each row of a body.
 
     Args:
@@ -39,53 +39,54 @@ async def answer_many(
         request: Its body has the rows.
         media: What that is.
         predict: Gives a result for each item.
-        most: Rows that a body may have.
+        max_rows: Rows that a body may have.
 
     Raises:
         ProblemError: It cannot be read, has too many rows, or a table has a wrong row.
     """
-    is_lines = media is Media.LINES
-    offered = (Media.LINES, Media.JSON, Media.ARROW) if is_lines else tuple(_TYPES)
-    wanted = accepted(request.headers.get(b"accept", b""), offered)
+    is_lines = media is MediaType.LINES
+    offered = (MediaType.LINES, MediaType.JSON, MediaType.ARROW) if is_lines else tuple(_TYPES)
+    wanted = negotiated(request.headers.get(b"accept", b""), offered)
     if is_lines:
-        items = _of_lines(endpoint.schema, request.body, most)
+        items = _items_of_lines(endpoint.schema, request.body, max_rows)
     else:
-        items = _of_table(endpoint.schema, rows_of_table(request.body, media, most))
+        items = _items_of_table(endpoint.schema, rows_of_table(request.body, media, max_rows))
     results = await _results(endpoint, items, predict)
     answers = [_encoded(endpoint, result) for result in results]
-    return Answer(body=_written(answers, wanted), content_type=_TYPES[wanted])
+    return Response(body=_body_of(answers, wanted), content_type=_TYPES[wanted])
 
 
-def _of_lines(schema: Schema, body: bytes, most: int) -> list[Any]:
+def _items_of_lines(schema: Schema, body: bytes, max_rows: int) -> list[Any]:
     lines = [line for line in body.split(b"\n") if line.strip()]
-    if len(lines) > most:
-        raise too_many(most)
-    return [_tried(schema, line) for line in lines]
+    if len(lines) > max_rows:
+        raise too_many_rows(max_rows)
+    return [_item_or_problem(schema, line) for line in lines]
 
 
-def _tried(schema: Schema, line: bytes) -> Any:
+def _item_or_problem(schema: Schema, line: bytes) -> Any:
     try:
         return schema.decode(line)
     except ProblemError as problem:
         return problem
 
 
-def _of_table(schema: Schema, rows: Sequence[dict[str, Any]]) -> list[Any]:
-    items, faults = [], []
+def _items_of_table(schema: Schema, rows: Sequence[dict[str, Any]]) -> list[Any]:
+    items, invalid_fields = [], []
     for number, row in enumerate(rows):
         try:
             items.append(schema.convert(row if schema.names else list(row.values())))
         except ProblemError as problem:
-            faults += [
-                dataclasses.replace(fault, field=f"/{number}{fault.field}")
-                for fault in problem.errors or [Fault(field="", detail=problem.detail)]
+            invalid_fields += [
+                dataclasses.replace(invalid_field, field=f"/{number}{invalid_field.field}")
+                for invalid_field in problem.errors
+                or [InvalidField(field="", detail=problem.detail)]
             ]
-    if faults:
-        raise problem_of(faults[:MOST_FAULTS])
+    if invalid_fields:
+        raise problem_of_fields(invalid_fields[:MOST_INVALID_FIELDS])
     return items
 
 
-async def _results(endpoint: Endpoint, items: Sequence[Any], predict: Many) -> list[Any]:
+async def _results(endpoint: Endpoint, items: Sequence[Any], predict: PredictItems) -> list[Any]:
     """Predict the items that are none of them problems, and leave these in their places."""
     good = [item for item in items if not isinstance(item, ProblemError)]
     found = iter(await predict(endpoint, good))
@@ -100,8 +101,8 @@ def _encoded(endpoint: Endpoint, result: Any) -> bytes:
     return endpoint.encode(result)
 
 
-def _written(answers: Sequence[bytes], media: Media) -> bytes:
-    if media is Media.LINES:
+def _body_of(answers: Sequence[bytes], media: MediaType) -> bytes:
+    if media is MediaType.LINES:
         return b"".join(answer + b"\n" for answer in answers)
     whole = b"[" + b",".join(answers) + b"]"
-    return whole if media is Media.JSON else table_of(msgspec.json.decode(whole))
+    return whole if media is MediaType.JSON else arrow_stream_of(msgspec.json.decode(whole))

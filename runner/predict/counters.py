@@ -31,14 +31,14 @@ _LATENCY = len(STATUSES)
 _SECONDS = _LATENCY + len(LATENCIES) + 1
 _SIZE = _SECONDS + 1
 _ROWS = _SIZE + len(SIZES) + 1
-_CALLING = _ROWS + 1
-_GONE = _CALLING + 1
+_CALL_SECONDS = _ROWS + 1
+_GONE = _CALL_SECONDS + 1
 _IN_FLIGHT = _GONE + 1
 _WAITING = _IN_FLIGHT + 1
 _WIDTH = _WAITING + 1
 
 
-class Kind(enum.StrEnum):
+class ErrorKind(enum.StrEnum):
     """Sort the requests that got no prediction."""
 
     INVALID = "invalid"
@@ -49,7 +49,7 @@ class Kind(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Numbers:
+class EndpointCounts:
     """Hold what was counted for one endpoint.
 
     Attributes:
@@ -59,7 +59,7 @@ class Numbers:
         seconds: How long all requests took together.
         sizes: How many calls by their number of rows, in the way of ``latencies``, by ``SIZES``.
         rows: How many rows all calls had together.
-        calling: Seconds that all calls took together.
+        call_seconds: Seconds that all calls took together.
         gone: How many requests lost their client before the answer.
         in_flight: How many requests are begun and not answered.
         waiting: How many of them wait for a call.
@@ -70,19 +70,19 @@ class Numbers:
     seconds: float
     sizes: tuple[int, ...]
     rows: int
-    calling: float
+    call_seconds: float
     gone: int
     in_flight: int
     waiting: int
 
     @property
-    def errors(self) -> dict[Kind, int]:
+    def errors(self) -> dict[ErrorKind, int]:
         """Sort what was not answered well."""
-        errors = dict.fromkeys(Kind, 0)
-        errors[Kind.GONE] = self.gone
+        errors = dict.fromkeys(ErrorKind, 0)
+        errors[ErrorKind.GONE] = self.gone
         for status, count in self.answered.items():
             if status >= 400:
-                errors[_kind_of(status)] += count
+                errors[_error_kind_of(status)] += count
         return errors
 
 
@@ -104,9 +104,9 @@ class Counters:
         self._shared = memoryview(mmap.mmap(-1, slots * self._width * 8)).cast("d")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_dirty = False
-        self.take(0)
+        self.take_slot(0)
 
-    def take(self, slot: int) -> None:
+    def take_slot(self, slot: int) -> None:
         """Go on from the numbers of the worker that had this slot before."""
         self._first = slot * self._width
         self._values: list[float] = list(self._shared[self._first : self._first + self._width])
@@ -114,21 +114,21 @@ class Counters:
             self._values[start + _IN_FLIGHT] = self._values[start + _WAITING] = 0
         self.publish()
 
-    def attend(self, loop: asyncio.AbstractEventLoop) -> None:
+    def publish_on(self, loop: asyncio.AbstractEventLoop) -> None:
         """Publish by a worker's loop from now on, whenever something has changed."""
         self._loop = loop
         self._is_dirty = False
 
     # -- counting
 
-    def begun(self, name: str) -> None:
+    def request_started(self, name: str) -> None:
         """Count a request that has come."""
         self._values[self._starts[name] + _IN_FLIGHT] += 1
         if not self._is_dirty:
             self._publish_soon()
 
-    def answered(self, name: str, status: int, seconds: float) -> None:
-        """Count a request's answer, after ``begun``."""
+    def request_answered(self, name: str, status: int, seconds: float) -> None:
+        """Count a request's answer, after ``request_started``."""
         values, start = self._values, self._starts[name]
         values[start + _STATUS.get(status, 0)] += 1
         values[start + _LATENCY + bisect_left(LATENCIES, seconds)] += 1
@@ -137,7 +137,7 @@ class Counters:
         if not self._is_dirty:
             self._publish_soon()
 
-    def left(self, name: str) -> None:
+    def request_abandoned(self, name: str) -> None:
         """Count a request whose client has gone, in place of ``answered``."""
         start = self._starts[name]
         self._values[start + _GONE] += 1
@@ -145,14 +145,14 @@ class Counters:
         if not self._is_dirty:
             self._publish_soon()
 
-    def called(self, name: str, size: int, seconds: float) -> None:
+    def model_called(self, name: str, size: int, seconds: float) -> None:
         """Count a call of the model."""
         values, start = self._values, self._starts[name]
         values[start + _SIZE + bisect_left(SIZES, size)] += 1
         values[start + _ROWS] += size
-        values[start + _CALLING] += seconds
+        values[start + _CALL_SECONDS] += seconds
 
-    def waits(self, name: str, count: int) -> None:
+    def set_waiting(self, name: str, count: int) -> None:
         """Note how many requests wait for a call."""
         self._values[self._starts[name] + _WAITING] = count
         if not self._is_dirty:
@@ -172,37 +172,37 @@ class Counters:
             self._is_dirty = True
             self._loop.call_later(_PUBLISH_AFTER, self.publish)
 
-    def total(self) -> dict[str, Numbers]:
+    def total(self) -> dict[str, EndpointCounts]:
         """Sum the numbers of all workers, by endpoint; another's may be a moment old."""
         self.publish()
         slots = [self._slot(slot) for slot in range(self._slots)]
         sums = [sum(column) for column in zip(*slots, strict=True)]
         return {
-            name: _numbers(sums[start : start + _WIDTH]) for name, start in self._starts.items()
+            name: _counts_of(sums[start : start + _WIDTH]) for name, start in self._starts.items()
         }
 
     def _slot(self, slot: int) -> list[float]:
         return list[float](self._shared[slot * self._width : (slot + 1) * self._width])
 
 
-def _numbers(values: list[float]) -> Numbers:
+def _counts_of(values: list[float]) -> EndpointCounts:
     whole = [int(value) for value in values]
-    return Numbers(
+    return EndpointCounts(
         answered=dict(zip(STATUSES, whole[:_LATENCY], strict=True)),
         latencies=tuple(whole[_LATENCY:_SECONDS]),
         seconds=values[_SECONDS],
         sizes=tuple(whole[_SIZE:_ROWS]),
         rows=whole[_ROWS],
-        calling=values[_CALLING],
+        call_seconds=values[_CALL_SECONDS],
         gone=whole[_GONE],
         in_flight=whole[_IN_FLIGHT],
         waiting=whole[_WAITING],
     )
 
 
-def _kind_of(status: int) -> Kind:
+def _error_kind_of(status: int) -> ErrorKind:
     if status == 503:
-        return Kind.BUSY
+        return ErrorKind.BUSY
     if status == 504:
-        return Kind.LATE
-    return Kind.FAILED if status >= 500 else Kind.INVALID
+        return ErrorKind.LATE
+    return ErrorKind.FAILED if status >= 500 else ErrorKind.INVALID

@@ -10,9 +10,8 @@ from runner.predict.batching import Batcher
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.fast_route import FastRoute
-from runner.predict.headers import timeout_of
-from runner.predict.pending import Prediction
-from runner.predict.requests import Request
+from runner.predict.http_messages import Request, timeout_of
+from runner.predict.pending_prediction import Prediction
 
 
 class Dispatcher:
@@ -27,7 +26,7 @@ class Dispatcher:
         run_id: Which run answers; empty if none does.
 
     Attributes:
-        hot_route: Answers what is plain.
+        fast_route: Answers what is plain.
     """
 
     def __init__(
@@ -44,9 +43,9 @@ class Dispatcher:
             each.name: Batcher(each, loop=loop, counters=counters, most_waiting=most_waiting)
             for each in endpoints
         }
-        hot = {each.path: self._batchers[each.name] for each in endpoints if each.call is None}
-        self.hot_route = FastRoute(hot, counters, run_id)
-        counters.attend(loop)
+        batchers = {each.path: self._batchers[each.name] for each in endpoints if each.call is None}
+        self.fast_route = FastRoute(batchers, counters, run_id)
+        counters.publish_on(loop)
 
     def close(self) -> None:
         """Show the last numbers, and end the threads."""

@@ -9,15 +9,14 @@ from typing import Any
 from runner.predict.endpoints import Endpoint
 from runner.predict.functions import function_endpoint
 from runner.predict.models import model_endpoint
-from runner.predict.options import Options, Wanted
-from runner.predict.predictable import is_function, is_model
-from runner.predict.rows import says_its_features
+from runner.predict.row_format import knows_its_features
 from runner.predict.service_routes import RESERVED
+from runner.predict.targets import EndpointOptions, TargetWithOptions, is_function, is_model
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
-def endpoints_of(target: Any, name: str, options: Options) -> list[Endpoint]:
+def endpoints_of(target: Any, name: str, options: EndpointOptions) -> list[Endpoint]:
     """Make the endpoints of a model, a function, or several of them by name.
 
     Raises:
@@ -26,7 +25,7 @@ def endpoints_of(target: Any, name: str, options: Options) -> list[Endpoint]:
     """
     if not isinstance(target, Mapping):
         return [_endpoint(target, name or "predict", "/", options)]
-    if options != Options():
+    if options != EndpointOptions():
         raise TypeError(
             "with several targets each has options of its own: "
             'serve({"price": endpoint(price, example=...)})'
@@ -49,12 +48,12 @@ def checked_name(name: Any) -> str:
     return name
 
 
-def _endpoint(target: Any, name: str, path: str, options: Options) -> Endpoint:
-    if isinstance(target, Wanted):
+def _endpoint(target: Any, name: str, path: str, options: EndpointOptions) -> Endpoint:
+    if isinstance(target, TargetWithOptions):
         return _endpoint(target.target, name, path, target.options)
     if is_model(target):
         # A model of the author's own may say by type hints what it takes.
-        is_typed = options.example is None and not says_its_features(target)
+        is_typed = options.example is None and not knows_its_features(target)
         if is_typed and is_function(target.predict):
             return function_endpoint(target.predict, name, path, options)
         return model_endpoint(target, name, path, options)

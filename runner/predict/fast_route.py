@@ -25,15 +25,14 @@ from runner.http.problems import CONTENT_TYPE
 from runner.http.protocol import BoundedProtocol, LoggedCycle, Owner
 from runner.predict.batching import Batcher
 from runner.predict.counters import Counters
-from runner.predict.headers import answer_headers, timing
-from runner.predict.plain_requests import Plain, PlainHeads
-from runner.predict.problems import ProblemError
-from runner.predict.requests import JSON
+from runner.predict.http_messages import JSON, response_headers, server_timing
+from runner.predict.plain_requests import PlainRequest, PlainRequestCache
+from runner.predict.problem_error import ProblemError
 
 log = logging.getLogger(__name__)
 
 # Seconds, from and to, that a client is not read from.
-_HOLD_BACK = (0.25, 0.5)
+_PAUSE_AFTER_503 = (0.25, 0.5)
 
 
 class FastRoute:
@@ -51,32 +50,32 @@ class FastRoute:
         self.counters = counters
         self.run_id = run_id
         self.in_flight = 0
-        self.heads = PlainHeads(batchers)
+        self.plain_requests = PlainRequestCache(batchers)
         self._fields: Sequence[tuple[bytes, bytes]] | None = None
-        self._begin = b""
+        self._ok_start = b""
 
     def protocol(self, owner: Owner) -> FastRouteProtocol:
         """Make what speaks with one client."""
         return FastRouteProtocol(owner, self)
 
-    def begin_of(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> bytes:
+    def response_start(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> bytes:
         """Give the first lines of an answer, which change once a second."""
         if status != 200:
-            return STATUS_LINE[status] + _lines(fields)
+            return STATUS_LINE[status] + _header_lines(fields)
         if fields is not self._fields:
-            self._fields, self._begin = fields, STATUS_LINE[200] + _lines(fields)
-        return self._begin
+            self._fields, self._ok_start = fields, STATUS_LINE[200] + _header_lines(fields)
+        return self._ok_start
 
 
-def _lines(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
+def _header_lines(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
     return b"".join([b"%b: %b\r\n" % field for field in fields])
 
 
-class Exchange:
-    """Be one request on the fast route, in the place of uvicorn's cycle and as a waiter."""
+class FastRequest:
+    """Be one request on the fast route: a pending prediction, and in the place of uvicorn's cycle."""
 
     __slots__ = (
-        "client",
+        "connection",
         "deadline",
         "disconnected",
         "keep_alive",
@@ -87,14 +86,16 @@ class Exchange:
         "since",
     )
 
-    def __init__(self, client: FastRouteProtocol, route: FastRoute, plain: Plain) -> None:
-        self.client, self.route, self.plain = client, route, plain
+    def __init__(
+        self, connection: FastRouteProtocol, route: FastRoute, plain: PlainRequest
+    ) -> None:
+        self.connection, self.route, self.plain = connection, route, plain
         self.since = now = time.monotonic()
         self.deadline = None if plain.timeout is None else now + plain.timeout
-        self.keep_alive = not client.owner.is_draining
+        self.keep_alive = not connection.owner.is_draining
         self.disconnected = self.response_started = self.response_complete = False
         route.in_flight += 1
-        route.counters.begun(plain.batcher.endpoint.name)
+        route.counters.request_started(plain.batcher.endpoint.name)
 
     @property
     def is_gone(self) -> bool:
@@ -104,10 +105,10 @@ class Exchange:
     @property
     def more_body(self) -> bool:
         """Whether the parser still reads the body."""
-        return self.client.is_taken
+        return self.connection.is_reading_plain
 
     @property
-    def message_event(self) -> Exchange:
+    def message_event(self) -> FastRequest:
         """Take the place of an event; see ``set``."""
         return self
 
@@ -116,7 +117,7 @@ class Exchange:
         if not self.response_complete:
             self.response_complete = True
             self.route.in_flight -= 1
-            self.route.counters.left(self.plain.batcher.endpoint.name)
+            self.route.counters.request_abandoned(self.plain.batcher.endpoint.name)
 
     def predict(self, body: bytes) -> None:
         """Ask for what the body says."""
@@ -126,7 +127,7 @@ class Exchange:
         except ProblemError as problem:
             self.reject(problem)
             return
-        connections = self.client.connections
+        connections = self.connection.connections
         batcher.submit(item, self, is_alone=len(connections) == 1)
 
     def resolve(self, result: Any, waited: float, took: float) -> None:
@@ -137,25 +138,25 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             self.reject(batcher.problem(error))
             return
-        timed = (b"server-timing", timing(waited, took))
-        self._answer(200, answer_headers(JSON, len(body), self.route.run_id, [timed]), body)
+        timed = (b"server-timing", server_timing(waited, took))
+        self._answer(200, response_headers(JSON, len(body), self.route.run_id, [timed]), body)
 
     def reject(self, problem: ProblemError) -> None:
         """Answer with the reason why there is no prediction."""
         body = problem.body()
-        headers = answer_headers(CONTENT_TYPE, len(body), self.route.run_id, problem.headers)
+        headers = response_headers(CONTENT_TYPE, len(body), self.route.run_id, problem.headers)
         self._answer(problem.status, headers, body)
 
     def _answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
-        client, route = self.client, self.route
+        connection, route = self.connection, self.route
         self.response_started = self.response_complete = True
-        begin = route.begin_of(status, client.server_state.default_headers)
+        begin = route.response_start(status, connection.server_state.default_headers)
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
-        client.transport.write(b"".join((begin, _lines(headers), end, body)))
+        connection.transport.write(b"".join((begin, _header_lines(headers), end, body)))
         route.in_flight -= 1
         now = time.monotonic()
-        route.counters.answered(self.plain.batcher.endpoint.name, status, now - self.since)
-        client.answered(status, now)
+        route.counters.request_answered(self.plain.batcher.endpoint.name, status, now - self.since)
+        connection.answered(status, now)
 
 
 class FastRouteProtocol(BoundedProtocol):
@@ -165,12 +166,12 @@ class FastRouteProtocol(BoundedProtocol):
         super().__init__(owner)
         self._cycle_class = LoggedCycle
         self.route = route
-        self._known = route.heads.known
+        self._by_head = route.plain_requests.by_head
         self._head = b""
         self._body = b""
-        self._exchange: Any = None
-        self.is_taken = False  # the request that the parser reads is for the exchange
-        self._is_cold = False
+        self._fast_request: Any = None
+        self.is_reading_plain = False  # the request that the parser reads is for the fast route
+        self._is_upgraded = False
         self._idle_since = 0.0
 
     def data_received(self, data: bytes) -> None:
@@ -179,14 +180,14 @@ class FastRouteProtocol(BoundedProtocol):
         if self._is_whole and not self._is_refused and self._is_idle():
             end = data.find(b"\r\n\r\n") + 4
             head = data[:end]
-            plain = self._known.get(head)
+            plain = self._by_head.get(head)
             if plain is None:
                 self._head = head
             elif len(data) - end == plain.length and self._has_room():
                 if self._timer is not None:
                     self._disarm()
-                self._begin(plain)
-                self._exchange.predict(data[end:])
+                self._begin_request(plain)
+                self._fast_request.predict(data[end:])
                 return
         super().data_received(data)
 
@@ -195,7 +196,7 @@ class FastRouteProtocol(BoundedProtocol):
 
     def _has_room(self) -> bool:
         return (
-            not (self._is_cold or self.flow.write_paused)
+            not (self._is_upgraded or self.flow.write_paused)
             and len(self.tasks) + self.route.in_flight < self.limits.max_concurrency
         )
 
@@ -204,9 +205,9 @@ class FastRouteProtocol(BoundedProtocol):
         """How many are on the fast route, whoever asks."""
         return self.route.in_flight
 
-    def _begin(self, plain: Plain) -> None:
-        self._exchange = Exchange(self, self.route, plain)
-        self.cycle = self._exchange  # what uvicorn uses of a cycle, it has
+    def _begin_request(self, plain: PlainRequest) -> None:
+        self._fast_request = FastRequest(self, self.route, plain)
+        self.cycle = self._fast_request  # what uvicorn uses of a cycle, it has
 
     # -- what the parser finds
 
@@ -215,13 +216,13 @@ class FastRouteProtocol(BoundedProtocol):
         head, self._head = self._head, b""  # what follows in the same piece has another
         plain = None
         if self._is_idle() and self._has_room() and self._is_ordinary_post():
-            plain = self.route.heads.read(self.url, self.headers)
+            plain = self.route.plain_requests.parse(self.url, self.headers)
         if plain is None:
             super()._start_exchange()
             return
-        self.route.heads.remember(head, plain, len(self.headers))
-        self._begin(plain)
-        self.is_taken, self._body = True, b""
+        self.route.plain_requests.remember(head, plain, len(self.headers))
+        self._begin_request(plain)
+        self.is_reading_plain, self._body = True, b""
 
     def _is_ordinary_post(self) -> bool:
         parser = self.parser
@@ -229,41 +230,41 @@ class FastRouteProtocol(BoundedProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
-        if not self.is_taken:
+        if not self.is_reading_plain:
             super().on_body(body)
         elif not self._is_refused:
             self._body = self._body + body if self._body else body
 
     def on_message_complete(self) -> None:
         """Predict, if the request is one for us."""
-        if not self.is_taken:
+        if not self.is_reading_plain:
             super().on_message_complete()
             return
-        self.is_taken, self._is_whole = False, True
+        self.is_reading_plain, self._is_whole = False, True
         if not self._is_refused:
-            self._exchange.predict(self._body)
+            self._fast_request.predict(self._body)
 
     def _upgrade(self) -> None:
         """Stay on the ordinary way from now on: the parser has stopped."""
-        self._is_cold = True
+        self._is_upgraded = True
         super()._upgrade()
 
     # -- answering
 
     def answered(self, status: int, now: float) -> None:
-        """Note that an exchange has ended, and wait for the next."""
-        exchange = self._exchange
+        """Note that a request was answered, and wait for the next."""
+        request = self._fast_request
         if self.owner.access_log is not None:
             self.owner.access_log.add(
                 client=self.client[0] if self.client else "-",
                 method="POST",
-                path=exchange.plain.path,
+                path=request.plain.path,
                 status=status,
-                seconds=now - exchange.since,
+                seconds=now - request.since,
             )
-        if not exchange.keep_alive:
+        if not request.keep_alive:
             self.transport.close()
-        is_last = self._is_refused or self._is_half_closed or not exchange.keep_alive
+        is_last = self._is_refused or self._is_half_closed or not request.keep_alive
         if is_last or self.pipeline or self.flow.read_paused:
             self.on_response_complete()
         else:
@@ -272,16 +273,16 @@ class FastRouteProtocol(BoundedProtocol):
             if self.timeout_keep_alive_task is None:
                 self._arm_keep_alive(self.timeout_keep_alive)
         if status == 503:
-            self._hold_back()
+            self._pause_reading()
 
     def on_response_complete(self) -> None:
         """Go on; who was refused by the app for there being too many has to wait, too."""
         cycle = self.cycle
         super().on_response_complete()
-        if cycle is not self._exchange and getattr(cycle, "status", 0) == 503:
-            self._hold_back()
+        if cycle is not self._fast_request and getattr(cycle, "status", 0) == 503:
+            self._pause_reading()
 
-    def _hold_back(self) -> None:
+    def _pause_reading(self) -> None:
         """Read no more for a moment from a client that was told to come later.
 
         Those that do not heed it would take the time of those who are served; and not all of
@@ -289,7 +290,7 @@ class FastRouteProtocol(BoundedProtocol):
         """
         if not self.transport.is_closing():
             self.flow.pause_reading()
-            self.loop.call_later(random.uniform(*_HOLD_BACK), self._resume)  # noqa: S311 - no secret
+            self.loop.call_later(random.uniform(*_PAUSE_AFTER_503), self._resume)  # noqa: S311 - no secret
 
     def _resume(self) -> None:
         if not self.transport.is_closing():
@@ -312,9 +313,9 @@ class FastRouteProtocol(BoundedProtocol):
             super().timeout_keep_alive_handler()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let the exchange know, even if another was begun behind it."""
-        if self._exchange is not None and self._exchange is not self.cycle:
-            self._exchange.disconnected = True
-            self._exchange.set()
+        """Let the request know, even if another was begun behind it."""
+        if self._fast_request is not None and self._fast_request is not self.cycle:
+            self._fast_request.disconnected = True
+            self._fast_request.set()
         super().connection_lost(exc)
-        self._exchange = None
+        self._fast_request = None

@@ -11,25 +11,25 @@ from typing import Any
 
 import msgspec
 
-from runner.predict import answers
+from runner.predict import result_encoding
 from runner.predict.arguments import (
     ArgumentsSchema,
     Parameter,
-    checked_hint,
     name_of,
     parameters_of,
+    reader_for_hint,
     signature_of,
 )
 from runner.predict.endpoints import Endpoint, Schema
-from runner.predict.hints import Reader
-from runner.predict.options import BATCHED, Options
-from runner.predict.problems import ProblemError
-from runner.predict.rows import Rows, array_of, frames_of, rows_of
-from runner.predict.schema import ArraySchema, TypedSchema, described
+from runner.predict.problem_error import ProblemError
+from runner.predict.row_format import RowFormat, array_of, frame_converter_for, row_format_of
+from runner.predict.schema import ArraySchema, TypedSchema, json_schema_of
+from runner.predict.targets import BATCHED, EndpointOptions
+from runner.predict.value_readers import ValueReader
 
 
 def function_endpoint(
-    function: Callable[..., Any], name: str, path: str, options: Options
+    function: Callable[..., Any], name: str, path: str, options: EndpointOptions
 ) -> Endpoint:
     """Make an endpoint of a function.
 
@@ -40,7 +40,7 @@ def function_endpoint(
     if options.probabilities or options.class_names is not None:
         raise TypeError(f"{name_of(function)}(): probabilities and class names are for models")
     is_batched = hasattr(function, BATCHED)
-    make = _batched_endpoint if is_batched else _plain_endpoint
+    make = _batched_endpoint if is_batched else _single_endpoint
     text = inspect.getdoc(function) if inspect.isroutine(function) else ""
     filled = dataclasses.replace(
         options,
@@ -50,8 +50,8 @@ def function_endpoint(
     return make(function, name, path, filled)
 
 
-def _plain_endpoint(
-    function: Callable[..., Any], name: str, path: str, options: Options
+def _single_endpoint(
+    function: Callable[..., Any], name: str, path: str, options: EndpointOptions
 ) -> Endpoint:
     if options.max_batch not in (None, 1):
         raise TypeError(
@@ -61,7 +61,7 @@ def _plain_endpoint(
     parameters = parameters_of(function)
     schema = ArgumentsSchema(name_of(function), parameters)
     is_async = inspect.iscoroutinefunction(_called(function))
-    apply = _applying(function, parameters)
+    apply = _caller_of(function, parameters)
 
     def predict(items: Sequence[Any]) -> list[Any]:
         return [apply(item) for item in items]
@@ -85,17 +85,17 @@ def _plain_endpoint(
     )
 
 
-def _applying(
+def _caller_of(
     function: Callable[..., Any], parameters: Sequence[Parameter]
 ) -> Callable[[dict[str, Any]], Any]:
     """Give what calls a function with its arguments by name, or one by its place."""
-    if any(each.is_nameless for each in parameters):
+    if any(each.is_positional for each in parameters):
         return lambda item: function(*item.values())
     return lambda item: function(**item)
 
 
 def _batched_endpoint(
-    function: Callable[..., Any], name: str, path: str, options: Options
+    function: Callable[..., Any], name: str, path: str, options: EndpointOptions
 ) -> Endpoint:
     called = name_of(function)
     if inspect.iscoroutinefunction(_called(function)):
@@ -108,7 +108,7 @@ def _batched_endpoint(
     schema, to_rows, example = _items_of(called, found[0], options.example)
 
     def predict(items: Sequence[Any]) -> list[Any]:
-        return answers.values_of(function(to_rows(items)), len(items))
+        return result_encoding.one_result_per_row(function(to_rows(items)), len(items))
 
     return Endpoint(
         name=name,
@@ -130,8 +130,8 @@ def _items_of(
     hint = parameter.annotation
     if typing.get_origin(hint) is list:
         (member,) = typing.get_args(hint)
-        reader = checked_hint(function, parameter.name, member)
-        schema = _ReadSchema(reader) if reader else TypedSchema(member, _same)
+        reader = reader_for_hint(function, parameter.name, member)
+        schema = _ReaderSchema(reader) if reader else TypedSchema(member, _unchanged)
         return schema, list, checked_example(function, schema, example)
     kind = getattr(typing.get_origin(hint) or hint, "__name__", "")
     if kind not in ("ndarray", "DataFrame"):
@@ -143,22 +143,22 @@ def _items_of(
         raise TypeError(f"{function}(): give an example, which names the DataFrame's columns")
     if example is None:
         return ArraySchema(float, None), array_of, None
-    rows = rows_of(None, example)
+    rows = row_format_of(None, example)
     return (
         rows.schema(),
-        frames_of(rows.names) if kind == "DataFrame" else _grid(rows),
+        frame_converter_for(rows.names) if kind == "DataFrame" else _array_converter_for(rows),
         rows.example,
     )
 
 
-def _grid(rows: Rows) -> Callable[[Sequence[Any]], Any]:
+def _array_converter_for(rows: RowFormat) -> Callable[[Sequence[Any]], Any]:
     return array_of if rows.is_numeric() else functools.partial(array_of, dtype=object)
 
 
-class _ReadSchema(TypedSchema[Any]):
+class _ReaderSchema(TypedSchema[Any]):
     """Read what a reader reads."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: ValueReader) -> None:
         super().__init__(Any, lambda value: reader.read(value, ()))
         self._reader = reader
 
@@ -174,41 +174,44 @@ def checked_example(function: str, schema: Schema, example: Any) -> Any:
     """
     if example is None:
         return None
-    found = msgspec.to_builtins(example, enc_hook=answers.plain, str_keys=True)
+    found = msgspec.to_builtins(example, enc_hook=result_encoding.json_value_of, str_keys=True)
     try:
         schema.convert(found)
     except ProblemError as error:
-        said = "; ".join(f"{fault.field or 'it'}: {fault.detail}" for fault in error.errors)
-        raise TypeError(f"{function}(): the example does not fit: {said or error}") from None
+        reasons = "; ".join(
+            f"{invalid_field.field or 'it'}: {invalid_field.detail}"
+            for invalid_field in error.errors
+        )
+        raise TypeError(f"{function}(): the example does not fit: {reasons or error}") from None
     return found
 
 
-def encoder_of(options: Options) -> Callable[[Any], bytes]:
+def encoder_of(options: EndpointOptions) -> Callable[[Any], bytes]:
     """Choose how a function's results are written."""
-    shape = options.answer
-    if shape is None:
-        return answers.encode
-    if isinstance(shape, str):
-        key = shape
-        return lambda result: answers.encode({key: result})
-    make = shape
-    return lambda result: answers.encode(make(result))
+    answer = options.answer
+    if answer is None:
+        return result_encoding.encode_json
+    if isinstance(answer, str):
+        key = answer
+        return lambda result: result_encoding.encode_json({key: result})
+    make = answer
+    return lambda result: result_encoding.encode_json(make(result))
 
 
-def _answer_of(function: Callable[..., Any], options: Options) -> dict[str, Any] | None:
+def _answer_of(function: Callable[..., Any], options: EndpointOptions) -> dict[str, Any] | None:
     """Describe what a function's own hint says that it returns, if that can be described."""
     hint = signature_of(function).return_annotation
     if callable(options.answer) or hint in (inspect.Signature.empty, Any):
         return None
     try:
-        reader = checked_hint(name_of(function), "return", hint)
+        reader = reader_for_hint(name_of(function), "return", hint)
     except TypeError:
         return None
-    shown = {} if reader else described(hint)
+    schema = {} if reader else json_schema_of(hint)
     if options.answer is None:
-        return shown
+        return schema
     key = str(options.answer)
-    return {"type": "object", "properties": {key: shown}, "required": [key]}
+    return {"type": "object", "properties": {key: schema}, "required": [key]}
 
 
 def _called(function: Any) -> Any:
@@ -216,5 +219,5 @@ def _called(function: Any) -> Any:
     return inner if inspect.isroutine(inner) else type(inner).__call__
 
 
-def _same(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value

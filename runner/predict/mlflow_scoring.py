@@ -15,10 +15,16 @@ from typing import Any
 from runner import __version__
 from runner.http.forms import media_type
 from runner.predict.endpoints import Endpoint
-from runner.predict.open_inference import saying, text_of
-from runner.predict.problems import ProblemError
-from runner.predict.protocol_calls import PredictMany, answer, answers_for, object_of
-from runner.predict.requests import Answer, Request, Route
+from runner.predict.http_messages import Request, Response, Route
+from runner.predict.json_protocols import (
+    PredictMany,
+    answers_for,
+    constant_route,
+    json_object_body,
+    json_response,
+    problem_text,
+)
+from runner.predict.problem_error import ProblemError
 from runner.predict.tensors import properties_of
 
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -29,16 +35,18 @@ def routes(
 ) -> dict[tuple[str, str], Route]:
     """Give what answers at ``/invocations`` and below ``/v1``."""
     found = {
-        ("GET", "/ping"): _text("\n"),
-        ("GET", "/health"): _text("\n"),
-        ("GET", "/version"): _text(__version__),
-        ("GET", "/v1/models"): saying({"models": [endpoint.name for endpoint in endpoints]}),
+        ("GET", "/ping"): _text_route("\n"),
+        ("GET", "/health"): _text_route("\n"),
+        ("GET", "/version"): _text_route(__version__),
+        ("GET", "/v1/models"): constant_route(
+            {"models": [endpoint.name for endpoint in endpoints]}
+        ),
     }
     for endpoint in endpoints:
         base = f"/v1/models/{endpoint.name}"
-        found["GET", base] = saying({"name": endpoint.name, "ready": True})
-        found["POST", f"{base}:predict"] = _v1(endpoint, predict_many)
-        found["POST", invocations_path(endpoint)] = _mlflow(endpoint, predict_many)
+        found["GET", base] = constant_route({"name": endpoint.name, "ready": True})
+        found["POST", f"{base}:predict"] = _v1_route(endpoint, predict_many)
+        found["POST", invocations_path(endpoint)] = _invocations_route(endpoint, predict_many)
     return found
 
 
@@ -47,48 +55,48 @@ def invocations_path(endpoint: Endpoint) -> str:
     return endpoint.path.rstrip("/") + "/invocations"
 
 
-def mlflow_refusal(problem: ProblemError) -> Answer:
+def problem_response(problem: ProblemError) -> Response:
     """Say a problem as MLflow's scoring server does."""
     code = "BAD_REQUEST" if problem.status < 500 else "INTERNAL_ERROR"
-    said = {"error_code": code, "message": text_of(problem)}
-    return answer(said, status=problem.status, headers=problem.headers)
+    body = {"error_code": code, "message": problem_text(problem)}
+    return json_response(body, status=problem.status, headers=problem.headers)
 
 
-def _text(text: str) -> Route:
-    ready = Answer(body=text.encode(), content_type=b"text/plain; charset=utf-8")
+def _text_route(text: str) -> Route:
+    ready = Response(body=text.encode(), content_type=b"text/plain; charset=utf-8")
 
-    async def say(_: Request) -> Answer:
+    async def say(_: Request) -> Response:
         return ready
 
     return say
 
 
-def _v1(endpoint: Endpoint, predict_many: PredictMany) -> Route:
-    async def predict(request: Request) -> Answer:
-        body = object_of(request)
+def _v1_route(endpoint: Endpoint, predict_many: PredictMany) -> Route:
+    async def predict(request: Request) -> Response:
+        body = json_object_body(request)
         instances = body.get("instances", body.get("inputs"))
         if not isinstance(instances, list):
             raise ProblemError(422, 'expected {"instances": [row, …]}')
         answers = await answers_for(endpoint, instances, predict_many, request)
-        return answer({"predictions": _bare(answers)})
+        return json_response({"predictions": _unwrapped(answers)})
 
     return predict
 
 
-def _mlflow(endpoint: Endpoint, predict_many: PredictMany) -> Route:
-    async def invoke(request: Request) -> Answer:
+def _invocations_route(endpoint: Endpoint, predict_many: PredictMany) -> Route:
+    async def invoke(request: Request) -> Response:
         kind = media_type(request.headers.get(b"content-type", b"").decode("latin-1"))
         if kind == "text/csv":
             rows = _csv_rows(request.body, endpoint)
         else:
-            rows = _rows(object_of(request), endpoint)
+            rows = _rows(json_object_body(request), endpoint)
         answers = await answers_for(endpoint, rows, predict_many, request)
-        return answer({"predictions": _bare(answers)})
+        return json_response({"predictions": _unwrapped(answers)})
 
     return invoke
 
 
-def _bare(answers: Sequence[Any]) -> Sequence[Any]:
+def _unwrapped(answers: Sequence[Any]) -> Sequence[Any]:
     """Take the value out of objects that have but one, as these protocols give it."""
     if all(isinstance(each, dict) and len(each) == 1 for each in answers):
         return [value for each in answers for value in each.values()]

@@ -7,27 +7,27 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from runner.model.artefacts import card_of
-from runner.predict import answers
+from runner.predict import result_encoding
 from runner.predict.endpoints import Endpoint
-from runner.predict.options import ROWS_AT_ONCE, Options
-from runner.predict.rows import Grid, Rows, grid_for, rows_of
+from runner.predict.row_format import InputConverter, RowFormat, input_converter_for, row_format_of
+from runner.predict.targets import ROWS_AT_ONCE, EndpointOptions
 
-KEY = "prediction"
+PREDICTION_KEY = "prediction"
 
 
-def model_endpoint(model: Any, name: str, path: str, options: Options) -> Endpoint:
+def model_endpoint(model: Any, name: str, path: str, options: EndpointOptions) -> Endpoint:
     """Make an endpoint of a model.
 
     Raises:
         TypeError: What it takes cannot be told, or it has not what the options ask for.
     """
-    rows = rows_of(model, options.example)
-    grid = grid_for(rows, model)
-    predict = rows_to_results(model, grid)
+    rows = row_format_of(model, options.example)
+    to_input = input_converter_for(rows, model)
+    predict = public_call(model, to_input)
     if options.probabilities:
-        predict = with_probabilities(model, predict, grid)
-    names = _names_of(model, options)
-    quickest, max_batch = _quickest(model, predict, rows, options)
+        predict = with_probabilities(model, predict, to_input)
+    names = _class_names(model, options)
+    quickest, max_batch = _fastest_call(model, predict, rows, options)
     return Endpoint(
         name=name,
         path=path,
@@ -35,7 +35,7 @@ def model_endpoint(model: Any, name: str, path: str, options: Options) -> Endpoi
         description=options.description,
         example=rows.example,
         schema=rows.schema(),
-        answer=_described(model, options, names),
+        answer=_answer_schema(model, options, names),
         predict=quickest,
         encode=_encoder(options, names),
         max_batch=max_batch,
@@ -44,8 +44,11 @@ def model_endpoint(model: Any, name: str, path: str, options: Options) -> Endpoi
     )
 
 
-def _quickest(
-    model: Any, public: Callable[[Sequence[Any]], list[Any]], rows: Rows, options: Options
+def _fastest_call(
+    model: Any,
+    public: Callable[[Sequence[Any]], list[Any]],
+    rows: RowFormat,
+    options: EndpointOptions,
 ) -> tuple[Callable[[Sequence[Any]], Sequence[Any]], int]:
     """Give the quickest call that is proved to equal the public one, and its largest batch."""
     max_batch = options.max_batch or ROWS_AT_ONCE
@@ -56,7 +59,7 @@ def _quickest(
     predictor = prepare(
         model,
         public,
-        example=rows.probe(),
+        example=rows.example_or_zeros(),
         probabilities=options.probabilities,
         ranges=_ranges(card_of(model).get("feature_ranges"), rows.names),
         max_batch=max_batch,
@@ -73,22 +76,22 @@ def _ranges(card: Any, names: Sequence[str]) -> list[tuple[float, float]] | None
     return found or None
 
 
-def rows_to_results(model: Any, grid: Grid) -> Callable[[Sequence[Any]], list[Any]]:
+def public_call(model: Any, to_input: InputConverter) -> Callable[[Sequence[Any]], list[Any]]:
     """Give the public call of a model: what every faster one must equal.
 
     Args:
         model: The model.
-        grid: Makes of rows what it takes.
+        to_input: Makes of rows what it takes.
     """
 
     def predict(rows: Sequence[Any]) -> list[Any]:
-        return answers.values_of(model.predict(grid(rows)), len(rows))
+        return result_encoding.one_result_per_row(model.predict(to_input(rows)), len(rows))
 
     return predict
 
 
 def with_probabilities(
-    model: Any, predict: Callable[[Sequence[Any]], list[Any]], grid: Grid
+    model: Any, predict: Callable[[Sequence[Any]], list[Any]], to_input: InputConverter
 ) -> Callable[[Sequence[Any]], list[Any]]:
     """Give a call whose results are pairs: the prediction, and the probability of each class.
 
@@ -102,13 +105,15 @@ def with_probabilities(
         )
 
     def predict_pairs(rows: Sequence[Any]) -> list[Any]:
-        shares = answers.values_of(model.predict_proba(grid(rows)), len(rows))
-        return list(zip(predict(rows), shares, strict=True))
+        probabilities = result_encoding.one_result_per_row(
+            model.predict_proba(to_input(rows)), len(rows)
+        )
+        return list(zip(predict(rows), probabilities, strict=True))
 
     return predict_pairs
 
 
-def _names_of(model: Any, options: Options) -> dict[Any, str]:
+def _class_names(model: Any, options: EndpointOptions) -> dict[Any, str]:
     """Name each class, if names are asked for."""
     given = options.class_names
     if isinstance(given, Mapping):
@@ -121,36 +126,40 @@ def _names_of(model: Any, options: Options) -> dict[Any, str]:
     return {each: str(name) for each, name in zip(known, given, strict=True)}
 
 
-def _encoder(options: Options, names: Mapping[Any, str]) -> Callable[[Any], bytes]:
-    key, make = KEY, options.answer
+def _encoder(options: EndpointOptions, names: Mapping[Any, str]) -> Callable[[Any], bytes]:
+    key, make = PREDICTION_KEY, options.answer
     if isinstance(make, str):
         key, make = make, None
     has_class = options.class_names is not None
     labels = list(names.values())
 
     def parts(result: Any) -> dict[str, Any]:
-        value, shares = result if options.probabilities else (result, None)
-        shown = {key: value}
+        value, probabilities = result if options.probabilities else (result, None)
+        body = {key: value}
         if has_class:
-            shown["class"] = names.get(value)
-        if shares is not None:
-            shown["probabilities"] = dict(zip(labels, shares, strict=True))
-        return shown
+            body["class"] = names.get(value)
+        if probabilities is not None:
+            body["probabilities"] = dict(zip(labels, probabilities, strict=True))
+        return body
 
     if make is not None:
         is_alone = not has_class and not options.probabilities
-        return lambda result: answers.encode(make(result if is_alone else parts(result)))
+        return lambda result: result_encoding.encode_json(
+            make(result if is_alone else parts(result))
+        )
     if has_class or options.probabilities:
-        return lambda result: answers.encode(parts(result))
-    return lambda result: answers.encode({key: result})
+        return lambda result: result_encoding.encode_json(parts(result))
+    return lambda result: result_encoding.encode_json({key: result})
 
 
-def _described(model: Any, options: Options, names: Mapping[Any, str]) -> dict[str, Any] | None:
+def _answer_schema(
+    model: Any, options: EndpointOptions, names: Mapping[Any, str]
+) -> dict[str, Any] | None:
     """Describe the answer as far as it is known beforehand."""
     if callable(options.answer):
         return None
-    key = options.answer or KEY
-    properties: dict[str, Any] = {key: _values(model)}
+    key = options.answer or PREDICTION_KEY
+    properties: dict[str, Any] = {key: _prediction_schema(model)}
     if options.class_names is not None:
         properties["class"] = {"type": ["string", "null"]}
     if options.probabilities:
@@ -169,7 +178,7 @@ def _classes(model: Any) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def _values(model: Any) -> dict[str, Any]:
+def _prediction_schema(model: Any) -> dict[str, Any]:
     known = _classes(model)
     is_plain = 0 < len(known) <= 100 and all(isinstance(each, int | str) for each in known)
     return {"enum": known} if is_plain else {}

@@ -15,22 +15,29 @@ from runner import __version__
 from runner.identity import Identity
 from runner.predict import tensors
 from runner.predict.endpoints import Endpoint
-from runner.predict.problems import ProblemError
-from runner.predict.protocol_calls import PredictMany, answer, answers_for, json_of
-from runner.predict.requests import Answer, Request, Route
+from runner.predict.http_messages import Request, Response, Route
+from runner.predict.json_protocols import (
+    PredictMany,
+    answers_for,
+    constant_route,
+    json_body,
+    json_response,
+    problem_text,
+)
+from runner.predict.problem_error import ProblemError
 
 _BINARY_HEADER = b"inference-header-content-length"
 
 
-class _Output(msgspec.Struct):
+class _RequestedOutput(msgspec.Struct):
     name: str
     parameters: dict[str, Any] = {}
 
 
-class _Inference(msgspec.Struct):
+class _InferenceRequest(msgspec.Struct):
     inputs: list[tensors.Tensor]
     id: str | None = None
-    outputs: list[_Output] | None = None
+    outputs: list[_RequestedOutput] | None = None
     parameters: dict[str, Any] = {}
 
 
@@ -45,10 +52,10 @@ def routes(
     metadata = {"name": "runner", "version": __version__, "extensions": []}
     names = [endpoint.name for endpoint in endpoints]
     found = {
-        ("GET", "/v2"): saying(metadata),
-        ("GET", "/v2/health/live"): saying({"live": True}),
+        ("GET", "/v2"): constant_route(metadata),
+        ("GET", "/v2/health/live"): constant_route({"live": True}),
         ("GET", "/v2/health/ready"): _readiness({"live": True}, is_draining),
-        ("GET", "/v2/models"): saying({"models": names}),
+        ("GET", "/v2/models"): constant_route({"models": names}),
     }
     for endpoint in endpoints:
         model = _Model(endpoint, predict_many, version)
@@ -60,11 +67,14 @@ def routes(
     return found
 
 
-def _readiness(said: dict[str, Any], is_draining: Callable[[], bool]) -> Route:
+def _readiness(body: dict[str, Any], is_draining: Callable[[], bool]) -> Route:
     """Say whether more should be asked: not when this worker is about to end."""
-    ready, draining = saying(said | {"ready": True}), answer(said | {"ready": False}, status=503)
+    ready, draining = (
+        constant_route(body | {"ready": True}),
+        json_response(body | {"ready": False}, status=503),
+    )
 
-    async def route(request: Request) -> Answer:
+    async def route(request: Request) -> Response:
         return draining if is_draining() else await ready(request)
 
     return route
@@ -75,25 +85,11 @@ def version_of(identity: Identity) -> str:
     return (identity.model_sha256 or identity.notebook_sha256)[:12] or "1"
 
 
-def refusal(problem: ProblemError) -> Answer:
+def problem_response(problem: ProblemError) -> Response:
     """Say a problem as the protocol does: in one string."""
-    return answer({"error": text_of(problem)}, status=problem.status, headers=problem.headers)
-
-
-def text_of(problem: ProblemError) -> str:
-    """Put a problem and all that is wrong with its fields into one line."""
-    faults = [f"{fault.field}: {fault.detail}" for fault in problem.errors]
-    return "; ".join([problem.detail, *(fault for fault in faults if fault not in problem.detail)])
-
-
-def saying(value: Any) -> Route:
-    """Make a route that always gives one JSON value."""
-    ready = answer(value)
-
-    async def say(_: Request) -> Answer:
-        return ready
-
-    return say
+    return json_response(
+        {"error": problem_text(problem)}, status=problem.status, headers=problem.headers
+    )
 
 
 class _Model:
@@ -108,11 +104,11 @@ class _Model:
         self._version = version
         self._outputs: list[dict[str, Any]] | None = None
 
-    async def describe(self, request: Request) -> Answer:
+    async def describe(self, request: Request) -> Response:
         """Give the model's metadata."""
         if self._outputs is None:
             self._outputs = await self._find_outputs(request)
-        return answer(
+        return json_response(
             {
                 "name": self._endpoint.name,
                 "versions": [self._version],
@@ -122,18 +118,18 @@ class _Model:
             }
         )
 
-    async def infer(self, request: Request) -> Answer:
+    async def infer(self, request: Request) -> Response:
         """Predict rows that come as tensors."""
-        asked = _asked(request)
+        asked = _inference_request(request)
         rows = tensors.rows_of(asked.inputs, self._endpoint)
         answers = await answers_for(self._endpoint, rows, self._predict_many, request)
         found = {output["name"]: output for output in tensors.outputs_of(answers)}
-        said: dict[str, Any] = {
+        body: dict[str, Any] = {
             "model_name": self._endpoint.name,
             "model_version": self._version,
-            "outputs": _chosen(found, asked.outputs),
+            "outputs": _requested_outputs(found, asked.outputs),
         }
-        return answer(said if asked.id is None else said | {"id": asked.id})
+        return json_response(body if asked.id is None else body | {"id": asked.id})
 
     async def _find_outputs(self, request: Request) -> list[dict[str, Any]]:
         if self._endpoint.example is None:
@@ -150,14 +146,14 @@ class _Model:
         ]
 
 
-def _asked(request: Request) -> _Inference:
+def _inference_request(request: Request) -> _InferenceRequest:
     if _BINARY_HEADER in request.headers:
         raise ProblemError(
             415,
             "binary tensors are not supported: send the data as JSON (binary_data=False)",
         )
     try:
-        asked = msgspec.convert(json_of(request), _Inference)
+        asked = msgspec.convert(json_body(request), _InferenceRequest)
     except msgspec.ValidationError as error:
         raise ProblemError(422, f"the body is no inference request: {error}") from None
     if any("binary_data_size" in tensor.parameters for tensor in asked.inputs):
@@ -165,7 +161,9 @@ def _asked(request: Request) -> _Inference:
     return asked
 
 
-def _chosen(found: Mapping[str, Any], asked: Sequence[_Output] | None) -> list[Any]:
+def _requested_outputs(
+    found: Mapping[str, Any], asked: Sequence[_RequestedOutput] | None
+) -> list[Any]:
     """Give the outputs that are asked for; all, if none is."""
     if not asked:
         return list(found.values())

@@ -13,12 +13,12 @@ from typing import Any
 
 from runner import __version__
 from runner.identity import Identity
-from runner.predict import protocols_openapi
+from runner.predict import openapi_protocols
 from runner.predict.endpoints import Endpoint
-from runner.predict.media import Media
+from runner.predict.media_types import MediaType
 
-_ANYTHING_DIFFERENT = {"examples", "example", "const", "default", "enum"}
-_REFUSALS = {
+_NO_SCHEMAS = {"examples", "example", "const", "default", "enum"}
+_PROBLEMS = {
     "400": "The body is not JSON.",
     "406": "The answer cannot be given in the form that Accept asks for.",
     "408": "The request did not arrive in time.",
@@ -70,14 +70,14 @@ COMPONENTS: dict[str, Any] = {
 
 def describe(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, Any]:
     """Write the document."""
-    components = dict(COMPONENTS) | protocols_openapi.COMPONENTS
+    components = dict(COMPONENTS) | openapi_protocols.COMPONENTS
     paths: dict[str, Any] = {}
     for endpoint in endpoints:
-        body = hoisted(endpoint.schema.describe(), endpoint.name, "request", components)
-        answer = hoisted(endpoint.answer or {}, endpoint.name, "answer", components)
-        paths[endpoint.path] = {"post": _predict(endpoint, body, answer)}
-        paths |= protocols_openapi.paths_of(endpoint, identity)
-    for path, operation in _own_paths().items():
+        body = as_component(endpoint.schema.describe(), endpoint.name, "request", components)
+        answer = as_component(endpoint.answer or {}, endpoint.name, "answer", components)
+        paths[endpoint.path] = {"post": _predict_operation(endpoint, body, answer)}
+        paths |= openapi_protocols.paths_of(endpoint, identity)
+    for path, operation in _service_paths().items():
         paths[path] = operation | paths.get(path, {})
     return {
         "openapi": "3.1.0",
@@ -86,11 +86,11 @@ def describe(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, Any
             "version": (identity.notebook_sha256 or "0")[:12],
             "description": f"Served from a notebook by runner {__version__}.",
         },
-        "paths": paths | protocols_openapi.common_paths(),
+        "paths": paths | openapi_protocols.common_paths(),
         "components": {"schemas": components},
         "tags": [
             {"name": "predict", "description": "The endpoints of the notebook."},
-            *protocols_openapi.TAGS,
+            *openapi_protocols.TAGS,
             {"name": "service", "description": "What the service says of itself."},
         ],
     }
@@ -102,81 +102,84 @@ def title_of(endpoints: Sequence[Endpoint], identity: Identity) -> str:
     return identity.notebook_title or ", ".join(named)
 
 
-def hoisted(
+def as_component(
     schema: Mapping[str, Any], name: str, role: str, components: dict[str, Any]
 ) -> dict[str, str]:
     """Put a schema and its ``$defs`` among the components, and give the reference to it.
 
     A reference within a document starts at its root, where a schema's own ``$defs`` are not.
     """
-    prefix = f"{_plain(name)}.{role}"
+    prefix = f"{_component_name(name)}.{role}"
     rest = {key: value for key, value in schema.items() if key != "$defs"}
     for key, value in schema.get("$defs", {}).items():
-        components[f"{prefix}.{_plain(key)}"] = _pointing(value, prefix)
-    components[prefix] = _pointing(rest, prefix)
+        components[f"{prefix}.{_component_name(key)}"] = _with_moved_references(value, prefix)
+    components[prefix] = _with_moved_references(rest, prefix)
     return {"$ref": f"#/components/schemas/{prefix}"}
 
 
-def refusals(statuses: Iterable[str]) -> dict[str, Any]:
+def problem_responses(statuses: Iterable[str]) -> dict[str, Any]:
     """Describe the answers to what is refused."""
-    return {status: _refusal(status) for status in statuses}
+    return {status: _problem_response(status) for status in statuses}
 
 
-def _predict(endpoint: Endpoint, body: Any, answer: Any) -> dict[str, Any]:
+def _predict_operation(endpoint: Endpoint, body: Any, answer: Any) -> dict[str, Any]:
     json_body: dict[str, Any] = {"schema": body}
     if endpoint.example is not None:
         json_body["example"] = endpoint.example
     tables: dict[str, Any] = {}
     if find_spec("pyarrow"):
-        tables = {Media.ARROW: {}, Media.PARQUET: {}}
-    form = {Media.FORM: {"schema": {"type": "object"}}} if endpoint.read_form else {}
+        tables = {MediaType.ARROW: {}, MediaType.PARQUET: {}}
+    form = {MediaType.FORM: {"schema": {"type": "object"}}} if endpoint.read_form else {}
     return {
-        "operationId": f"predict_{_plain(endpoint.name)}",
+        "operationId": f"predict_{_component_name(endpoint.name)}",
         "tags": ["predict"],
         "summary": endpoint.title or endpoint.name,
         "description": endpoint.description,
         "requestBody": {
             "required": True,
-            "content": {Media.JSON: json_body, **form, Media.LINES: {}, **tables},
+            "content": {MediaType.JSON: json_body, **form, MediaType.LINES: {}, **tables},
         },
-        "responses": {"200": _answered(answer, has_tables=bool(tables))} | refusals(_REFUSALS),
+        "responses": {"200": _prediction_response(answer, has_tables=bool(tables))}
+        | problem_responses(_PROBLEMS),
     }
 
 
-def _answered(answer: Any, *, has_tables: bool) -> dict[str, Any]:
+def _prediction_response(answer: Any, *, has_tables: bool) -> dict[str, Any]:
     """Describe a prediction: an answer, or those to many rows."""
     many = {"type": "array", "items": answer}
     schema = {"anyOf": [answer, many]} if has_tables else answer
     return {
         "description": "The answer, or one for each row.",
         "headers": {"x-run-id": RUN_ID, "server-timing": _TIMING},
-        "content": {Media.JSON: {"schema": schema}, Media.LINES: {}}
-        | ({Media.ARROW: {}} if has_tables else {}),
+        "content": {MediaType.JSON: {"schema": schema}, MediaType.LINES: {}}
+        | ({MediaType.ARROW: {}} if has_tables else {}),
     }
 
 
-def _refusal(status: str) -> dict[str, Any]:
+def _problem_response(status: str) -> dict[str, Any]:
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     headers = {"Retry-After": _RETRY} if status == "503" else {}
-    return {"description": _REFUSALS[status], "content": content} | (
+    return {"description": _PROBLEMS[status], "content": content} | (
         {"headers": headers} if headers else {}
     )
 
 
-def _pointing(value: Any, prefix: str) -> Any:
+def _with_moved_references(value: Any, prefix: str) -> Any:
     """Let the references of a schema point to where its definitions are now."""
     if isinstance(value, list):
-        return [_pointing(each, prefix) for each in value]
+        return [_with_moved_references(each, prefix) for each in value]
     if not isinstance(value, dict):
         return value
     found = {}
     for key, inner in value.items():
         if key == "$ref" and isinstance(inner, str):
-            found[key] = f"#/components/schemas/{prefix}.{_plain(inner.rpartition('/')[2])}"
-        elif key in _ANYTHING_DIFFERENT and not _is_schema_map(value):
+            found[key] = (
+                f"#/components/schemas/{prefix}.{_component_name(inner.rpartition('/')[2])}"
+            )
+        elif key in _NO_SCHEMAS and not _is_schema_map(value):
             found[key] = inner
         else:
-            found[key] = _pointing(inner, prefix)
+            found[key] = _with_moved_references(inner, prefix)
     return found
 
 
@@ -185,23 +188,23 @@ def _is_schema_map(value: Mapping[str, Any]) -> bool:
     return bool(value) and all(isinstance(inner, dict) for inner in value.values())
 
 
-def _plain(name: str) -> str:
+def _component_name(name: str) -> str:
     """Write a name with what the name of a component may hold."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)
 
 
-def _own_paths() -> dict[str, Any]:
+def _service_paths() -> dict[str, Any]:
     """Describe the pages of the service itself."""
     return {
         "/": {
-            "get": _page(
+            "get": _page_operation(
                 "page", "A page with a form, or a description", "text/html", "application/json"
             )
         },
-        "/docs": {"get": _page("docs", "This document as a page", "text/html")},
-        "/openapi.json": {"get": _page("openapi", "This document", "application/json")},
+        "/docs": {"get": _page_operation("docs", "This document as a page", "text/html")},
+        "/openapi.json": {"get": _page_operation("openapi", "This document", "application/json")},
         "/metrics": {
-            "get": _page(
+            "get": _page_operation(
                 "metrics", "Counts and times, of all workers", "text/plain",
                 "application/openmetrics-text",
             )
@@ -209,7 +212,7 @@ def _own_paths() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _page(name: str, summary: str, *kinds: str) -> dict[str, Any]:
+def _page_operation(name: str, summary: str, *kinds: str) -> dict[str, Any]:
     return {
         "operationId": name,
         "tags": ["service"],
@@ -221,5 +224,5 @@ def _page(name: str, summary: str, *kinds: str) -> dict[str, Any]:
                 "content": {kind: {} for kind in kinds},
             }
         }
-        | refusals(["408", "431", "503"]),
+        | problem_responses(["408", "431", "503"]),
     }

@@ -27,11 +27,11 @@ from runner import __version__
 from runner.files import found_above
 from runner.identity import Identity
 from runner.predict.endpoints import Endpoint
+from runner.predict.http_messages import JSON, Request, Response, Route
 from runner.predict.openapi import title_of
-from runner.predict.requests import JSON, Answer, Request, Route
 
 _HTML = b"text/html; charset=utf-8"
-_KINDS = {
+_CONTENT_TYPES = {
     ".css": b"text/css; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",
     ".svg": b"image/svg+xml",
@@ -45,9 +45,9 @@ _OWN_POLICY = (
     b"default-src 'self' 'unsafe-inline' data: blob:; object-src 'none'; form-action 'self'; "
     b"base-uri 'none'; frame-ancestors 'self'"
 )
-_MANNERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
-_GUARDS = ((b"content-security-policy", _POLICY), *_MANNERS)
-_OWN_GUARDS = ((b"content-security-policy", _OWN_POLICY), *_MANNERS)
+_COMMON_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_PAGE_HEADERS = ((b"content-security-policy", _POLICY), *_COMMON_HEADERS)
+_OWN_PAGE_HEADERS = ((b"content-security-policy", _OWN_POLICY), *_COMMON_HEADERS)
 _HOST = re.compile(rb"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
@@ -66,25 +66,25 @@ def routes(
         own: The HTML of a page of the author's own instead of ours; None for ours.
     """
     title = title_of(endpoints, identity)
-    shown = _filled("docs.html", title=title, footer=_footer(identity))
-    described = msgspec.json.encode(description(endpoints, identity))
+    docs_page = _filled_template("docs.html", title=title, footer=_footer(identity))
+    index_json = msgspec.json.encode(description(endpoints, identity))
 
-    async def index(request: Request) -> Answer:
+    async def index(request: Request) -> Response:
         vary = (b"vary", b"accept, host")
         if not wants_html(request.headers.get(b"accept", b"")):
-            return _stored(request, described, JSON, vary)
+            return _cacheable_response(request, index_json, JSON, vary)
         if own is not None:
-            return _stored(request, own, _HTML, vary, *_OWN_GUARDS)
+            return _cacheable_response(request, own, _HTML, vary, *_OWN_PAGE_HEADERS)
         page = page_for(endpoints, identity, _host_of(request))
-        return _stored(request, page, _HTML, vary, *_GUARDS)
+        return _cacheable_response(request, page, _HTML, vary, *_PAGE_HEADERS)
 
-    async def docs(request: Request) -> Answer:
-        return _stored(request, shown, _HTML, *_GUARDS)
+    async def docs(request: Request) -> Response:
+        return _cacheable_response(request, docs_page, _HTML, *_PAGE_HEADERS)
 
-    async def openapi(request: Request) -> Answer:
-        return _stored(request, written, JSON)
+    async def openapi(request: Request) -> Response:
+        return _cacheable_response(request, openapi_json, JSON)
 
-    written = msgspec.json.encode(document)
+    openapi_json = msgspec.json.encode(document)
     found: dict[tuple[str, str], Route] = {
         ("GET", "/"): index,
         ("GET", "/docs"): docs,
@@ -124,7 +124,7 @@ def page_for(endpoints: Sequence[Endpoint], identity: Identity, host: str) -> by
         host: Where clients reach it, for the command line.
     """
     sections = [
-        _filled(
+        _filled_template(
             "endpoint.html",
             id=f"endpoint-{number}",
             path=endpoint.path,
@@ -171,7 +171,7 @@ def wants_html(accept: bytes) -> bool:
     return False
 
 
-def _filled(name: str, **texts: str) -> bytes:
+def _filled_template(name: str, **texts: str) -> bytes:
     """Fill a template with texts, escaped."""
     escaped = {key: html.escape(text) for key, text in texts.items()}
     return string.Template(_read(name)).substitute(escaped).encode()
@@ -199,7 +199,9 @@ def _host_of(request: Request) -> str:
     return host.decode() if _HOST.fullmatch(host) else "localhost:8000"
 
 
-def _stored(request: Request, body: bytes, kind: bytes, *headers: tuple[bytes, bytes]) -> Answer:
+def _cacheable_response(
+    request: Request, body: bytes, kind: bytes, *headers: tuple[bytes, bytes]
+) -> Response:
     """Give what a client may keep, as long as it asks each time whether it is still so."""
     tag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
     kept = (*headers, (b"etag", tag), (b"cache-control", b"no-cache"))
@@ -207,15 +209,15 @@ def _stored(request: Request, body: bytes, kind: bytes, *headers: tuple[bytes, b
     if known.strip() == b"*" or tag in (
         each.strip().removeprefix(b"W/") for each in known.split(b",")
     ):
-        return Answer(status=304, content_type=kind, headers=kept)
-    return Answer(body=body, content_type=kind, headers=kept)
+        return Response(status=304, content_type=kind, headers=kept)
+    return Response(body=body, content_type=kind, headers=kept)
 
 
 def _asset(name: str, content: bytes) -> Route:
-    kind = _KINDS["." + name.rpartition(".")[2]]
+    kind = _CONTENT_TYPES["." + name.rpartition(".")[2]]
 
-    async def give(request: Request) -> Answer:
-        return _stored(request, content, kind, *_GUARDS)
+    async def give(request: Request) -> Response:
+        return _cacheable_response(request, content, kind, *_PAGE_HEADERS)
 
     return give
 
@@ -225,7 +227,7 @@ def _assets() -> dict[str, bytes]:
     return {
         file.name: file.read_bytes()
         for file in folder.iterdir()
-        if "." + file.name.rpartition(".")[2] in _KINDS
+        if "." + file.name.rpartition(".")[2] in _CONTENT_TYPES
     }
 
 

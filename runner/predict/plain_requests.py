@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from runner.predict.batching import Batcher
-from runner.predict.headers import timeout_of
-from runner.predict.problems import ProblemError
-from runner.predict.requests import JSON
+from runner.predict.http_messages import JSON, timeout_of
+from runner.predict.problem_error import ProblemError
 
 _MOST_HEADS = 512
 _LONGEST_HEAD = 4_096
@@ -22,7 +21,7 @@ _ONCE = (b"content-type", b"content-length", b"host", b"connection", b"accept")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Plain:
+class PlainRequest:
     """Say what a plain head asks for.
 
     Attributes:
@@ -38,21 +37,21 @@ class Plain:
     timeout: float | None
 
 
-class PlainHeads:
+class PlainRequestCache:
     """Know which heads are plain.
 
     Args:
         batchers: By path.
 
     Attributes:
-        known: What those heads ask for that came lately, by their bytes.
+        by_head: What those heads ask for that came lately, by their bytes.
     """
 
     def __init__(self, batchers: Mapping[str, Batcher]) -> None:
-        self.known: dict[bytes, Plain] = {}
+        self.by_head: dict[bytes, PlainRequest] = {}
         self._batchers = {path.encode(): batcher for path, batcher in batchers.items()}
 
-    def read(self, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> Plain | None:
+    def parse(self, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> PlainRequest | None:
         """Find out whether a head is plain.
 
         Args:
@@ -69,9 +68,9 @@ class PlainHeads:
             timeout = timeout_of(headers)
         except ProblemError:
             return None
-        return Plain(batcher, url.decode(), int(given[b"content-length"]), timeout)
+        return PlainRequest(batcher, url.decode(), int(given[b"content-length"]), timeout)
 
-    def remember(self, head: bytes, plain: Plain, lines: int) -> None:
+    def remember(self, head: bytes, plain: PlainRequest, lines: int) -> None:
         """Know a plain head by its bytes from now on.
 
         Args:
@@ -83,9 +82,9 @@ class PlainHeads:
         is_regular = head.count(b"\r\n") == head.count(b"\n") == lines + 2
         if not is_regular or len(head) > _LONGEST_HEAD or not head.startswith(b"POST "):
             return
-        if len(self.known) >= _MOST_HEADS:
-            self.known.clear()
-        self.known[head] = plain
+        if len(self.by_head) >= _MOST_HEADS:
+            self.by_head.clear()
+        self.by_head[head] = plain
 
 
 def _is_plain(given: Mapping[bytes, bytes], names: Sequence[bytes]) -> bool:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from runner import __version__
 from runner.identity import Identity
-from runner.predict.counters import LATENCIES, SIZES, Counters, Numbers
-from runner.predict.requests import Answer, Request, Route
+from runner.predict.counters import LATENCIES, SIZES, Counters, EndpointCounts
+from runner.predict.http_messages import Request, Response, Route
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LIBRARIES = {"numpy": "numpy", "sklearn": "scikit_learn"}
 
 
-class Metrics:
+class PrometheusCollector:
     """Be a collector, as the client calls it.
 
     Args:
@@ -41,13 +41,13 @@ class Metrics:
         from prometheus_client.core import InfoMetricFamily
 
         numbers = self._counters().total()
-        yield InfoMetricFamily("runner", "What is running.", value=facts(self._identity))
-        yield from _counts(numbers)
-        yield from _histograms(numbers)
-        yield from _gauges(numbers)
+        yield InfoMetricFamily("runner", "What is running.", value=service_info(self._identity))
+        yield from _counter_families(numbers)
+        yield from _histogram_families(numbers)
+        yield from _gauge_families(numbers)
 
 
-def facts(identity: Identity) -> dict[str, str]:
+def service_info(identity: Identity) -> dict[str, str]:
     """Say what is running, by versions and hashes."""
     versions = {
         label: str(getattr(sys.modules[name], "__version__", ""))
@@ -64,22 +64,22 @@ def facts(identity: Identity) -> dict[str, str]:
     }
 
 
-def route(counters: Callable[[], Counters], identity: Identity) -> Route:
+def metrics_route(counters: Callable[[], Counters], identity: Identity) -> Route:
     """Make what answers at ``/metrics``."""
-    collector = Metrics(counters, identity)
+    collector = PrometheusCollector(counters, identity)
 
-    async def scrape(request: Request) -> Answer:
+    async def scrape(request: Request) -> Response:
         if "prometheus_client" not in sys.modules:
             await asyncio.to_thread(importlib.import_module, "prometheus_client")
         accept = request.headers.get(b"accept", b"").decode("latin-1")
-        body, kind = written(collector, accept)
+        body, kind = exposition(collector, accept)
         headers = ((b"cache-control", b"no-store"), (b"vary", b"accept"))
-        return Answer(body=body, content_type=kind.encode(), headers=headers)
+        return Response(body=body, content_type=kind.encode(), headers=headers)
 
     return scrape
 
 
-def written(collector: Metrics, accept: str) -> tuple[bytes, str]:
+def exposition(collector: PrometheusCollector, accept: str) -> tuple[bytes, str]:
     """Write the metrics in the format that is asked for, and name its media type."""
     from prometheus_client.exposition import choose_encoder
 
@@ -90,7 +90,7 @@ def written(collector: Metrics, accept: str) -> tuple[bytes, str]:
     return encoder(collector), kind
 
 
-def _counts(numbers: dict[str, Numbers]) -> Iterator[Metric]:
+def _counter_families(numbers: dict[str, EndpointCounts]) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily
 
     requests = CounterMetricFamily(
@@ -99,7 +99,7 @@ def _counts(numbers: dict[str, Numbers]) -> Iterator[Metric]:
     errors = CounterMetricFamily(
         "runner_errors", "Requests without a prediction, by kind.", labels=["endpoint", "kind"]
     )
-    calling = CounterMetricFamily(
+    call_seconds = CounterMetricFamily(
         "runner_predict_seconds", "Time spent in predict.", labels=["endpoint"]
     )
     for name, found in numbers.items():
@@ -109,11 +109,11 @@ def _counts(numbers: dict[str, Numbers]) -> Iterator[Metric]:
         for kind, count in found.errors.items():
             errors.add_metric([name, kind], count)
         if name:
-            calling.add_metric([name], found.calling)
-    yield from (requests, errors, calling)
+            call_seconds.add_metric([name], found.call_seconds)
+    yield from (requests, errors, call_seconds)
 
 
-def _histograms(numbers: dict[str, Numbers]) -> Iterator[Metric]:
+def _histogram_families(numbers: dict[str, EndpointCounts]) -> Iterator[Metric]:
     from prometheus_client.core import HistogramMetricFamily
 
     latency = HistogramMetricFamily(
@@ -131,7 +131,7 @@ def _histograms(numbers: dict[str, Numbers]) -> Iterator[Metric]:
     yield from (latency, sizes)
 
 
-def _gauges(numbers: dict[str, Numbers]) -> Iterator[Metric]:
+def _gauge_families(numbers: dict[str, EndpointCounts]) -> Iterator[Metric]:
     from prometheus_client.core import GaugeMetricFamily
 
     in_flight = GaugeMetricFamily(

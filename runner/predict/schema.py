@@ -10,15 +10,20 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
-from runner.predict.json_types import expected
-from runner.predict.problems import Fault, ProblemError, pointer
-from runner.predict.validation_errors import MOST_FAULTS, problem_of, refusal, unknown_in
+from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
+from runner.predict.type_descriptions import describe_type
+from runner.predict.validation_errors import (
+    MOST_INVALID_FIELDS,
+    problem_of_fields,
+    unknown_fields_in,
+    validation_problem,
+)
 
 Item = TypeVar("Item")
 
-_PARTS = ("type", "types", "item_type", "item_types", "key_type", "value_type", "fields")
+_INNER_TYPES = ("type", "types", "item_type", "item_types", "key_type", "value_type", "fields")
 
-_BARE = (
+_BARE_TYPES = (
     msgspec.inspect.IntType,
     msgspec.inspect.FloatType,
     msgspec.inspect.BoolType,
@@ -47,9 +52,9 @@ class TypedSchema(Generic[Item]):
         self._to_item = to_item
         self._read: Callable[[bytes], Any] = msgspec.json.Decoder(hint).decode
         within = list(types_within(msgspec.inspect.type_info(hint)))
-        self.is_bare = all(isinstance(each, _BARE) for each in within)
+        self.is_bare = all(isinstance(each, _BARE_TYPES) for each in within)
         if any(_is_open(each) for each in within):
-            self._read = self._read_closed
+            self._read = self._read_strictly
 
     def decode(self, body: bytes) -> Item:
         """Read an item from a JSON body.
@@ -73,36 +78,36 @@ class TypedSchema(Generic[Item]):
         try:
             found = msgspec.convert(value, self.hint, str_keys=True)
         except msgspec.ValidationError as error:
-            raise refusal(value, self.hint, str(error)) from None
+            raise validation_problem(value, self.hint, str(error)) from None
         return self._to_item(found)
 
     def describe(self) -> dict[str, Any]:
         """Give the JSON schema (2020-12) of a body."""
-        return described(self.hint)
+        return json_schema_of(self.hint)
 
-    def _read_closed(self, body: bytes) -> Any:
+    def _read_strictly(self, body: bytes) -> Any:
         """Read what has types that would let unknown fields pass."""
-        value = parse(body)
+        value = parse_json(body)
         self._check(value)
         return msgspec.convert(value, self.hint, str_keys=True)
 
     def _check(self, value: Any) -> None:
         """Refuse what msgspec lets pass."""
-        if faults := _all(_not_finite(value)):
-            raise problem_of(faults)
-        if unknown := _all(unknown_in(value, self.hint)):
-            raise refusal(value, self.hint, unknown[0].detail)
+        if invalid_fields := _first_invalid_fields(_not_finite(value)):
+            raise problem_of_fields(invalid_fields)
+        if unknown := _first_invalid_fields(unknown_fields_in(value, self.hint)):
+            raise validation_problem(value, self.hint, unknown[0].detail)
 
     def _refusal(self, body: bytes, error: Exception) -> ProblemError:
         """Say what is wrong with a body; this is the slow path."""
         try:
-            value = parse(body)
+            value = parse_json(body)
         except ProblemError as problem:
-            wanted = f"; expected {expected(self.hint)}" if self.is_bare else ""
+            wanted = f"; expected {describe_type(self.hint)}" if self.is_bare else ""
             return ProblemError(problem.status, f"{problem.detail}{wanted}")
-        if faults := _all(_not_finite(value)):
-            return problem_of(faults)
-        return refusal(value, self.hint, str(error))
+        if invalid_fields := _first_invalid_fields(_not_finite(value)):
+            return problem_of_fields(invalid_fields)
+        return validation_problem(value, self.hint, str(error))
 
 
 class RowSchema(TypedSchema[tuple[Any, ...]]):
@@ -148,7 +153,7 @@ def closed_struct(name: str, fields: Mapping[str, tuple[Any, bool]]) -> type[msg
     return msgspec.defstruct(name, made, rename=own, forbid_unknown_fields=True, kw_only=True)
 
 
-def parse(body: bytes) -> Any:
+def parse_json(body: bytes) -> Any:
     """Read JSON of any shape.
 
     Raises:
@@ -161,9 +166,9 @@ def parse(body: bytes) -> Any:
     except RecursionError:
         raise ProblemError(400, "the body is not JSON that can be read: nested too deep") from None
     except ValueError as error:
-        said = str(error).removeprefix("JSON is malformed: ")
-        said = "it is empty" if not body.strip() else said
-        raise ProblemError(400, f"the body is not JSON: {said}") from None
+        reason = str(error).removeprefix("JSON is malformed: ")
+        reason = "it is empty" if not body.strip() else reason
+        raise ProblemError(400, f"the body is not JSON: {reason}") from None
 
 
 def _parse_large_numbers(body: bytes) -> Any:
@@ -174,20 +179,20 @@ def _parse_large_numbers(body: bytes) -> Any:
         raise ProblemError(422, "the body has a number that is out of range") from None
 
 
-def described(hint: Any) -> dict[str, Any]:
+def json_schema_of(hint: Any) -> dict[str, Any]:
     """Give the JSON schema of a type; what it refers to is in its ``$defs``."""
-    (shown,), parts = msgspec.json.schema_components([hint], ref_template="#/$defs/{name}")
+    (schema,), parts = msgspec.json.schema_components([hint], ref_template="#/$defs/{name}")
     within = types_within(msgspec.inspect.type_info(hint))
     closed = {each.cls.__name__ for each in within if _is_open(each)}
     for each in parts.values():
         if each.get("title") in closed:
             each["additionalProperties"] = False
-    outer = shown.get("$ref", "")
+    outer = schema.get("$ref", "")
     if outer:
-        shown = parts[outer.removeprefix("#/$defs/")]
+        schema = parts[outer.removeprefix("#/$defs/")]
         if outer not in str(parts):  # else it refers to itself
             del parts[outer.removeprefix("#/$defs/")]
-    return {**shown, "$defs": parts} if parts else dict(shown)
+    return {**schema, "$defs": parts} if parts else dict(schema)
 
 
 def types_within(info: Any) -> Iterator[Any]:
@@ -198,7 +203,7 @@ def types_within(info: Any) -> Iterator[Any]:
         if id(each) not in seen:
             seen.add(id(each))
             yield each
-            for name in _PARTS:
+            for name in _INNER_TYPES:
                 inner = getattr(each, name, ())
                 waiting += inner if isinstance(inner, tuple) else [inner]
 
@@ -207,16 +212,16 @@ def _is_open(info: Any) -> bool:
     return isinstance(info, msgspec.inspect.DataclassType | msgspec.inspect.TypedDictType)
 
 
-def _all(faults: Iterator[Fault]) -> list[Fault]:
+def _first_invalid_fields(invalid_fields: Iterator[InvalidField]) -> list[InvalidField]:
     try:
-        return list(itertools.islice(faults, MOST_FAULTS))
+        return list(itertools.islice(invalid_fields, MOST_INVALID_FIELDS))
     except RecursionError:
         raise ProblemError(422, "the body is nested too deep") from None
 
 
-def _not_finite(value: Any, *at: str | int) -> Iterator[Fault]:
+def _not_finite(value: Any, *at: str | int) -> Iterator[InvalidField]:
     if isinstance(value, float) and not math.isfinite(value):
-        yield Fault(field=pointer(*at), detail="expected a finite number")
+        yield InvalidField(field=json_pointer(*at), detail="expected a finite number")
     elif isinstance(value, dict):
         for key, member in value.items():
             yield from _not_finite(member, *at, key)

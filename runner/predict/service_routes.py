@@ -10,15 +10,15 @@ from runner.predict import (
     mlflow_scoring,
     open_inference,
     openapi,
+    openapi_protocols,
     pages,
     prometheus,
-    protocols_openapi,
 )
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
-from runner.predict.problems import ProblemError
-from runner.predict.protocol_calls import PredictMany
-from runner.predict.requests import Answer, Route
+from runner.predict.http_messages import Response, Route
+from runner.predict.json_protocols import PredictMany
+from runner.predict.problem_error import ProblemError
 
 RESERVED = frozenset(
     {"docs", "health", "invocations", "metrics", "openapi.json", "ping", "static"}
@@ -51,27 +51,27 @@ def routes(  # noqa: PLR0913 - what an app knows, handed on once
         **pages.routes(endpoints, identity, document, page),
         **open_inference.routes(endpoints, predict_many, identity, is_draining),
         **mlflow_scoring.routes(endpoints, predict_many),
-        ("GET", "/metrics"): prometheus.route(counters, identity),
+        ("GET", "/metrics"): prometheus.metrics_route(counters, identity),
     }
 
 
-def owners(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, str]:
+def endpoint_names_by_path(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, str]:
     """Name the endpoint that each path of a protocol belongs to, for counting."""
     found: dict[str, str] = {}
     for endpoint in endpoints:
         paths = {endpoint.path, mlflow_scoring.invocations_path(endpoint)}
-        paths |= set(protocols_openapi.paths_of(endpoint, identity))
+        paths |= set(openapi_protocols.paths_of(endpoint, identity))
         found |= dict.fromkeys(paths, endpoint.name)
     return found
 
 
-def refusal(path: str, problem: ProblemError) -> Answer:
+def problem_response(path: str, problem: ProblemError) -> Response:
     """Say a problem in the words of the protocol that a path belongs to."""
     if path.startswith(("/v1/", "/v2/")) or path in ("/v1", "/v2"):
-        return open_inference.refusal(problem)
+        return open_inference.problem_response(problem)
     if path.endswith("/invocations"):
-        return mlflow_scoring.mlflow_refusal(problem)
-    return Answer(
+        return mlflow_scoring.problem_response(problem)
+    return Response(
         status=problem.status,
         body=problem.body(),
         content_type=CONTENT_TYPE,

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from runner.predict.endpoints import Endpoint
-from runner.predict.problems import ProblemError
+from runner.predict.problem_error import ProblemError
 
 _BITS = {f"{sign}INT{bits}": (sign, bits) for sign in ("", "U") for bits in (8, 16, 32, 64)}
 _FLOATS = ("FP16", "FP32", "FP64")
@@ -70,7 +70,7 @@ def inputs_of(endpoint: Endpoint) -> list[dict[str, Any]]:
     schema = endpoint.schema.describe()
     properties = properties_of(schema)
     fields = {name: properties.get(name, {}) for name in endpoint.schema.names}
-    return [_described(name, kind) for name, kind in (fields or {"input": schema}).items()]
+    return [_input_metadata(name, kind) for name, kind in (fields or {"input": schema}).items()]
 
 
 def outputs_of(answers: Sequence[Any]) -> list[dict[str, Any]]:
@@ -103,26 +103,26 @@ def _values(tensor: Tensor) -> list[Any]:
     if tensor.datatype not in DATATYPES:
         known = ", ".join(DATATYPES)
         raise ProblemError(422, f"{label}: datatype {tensor.datatype!r} is none of {known}")
-    flat = _flat(tensor.data, tensor.shape, label)
+    flat = _flattened(tensor.data, tensor.shape, label)
     if len(flat) != math.prod(tensor.shape):
         wanted = f"shape {tensor.shape} has {math.prod(tensor.shape)} elements"
         raise ProblemError(422, f"{label}: {wanted}, but data has {len(flat)}")
     for place, element in enumerate(flat):
-        if not _is_of(element, tensor.datatype):
+        if not _has_datatype(element, tensor.datatype):
             wrong = f"element {place} is {msgspec.json.encode(element)[:40].decode()}"
             raise ProblemError(422, f"{label}: {wrong}, which is not {tensor.datatype}")
     for size in reversed(tensor.shape[1:]):
-        flat = _in_lines(flat, size, math.prod(tensor.shape[:1]))
+        flat = _split_by(flat, size, math.prod(tensor.shape[:1]))
     return flat
 
 
-def _in_lines(flat: list[Any], size: int, rows: int) -> list[Any]:
+def _split_by(flat: list[Any], size: int, rows: int) -> list[Any]:
     if not size:
         return [[] for _ in range(rows)]
     return [flat[start : start + size] for start in range(0, len(flat), size)]
 
 
-def _flat(data: list[Any], shape: Sequence[int], label: str) -> list[Any]:
+def _flattened(data: list[Any], shape: Sequence[int], label: str) -> list[Any]:
     """Flatten what is nested as the shape says; leave what is flat."""
     if not any(isinstance(element, list) for element in data):
         return data
@@ -134,7 +134,7 @@ def _flat(data: list[Any], shape: Sequence[int], label: str) -> list[Any]:
     return found
 
 
-def _is_of(element: Any, datatype: str) -> bool:
+def _has_datatype(element: Any, datatype: str) -> bool:
     if datatype == "BYTES":
         return isinstance(element, str)
     if isinstance(element, bool) or datatype == "BOOL":
@@ -171,7 +171,7 @@ def _is_structured(described: Mapping[str, Any]) -> bool:
     return "$ref" in described or described.get("type") == "object"
 
 
-def _described(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+def _input_metadata(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     shape, kind = [-1], schema
     while kind.get("type") == "array":
         shape.append(-1)
@@ -182,7 +182,7 @@ def _described(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 def _datatype(schema: Mapping[str, Any]) -> str:
     found = _OF_JSON.get(str(schema.get("type")))
     if found is None and "enum" in schema:
-        return _common(schema["enum"])
+        return _common_datatype(schema["enum"])
     for option in schema.get("anyOf", ()) if found is None else ():
         found = found or _OF_JSON.get(str(option.get("type")))
     return found or "BYTES"
@@ -204,7 +204,7 @@ def _output(name: str, values: Sequence[Any]) -> dict[str, Any]:
     flat = list(values)
     for _ in shape[1:]:
         flat = list(itertools.chain.from_iterable(flat))
-    datatype = _common(flat)
+    datatype = _common_datatype(flat)
     if datatype == "BYTES" and not all(isinstance(element, str) for element in flat):
         shape, flat = [len(values)], [msgspec.json.encode(each).decode() for each in values]
     return output | {"datatype": datatype, "shape": shape, "data": flat}
@@ -219,9 +219,9 @@ def _shape(values: Sequence[Any]) -> list[int]:
     return shape
 
 
-def _common(elements: Sequence[Any]) -> str:
+def _common_datatype(elements: Sequence[Any]) -> str:
     for datatype in ("BOOL", "INT64"):
-        if elements and all(_is_of(element, datatype) for element in elements):
+        if elements and all(_has_datatype(element, datatype) for element in elements):
             return datatype
     return "FP64" if elements and all(_is_double(element) for element in elements) else "BYTES"
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from runner.http import forms
-from runner.predict.problems import ProblemError
+from runner.predict.problem_error import ProblemError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,15 @@ from typing import Any
 
 import msgspec
 
-from runner.predict.json_types import expected, listed, refused, without_none
-from runner.predict.problems import Fault, ProblemError, pointer
+from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
+from runner.predict.type_descriptions import (
+    comma_separated,
+    describe_type,
+    why_refused,
+    without_none,
+)
 
-MOST_FAULTS = 100
+MOST_INVALID_FIELDS = 100
 
 Steps = tuple[str | int, ...]
 
@@ -37,23 +42,25 @@ class Field:
     is_required: bool
 
 
-def refusal(value: Any, hint: Any, said: str) -> ProblemError:
-    """Make the problem that names every fault of a value that msgspec refused."""
+def validation_problem(value: Any, hint: Any, reason: str) -> ProblemError:
+    """Make the problem that names all that is invalid in a value that msgspec refused."""
     try:
-        faults = list(itertools.islice(faults_in(value, hint, ()), MOST_FAULTS))
+        invalid_fields = list(
+            itertools.islice(invalid_fields_in(value, hint, ()), MOST_INVALID_FIELDS)
+        )
     except RecursionError:
         return ProblemError(422, "the body is nested too deep")
-    return problem_of(faults or [Fault(field="", detail=said)])
+    return problem_of_fields(invalid_fields or [InvalidField(field="", detail=reason)])
 
 
-def problem_of(faults: Sequence[Fault]) -> ProblemError:
-    """Make the problem that lists faults."""
-    more = f" (and {len(faults) - 1} more, see errors)" if len(faults) > 1 else ""
-    at = faults[0].field or "the body"
-    return ProblemError(422, f"{at}: {faults[0].detail}{more}", faults)
+def problem_of_fields(invalid_fields: Sequence[InvalidField]) -> ProblemError:
+    """Make the problem that lists invalid fields."""
+    more = f" (and {len(invalid_fields) - 1} more, see errors)" if len(invalid_fields) > 1 else ""
+    at = invalid_fields[0].field or "the body"
+    return ProblemError(422, f"{at}: {invalid_fields[0].detail}{more}", invalid_fields)
 
 
-def faults_in(value: Any, hint: Any, at: Steps) -> Iterator[Fault]:
+def invalid_fields_in(value: Any, hint: Any, at: Steps) -> Iterator[InvalidField]:
     """Say what is wrong in a JSON value.
 
     Args:
@@ -62,32 +69,34 @@ def faults_in(value: Any, hint: Any, at: Steps) -> Iterator[Fault]:
         at: The steps that lead to it.
     """
     inner = without_none(hint) if value is not None else hint
-    found = itertools.chain(_of_members(value, inner, at), _of_fields(value, inner, at))
+    found = itertools.chain(
+        _invalid_in_members(value, inner, at), _invalid_in_fields(value, inner, at)
+    )
     if (first := next(found, None)) is not None:
         yield first
         yield from found
-    elif said := refused(value, hint):
-        yield Fault(field=pointer(*at), detail=said)
+    elif reason := why_refused(value, hint):
+        yield InvalidField(field=json_pointer(*at), detail=reason)
 
 
-def _of_fields(value: Any, hint: Any, at: Steps) -> Iterator[Fault]:
-    fields = fields_of(hint)
+def _invalid_in_fields(value: Any, hint: Any, at: Steps) -> Iterator[InvalidField]:
+    fields = fields_of_type(hint)
     if fields is None or not isinstance(value, dict):
         return
     named = [field.name for field in fields]
     for field in fields:
         if field.name in value:
-            yield from faults_in(value[field.name], field.hint, (*at, field.name))
+            yield from invalid_fields_in(value[field.name], field.hint, (*at, field.name))
         elif field.is_required:
-            detail = f"missing; expected {expected(field.hint)}"
-            yield Fault(field=pointer(*at, field.name), detail=detail)
-    yield from _unknown(value, named, hint, at)
+            detail = f"missing; expected {describe_type(field.hint)}"
+            yield InvalidField(field=json_pointer(*at, field.name), detail=detail)
+    yield from _unknown_fields(value, named, hint, at)
 
 
-def _of_members(value: Any, hint: Any, at: Steps) -> Iterator[Fault]:
+def _invalid_in_members(value: Any, hint: Any, at: Steps) -> Iterator[InvalidField]:
     if (inner := _member_hint(value, hint)) is not None:
         for key, member in enumerate(value) if isinstance(value, list) else value.items():
-            yield from faults_in(member, inner, (*at, key))
+            yield from invalid_fields_in(member, inner, (*at, key))
 
 
 def _member_hint(value: Any, hint: Any) -> Any:
@@ -98,7 +107,7 @@ def _member_hint(value: Any, hint: Any) -> Any:
     return words[1] if origin is dict and isinstance(value, dict) else None
 
 
-def fields_of(hint: Any) -> list[Field] | None:
+def fields_of_type(hint: Any) -> list[Field] | None:
     """List the fields of a Struct, a dataclass or a TypedDict; None of anything else."""
     if not isinstance(hint, type):
         return None
@@ -128,29 +137,31 @@ def _key(name: str, hint: Any, *, is_required: bool) -> Field:
     return Field(name=name, hint=hint, is_required=is_required)
 
 
-def unknown_in(value: Any, hint: Any, at: Steps = ()) -> Iterator[Fault]:
+def unknown_fields_in(value: Any, hint: Any, at: Steps = ()) -> Iterator[InvalidField]:
     """Say which fields no dataclass and no TypedDict has; msgspec lets them pass."""
     hint = without_none(hint)
     members: Iterator[tuple[str | int, Any, Any]] = iter(())
-    fields = fields_of(hint)
+    fields = fields_of_type(hint)
     if fields is not None and isinstance(value, dict):
         named = {field.name: field.hint for field in fields}
-        yield from _unknown(value, list(named), hint, at)
+        yield from _unknown_fields(value, list(named), hint, at)
         members = ((key, value[key], named[key]) for key in value if key in named)
     elif (inner := _member_hint(value, hint)) is not None:
         pairs = enumerate(value) if isinstance(value, list) else value.items()
         members = ((key, member, inner) for key, member in pairs)
     for key, member, inner in members:
-        yield from unknown_in(member, inner, (*at, key))
+        yield from unknown_fields_in(member, inner, (*at, key))
 
 
-def _unknown(value: dict[Any, Any], known: list[str], hint: Any, at: Steps) -> Iterator[Fault]:
-    for name in [key for key in value if key not in known] if is_closed(hint) else []:
-        detail = f"unknown field; expected {listed(known)}"
-        yield Fault(field=pointer(*at, str(name)), detail=detail)
+def _unknown_fields(
+    value: dict[Any, Any], known: list[str], hint: Any, at: Steps
+) -> Iterator[InvalidField]:
+    for name in [key for key in value if key not in known] if forbids_unknown_fields(hint) else []:
+        detail = f"unknown field; expected {comma_separated(known)}"
+        yield InvalidField(field=json_pointer(*at, str(name)), detail=detail)
 
 
-def is_closed(hint: Any) -> bool:
+def forbids_unknown_fields(hint: Any) -> bool:
     """Tell whether a type refuses fields that it does not know.
 
     A Struct says it itself; a dataclass and a TypedDict cannot, and are taken strictly.

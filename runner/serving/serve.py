@@ -27,8 +27,7 @@ from runner.http.example import try_example
 from runner.http.example_request import Example
 from runner.http.server import AsgiServer, import_ahead
 from runner.http.wsgi import WsgiServer
-from runner.predict.options import Options
-from runner.predict.predictable import is_target
+from runner.predict.targets import EndpointOptions, is_target
 from runner.serving import model_versions, print_forwarding
 from runner.serving.supervisor_link import SupervisorLink
 from runner.serving.worker import Server
@@ -132,7 +131,7 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
             workers keep dying.
         TypeError: ``target`` cannot be served; the message says why, and the mend.
     """
-    options = Options(
+    options = EndpointOptions(
         example=example,
         answer=answer,
         probabilities=probabilities,
@@ -151,7 +150,7 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
 
 
 def _app_of(
-    target: Any, name: str, options: Options, path: str, page: str | Path | None
+    target: Any, name: str, options: EndpointOptions, path: str, page: str | Path | None
 ) -> tuple[Any, list[Example]]:
     """Give the app of a target, and the examples that it must answer."""
     if is_target(target):
@@ -166,7 +165,7 @@ def _app_of(
             for each in endpoints
             if each.example is not None
         ]
-    if dataclasses.replace(options, example=None) != Options() or page is not None:
+    if dataclasses.replace(options, example=None) != EndpointOptions() or page is not None:
         raise TypeError(f"{target!r:.80} is served as it is: only example= is for an app")
     if options.example is None:
         return target, []

@@ -13,7 +13,7 @@ from runner.predict.fast.inner_call import Array, InnerCall, NoInnerCallError
 
 # Rows whose squares add up to less hold no NaN, no infinity, and nothing beyond float32,
 # which trees compute in: scikit-learn refuses none of them.
-_BOUND = 1e76
+_LARGEST_SUM_OF_SQUARES = 1e76
 
 
 class RefittedError(Exception):
@@ -49,7 +49,7 @@ class DirectCall:
         self._steps = [transform.apply for transform in inner.transforms]
         fitted = chain(inner.fitted, *(transform.fitted for transform in inner.transforms))
         self._fitted = [(vars(model), name, vars(model).get(name)) for model, name in fitted]
-        self._idle: list[_Scratch] = []  # popped while in use: threads do not share one
+        self._unused: list[_ReusedArray] = []  # popped while in use: threads do not share one
 
     def __call__(self, rows: Sequence[tuple[float, ...]]) -> list[Any] | None:
         """Predict.
@@ -61,23 +61,23 @@ class DirectCall:
             if attributes.get(name) is not value:
                 raise RefittedError(f"{name} is no longer what it was")
         try:
-            scratch = self._idle.pop()
+            array_of_rows = self._unused.pop()
         except IndexError:
-            scratch = _Scratch(self._n_features)
+            array_of_rows = _ReusedArray(self._n_features)
         try:
-            return self._answer(*scratch.filled(rows))
+            return self._answer(*array_of_rows.fill(rows))
         except (_OddRowsError, RuntimeWarning):
             return None  # also of numbers that arithmetic warns of, if warnings are errors
         finally:
-            self._idle.append(scratch)
+            self._unused.append(array_of_rows)
 
     def _answer(self, array: Array, flat: Array) -> list[Any] | None:
-        if not self._dot(flat, flat) < _BOUND:
+        if not self._dot(flat, flat) < _LARGEST_SUM_OF_SQUARES:
             return None
         for step in self._steps:
             array = step(array)
             flat = array.ravel()
-            if not self._dot(flat, flat) < _BOUND:
+            if not self._dot(flat, flat) < _LARGEST_SUM_OF_SQUARES:
                 return None
         scores = self.inner.scores(array)
         labels = self.inner.labels(scores)
@@ -86,7 +86,7 @@ class DirectCall:
         return list(zip(labels, self._probabilities(scores).tolist(), strict=True))
 
 
-class _Scratch:
+class _ReusedArray:
     """Turn rows into one array, always in the same memory: half the price of a new one."""
 
     def __init__(self, n_features: int) -> None:
@@ -94,7 +94,7 @@ class _Scratch:
         self._places: dict[int, tuple[struct.Struct, Array, Array]] = {}
         self._memory = np.empty(0)
 
-    def filled(self, rows: Sequence[tuple[float, ...]]) -> tuple[Array, Array]:
+    def fill(self, rows: Sequence[tuple[float, ...]]) -> tuple[Array, Array]:
         """Give the rows as an array, and that flat, valid until the next call.
 
         Raises:

@@ -18,7 +18,7 @@ class NoInnerCallError(Exception):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Cuts:
+class SplitThresholds:
     """Hold where trees split.
 
     Attributes:
@@ -30,7 +30,7 @@ class Cuts:
     values: Array
 
 
-def no_landmarks() -> None:
+def no_boundaries() -> None:
     """Say that nothing is known of where the answers change."""
 
 
@@ -58,7 +58,7 @@ class InnerCall:
         labels: From the scores to one Python scalar for each row.
         probabilities: From the scores to (n_rows, n_classes); None if that is not known.
         fitted: The attributes that it was made of, as pairs of an estimator and a name.
-        landmarks: Finds where the answers are apt to change: the splits of trees, or rows.
+        boundaries: Finds where the answers are apt to change: the splits of trees, or rows.
         transforms: Applied before, one after the other.
     """
 
@@ -66,7 +66,7 @@ class InnerCall:
     labels: Callable[[Array], list[Any]]
     probabilities: Callable[[Array], Array] | None = None
     fitted: tuple[tuple[Any, str], ...]
-    landmarks: Callable[[], Cuts | Array | None] = no_landmarks
+    boundaries: Callable[[], SplitThresholds | Array | None] = no_boundaries
     transforms: tuple[Transform, ...] = ()
 
 
@@ -96,7 +96,7 @@ def class_names(model: Any) -> list[Any]:
     return list(classes.tolist())
 
 
-def named_by_most(names: list[Any]) -> Callable[[Array], list[Any]]:
+def label_of_highest(names: list[Any]) -> Callable[[Array], list[Any]]:
     """Name the class of the highest score of each row."""
     return lambda scores: [names[index] for index in scores.argmax(axis=1).tolist()]
 
@@ -106,6 +106,6 @@ def as_floats(scores: Array) -> list[Any]:
     return list(scores.tolist())
 
 
-def no_scores(rows: Array) -> Array:
+def rows_as_scores(rows: Array) -> Array:
     """Leave all to what follows."""
     return rows

@@ -17,7 +17,7 @@ from runner.predict.fast.inner_call import (
     InnerCall,
     as_floats,
     class_names,
-    named_by_most,
+    label_of_highest,
     require,
 )
 
@@ -50,7 +50,7 @@ def classifier(model: Any) -> InnerCall:
     is_binary = coefficients.ndim == 1 or len(coefficients) == 1
     return InnerCall(
         scores=_scores(coefficients.T, model.intercept_, is_flat=is_binary),
-        labels=_named_by_sign(names) if is_binary else named_by_most(names),
+        labels=_named_by_sign(names) if is_binary else label_of_highest(names),
         fitted=tuple((model, name) for name in _FITTED),
     )
 

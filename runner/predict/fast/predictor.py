@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from runner.predict.fast.comparison import MismatchError, is_same, result_or_error
 from runner.predict.fast.direct_call import DirectCall
-from runner.predict.fast.proof import MismatchError, is_same, outcome
 
 log = logging.getLogger(__name__)
 
-EVERY = 1_000
-_APART = 0.5
+CHECK_EVERY = 1_000
+_SECONDS_BETWEEN_CHECKS = 0.5
 
 
 class Predictor:
@@ -56,8 +56,8 @@ class Predictor:
         self.checks = self.mismatches = 0
         self._public, self._direct, self._clock = public, direct, clock
         self._is_batchable = is_batchable
-        self._left, self._last = 0, -_APART
-        self._waiting: tuple[Any, Any] | None = None
+        self._calls_until_check, self._last_check = 0, -_SECONDS_BETWEEN_CHECKS
+        self._row_to_check: tuple[Any, Any] | None = None
 
     @property
     def is_fast(self) -> bool:
@@ -76,30 +76,30 @@ class Predictor:
             return self._call_public(rows)
         if results is None:
             return self._one_by_one(rows)
-        self._left -= 1
-        if self._left < 0:
-            self._remember(rows, results)
+        self._calls_until_check -= 1
+        if self._calls_until_check < 0:
+            self._keep_for_check(rows, results)
         return results
 
     def check_later(self) -> None:
         """Compare the row that waits for it, if one does, with the public call."""
-        waiting, self._waiting = self._waiting, None
+        waiting, self._row_to_check = self._row_to_check, None
         if waiting is None or self._direct is None:
             return
         row, result = waiting
-        public = outcome(self._public, row)
+        public = result_or_error(self._public, row)
         self.checks += 1
         if not is_same(result, public):
             self._give_up(str(MismatchError(row, result, public)))
 
-    def _remember(self, rows: Sequence[Any], results: Sequence[Any]) -> None:
+    def _keep_for_check(self, rows: Sequence[Any], results: Sequence[Any]) -> None:
         now = self._clock()
-        if now - self._last < _APART:
+        if now - self._last_check < _SECONDS_BETWEEN_CHECKS:
             return
         self.check_later()
         place = self.checks % len(rows)
-        self._waiting = rows[place], results[place]
-        self._left, self._last = EVERY, now
+        self._row_to_check = rows[place], results[place]
+        self._calls_until_check, self._last_check = CHECK_EVERY, now
 
     def _give_up(self, reason: str) -> None:
         if self._direct is None:
@@ -116,7 +116,7 @@ class Predictor:
     def _call_public(self, rows: Sequence[Any]) -> Sequence[Any]:
         if self._is_batchable or len(rows) == 1:
             return self._public(rows)
-        return [outcome(self._public, row) for row in rows]
+        return [result_or_error(self._public, row) for row in rows]
 
     def _one_by_one(self, rows: Sequence[Any]) -> list[Any]:
         return [self._one(row) for row in rows]
@@ -124,4 +124,4 @@ class Predictor:
     def _one(self, row: Any) -> Any:
         direct = self._direct
         results = None if direct is None else direct([row])
-        return outcome(self._public, row) if results is None else results[0]
+        return result_or_error(self._public, row) if results is None else results[0]

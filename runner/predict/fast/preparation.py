@@ -11,24 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from runner.predict.fast import neighbourhood, versions
+from runner.predict.fast import probe_rows
+from runner.predict.fast.comparison import Comparison, MismatchError
 from runner.predict.fast.direct_call import DirectCall
 from runner.predict.fast.inner_call import Array, NoInnerCallError
+from runner.predict.fast.known_estimators import inner_call, untested_version
 from runner.predict.fast.predictor import Predictor
-from runner.predict.fast.proof import Comparison, MismatchError
-from runner.predict.fast.table import inner_call
 
 log = logging.getLogger(__name__)
 
-Public = Callable[[Sequence[Any]], Sequence[Any]]
+PublicCall = Callable[[Sequence[Any]], Sequence[Any]]
 
 _ROWS, _SECONDS = 1_500, 0.08
-_FEW, _BISECTED = 40, 128
+_ROWS_OF_BATCH_TEST, _ROWS_BISECTED = 40, 128
 
 
 def prepare(  # noqa: PLR0913 - what a model is served with
     model: Any,
-    public: Public,
+    public: PublicCall,
     *,
     example: Sequence[Any],
     probabilities: bool = False,
@@ -76,7 +76,7 @@ def _on_one_thread() -> contextlib.AbstractContextManager[object]:
 
 def _direct(model: Any, example: Sequence[Any], *, wants_probabilities: bool) -> DirectCall:
     inner = inner_call(model)
-    if version := versions.untested():
+    if version := untested_version():
         log.warning("fast predict is off: it was not tested with scikit-learn %s", version)
         raise NoInnerCallError(f"scikit-learn {version} was not tested")
     if any(not isinstance(value, int | float) for value in example):
@@ -88,21 +88,21 @@ def _direct(model: Any, example: Sequence[Any], *, wants_probabilities: bool) ->
 
 def _proved(
     direct: DirectCall,
-    public: Public,
+    public: PublicCall,
     example: Sequence[Any],
     ranges: Sequence[tuple[float, float]] | None,
     max_batch: int,
 ) -> Predictor:
     start = time.perf_counter()
-    array = neighbourhood.ordinary(tuple(example), ranges, direct.inner, _ROWS)
-    closest = _bisected(direct, array[:_BISECTED])
-    rows = neighbourhood.as_rows(np.concatenate([closest, array]))
+    array = probe_rows.ordinary_rows(tuple(example), ranges, direct.inner, _ROWS)
+    closest = _bisected(direct, array[:_ROWS_BISECTED])
+    rows = probe_rows.as_rows(np.concatenate([closest, array]))
     comparison = Comparison(public, _SECONDS)
     singles = comparison.singles(rows)
     equal = comparison.check(direct, rows, singles)
     if not equal:
         raise NoInnerCallError("there was no row to compare")
-    extreme = list(neighbourhood.extreme(tuple(example)))
+    extreme = list(probe_rows.extreme_rows(tuple(example)))
     comparison.check(direct, extreme, comparison.singles(extreme))
     is_batchable = comparison.is_batchable(rows, singles)
     seconds = time.perf_counter() - start
@@ -115,7 +115,7 @@ def _bisected(direct: DirectCall, rows: Array) -> Array:
     """Find rows on the borders between classes; a number that is predicted has none."""
 
     def labels(array: Array) -> list[Any]:
-        results = direct(neighbourhood.as_rows(array))
+        results = direct(probe_rows.as_rows(array))
         found = [None] * len(array) if results is None else results
         return [each[0] if isinstance(each, tuple) else each for each in found]
 
@@ -123,11 +123,11 @@ def _bisected(direct: DirectCall, rows: Array) -> Array:
     if any(isinstance(label, float) for label in known):
         return rows[:0]
     end = time.perf_counter() + _SECONDS
-    return neighbourhood.between(rows, known, labels, lambda: time.perf_counter() < end)
+    return probe_rows.rows_between_labels(rows, known, labels, lambda: time.perf_counter() < end)
 
 
-def _public_only(public: Public, example: Sequence[Any], why: str, max_batch: int) -> Predictor:
-    rows = neighbourhood.around(example, _FEW)
+def _public_only(public: PublicCall, example: Sequence[Any], why: str, max_batch: int) -> Predictor:
+    rows = probe_rows.rows_around(example, _ROWS_OF_BATCH_TEST)
     comparison = Comparison(public, _SECONDS)
     is_batchable = comparison.is_batchable(rows, comparison.singles(rows))
     if not is_batchable:

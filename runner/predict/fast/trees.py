@@ -9,12 +9,12 @@ import numpy as np
 
 from runner.predict.fast.inner_call import (
     Array,
-    Cuts,
     InnerCall,
+    SplitThresholds,
     as_floats,
     class_names,
     is_exactly,
-    named_by_most,
+    label_of_highest,
     require,
 )
 
@@ -28,10 +28,10 @@ def tree_classifier(model: Any) -> InnerCall:
     walk = model.tree_.predict
     return InnerCall(
         scores=lambda rows: walk(rows.astype(np.float32)),
-        labels=named_by_most(class_names(model)),
-        probabilities=_itself,
+        labels=label_of_highest(class_names(model)),
+        probabilities=_scores_themselves,
         fitted=((model, "tree_"),),
-        landmarks=lambda: _thresholds([model.tree_]),
+        boundaries=lambda: _thresholds([model.tree_]),
     )
 
 
@@ -47,7 +47,7 @@ def tree_regressor(model: Any) -> InnerCall:
         scores=lambda rows: walk(rows.astype(np.float32))[:, 0],
         labels=as_floats,
         fitted=((model, "tree_"),),
-        landmarks=lambda: _thresholds([model.tree_]),
+        boundaries=lambda: _thresholds([model.tree_]),
     )
 
 
@@ -60,10 +60,10 @@ def forest_classifier(model: Any) -> InnerCall:
     names = class_names(model)
     return InnerCall(
         scores=_mean(model),
-        labels=named_by_most(names),
-        probabilities=_itself,
+        labels=label_of_highest(names),
+        probabilities=_scores_themselves,
         fitted=((model, "estimators_"),),
-        landmarks=lambda: _thresholds(tree.tree_ for tree in model.estimators_),
+        boundaries=lambda: _thresholds(tree.tree_ for tree in model.estimators_),
     )
 
 
@@ -79,7 +79,7 @@ def forest_regressor(model: Any) -> InnerCall:
         scores=lambda rows: mean(rows)[:, 0],
         labels=as_floats,
         fitted=((model, "estimators_"),),
-        landmarks=lambda: _thresholds(tree.tree_ for tree in model.estimators_),
+        boundaries=lambda: _thresholds(tree.tree_ for tree in model.estimators_),
     )
 
 
@@ -90,14 +90,14 @@ def boosting_classifier(model: Any) -> InnerCall:
         NoInnerCallError: What it starts from is not a constant.
     """
     names = class_names(model)
-    raw = _raw(model)
+    raw = _raw_scores(model)
     is_binary = len(names) == 2
     return InnerCall(
         scores=raw,
-        labels=_named_by_sign(names) if is_binary else named_by_most(names),
+        labels=_named_by_sign(names) if is_binary else label_of_highest(names),
         probabilities=model._loss.predict_proba,
         fitted=((model, "estimators_"),),
-        landmarks=lambda: _thresholds(tree.tree_ for tree in model.estimators_.ravel()),
+        boundaries=lambda: _thresholds(tree.tree_ for tree in model.estimators_.ravel()),
     )
 
 
@@ -107,16 +107,16 @@ def boosting_regressor(model: Any) -> InnerCall:
     Raises:
         NoInnerCallError: What it starts from is not a constant.
     """
-    raw = _raw(model)
+    raw = _raw_scores(model)
     return InnerCall(
         scores=lambda rows: raw(rows).ravel(),
         labels=as_floats,
         fitted=((model, "estimators_"),),
-        landmarks=lambda: _thresholds(tree.tree_ for tree in model.estimators_.ravel()),
+        boundaries=lambda: _thresholds(tree.tree_ for tree in model.estimators_.ravel()),
     )
 
 
-def _itself(scores: Array) -> Array:
+def _scores_themselves(scores: Array) -> Array:
     return scores
 
 
@@ -136,7 +136,7 @@ def _mean(model: Any) -> Callable[[Array], Array]:
     return mean
 
 
-def _raw(model: Any) -> Callable[[Array], Array]:
+def _raw_scores(model: Any) -> Callable[[Array], Array]:
     from sklearn.ensemble._gradient_boosting import predict_stages
 
     start = model.init_
@@ -159,10 +159,10 @@ def _named_by_sign(names: list[Any]) -> Callable[[Array], list[Any]]:
     return lambda scores: [names[score >= 0] for score in scores.ravel().tolist()]
 
 
-def _thresholds(trees: Iterable[Any]) -> Cuts:
+def _thresholds(trees: Iterable[Any]) -> SplitThresholds:
     features, values = [], []
     for tree in trees:
         is_split = tree.children_left != -1
         features.append(tree.feature[is_split])
         values.append(tree.threshold[is_split])
-    return Cuts(features=np.concatenate(features), values=np.concatenate(values))
+    return SplitThresholds(features=np.concatenate(features), values=np.concatenate(values))

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from runner.predict.fast.inner_call import Array, Cuts, InnerCall
+from runner.predict.fast.inner_call import Array, InnerCall, SplitThresholds
 
 Row = tuple[float, ...]
 
 _SPECIAL = (0.0, -0.0, 1.0, -1.0, 5e-324, -1e-310, 1e-30, 1e16, -1e16, 1e30, -1e30)
 _EXTREME = (3.4e38, 3.5e38, -1e39, 1e200, 1.7e308, float("inf"), float("-inf"), float("nan"))
-_MOST_POINTS, _MOST_CUTS, _MOST_PAIRS, _BISECTIONS = 512, 1024, 32, 60
+_MOST_POINTS, _MOST_THRESHOLDS, _MOST_PAIRS, _BISECTIONS = 512, 1024, 32, 60
 
 
-def ordinary(
+def ordinary_rows(
     example: Row, ranges: Sequence[tuple[float, float]] | None, inner: InnerCall, count: int
 ) -> Array:
     """Draw rows such as will be asked about, and rows where the answers are apt to change.
@@ -33,21 +33,21 @@ def ordinary(
     """
     random = np.random.default_rng(0)
     center = np.array(example, dtype=float)
-    found = [_around(center, count, random)]
+    found = [_rows_near(center, count, random)]
     if ranges is not None:
-        found.append(_within(np.array(ranges, dtype=float), count, random))
-    marks = inner.landmarks()
-    if isinstance(marks, Cuts):
+        found.append(_rows_in_ranges(np.array(ranges, dtype=float), count, random))
+    boundaries = inner.boundaries()
+    if isinstance(boundaries, SplitThresholds):
         known = np.concatenate([center[None, :], *found])
-        found.append(_at_cuts(inner, known, marks, random))
-    elif marks is not None:
-        found.append(_at_points(_outside(inner, marks), random))
-    found.append(_special(center))
+        found.append(_at_thresholds(inner, known, boundaries, random))
+    elif boundaries is not None:
+        found.append(_rows_at_points(_before_transforms(inner, boundaries), random))
+    found.append(_rows_with_special_values(center))
     rows = np.concatenate(found)
     return rows[random.permutation(len(rows))]
 
 
-def around(example: Sequence[Any], count: int) -> list[tuple[Any, ...]]:
+def rows_around(example: Sequence[Any], count: int) -> list[tuple[Any, ...]]:
     """Draw rows close to an example of any kind, in which only the floats vary."""
     random = np.random.default_rng(0)
 
@@ -57,7 +57,7 @@ def around(example: Sequence[Any], count: int) -> list[tuple[Any, ...]]:
     return [tuple(example), *(tuple(map(near, example)) for _ in range(count - 1))]
 
 
-def extreme(example: Row) -> Iterator[Row]:
+def extreme_rows(example: Row) -> Iterator[Row]:
     """Give rows that some models refuse, one value in each."""
     for number, value in enumerate(_EXTREME):
         row = list(example)
@@ -65,7 +65,7 @@ def extreme(example: Row) -> Iterator[Row]:
         yield tuple(row)
 
 
-def between(
+def rows_between_labels(
     rows: Array,
     labels: Sequence[Any],
     predict: Callable[[Array], Sequence[Any]],
@@ -105,40 +105,42 @@ def _unlike(labels: Sequence[Any], pair: tuple[int, int]) -> bool:
     return bool(labels[pair[0]] != labels[pair[1]])
 
 
-def _around(center: Array, count: int, random: np.random.Generator) -> Array:
+def _rows_near(center: Array, count: int, random: np.random.Generator) -> Array:
     noise = random.normal(size=(count, len(center)))
     spread = 10.0 ** random.uniform(-3, 0.5, size=(count, 1))
     scale = np.where(random.random((count, 1)) < 0.7, np.abs(center) + 1e-3, 1.0)
     return center + noise * spread * scale
 
 
-def _within(ranges: Array, count: int, random: np.random.Generator) -> Array:
+def _rows_in_ranges(ranges: Array, count: int, random: np.random.Generator) -> Array:
     low, high = ranges.T
     margin = 0.1 * (high - low)
     return random.uniform(low - margin, high + margin, (count, len(low)))
 
 
-def _outside(inner: InnerCall, rows: Array) -> Array:
+def _before_transforms(inner: InnerCall, rows: Array) -> Array:
     """Give the rows that a pipeline's steps turn into these."""
     for transform in reversed(inner.transforms):
         rows = transform.undo(rows)
     return rows
 
 
-def _at_points(points: Array, random: np.random.Generator) -> Array:
+def _rows_at_points(points: Array, random: np.random.Generator) -> Array:
     chosen = points[random.permutation(len(points))[:_MOST_POINTS]]
     others = chosen[random.permutation(len(chosen))]
     return np.concatenate([chosen, np.nextafter(chosen, np.inf), (chosen + others) / 2])
 
 
-def _at_cuts(inner: InnerCall, known: Array, cuts: Cuts, random: np.random.Generator) -> Array:
+def _at_thresholds(
+    inner: InnerCall, known: Array, thresholds: SplitThresholds, random: np.random.Generator
+) -> Array:
     """Put a feature exactly where it is cut, and to the next floats on both sides."""
-    chosen = random.permutation(len(cuts.values))[:_MOST_CUTS]
+    chosen = random.permutation(len(thresholds.values))[:_MOST_THRESHOLDS]
     rows = known[random.integers(len(known), size=len(chosen))]
     for transform in inner.transforms:
         rows = transform.apply(rows)
-    places = np.arange(len(chosen)), cuts.features[chosen]
-    values = cuts.values[chosen]
+    places = np.arange(len(chosen)), thresholds.features[chosen]
+    values = thresholds.values[chosen]
     narrow = values.astype(np.float32)
     kinds = random.integers(5, size=len(chosen))
     rows[places] = np.choose(
@@ -151,10 +153,10 @@ def _at_cuts(inner: InnerCall, known: Array, cuts: Cuts, random: np.random.Gener
             np.nextafter(narrow, np.float32(-np.inf)),
         ],
     )
-    return _outside(inner, rows)
+    return _before_transforms(inner, rows)
 
 
-def _special(center: Array) -> Array:
+def _rows_with_special_values(center: Array) -> Array:
     """Put each special value into one feature after the other, and into all."""
     count = min(len(center), 8)
     rows = np.repeat(center[None, :], len(_SPECIAL) * (count + 1), axis=0)

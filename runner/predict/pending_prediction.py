@@ -6,11 +6,11 @@ import asyncio
 import dataclasses
 from typing import Any, Protocol
 
-from runner.predict.headers import timing
-from runner.predict.problems import ProblemError
+from runner.predict.http_messages import server_timing
+from runner.predict.problem_error import ProblemError
 
 
-class Waiter(Protocol):
+class PendingPrediction(Protocol):
     """Wait for one prediction.
 
     Attributes:
@@ -42,15 +42,15 @@ class Prediction:
     """
 
     result: Any
-    timing: bytes
+    server_timing: bytes
 
 
-def late() -> ProblemError:
+def deadline_passed() -> ProblemError:
     """Tell a client that its time is up."""
     return ProblemError(504, "there was no answer within the time that the client gave")
 
 
-class Promise:
+class AwaitedPrediction:
     """Wait in a coroutine, for ``future``."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Promise:
 
     def resolve(self, result: Any, waited: float, took: float) -> None:
         """Give the result."""
-        self.future.set_result(Prediction(result=result, timing=timing(waited, took)))
+        self.future.set_result(Prediction(result=result, server_timing=server_timing(waited, took)))
 
     def reject(self, problem: ProblemError) -> None:
         """Raise the problem where the future is awaited."""

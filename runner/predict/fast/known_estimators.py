@@ -1,12 +1,14 @@
-"""Know by its exact class which calculation lies within an estimator's ``predict``."""
+"""Know by its exact class, and for tested versions, what calculation lies within ``predict``."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runner.predict.fast import histograms, linear, scaling, trees, vectors
+from runner.predict.fast import histogram_boosting, linear, support_vectors, transforms, trees
 from runner.predict.fast.inner_call import (
     InnerCall,
     NoInnerCallError,
@@ -14,6 +16,9 @@ from runner.predict.fast.inner_call import (
     is_exactly,
     require,
 )
+
+# Each was tested with this folder's tests; see benchmarks/fast_predict.py.
+TESTED = ("1.5", "1.6", "1.7", "1.8", "1.9")
 
 _FOREST = "sklearn.ensemble._forest"
 _BOOSTING = "sklearn.ensemble._gb"
@@ -24,10 +29,10 @@ _PREPROCESSING = "sklearn.preprocessing._data"
 _SEARCH = "sklearn.model_selection._search"
 
 ESTIMATORS: Mapping[tuple[str, str], Callable[[Any], InnerCall]] = {
-    (_SVM, "SVC"): vectors.classifier,
-    (_SVM, "NuSVC"): vectors.classifier,
-    (_SVM, "SVR"): vectors.regressor,
-    (_SVM, "NuSVR"): vectors.regressor,
+    (_SVM, "SVC"): support_vectors.classifier,
+    (_SVM, "NuSVC"): support_vectors.classifier,
+    (_SVM, "SVR"): support_vectors.regressor,
+    (_SVM, "NuSVR"): support_vectors.regressor,
     (_SVM, "LinearSVC"): linear.classifier,
     (_SVM, "LinearSVR"): linear.regressor,
     ("sklearn.linear_model._logistic", "LogisticRegression"): linear.logistic,
@@ -48,15 +53,15 @@ ESTIMATORS: Mapping[tuple[str, str], Callable[[Any], InnerCall]] = {
     (_FOREST, "ExtraTreesRegressor"): trees.forest_regressor,
     (_BOOSTING, "GradientBoostingClassifier"): trees.boosting_classifier,
     (_BOOSTING, "GradientBoostingRegressor"): trees.boosting_regressor,
-    (_HISTOGRAMS, "HistGradientBoostingClassifier"): histograms.classifier,
-    (_HISTOGRAMS, "HistGradientBoostingRegressor"): histograms.regressor,
+    (_HISTOGRAMS, "HistGradientBoostingClassifier"): histogram_boosting.classifier,
+    (_HISTOGRAMS, "HistGradientBoostingRegressor"): histogram_boosting.regressor,
 }
 STEPS: Mapping[tuple[str, str], Callable[[Any], Transform]] = {
-    (_PREPROCESSING, "StandardScaler"): scaling.standard,
-    (_PREPROCESSING, "MinMaxScaler"): scaling.between,
-    (_PREPROCESSING, "MaxAbsScaler"): scaling.largest,
-    (_PREPROCESSING, "RobustScaler"): scaling.robust,
-    ("sklearn.impute._base", "SimpleImputer"): scaling.imputed,
+    (_PREPROCESSING, "StandardScaler"): transforms.standard_scaler,
+    (_PREPROCESSING, "MinMaxScaler"): transforms.min_max_scaler,
+    (_PREPROCESSING, "MaxAbsScaler"): transforms.max_abs_scaler,
+    (_PREPROCESSING, "RobustScaler"): transforms.robust_scaler,
+    ("sklearn.impute._base", "SimpleImputer"): transforms.simple_imputer,
 }
 SEARCHES = ((_SEARCH, "GridSearchCV"), (_SEARCH, "RandomizedSearchCV"))
 
@@ -96,3 +101,11 @@ def _looked_up(table: Mapping[tuple[str, str], Any], model: Any) -> Any:
         if is_exactly(model, *place):
             return make
     raise NoInnerCallError(f"what is within a {type(model).__name__} is not known")
+
+
+def untested_version() -> str:
+    """Give the version of scikit-learn that is loaded, if it was not tested; else nothing."""
+    version = str(getattr(sys.modules.get("sklearn"), "__version__", "unknown"))
+    # A release candidate or a development version may be anything.
+    found = re.fullmatch(r"(\d+\.\d+)(\.\d+)?(\.post\d+)?", version)
+    return "" if found and found[1] in TESTED else version

@@ -9,21 +9,21 @@ import numpy as np
 from runner.predict.fast.inner_call import Array, Transform, require
 
 
-def standard(step: Any) -> Transform:
+def standard_scaler(step: Any) -> Transform:
     """Find the inner call of a StandardScaler."""
     mean = step.mean_ if step.with_mean else None
     scale = step.scale_ if step.with_std else None
     return _moved_then_scaled(step, mean, scale, ("mean_", "scale_"))
 
 
-def robust(step: Any) -> Transform:
+def robust_scaler(step: Any) -> Transform:
     """Find the inner call of a RobustScaler."""
     middle = step.center_ if step.with_centering else None
     scale = step.scale_ if step.with_scaling else None
     return _moved_then_scaled(step, middle, scale, ("center_", "scale_"))
 
 
-def largest(step: Any) -> Transform:
+def max_abs_scaler(step: Any) -> Transform:
     """Find the inner call of a MaxAbsScaler.
 
     Raises:
@@ -33,7 +33,7 @@ def largest(step: Any) -> Transform:
     return _moved_then_scaled(step, None, step.scale_, ("scale_",))
 
 
-def between(step: Any) -> Transform:
+def min_max_scaler(step: Any) -> Transform:
     """Find the inner call of a MinMaxScaler."""
     scale, least = step.scale_, step.min_
     low, high = step.feature_range
@@ -52,7 +52,7 @@ def between(step: Any) -> Transform:
     return Transform(apply=apply, undo=undo, fitted=((step, "scale_"), (step, "min_")))
 
 
-def imputed(step: Any) -> Transform:
+def simple_imputer(step: Any) -> Transform:
     """Find the inner call of a SimpleImputer: to leave alone rows in which nothing is missing.
 
     Raises:
@@ -62,10 +62,10 @@ def imputed(step: Any) -> Transform:
     require(isinstance(is_missing, float) and np.isnan(is_missing), "it imputes other than NaN")
     is_plain = not step.add_indicator and not np.isnan(step.statistics_).any()
     require(is_plain, "a SimpleImputer adds or drops features")
-    return Transform(apply=_same, undo=_same, fitted=((step, "statistics_"),))
+    return Transform(apply=_unchanged, undo=_unchanged, fitted=((step, "statistics_"),))
 
 
-def _same(rows: Array) -> Array:
+def _unchanged(rows: Array) -> Array:
     return rows
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from runner.predict.answers import plain
+from runner.predict.result_encoding import json_value_of
 from runner.predict.schema import ArraySchema, RowSchema, TypedSchema
 
-Grid = Callable[[Sequence[Any]], Any]
+InputConverter = Callable[[Sequence[Any]], Any]
 
-_KINDS: dict[type, Any] = {
+_HINTS_OF_TYPES: dict[type, Any] = {
     bool: bool,
     int: float,
     float: float,
@@ -26,7 +26,7 @@ _KINDS: dict[type, Any] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Rows:
+class RowFormat:
     """Describe the rows of a model.
 
     Attributes:
@@ -51,7 +51,7 @@ class Rows:
         """Tell whether an array of floats holds them."""
         return str not in self.hints
 
-    def probe(self) -> tuple[Any, ...]:
+    def example_or_zeros(self) -> tuple[Any, ...]:
         """Give a row to try: the example, or else zeros."""
         if self.example is None:
             return (0.0,) * (self.length or 1)
@@ -60,7 +60,7 @@ class Rows:
         return tuple(float(each) if type(each) is int else each for each in values)
 
 
-def rows_of(model: Any, example: Any) -> Rows:
+def row_format_of(model: Any, example: Any) -> RowFormat:
     """Tell what rows a model takes, by an example, its own names, or its number of features.
 
     Raises:
@@ -68,7 +68,7 @@ def rows_of(model: Any, example: Any) -> Rows:
     """
     known = tuple(str(name) for name in _attribute(model, "feature_names_in_", ()))
     count = _attribute(model, "n_features_in_", None)
-    given = _plain_example(example)
+    given = _example_as_json(example)
     if given is None:
         if not known and count is None:
             raise TypeError(
@@ -76,20 +76,20 @@ def rows_of(model: Any, example: Any) -> Rows:
                 'give an example of a request, as in serve(model, example={"age": 41})'
             )
         length = len(known) or int(count)
-        return Rows(names=known, hints=(float,) * length, example=None, length=length)
+        return RowFormat(names=known, hints=(float,) * length, example=None, length=length)
     names = known if isinstance(given, dict) and known else tuple(given) if _is_named(given) else ()
     _check_names(model, names, given, count)
     values = [given[name] for name in names] if names else list(given)
-    return Rows(names=names, hints=_hints(values, given), example=given, length=len(values))
+    return RowFormat(names=names, hints=_hints(values, given), example=given, length=len(values))
 
 
-def says_its_features(model: Any) -> bool:
+def knows_its_features(model: Any) -> bool:
     """Tell whether a model knows the names or the number of its features."""
     names = ("feature_names_in_", "n_features_in_")
     return any(_attribute(model, name, None) is not None for name in names)
 
 
-def grid_for(rows: Rows, model: Any) -> Grid:
+def input_converter_for(rows: RowFormat, model: Any) -> InputConverter:
     """Choose how a model gets its rows: as an array, or as a DataFrame if it needs the names.
 
     Args:
@@ -100,24 +100,24 @@ def grid_for(rows: Rows, model: Any) -> Grid:
     if "numpy" not in sys.modules:
         return list
     if not wants_names:
-        return array_of if rows.is_numeric() else _objects
+        return array_of if rows.is_numeric() else _array_of_objects
     # It was fitted with names, so it warns of rows without; the schema has seen to them.
     warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
     return (
         array_of
         if rows.is_numeric() and _takes_arrays(rows, model.predict)
-        else frames_of(rows.names)
+        else frame_converter_for(rows.names)
     )
 
 
-def _takes_arrays(rows: Rows, call: Callable[[Any], Any]) -> bool:
+def _takes_arrays(rows: RowFormat, call: Callable[[Any], Any]) -> bool:
     """Try whether a model answers an array as it answers the same row with names."""
-    probe = [rows.probe()]
+    tried = [rows.example_or_zeros()]
     try:
-        found = call(array_of(probe))
+        found = call(array_of(tried))
         if "pandas" not in sys.modules:
             return True
-        return bool((found == call(frames_of(rows.names)(probe))).all())
+        return bool((found == call(frame_converter_for(rows.names)(example_or_zeros))).all())
     except Exception:  # noqa: BLE001 - a model may refuse an array by any error
         return False
 
@@ -127,11 +127,11 @@ def array_of(rows: Sequence[Any], dtype: type = float) -> Any:
     return sys.modules["numpy"].array(rows, dtype=dtype)
 
 
-def _objects(rows: Sequence[Any]) -> Any:
+def _array_of_objects(rows: Sequence[Any]) -> Any:
     return array_of(rows, object)
 
 
-def frames_of(names: Sequence[str]) -> Grid:
+def frame_converter_for(names: Sequence[str]) -> InputConverter:
     """Give what makes a DataFrame of rows."""
     import pandas as pd  # the model needs it
 
@@ -146,14 +146,14 @@ def _attribute(model: Any, name: str, default: Any) -> Any:
         return default
 
 
-def _plain_example(example: Any) -> Any:
+def _example_as_json(example: Any) -> Any:
     """Take an example as JSON has it, be it a dict, a list, an array, a Series or a DataFrame."""
     if example is None:
         return None
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(example, pandas.Series):
         example = example.to_dict()
-    found = msgspec.to_builtins(example, enc_hook=plain, str_keys=True)
+    found = msgspec.to_builtins(example, enc_hook=json_value_of, str_keys=True)
     found = list(found) if isinstance(found, tuple) else found
     if isinstance(found, list) and len(found) == 1 and isinstance(found[0], list | dict):
         found = found[0]
@@ -174,18 +174,20 @@ def _is_named(example: Any) -> bool:
 
 def _hints(values: Sequence[Any], given: Any) -> tuple[Any, ...]:
     for value in values:
-        if type(value) not in _KINDS:
+        if type(value) not in _HINTS_OF_TYPES:
             raise TypeError(f"example={given!r:.80}: a feature is a number or a string")
-    return tuple(_KINDS[type(value)] for value in values)
+    return tuple(_HINTS_OF_TYPES[type(value)] for value in values)
 
 
 def _check_names(model: Any, names: tuple[str, ...], given: Any, count: Any) -> None:
     name = type(model).__name__
     if names and set(names) != set(given):
         absent, strange = set(names) - set(given), set(given) - set(names)
-        said = [f"lacks {sorted(absent)}"] * bool(absent) + [f"has {sorted(strange)}"] * bool(
-            strange
+        differences = [f"lacks {sorted(absent)}"] * bool(absent) + [
+            f"has {sorted(strange)}"
+        ] * bool(strange)
+        raise TypeError(
+            f"the example {' and '.join(differences)}; {name} was fitted with {list(names)}"
         )
-        raise TypeError(f"the example {' and '.join(said)}; {name} was fitted with {list(names)}")
     if count is not None and len(given) != count:
         raise TypeError(f"the example has {len(given)} features; {name} was fitted with {count}")

@@ -1,14 +1,17 @@
-"""Read what a request's head asks of a prediction, and write the heads of its answers.
+"""Hold what a client asks and what it is answered, with the headers of both.
 
-Both routes, the hot and the ordinary one, answer by what is here, so that nobody can tell
-which of them it was.
+Both routes, the fast and the ordinary one, read and write headers by what is here, so that nobody
+can tell which of them it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-from runner.predict.problems import ProblemError
+from runner.predict.problem_error import ProblemError
+
+JSON = b"application/json"
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -17,6 +20,39 @@ Headers = list[tuple[bytes, bytes]]
 TIMEOUTS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
 
 _LONGEST = 86_400_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """Hold one whole request.
+
+    Attributes:
+        method: In capitals.
+        path: Percent-decoded, without the query.
+        headers: By lower-case name; of a repeated one the last.
+        body: Whole, and within the limit.
+        query: Without the question mark, percent-encoded.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[bytes, bytes]
+    body: bytes = b""
+    query: bytes = b""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Response:
+    """Hold one whole answer; the length is added to its headers."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+Route = Callable[[Request], Awaitable[Response]]
+"""Answers a path: raises a ProblemError for what it refuses; any other error becomes a 500."""
 
 
 def timeout_of(headers: Iterable[tuple[bytes, bytes]]) -> float | None:
@@ -42,12 +78,12 @@ def _seconds(name: bytes, value: bytes) -> float:
     return int(value) / 1000
 
 
-def timing(waited: float, took: float) -> bytes:
+def server_timing(waited: float, took: float) -> bytes:
     """Write the ``server-timing`` header, from seconds. Source: W3C Server Timing."""
     return b"queue;dur=%.3f, predict;dur=%.3f" % (waited * 1000, took * 1000)
 
 
-def answer_headers(
+def response_headers(
     content_type: bytes, length: int, run_id: bytes, more: Iterable[tuple[bytes, bytes]] = ()
 ) -> Headers:
     """Give the headers of an answer.

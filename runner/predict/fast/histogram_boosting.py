@@ -9,11 +9,11 @@ import numpy as np
 
 from runner.predict.fast.inner_call import (
     Array,
-    Cuts,
     InnerCall,
+    SplitThresholds,
     as_floats,
     class_names,
-    named_by_most,
+    label_of_highest,
     require,
 )
 
@@ -27,11 +27,11 @@ def classifier(model: Any) -> InnerCall:
     names = class_names(model)
     is_binary = model.n_trees_per_iteration_ == 1
     return InnerCall(
-        scores=_raw(model),
-        labels=_named_by_sign(names) if is_binary else named_by_most(names),
+        scores=_raw_scores(model),
+        labels=_named_by_sign(names) if is_binary else label_of_highest(names),
         probabilities=model._loss.predict_proba,
         fitted=((model, "_predictors"),),
-        landmarks=lambda: _thresholds(model),
+        boundaries=lambda: _thresholds(model),
     )
 
 
@@ -41,17 +41,17 @@ def regressor(model: Any) -> InnerCall:
     Raises:
         NoInnerCallError: It encodes categories first.
     """
-    raw = _raw(model)
+    raw = _raw_scores(model)
     inverse = model._loss.link.inverse
     return InnerCall(
         scores=lambda rows: inverse(raw(rows).ravel()),
         labels=as_floats,
         fitted=((model, "_predictors"),),
-        landmarks=lambda: _thresholds(model),
+        boundaries=lambda: _thresholds(model),
     )
 
 
-def _raw(model: Any) -> Callable[[Array], Array]:
+def _raw_scores(model: Any) -> Callable[[Array], Array]:
     """Sum the trees one after the other, from the baseline on: the order decides the last bits."""
     from sklearn.ensemble._hist_gradient_boosting._predictor import _predict_from_raw_data
 
@@ -83,11 +83,11 @@ def _named_by_sign(names: list[Any]) -> Callable[[Array], list[Any]]:
     return lambda scores: [names[score > 0] for score in scores.ravel().tolist()]
 
 
-def _thresholds(model: Any) -> Cuts:
+def _thresholds(model: Any) -> SplitThresholds:
     features, values = [], []
     for iteration in model._predictors:
         for tree in iteration:
             splits = tree.nodes[(tree.nodes["is_leaf"] == 0) & (tree.nodes["is_categorical"] == 0)]
             features.append(splits["feature_idx"])
             values.append(splits["num_threshold"])
-    return Cuts(features=np.concatenate(features), values=np.concatenate(values))
+    return SplitThresholds(features=np.concatenate(features), values=np.concatenate(values))

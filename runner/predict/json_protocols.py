@@ -8,25 +8,25 @@ from typing import Any
 import msgspec
 
 from runner.predict.endpoints import Endpoint
-from runner.predict.media import Media, media_of
-from runner.predict.problems import Fault, ProblemError, pointer
-from runner.predict.requests import Answer, Request
+from runner.predict.http_messages import Request, Response, Route
+from runner.predict.media_types import MediaType, media_type_of
+from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
 
 PredictMany = Callable[[Endpoint, list[Any], Request], Awaitable[Sequence[Any]]]
 """Gives a result for each item, with an exception in the place of one that failed."""
 
 
-def json_of(request: Request) -> Any:
+def json_body(request: Request) -> Any:
     """Read a request's body as JSON; one that names no type is taken for JSON.
 
     Raises:
         ProblemError: 415 for another type, 400 for what is no JSON.
     """
     try:
-        media = media_of(request.headers.get(b"content-type", b""), takes_forms=False)
+        media = media_type_of(request.headers.get(b"content-type", b""), takes_forms=False)
     except ProblemError:
         media = None
-    if media is not Media.JSON:
+    if media is not MediaType.JSON:
         raise ProblemError(415, "send JSON here, with 'Content-Type: application/json'")
     try:
         return msgspec.json.decode(request.body)
@@ -34,13 +34,13 @@ def json_of(request: Request) -> Any:
         raise ProblemError(400, f"the body is not JSON: {error}") from None
 
 
-def object_of(request: Request) -> dict[str, Any]:
+def json_object_body(request: Request) -> dict[str, Any]:
     """Read a request's body as a JSON object.
 
     Raises:
         ProblemError: 415 for another type, 400 for what is no JSON, 422 for no object.
     """
-    body = json_of(request)
+    body = json_body(request)
     if not isinstance(body, dict):
         raise ProblemError(422, "the body must be a JSON object")
     return body
@@ -69,9 +69,36 @@ async def answers_for(
     return [msgspec.json.decode(endpoint.encode(result)) for result in results]
 
 
-def answer(value: Any, **settings: Any) -> Answer:
+def json_response(value: Any, **settings: Any) -> Response:
     """Answer by a JSON value."""
-    return Answer(body=msgspec.json.encode(value), **settings)
+    return Response(body=msgspec.json.encode(value), **settings)
+
+
+def constant_route(value: Any) -> Route:
+    """Make a route that always gives one JSON value."""
+    ready = json_response(value)
+
+    async def say(_: Request) -> Response:
+        return ready
+
+    return say
+
+
+def problem_text(problem: ProblemError) -> str:
+    """Put a problem and all that is wrong with its fields into one line."""
+    invalid_fields = [
+        f"{invalid_field.field}: {invalid_field.detail}" for invalid_field in problem.errors
+    ]
+    return "; ".join(
+        [
+            problem.detail,
+            *(
+                invalid_field
+                for invalid_field in invalid_fields
+                if invalid_field not in problem.detail
+            ),
+        ]
+    )
 
 
 def _item(endpoint: Endpoint, number: int, row: Any) -> Any:
@@ -84,10 +111,12 @@ def _item(endpoint: Endpoint, number: int, row: Any) -> Any:
     try:
         return endpoint.schema.convert(row)
     except ProblemError as problem:
-        faults = [
-            Fault(field=pointer(number) + fault.field, detail=fault.detail)
-            for fault in problem.errors
+        invalid_fields = [
+            InvalidField(
+                field=json_pointer(number) + invalid_field.field, detail=invalid_field.detail
+            )
+            for invalid_field in problem.errors
         ]
         raise ProblemError(
-            problem.status, f"row {number}: {problem.detail}", faults, problem.headers
+            problem.status, f"row {number}: {problem.detail}", invalid_fields, problem.headers
         ) from None

@@ -8,44 +8,44 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from runner.predict.media import Media
-from runner.predict.problems import ProblemError
+from runner.predict.media_types import MediaType
+from runner.predict.problem_error import ProblemError
 
 
-def rows_of_table(body: bytes, media: Media, most: int) -> list[dict[str, Any]]:
+def rows_of_table(body: bytes, media: MediaType, max_rows: int) -> list[dict[str, Any]]:
     """Read a table row by row.
 
     Args:
         body: An Arrow stream or a Parquet file.
         media: Which of them.
-        most: Rows that it may have.
+        max_rows: Rows that it may have.
 
     Raises:
         ProblemError: 400, it cannot be read; 413, it has more rows; 415, pyarrow is absent.
     """
     arrow = _pyarrow("pyarrow")
     try:
-        if media is Media.ARROW:
-            return _limited(arrow.ipc.open_stream(body), most)
+        if media is MediaType.ARROW:
+            return _rows_of_stream(arrow.ipc.open_stream(body), max_rows)
         file = _pyarrow("pyarrow.parquet").ParquetFile(io.BytesIO(body))
-        if file.metadata.num_rows > most:
-            raise too_many(most)
+        if file.metadata.num_rows > max_rows:
+            raise too_many_rows(max_rows)
         found: list[dict[str, Any]] = file.read().to_pylist()
     except (arrow.ArrowException, OSError, ValueError) as error:
         raise ProblemError(400, f"the body is no {media}: {error!s:.200}") from None
     return found
 
 
-def _limited(reader: Any, most: int) -> list[dict[str, Any]]:
+def _rows_of_stream(reader: Any, max_rows: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for batch in reader:
-        if len(rows) + batch.num_rows > most:
-            raise too_many(most)
+        if len(rows) + batch.num_rows > max_rows:
+            raise too_many_rows(max_rows)
         rows += batch.to_pylist()
     return rows
 
 
-def table_of(answers: Sequence[Any]) -> bytes:
+def arrow_stream_of(answers: Sequence[Any]) -> bytes:
     """Write answers as an Arrow stream: their fields as columns, else one column ``answer``."""
     arrow = _pyarrow("pyarrow")
     rows = [each if isinstance(each, dict) else {"answer": each} for each in answers]
@@ -56,9 +56,9 @@ def table_of(answers: Sequence[Any]) -> bytes:
     return sink.getvalue()
 
 
-def too_many(most: int) -> ProblemError:
+def too_many_rows(max_rows: int) -> ProblemError:
     """Make the problem of too many rows."""
-    return ProblemError(413, f"there are more than {most} rows; send them in parts")
+    return ProblemError(413, f"there are more than {max_rows} rows; send them in parts")
 
 
 @functools.cache

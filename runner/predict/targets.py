@@ -1,8 +1,9 @@
-"""Say how a model or a function is to be served."""
+"""Tell what can be served by endpoints of ours, and take the author's options for it."""
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -10,12 +11,14 @@ ROWS_AT_ONCE = 64
 
 BATCHED = "__runner_max_batch__"
 
+_APPS = (("environ", "start_response"), ("env", "start_response"), ("scope", "receive", "send"))
+
 Function = TypeVar("Function", bound=Callable[..., Any])
-Shape = str | Callable[[Any], Any]
+AnswerShape = str | Callable[[Any], Any]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
+class EndpointOptions:
     """Say how one target is to be served.
 
     Attributes:
@@ -30,7 +33,7 @@ class Options:
     """
 
     example: Any = None
-    answer: Shape | None = None
+    answer: AnswerShape | None = None
     probabilities: bool = False
     class_names: Sequence[str] | Mapping[Any, str] | None = None
     max_batch: int | None = None
@@ -51,14 +54,14 @@ class Options:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Wanted:
+class TargetWithOptions:
     """Hold one of several targets with the options of its own."""
 
     target: Any
-    options: Options
+    options: EndpointOptions
 
 
-def endpoint(target: Any, **options: Any) -> Wanted:
+def endpoint(target: Any, **options: Any) -> TargetWithOptions:
     """Give one of several targets options of its own.
 
     Args:
@@ -69,7 +72,7 @@ def endpoint(target: Any, **options: Any) -> Wanted:
     Raises:
         TypeError: There is no such option.
     """
-    return Wanted(target=target, options=Options(**options))
+    return TargetWithOptions(target=target, options=EndpointOptions(**options))
 
 
 def batched(max_size: int = ROWS_AT_ONCE) -> Callable[[Function], Function]:
@@ -92,3 +95,29 @@ def batched(max_size: int = ROWS_AT_ONCE) -> Callable[[Function], Function]:
         return function
 
     return mark
+
+
+def is_target(target: Any) -> bool:
+    """Tell whether something is to be served by endpoints of ours, and is no app itself."""
+    return (
+        isinstance(target, Mapping | TargetWithOptions) or is_model(target) or is_function(target)
+    )
+
+
+def is_model(target: Any) -> bool:
+    """Tell what predicts."""
+    return not isinstance(target, type) and callable(getattr(target, "predict", None))
+
+
+def is_function(target: Any) -> bool:
+    """Tell a function with type hints from an app, whose parameters are what HTTP brings."""
+    if isinstance(target, type) or not callable(target):
+        return False
+    try:
+        parameters = inspect.signature(target).parameters
+    except (TypeError, ValueError):
+        return False
+    if tuple(parameters) in _APPS:
+        return False
+    hinted = all(each.annotation is not each.empty for each in parameters.values())
+    return bool(parameters) and (hinted or hasattr(target, BATCHED))

@@ -31,15 +31,15 @@ _KINDS = {
     "base64": "base64",
     "decimal": "a decimal number",
 }
-_SAID = re.compile(r"(?P<said>.*?)(?: - at `.*)?", re.DOTALL)
+_MESSAGE = re.compile(r"(?P<message>.*?)(?: - at `.*)?", re.DOTALL)
 _GOT = re.compile(r"Expected `(?P<wanted>[^`]*)`(?P<bound>[^`]*?)(?:, got .*)?", re.DOTALL)
 
 
-def expected(hint: Any) -> str:
+def describe_type(hint: Any) -> str:
     """Say in words what a type takes."""
     if choices := _choices(hint):
-        return f"one of {listed(choices)}"
-    probe = refused(_Nothing(), hint)
+        return f"one of {comma_separated(choices)}"
+    probe = why_refused(_Nothing(), hint)
     wanted = probe.removeprefix("expected ").partition(", got ")[0] if probe else "a value"
     return wanted or "a value"
 
@@ -48,49 +48,49 @@ class _Nothing:
     """Be what no type takes."""
 
 
-def refused(value: Any, hint: Any) -> str:
+def why_refused(value: Any, hint: Any) -> str:
     """Say why msgspec refuses a value; empty if it does not."""
     try:
         msgspec.convert(value, hint, str_keys=True)
     except msgspec.ValidationError as error:
-        said = _SAID.fullmatch(str(error))
-        return _in_words(said["said"] if said else str(error), value, hint)
+        message = _MESSAGE.fullmatch(str(error))
+        return _in_words(message["message"] if message else str(error), value, hint)
     return ""
 
 
-def _in_words(said: str, value: Any, hint: Any) -> str:
+def _in_words(message: str, value: Any, hint: Any) -> str:
     if (choices := _choices(hint)) and not isinstance(value, _Nothing):
-        return f"expected one of {listed(choices)}, got {shown(value)}"
-    if said == "Number out of range":
+        return f"expected one of {comma_separated(choices)}, got {describe_value(value)}"
+    if message == "Number out of range":
         return "expected a finite number"
-    match = _GOT.fullmatch(said)
+    match = _GOT.fullmatch(message)
     if match is None:
-        return f"{said[:1].lower()}{said[1:]}, got {shown(value)}"
+        return f"{message[:1].lower()}{message[1:]}, got {describe_value(value)}"
     words = match["wanted"].split(" | ")
     if "float" in words:  # an integer is a number, too
         words = [word for word in words if word != "int"]
     wanted = " or ".join(_KINDS.get(word, word) for word in words)
-    got = shown(value) if match["bound"] else kind_of(value)
+    got = describe_value(value) if match["bound"] else describe_kind(value)
     return f"expected {wanted}{match['bound']}, got {got}"
 
 
-def kind_of(value: Any) -> str:
+def describe_kind(value: Any) -> str:
     """Say in words of what kind a JSON value is."""
     return _KINDS.get(type(value).__name__, type(value).__name__)
 
 
-def shown(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """Show a short value itself, and of a long one the kind."""
     if isinstance(value, str | int | float | None) and len(repr(value)) <= 40:
         return msgspec.json.encode(value).decode() if _is_small(value) else repr(value)
-    return f"one of {len(value)}" if isinstance(value, list) else kind_of(value)
+    return f"one of {len(value)}" if isinstance(value, list) else describe_kind(value)
 
 
 def _is_small(value: Any) -> bool:
     return not isinstance(value, int) or -(2**63) <= value < 2**64
 
 
-def listed(names: Sequence[Any]) -> str:
+def comma_separated(names: Sequence[Any]) -> str:
     """List names, each as JSON has it."""
     quoted = [msgspec.json.encode(name).decode() for name in names[:20]]
     return ", ".join(quoted) + (", …" if len(names) > 20 else "")
@@ -107,7 +107,7 @@ def _choices(hint: Any) -> list[Any]:
 
 def without_none(hint: Any) -> Any:
     """Take the one other type of an optional one."""
-    hint = _bare(hint)
+    hint = _without_annotations(hint)
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         others = [
             word for word in typing.get_args(hint) if word not in (type(None), msgspec.UnsetType)
@@ -116,7 +116,7 @@ def without_none(hint: Any) -> Any:
     return hint
 
 
-def _bare(hint: Any) -> Any:
+def _without_annotations(hint: Any) -> Any:
     """Take off what annotates a type."""
     while typing.get_origin(hint) is typing.Annotated:
         hint = typing.get_args(hint)[0]

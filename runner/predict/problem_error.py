@@ -9,7 +9,7 @@ from runner.http import problems
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Fault:
+class InvalidField:
     """Point at one thing that is wrong in a body.
 
     Attributes:
@@ -27,7 +27,7 @@ class ProblemError(Exception):
     Args:
         status: The HTTP status.
         detail: What is wrong, for people.
-        errors: The faults one by one, where the body is at fault.
+        errors: The invalid fields one by one, where the body is at fault.
         headers: More headers of the answer.
     """
 
@@ -35,7 +35,7 @@ class ProblemError(Exception):
         self,
         status: int,
         detail: str,
-        errors: Sequence[Fault] = (),
+        errors: Sequence[InvalidField] = (),
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         super().__init__(detail)
@@ -50,6 +50,6 @@ class ProblemError(Exception):
         return problems.details(self.status, self.detail, **({"errors": errors} if errors else {}))
 
 
-def pointer(*steps: str | int) -> str:
+def json_pointer(*steps: str | int) -> str:
     """Write a JSON pointer (RFC 6901)."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)

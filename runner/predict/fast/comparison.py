@@ -9,8 +9,8 @@ from typing import Any
 
 Call = Callable[[Sequence[Any]], Sequence[Any] | None]
 
-_SIZES = (16, 1, 2, 3, 64, 7, 32, 5)
-_LEAST_SINGLES, _MOST_SINGLES, _LEAST_ROWS = 5, 1000, sum(_SIZES)
+_BATCH_SIZES = (16, 1, 2, 3, 64, 7, 32, 5)
+_LEAST_SINGLES, _MOST_SINGLES, _LEAST_ROWS = 5, 1000, sum(_BATCH_SIZES)
 
 
 class MismatchError(Exception):
@@ -20,7 +20,7 @@ class MismatchError(Exception):
         super().__init__(f"{fast!r:.200} instead of {public!r:.200} for the row {row!r:.500}")
 
 
-def outcome(call: Call, row: Any) -> Any:
+def result_or_error(call: Call, row: Any) -> Any:
     """Give the result of one row, or the exception in its place."""
     try:
         results = call([row])
@@ -58,14 +58,14 @@ class Comparison:
         for row in rows[:_MOST_SINGLES]:
             if len(results) >= _LEAST_SINGLES and self._clock() > end:
                 break
-            results.append(outcome(self._public, row))
+            results.append(result_or_error(self._public, row))
         return results
 
     def is_batchable(self, rows: Sequence[Any], singles: Sequence[Any]) -> bool:
         """Tell whether the public call gives a batch's rows what it gave them one by one."""
         pairs = zip(rows, singles, strict=False)  # there may have been no time for all
         kept = [(row, single) for row, single in pairs if not isinstance(single, Exception)]
-        for part in batches(kept):
+        for part in cut_into_batches(kept):
             try:
                 results = self._public([row for row, _ in part])
             except Exception:  # noqa: BLE001 - it takes the rows only one by one
@@ -89,11 +89,11 @@ class Comparison:
             MismatchError: The first result that was unlike.
         """
         for row, single in zip(rows, singles, strict=False):
-            _must_equal(row, outcome(fast, row), single)
+            _must_equal(row, result_or_error(fast, row), single)
         equal = asked = 0
         end = self._clock() + self._seconds
-        for part in batches(rows):
-            alone = [outcome(fast, row) for row in part]
+        for part in cut_into_batches(rows):
+            alone = [result_or_error(fast, row) for row in part]
             together, public = _all_of(fast, part), self._at_once(part)
             for row, found, in_batch, right in zip(part, alone, together, public, strict=True):
                 _must_equal(row, in_batch, found)
@@ -110,14 +110,14 @@ class Comparison:
         if not is_same(found, right):
             if self._clock() > end:
                 return False
-            _must_equal(row, found, outcome(self._public, row))
+            _must_equal(row, found, result_or_error(self._public, row))
         return True
 
     def _at_once(self, rows: Sequence[Any]) -> Sequence[Any]:
         try:
             return self._public(rows) or ()
         except Exception:  # noqa: BLE001 - one of them is refused: find out which
-            return [outcome(self._public, row) for row in rows]
+            return [result_or_error(self._public, row) for row in rows]
 
 
 def _must_equal(row: Any, found: Any, right: Any) -> None:
@@ -125,10 +125,10 @@ def _must_equal(row: Any, found: Any, right: Any) -> None:
         raise MismatchError(row, found, right)
 
 
-def batches(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def cut_into_batches(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
     """Cut rows into batches of many sizes."""
     start = 0
-    for size in itertools.cycle(_SIZES):
+    for size in itertools.cycle(_BATCH_SIZES):
         if start >= len(rows):
             return
         yield rows[start : start + size]
@@ -137,4 +137,4 @@ def batches(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 def _all_of(fast: Call, rows: Sequence[Any]) -> Sequence[Any]:
     results = fast(rows)
-    return [outcome(fast, row) for row in rows] if results is None else results
+    return [result_or_error(fast, row) for row in rows] if results is None else results

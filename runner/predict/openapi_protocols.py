@@ -198,12 +198,12 @@ def _ref(name: str) -> dict[str, str]:
 def _get(
     name: str, tag: str, summary: str, schema: dict[str, Any], content: Any = None
 ) -> dict[str, Any]:
-    said = content or {"application/json": {"schema": schema}}
+    content = content or {"application/json": {"schema": schema}}
     return {
         "operationId": name,
         "tags": [tag],
         "summary": summary,
-        "responses": {"200": {"description": summary, "content": said}}
+        "responses": {"200": {"description": summary, "content": content}}
         | _failures(_BY_SERVER, "InferenceError"),
     }
 

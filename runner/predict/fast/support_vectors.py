@@ -10,8 +10,8 @@ from runner.predict.fast.inner_call import (
     InnerCall,
     as_floats,
     class_names,
-    no_scores,
     require,
+    rows_as_scores,
 )
 
 _KERNELS = ("linear", "poly", "rbf", "sigmoid")
@@ -31,11 +31,11 @@ def classifier(model: Any) -> InnerCall:
         return [names[int(index)] for index in predict(rows).tolist()]
 
     return InnerCall(
-        scores=no_scores,
+        scores=rows_as_scores,
         labels=labels,
         probabilities=probabilities if model.probability is True else None,
         fitted=_fitted(model),
-        landmarks=lambda: model.support_vectors_,
+        boundaries=lambda: model.support_vectors_,
     )
 
 
@@ -50,7 +50,7 @@ def regressor(model: Any) -> InnerCall:
         scores=predict,
         labels=as_floats,
         fitted=_fitted(model),
-        landmarks=lambda: model.support_vectors_,
+        boundaries=lambda: model.support_vectors_,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 
-def plain(value: Any) -> Any:
+def json_value_of(value: Any) -> Any:
     """Give what stands for a value that JSON does not know.
 
     Raises:
@@ -16,16 +16,16 @@ def plain(value: Any) -> Any:
     """
     for name in ("numpy", "pandas", "pydantic"):
         module = sys.modules.get(name)
-        if module is not None and (found := _PLAIN[name](module, value)) is not _UNKNOWN:
+        if module is not None and (found := _CONVERTERS[name](module, value)) is not _UNKNOWN:
             return found
     raise TypeError(f"{type(value).__qualname__} is nothing that JSON can say: {value!r:.80}")
 
 
-encode = msgspec.json.Encoder(enc_hook=plain).encode
+encode_json = msgspec.json.Encoder(enc_hook=json_value_of).encode
 """Writes a value as JSON; NaN and the infinities, which JSON has not, become null."""
 
 
-def values_of(found: Any, count: int) -> list[Any]:
+def one_result_per_row(found: Any, count: int) -> list[Any]:
     """Take the results out of what a model returned, one for each row.
 
     Raises:
@@ -64,4 +64,4 @@ def _of_pydantic(pydantic: Any, value: Any) -> Any:
     return value.model_dump(mode="json") if isinstance(value, pydantic.BaseModel) else _UNKNOWN
 
 
-_PLAIN = {"numpy": _of_numpy, "pandas": _of_pandas, "pydantic": _of_pydantic}
+_CONVERTERS = {"numpy": _of_numpy, "pandas": _of_pandas, "pydantic": _of_pydantic}

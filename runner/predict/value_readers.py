@@ -1,6 +1,6 @@
 """Read what msgspec does not: arrays, frames, pydantic's models, files.
 
-Each ``Reader`` stands for one type hint. Nothing is imported here that the hint has not
+Each ``ValueReader`` stands for one type hint. Nothing is imported here that the hint has not
 brought along already.
 """
 
@@ -14,23 +14,23 @@ from typing import Any
 
 import msgspec
 
-from runner.predict.json_types import kind_of
-from runner.predict.problems import Fault, ProblemError, pointer
-from runner.predict.schema import described
+from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
+from runner.predict.schema import json_schema_of
+from runner.predict.type_descriptions import describe_kind
 from runner.predict.uploads import UploadFile
-from runner.predict.validation_errors import Steps, faults_in, problem_of
+from runner.predict.validation_errors import Steps, invalid_fields_in, problem_of_fields
 
 Scalar = str | int | float | bool | None
 _DEEPEST = 32
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Reader:
+class ValueReader:
     """Read the values of one hint.
 
     Attributes:
         read: Makes a value of what JSON has; its second argument is where that stands.
-            Raises a ProblemError with the faults.
+            Raises a ProblemError with the invalid fields.
         schema: The JSON schema.
         takes_body: As the only parameter it takes the whole body.
     """
@@ -40,7 +40,7 @@ class Reader:
     takes_body: bool = False
 
 
-class Split(msgspec.Struct, forbid_unknown_fields=True):
+class SplitFrame(msgspec.Struct, forbid_unknown_fields=True):
     """Hold a table as pandas writes it with ``orient="split"``."""
 
     columns: list[str]
@@ -48,20 +48,24 @@ class Split(msgspec.Struct, forbid_unknown_fields=True):
     index: list[str | int] | None = None
 
 
-def reader_of(hint: Any) -> Reader | None:
+def reader_for(hint: Any) -> ValueReader | None:
     """Choose who reads the values of a hint; None leaves it to msgspec."""
     inner = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
     if inner is UploadFile:
-        return Reader(read=_read_file, schema={"type": "string", "format": "binary"})
-    for module, choose in (("numpy", _numpy), ("pandas", _pandas), ("pydantic", _pydantic)):
+        return ValueReader(read=_read_file, schema={"type": "string", "format": "binary"})
+    for module, choose in (
+        ("numpy", _numpy_reader),
+        ("pandas", _pandas_reader),
+        ("pydantic", _pydantic_reader),
+    ):
         loaded = sys.modules.get(module)
         if loaded is not None and (found := choose(loaded, inner, hint)) is not None:
             return found
     return None
 
 
-def _fault(at: Steps, detail: str) -> ProblemError:
-    return problem_of([Fault(field=pointer(*at), detail=detail)])
+def _problem_at(at: Steps, detail: str) -> ProblemError:
+    return problem_of_fields([InvalidField(field=json_pointer(*at), detail=detail)])
 
 
 def _checked(value: Any, hint: Any, at: Steps) -> Any:
@@ -73,31 +77,31 @@ def _checked(value: Any, hint: Any, at: Steps) -> Any:
     try:
         return msgspec.convert(value, hint)
     except (msgspec.ValidationError, RecursionError):
-        found = list(faults_in(value, hint, at))
-        raise problem_of(found) from None
+        found = list(invalid_fields_in(value, hint, at))
+        raise problem_of_fields(found) from None
 
 
 def _read_file(value: Any, at: Steps) -> UploadFile:
     if isinstance(value, UploadFile):
         return value
-    raise _fault(at, f"expected a file in multipart/form-data, got {kind_of(value)}")
+    raise _problem_at(at, f"expected a file in multipart/form-data, got {describe_kind(value)}")
 
 
-def _numpy(numpy: Any, inner: Any, hint: Any) -> Reader | None:
+def _numpy_reader(numpy: Any, inner: Any, hint: Any) -> ValueReader | None:
     origin, words = typing.get_origin(inner), typing.get_args(inner)
     if inner is not numpy.ndarray and origin is not numpy.ndarray:
         return None
     scalars = typing.get_args(words[1]) if len(words) == 2 else ()
     dtype = _dtype(numpy, scalars[0]) if scalars else None
-    member = _MEMBERS.get(dtype.kind if dtype is not None else "", int | float)
+    member = _MEMBER_TYPES.get(dtype.kind if dtype is not None else "", int | float)
 
     def read(value: Any, at: Steps) -> Any:
         return _array(numpy, value, dtype, member, at)
 
-    return Reader(read=read, schema={"type": "array", "items": {}})
+    return ValueReader(read=read, schema={"type": "array", "items": {}})
 
 
-_MEMBERS: dict[str, Any] = {"i": int, "u": int, "f": float, "b": bool, "U": str, "M": str}
+_MEMBER_TYPES: dict[str, Any] = {"i": int, "u": int, "f": float, "b": bool, "U": str, "M": str}
 
 
 def _dtype(numpy: Any, kind: Any) -> Any:
@@ -117,11 +121,11 @@ def _array(numpy: Any, value: Any, dtype: Any, member: Any, at: Steps) -> Any:
         with numpy.errstate(over="ignore"):
             found = numpy.array(checked, dtype=dtype)
     except (ValueError, OverflowError) as error:
-        raise _fault(at, f"no array can be made of it: {error}") from None
+        raise _problem_at(at, f"no array can be made of it: {error}") from None
     if (found.dtype.kind == "O" and dtype is None) or (
         found.dtype.kind == "f" and not numpy.isfinite(found).all()
     ):
-        raise _fault(at, "a number is out of range")
+        raise _problem_at(at, "a number is out of range")
     return found
 
 
@@ -131,44 +135,46 @@ def _depth(value: Any, at: Steps) -> int:
         depth += 1
         value = value[0] if value else None
     if not 1 <= depth <= _DEEPEST:
-        said = kind_of(value) if not depth else f"one of {depth} dimensions"
-        raise _fault(at, f"expected an array of numbers, got {said}")
+        got = describe_kind(value) if not depth else f"one of {depth} dimensions"
+        raise _problem_at(at, f"expected an array of numbers, got {got}")
     return depth
 
 
-def _pandas(pandas: Any, inner: Any, hint: Any) -> Reader | None:
+def _pandas_reader(pandas: Any, inner: Any, hint: Any) -> ValueReader | None:
     if inner is pandas.DataFrame:
 
         def read_frame(value: Any, at: Steps) -> Any:
             if isinstance(value, dict):
-                split = _checked(value, Split, at)
-                return _framed(pandas, split, at)
+                split = _checked(value, SplitFrame, at)
+                return _frame_of_split(pandas, split, at)
             return pandas.DataFrame(_checked(value, list[dict[str, Scalar]], at))
 
-        schema = {"anyOf": [described(list[dict[str, Scalar]]), described(Split)]}
-        return Reader(read=read_frame, schema=schema, takes_body=True)
+        schema = {"anyOf": [json_schema_of(list[dict[str, Scalar]]), json_schema_of(SplitFrame)]}
+        return ValueReader(read=read_frame, schema=schema, takes_body=True)
     if inner is pandas.Series:
 
         def read_series(value: Any, at: Steps) -> Any:
             kind = list[Scalar] if isinstance(value, list) else dict[str, Scalar]
             return pandas.Series(_checked(value, kind, at))
 
-        schema = {"anyOf": [described(dict[str, Scalar]), described(list[Scalar])]}
-        return Reader(read=read_series, schema=schema, takes_body=True)
+        schema = {"anyOf": [json_schema_of(dict[str, Scalar]), json_schema_of(list[Scalar])]}
+        return ValueReader(read=read_series, schema=schema, takes_body=True)
     return None
 
 
-def _framed(pandas: Any, split: Split, at: Steps) -> Any:
+def _frame_of_split(pandas: Any, split: SplitFrame, at: Steps) -> Any:
     for number, row in enumerate(split.data):
         if len(row) != len(split.columns):
             detail = f"expected {len(split.columns)} values, got {len(row)}"
-            raise _fault((*at, "data", number), detail)
+            raise _problem_at((*at, "data", number), detail)
     if split.index is not None and len(split.index) != len(split.data):
-        raise _fault((*at, "index"), f"expected {len(split.data)} labels, got {len(split.index)}")
+        raise _problem_at(
+            (*at, "index"), f"expected {len(split.data)} labels, got {len(split.index)}"
+        )
     return pandas.DataFrame(split.data, columns=split.columns, index=split.index)
 
 
-def _pydantic(pydantic: Any, inner: Any, hint: Any) -> Reader | None:
+def _pydantic_reader(pydantic: Any, inner: Any, hint: Any) -> ValueReader | None:
     if not _mentions(inner, pydantic.BaseModel):
         return None
     adapter = pydantic.TypeAdapter(hint)
@@ -177,10 +183,12 @@ def _pydantic(pydantic: Any, inner: Any, hint: Any) -> Reader | None:
         try:
             return adapter.validate_python(value)
         except pydantic.ValidationError as error:
-            raise problem_of([_of_pydantic(each, at) for each in error.errors()]) from None
+            raise problem_of_fields(
+                [_invalid_field_of(each, at) for each in error.errors()]
+            ) from None
 
     takes_body = isinstance(inner, type) and issubclass(inner, pydantic.BaseModel)
-    return Reader(read=read, schema=adapter.json_schema(), takes_body=takes_body)
+    return ValueReader(read=read, schema=adapter.json_schema(), takes_body=takes_body)
 
 
 def _mentions(hint: Any, kind: type) -> bool:
@@ -189,7 +197,9 @@ def _mentions(hint: Any, kind: type) -> bool:
     return any(_mentions(word, kind) for word in typing.get_args(hint))
 
 
-def _of_pydantic(error: Any, at: Steps) -> Fault:
+def _invalid_field_of(error: Any, at: Steps) -> InvalidField:
     detail = str(error["msg"])
-    got = "" if error["type"] == "missing" else f", got {kind_of(error['input'])}"
-    return Fault(field=pointer(*at, *error["loc"]), detail=detail[:1].lower() + detail[1:] + got)
+    got = "" if error["type"] == "missing" else f", got {describe_kind(error['input'])}"
+    return InvalidField(
+        field=json_pointer(*at, *error["loc"]), detail=detail[:1].lower() + detail[1:] + got
+    )

@@ -8,10 +8,10 @@ import importlib.util
 from collections.abc import Sequence
 
 from runner.http.forms import media_type
-from runner.predict.problems import ProblemError
+from runner.predict.problem_error import ProblemError
 
 
-class Media(enum.StrEnum):
+class MediaType(enum.StrEnum):
     """Name what a body may be."""
 
     JSON = "application/json"
@@ -21,19 +21,19 @@ class Media(enum.StrEnum):
     FORM = "multipart/form-data"
 
 
-_ALSO = {
-    "": Media.JSON,
-    "text/json": Media.JSON,
-    "application/jsonl": Media.LINES,
-    "application/jsonlines": Media.LINES,
-    "application/ndjson": Media.LINES,
-    "application/x-jsonlines": Media.LINES,
-    "application/x-parquet": Media.PARQUET,
+_ALIASES = {
+    "": MediaType.JSON,
+    "text/json": MediaType.JSON,
+    "application/jsonl": MediaType.LINES,
+    "application/jsonlines": MediaType.LINES,
+    "application/ndjson": MediaType.LINES,
+    "application/x-jsonlines": MediaType.LINES,
+    "application/x-parquet": MediaType.PARQUET,
 }
 _URLENCODED = "application/x-www-form-urlencoded"
 
 
-def media_of(content_type: bytes, *, takes_forms: bool, is_bare: bool = False) -> Media:
+def media_type_of(content_type: bytes, *, takes_forms: bool, is_bare: bool = False) -> MediaType:
     """Tell what a body is by its Content-Type.
 
     Args:
@@ -46,25 +46,26 @@ def media_of(content_type: bytes, *, takes_forms: bool, is_bare: bool = False) -
         ProblemError: 415, it is nothing that can be read.
     """
     name = media_type(content_type.decode("latin-1"))
-    found = _ALSO.get(name)
+    found = _ALIASES.get(name)
     if found is None and name.endswith("+json"):
-        found = Media.JSON
+        found = MediaType.JSON
     if found is None and is_bare and name == _URLENCODED:
-        found = Media.JSON
-    if found is None and name in list(Media):
-        found = Media(name)
-    if found is None or (found is Media.FORM and not takes_forms):
-        taken = [each.value for each in _read() if takes_forms or each is not Media.FORM]
+        found = MediaType.JSON
+    if found is None and name in list(MediaType):
+        found = MediaType(name)
+    if found is None or (found is MediaType.FORM and not takes_forms):
+        readable = [each.value for each in _readable() if takes_forms or each is not MediaType.FORM]
         mend = "; curl needs -H 'Content-Type: application/json'" if name == _URLENCODED else ""
         raise ProblemError(
             415,
-            f"{name} is not read here; send {taken[0]} (one item), or {', '.join(taken[1:])}{mend}",
-            headers=[(b"accept", ", ".join(taken).encode())],
+            f"{name} is not read here; send {readable[0]} (one item), "
+            f"or {', '.join(readable[1:])}{mend}",
+            headers=[(b"accept", ", ".join(readable).encode())],
         )
     return found
 
 
-def accepted(accept: bytes, offered: Sequence[Media]) -> Media:
+def negotiated(accept: bytes, offered: Sequence[MediaType]) -> MediaType:
     """Choose what an answer is to be: what the client likes best, else what is offered first.
 
     Raises:
@@ -72,33 +73,35 @@ def accepted(accept: bytes, offered: Sequence[Media]) -> Media:
     """
     if not accept or accept == b"*/*":
         return offered[0]
-    wishes = _wishes(accept.decode("latin-1"))
-    liked = [(_liking(each, wishes), each) for each in offered]
-    best = max(share for share, _ in liked)
+    qualities = _qualities(accept.decode("latin-1"))
+    ranked = [(_quality_of(each, qualities), each) for each in offered]
+    best = max(quality for quality, _ in ranked)
     if best <= 0:
         raise ProblemError(406, f"the answer can be {', '.join(offered)}, not {accept!r:.80}")
-    return next(each for share, each in liked if share == best)
+    return next(each for quality, each in ranked if quality == best)
 
 
-def _wishes(accept: str) -> dict[str, float]:
+def _qualities(accept: str) -> dict[str, float]:
     found = {}
     for part in accept.split(","):
         name, *words = (word.strip().lower() for word in part.split(";"))
-        share = next((word[2:] for word in words if word.startswith("q=")), "1")
+        quality = next((word[2:] for word in words if word.startswith("q=")), "1")
         try:
-            found[_ALSO.get(name, name) if name else name] = float(share)
+            found[_ALIASES.get(name, name) if name else name] = float(quality)
         except ValueError:
             found[name] = 0.0
     return found
 
 
-def _liking(media: Media, wishes: dict[str, float]) -> float:
+def _quality_of(media: MediaType, qualities: dict[str, float]) -> float:
     family = media.partition("/")[0] + "/*"
-    return next((wishes[name] for name in (media, family, "*/*") if name in wishes), 0.0)
+    return next((qualities[name] for name in (media, family, "*/*") if name in qualities), 0.0)
 
 
 @functools.cache
-def _read() -> list[Media]:
+def _readable() -> list[MediaType]:
     """List what can be read here: tables only where there is a library for them."""
     has_tables = importlib.util.find_spec("pyarrow") is not None
-    return [each for each in Media if has_tables or each not in (Media.ARROW, Media.PARQUET)]
+    return [
+        each for each in MediaType if has_tables or each not in (MediaType.ARROW, MediaType.PARQUET)
+    ]
