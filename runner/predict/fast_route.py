@@ -72,7 +72,7 @@ def _header_lines(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 
 class FastRequest:
-    """Be one request on the fast route: a pending prediction, and in the place of uvicorn's cycle."""
+    """Be one request on the fast route: a pending prediction, and a cycle for uvicorn."""
 
     __slots__ = (
         "connection",

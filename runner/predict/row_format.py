@@ -117,7 +117,7 @@ def _takes_arrays(rows: RowFormat, call: Callable[[Any], Any]) -> bool:
         found = call(array_of(tried))
         if "pandas" not in sys.modules:
             return True
-        return bool((found == call(frame_converter_for(rows.names)(example_or_zeros))).all())
+        return bool((found == call(frame_converter_for(rows.names)(tried))).all())
     except Exception:  # noqa: BLE001 - a model may refuse an array by any error
         return False
 
@@ -183,11 +183,8 @@ def _check_names(model: Any, names: tuple[str, ...], given: Any, count: Any) -> 
     name = type(model).__name__
     if names and set(names) != set(given):
         absent, strange = set(names) - set(given), set(given) - set(names)
-        differences = [f"lacks {sorted(absent)}"] * bool(absent) + [
-            f"has {sorted(strange)}"
-        ] * bool(strange)
-        raise TypeError(
-            f"the example {' and '.join(differences)}; {name} was fitted with {list(names)}"
-        )
+        parts = (("lacks", absent), ("has", strange))
+        unlike = " and ".join(f"{verb} {sorted(which)}" for verb, which in parts if which)
+        raise TypeError(f"the example {unlike}; {name} was fitted with {list(names)}")
     if count is not None and len(given) != count:
         raise TypeError(f"the example has {len(given)} features; {name} was fitted with {count}")
