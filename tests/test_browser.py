@@ -213,7 +213,7 @@ def test_the_watch_sees(page: Any, url: str, watch: Watch) -> None:
 
 def test_the_folder_of_the_package_has_what_pages_load() -> None:
     """No file of the pages names another host."""
-    static = Path(__file__).resolve().parent.parent / "runner/prediction/static"
+    static = Path(__file__).resolve().parent.parent / "runner/predict/static"
     texts = {path.name: path.read_text() for path in static.iterdir()}
     assert texts
     named = {n: re.findall(r"https?://(?!www\.w3\.org/)\S+", text) for n, text in texts.items()}

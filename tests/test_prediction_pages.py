@@ -18,7 +18,7 @@ from runner.identity import Identity
 from runner.predict.http_messages import Response
 from runner.predict.pages import own_page, wants_html
 
-STATIC = ROOT / "runner/prediction/static"
+STATIC = ROOT / "runner/predict/static"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;$title${x}"
 
 

@@ -15,7 +15,7 @@ HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
 def known_after(head: bytes, lines: int) -> list[bytes]:
     heads = PlainRequestCache({})
     heads.remember(head, PlainRequest(NONE, "/", 2, None), lines)
-    return list(heads.known)
+    return list(heads.by_head)
 
 
 def test_a_regular_head_is_remembered() -> None:

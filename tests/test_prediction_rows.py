@@ -22,7 +22,7 @@ def test_an_example_names_the_features_in_order() -> None:
     assert rows.names == ("x", "y")
     assert rows.hints == (float, float)
     assert rows.example == {"x": 1, "y": 2.5}
-    assert rows.probe() == (1.0, 2.5)
+    assert rows.example_or_zeros() == (1.0, 2.5)
 
 
 def test_the_models_own_order_comes_before_the_examples() -> None:
