@@ -11,7 +11,7 @@ from runner.notebook.signs import Signs
 
 TAG = "injected-runner"
 
-_FROM = '__import__("runner.serving.adoption").adoption'
+_FROM = '__import__("runner.serving.adoption").serving.adoption'
 _ADOPT = f"""\
 # Put in by the runner: this notebook's own server calls serve on the supervisor's sockets.
 {_FROM}.adopt()"""
