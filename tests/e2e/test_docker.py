@@ -1,0 +1,269 @@
+"""The dockerfile and the compose file, unmodified, on this machine's engine.
+
+``make test-docker`` runs these; BASE_IMAGE and SLIM_IMAGE choose other base images
+than the dockerfile's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import ROOT, free_port, is_serving, post, read_record, states, text_of, until
+from support.lab_client import TOKEN, ask, log_a_scalar, type_in_a_terminal, wait_for_the_scalar
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(1500)]
+
+log = logging.getLogger(__name__)
+PORTS = ("PORT", "WSGI_PORT", "JUPYTER_PORT", "TENSORBOARD_PORT")
+
+
+def sh(*words: str, cwd: Path = ROOT, **variables: str) -> str:
+    """Run a command, and give what it printed; its whole output if it failed."""
+    done = subprocess.run(
+        words,
+        cwd=cwd,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout.strip()
+
+
+def inspect(container: str, what: str) -> Any:
+    return json.loads(sh("docker", "inspect", "--format", f"{{{{json .{what}}}}}", container))
+
+
+def copy_of_the_project(folder: Path) -> Path:
+    """What a clone holds: the files that git knows, unmodified."""
+    for name in sh("git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target)
+    return folder
+
+
+class Stack:
+    """The compose project of one clone, on ports of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ports = {name: free_port() for name in PORTS}
+        self.variables = {
+            **{name: str(port) for name, port in self.ports.items()},
+            "JUPYTER_TOKEN": TOKEN,
+            "COMPOSE_PROJECT_NAME": f"runner-test-{uuid.uuid4().hex[:8]}",
+        }
+        has_plugin = subprocess.run(
+            ["docker", "compose", "version"], capture_output=True, check=False
+        )
+        self.words = ["docker", "compose"] if has_plugin.returncode == 0 else ["docker-compose"]
+
+    def compose(self, *words: str) -> str:
+        return sh(*self.words, *words, cwd=self.folder, **self.variables)
+
+    def container(self, service: str) -> str:
+        label = f"label=com.docker.compose.project={self.variables['COMPOSE_PROJECT_NAME']}"
+        mine = f"label=com.docker.compose.service={service}"
+        return sh("docker", "ps", "--all", "--quiet", "--filter", label, "--filter", mine)
+
+    def up(self, *services: str) -> None:
+        self.compose("up", "--detach", *services)
+
+    def wait_serving(self, port: str = "PORT") -> None:
+        until(lambda: is_serving(self.ports[port]), 120)
+
+    def jupyter(self, path: str, token: str = "", body: Any = None) -> Any:
+        """Ask the Jupyter server; the status if it refuses."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.ports['JUPYTER_PORT']}{path}",
+            data=json.dumps(body).encode() if body else None,
+            headers={"Authorization": f"token {token}"} if token else {},
+            method="PUT" if body else "GET",
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code
+        except OSError:
+            return None
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """``docker-compose up`` in a fresh clone, all of it removed afterwards."""
+    stack = Stack(copy_of_the_project(tmp_path_factory.mktemp("clone")))
+    try:
+        stack.compose("build")  # an image of this name may be there, of an older clone
+        stack.up()
+        stack.wait_serving()
+        yield stack
+    finally:
+        stack.compose("down", "--volumes", "--timeout", "20")
+
+
+def test_the_service_answers(stack: Stack) -> None:
+    """``docker-compose up``, then the curl."""
+    assert post(stack.ports["PORT"]) == (200, {"val": 0})
+
+
+def test_training_came_first_and_ended_well(stack: Stack) -> None:
+    """The train service has run once and is done; its executed notebook is on the host."""
+    assert inspect(stack.container("train"), "State.ExitCode") == 0
+    record = read_record(stack.folder / "runs/train/out.ipynb")
+    assert set(states(record).values()) == {"completed"}
+
+
+def test_the_record_is_on_the_host_while_it_serves(stack: Stack) -> None:
+    """out.ipynb can be read outside the container, and shows the serving cell running."""
+    path = stack.folder / "runs/serve/out.ipynb"
+    until(lambda: "serving ASGI on" in text_of(read_record(path).cells[-1]), 10)
+    assert states(read_record(path))["serve"] == "running"
+    assert path.stat().st_mode & 0o044 == 0o044
+
+
+def test_every_container_is_healthy(stack: Stack) -> None:
+    """Neither service inherits a health check that cannot succeed."""
+    for service in ("serve", "jupyter"):
+        container = stack.container(service)
+        until(lambda name=container: inspect(name, "State.Health.Status") == "healthy", 60)
+
+
+def test_jupyter_answers_only_with_the_token(stack: Stack) -> None:
+    """On 8888, of this machine only, and nothing of the notebooks without the token."""
+    until(lambda: stack.jupyter("/api"), 60)
+    assert stack.jupyter("/api/contents") == 403
+    names = [found["name"] for found in stack.jupyter("/api/contents", TOKEN)["content"]]
+    assert {"notebooks", "model", "runs"} <= set(names)
+    (binding,) = inspect(stack.container("jupyter"), "NetworkSettings.Ports")["8888/tcp"]
+    assert binding["HostIp"] == "127.0.0.1"
+
+
+def test_the_notebook_saved_in_jupyter_is_the_one_that_is_served(stack: Stack) -> None:
+    """Edit in Jupyter, save: the edit is served. Stop and up again: still. The stop is clean."""
+    until(lambda: stack.jupyter("/api"), 60)
+    path = "/api/contents/notebooks/serve.ipynb"
+    model = stack.jupyter(path, TOKEN)
+    cell = next(cell for cell in model["content"]["cells"] if cell["id"] == "serve")
+    cell["source"] = cell["source"].replace('"val"', '"value"')
+    stack.jupyter(path, TOKEN, body=model)
+    assert '\\"value\\"' in (stack.folder / "notebooks/serve.ipynb").read_text()
+    until(lambda: _answer(stack) == {"value": 0}, 60)
+
+    container, began = stack.container("serve"), time.monotonic()
+    sh("docker", "stop", "--time", "15", container)
+    assert time.monotonic() - began < 8
+    assert inspect(container, "State.ExitCode") == 0
+    record = read_record(stack.folder / "runs/serve/out.ipynb")
+    assert states(record)["serve"] == "interrupted"
+    assert record.metadata.runner.status == "stopped"
+
+    stack.up()
+    until(lambda: _answer(stack) == {"value": 0}, 120)
+
+
+def _answer(stack: Stack) -> Any:
+    try:
+        return post(stack.ports["PORT"])[1]
+    except (OSError, ValueError):
+        return None
+
+
+def test_the_wsgi_notebook_has_a_profile(stack: Stack) -> None:
+    """It runs beside the other, on a port of its own."""
+    stack.compose("--profile", "wsgi", "up", "--detach", "serve-wsgi")
+    stack.wait_serving("WSGI_PORT")
+    assert post(stack.ports["WSGI_PORT"]) == (200, {"val": 0})
+    container = stack.container("serve-wsgi")
+    sh("docker", "rm", "--force", container)
+
+
+def test_the_lab_has_a_profile(stack: Stack) -> None:
+    """TensorBoard beside JupyterLab, of this machine only, healthy, on what training writes."""
+    assert stack.container("tensorboard") == ""
+    log_a_scalar(stack.folder / "runs/logs")
+    stack.compose("--profile", "lab", "build", "tensorboard")
+    stack.compose("--profile", "lab", "up", "--detach", "tensorboard", "jupyter")
+    port = stack.ports["TENSORBOARD_PORT"]
+    until(lambda: ask(port, "/data/environment")[0] == 200, 120)
+    wait_for_the_scalar(port)
+    container = stack.container("tensorboard")
+    until(lambda: inspect(container, "State.Health.Status") == "healthy", 60)
+    (binding,) = inspect(container, "NetworkSettings.Ports")["6006/tcp"]
+    assert binding["HostIp"] == "127.0.0.1"
+    sh("docker", "stop", "--time", "15", container)
+    assert inspect(container, "State.ExitCode") == 0
+    sh("docker", "rm", container)
+
+
+def test_jupyter_has_a_terminal_of_the_image(stack: Stack) -> None:
+    """What runs there has the image's environment, and the drawing its packages."""
+    until(lambda: stack.jupyter("/api"), 60)
+    line = "python -c 'import ipympl, runner, sys; print(f\"<{sys.prefix}> {1}\")'; pwd"
+    shown = type_in_a_terminal(stack.ports["JUPYTER_PORT"], line, "> 1\r\n/home/jovyan")
+    assert "</opt/conda> 1" in shown
+
+
+def test_a_killed_kernel_is_replaced(stack: Stack) -> None:
+    """The supervisor brings the service back; the container never ends."""
+    container = stack.container("serve")
+    sh("docker", "exec", container, "pkill", "-9", "-f", "ipykernel_launcher")
+    until(lambda: _answer(stack), 60)
+    assert inspect(container, "RestartCount") == 0
+
+
+@pytest.fixture(scope="module")
+def slim(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The slim image, built from a fresh clone."""
+    folder, tag = copy_of_the_project(tmp_path_factory.mktemp("slim")), "runner:slim"
+    args = [
+        word
+        for name in ("BASE_IMAGE", "SLIM_IMAGE")
+        if name in os.environ
+        for word in ("--build-arg", f"{name}={os.environ[name]}")
+    ]
+    sh("docker", "build", "--target", "slim", *args, "--tag", tag, ".", cwd=folder)
+    return tag
+
+
+def test_the_slim_image_serves_the_same_model(stack: Stack, slim: str) -> None:
+    """Without Jupyter's servers it answers the same, is smaller, and stops as cleanly."""
+    sizes = {
+        tag: int(sh("docker", "image", "inspect", "-f", "{{.Size}}", tag))
+        for tag in (
+            "runner:latest",
+            slim,
+        )
+    }
+    log.info("image sizes, MB: %s", {tag: round(size / 1e6) for tag, size in sizes.items()})
+    assert sizes[slim] < sizes["runner:latest"]
+    volume = f"{stack.variables['COMPOSE_PROJECT_NAME']}_model:/home/jovyan/model:ro"
+    port = free_port()
+    container = sh(
+        *("docker", "run", "--detach", "--volume", volume, "--publish", f"127.0.0.1:{port}:8000"),
+        slim,
+    )
+    try:
+        until(lambda: is_serving(port), 60)
+        assert post(port) == (200, {"val": 0})
+        assert sh("docker", "exec", container, "sh", "-c", "which jupyter-lab || true") == ""
+        sh("docker", "stop", "--time", "15", container)
+        assert inspect(container, "State.ExitCode") == 0
+    finally:
+        sh("docker", "rm", "--force", container)

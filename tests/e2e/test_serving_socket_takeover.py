@@ -1,0 +1,192 @@
+"""Notebooks that serve on sockets of their own, as they are, under a supervisor."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import Service, free_port, read_record, send, states, until, write_notebook
+from support.load import answer
+
+RAW = """
+import socket
+server = socket.socket()
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+server.bind(("0.0.0.0", PORT))
+server.listen(1)
+while True:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: LENGTH\\r\\n\\r\\nTEXT")
+"""
+HANDLER = """
+import socketserver
+class Handler(socketserver.StreamRequestHandler):
+    def handle(self):
+        while self.rfile.readline().strip():
+            pass
+        self.wfile.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: LENGTH\\r\\n\\r\\nTEXT")
+with socketserver.ThreadingTCPServer(("", PORT), Handler) as server:
+    server.serve_forever()
+"""
+STREAMS = """
+import asyncio
+async def talk(reader, writer):
+    await reader.readuntil(b"\\r\\n\\r\\n")
+    writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: LENGTH\\r\\n\\r\\nTEXT")
+    writer.close()
+server = await asyncio.start_server(talk, port=PORT)
+await server.serve_forever()
+"""
+AIOHTTP = """
+from aiohttp import web
+async def root(request):
+    return web.Response(text="TEXT")
+app = web.Application()
+app.router.add_get("/", root)
+starting = web.AppRunner(app)
+await starting.setup()
+await web.TCPSite(starting, "0.0.0.0", PORT).start()
+"""
+AIOHTTP_RUN = """
+import asyncio, threading
+from aiohttp import web
+async def root(request):
+    return web.Response(text="TEXT")
+app = web.Application()
+app.router.add_get("/", root)
+thread = threading.Thread(
+    target=web.run_app, args=[app], kwargs={"port": PORT, "handle_signals": False}
+)
+thread.start()
+thread.join()
+"""
+TORNADO = """
+from tornado.web import Application, RequestHandler
+class Root(RequestHandler):
+    def get(self):
+        self.write("TEXT")
+Application([("/", Root)]).listen(PORT)
+"""
+HTTP_HANDLER = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.connection.setblocking(False)
+        try:
+            self.connection.recv(1)
+        except BlockingIOError:
+            self.connection.setblocking(True)
+        self.connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: LENGTH\\r\\n\\r\\nTEXT")
+http.server.ThreadingHTTPServer(("", PORT), Handler).serve_forever()
+"""
+WAYS = {
+    "accept": RAW,
+    "a handler that reads its socket": HTTP_HANDLER,
+    "socketserver": HANDLER,
+    "asyncio": STREAMS,
+    "aiohttp": AIOHTTP,
+    "aiohttp in a thread": AIOHTTP_RUN,
+    "tornado": TORNADO,
+}
+IN_THE_LOOP = ("aiohttp", "tornado")
+
+
+def save(folder: Path, way: str, text: str, port: int) -> None:
+    """Save the notebook, as Jupyter does, with a server that answers with a text."""
+    cell = WAYS[way].replace("TEXT", text).replace("PORT", str(port))
+    cell = cell.replace("LENGTH", str(len(text)))
+    write_notebook(folder / "new", "import json", cell).rename(folder / "a.ipynb")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An empty folder."""
+    return tmp_path
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_is_supervised_as_it_is(way: str, project: Path, start: type[Service]) -> None:
+    """It answers on the supervisor's port, is swapped by a save, and a stop ends it with 0."""
+    port, elsewhere = free_port(), free_port()
+    save(project, way, "early", elsewhere)
+    service = start("serve", "a.ipynb", "--port", str(port), "--reload", "--no-standby")
+    until(lambda: service.process.poll() is not None or answer(port) == "early", 30)
+    assert service.process.poll() is None, service.said()
+    save(project, way, "late!", elsewhere)
+    until(lambda: answer(port) == "late!")
+    out = project / "runs/a/out.ipynb"
+    # A server in the kernel's loop answers before the cell begins that waits beside it.
+    serving = "serve-app" if way in IN_THE_LOOP else "cell-1"
+    until(lambda: states(read_record(out))[serving] == "running")
+    assert service.stop() == 0, service.said()
+    assert states(read_record(out))[serving] == "interrupted"
+    said = service.said()
+    assert re.search(rf"asked for (0\.0\.0\.0|\*|\[::\]):{elsewhere};", said), said
+    assert "it serves on sockets of its own, as it is" in said
+    assert "Traceback" not in said
+
+
+def test_connections_wait_while_the_notebook_is_run_again(
+    project: Path, start: type[Service]
+) -> None:
+    """Its kernel dies, and a client that comes then is answered, not refused."""
+    port = free_port()
+    save(project, "accept", "here", free_port())
+    service = start("serve", "a.ipynb", "--port", str(port), "--no-standby")
+    until(lambda: answer(port) == "here")
+    [kernel] = service.kernels()
+    kernel.kill()
+    assert answer(port) == "here"
+    assert service.stop() == 0
+
+
+def test_several_workers_are_refused(project: Path, start: type[Service]) -> None:
+    """One process cannot accept for two listeners: said before it runs, or when it listens."""
+    save(project, "accept", "never", free_port())
+    words = ["--port", str(free_port()), "--workers", "2"]
+    early = start("serve", "a.ipynb", *words)
+    assert (early.process.wait(20), "leave out --workers" in early.said()) == (2, True)
+    write_notebook(project / "b.ipynb", "app = None", WAYS["accept"].replace("PORT", "9"))
+    late = start("serve", "b.ipynb", *words)
+    assert (late.process.wait(60), "leave out --workers" in late.said()) == (3, True)
+
+
+def test_what_serves_beside_the_service_keeps_its_port(project: Path, start: type[Service]) -> None:
+    """Metrics of a package, a second port, and a look whether the port is free."""
+    port, second, metrics = free_port(), free_port(), free_port()
+    beside = f"""
+import prometheus_client
+prometheus_client.start_http_server({metrics})
+with socket.socket() as probe:
+    probe.bind(("", {port}))"""
+    other = f"""
+listener = socket.create_server(("127.0.0.1", {second}))
+assert listener.getsockname()[1] == {second}"""
+    cells = WAYS["accept"].replace("TEXT", "main").replace("LENGTH", "4").split("while True")
+    cells[0] = cells[0].replace("PORT", str(port))
+    write_notebook(
+        project / "a.ipynb", "import socket" + beside, cells[0], other, "while True" + cells[1]
+    )
+    service = start("serve", "a.ipynb", "--port", str(port))
+    until(lambda: service.process.poll() is not None or answer(port) == "main")
+    assert service.process.poll() is None, service.said()
+    assert b"python_info" in send(metrics, b"", method="GET", path="/metrics")[2]
+    socket.create_connection(("127.0.0.1", second), timeout=5).close()
+    assert service.stop() == 0
+
+
+def test_outside_the_runner_sockets_are_pythons() -> None:
+    """Nothing is patched in plain Jupyter."""
+    look = (
+        "import runner.serving.adoption, socket\n"
+        "runner.serving.adoption.adopt(); print(socket.socket.bind)"
+    )
+    words = [sys.executable, "-c", look]
+    said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert "method 'bind' of '_socket.socket'" in said

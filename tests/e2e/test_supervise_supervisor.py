@@ -1,0 +1,335 @@
+"""A supervised service: real processes, real HTTP, real signals, and a stand-in for ``serve``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from support import ROOT, RUNNER, Service, free_port, read_record, states, until, write_notebook
+from support.load import Load, answer
+
+Start = type[Service]
+STANDIN = "import sys, standin_server\nsys.modules['runner.serving.serve'] = standin_server"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder; kernels started from it find the stand-in."""
+    path = os.pathsep.join([str(ROOT / "tests/support"), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", path)
+    return tmp_path
+
+
+def save(project: Path, text: str, *before: str, example: str = "ok", name: str = "a") -> None:
+    """Save a notebook that answers with a text; as Jupyter does, by a rename."""
+    cell = f"from runner.serving.serve import serve\nserve({text!r}, {example!r})"
+    new = write_notebook(project / "new", STANDIN, *before, cell, tags="serve")
+    new.rename(project / f"{name}.ipynb")
+
+
+class Served(Service):
+    """A supervised service and its port."""
+
+    port: int
+
+    def says(self, text: str) -> bool:
+        return answer(self.port) == text
+
+    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*RUNNER, *words],
+            check=False,
+            cwd=self.cwd,
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+
+    def status(self) -> Any:
+        return json.loads(self.ask("status", "--format", "json").stdout)
+
+    def runs(self) -> list[psutil.Process]:
+        return [found for found in self.family() if "runner.spawn.child" in words_of(found)]
+
+
+@pytest.fixture
+def served(project: Path, start: Start) -> Iterator[Any]:
+    """Start a service on a free port, and wait for its first answer."""
+
+    def begin(*words: str, text: str = "one") -> Served:
+        if not (project / "a.ipynb").exists():
+            save(project, text)
+        port = free_port()
+        service: Any = start("serve", "a.ipynb", "--port", str(port), *words)
+        service.__class__ = type("Here", (Served, service.__class__), {})
+        service.port = port
+        until(lambda: service.process.poll() is not None or service.says(text), 60)
+        assert service.process.poll() is None, service.said()
+        return service
+
+    return begin
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """The command line of a process; empty when it is gone."""
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()
+    return []
+
+
+def test_it_serves_and_says_so(served: Any, project: Path) -> None:
+    """The record is shown at out.ipynb, true, and the status names what there is."""
+    service = served("--workers", "2")
+    status = until(lambda: (found := service.status())["standby"] and found)
+    assert set(status["serving"]["workers"]) <= {kernel.pid for kernel in service.kernels()}
+    assert status["phase"] == "up"
+    assert status["address"] == f"127.0.0.1:{service.port}"
+    record = read_record(project / "runs/a/out.ipynb")
+    assert list(states(record).values()) == ["completed", "running"]
+    assert record.metadata.runner.run == status["serving"]["run"]
+    assert "serving:" in service.ask("status", "a.ipynb").stdout
+
+
+def test_who_starts_it_again_hears_how_to_end_it(served: Any, start: Start) -> None:
+    """Two supervisors of one notebook would write the same records; another port is no way."""
+    served()
+    again = start("serve", "a.ipynb", "--port", str(free_port()))
+    assert again.wait() == 2
+    assert "hint: `runner stop a.ipynb` ends it" in again.said()
+
+
+def test_a_save_swaps_without_a_lost_request(served: Any, project: Path) -> None:
+    """Saved under load, three times: every request is answered, by the new run in the end."""
+    service = served("--reload", "--workers", "2")
+    with Load(service.port) as load:
+        for text in ("two", "three", "four"):
+            save(project, text)
+            until(lambda text=text: service.says(text), 60)
+    assert "" not in load.answers
+    assert set(load.answers) == {"one", "two", "three", "four"}
+    until(lambda: len(service.runs()) <= 2)
+    old, *_ = sorted((project / "runs/a").glob("2*.ipynb"))
+    ended = read_record(old).metadata.runner
+    assert (ended.status, "replaced by run 2" in ended.reason) == ("stopped", True)
+    assert read_record(project / "runs/a/out.ipynb").metadata.runner.status == "running"
+
+
+def test_a_broken_notebook_changes_nothing_but_the_status(served: Any, project: Path) -> None:
+    """It fails in its own record; the old run goes on; the status and the log tell why."""
+    service = served("--reload")
+    run = service.status()["serving"]["run"]
+    with Load(service.port, 1) as load:
+        save(project, "two", "1 / 0")
+        failure = until(lambda: service.status()["failure"], 60)
+    assert set(load.answers) == {"one"}
+    assert "ZeroDivisionError" in failure["reason"]
+    assert states(read_record(project / failure["record"]))["cell-1"] == "failed"
+    assert service.status()["serving"]["run"] == run
+    assert "ZeroDivisionError" in service.said()
+    (project / "a.ipynb").write_text('{"cells": [')
+    until(lambda: "ignored until the notebook is whole" in service.said())
+    save(project, "three")
+    until(lambda: service.says("three"), 60)
+
+
+def test_saved_outputs_change_nothing(served: Any, project: Path) -> None:
+    """Only code and tags are a new version."""
+    service = served("--reload")
+    notebook = json.loads((project / "a.ipynb").read_text())
+    for cell in notebook["cells"]:
+        cell["execution_count"] = 7
+    (project / "a.ipynb").write_text(json.dumps(notebook))
+    save(project, "two")
+    until(lambda: service.says("two"), 60)
+    assert service.said().count("a.ipynb was saved") == 1
+
+
+def test_a_saved_model_is_a_new_version(served: Any, project: Path) -> None:
+    """The file that the parameter model_path names is watched too."""
+    (project / "model").mkdir()
+    (project / "model/m").write_text("one")
+    cell = "from runner.serving.serve import serve\nserve(open(model_path).read())"
+    write_notebook(
+        project / "a.ipynb", STANDIN, cell, tags="serve", parameters="model_path: str = 'model/m'"
+    )
+    service = served("--reload")
+    (project / "model/new").write_text("two")
+    (project / "model/new").rename(project / "model/m")
+    until(lambda: service.says("two"), 60)
+
+
+def test_a_killed_kernel_is_replaced(served: Any, project: Path) -> None:
+    """From the standby, without a human; a client that connects meanwhile waits."""
+    service = served()
+    until(lambda: service.status()["standby"])
+    (kernel,) = (process for process in service.kernels() if process.pid in workers_of(service))
+    kernel.kill()
+    assert until(lambda: answer(service.port)) == "one"
+    status = service.status()
+    assert status["restarts"] == 1
+    assert "was killed by SIGKILL" in until(lambda: service.status()["failure"])["reason"]
+    record = read_record(project / service.status()["failure"]["record"])
+    assert record.metadata.runner.status == "kernel-died"
+
+
+def workers_of(service: Served) -> list[int]:
+    return list(service.status()["serving"]["workers"])
+
+
+def test_a_killed_run_is_replaced_and_leaves_no_orphan(served: Any, project: Path) -> None:
+    """Its kernel goes with it; its record says what happened."""
+    service = served()
+    status = until(lambda: (found := service.status())["standby"] and found)
+    (kernel,) = status["serving"]["workers"]
+    psutil.Process(status["serving"]["pid"]).kill()
+    until(lambda: not psutil.pid_exists(kernel))
+    assert until(lambda: answer(service.port)) == "one"
+    failure = until(lambda: service.status()["failure"])
+    assert "was killed by SIGKILL" in failure["reason"]
+    assert read_record(project / failure["record"]).metadata.runner.status == "killed"
+
+
+def test_a_killed_supervisor_leaves_nothing(served: Any, project: Path) -> None:
+    """Nothing that it started lives on, the port is free, the record is valid and true."""
+    service = served()
+    until(lambda: service.status()["standby"])
+    service.process.kill()
+    service.process.wait()
+    until(lambda: not service.family())
+    socket.create_server(("127.0.0.1", service.port)).close()
+    facts = read_record(project / "runs/a/out.ipynb").metadata.runner
+    assert facts.status == "stopped"
+    assert "the supervisor is gone" in facts.reason
+    again = served()
+    assert again.says("one")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, "stop"])
+def test_a_stop_drains_and_exits_0(served: Any, project: Path, how: Any) -> None:
+    """Every request under way is answered; the record is final; no process is left."""
+    service = served()
+    if how == "stop":
+        assert service.ask("stop").returncode == 0
+        assert service.wait() == 0
+    else:
+        assert service.stop(how) == 0, service.said()
+    assert service.family() == []
+    assert read_record(project / "runs/a/out.ipynb").metadata.runner.status == "stopped"
+    assert service.ask("status").returncode == 2
+
+
+def test_rollback_goes_back_and_reload_forward(served: Any, project: Path) -> None:
+    """Each waits for its outcome; with nothing to go back to, the exit code is not 0."""
+    service = served()
+    refused = service.ask("rollback")
+    assert refused.returncode == 1
+    assert "no earlier good version" in refused.stderr
+    save(project, "two")
+    assert service.ask("reload", "a.ipynb").returncode == 0
+    assert service.says("two")
+    assert service.ask("rollback").returncode == 0
+    assert service.says("one")
+    save(project, "three", example="the example was answered 500")
+    failed = service.ask("reload")
+    assert failed.returncode == 1
+    assert "the example was answered 500" in failed.stderr
+    assert service.says("one")
+
+
+def test_sighup_reloads(served: Any, project: Path) -> None:
+    """As servers do."""
+    service = served()
+    save(project, "two")
+    service.process.send_signal(signal.SIGHUP)
+    until(lambda: service.says("two"), 60)
+
+
+def test_versions_outlive_the_supervisor(served: Any, project: Path) -> None:
+    """What served before a restart can still be gone back to."""
+    service = served()
+    assert service.stop() == 0
+    save(project, "two")
+    service = served(text="two")
+    assert service.ask("rollback").returncode == 0
+    assert service.says("one")
+
+
+def test_a_failing_notebook_ends_the_first_start(start: Start, project: Path) -> None:
+    """Exit code 3, and the cell's error; nothing is left."""
+    save(project, "one", "1 / 0")
+    service = start("serve", "a.ipynb", "--port", str(free_port()))
+    assert service.wait(60) == 3
+    assert "ZeroDivisionError" in service.said().splitlines()[-2]
+
+
+def test_a_wrong_parameter_ends_the_first_start(start: Start, project: Path) -> None:
+    """Exit code 2, before any process is started."""
+    save(project, "one")
+    service = start("serve", "a.ipynb", "--port", str(free_port()), "-p", "x", "1")
+    assert service.wait(60) == 2
+    assert not (project / "runs").exists()
+
+
+def test_a_notebook_that_is_never_ready_ends_with_5(start: Start, project: Path) -> None:
+    """After --ready-timeout."""
+    save(project, "one", example="never ready")
+    words = ["--port", str(free_port()), "--ready-timeout", "8", "--grace", "1"]
+    service = start("serve", "a.ipynb", *words)
+    assert service.wait(60) == 5
+    assert "not ready to serve within 8 s" in service.said()
+
+
+def test_a_crash_loop_ends_with_6(start: Start, project: Path) -> None:
+    """A kernel that dies at every start is given up."""
+    save(project, "one", "import os; os.kill(os.getpid(), 9)")
+    service = start("serve", "a.ipynb", "--port", str(free_port()))
+    assert service.wait(100) == 6
+    assert "5 times within 60 s" in service.said()
+
+
+def test_with_reload_a_failing_first_start_waits_for_an_edit(served: Any, project: Path) -> None:
+    """The author is at work: the next save is the next try."""
+    save(project, "one", "1 / 0")
+
+    def edit() -> None:
+        until(lambda: any("is waited for" in log.read_text() for log in project.glob("*.log")), 60)
+        save(project, "one")
+
+    mend = threading.Thread(target=edit)
+    mend.start()
+    service = served("--reload")
+    mend.join()
+    assert service.status()["phase"] == "up"
+
+
+def test_workers_need_a_notebook_that_uses_serve(start: Start, project: Path) -> None:
+    """What cannot be done is said before anything starts."""
+    write_notebook(project / "a.ipynb", "1")
+    service = start("serve", "a.ipynb", "--workers", "2")
+    assert service.wait(60) == 2
+    assert "from runner import serve" in service.said()
+
+
+def test_log_lines_are_json(served: Any) -> None:
+    """One object per line, with the facts."""
+    service = served("--log-format", "json")
+    assert service.stop() == 0
+    events = [json.loads(line) for line in service.said().splitlines() if line[:1] == "{"]
+    assert any(event["event"].startswith("run 2") and "seconds" in event for event in events)
+
+
+def test_whose_the_health_paths_are_is_told(served: Any) -> None:
+    """An empty path is given back to the app, and the log says so."""
+    service = served("--health-path", "")
+    assert "health is not answered: its path is the app's" in service.said()
+    assert "readiness is answered at /readyz, before the app" in service.said()

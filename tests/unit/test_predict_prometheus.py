@@ -1,0 +1,157 @@
+"""The metrics are what was counted, in Prometheus' formats."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+from support.service_surface import Surface, price, species
+
+from runner.predict.http_messages import Response
+
+
+@pytest.fixture
+def service() -> Surface:
+    return Surface(species(), price())
+
+
+def samples(answer: Response) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    families = text_string_to_metric_families(answer.body.decode())
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def value(answer: Response, name: str, **labels: str) -> float:
+    return samples(answer)[name, tuple(sorted(labels.items()))]
+
+
+def test_requests_are_counted_by_endpoint_and_status(service: Surface) -> None:
+    """Each answer counts once, a rare status among the others."""
+    for name, status in (("species", 200), ("species", 200), ("price", 422), ("price", 418)):
+        service.counters.request_started(name)
+        service.counters.request_answered(name, status, 0.003)
+    answer = service.get("/metrics")
+    requests = "runner_requests_total"
+    assert value(answer, requests, endpoint="species", status="200") == 2
+    assert value(answer, requests, endpoint="price", status="422") == 1
+    assert value(answer, requests, endpoint="price", status="other") == 1
+
+
+def test_errors_are_counted_by_kind(service: Surface) -> None:
+    """What is not answered well is sorted: whose fault it was, and whether one may try again."""
+    for status in (422, 500, 503, 504):
+        service.counters.request_started("price")
+        service.counters.request_answered("price", status, 0.001)
+    service.counters.request_started("price")
+    service.counters.request_abandoned("price")
+    answer = service.get("/metrics")
+    for kind in ("invalid", "failed", "busy", "late", "gone"):
+        assert value(answer, "runner_errors_total", endpoint="price", kind=kind) == 1
+
+
+def test_latencies_are_a_histogram(service: Surface) -> None:
+    """Buckets accumulate, and the last one is the count."""
+    for seconds in (0.0002, 0.0009, 0.0009, 99):
+        service.counters.request_started("species")
+        service.counters.request_answered("species", 200, seconds)
+    answer, name = service.get("/metrics"), "runner_request_duration_seconds"
+    buckets = [
+        value(answer, f"{name}_bucket", endpoint="species", le=bound)
+        for bound in ("0.0001", "0.00025", "0.001", "10.0", "+Inf")
+    ]
+    assert buckets == [0, 1, 3, 3, 4]
+    assert value(answer, f"{name}_count", endpoint="species") == 4
+    assert value(answer, f"{name}_sum", endpoint="species") == pytest.approx(99.002)
+
+
+def test_batches_are_a_histogram(service: Surface) -> None:
+    """How many rows the calls had, and how long they took."""
+    service.counters.model_called("species", 1, 0.5)
+    service.counters.model_called("species", 30, 0.25)
+    answer, name = service.get("/metrics"), "runner_predict_rows"
+    assert value(answer, f"{name}_bucket", endpoint="species", le="1.0") == 1
+    assert value(answer, f"{name}_bucket", endpoint="species", le="32.0") == 2
+    assert value(answer, f"{name}_sum", endpoint="species") == 31
+    assert value(answer, "runner_predict_seconds_total", endpoint="species") == 0.75
+
+
+def test_what_waits_is_shown(service: Surface) -> None:
+    """Requests in flight and those that wait for a call are gauges."""
+    service.counters.request_started("price")
+    service.counters.request_started("price")
+    service.counters.set_waiting("price", 1)
+    answer = service.get("/metrics")
+    assert value(answer, "runner_requests_in_flight", endpoint="price") == 2
+    assert value(answer, "runner_requests_waiting", endpoint="price") == 1
+
+
+def test_what_is_running_is_told_by_hashes(service: Surface) -> None:
+    """Run, notebook, model and versions are labels of one metric."""
+    ((labels, one),) = [
+        (dict(labels), value)
+        for (name, labels), value in samples(service.get("/metrics")).items()
+        if name == "runner_info"
+    ]
+    assert one == 1
+    assert (labels["run_id"], labels["notebook_sha256"], labels["model_sha256"]) == (
+        "r1",
+        "a" * 64,
+        "b" * 64,
+    )
+    assert {"runner", "python"} <= set(labels)
+
+
+def test_a_strange_name_is_a_label(service: Surface) -> None:
+    """Whatever an endpoint is called, the format holds."""
+    name = 'a"b\\c\nd'
+    service = Surface(species(name=name))
+    service.counters.model_called(name, 1, 0.5)
+    answer = service.get("/metrics")
+    assert value(answer, "runner_predict_seconds_total", endpoint=name) == 0.5
+
+
+def test_prometheus_gets_the_format_that_it_asks_for(service: Surface) -> None:
+    """OpenMetrics for who accepts it, in its own media type and grammar."""
+    accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+    answer = service.get("/metrics", accept=accept)
+    assert answer.content_type.startswith(b"application/openmetrics-text; version=1.0.0")
+    families = list(openmetrics.text_string_to_metric_families(answer.body.decode()))
+    assert "runner_requests" in {family.name for family in families}
+    assert service.get("/metrics").content_type == b"text/plain; version=0.0.4; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text;version=x",
+        "text/plain;version=1.x",
+        "text/plain;version=",
+        ";;,,=",
+        "application/openmetrics-text;version=1.0.0;escaping=nothing",
+    ],
+)
+def test_a_strange_accept_is_no_error(service: Surface, accept: str) -> None:
+    """Whatever a client accepts, it gets metrics."""
+    assert service.get("/metrics", accept=accept).body.startswith(b"# HELP runner")
+
+
+def test_who_is_not_scraped_does_not_pay() -> None:
+    """Prometheus' client is loaded by the first scrape, not before."""
+    code = (
+        "import sys\nfrom support.service_surface import Surface, species\n"
+        "service = Surface(species())\n"
+        "before = 'prometheus_client' in sys.modules\nservice.get('/metrics')\n"
+        "print(before, 'prometheus_client' in sys.modules)"
+    )
+    found: Any = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30,
+        cwd="tests",
+    )  # fmt: skip
+    assert found.stdout.split() == ["False", "True"]
