@@ -74,8 +74,11 @@ class Orders:
 
     def _read(self) -> None:
         try:
-            for order in wire.messages(sys.stdin.buffer):
-                self._take(order)
+            lines = wire.Lines()
+            # Not `sys.stdin`: a thread that waits in it would abort the process at its end.
+            while data := os.read(0, 65536):
+                for order in lines.feed(data):
+                    self._take(order)
         except wire.WireError as error:
             log.error("an order was not understood: %s", error)
         if self._stop.signum is None:
