@@ -31,6 +31,7 @@ from runner.cli.sweep import sweep
 from runner.config import Limits, variable
 from runner.errors import InterruptedRunError, RunnerError
 from runner.record import history
+from runner.run.shadowing import refuse_shadow
 
 
 @click.group(
@@ -92,6 +93,7 @@ def serve(context: click.Context, /, host: str, port: int, **given: Any) -> None
     """
     from runner.supervise import plan
 
+    refuse_shadow(Path.cwd())
     wants = given["workers"] > 1 or given["reload"]
     if plan.is_supervised(given["notebook"], wants_supervisor=wants):
         from runner.supervise import supervisor

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
 from runner import log
 from runner.cli.options import EPILOG, PATH, config_of, option, run_options, values_of
+from runner.run.shadowing import refuse_shadow
 
 
 @click.command(epilog=EPILOG)
@@ -53,6 +55,7 @@ def sweep(**given: Any) -> None:
     --retry-failed. In a parameter given as text, {point} is the point's name and {folder} its
     folder: -p report_path '{folder}/report.html'.
     """  # noqa: D301 - click wants the character, not the words for it
+    refuse_shadow(Path.cwd())
     from runner.sweep import sweep
     from runner.sweep.results import Goal
 

@@ -69,9 +69,9 @@ def _above(serving: ServingCall) -> str:
 
 def _executed(cut: Path, out: Path, deadline: float) -> tuple[int | None, str]:
     """Run it; the exit code is None if it did not end in time."""
-    words = [sys.executable, "-m", "runner", "run", str(cut), str(out), "--log-format", "text"]
+    command = [sys.executable, "-P", "-m", "runner"]
     process = subprocess.Popen(
-        words,
+        [*command, "run", str(cut), str(out), "--log-format", "text"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

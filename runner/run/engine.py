@@ -1,8 +1,8 @@
 """Be papermill's engine ``runner``: hand it true states, atomic saves and clean stops.
 
-papermill loads this module whenever it is imported, by its entry point. So it imports
-nothing of papermill, nor anything heavy, before it is asked to execute: a fault here
-must not break every ``import papermill``, and papermill may be half imported.
+papermill's entry point is `notebook_runner`, which imports this module only when it is asked
+for. It imports nothing of papermill, nor anything heavy, before it is to execute: our command
+line imports papermill while the kernel boots.
 """
 
 from __future__ import annotations

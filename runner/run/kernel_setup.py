@@ -13,15 +13,18 @@ asked still flushes it: in bad hours every second kernel then waits 10 s for an 
 nobody gives. So that one is ended first.
 
 A kernel that has this package looks at what is unpickled; see `runner.serving.model_versions`.
+Not where another module of its name lies in the working folder: that is the notebook's to import.
 """
 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import RunnerError
 from runner.run.kernel import SEND_QUEUE, run_silently
+from runner.run.shadowing import shadow
 
 if TYPE_CHECKING:
     from runner.run.kernel import Kernel
@@ -92,7 +95,11 @@ async def prepare(kernel: Kernel) -> None:
     """Run the prelude in a connected kernel, if it is one for Python."""
     if kernel.info.get("language_info", {}).get("name") != "python":
         return
-    parts = (FORGET_OUTPUTS, WIDEN_CHANNEL, END_IN_ORDER, WATCH_PICKLES)
+    parts = [FORGET_OUTPUTS, WIDEN_CHANNEL, END_IN_ORDER]
+    if file := shadow(Path.cwd()):
+        log.warning("%s: the notebook imports it instead of the package `runner`", file)
+    else:
+        parts.append(WATCH_PICKLES)
     try:
         await run_silently(kernel, "\n".join(unnamed(part) for part in parts))
     except RunnerError as error:  # a Python kernel without IPython; it has no such history

@@ -58,9 +58,6 @@ def main() -> None:
     """
     fd, path, module = int(sys.argv[1]), Path(sys.argv[2]), f"runner.{sys.argv[3]}"
     installed = preload.installed_at()
-    # What lies in the working folder must not be taken for an installed package.
-    if sys.path[0] in ("", str(Path.cwd())):
-        del sys.path[0]
     gc.disable()  # else it looks over all that is imported again and again
     kernel_name = _prepared_kernel(path)
     hidden = preload.for_run(path, module)

@@ -48,7 +48,7 @@ class ForkServer:
             kind = module.removeprefix("runner.")
             words = [str(theirs.fileno()), str(notebook), kind]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "runner.spawn.fork_server", *words],
+                [sys.executable, "-P", "-m", "runner.spawn.fork_server", *words],
                 stdin=subprocess.DEVNULL,
                 env=dict(environ),
                 pass_fds=[theirs.fileno()],

@@ -75,7 +75,7 @@ class SpawnedRun(RunProcess):
         log: IO[bytes] | None = None,
     ) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, str(notebook)],
+            [sys.executable, "-P", "-m", module, str(notebook)],
             stdin=subprocess.PIPE,
             stderr=log,
             env=dict(environ),

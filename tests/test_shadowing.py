@@ -1,0 +1,93 @@
+"""A ``runner.py`` of the user's own, in the folder where a notebook is executed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import PAPERMILL, ROOT, read_record, text_of, write_notebook
+
+import runner
+from runner.errors import ConfigurationError
+from runner.run.shadowing import refuse_shadow, shadow
+
+# A notebook that uses it says so in its first cell; whoever imports it earlier is seen.
+OWN = "import sys\nprint('imported in', 'first' in vars(sys.modules['__main__']))\nVALUE = 42\n"
+COMMAND = [sys.executable, "-P", "-m", "runner"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with such a module, and a notebook that imports it, and papermill."""
+    (tmp_path / "runner.py").write_text(OWN)
+    write_notebook(
+        tmp_path / "a.ipynb", "first = 1", "import runner\nprint(runner.VALUE)", "import papermill"
+    )
+    return tmp_path
+
+
+def executed(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """What a command of these words said, as it ended."""
+    return subprocess.run(
+        words, cwd=folder, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [[*COMMAND, "run"], [*PAPERMILL, "--engine", "runner"]], ids=["runner", "papermill"]
+)
+def test_a_run_leaves_the_name_to_the_notebook(folder: Path, words: list[str]) -> None:
+    """The notebook imports its own module, which nobody has executed before it."""
+    done = executed([*words, "a.ipynb", "out.ipynb"], folder)
+    assert done.returncode == 0, done.stderr
+    assert "imported in" not in done.stdout + done.stderr
+    cells = read_record(folder / "out.ipynb").cells
+    assert [text_of(cell) for cell in cells] == ["", "imported in True\n42\n", ""]
+
+
+@pytest.mark.parametrize("command", [["serve"], ["sweep", "--grid", "n=1,2"]], ids=lambda c: c[0])
+def test_what_needs_our_package_in_the_kernel_refuses(folder: Path, command: list[str]) -> None:
+    """Serving would fail later, and less clearly: the file is named before a kernel starts."""
+    done = executed([*COMMAND, *command, "a.ipynb"], folder)
+    assert done.returncode == ConfigurationError.exit_code, done.stderr
+    assert str(folder / "runner.py") in done.stderr
+    assert "rename it" in done.stderr
+
+
+def test_a_run_says_that_the_package_cannot_be_imported(folder: Path) -> None:
+    """Whoever wanted ours reads why ``from runner import serve`` fails."""
+    done = executed([*COMMAND, "run", "a.ipynb", "out.ipynb"], folder)
+    assert f"{folder / 'runner.py'}: the notebook imports it instead of" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["runner.py", "runner/__init__.py"])
+def test_only_what_python_would_import_first_is_found(tmp_path: Path, name: str) -> None:
+    """A module or a package is; a folder of other things called ``runner`` is not."""
+    assert shadow(tmp_path) is None
+    (tmp_path / "runner").mkdir()
+    assert shadow(tmp_path) is None
+    (tmp_path / name).write_text("")
+    assert shadow(tmp_path) == tmp_path / name
+
+
+def test_our_own_folder_is_no_stranger(tmp_path: Path) -> None:
+    """Neither is this package, as in its repository, nor another copy of it."""
+    refuse_shadow(ROOT)
+    copy = tmp_path / "runner"
+    copy.mkdir()
+    for name in ("__init__.py", "serving"):
+        (copy / name).symlink_to(Path(runner.__file__).parent / name)
+    refuse_shadow(tmp_path)
+
+
+def test_the_engine_is_not_taken_from_another_module_of_our_name(folder: Path) -> None:
+    """In a process that has imported the user's, papermill says what stands in its way."""
+    code = (
+        "import sys; sys.path.insert(0, '')\nimport runner, papermill\n"
+        "papermill.execute_notebook('a.ipynb', 'out.ipynb', engine_name='runner')"
+    )
+    done = executed([sys.executable, "-c", code], folder)
+    assert done.returncode == 1
+    assert f"ImportError: {folder / 'runner.py'} was imported as 'runner'" in done.stderr
