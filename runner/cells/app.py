@@ -12,12 +12,12 @@ import json
 import os
 from typing import Any
 
-from runner.cells.capture import Capture
-from runner.cells.execution import Endpoint, InterruptedCellError
-from runner.cells.request import Incoming
-from runner.cells.response import JSON, Reply, plain, problem
-from runner.cells.routes import Found, Routes, swagger
-from runner.cells.serial_thread import CellThread
+from runner.cells.capture import OutputCapture
+from runner.cells.cell_endpoint import CellEndpoint, InterruptedCellError
+from runner.cells.cell_thread import CellThread
+from runner.cells.request import CellRequest
+from runner.cells.response import JSON, CellResponse, ok_response, problem_response
+from runner.cells.routes import RouteMatch, RouteTable, swagger_document
 from runner.config import Limits
 from runner.http.app_protocol import AppProtocol
 
@@ -31,20 +31,22 @@ class CellApp(AppProtocol):
 
     needs_process = True  # a cell that cannot be ended is killed
 
-    def __init__(self, *, cell_timeout: float, grace: float = _GRACE, most: int = _MOST_PRINTED):
+    def __init__(
+        self, *, cell_timeout: float, grace: float = _GRACE, max_printed: int = _MOST_PRINTED
+    ):
         self.title = ""
         self._cell_timeout, self._grace = cell_timeout, grace
-        self._capture = Capture(most)
-        self._endpoints: dict[tuple[str, str], Endpoint] = {}
-        self._routes: Routes[Endpoint] = Routes()
+        self._capture = OutputCapture(max_printed)
+        self._endpoints: dict[tuple[str, str], CellEndpoint] = {}
+        self._routes: RouteTable[CellEndpoint] = RouteTable()
         self._home = os.getpid()
-        self._turns: CellThread[Reply] | None = None
+        self._thread: CellThread[CellResponse] | None = None
         self._cells_loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def is_spent(self) -> bool:
         """Tell that the worker must be replaced: a cell in it cannot be ended."""
-        return self._turns is not None and self._turns.is_stuck
+        return self._thread is not None and self._thread.is_stuck
 
     def add(self, verb: str, path: str, source: str, *, is_info: bool = False) -> None:
         """Have a cell answer requests.
@@ -54,7 +56,7 @@ class CellApp(AppProtocol):
             ValueError: The path is no valid one.
         """
         known = self._endpoints.get((verb, path))
-        endpoint = known or Endpoint(name=f"{verb} {path}")
+        endpoint = known or CellEndpoint(name=f"{verb} {path}")
         endpoint.add(source, is_info=is_info)
         self._endpoints[verb, path] = endpoint
         if not is_info:
@@ -67,62 +69,68 @@ class CellApp(AppProtocol):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request."""
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _lifespan(receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close"})
         else:
-            reply = await self._reply(scope, receive)
-            if reply is not None:
-                await _send(reply, send, has_body=scope["method"] != "HEAD")
+            response = await self._response(scope, receive)
+            if response is not None:
+                await _send(response, send, has_body=scope["method"] != "HEAD")
 
-    async def _reply(self, scope: Any, receive: Any) -> Reply | None:
+    async def _response(self, scope: Any, receive: Any) -> CellResponse | None:
         verb, path = scope["method"], (scope.get("raw_path") or b"/").decode("latin-1")
-        found = self._routes.find(verb, path)
-        if found.target is None:
-            return self._own_reply(verb, path, found)
-        body = await _body(receive)
+        match = self._routes.find(verb, path)
+        if match.target is None:
+            return self._response_without_cell(verb, path, match)
+        body = await _read_body(receive)
         if body is None:  # the client went away
             return None
-        incoming = Incoming(
+        request = CellRequest(
             query=scope["query_string"],
-            parameters=found.parameters,
+            parameters=match.parameters,
             headers=scope["headers"],
             body=body,
         )
-        work = functools.partial(self._answer, found.target, incoming)
-        return await self._turn().take(work, receive)
+        run = functools.partial(self._run_cell, match.target, request)
+        return await self._cell_thread().run(run, receive)
 
-    def _own_reply(self, verb: str, path: str, found: Found[Endpoint]) -> Reply:
+    def _response_without_cell(
+        self, verb: str, path: str, match: RouteMatch[CellEndpoint]
+    ) -> CellResponse:
         """Answer what no cell does."""
         if path == _SPEC and verb in ("GET", "HEAD"):
-            return plain(json.dumps(swagger(self.title, self._routes.paths())).encode(), JSON)
-        if not found.allowed:
-            return problem(404, f"no cell serves {path}")
-        allow = ((b"allow", ", ".join(found.allowed).encode()),)
+            return ok_response(
+                json.dumps(swagger_document(self.title, self._routes.paths())).encode(), JSON
+            )
+        if not match.allowed:
+            return problem_response(404, f"no cell serves {path}")
+        allow = ((b"allow", ", ".join(match.allowed).encode()),)
         if verb == "OPTIONS":
-            return Reply(headers=allow)
-        refused = problem(405, f"no cell serves {verb} here")
-        return Reply(status=405, headers=(*refused.headers, *allow), body=refused.body)
+            return CellResponse(headers=allow)
+        refused = problem_response(405, f"no cell serves {verb} here")
+        return CellResponse(status=405, headers=(*refused.headers, *allow), body=refused.body)
 
-    def _turn(self) -> CellThread[Reply]:
+    def _cell_thread(self) -> CellThread[CellResponse]:
         """Give the turns of this worker; they begin with its first request."""
-        if self._turns is None:
+        if self._thread is None:
             seconds = f"{self._cell_timeout:g} s"
-            self._turns = CellThread(
+            self._thread = CellThread(
                 timeout=self._cell_timeout,
                 grace=self._grace,
                 interrupt=InterruptedCellError,
-                late=lambda: problem(504, f"the cell did not end within {seconds}"),
-                refused=lambda: problem(503, "an earlier request hangs; this worker is replaced"),
+                late=lambda: problem_response(504, f"the cell did not end within {seconds}"),
+                refused=lambda: problem_response(
+                    503, "an earlier request hangs; this worker is replaced"
+                ),
                 kills=os.getpid() != self._home,
             )
-        return self._turns
+        return self._thread
 
-    def _answer(self, endpoint: Endpoint, incoming: Incoming) -> Reply:
+    def _run_cell(self, endpoint: CellEndpoint, request: CellRequest) -> CellResponse:
         """Run a cell, in the cells' thread."""
         if self._cells_loop is None:
             self._cells_loop = asyncio.new_event_loop()
-        return endpoint.answer(incoming, self._capture, self._cells_loop)
+        return endpoint.answer(request, self._capture, self._cells_loop)
 
 
 @functools.cache
@@ -149,13 +157,13 @@ def serve_registered(title: str) -> None:
     serve(app)
 
 
-async def _live(receive: Any, send: Any) -> None:
+async def _lifespan(receive: Any, send: Any) -> None:
     for phase in ("startup", "shutdown"):
         await receive()
         await send({"type": f"lifespan.{phase}.complete"})
 
 
-async def _body(receive: Any) -> bytes | None:
+async def _read_body(receive: Any) -> bytes | None:
     """Read a request's body; None if the client went away first."""
     parts = []
     while True:
@@ -167,8 +175,8 @@ async def _body(receive: Any) -> bytes | None:
             return b"".join(parts)
 
 
-async def _send(reply: Reply, send: Any, *, has_body: bool) -> None:
-    headers = list(reply.framed())
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    body = reply.body if has_body and reply.has_body else b""
+async def _send(response: CellResponse, send: Any, *, has_body: bool) -> None:
+    headers = list(response.headers_with_length())
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    body = response.body if has_body and response.has_body else b""
     await send({"type": "http.response.body", "body": body})

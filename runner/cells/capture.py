@@ -24,7 +24,7 @@ class TooMuchOutputError(BaseException):  # no Exception: a cell that catches al
 
 
 @dataclasses.dataclass(kw_only=True)
-class Captured:
+class CellOutput:
     """Collect the output of one cell.
 
     Attributes:
@@ -62,40 +62,40 @@ class Captured:
         return b"".join(self._parts)
 
 
-class Capture:
+class OutputCapture:
     """Stand in for ``sys.stdout`` and IPython's display publisher while cells are served."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self._ident = 0
-        self._captured: Captured | None = None
+        self._output: CellOutput | None = None
         self._stream: ThreadStream | None = None
 
-    def current(self) -> Captured | None:
+    def current(self) -> CellOutput | None:
         """Give what collects this thread's output; None if nothing does."""
-        return self._captured if threading.get_ident() == self._ident else None
+        return self._output if threading.get_ident() == self._ident else None
 
     @contextlib.contextmanager
-    def collect(self) -> Iterator[Captured]:
+    def collect(self) -> Iterator[CellOutput]:
         """Take what this thread prints and displays in the body."""
         self._install()
-        self._ident, self._captured = threading.get_ident(), Captured(most=self.most)
+        self._ident, self._output = threading.get_ident(), CellOutput(most=self.most)
         try:
-            yield self._captured
+            yield self._output
         finally:
-            self._captured = None
+            self._output = None
 
     def publish(self, data: dict[str, Any], *_: Any, **__: Any) -> None:
         """Take a display; IPython calls it."""
-        captured = self.current()
-        if captured is not None:
-            captured.displays.append(dict(data))
+        output = self.current()
+        if output is not None:
+            output.displays.append(dict(data))
 
     def clear_output(self, wait: bool = False) -> None:
         """Forget the displays so far; IPython calls it."""
-        captured = self.current()
-        if captured is not None:
-            captured.displays.clear()
+        output = self.current()
+        if output is not None:
+            output.displays.clear()
 
     def _install(self) -> None:
         """Take the streams; again, if a cell has put something else in our place."""
@@ -113,17 +113,17 @@ class ThreadStream(io.TextIOBase):
     encoding = "utf-8"
     errors = "backslashreplace"
 
-    def __init__(self, capture: Capture, other: Any) -> None:
+    def __init__(self, capture: OutputCapture, other: Any) -> None:
         self._capture = capture
         self._other = other
-        self.buffer = _Binary(capture, other)
+        self.buffer = _ThreadBinaryStream(capture, other)
 
     def write(self, text: str) -> int:
         """Print text."""
-        captured = self._capture.current()
-        if captured is None:
+        output = self._capture.current()
+        if output is None:
             return int(self._other.write(text) or 0)
-        captured.write(text.encode("utf-8", "backslashreplace"))
+        output.write(text.encode("utf-8", "backslashreplace"))
         return len(text)
 
     def flush(self) -> None:
@@ -143,19 +143,19 @@ class ThreadStream(io.TextIOBase):
         """Stay open: a cell that closes its output closes nothing of ours."""
 
 
-class _Binary(io.RawIOBase):
+class _ThreadBinaryStream(io.RawIOBase):
     """Be ``sys.stdout.buffer``, by which a cell prints bytes."""
 
-    def __init__(self, capture: Capture, other: Any) -> None:
+    def __init__(self, capture: OutputCapture, other: Any) -> None:
         self._capture = capture
         self._other = other
 
     def write(self, data: Any) -> int:
         """Print bytes."""
-        captured = self._capture.current()
-        if captured is None:
+        output = self._capture.current()
+        if output is None:
             return int(self._other.buffer.write(data))
-        captured.write(bytes(data))
+        output.write(bytes(data))
         return len(data)
 
     def writable(self) -> bool:

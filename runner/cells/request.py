@@ -23,7 +23,7 @@ class BadBodyError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Incoming:
+class CellRequest:
     """Hold one request, as it came.
 
     Attributes:
@@ -43,32 +43,32 @@ class Incoming:
         wanted = name.encode()
         return ", ".join(value.decode("latin-1") for key, value in self.headers if key == wanted)
 
-    def text(self) -> str:
+    def to_json(self) -> str:
         """Write the JSON that the cell gets.
 
         Raises:
             BadBodyError: The body is not what its Content-Type says.
         """
-        found = {
+        members = {
             **_body(self.body, self.header("content-type")),
-            "args": _pairs(self.query) if self.query else {},
+            "args": _fields_of_query(self.query) if self.query else {},
             "path": self.parameters,
-            "headers": self._shown_headers(),
+            "headers": self._titled_headers(),
         }
-        return json.dumps(found)
+        return json.dumps(members)
 
-    def _shown_headers(self) -> dict[str, Any]:
+    def _titled_headers(self) -> dict[str, Any]:
         """Give the headers under their usual names; repeated ones as a list."""
-        shown: dict[str, Any] = {}
+        headers: dict[str, Any] = {}
         for key, raw in self.headers:
             name, value = key.decode("latin-1").title(), raw.decode("latin-1")
-            if name not in shown:
-                shown[name] = value
-            elif isinstance(shown[name], list):
-                shown[name].append(value)
+            if name not in headers:
+                headers[name] = value
+            elif isinstance(headers[name], list):
+                headers[name].append(value)
             else:
-                shown[name] = [shown[name], value]
-        return shown
+                headers[name] = [headers[name], value]
+        return headers
 
 
 def _body(body: bytes, content_type: str) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _body(body: bytes, content_type: str) -> dict[str, Any]:
     if kind == "application/json" or kind.endswith("+json"):
         return {"body": _json(body, content_type)}
     if kind == _FORM:
-        return {"body": _pairs(body)}
+        return {"body": _fields_of_query(body)}
     if kind == _MULTIPART:
         return _multipart(body, content_type)
     return _text_or_base64(body, content_type)
@@ -101,7 +101,7 @@ def _text_or_base64(body: bytes, content_type: str) -> dict[str, Any]:
         return {"body": base64.b64encode(body).decode(), "body_encoding": "base64"}
 
 
-def _pairs(encoded: bytes) -> dict[str, list[str]]:
+def _fields_of_query(encoded: bytes) -> dict[str, list[str]]:
     text = encoded.decode("utf-8", "replace")
     return urllib.parse.parse_qs(text, keep_blank_values=True, errors="replace")
 
@@ -115,13 +115,13 @@ def _multipart(body: bytes, content_type: str) -> dict[str, Any]:
                 text = part.content.decode("utf-8", "replace")
                 fields.setdefault(part.name, []).append(text)
             else:
-                files.setdefault(part.name, []).append(_shown(part, part.filename))
+                files.setdefault(part.name, []).append(_file_as_json(part, part.filename))
     except BadFormError as error:
         raise BadBodyError(str(error)) from error
     return {"body": fields, "files": files} if files else {"body": fields}
 
 
-def _shown(file: Part, filename: str) -> dict[str, str]:
+def _file_as_json(file: Part, filename: str) -> dict[str, str]:
     return {
         "filename": filename,
         "content_type": file.content_type,

@@ -23,7 +23,7 @@ TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
 
 # The richest first: what an Accept of */* gets.
-_RICH = (
+_RICH_TYPES = (
     "text/html",
     "image/svg+xml",
     "image/png",
@@ -45,7 +45,7 @@ class BadResponseInfoError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Reply:
+class CellResponse:
     """Hold an answer.
 
     Attributes:
@@ -63,30 +63,30 @@ class Reply:
         """Tell whether the status is one that has a body."""
         return self.status not in _BODYLESS
 
-    def framed(self) -> tuple[tuple[bytes, bytes], ...]:
+    def headers_with_length(self) -> tuple[tuple[bytes, bytes], ...]:
         """Give the headers with the body's length; statuses that have no body have none."""
         if not self.has_body:
             return tuple(pair for pair in self.headers if pair[0] != b"content-type")
         return (*self.headers, (b"content-length", b"%d" % len(self.body)))
 
 
-def plain(body: bytes, content_type: str = TEXT) -> Reply:
+def ok_response(body: bytes, content_type: str = TEXT) -> CellResponse:
     """Make an answer of 200."""
-    return Reply(headers=((b"content-type", content_type.encode("latin-1")),), body=body)
+    return CellResponse(headers=((b"content-type", content_type.encode("latin-1")),), body=body)
 
 
-def problem(status: int, message: str, **more: str) -> Reply:
+def problem_response(status: int, message: str, **more: str) -> CellResponse:
     """Make an answer that says what is wrong; its keys are Kernel Gateway's."""
-    said = {"reason": http.HTTPStatus(status).phrase, "message": message, **more}
+    body = {"reason": http.HTTPStatus(status).phrase, "message": message, **more}
     headers = [(b"content-type", JSON.encode())]
     if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", b"1"))
-    return Reply(status=status, headers=tuple(headers), body=json.dumps(said).encode())
+    return CellResponse(status=status, headers=tuple(headers), body=json.dumps(body).encode())
 
 
-def of_output(
+def response_of_output(
     printed: bytes, displays: list[dict[str, Any]], result: dict[str, Any] | bytes, accept: str
-) -> Reply:
+) -> CellResponse:
     """Make an answer of what a cell has put out.
 
     Args:
@@ -96,30 +96,37 @@ def of_output(
         accept: The client's Accept; empty if it has none.
     """
     if printed:
-        return plain(printed)
+        return ok_response(printed)
     if isinstance(result, bytes):
-        return plain(result, "application/octet-stream")
-    shown = [forms for forms in (*displays, result) if forms]
-    rich = [forms for forms in shown if any(kind in forms for kind in _RICH)]
+        return ok_response(result, "application/octet-stream")
+    outputs = [representations for representations in (*displays, result) if representations]
+    rich = [
+        representations
+        for representations in outputs
+        if any(kind in representations for kind in _RICH_TYPES)
+    ]
     if rich:
-        return _negotiated(rich[-1], accept)
-    if not shown:
-        return plain(b"")
-    if "text/plain" in shown[-1] and best_of(["*/*", "text/plain"], accept) == "text/plain":
-        return plain(_bytes("text/plain", shown[-1]["text/plain"]))
-    return plain(json.dumps(shown[-1], default=str).encode(), JSON)
+        return _rich_response(rich[-1], accept)
+    if not outputs:
+        return ok_response(b"")
+    if (
+        "text/plain" in outputs[-1]
+        and best_media_type(["*/*", "text/plain"], accept) == "text/plain"
+    ):
+        return ok_response(_bytes("text/plain", outputs[-1]["text/plain"]))
+    return ok_response(json.dumps(outputs[-1], default=str).encode(), JSON)
 
 
-def best_of(kinds: list[str], accept: str) -> str:
+def best_media_type(kinds: list[str], accept: str) -> str:
     """Choose a media type; among those that are liked alike, the first.
 
     A client that likes none of them gets the first: that is more use than a 406.
     """
-    ranges = [_range(part) for part in accept.split(",") if part.strip()]
-    return max(kinds, key=lambda kind: _liked(kind, ranges)) if ranges else kinds[0]
+    ranges = [_accepted_type(part) for part in accept.split(",") if part.strip()]
+    return max(kinds, key=lambda kind: _quality_of(kind, ranges)) if ranges else kinds[0]
 
 
-def with_info(reply: Reply, printed: bytes) -> Reply:
+def with_response_info(response: CellResponse, printed: bytes) -> CellResponse:
     """Let what a ResponseInfo cell has printed change the status and the headers.
 
     Raises:
@@ -133,11 +140,11 @@ def with_info(reply: Reply, printed: bytes) -> Reply:
         raise BadResponseInfoError("the ResponseInfo cell printed no JSON object")
     new = _headers(info.get("headers") or {})
     replaced = {name for name, _ in new}
-    kept = [pair for pair in reply.headers if pair[0] not in replaced]
-    return Reply(
-        status=_status(info.get("status", reply.status)),
+    kept = [pair for pair in response.headers if pair[0] not in replaced]
+    return CellResponse(
+        status=_status(info.get("status", response.status)),
         headers=(*kept, *new),
-        body=reply.body,
+        body=response.body,
     )
 
 
@@ -168,15 +175,17 @@ def _sendable(text: str) -> bytes:
     return text.encode("latin-1") if max(text) < "\u0100" else text.encode()
 
 
-def _negotiated(forms: dict[str, Any], accept: str) -> Reply:
-    kinds = [kind for kind in (*_RICH, "text/plain") if kind in forms]
+def _rich_response(representations: dict[str, Any], accept: str) -> CellResponse:
+    kinds = [kind for kind in (*_RICH_TYPES, "text/plain") if kind in representations]
     if JSON not in kinds:
         kinds.append(JSON)  # the object of all forms, which Kernel Gateway would give
-    kind = best_of(kinds, accept)
-    if kind == JSON and JSON not in forms:
-        return plain(json.dumps(forms, default=_as_text).encode(), JSON)
+    kind = best_media_type(kinds, accept)
+    if kind == JSON and JSON not in representations:
+        return ok_response(json.dumps(representations, default=_as_text).encode(), JSON)
     is_text = kind.startswith("text/") or kind == "image/svg+xml"
-    return plain(_bytes(kind, forms[kind]), f"{kind}; charset=utf-8" if is_text else kind)
+    return ok_response(
+        _bytes(kind, representations[kind]), f"{kind}; charset=utf-8" if is_text else kind
+    )
 
 
 def _bytes(kind: str, data: Any) -> bytes:
@@ -192,7 +201,7 @@ def _as_text(data: Any) -> str:
     return base64.b64encode(data).decode() if isinstance(data, bytes) else str(data)
 
 
-def _range(part: str) -> tuple[str, float]:
+def _accepted_type(part: str) -> tuple[str, float]:
     kind = media_type(part)
     _, _, quality = part.replace(" ", "").partition(";q=")
     try:
@@ -201,7 +210,7 @@ def _range(part: str) -> tuple[str, float]:
         return kind, 0.0
 
 
-def _liked(kind: str, ranges: list[tuple[str, float]]) -> float:
+def _quality_of(kind: str, ranges: list[tuple[str, float]]) -> float:
     """Say how much a client likes a media type; the most specific range counts."""
     general = kind.partition("/")[0] + "/*"
     for wanted in (kind, general, "*/*"):

@@ -21,7 +21,7 @@ Target = TypeVar("Target")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Found(Generic[Target]):
+class RouteMatch(Generic[Target]):
     """Say who answers a request.
 
     Attributes:
@@ -45,17 +45,17 @@ class _Route(Generic[Target]):
         if len(asked) != len(self.segments):
             return None
         values: dict[str, str] = {}
-        for mine, theirs in zip(self.segments, asked, strict=True):
-            if is_parameter(mine):
-                if not theirs:
+        for segment, value in zip(self.segments, asked, strict=True):
+            if is_parameter(segment):
+                if not value:
                     return None
-                values[mine[1:]] = theirs
-            elif mine != theirs:
+                values[segment[1:]] = value
+            elif segment != value:
                 return None
         return values
 
 
-class Routes(Generic[Target]):
+class RouteTable(Generic[Target]):
     """Hold the paths of one notebook's annotated cells."""
 
     def __init__(self) -> None:
@@ -67,12 +67,12 @@ class Routes(Generic[Target]):
         route = self._routes.get(path)
         if route is None:
             route = _Route(segments=segments_of(path), targets={})
-            self._routes = _in_order({**self._routes, path: route})
+            self._routes = _literals_first({**self._routes, path: route})
             if not any(map(is_parameter, route.segments)):
                 self._literal[path] = route
         route.targets[verb] = target
 
-    def find(self, verb: str, path: str) -> Found[Target]:
+    def find(self, verb: str, path: str) -> RouteMatch[Target]:
         """Find who answers.
 
         Args:
@@ -81,14 +81,14 @@ class Routes(Generic[Target]):
         """
         route = self._literal.get(path)
         if route is not None and verb in route.targets:  # nothing goes before it
-            return Found(target=route.targets[verb])
+            return RouteMatch(target=route.targets[verb])
         return self._search(verb, [urllib.parse.unquote(part) for part in path.split("/")[1:]])
 
     def paths(self) -> Iterable[tuple[str, list[str]]]:
         """List each path with its verbs."""
         return [(path, list(route.targets)) for path, route in self._routes.items()]
 
-    def _search(self, verb: str, asked: list[str]) -> Found[Target]:
+    def _search(self, verb: str, asked: list[str]) -> RouteMatch[Target]:
         allowed: set[str] = set()
         for wanted in (verb, "GET") if verb == "HEAD" else (verb,):
             for route in self._routes.values():
@@ -96,9 +96,9 @@ class Routes(Generic[Target]):
                 if values is None:
                     continue
                 if wanted in route.targets:
-                    return Found(target=route.targets[wanted], parameters=values)
+                    return RouteMatch(target=route.targets[wanted], parameters=values)
                 allowed.update(route.targets)
-        return Found(allowed=_with_implied(allowed))
+        return RouteMatch(allowed=_with_implied(allowed))
 
 
 def segments_of(path: str) -> list[str]:
@@ -121,12 +121,12 @@ def is_parameter(segment: str) -> bool:
     return segment.startswith(":")
 
 
-def swagger(title: str, paths: Iterable[tuple[str, list[str]]]) -> dict[str, Any]:
+def swagger_document(title: str, paths: Iterable[tuple[str, list[str]]]) -> dict[str, Any]:
     """Describe an API in Swagger 2.0, as Kernel Gateway does, but with its parameters."""
     return {
         "swagger": "2.0",
         "info": {"version": "0.0.0", "title": title},
-        "paths": {_braced(path): _operations(path, verbs) for path, verbs in paths},
+        "paths": {_swagger_path(path): _operations(path, verbs) for path, verbs in paths},
     }
 
 
@@ -141,14 +141,14 @@ def _operations(path: str, verbs: list[str]) -> dict[str, Any]:
     return {verb.lower(): done for verb in verbs} | shared
 
 
-def _braced(path: str) -> str:
+def _swagger_path(path: str) -> str:
     return "".join(
         f"/{{{segment[1:]}}}" if is_parameter(segment) else f"/{segment}"
         for segment in segments_of(path)
     )
 
 
-def _in_order(routes: dict[str, _Route[Target]]) -> dict[str, _Route[Target]]:
+def _literals_first(routes: dict[str, _Route[Target]]) -> dict[str, _Route[Target]]:
     """Sort routes by rule 2; among alike ones the first stays first."""
     return dict(sorted(routes.items(), key=lambda item: [*map(is_parameter, item[1].segments)]))
 

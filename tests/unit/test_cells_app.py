@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from runner.cells import app as cellapp
-from runner.cells import execution
+from runner.cells import cell_endpoint
 from runner.cells.app import CellApp
 
 Make = Callable[..., CellApp]
@@ -23,7 +23,7 @@ Make = Callable[..., CellApp]
 def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     """An app of cells by their annotations, in names of their own."""
     names: dict[str, Any] = {"json": json, "threading": threading}
-    monkeypatch.setattr(execution, "names_of_notebook", lambda: names)
+    monkeypatch.setattr(cell_endpoint, "names_of_notebook", lambda: names)
     before = sys.stdout
 
     def app(cells: dict[str, str], **bounds: Any) -> CellApp:
@@ -139,7 +139,7 @@ def test_a_cell_that_cannot_be_ended_asks_for_a_new_worker(make: Make) -> None:
     """Whoever waits behind it is told to come again."""
     release = threading.Event()
     app = make({"GET /hang": "release.wait(20)", "GET /a": "1"}, cell_timeout=0.1, grace=0.1)
-    execution.names_of_notebook()["release"] = release
+    cell_endpoint.names_of_notebook()["release"] = release
     try:
         late, behind = ask(app, ("GET", "/hang"), ("GET", "/a"))
         assert (late.status_code, behind.status_code) == (504, 503)
@@ -152,7 +152,7 @@ def test_a_cell_that_cannot_be_ended_asks_for_a_new_worker(make: Make) -> None:
 
 def test_endless_output_is_500(make: Make) -> None:
     """Nothing grows without bound."""
-    app = make({"GET /a": "while True: print('x' * 100)"}, most=10_000)
+    app = make({"GET /a": "while True: print('x' * 100)"}, max_printed=10_000)
     (reply,) = ask(app, ("GET", "/a"))
     assert reply.status_code == 500
 
@@ -188,7 +188,7 @@ def test_a_client_that_goes_runs_nothing(make: Make) -> None:
         return {"type": "http.disconnect"}
 
     asyncio.run(app(scope, receive, lambda message: pytest.fail(f"sent {message}")))
-    assert "ran" not in execution.names_of_notebook()
+    assert "ran" not in cell_endpoint.names_of_notebook()
 
 
 def test_registered_cells_say_so_and_are_served(

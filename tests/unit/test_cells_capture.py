@@ -10,17 +10,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from runner.cells.capture import Capture, TooMuchOutputError
+from runner.cells.capture import OutputCapture, TooMuchOutputError
 
 
 @pytest.fixture
-def capture() -> Iterator[Capture]:
+def capture() -> Iterator[OutputCapture]:
     before = sys.stdout
-    yield Capture(100)
+    yield OutputCapture(100)
     sys.stdout = before
 
 
-def test_the_thread_s_prints_are_taken(capture: Capture) -> None:
+def test_the_thread_s_prints_are_taken(capture: OutputCapture) -> None:
     """Text and bytes, in their order."""
     with capture.collect() as captured:
         print("ü", end="")
@@ -29,7 +29,9 @@ def test_the_thread_s_prints_are_taken(capture: Capture) -> None:
     assert captured.printed() == "ü".encode() + b"\xffx\n"
 
 
-def test_others_print_where_they_did(capture: Capture, capsys: pytest.CaptureFixture[str]) -> None:
+def test_others_print_where_they_did(
+    capture: OutputCapture, capsys: pytest.CaptureFixture[str]
+) -> None:
     """No other thread's text may land in a client's answer, nor what comes after the cell."""
     with capture.collect() as captured:
         other = threading.Thread(target=print, args=("other",))
@@ -40,7 +42,7 @@ def test_others_print_where_they_did(capture: Capture, capsys: pytest.CaptureFix
     assert capsys.readouterr().out == "other\nlater\n"
 
 
-def test_a_cell_begins_with_nothing(capture: Capture) -> None:
+def test_a_cell_begins_with_nothing(capture: OutputCapture) -> None:
     """Whatever the one before has printed, or however it ended."""
     with contextlib.suppress(ValueError), capture.collect():
         print("before")
@@ -50,7 +52,7 @@ def test_a_cell_begins_with_nothing(capture: Capture) -> None:
     assert not captured.has_printed
 
 
-def test_too_much_output_ends_the_cell(capture: Capture) -> None:
+def test_too_much_output_ends_the_cell(capture: OutputCapture) -> None:
     """And is known even if the cell catches all that is raised; nothing of it is kept."""
     with capture.collect() as captured:
         print("x" * 90)
@@ -61,7 +63,7 @@ def test_too_much_output_ends_the_cell(capture: Capture) -> None:
     assert not issubclass(TooMuchOutputError, Exception)
 
 
-def test_displays_are_taken(capture: Capture) -> None:
+def test_displays_are_taken(capture: OutputCapture) -> None:
     """As IPython publishes them, until it clears them."""
     capture.publish({"text/plain": "lost"})
     with capture.collect() as captured:
@@ -71,7 +73,7 @@ def test_displays_are_taken(capture: Capture) -> None:
     assert captured.displays == [{"text/plain": "b"}]
 
 
-def test_a_cell_that_takes_stdout_away_spoils_nothing(capture: Capture) -> None:
+def test_a_cell_that_takes_stdout_away_spoils_nothing(capture: OutputCapture) -> None:
     """The next cell's prints are taken again."""
     with capture.collect():
         sys.stdout.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner.cells.compiled import CellCode
+from runner.cells.cell_code import CellCode
 
 
 @pytest.fixture

@@ -11,32 +11,32 @@ from typing import Any
 
 import pytest
 
-from runner.cells import compiled as cellcode
-from runner.cells import execution
-from runner.cells.capture import Capture
-from runner.cells.execution import Endpoint, InterruptedCellError
-from runner.cells.request import Incoming
-from runner.cells.response import Reply
+from runner.cells import cell_code as cellcode
+from runner.cells import cell_endpoint
+from runner.cells.capture import OutputCapture
+from runner.cells.cell_endpoint import CellEndpoint, InterruptedCellError
+from runner.cells.request import CellRequest
+from runner.cells.response import CellResponse
 
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """The notebook's names."""
     names: dict[str, Any] = {"json": json, "sys": sys}
-    monkeypatch.setattr(execution, "names_of_notebook", lambda: names)
+    monkeypatch.setattr(cell_endpoint, "names_of_notebook", lambda: names)
     before = sys.stdout
     yield names
     sys.stdout = before
 
 
-def answer(source: str, info: str = "", *, most: int = 1000, **request: Any) -> Reply:
-    endpoint = Endpoint(name="GET /a")
+def answer(source: str, info: str = "", *, most: int = 1000, **request: Any) -> CellResponse:
+    endpoint = CellEndpoint(name="GET /a")
     endpoint.add(source, is_info=False)
     if info:
         endpoint.add(info, is_info=True)
     loop = asyncio.new_event_loop()
     try:
-        return endpoint.answer(Incoming(**request), Capture(most), loop)
+        return endpoint.answer(CellRequest(**request), OutputCapture(most), loop)
     finally:
         loop.close()
 

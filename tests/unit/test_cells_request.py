@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.cells.request import BadBodyError, Incoming
+from runner.cells.request import BadBodyError, CellRequest
 
 ALL_BYTES = bytes(range(256))
 
@@ -16,7 +16,7 @@ ALL_BYTES = bytes(range(256))
 def request(body: bytes = b"", content_type: str = "", **facts: Any) -> Any:
     """``REQUEST``, as a cell decodes it."""
     headers = [(b"content-type", content_type.encode())] if content_type else []
-    return json.loads(Incoming(body=body, headers=headers, **facts).text())
+    return json.loads(CellRequest(body=body, headers=headers, **facts).to_json())
 
 
 def test_it_has_the_four_keys() -> None:
@@ -33,7 +33,7 @@ def test_arguments_are_lists() -> None:
 def test_headers_have_their_usual_names() -> None:
     """Repeated ones are lists."""
     headers = [(b"content-type", b"text/plain"), (b"x-a", b"1"), (b"x-a", b"2"), (b"x-a", b"3")]
-    shown = json.loads(Incoming(headers=headers).text())["headers"]
+    shown = json.loads(CellRequest(headers=headers).to_json())["headers"]
     assert shown == {"Content-Type": "text/plain", "X-A": ["1", "2", "3"]}
 
 

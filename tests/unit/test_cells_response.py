@@ -10,12 +10,12 @@ import pytest
 
 from runner.cells.response import (
     BadResponseInfoError,
-    Reply,
-    best_of,
-    of_output,
-    plain,
-    problem,
-    with_info,
+    CellResponse,
+    best_media_type,
+    ok_response,
+    problem_response,
+    response_of_output,
+    with_response_info,
 )
 
 PNG = b"\x89PNG\x00"
@@ -27,7 +27,7 @@ def given(
     result: Any = b"", *displays: dict[str, Any], printed: bytes = b"", accept: str = ""
 ) -> tuple[str, bytes]:
     """The type and the body."""
-    reply = of_output(printed, list(displays), result or {}, accept)
+    reply = response_of_output(printed, list(displays), result or {}, accept)
     assert reply.status == 200
     return dict(reply.headers)[b"content-type"].decode(), reply.body
 
@@ -88,13 +88,13 @@ def test_nothing_is_an_empty_text() -> None:
 )
 def test_the_best_type_is_what_the_client_likes(accept: str, best: str) -> None:
     """Ties and empty headers give the first."""
-    assert best_of(["a/x", "b/y"], accept) == best
+    assert best_media_type(["a/x", "b/y"], accept) == best
 
 
 def test_response_info_sets_status_and_headers() -> None:
     """A list is a header that is sent more than once; the body stays."""
     said = {"status": 201, "headers": {"Content-Type": "text/csv", "Set-Cookie": ["a", "b"]}}
-    reply = with_info(plain(b"x"), json.dumps(said).encode())
+    reply = with_response_info(ok_response(b"x"), json.dumps(said).encode())
     assert (reply.status, reply.body) == (201, b"x")
     assert reply.headers == (
         (b"content-type", b"text/csv"),
@@ -106,7 +106,7 @@ def test_response_info_sets_status_and_headers() -> None:
 @pytest.mark.parametrize("printed", [b"", b"{}", b'{"headers": {}}', b'{"headers": null}'])
 def test_response_info_may_say_nothing(printed: bytes) -> None:
     """Then all stays as it is."""
-    assert with_info(plain(b"x"), printed) == plain(b"x")
+    assert with_response_info(ok_response(b"x"), printed) == ok_response(b"x")
 
 
 @pytest.mark.parametrize(
@@ -125,26 +125,31 @@ def test_response_info_may_say_nothing(printed: bytes) -> None:
 def test_what_cannot_be_sent_is_an_error(printed: bytes) -> None:
     """No header can be smuggled in by what a client sent."""
     with pytest.raises(BadResponseInfoError):
-        with_info(plain(b"x"), printed)
+        with_response_info(ok_response(b"x"), printed)
 
 
 def test_framing_is_not_the_cells_business() -> None:
     """A wrong Content-Length would break the connection."""
     info = b'{"headers": {"Content-Length": "999", "Connection": "close", "X": "1"}}'
-    assert with_info(plain(b"x"), info).framed()[1:] == ((b"x", b"1"), (b"content-length", b"1"))
+    assert with_response_info(ok_response(b"x"), info).headers_with_length()[1:] == (
+        (b"x", b"1"),
+        (b"content-length", b"1"),
+    )
 
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_some_statuses_have_no_body(status: int) -> None:
     """And no length; else the client waits for it."""
-    reply = Reply(status=status, headers=((b"content-type", b"x"), (b"etag", b"1")), body=b"x")
-    assert reply.framed() == ((b"etag", b"1"),)
+    reply = CellResponse(
+        status=status, headers=((b"content-type", b"x"), (b"etag", b"1")), body=b"x"
+    )
+    assert reply.headers_with_length() == ((b"etag", b"1"),)
     assert not reply.has_body
 
 
 def test_a_problem_says_what_and_when_to_come_again() -> None:
     """In the keys that Kernel Gateway uses."""
-    reply = problem(503, "busy", id="7")
+    reply = problem_response(503, "busy", id="7")
     said = {"reason": "Service Unavailable", "message": "busy", "id": "7"}
     assert json.loads(reply.body) == said
     assert (b"retry-after", b"1") in reply.headers

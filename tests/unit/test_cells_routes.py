@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from runner.cells.routes import Found, Routes, swagger
+from runner.cells.routes import RouteMatch, RouteTable, swagger_document
 
 
-def routes(*annotations: str) -> Routes[str]:
-    found: Routes[str] = Routes()
+def routes(*annotations: str) -> RouteTable[str]:
+    found: RouteTable[str] = RouteTable()
     for annotation in annotations:
         verb, path = annotation.split()
         found.add(verb, path, annotation)
@@ -46,13 +46,13 @@ def test_a_parameter_is_decoded_after_the_split(asked: str, name: str) -> None:
 @pytest.mark.parametrize("path", ["/", "/hello", "/hello/", "/hello/a/b", "/Hello/a"])
 def test_another_path_is_unknown(path: str) -> None:
     """A parameter takes one segment, which is not empty."""
-    assert routes("GET /hello/:name").find("GET", path) == Found()
+    assert routes("GET /hello/:name").find("GET", path) == RouteMatch()
 
 
 def test_another_verb_is_told_which_there_are() -> None:
     """Of all routes that have the path, with what follows from them."""
     found = routes("GET /a/b", "POST /a/:x", "PUT /other").find("DELETE", "/a/b")
-    assert found == Found(allowed=("GET", "HEAD", "OPTIONS", "POST"))
+    assert found == RouteMatch(allowed=("GET", "HEAD", "OPTIONS", "POST"))
     assert routes("POST /a").find("GET", "/a").allowed == ("OPTIONS", "POST")
 
 
@@ -80,7 +80,7 @@ def test_swagger_describes_the_api() -> None:
     table = routes("GET /name", "POST /name", "PUT /name/:id")
     done = {"responses": {"200": {"description": "Success"}}}
     parameter = {"name": "id", "in": "path", "required": True, "type": "string"}
-    assert swagger("simple_api", table.paths()) == {
+    assert swagger_document("simple_api", table.paths()) == {
         "swagger": "2.0",
         "info": {"version": "0.0.0", "title": "simple_api"},
         "paths": {

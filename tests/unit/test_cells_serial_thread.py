@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from support import until
 
-from runner.cells.serial_thread import CellThread
+from runner.cells.cell_thread import CellThread
 
 
 class Interrupt(BaseException):
@@ -56,7 +56,7 @@ def test_cells_turns_are_taken_one_after_the_other() -> None:
 
     async def test() -> None:
         taken = turns(timeout=0)
-        answers = await asyncio.gather(*(taken.take(lambda n=n: work(n)) for n in range(20)))
+        answers = await asyncio.gather(*(taken.run(lambda n=n: work(n)) for n in range(20)))
         assert answers == [str(number) for number in range(20)]
 
     run(test)
@@ -74,8 +74,8 @@ def test_an_error_is_raised_where_the_answer_is_awaited() -> None:
     async def test() -> None:
         taken = turns()
         with pytest.raises(SystemExit):
-            await taken.take(fail)
-        assert await taken.take(lambda: "next") == "next"
+            await taken.run(fail)
+        assert await taken.run(lambda: "next") == "next"
 
     run(test)
 
@@ -86,7 +86,7 @@ def test_a_loop_without_end_is_late_and_ends(caplog: pytest.LogCaptureFixture) -
     async def test() -> None:
         taken = turns()
         began = time.monotonic()
-        late, behind = await asyncio.gather(taken.take(for_ever), taken.take(lambda: "behind"))
+        late, behind = await asyncio.gather(taken.run(for_ever), taken.run(lambda: "behind"))
         assert (late, behind) == ("late", "behind")
         assert 0.2 <= time.monotonic() - began < 10
         assert not taken.is_stuck
@@ -108,8 +108,8 @@ def test_many_late_turns_leave_no_interrupt_behind() -> None:
     async def test() -> None:
         taken = turns(timeout=0.03)
         for _ in range(40):
-            assert await taken.take(almost_late) in ("in time", "late")
-            assert await taken.take(lambda: "next") == "next"
+            assert await taken.run(almost_late) in ("in time", "late")
+            assert await taken.run(lambda: "next") == "next"
 
     run(test)
 
@@ -121,11 +121,11 @@ def test_what_cannot_be_ended_is_given_up() -> None:
     async def test() -> None:
         taken = turns(timeout=0.1, grace=0.1)
         answers = await asyncio.gather(
-            taken.take(lambda: str(release.wait(20))), taken.take(lambda: "behind")
+            taken.run(lambda: str(release.wait(20))), taken.run(lambda: "behind")
         )
         assert answers == ["late", "refused"]
         assert taken.is_stuck
-        assert await taken.take(lambda: "more") == "refused"
+        assert await taken.run(lambda: "more") == "refused"
 
     try:
         run(test)
@@ -139,7 +139,7 @@ def test_without_a_timeout_nothing_is_late() -> None:
 
     async def test() -> None:
         taken = turns(timeout=0, grace=0)
-        waiting = asyncio.ensure_future(taken.take(lambda: str(release.wait(20))))
+        waiting = asyncio.ensure_future(taken.run(lambda: str(release.wait(20))))
         done, _ = await asyncio.wait({waiting}, timeout=0.2)
         assert not done
         release.set()
@@ -155,14 +155,14 @@ def test_a_turn_nobody_waits_for_is_skipped() -> None:
 
     async def test() -> None:
         taken = turns(timeout=0)
-        first = asyncio.ensure_future(taken.take(lambda: str(release.wait(20))))
-        gone = asyncio.ensure_future(taken.take(lambda: str(seen.append("ran"))))
+        first = asyncio.ensure_future(taken.run(lambda: str(release.wait(20))))
+        gone = asyncio.ensure_future(taken.run(lambda: str(seen.append("ran"))))
         await asyncio.sleep(0)
         gone.cancel()
         await asyncio.wait({gone})
         release.set()
         assert await first == "True"
-        assert await taken.take(lambda: "next") == "next"
+        assert await taken.run(lambda: "next") == "next"
 
     run(test)
     assert seen == []
@@ -181,9 +181,9 @@ def test_a_turn_whose_client_goes_away_is_never_taken() -> None:
 
     async def test() -> None:
         taken = turns(timeout=1)
-        first = asyncio.ensure_future(taken.take(lambda: str(release.wait(20)), stay))
-        left = asyncio.ensure_future(taken.take(lambda: str(seen.append("left")), leave))
-        stays = asyncio.ensure_future(taken.take(lambda: "stays", stay))
+        first = asyncio.ensure_future(taken.run(lambda: str(release.wait(20)), stay))
+        left = asyncio.ensure_future(taken.run(lambda: str(seen.append("left")), leave))
+        stays = asyncio.ensure_future(taken.run(lambda: "stays", stay))
         await gone.wait()
         assert await left == "refused"
         release.set()
@@ -199,8 +199,8 @@ def test_code_that_stops_all_threads_is_killed() -> None:
         "import asyncio, re, sys; sys.path.insert(0, 'tests'); import test_cells_turns\n"
         "async def main():\n"
         "    taken = test_cells_turns.turns(timeout=0.3, grace=0.3, kills=True)\n"
-        "    assert await taken.take(lambda: 'fine') == 'fine'\n"
-        "    await taken.take(lambda: str(re.match('(a+)+$', 'a' * 60 + 'b')))\n"
+        "    assert await taken.run(lambda: 'fine') == 'fine'\n"
+        "    await taken.run(lambda: str(re.match('(a+)+$', 'a' * 60 + 'b')))\n"
         "asyncio.run(main())"
     )
     process = subprocess.Popen([sys.executable, "-c", source], env=os.environ)
@@ -215,7 +215,7 @@ def test_the_alarm_is_off_when_nothing_runs() -> None:
 
     async def test() -> None:
         taken = turns(timeout=0.2, grace=0.2, kills=True)
-        assert await taken.take(lambda: "fine") == "fine"
+        assert await taken.run(lambda: "fine") == "fine"
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
         await asyncio.to_thread(until, lambda: signal.getitimer(signal.ITIMER_REAL)[0] == 0, 0.5)
 

@@ -12,10 +12,16 @@ import logging
 import traceback
 from typing import Any
 
-from runner.cells.capture import Capture, Captured, TooMuchOutputError, shell_of_ipython
-from runner.cells.compiled import CellCode, names_of_notebook
-from runner.cells.request import BadBodyError, Incoming
-from runner.cells.response import BadResponseInfoError, Reply, of_output, problem, with_info
+from runner.cells.capture import CellOutput, OutputCapture, TooMuchOutputError, shell_of_ipython
+from runner.cells.cell_code import CellCode, names_of_notebook
+from runner.cells.request import BadBodyError, CellRequest
+from runner.cells.response import (
+    BadResponseInfoError,
+    CellResponse,
+    problem_response,
+    response_of_output,
+    with_response_info,
+)
 from runner.http import failures
 
 log = logging.getLogger(__name__)
@@ -24,7 +30,7 @@ _MOST_OF_A_TRACEBACK = 8_000
 
 
 @dataclasses.dataclass(kw_only=True)
-class Endpoint:
+class CellEndpoint:
     """Hold the cells that answer one verb at one path.
 
     Attributes:
@@ -51,58 +57,64 @@ class Endpoint:
             self.code.add(source)
 
     def answer(
-        self, incoming: Incoming, capture: Capture, loop: asyncio.AbstractEventLoop
-    ) -> Reply:
+        self, request: CellRequest, capture: OutputCapture, loop: asyncio.AbstractEventLoop
+    ) -> CellResponse:
         """Run the cells for one request."""
         try:
-            request = incoming.text()
+            request_json = request.to_json()
         except BadBodyError as error:
-            return problem(400, str(error))
+            return problem_response(400, str(error))
         try:
-            return self._ran(request, incoming.header("accept"), capture, loop)
+            return self._run_cells(request_json, request.header("accept"), capture, loop)
         except TooMuchOutputError:
-            return failed(self.name, f"it printed more than {capture.most} bytes")
+            return failure_response(self.name, f"it printed more than {capture.most} bytes")
         except BadResponseInfoError as error:
-            return failed(self.name, str(error))
+            return failure_response(self.name, str(error))
         except InterruptedCellError:
             raise
         except BaseException:  # noqa: BLE001 - a cell must not end the worker, not even by sys.exit
-            return failed(self.name, _shortened(traceback.format_exc()))
+            return failure_response(self.name, _shortened_traceback(traceback.format_exc()))
 
-    def _ran(
-        self, request: str, accept: str, capture: Capture, loop: asyncio.AbstractEventLoop
-    ) -> Reply:
+    def _run_cells(
+        self,
+        request_json: str,
+        accept: str,
+        capture: OutputCapture,
+        loop: asyncio.AbstractEventLoop,
+    ) -> CellResponse:
         assert self.code is not None  # noqa: S101 - routes hold no endpoint without cells
         names = names_of_notebook()
-        names["REQUEST"] = request
-        with capture.collect() as captured:
+        names["REQUEST"] = request_json
+        with capture.collect() as output:
             value = self.code.run(names, loop)
-            forms = _forms(value) if not captured.has_printed else {}
-        reply = of_output(_printed(captured), captured.displays, forms, accept)
+            representations = _representations(value) if not output.has_printed else {}
+        response = response_of_output(
+            _printed_bytes(output), output.displays, representations, accept
+        )
         if self.info is None:
-            return reply
-        with capture.collect() as captured:
+            return response
+        with capture.collect() as output:
             self.info.run(names, loop)
-        return with_info(reply, _printed(captured))
+        return with_response_info(response, _printed_bytes(output))
 
 
 class InterruptedCellError(BaseException):  # no Exception, as KeyboardInterrupt is none
     """Interrupt a cell that takes too long."""
 
 
-def failed(name: str, why: str) -> Reply:
+def failure_response(name: str, why: str) -> CellResponse:
     """Log why a cell failed, and answer with the id by which the log has it."""
     number = failures.note(log, f"the cell of {name} failed: {why}")
-    return problem(500, "the cell failed; the log says why, under this id", id=number)
+    return problem_response(500, "the cell failed; the log says why, under this id", id=number)
 
 
-def _printed(captured: Captured) -> bytes:
-    if captured.is_too_large:  # the cell has caught the error
+def _printed_bytes(output: CellOutput) -> bytes:
+    if output.is_too_large:  # the cell has caught the error
         raise TooMuchOutputError
-    return captured.printed()
+    return output.printed()
 
 
-def _forms(value: Any) -> dict[str, Any] | bytes:
+def _representations(value: Any) -> dict[str, Any] | bytes:
     """Give the forms of a cell's last expression, by media types."""
     if value is None:
         return {}
@@ -115,7 +127,7 @@ def _forms(value: Any) -> dict[str, Any] | bytes:
     return dict(data)
 
 
-def _shortened(text: str) -> str:
+def _shortened_traceback(text: str) -> str:
     """Keep the end of a traceback, which says most; none of our own lines at its beginning."""
     head, _, rest = text.partition('  File "<')
     text = f'{head.splitlines()[0]}\n  File "<{rest}' if rest else text

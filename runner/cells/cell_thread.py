@@ -2,12 +2,12 @@
 
 The rules of this file:
 
-1. The cells' thread takes one turn after the other. The loop's thread watches the clock.
-2. A turn that takes longer than the timeout is answered, as late, and interrupted by an
+1. The cells' thread runs one call after the other. The loop's thread watches the clock.
+2. A call that takes longer than the timeout is answered, as late, and interrupted by an
    exception in its thread: that ends Python code, also a loop that never ends.
 3. What still runs after a grace (a sleep, a library's C code) cannot be ended but with its
    process: all that waits is refused, and ``is_stuck`` asks for a new worker.
-4. A turn that has to wait is watched: if its client goes away, it is never taken.
+4. A call that has to wait is watched: if its client goes away, it is never run.
 5. Code that also holds Python's lock stops the loop too, and with it rules 2 and 3. For
    that there is an alarm of the operating system's, which kills the process; the loop
    puts it off for as long as it lives.
@@ -30,7 +30,7 @@ import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar, cast
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +39,11 @@ _TICKS = 20  # in the shorter of timeout and grace
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
-class _CellCall(Generic[Answer]):
+class _CellCall(Generic[Result]):
     """Be one cell to run; ``began`` is 0 until it does."""
 
-    work: Callable[[], Answer]
-    future: asyncio.Future[Answer]
+    work: Callable[[], Result]
+    future: asyncio.Future[Result]
     gone: Callable[[], Coroutine[Any, Any, object]] | None = None
     watch: asyncio.Task[object] | None = None
     began: float = 0.0
@@ -51,15 +51,15 @@ class _CellCall(Generic[Answer]):
     is_over: bool = False
 
 
-class CellThread(Generic[Answer]):
+class CellThread(Generic[Result]):
     """Run cells one at a time; everything but the cells happens in the loop's thread.
 
     Args:
         timeout: Seconds a cell may take; 0: as long as it likes.
         grace: Seconds it has to end after it was interrupted.
         interrupt: The exception that is raised in it.
-        late: Makes the answer of a turn that took too long.
-        refused: Makes the answer of a turn that never came.
+        late: Makes the answer of a call that took too long.
+        refused: Makes the answer of a call that never ran.
         kills: Whether the alarm may kill this process, since it is a worker of its own.
 
     Attributes:
@@ -72,8 +72,8 @@ class CellThread(Generic[Answer]):
         timeout: float,
         grace: float,
         interrupt: type[BaseException],
-        late: Callable[[], Answer],
-        refused: Callable[[], Answer],
+        late: Callable[[], Result],
+        refused: Callable[[], Result],
         kills: bool,
     ) -> None:
         self.is_stuck = False
@@ -81,19 +81,19 @@ class CellThread(Generic[Answer]):
         self._interrupt, self._late, self._refused = interrupt, late, refused
         self._kills = kills
         self._loop = asyncio.get_running_loop()
-        self._waiting: queue.SimpleQueue[_CellCall[Answer]] = queue.SimpleQueue()
-        self._lock = threading.Lock()  # held to begin, to end and to interrupt a turn
-        self._running: _CellCall[Answer] | None = None
-        self._open: set[_CellCall[Answer]] = set()
+        self._waiting: queue.SimpleQueue[_CellCall[Result]] = queue.SimpleQueue()
+        self._lock = threading.Lock()  # held to begin, to end and to interrupt a call
+        self._running: _CellCall[Result] | None = None
+        self._unfinished: set[_CellCall[Result]] = set()
         self._ticking: asyncio.TimerHandle | None = None
-        self._thread = threading.Thread(target=self._take_turns, name="cells", daemon=True)
+        self._thread = threading.Thread(target=self._run_calls, name="cells", daemon=True)
         self._thread.start()
 
-    async def take(
+    async def run(
         self,
-        work: Callable[[], Answer],
+        work: Callable[[], Result],
         gone: Callable[[], Coroutine[Any, Any, object]] | None = None,
-    ) -> Answer:
+    ) -> Result:
         """Run something in the cells' thread when its turn comes.
 
         Args:
@@ -105,53 +105,53 @@ class CellThread(Generic[Answer]):
         """
         if self.is_stuck:
             return self._refused()
-        turn = _CellCall(work=work, future=self._loop.create_future(), gone=gone)
-        self._open.add(turn)
+        call = _CellCall(work=work, future=self._loop.create_future(), gone=gone)
+        self._unfinished.add(call)
         if self._timeout and self._ticking is None:
             self._tick()
-        self._waiting.put(turn)
+        self._waiting.put(call)
         try:
-            return cast("Answer", await turn.future)
+            return cast("Result", await call.future)
         finally:
-            turn.is_over = True  # also if nobody waits any more: its turn is skipped
-            self._open.discard(turn)
-            if turn.watch is not None:
-                turn.watch.cancel()
+            call.is_over = True  # also if nobody waits any more: it is skipped
+            self._unfinished.discard(call)
+            if call.watch is not None:
+                call.watch.cancel()
 
     # -- in the cells' thread
 
-    def _take_turns(self) -> None:
+    def _run_calls(self) -> None:
         while True:
-            turn = self._waiting.get()
-            if turn.is_over:
+            call = self._waiting.get()
+            if call.is_over:
                 continue
             with self._lock:
-                turn.began = time.monotonic()
-                self._running = turn
+                call.began = time.monotonic()
+                self._running = call
             try:
-                give = self._worked(turn)
-                self._end_turn()
-            except self._interrupt:  # it came late, between the cell's end and the turn's
-                give = self._give_late
-                self._end_turn()
+                set_outcome = self._run_one(call)
+                self._end_call()
+            except self._interrupt:  # it came between the ends of the cell and the call
+                set_outcome = self._set_late
+                self._end_call()
             with contextlib.suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(give, turn)
+                self._loop.call_soon_threadsafe(set_outcome, call)
 
-    def _worked(self, turn: _CellCall[Answer]) -> Callable[[_CellCall[Answer]], None]:
+    def _run_one(self, call: _CellCall[Result]) -> Callable[[_CellCall[Result]], None]:
         try:
-            answer = turn.work()
+            result = call.work()
         except self._interrupt:
-            return self._give_late
+            return self._set_late
         except BaseException as error:  # noqa: BLE001 - it is raised where the answer is awaited
-            return functools.partial(_give_error, error)
-        return functools.partial(_give, answer)
+            return functools.partial(_set_error, error)
+        return functools.partial(_set_result, result)
 
-    def _give_late(self, turn: _CellCall[Answer]) -> None:
-        """Answer a turn that was interrupted; by the clock it has its answer already."""
-        _give(self._late(), turn)
+    def _set_late(self, call: _CellCall[Result]) -> None:
+        """Answer a call that was interrupted; by the clock it has its answer already."""
+        _set_result(self._late(), call)
 
-    def _end_turn(self) -> None:
-        """End the turn; an interrupt that has not arrived by then never does."""
+    def _end_call(self) -> None:
+        """End the call; an interrupt that has not arrived by then never does."""
         with self._lock:
             self._running = None
             _raise_in(self._thread, None)
@@ -160,14 +160,14 @@ class CellThread(Generic[Answer]):
 
     def _tick(self) -> None:
         self._ticking = None
-        if turn := self._running:
-            age = time.monotonic() - turn.began
+        if call := self._running:
+            age = time.monotonic() - call.began
             if age > self._timeout + self._grace:
-                self._give_up()
-            elif age > self._timeout and not turn.is_late:
-                self._be_late(turn)
-        self._watch_those_that_wait()
-        is_idle = not self._open and self._running is None
+                self._declare_stuck()
+            elif age > self._timeout and not call.is_late:
+                self._interrupt_late(call)
+        self._watch_waiting_clients()
+        is_idle = not self._unfinished and self._running is None
         if is_idle or self.is_stuck:
             self._put_alarm_off(0)
             return
@@ -175,31 +175,33 @@ class CellThread(Generic[Answer]):
         every = min(self._timeout, self._grace) / _TICKS
         self._ticking = self._loop.call_later(every, self._tick)
 
-    def _watch_those_that_wait(self) -> None:
-        for turn in self._open:
-            if not turn.began and turn.gone is not None and turn.watch is None:
-                turn.watch = self._loop.create_task(turn.gone())
-                turn.watch.add_done_callback(functools.partial(self._leave, turn))
+    def _watch_waiting_clients(self) -> None:
+        for call in self._unfinished:
+            if not call.began and call.gone is not None and call.watch is None:
+                call.watch = self._loop.create_task(call.gone())
+                call.watch.add_done_callback(functools.partial(self._skip_abandoned, call))
 
-    def _leave(self, turn: _CellCall[Answer], _: object) -> None:
-        """End a turn for which nobody waits, by an answer that nobody reads."""
-        _give(self._refused(), turn)
+    def _skip_abandoned(self, call: _CellCall[Result], _: object) -> None:
+        """End a call for which nobody waits, by an answer that nobody reads."""
+        _set_result(self._refused(), call)
 
-    def _be_late(self, turn: _CellCall[Answer]) -> None:
-        turn.is_late = True
-        log.warning("a cell did not end within %g s; it was at:\n%s", self._timeout, self._where())
-        _give(self._late(), turn)
+    def _interrupt_late(self, call: _CellCall[Result]) -> None:
+        call.is_late = True
+        log.warning(
+            "a cell did not end within %g s; it was at:\n%s", self._timeout, self._innermost_lines()
+        )
+        _set_result(self._late(), call)
         with self._lock:
-            if self._running is turn:
+            if self._running is call:
                 _raise_in(self._thread, self._interrupt)
 
-    def _give_up(self) -> None:
+    def _declare_stuck(self) -> None:
         self.is_stuck = True
         log.warning("the cell could not be ended: its worker asks to be replaced")
-        for turn in self._open:
-            _give(self._refused(), turn)
+        for call in self._unfinished:
+            _set_result(self._refused(), call)
 
-    def _where(self) -> str:
+    def _innermost_lines(self) -> str:
         """Give the innermost lines that the cells' thread is at."""
         frame = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001 - its documented name
         return "".join(traceback.format_stack(frame)[-_LINES_SHOWN:])
@@ -209,14 +211,14 @@ class CellThread(Generic[Answer]):
             signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _give(answer: Answer, turn: _CellCall[Answer]) -> None:
-    if not turn.future.done():
-        turn.future.set_result(answer)
+def _set_result(result: Result, call: _CellCall[Result]) -> None:
+    if not call.future.done():
+        call.future.set_result(result)
 
 
-def _give_error(error: BaseException, turn: _CellCall[Any]) -> None:
-    if not turn.future.done():
-        turn.future.set_exception(error)
+def _set_error(error: BaseException, call: _CellCall[Any]) -> None:
+    if not call.future.done():
+        call.future.set_exception(error)
 
 
 def _raise_in(thread: threading.Thread, error: type[BaseException] | None) -> None:
