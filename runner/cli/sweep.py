@@ -60,7 +60,7 @@ def sweep(**given: Any) -> None:
     from runner.sweep.results import Goal
 
     log.configure(given["log_level"], given["log_format"])
-    wish = sweep.Wish(
+    options = sweep.SweepOptions(
         path=given["notebook"],
         out=given["out"],
         fixed=values_of(given),
@@ -75,4 +75,4 @@ def sweep(**given: Any) -> None:
         log_level=given["log_level"],
         shows_bar=sys.stderr.isatty(),
     )
-    sweep.sweep(wish, click.echo)
+    sweep.sweep(options, click.echo)

@@ -2,7 +2,7 @@
 
 A sweep's runs are such processes too, and carry out the order to go in a way of their own:
 what a run does is said by the ``TASK`` of the module that it is, this one or
-``runner.sweep.child``. The supervisor writes lines of JSON to our stdin:
+``runner.sweep.point_run``. The supervisor writes lines of JSON to our stdin:
 
     {"do": "go", "run": ID, "notebook": PATH, "out": PATH, "values": {…}, "facts": {…},
      "config": {…}, "log_output": false}

@@ -54,7 +54,7 @@ def main() -> None:
     """Be ``python -m runner.spawn.fork_server SOCKET NOTEBOOK KIND``; then whatever was forked.
 
     The notebook is one that the runs will execute. Their kind is the name of the module within
-    ours whose ``TASK`` says what they are for: ``child``, ``sweep.child``.
+    ours whose ``TASK`` says what they are for: ``child``, ``sweep.point_run``.
     """
     fd, path, module = int(sys.argv[1]), Path(sys.argv[2]), f"runner.{sys.argv[3]}"
     installed = preload.installed_at()

@@ -15,7 +15,7 @@ from runner.notebook.document import Notebook
 Grid = dict[str, list[Any]]
 
 
-def read(texts: Sequence[str], document: Notebook) -> Grid:
+def read_grid(texts: Sequence[str], document: Notebook) -> Grid:
     """Read grids; a value is read in the first way that fits the parameter's declared type.
 
     Args:
@@ -28,10 +28,10 @@ def read(texts: Sequence[str], document: Notebook) -> Grid:
     """
     grid: Grid = {}
     for text in texts:
-        name, found = _split(text)
+        name, found = _name_and_values(text)
         if name in grid:
             raise ConfigurationError(f"--grid {name}: given twice; list all its values in one")
-        grid[name] = [_typed(document, name, value) for value in found]
+        grid[name] = [_typed_value(document, name, value) for value in found]
         _check_distinct(name, grid[name])
     return grid
 
@@ -42,10 +42,10 @@ def combinations(grid: Grid) -> Iterator[dict[str, Any]]:
         yield dict(zip(grid, chosen, strict=True))
 
 
-def _split(text: str) -> tuple[str, list[str]]:
-    name, equals, listed = text.partition("=")
+def _name_and_values(text: str) -> tuple[str, list[str]]:
+    name, equals, values_text = text.partition("=")
     try:
-        found = next(csv.reader([listed], skipinitialspace=True, strict=True), [])
+        found = next(csv.reader([values_text], skipinitialspace=True, strict=True), [])
     except csv.Error as error:
         raise ConfigurationError(f"--grid {text}: {error}") from error
     if not (name.strip() and equals and found):
@@ -55,7 +55,7 @@ def _split(text: str) -> tuple[str, list[str]]:
     return name.strip(), found
 
 
-def _typed(document: Notebook, name: str, text: str) -> Any:
+def _typed_value(document: Notebook, name: str, text: str) -> Any:
     preferred = values.resolved(text)
     if not document.is_python:
         return preferred

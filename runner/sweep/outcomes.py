@@ -12,9 +12,9 @@ from runner.sweep.points import Point
 
 COMPLETED = "completed"
 # How a run ends that would end so again; all else is run again by the next sweep.
-FAILURES = ("failed", "kernel-died")
+FAILED_STATUSES = ("failed", "kernel-died")
 PENDING = "pending"
-_IDENTITY = "sweep_identity"
+_IDENTITY_KEY = "sweep_identity"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,17 +46,17 @@ class Outcome:
     @property
     def has_failed(self) -> bool:
         """Tell whether it failed by itself, so that it would fail again."""
-        return self.status in FAILURES
+        return self.status in FAILED_STATUSES
 
 
-def facts(point: Point) -> dict[str, str]:
+def identity_facts(point: Point) -> dict[str, str]:
     """Say, for a point's record, by what to know it again."""
-    return {"sweep_point": point.name, _IDENTITY: point.identity}
+    return {"sweep_point": point.name, _IDENTITY_KEY: point.identity}
 
 
 def identity_of(recorded: dict[str, Any]) -> str:
-    """Read from a record's facts what ``facts`` has put there."""
-    return str(recorded.get(_IDENTITY, ""))
+    """Read from a record's facts what ``identity_facts`` has put there."""
+    return str(recorded.get(_IDENTITY_KEY, ""))
 
 
 def outcome_of(point: Point) -> Outcome:

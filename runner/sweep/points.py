@@ -26,7 +26,7 @@ from runner.sweep.grid import Grid, combinations
 
 MODEL_PATH = "model_path"
 _LONGEST_NAME = 100
-_PLAIN = re.compile(r"[^\w.+=,-]+")
+_NOT_FOR_FILES = re.compile(r"[^\w.+=,-]+")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Point:
         return self.record.with_suffix(".log")
 
 
-def plan(
+def points_of(
     document: Notebook, notebook_sha256: str, fixed: dict[str, Any], grid: Grid, out: Path
 ) -> list[Point]:
     """List the points of a sweep in their order.
@@ -67,7 +67,7 @@ def plan(
         grid: The others.
         out: The sweep's folder.
     """
-    model = _own_model(document, fixed.keys() | grid.keys())
+    model = _own_model_name(document, fixed.keys() | grid.keys())
     found = []
     for chosen in combinations(grid):
         given = fixed | chosen
@@ -75,7 +75,7 @@ def plan(
         folder = out / "points" / name
         # Absolute: a notebook may look for a relative path from another folder than ours.
         own_model = folder.absolute() / model if model else None
-        values = {key: filled(value, name, folder) for key, value in given.items()}
+        values = {key: with_place_filled_in(value, name, folder) for key, value in given.items()}
         found.append(
             Point(
                 name=name,
@@ -91,25 +91,25 @@ def plan(
 
 def name_of(chosen: dict[str, Any]) -> str:
     """Name a point by its values, so that the name can be a folder's; no two have the same."""
-    said = ",".join(f"{name}={_text(value)}" for name, value in masked(chosen).items())
-    name = _PLAIN.sub("_", said)[:_LONGEST_NAME]
+    text = ",".join(f"{name}={_as_text(value)}" for name, value in masked(chosen).items())
+    name = _NOT_FOR_FILES.sub("_", text)[:_LONGEST_NAME]
     # Text that looks like a number is another value than the number.
-    is_telling = name == said and MASK not in said and not _has_likeness(chosen)
+    is_telling = name == text and MASK not in text and not _has_ambiguous_text(chosen)
     return name if is_telling else f"{name}-{_digest(chosen)[:8]}"
 
 
-def filled(value: Any, name: str, folder: Path) -> Any:
+def with_place_filled_in(value: Any, name: str, folder: Path) -> Any:
     """Put a point's name and folder into a text that asks for them."""
     if not isinstance(value, str):
         return value
     return value.replace("{point}", name).replace("{folder}", str(folder))
 
 
-def _text(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _has_likeness(chosen: dict[str, Any]) -> bool:
+def _has_ambiguous_text(chosen: dict[str, Any]) -> bool:
     """Tell whether a text among the values would, in a name, look like a value that is none."""
     for value in chosen.values():
         if isinstance(value, str):
@@ -121,7 +121,7 @@ def _has_likeness(chosen: dict[str, Any]) -> bool:
     return False
 
 
-def _own_model(document: Notebook, given: set[str]) -> str:
+def _own_model_name(document: Notebook, given: set[str]) -> str:
     """Name the file that the notebook's model gets; empty if that is not ours to say."""
     if not document.is_python or MODEL_PATH in given:
         return ""

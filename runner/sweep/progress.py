@@ -15,7 +15,7 @@ from runner.sweep.points import Point
 log = logging.getLogger(__name__)
 
 
-class Display(Protocol):
+class SweepProgress(Protocol):
     """Hear of each run as it starts and ends."""
 
     def started(self, point: Point) -> None:
@@ -28,7 +28,7 @@ class Display(Protocol):
         """Hear that no more runs follow."""
 
 
-class Tally:
+class RunCounts:
     """Count the runs, and estimate when the last of them ends.
 
     Args:
@@ -63,52 +63,59 @@ class Tally:
         return f"{self.running} running{failed}"
 
 
-class Lines:
+class SweepProgressLog:
     """Write a log line for each run that ended."""
 
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
+    def __init__(self, counts: RunCounts) -> None:
+        self._counts = counts
 
     def started(self, point: Point) -> None:
         """Count it."""
-        self._tally.started()
+        self._counts.started()
         log.debug("%s started; log: %s", point.name, point.log)
 
     def ended(self, point: Point, outcome: Outcome) -> None:
         """Log its state, time and metrics, the counts, and the time that is left."""
-        tally = self._tally
-        tally.ended(outcome)
+        counts = self._counts
+        counts.ended(outcome)
         log.info(
             "%d/%d %s %s; %s, about %.0f s left",
-            *(tally.done, tally.total, point.name, said(outcome), str(tally), tally.left()),
+            *(
+                counts.done,
+                counts.total,
+                point.name,
+                outcome_text(outcome),
+                str(counts),
+                counts.left(),
+            ),
         )
 
     def close(self) -> None:
         """Do nothing."""
 
 
-class Bar:
+class SweepProgressBar:
     """Draw one bar for all runs; what failed gets a line above it."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, counts: RunCounts) -> None:
         from tqdm import tqdm
 
-        self._tally = tally
+        self._counts = counts
         self._bar: Any = tqdm(
-            total=tally.total, initial=tally.done, unit="run", file=sys.stderr, leave=True
+            total=counts.total, initial=counts.done, unit="run", file=sys.stderr, leave=True
         )
 
     def started(self, point: Point) -> None:
         """Show that one more runs."""
-        self._tally.started()
-        self._bar.set_postfix_str(str(self._tally))
+        self._counts.started()
+        self._bar.set_postfix_str(str(self._counts))
 
     def ended(self, point: Point, outcome: Outcome) -> None:
         """Advance the bar."""
-        self._tally.ended(outcome)
+        self._counts.ended(outcome)
         if not outcome.is_completed:
-            self._bar.write(f"{point.name} {said(outcome)}", file=sys.stderr)
-        self._bar.set_postfix_str(str(self._tally), refresh=False)
+            self._bar.write(f"{point.name} {outcome_text(outcome)}", file=sys.stderr)
+        self._bar.set_postfix_str(str(self._counts), refresh=False)
         self._bar.update(1)
 
     def close(self) -> None:
@@ -116,14 +123,14 @@ class Bar:
         self._bar.close()
 
 
-def said(outcome: Outcome) -> str:
+def outcome_text(outcome: Outcome) -> str:
     """Say in a few words how a run ended."""
-    took = "" if outcome.seconds is None else f" in {outcome.seconds:.1f} s"
-    facts = shown(outcome.metrics) if outcome.is_completed else outcome.reason
-    return f"{outcome.status}{took}{': ' if facts else ''}{facts}"
+    duration = "" if outcome.seconds is None else f" in {outcome.seconds:.1f} s"
+    facts = metrics_text(outcome.metrics) if outcome.is_completed else outcome.reason
+    return f"{outcome.status}{duration}{': ' if facts else ''}{facts}"
 
 
-def shown(metrics: Metrics) -> str:
+def metrics_text(metrics: Metrics) -> str:
     """Write metrics in a line."""
     return ", ".join(
         f"{name} {'–' if value is None else format(value, '.6g')}"  # noqa: RUF001 - a dash is no value

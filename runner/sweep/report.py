@@ -10,15 +10,15 @@ from typing import Any
 from runner.errors import NotebookError
 from runner.files import write_atomically
 from runner.processes import StopRequest
-from runner.sweep.launch import Launcher
+from runner.sweep.launcher import Launcher
 from runner.sweep.outcomes import outcome_of
+from runner.sweep.parallel_runs import ParallelRuns
 from runner.sweep.points import Point
-from runner.sweep.pool import Pool
 
 _TEMPLATE = Path(__file__).with_name("report.ipynb")
 
 
-def write(
+def write_report(
     out: Path, values: dict[str, Any], launcher: Launcher, loop: asyncio.Runner, stop: StopRequest
 ) -> None:
     """Put the report into a folder and execute it there, in place.
@@ -36,12 +36,14 @@ def write(
     record = out / "report.ipynb"
     write_atomically(record, _TEMPLATE.read_bytes())
     point = Point(name="report", chosen={}, values=values, record=record, identity="report")
-    mine = dataclasses.replace(
+    report_launcher = dataclasses.replace(
         launcher, source=record, origin={"notebook": str(record)}, keeps_history=False
     )
-    pool = Pool(mine.start, lambda point, code: None, stop, launcher.config.grace)
-    loop.run(pool.run([point], jobs=1))
+    runs = ParallelRuns(
+        report_launcher.start, lambda point, code: None, stop, launcher.config.grace
+    )
+    loop.run(runs.run([point], jobs=1))
     outcome = outcome_of(point)
     if not outcome.is_completed and not stop.signum:
-        said = outcome.reason or f"it did not begin; see {point.log}"
-        raise NotebookError(f"{record}: the report failed: {said}", hint="the table is whole")
+        reason = outcome.reason or f"it did not begin; see {point.log}"
+        raise NotebookError(f"{record}: the report failed: {reason}", hint="the table is whole")

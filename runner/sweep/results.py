@@ -26,13 +26,13 @@ class Goal(enum.StrEnum):
     MIN = "min"
 
 
-_OWN = ("best", "status", "seconds", "record", "reason")
+_FIXED_COLUMNS = ("best", "status", "seconds", "record", "reason")
 
 Outcomes = Mapping[str, Outcome]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Best:
+class BestPoints:
     """Name the best points.
 
     Attributes:
@@ -49,7 +49,7 @@ def metric_names(outcomes: Outcomes) -> list[str]:
     return list(dict.fromkeys(name for found in outcomes.values() for name in found.metrics))
 
 
-def best(points: Sequence[Point], outcomes: Outcomes, metric: str, goal: Goal) -> Best:
+def best_points(points: Sequence[Point], outcomes: Outcomes, metric: str, goal: Goal) -> BestPoints:
     """Find the best of the completed points.
 
     Args:
@@ -79,13 +79,13 @@ def best(points: Sequence[Point], outcomes: Outcomes, metric: str, goal: Goal) -
         and not math.isnan(value)
     }
     if not values:
-        return Best(metric=metric)
-    top = max(values.values()) if goal is Goal.MAX else min(values.values())
-    return Best(metric=metric, points=[p for p in points if values.get(p.name) == top])
+        return BestPoints(metric=metric)
+    best_value = max(values.values()) if goal is Goal.MAX else min(values.values())
+    return BestPoints(metric=metric, points=[p for p in points if values.get(p.name) == best_value])
 
 
 def write_table(
-    path: Path, points: Sequence[Point], outcomes: Outcomes, marked: Best, root: Path
+    path: Path, points: Sequence[Point], outcomes: Outcomes, best: BestPoints, root: Path
 ) -> None:
     """Write the table as CSV: a row for each point, in the order of the grid.
 
@@ -93,20 +93,22 @@ def write_table(
         path: Where to.
         points: All points.
         outcomes: How each ended, by its name.
-        marked: The best.
+        best: The best.
         root: Records are named relative to it.
     """
     metrics = metric_names(outcomes)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    named, measured = columns(list(points[0].chosen), metrics)
-    table.writerow(["best", *named, "status", "seconds", *measured, "record", "reason"])
+    parameter_columns, metric_columns = column_names(list(points[0].chosen), metrics)
+    table.writerow(
+        ["best", *parameter_columns, "status", "seconds", *metric_columns, "record", "reason"]
+    )
     for point in points:
         outcome = outcomes[point.name]
         values = [outcome.metrics.get(name) for name in metrics]
         table.writerow(
             [
-                "best" if point in marked.points else "",
+                "best" if point in best.points else "",
                 *map(_cell, masked(point.chosen).values()),
                 outcome.status,
                 "" if outcome.seconds is None else round(outcome.seconds, 3),
@@ -118,11 +120,13 @@ def write_table(
     write_atomically(path, text.getvalue())
 
 
-def columns(parameters: Sequence[str], metrics: Sequence[str]) -> tuple[list[str], list[str]]:
+def column_names(parameters: Sequence[str], metrics: Sequence[str]) -> tuple[list[str], list[str]]:
     """Name the columns of parameters and metrics; no two columns have the same name."""
-    named = [f"parameter {name}" if name in _OWN else name for name in parameters]
-    taken = {*_OWN, *named}
-    return named, [f"metric {name}" if name in taken else name for name in metrics]
+    parameter_columns = [
+        f"parameter {name}" if name in _FIXED_COLUMNS else name for name in parameters
+    ]
+    used = {*_FIXED_COLUMNS, *parameter_columns}
+    return parameter_columns, [f"metric {name}" if name in used else name for name in metrics]
 
 
 def _cell(value: Any) -> Any:

@@ -12,41 +12,43 @@ from runner.notebook import values
 from runner.notebook.masking import masked
 from runner.sweep.outcomes import PENDING
 from runner.sweep.points import Point
-from runner.sweep.progress import shown
-from runner.sweep.results import Best, Outcomes
+from runner.sweep.progress import metrics_text
+from runner.sweep.results import BestPoints, Outcomes
 
 
-def listing(points: Sequence[Point], outcomes: Outcomes, due: Sequence[Point]) -> str:
+def dry_run_text(points: Sequence[Point], outcomes: Outcomes, due: Sequence[Point]) -> str:
     """List the points, and say of each what would become of it."""
     lines = [
-        f"{'run ' if point in due else 'keep'}  {point.name}{_before(outcomes[point.name].status)}"
+        f"{'run ' if point in due else 'keep'}  {point.name}"
+        f"{_status_text(outcomes[point.name].status)}"
         for point in points
     ]
-    return "\n".join([*lines, f"{counted(len(points))}, {len(due)} of them to run"])
+    return "\n".join([*lines, f"{number_of_points(len(points))}, {len(due)} of them to run"])
 
 
-def counted(points: int) -> str:
+def number_of_points(points: int) -> str:
     """Write a number of points."""
     return f"{points} point{'' if points == 1 else 's'}"
 
 
-def summary(
-    points: Sequence[Point], outcomes: Outcomes, found: Best, command: str, out: Path
+def summary_text(
+    points: Sequence[Point], outcomes: Outcomes, best: BestPoints, command: str, out: Path
 ) -> str:
     """Name the best point, how to run it alone, what failed, and where the files are."""
     lines = []
-    if found.points:
-        top = found.points[0]
-        others = len(found.points) - 1
-        tie = f" ({others} more with the same {found.metric})" if others else ""
+    if best.points:
+        first = best.points[0]
+        others = len(best.points) - 1
+        tie = f" ({others} more with the same {best.metric})" if others else ""
         lines += [
-            f"best of {len(points)}: {top.name}: {shown(outcomes[top.name].metrics)}{tie}",
+            f"best of {len(points)}: {first.name}: "
+            f"{metrics_text(outcomes[first.name].metrics)}{tie}",
             f"  {command}",
         ]
     else:
         lines.append(
             f"no best of {len(points)}: no completed run recorded"
-            f" {'the metric ' + found.metric if found.metric else 'a metric'}"
+            f" {'the metric ' + best.metric if best.metric else 'a metric'}"
         )
     failed = (point for point in points if not outcomes[point.name].is_completed)
     lines += [f"failed: {point.name}: {outcomes[point.name].reason}" for point in failed]
@@ -65,11 +67,11 @@ def command_for(path: Path, given: dict[str, Any]) -> str:
     for name, value in masked(given).items():
         if isinstance(value, str) and ("{point}" in value or "{folder}" in value):
             continue
-        words += _option(name, value)
+        words += _parameter_words(name, value)
     return shlex.join(words)
 
 
-def _option(name: str, value: Any) -> list[str]:
+def _parameter_words(name: str, value: Any) -> list[str]:
     if isinstance(value, str):
         return ["-p" if values.resolved(value) == value else "-r", name, value]
     if value is None or isinstance(value, bool | int | float):
@@ -77,7 +79,7 @@ def _option(name: str, value: Any) -> list[str]:
     return ["-y", json.dumps({name: value}, default=str)]
 
 
-def _before(status: str) -> str:
+def _status_text(status: str) -> str:
     return "" if status == PENDING else f"  ({status})"
 
 

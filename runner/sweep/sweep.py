@@ -20,22 +20,21 @@ from runner.processes import StopRequest
 from runner.record import facts, history
 from runner.run.run import checked
 from runner.spawn.fork_server_client import Starter
-from runner.sweep import grid as grids
-from runner.sweep import points as plans
 from runner.sweep import report, results
-from runner.sweep.launch import Launcher, cores, environment
+from runner.sweep.grid import read_grid
+from runner.sweep.launcher import Launcher, run_environment, usable_cores
 from runner.sweep.outcomes import PENDING, Outcome, outcome_of
-from runner.sweep.points import Point
-from runner.sweep.pool import Pool
-from runner.sweep.progress import Bar, Display, Lines, Tally
-from runner.sweep.results import Best, Goal
-from runner.sweep.summary import command_for, counted, listing, summary
+from runner.sweep.parallel_runs import ParallelRuns
+from runner.sweep.points import MODEL_PATH, Point, points_of
+from runner.sweep.progress import RunCounts, SweepProgress, SweepProgressBar, SweepProgressLog
+from runner.sweep.results import BestPoints, Goal
+from runner.sweep.summary import command_for, dry_run_text, number_of_points, summary_text
 
 log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Wish:
+class SweepOptions:
     """Say what to sweep, and how.
 
     Attributes:
@@ -74,11 +73,11 @@ class Wish:
         return self.out or Path("runs", "sweeps", history.default_out(self.path).parent.name)
 
 
-def sweep(wish: Wish, say: Callable[[str], None]) -> None:
+def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
     """Run every point of a grid that is not done yet, and compare all.
 
     Args:
-        wish: What to do.
+        options: What to do.
         say: Prints the outcome.
 
     Raises:
@@ -87,41 +86,42 @@ def sweep(wish: Wish, say: Callable[[str], None]) -> None:
         NotebookError: A point failed; the others were run all the same.
         InterruptedRunError: A signal ended it; the same command goes on.
     """
-    document = notebook.read(wish.path)
-    content = wish.path.read_bytes()
+    document = notebook.read(options.path)
+    content = options.path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
-    planned = _plan(wish, document, sha256)
-    if wish.is_dry:
-        outcomes = {point.name: outcome_of(point) for point in planned}
-        say(listing(planned, outcomes, _due(wish, planned, outcomes)))
+    points = _points(options, document, sha256)
+    if options.is_dry:
+        outcomes = {point.name: outcome_of(point) for point in points}
+        say(dry_run_text(points, outcomes, _due_points(options, points, outcomes)))
         return
-    wish.folder.mkdir(parents=True, exist_ok=True)
-    with files.claim(wish.folder / ".lock") as is_ours, StopRequest() as stop:
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with files.claim(options.folder / ".lock") as is_ours, StopRequest() as stop:
         if not is_ours:
             raise ConfigurationError(
-                f"{wish.folder}: another sweep is at work there", hint="--out names another folder"
+                f"{options.folder}: another sweep is at work there",
+                hint="--out names another folder",
             )
-        source = wish.folder / "source.ipynb"
+        source = options.folder / "source.ipynb"
         files.write_atomically(source, content)
-        environ = environment(os.environ, _jobs(wish, len(planned)), wish.log_level)
-        starter = Starter(environ, "runner.sweep.child", forks=True)
+        environ = run_environment(os.environ, _jobs(options, len(points)), options.log_level)
+        starter = Starter(environ, "runner.sweep.point_run", forks=True)
         launcher = Launcher(
             source=source,
-            origin={"notebook": str(wish.path), "notebook_sha256": sha256}
-            | facts.git_facts(wish.path),
-            config=wish.config,
-            log_output=wish.log_output,
+            origin={"notebook": str(options.path), "notebook_sha256": sha256}
+            | facts.git_facts(options.path),
+            config=options.config,
+            log_output=options.log_output,
             starter=starter,
         )
         with asyncio.Runner() as loop, contextlib.closing(starter):
-            Sweep(wish, planned, launcher, loop, stop).run(say)
+            Sweep(options, points, launcher, loop, stop).run(say)
 
 
 class Sweep:
     """Run the points of one folder.
 
     Args:
-        wish: What to do.
+        options: What to do.
         points: The points.
         launcher: Starts their runs.
         loop: On which to watch them.
@@ -130,13 +130,13 @@ class Sweep:
 
     def __init__(
         self,
-        wish: Wish,
+        options: SweepOptions,
         points: Sequence[Point],
         launcher: Launcher,
         loop: asyncio.Runner,
         stop: StopRequest,
     ) -> None:
-        self._wish, self._points = wish, points
+        self._options, self._points = options, points
         self._launcher, self._loop, self._stop = launcher, loop, stop
         self._outcomes = {point.name: outcome_of(point) for point in points}
 
@@ -144,115 +144,129 @@ class Sweep:
         """Run what is due, write the table and the report, and say what came out."""
         self._run_due()
         try:
-            found = results.best(self._points, self._outcomes, self._wish.metric, self._wish.goal)
+            best = results.best_points(
+                self._points, self._outcomes, self._options.metric, self._options.goal
+            )
         except ConfigurationError:
-            self._write_table(Best())
+            self._write_table(BestPoints())
             raise
-        self._write_table(found)
+        self._write_table(best)
         if not self._stop.signum:
-            self._write_report(found)
+            self._write_report(best)
         if self._stop.signum:
             raise InterruptedRunError(self._stop.signum, hint="the same command goes on from here")
-        say(self._summary(found))
+        say(self._summary(best))
         self._check()
 
     def _run_due(self) -> None:
-        due = _due(self._wish, self._points, self._outcomes)
-        jobs = _jobs(self._wish, len(due))
-        tally = Tally(total=len(self._points), done=len(self._points) - len(due))
+        due = _due_points(self._options, self._points, self._outcomes)
+        jobs = _jobs(self._options, len(due))
+        counts = RunCounts(total=len(self._points), done=len(self._points) - len(due))
         log.info(
             "%s: %s, %d of them to run, %d at a time; files: %s",
-            *(self._wish.path, counted(len(self._points)), len(due), jobs, self._wish.folder),
+            *(
+                self._options.path,
+                number_of_points(len(self._points)),
+                len(due),
+                jobs,
+                self._options.folder,
+            ),
         )
-        display: Display = Bar(tally) if self._wish.shows_bar else Lines(tally)
+        progress: SweepProgress = (
+            SweepProgressBar(counts) if self._options.shows_bar else SweepProgressLog(counts)
+        )
 
         def launch(point: Point) -> Any:
             process = self._launcher.start(point)
-            display.started(point)
+            progress.started(point)
             return process
 
-        def heard(point: Point, code: int) -> None:
-            self._outcomes[point.name] = _ended(point, code)
-            display.ended(point, self._outcomes[point.name])
+        def on_end(point: Point, code: int) -> None:
+            self._outcomes[point.name] = _outcome_after(point, code)
+            progress.ended(point, self._outcomes[point.name])
 
-        pool = Pool(launch, heard, self._stop, self._wish.config.grace)
+        runs = ParallelRuns(launch, on_end, self._stop, self._options.config.grace)
         try:
-            self._loop.run(pool.run(due, jobs))
+            self._loop.run(runs.run(due, jobs))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
-            display.close()
+            progress.close()
 
-    def _write_table(self, found: Best) -> None:
-        folder = self._wish.folder
-        results.write_table(folder / "results.csv", self._points, self._outcomes, found, folder)
+    def _write_table(self, best: BestPoints) -> None:
+        folder = self._options.folder
+        results.write_table(folder / "results.csv", self._points, self._outcomes, best, folder)
 
-    def _write_report(self, found: Best) -> None:
+    def _write_report(self, best: BestPoints) -> None:
         metrics = results.metric_names(self._outcomes)
-        named, measured = results.columns(list(self._points[0].chosen), metrics)
-        folder = self._wish.folder
+        parameter_columns, metric_columns = results.column_names(
+            list(self._points[0].chosen), metrics
+        )
+        folder = self._options.folder
         values = {
-            "notebook": str(self._wish.path),
+            "notebook": str(self._options.path),
             "results": str(folder / "results.csv"),
             "picture": str(folder / "results.svg"),
-            "names": named,
-            "metric": dict(zip(metrics, measured, strict=True)).get(found.metric, ""),
-            "goal": str(self._wish.goal),
+            "names": parameter_columns,
+            "metric": dict(zip(metrics, metric_columns, strict=True)).get(best.metric, ""),
+            "goal": str(self._options.goal),
         }
-        report.write(folder, values, self._launcher, self._loop, self._stop)
+        report.write_report(folder, values, self._launcher, self._loop, self._stop)
 
-    def _summary(self, found: Best) -> str:
-        given = self._wish.fixed | (found.points[0].chosen if found.points else {})
-        command = command_for(self._wish.path, given)
-        return summary(self._points, self._outcomes, found, command, self._wish.folder)
+    def _summary(self, best: BestPoints) -> str:
+        given = self._options.fixed | (best.points[0].chosen if best.points else {})
+        command = command_for(self._options.path, given)
+        return summary_text(self._points, self._outcomes, best, command, self._options.folder)
 
     def _check(self) -> None:
         failed = [point for point in self._points if not self._outcomes[point.name].is_completed]
         if failed:
             raise NotebookError(
-                f"{len(failed)} of {counted(len(self._points))} failed",
+                f"{len(failed)} of {number_of_points(len(self._points))} failed",
                 hint=f"their records say more, such as {failed[0].record};"
                 " --retry-failed runs them again",
             )
 
 
-def _plan(wish: Wish, document: notebook.Notebook, sha256: str) -> list[Point]:
+def _points(options: SweepOptions, document: notebook.Notebook, sha256: str) -> list[Point]:
     if any(notebook.SERVE_TAG in notebook.tags(cell) for cell in document.cells):
         raise ConfigurationError(
-            f"{wish.path}: has a cell tagged `serve`, so a run of it would not end",
+            f"{options.path}: has a cell tagged `serve`, so a run of it would not end",
             hint="sweep the notebook that trains",
         )
-    fixed = checked(document, wish.fixed)
-    grid = grids.read(wish.grid, document)
+    fixed = checked(document, options.fixed)
+    grid = read_grid(options.grid, document)
     if twice := fixed.keys() & grid.keys():
         raise ConfigurationError(f"--grid {min(twice)}: also given as a fixed parameter")
-    found = plans.plan(document, sha256, fixed, grid, wish.folder)
-    shared = fixed.get(plans.MODEL_PATH)
-    if shared and shared in {point.values[plans.MODEL_PATH] for point in found}:
+    points = points_of(document, sha256, fixed, grid, options.folder)
+    shared = fixed.get(MODEL_PATH)
+    if shared and shared in {point.values[MODEL_PATH] for point in points}:
         log.warning(
             "every run gets the same model_path, %s; '{folder}' in it tells them apart", shared
         )
-    return found
+    return points
 
 
-def _due(wish: Wish, points: Sequence[Point], outcomes: results.Outcomes) -> list[Point]:
+def _due_points(
+    options: SweepOptions, points: Sequence[Point], outcomes: results.Outcomes
+) -> list[Point]:
     """List the points that are to be run: what did not end by itself, and failures if wished."""
     return [
         point
         for point in points
         if not outcomes[point.name].is_completed
-        and (wish.retries_failed or not outcomes[point.name].has_failed)
+        and (options.retries_failed or not outcomes[point.name].has_failed)
     ]
 
 
-def _jobs(wish: Wish, points: int) -> int:
-    return max(1, min(wish.jobs or cores(), points))
+def _jobs(options: SweepOptions, points: int) -> int:
+    return max(1, min(options.jobs or usable_cores(), points))
 
 
-def _ended(point: Point, code: int) -> Outcome:
+def _outcome_after(point: Point, code: int) -> Outcome:
     """Read how a run ended; its process's end must do for one that left no word of it."""
     outcome = outcome_of(point)
     if outcome.status in (PENDING, "running"):
-        said = f"its process ended with code {code}; see {point.log}"
-        return dataclasses.replace(outcome, status="failed", reason=said)
+        reason = f"its process ended with code {code}; see {point.log}"
+        return dataclasses.replace(outcome, status="failed", reason=reason)
     return outcome

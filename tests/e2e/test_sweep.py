@@ -156,7 +156,7 @@ def test_points_are_forked_from_one_process(folder: Path, start: Start) -> None:
     until(lambda: (folder / "began-2").exists() and (folder / "began-3").exists(), 60)
     fork_server = fork_server_of(service)
     points = fork_server.children()
-    assert [point.cmdline()[1:3] for point in points] == [["-m", "runner.sweep.child"]] * 2
+    assert [point.cmdline()[1:3] for point in points] == [["-m", "runner.sweep.point_run"]] * 2
     assert [os.getsid(point.pid) for point in points] == [point.pid for point in points]
     (folder / "gate").touch()
     assert service.wait(60) == 0, service.said()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from runner.processes import StopRequest
+from runner.sweep.parallel_runs import ParallelRuns
 from runner.sweep.points import Point
-from runner.sweep.pool import Pool
 
 POINTS = [
     Point(name=str(n), chosen={}, values={}, record=Path(str(n)), identity="") for n in range(5)
@@ -50,7 +50,7 @@ class Floor:
         self.heard: list[str] = []
         self.most = 0
         self._kind = kind
-        self.pool = Pool(self.launch, self.hear, self.stop, grace=-4.9)
+        self.pool = ParallelRuns(self.launch, self.hear, self.stop, grace=-4.9)
 
     def launch(self, point: Point) -> Any:
         self.runs.append(FakeRun(**self._kind))

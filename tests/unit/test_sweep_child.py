@@ -16,7 +16,7 @@ from runner import files
 from runner.config import EngineConfig
 from runner.spawn.fork_server_client import Starter
 from runner.spawn.processes import RunProcess
-from runner.sweep.launch import Launcher
+from runner.sweep.launcher import Launcher
 from runner.sweep.outcomes import outcome_of
 from runner.sweep.points import Point
 
@@ -38,7 +38,7 @@ class Floor:
             origin={"notebook": str(path)},
             config=EngineConfig(),
             log_output=False,
-            starter=Starter(os.environ, "runner.sweep.child", forks=forks),
+            starter=Starter(os.environ, "runner.sweep.point_run", forks=forks),
         )
         self.loop = asyncio.Runner()
         self.started: list[RunProcess] = []

@@ -10,12 +10,12 @@ from support import write_notebook
 
 from runner.errors import ConfigurationError
 from runner.notebook import document
-from runner.sweep.grid import combinations, read
+from runner.sweep.grid import combinations, read_grid
 
 
 def typed(tmp_path: Path, declaration: str, text: str) -> list[Any]:
     path = write_notebook(tmp_path / "a.ipynb", "1", parameters=declaration)
-    (values,) = read([text], document.read(path)).values()
+    (values,) = read_grid([text], document.read(path)).values()
     return values
 
 
@@ -62,7 +62,7 @@ def test_a_parameter_has_one_grid(tmp_path: Path) -> None:
     """Two would leave open which counts."""
     path = write_notebook(tmp_path / "a.ipynb", "1", parameters="C: float = 1.0")
     with pytest.raises(ConfigurationError, match="given twice"):
-        read(["C=1", "C=2"], document.read(path))
+        read_grid(["C=1", "C=2"], document.read(path))
 
 
 def test_the_last_parameter_changes_fastest() -> None:

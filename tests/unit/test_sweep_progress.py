@@ -9,7 +9,7 @@ import pytest
 
 from runner.sweep.outcomes import Outcome
 from runner.sweep.points import Point
-from runner.sweep.progress import Bar, Lines, Tally
+from runner.sweep.progress import RunCounts, SweepProgressBar, SweepProgressLog
 
 POINT = Point(name="C=1", chosen={}, values={}, record=Path("out.ipynb"), identity="")
 GOOD = Outcome(status="completed", seconds=2.0, metrics={"a": 0.5})
@@ -20,7 +20,7 @@ def test_lines_say_what_ended_how_and_what_is_left(caplog: pytest.LogCaptureFixt
     """A line for each run: place, state, metrics, counts, and the time left."""
     caplog.set_level(logging.INFO, "runner")
     times = iter([0.0, 10.0, 20.0])
-    lines = Lines(Tally(total=5, done=1, clock=lambda: next(times)))
+    lines = SweepProgressLog(RunCounts(total=5, done=1, clock=lambda: next(times)))
     lines.started(POINT)
     lines.started(POINT)
     lines.ended(POINT, GOOD)
@@ -33,7 +33,7 @@ def test_lines_say_what_ended_how_and_what_is_left(caplog: pytest.LogCaptureFixt
 
 def test_a_stopped_run_has_not_failed() -> None:
     """It will go on."""
-    tally = Tally(total=1, done=0)
+    tally = RunCounts(total=1, done=0)
     tally.started()
     tally.ended(Outcome(status="stopped"))
     assert str(tally) == "0 running"
@@ -41,7 +41,7 @@ def test_a_stopped_run_has_not_failed() -> None:
 
 def test_the_bar_is_one(capsys: pytest.CaptureFixture[str]) -> None:
     """It counts all runs, and says in a line of its own which failed."""
-    bar = Bar(Tally(total=2, done=0))
+    bar = SweepProgressBar(RunCounts(total=2, done=0))
     for outcome in (BAD, GOOD):
         bar.started(POINT)
         bar.ended(POINT, outcome)

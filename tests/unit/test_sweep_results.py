@@ -11,7 +11,7 @@ import pytest
 from runner.errors import ConfigurationError
 from runner.sweep.outcomes import Outcome
 from runner.sweep.points import Point
-from runner.sweep.results import Best, Goal, best, columns, write_table
+from runner.sweep.results import BestPoints, Goal, best_points, column_names, write_table
 from runner.sweep.summary import command_for
 
 
@@ -41,24 +41,24 @@ OUTCOMES = {
 )
 def test_the_best_is_the_one_by_the_goal(metric: str, goal: str, names: list[str]) -> None:
     """Of the completed only, with all that are equal; by the first metric unless one is named."""
-    found = best(points(1, 2, 3, 4, 5), OUTCOMES, metric, Goal(goal))
+    found = best_points(points(1, 2, 3, 4, 5), OUTCOMES, metric, Goal(goal))
     assert [point.name for point in found.points] == names
 
 
 def test_without_metrics_nothing_is_best() -> None:
     """That is no error."""
-    assert not best(points(1), {"1": completed()}, "", Goal.MAX).points
+    assert not best_points(points(1), {"1": completed()}, "", Goal.MAX).points
 
 
 def test_an_unknown_metric_is_an_error() -> None:
     """With a guess what was meant."""
     with pytest.raises(ConfigurationError, match="'los'; did you mean 'loss'"):
-        best(points(1, 2), OUTCOMES, "los", Goal.MAX)
+        best_points(points(1, 2), OUTCOMES, "los", Goal.MAX)
 
 
 def test_no_two_columns_have_one_name() -> None:
     """A parameter or a metric may be called like a column of ours, or like each other."""
-    assert columns(["status", "C"], ["C", "seconds", "a"]) == (
+    assert column_names(["status", "C"], ["C", "seconds", "a"]) == (
         ["parameter status", "C"],
         ["metric C", "metric seconds", "a"],
     )
@@ -68,7 +68,9 @@ def test_the_table_has_a_row_for_each_point(tmp_path: Path) -> None:
     """Secrets are masked, and what is not known is empty."""
     found = points("x,y", "z", name="token")
     outcomes = {"x,y": completed(a=1), "z": Outcome(status="failed", reason="said\n", metrics={})}
-    write_table(tmp_path / "t.csv", found, outcomes, Best(metric="a", points=found[:1]), Path())
+    write_table(
+        tmp_path / "t.csv", found, outcomes, BestPoints(metric="a", points=found[:1]), Path()
+    )
     with (tmp_path / "t.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [

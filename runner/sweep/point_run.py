@@ -31,13 +31,13 @@ from runner.spawn import child
 from runner.spawn.child import Orders, Standby
 from runner.sweep.outcomes import COMPLETED, identity_of
 
-log = logging.getLogger("runner.sweep.child")  # also when it is __main__
+log = logging.getLogger("runner.sweep.point_run")  # also when it is __main__
 
-_LOOK_EVERY = 0.1
+_TRY_EVERY = 0.1
 
 
 def main() -> None:
-    """Be ``python -m runner.sweep.child``."""
+    """Be ``python -m runner.sweep.point_run``."""
     child.begin(TASK)
 
 
@@ -59,7 +59,7 @@ def execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopR
         config=EngineConfig(**order["config"]),
         log_output=order["log_output"],
     )
-    with _claimed(job, stop):
+    with _locked_record(job, stop):
         if is_completed(job.out, identity_of(order["facts"])):
             log.info("%s is completed already", job.out)
             return
@@ -69,7 +69,7 @@ def execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopR
             history.keep_last(job.out)
         for stale in order["clears"]:
             Path(stale).unlink(missing_ok=True)
-        _run(job, order["facts"], standby, stop)
+        _execute(job, order["facts"], standby, stop)
 
 
 def is_completed(record: Path, identity: str) -> bool:
@@ -78,7 +78,7 @@ def is_completed(record: Path, identity: str) -> bool:
     return kept.get("status") == COMPLETED and identity_of(kept) == identity
 
 
-def _run(job: Job, facts: dict[str, Any], standby: Standby, stop: StopRequest) -> None:
+def _execute(job: Job, facts: dict[str, Any], standby: Standby, stop: StopRequest) -> None:
     document = notebook.read(job.copy or job.path)
     session = Session(
         kernel=standby.kernel_for(document.kernel_name),
@@ -93,11 +93,11 @@ def _run(job: Job, facts: dict[str, Any], standby: Standby, stop: StopRequest) -
 
 
 @contextlib.contextmanager
-def _claimed(job: Job, stop: StopRequest) -> Iterator[None]:
+def _locked_record(job: Job, stop: StopRequest) -> Iterator[None]:
     """Hold the record's lock, as ``runner run`` does; wait for one who is about to end."""
     lock = job.out.with_name(f".{job.out.name}.lock")
     deadline = time.monotonic() + job.config.grace + 10
-    has_waited = False
+    has_logged = False
     while True:
         with files.claim(lock) as is_ours:
             if is_ours:
@@ -105,10 +105,10 @@ def _claimed(job: Job, stop: StopRequest) -> Iterator[None]:
                 return
         if stop.signum or time.monotonic() > deadline:
             raise ConfigurationError(f"{job.out}: another run is writing it")
-        if not has_waited:
+        if not has_logged:
             log.info("waiting for another run to end that writes %s", job.out)
-            has_waited = True
-        time.sleep(_LOOK_EVERY)
+            has_logged = True
+        time.sleep(_TRY_EVERY)
 
 
 TASK = child.Task(execute=execute, giver="the sweep")

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from runner.processes import StopRequest
 from runner.sweep.points import Point
 
-_LAST_WORDS = 5.0  # seconds that a run has, after its cell's own, to close its record
+_SECONDS_TO_CLOSE = 5.0  # seconds that a run has, after its cell's own, to close its record
 
 
-class Process(Protocol):
+class RunningPoint(Protocol):
     """Be the run of a point: a real process, or a test's."""
 
     def terminate(self) -> None:
@@ -26,25 +26,25 @@ class Process(Protocol):
         """Wait for its end; give its exit code."""
 
 
-class Pool:
+class ParallelRuns:
     """Keep a number of runs going.
 
     Args:
         launch: Starts the run of a point.
-        heard: Called with a point and an exit code when its run has ended.
+        on_end: Called with a point and an exit code when its run has ended.
         stop: The requests to stop.
         grace: Seconds that a cell has to end after one.
     """
 
     def __init__(
         self,
-        launch: Callable[[Point], Process],
-        heard: Callable[[Point, int], None],
+        launch: Callable[[Point], RunningPoint],
+        on_end: Callable[[Point, int], None],
         stop: StopRequest,
         grace: float,
     ) -> None:
-        self._launch, self._heard = launch, heard
-        self._stop, self._patience = stop, grace + _LAST_WORDS
+        self._launch, self._on_end = launch, on_end
+        self._stop, self._seconds_to_end = stop, grace + _SECONDS_TO_CLOSE
         self._stopping, self._urgent = asyncio.Event(), asyncio.Event()
 
     async def run(self, points: Sequence[Point], jobs: int) -> None:
@@ -68,16 +68,16 @@ class Pool:
         while waiting and not self._stopping.is_set():
             point = waiting.popleft()
             process = self._launch(point)
-            code = await self._outlived(process)
-            self._heard(point, code)
+            code = await self._exit_code(process)
+            self._on_end(point, code)
 
-    async def _outlived(self, process: Process) -> int:
+    async def _exit_code(self, process: RunningPoint) -> int:
         """Wait for the end of a process; see to it after a stop, or when another slot broke."""
         ended = asyncio.ensure_future(process.ended())
         try:
-            if not await _first(ended, self._stopping):
+            if not await _has_ended_first(ended, self._stopping):
                 process.terminate()
-                await _first(ended, self._urgent, self._patience)
+                await _has_ended_first(ended, self._urgent, self._seconds_to_end)
         finally:
             if not ended.done():
                 process.kill()
@@ -85,14 +85,14 @@ class Pool:
         return ended.result()
 
 
-async def _first(
+async def _has_ended_first(
     ended: asyncio.Future[int], event: asyncio.Event, seconds: float | None = None
 ) -> bool:
     """Wait until a process has ended, an event has come, or time is up; say whether it ended."""
-    told = asyncio.ensure_future(event.wait())
-    waits: set[asyncio.Future[Any]] = {ended, told}
+    happened = asyncio.ensure_future(event.wait())
+    waits: set[asyncio.Future[Any]] = {ended, happened}
     try:
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        told.cancel()
+        happened.cancel()
     return ended.done()

@@ -11,7 +11,7 @@ from typing import Any
 from runner.config import EngineConfig, variable
 from runner.spawn.fork_server_client import Starter
 from runner.spawn.processes import RunProcess
-from runner.sweep.outcomes import facts
+from runner.sweep.outcomes import identity_facts
 from runner.sweep.points import Point
 
 # What the libraries under numpy, scikit-learn and numexpr take their number of threads from.
@@ -60,7 +60,7 @@ class Launcher:
             "notebook": str(self.source),
             "out": str(point.record),
             "values": point.values,
-            "facts": {**self.origin, **facts(point)},
+            "facts": {**self.origin, **identity_facts(point)},
             "config": dataclasses.asdict(self.config),
             "log_output": self.log_output,
             "keeps_history": self.keeps_history,
@@ -69,7 +69,7 @@ class Launcher:
         }
 
 
-def environment(environ: Mapping[str, str], jobs: int, log_level: str) -> dict[str, str]:
+def run_environment(environ: Mapping[str, str], jobs: int, log_level: str) -> dict[str, str]:
     """Give the variables of the runs: as many threads each as there are cores for it.
 
     Args:
@@ -77,12 +77,12 @@ def environment(environ: Mapping[str, str], jobs: int, log_level: str) -> dict[s
         jobs: Runs at a time.
         log_level: Of the runs' own logs.
     """
-    share = str(max(1, cores() // jobs))
+    share = str(max(1, usable_cores() // jobs))
     threads = {} if any(name in environ for name in _THREADS) else dict.fromkeys(_THREADS, share)
     return {**environ, **threads, variable("log-level"): log_level}
 
 
-def cores() -> int:
+def usable_cores() -> int:
     """Count the cores that we may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
