@@ -40,9 +40,9 @@ def summary_text(
         first = best.points[0]
         others = len(best.points) - 1
         tie = f" ({others} more with the same {best.metric})" if others else ""
+        best_metrics = metrics_text(outcomes[first.name].metrics)
         lines += [
-            f"best of {len(points)}: {first.name}: "
-            f"{metrics_text(outcomes[first.name].metrics)}{tie}",
+            f"best of {len(points)}: {first.name}: {best_metrics}{tie}",
             f"  {command}",
         ]
     else:
