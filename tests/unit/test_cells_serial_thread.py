@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,10 +196,12 @@ def test_a_turn_whose_client_goes_away_is_never_taken() -> None:
 
 def test_code_that_stops_all_threads_is_killed() -> None:
     """No Python runs while a regular expression backtracks; the system's alarm does."""
+    here = Path(__file__)
     source = (
-        "import asyncio, re, sys; sys.path.insert(0, 'tests'); import test_cells_turns\n"
+        f"import asyncio, re, sys; sys.path[:0] = {[str(here.parent), str(here.parents[1])]}\n"
+        f"from {here.stem} import turns\n"
         "async def main():\n"
-        "    taken = test_cells_turns.turns(timeout=0.3, grace=0.3, kills=True)\n"
+        "    taken = turns(timeout=0.3, grace=0.3, kills=True)\n"
         "    assert await taken.run(lambda: 'fine') == 'fine'\n"
         "    await taken.run(lambda: str(re.match('(a+)+$', 'a' * 60 + 'b')))\n"
         "asyncio.run(main())"
