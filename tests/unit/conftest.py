@@ -1,0 +1,57 @@
+"""The rule of this storey: no test starts a process, and none binds a port or a path."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+STARTS = {
+    "os.exec",
+    "os.fork",
+    "os.forkpty",
+    "os.posix_spawn",
+    "os.system",
+    "socket.bind",
+    "subprocess.Popen",
+}
+
+
+class Watch:
+    """Refuse and note what belongs to another storey; an audit hook cannot be taken off again."""
+
+    def __init__(self) -> None:
+        self.is_on = False
+        self.seen: list[str] = []
+
+    def __call__(self, event: str, facts: tuple[Any, ...]) -> None:
+        if self.is_on and event in STARTS:
+            self.seen.append(f"{event}{facts[1:]}")
+            raise AssertionError(self.message())
+
+    def message(self) -> str:
+        return f"a unit test did {', '.join(self.seen)}; such tests belong to tests/e2e"
+
+
+WATCH = Watch()
+sys.addaudithook(WATCH)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Watch from before the first fixture."""
+    WATCH.seen.clear()
+    WATCH.is_on = True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Watch until after the last fixture; fail even if what was raised had been caught."""
+    try:
+        yield
+    finally:
+        WATCH.is_on = False
+    if WATCH.seen:
+        pytest.fail(WATCH.message(), pytrace=False)
