@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,9 @@ import pytest
 from support import ROOT, RUNNER, Service, free_port
 
 from runner.record.history import default_out
+
+# Two workers share the cores: threads of OpenMP that wait for each other must not spin.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @pytest.fixture(scope="session")

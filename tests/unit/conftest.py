@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import joblib
 import pytest
 
 STARTS = {
@@ -35,6 +36,7 @@ class Watch:
         return f"a unit test did {', '.join(self.seen)}; such tests belong to tests/e2e"
 
 
+joblib.cpu_count(only_physical_cores=True)  # it asks lscpu, once
 WATCH = Watch()
 sys.addaudithook(WATCH)
 

@@ -8,6 +8,8 @@ import pickle
 from pathlib import Path
 
 import pytest
+from sklearn.datasets import load_iris
+from sklearn.svm import SVC
 
 from runner import load_model, save_model
 from runner.model.artefacts import CardError
@@ -16,10 +18,15 @@ PATH = "model/iris.joblib"
 
 
 @pytest.fixture
-def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder in which JupyterLab starts a notebook."""
-    monkeypatch.chdir(project / "notebooks")
-    return project
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "model").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    rows = load_iris()
+    model = SVC().fit(rows.data, rows.target)
+    save_model(model, PATH, data=rows.data, feature_names=rows.feature_names)
+    return tmp_path
 
 
 def test_a_model_comes_with_its_card(inside: Path) -> None:

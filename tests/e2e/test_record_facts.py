@@ -1,0 +1,83 @@
+"""What git says of a notebook is recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import ROOT, write_notebook
+
+from runner.notebook import document as notebook
+from runner.notebook.document import Notebook
+from runner.record import facts
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Notebook:
+    path = write_notebook(
+        tmp_path / "notebooks/a.ipynb",
+        "import json\nimport numpy as np, os.path\nfrom sklearn.svm import SVC\n%matplotlib inline",
+        "def later():\n    import tqdm",
+        "this is no Python",
+        parameters='model_path: str = "model/m.joblib"\nother_path = 3\nport: int = 1',
+    )
+    return notebook.read(path)
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    done = subprocess.run(
+        ["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def test_a_notebooks_commit_is_named(document: Notebook) -> None:
+    """A committed notebook is clean, an edited one is dirty, at the same commit."""
+    folder = document.path.parent
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "a")
+    commit = git(folder, "rev-parse", "HEAD")
+    assert facts.git_facts(document.path) == {"git_commit": commit, "git_dirty": False}
+    document.path.write_text("{}")
+    (folder / "other").touch()
+    assert facts.git_facts(document.path) == {"git_commit": commit, "git_dirty": True}
+
+
+def test_without_git_nothing_is_said_of_it(
+    document: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a folder outside of any repository nor a machine without git is an error."""
+    assert facts.git_facts(document.path) == {}
+    monkeypatch.setenv("PATH", "")
+    assert facts.git_facts(ROOT / "notebooks/train.ipynb") == {}
+
+
+def test_a_slow_git_is_not_waited_for(
+    document: Notebook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A git that does not answer, as on a network's disk, is given up."""
+    slow = tmp_path / "bin/git"
+    slow.parent.mkdir()
+    slow.write_text("#!/bin/sh\nexec sleep 100\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(facts, "_GIT_DEADLINE", 0.1)
+    assert facts.git_facts(document.path) == {}
+
+
+def test_everything_collected_is_json_without_secrets(document: Notebook) -> None:
+    """Parameters stand as they were given, but for secrets and what JSON does not know."""
+    found = facts.collect(document, {"token": "t0p", "path": Path("a")}, with_packages=True)
+    assert json.loads(json.dumps(found)) == found
+    assert found["parameters"] == {"token": "***", "path": "a"}
+    assert set(found["packages"]) == {"numpy", "scikit-learn"}
+
+
+def test_another_kernels_packages_are_not_guessed(document: Notebook) -> None:
+    """Our own versions say nothing of a kernel with another Python."""
+    assert "packages" not in facts.collect(document, {}, with_packages=False)
