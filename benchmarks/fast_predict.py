@@ -8,7 +8,7 @@ and by ours, as medians of alternated rounds; and how long the proof at start-up
 Another scikit-learn is tested by putting it in front, without touching the environment:
 
     pip install --no-deps --target other scikit-learn==1.7.2
-    PYTHONPATH=other:. python -m pytest -W default tests/contract/test_predict_fast_table.py
+    PYTHONPATH=other:. python -m pytest -W default tests/contract/test_predict_fast_*.py
 """
 
 from __future__ import annotations

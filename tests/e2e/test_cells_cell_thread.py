@@ -8,7 +8,7 @@ import sys
 
 HANGS = """
 import asyncio, re
-from runner.cells.serial_thread import CellThread
+from runner.cells.cell_thread import CellThread
 
 def say(text):
     return lambda: text
