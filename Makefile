@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train lab test lint format test-browser test-docker bench bench-start fuzz git-setup clean
+.PHONY: help serve train lab test lint format test-browser test-docker bench bench-start fuzz git-setup docs pictures clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ lab: .venv/lab  ## JupyterLab and TensorBoard on LAB_PORT= and TENSORBOARD_PORT=
 test: .venv/tested-with  ## run everything that needs no container
 	pytest -m "not docker and not browser"
 
-lint: .venv/tested-with  ## check style, types and that no notebook holds outputs
+lint: .venv/tested-with docs  ## check style, types, imports, documentation and that no notebook holds outputs
 	ruff check .
 	ruff format --check .
 	mypy
@@ -51,15 +51,16 @@ format: .venv/tested-with  ## mend what can be mended by machine
 	ruff format .
 	$(NBSTRIPOUT) $$(git ls-files '*.ipynb')
 
+docs: .venv/docs  ## build the documentation into docs/_build/html
+	sphinx-build -W --keep-going --nitpicky --quiet docs docs/_build/html
+
+pictures: .venv/browser  ## take the pictures of the documentation anew, in Chromium
+	python docs/images/make.py
+
 test-docker: .venv/tested-with  ## build the images and test them on this machine's engine
 	pytest -m docker
 
-test-browser: .venv/tested-with  ## test the pages in headless Chromium
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
-		$(APT_GET) install --yes chromium || \
-		{ echo "Chromium is missing; Debian and Ubuntu have it: apt-get install chromium" >&2; exit 1; }
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint requirements.txt -e '.[browser]'
+test-browser: .venv/tested-with .venv/browser  ## test the pages in headless Chromium
 	pytest -m browser
 
 bench: .venv/tested-with  ## measure how fast a model is served, against others (needs wrk)
@@ -96,8 +97,21 @@ model/%.json: | .venv/installed
 
 .venv/tested-with: .venv/installed
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint requirements.txt -e '.[lab,test]'
-	@touch .venv/lab $@
+		--constraint requirements.txt -e '.[docs,lab,test]'
+	@touch .venv/docs .venv/lab $@
+
+.venv/browser: .venv/installed
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+		$(APT_GET) install --yes chromium || \
+		{ echo "Chromium is missing; Debian and Ubuntu have it: apt-get install chromium" >&2; exit 1; }
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint requirements.txt -e '.[browser]'
+	@touch $@
+
+.venv/docs: .venv/installed
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint requirements.txt -e '.[docs]'
+	@touch $@
 
 .venv/lab: .venv/installed
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \

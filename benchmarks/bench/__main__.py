@@ -27,7 +27,7 @@ from venvs import Environment, cache, make
 
 QUICK = (OURS, ALONE, LIMIT, "plain", "fastapi", "mosec")
 RESULTS = Path(__file__).resolve().parents[1] / "results"
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs/benchmarks.md"
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
     (given.out / "predict.md").write_text(table.page(found))
     chart.draw(found, given.out / "predict.svg")
     if given.out == RESULTS:
-        README.write_text(summary.insert(README.read_text(), found))
+        PAGE.write_text(summary.insert(PAGE.read_text(), found))
     print(f"\n{table.targets(found)}")
 
 

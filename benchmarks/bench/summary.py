@@ -1,4 +1,4 @@
-"""Put the results in short into the README, between two marks."""
+"""Put the results in short into the documentation, between two marks."""
 
 from __future__ import annotations
 

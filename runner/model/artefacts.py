@@ -67,7 +67,8 @@ def save_model(model: Any, path: str | Path, *, data: Any = None, **facts: Any) 
             ``metrics``, ``parameters``.
 
     Returns:
-        The card: the facts, and ``sha256``, ``estimator``, ``trained_at`` and the versions.
+        The card, which has the facts, and ``sha256``, ``estimator``, ``trained_at`` and the
+        versions.
     """
     import joblib
 

@@ -1,4 +1,4 @@
-"""What the README says of each example is true: its row is executed as it stands."""
+"""What the documentation says of each example is true: its row is executed as it stands."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import pytest
 from support import ROOT, RUNNER, Service, is_ready, until
 
 HEAD = ["example", "what it is", "train", "serve", "ask", "answer", "measured"]
-NOTHING = "–"  # noqa: RUF001 - the README is typeset
+NOTHING = "–"  # noqa: RUF001 - the page is typeset
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One example, as the README's table has it, without the marks of Markdown."""
+    """One example, as the page's table has it, without the marks of Markdown."""
 
     example: str
     what: str
@@ -39,7 +39,7 @@ class Row:
 
 def table() -> list[list[str]]:
     """The cells of the gallery's table, row by row."""
-    section = re.split(r"^## ", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
+    section = re.split(r"^## ", (ROOT / "docs/gallery.md").read_text(), flags=re.MULTILINE)
     (text,) = (each for each in section if each.startswith("The gallery\n"))
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [[plain(cell) for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]

@@ -194,7 +194,7 @@ def test_the_licence_of_the_tweets_lies_beside_them() -> None:
 
 
 def test_the_question_is_not_among_the_sayings() -> None:
-    """The sentence that the README asks about is not learnt by heart."""
+    """The sentence that a user may ask about is not learnt by heart."""
     sayings = (ROOT / FOLDER / "sayings.tsv").read_text().lower()
     assert "force" in sayings
     assert "force be with you" not in sayings

@@ -118,9 +118,9 @@ def test_the_flowers_have_all_classes() -> None:
     assert sorted(FLOWERS.values()) == [0, 1, 2]
 
 
-def test_the_readme_says_what_was_measured() -> None:
-    """The README's table and the results' pages are what the figures give."""
+def test_the_pages_say_what_was_measured() -> None:
+    """The documentation's table and the results' page are what the figures give."""
     found = results.read(ROOT / "benchmarks/results/predict.json")
-    readme = (ROOT / "README.md").read_text()
-    assert summary.insert(readme, found) == readme
+    page = (ROOT / "docs/benchmarks.md").read_text()
+    assert summary.insert(page, found) == page
     assert (ROOT / "benchmarks/results/predict.md").read_text() == table.page(found)
