@@ -35,7 +35,7 @@ class Identity:
         names = [field.name for field in dataclasses.fields(cls)]
         return cls(**{name: environ.get(variable(name), "") for name in names})
 
-    def prelude(self) -> str:
+    def setup_code(self) -> str:
         """Write the Python statement that puts this into a kernel's environment."""
         variables = {variable(name): value for name, value in dataclasses.asdict(self).items()}
         return f'__import__("os").environ.update({variables!r})'

@@ -13,6 +13,9 @@ from typing import IO, Any
 
 from runner.errors import ConfigurationError
 
+METRICS_MIME = "application/vnd.runner.metrics+json"
+"""Of the display by which a kernel hands a run's metrics to its record."""
+
 LONGEST = 16 * 1024 * 1024  # bytes of a line; parameters may hold data
 
 Message = dict[str, Any]

@@ -12,7 +12,7 @@ import click
 from runner import log
 from runner.config import EngineConfig, Limits, variable
 from runner.errors import EXIT_CODES, RunnerError
-from runner.notebook import values
+from runner.notebook import parameter_values
 
 EPILOG = "Exit codes: 0 done or stopped as asked; {}; 128 + N interrupted by signal N.".format(
     "; ".join(f"{error.exit_code} {error.meaning}" for error in (RunnerError, *EXIT_CODES))
@@ -149,7 +149,8 @@ def values_of(given: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigurationError: A file cannot be read, or something is no YAML mapping.
     """
-    return values.merged(**{name: given[name] for name in ("files", "yaml_texts", "plain", "raw")})
+    names = ("files", "yaml_texts", "plain", "raw")
+    return parameter_values.merged_parameters(**{name: given[name] for name in names})
 
 
 def config_of(given: dict[str, Any]) -> EngineConfig:

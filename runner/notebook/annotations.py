@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 # Notebooks ask for Kernel Gateway's variable, to leave out what is not for a service.
-PRELUDE = '__import__("os").environ["KERNEL_GATEWAY"] = "1"'
+SETUP_CODE = '__import__("os").environ["KERNEL_GATEWAY"] = "1"'
 
 _VERBS = "GET|PUT|POST|DELETE|PATCH|HEAD|OPTIONS"
 # Kernel Gateway's own table has one exception to `#`, Scala; these languages have it too.

@@ -45,7 +45,7 @@ def masked(value: Any, name: str = "") -> Any:
     return value
 
 
-def hide(nb: NotebookNode, kernel_name: str, language: str) -> dict[str, str]:
+def mask_parameters(nb: NotebookNode, kernel_name: str, language: str) -> dict[str, str]:
     """Mask the secrets that papermill has put into a notebook and its metadata.
 
     Returns:

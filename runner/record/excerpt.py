@@ -78,13 +78,13 @@ class Excerpt:
         start, last = 0, data.rfind(b"\n")
         while start <= last and (start == 0 or not self._is_head_full()):
             end = data.find(b"\n", start)
-            self._type(data[start:end])
+            self._write_to_line(data[start:end])
             self._end_line()
             start = end + 1
         if start <= last:
             self._add_lines(data[start:last])
             start = last + 1
-        self._type(data[start:])
+        self._write_to_line(data[start:])
 
     def text(self) -> str:
         """Show both halves with a line between them, if need be, that says what is missing."""
@@ -92,23 +92,23 @@ class Excerpt:
         last = b"".join(self._tail) + self._end + b"\r" * self._is_returned
         if self.dropped_bytes:
             first += b"\n" * (not first.endswith(b"\n"))
-            said = notice(self.dropped_lines, "line", self.dropped_bytes)
-            first += f"{said}\n".encode()
+            note = dropped_notice(self.dropped_lines, "line", self.dropped_bytes)
+            first += f"{note}\n".encode()
         return (first + last).decode("utf-8", "surrogatepass")
 
     def _is_head_full(self) -> bool:
         return self._lines_left <= 0
 
-    def _type(self, data: bytes) -> None:
+    def _write_to_line(self, data: bytes) -> None:
         """Add to the line that is being written."""
-        typed = data.rstrip(b"\r")
-        if not typed:
+        content = data.rstrip(b"\r")
+        if not content:
             self._is_returned |= bool(data)
             return
-        if self._is_returned or b"\r" in typed:
+        if self._is_returned or b"\r" in content:
             self._start, self._end, self._cut = b"", b"", 0
-        self._is_returned = len(typed) < len(data)
-        self._append(typed[typed.rfind(b"\r") + 1 :])
+        self._is_returned = len(content) < len(data)
+        self._append(content[content.rfind(b"\r") + 1 :])
 
     def _append(self, data: bytes) -> None:
         fits = _boundary(data, self.room()[1])
@@ -138,7 +138,7 @@ class Excerpt:
     def _add_lines(self, block: bytes) -> None:
         """Add whole lines to the last half; ``block`` lacks the last one's end."""
         if b"\r" in block:
-            block = b"\n".join([_collapsed(line) for line in block.split(b"\n")])
+            block = b"\n".join([_as_terminal_shows(line) for line in block.split(b"\n")])
         before, *lines = block.rsplit(b"\n", self._bounds.lines)
         if len(lines) < self._bounds.lines:
             lines = [before, *lines]
@@ -172,17 +172,17 @@ def shorten(text: str, bounds: ExcerptBounds) -> str:
     return excerpt.text()
 
 
-def notice(number: int, what: str, size: int) -> str:
+def dropped_notice(number: int, what: str, size: int) -> str:
     """Say how much was dropped, such as ``… 1,234 lines (98,765 bytes) dropped here …``."""
     if not number:
         return f"… {size:,} bytes dropped here …"
     return f"… {number:,} {what}{'s' * (number != 1)} ({size:,} bytes) dropped here …"
 
 
-def _collapsed(line: bytes) -> bytes:
+def _as_terminal_shows(line: bytes) -> bytes:
     """Give what a terminal shows of a line that has carriage returns."""
-    typed = line.rstrip(b"\r")
-    return typed[typed.rfind(b"\r") + 1 :] + b"\r" * (len(typed) < len(line))
+    content = line.rstrip(b"\r")
+    return content[content.rfind(b"\r") + 1 :] + b"\r" * (len(content) < len(line))
 
 
 def _boundary(data: bytes, size: int) -> int:

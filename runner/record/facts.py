@@ -30,7 +30,7 @@ _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 
 
-def collect(document: Notebook, values: dict[str, Any], *, with_packages: bool) -> dict[str, Any]:
+def run_facts(document: Notebook, values: dict[str, Any], *, with_packages: bool) -> dict[str, Any]:
     """Collect all facts of a run.
 
     Args:
@@ -38,7 +38,7 @@ def collect(document: Notebook, values: dict[str, Any], *, with_packages: bool) 
         values: The parameters given.
         with_packages: Whether the kernel has our own Python, whose packages can be asked for.
     """
-    facts: dict[str, Any] = {"parameters": plain(masked(values))}
+    facts: dict[str, Any] = {"parameters": json_copy(masked(values))}
     if document.path.is_file():
         facts |= git_facts(document.path)
     if document.is_python:
@@ -58,7 +58,7 @@ def source_facts(notebook: Path) -> dict[str, Any]:
     return {"notebook": str(notebook), "notebook_sha256": hashlib.sha256(content).hexdigest()}
 
 
-def later_cards(document: Notebook, values: dict[str, Any], earlier: Any) -> dict[str, Any]:
+def cards_at_end(document: Notebook, values: dict[str, Any], earlier: Any) -> dict[str, Any]:
     """Read the model cards again at the end: the run itself may have written them.
 
     A server goes on with the model that it loaded, so the cards of the start stay.
@@ -69,12 +69,12 @@ def later_cards(document: Notebook, values: dict[str, Any], earlier: Any) -> dic
 
 def git_facts(path: Path) -> dict[str, Any]:
     """Say which commit a file is at, and whether it was changed since."""
-    said = _git(path.parent, "rev-parse", "HEAD")
-    if not said:
+    commit = _git(path.parent, "rev-parse", "HEAD")
+    if not commit:
         return {}
     # An empty answer is a clean file, none is a repository that git cannot read in time.
     changed = _git(path.parent, "status", "--porcelain", "--", path.name)
-    return {"git_commit": said, "git_dirty": None if changed is None else bool(changed)}
+    return {"git_commit": commit, "git_dirty": None if changed is None else bool(changed)}
 
 
 def model_cards(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def model_cards(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def identity(
+def identity_of(
     document: Notebook, values: dict[str, Any], *, run_id: str, notebook_sha256: str
 ) -> Identity:
     """Say who a run is, to itself.
@@ -137,7 +137,7 @@ def model_sha256(document: Notebook, values: dict[str, Any]) -> str:
     return ""
 
 
-def plain(value: Any) -> Any:
+def json_copy(value: Any) -> Any:
     """Give a copy of a value that JSON can hold."""
     return json.loads(json.dumps(value, default=str))
 

@@ -34,7 +34,7 @@ def keep_last(out: Path) -> None:
     so that a run that fails again and again cannot push it out. ``out`` itself
     never goes missing.
     """
-    mend(out)
+    mark_if_killed(out)
     if record := _read(out):
         started = record["metadata"].get("papermill", {}).get("start_time") or "unknown"
         name = f"{started[:19].replace(':', '')}.{record['metadata']['runner'].get('pid', 0)}.ipynb"
@@ -48,12 +48,12 @@ def prune(out: Path) -> None:
     _prune([path for path in out.parent.glob("*.ipynb") if path != out])
 
 
-def mend_all(out: Path) -> None:
+def mark_all_killed(out: Path) -> None:
     """Correct every record beside ``out``, and ``out``, which may be another name of one."""
     for path in out.parent.glob("*.ipynb"):
-        was_shown = path != out and out.exists() and path.samefile(out)
-        mend(path)
-        if was_shown:
+        is_same_file = path != out and out.exists() and path.samefile(out)
+        mark_if_killed(path)
+        if is_same_file:
             show_at(path, out)
 
 
@@ -75,7 +75,7 @@ def facts_of(path: Path) -> dict[str, Any]:
     return dict(record["metadata"]["runner"]) if record else {}
 
 
-def mend(
+def mark_if_killed(
     out: Path, reason: str = "the process that ran it ended without closing the record"
 ) -> None:
     """Correct a record that says ``running`` though its process is gone (kill -9, power cut)."""
@@ -94,9 +94,9 @@ def mend(
 
 def _prune(records: list[Path]) -> None:
     newest_first = sorted(records, key=lambda path: path.name, reverse=True)
-    well = next((path for path in newest_first if _ended_well(path)), None)
+    newest_good = next((path for path in newest_first if _ended_well(path)), None)
     for path in newest_first[KEPT:]:
-        if path != well:
+        if path != newest_good:
             path.unlink(missing_ok=True)
 
 

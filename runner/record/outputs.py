@@ -6,7 +6,7 @@ The rules of this file:
    each stream goes on in one output of its own, and displays follow after all.
 2. Each stream of a cell keeps its first and last lines; so do the displays, as a whole.
 3. An error is never dropped for a display; a long one loses its middle.
-4. The notebook's outputs are brought up to date by ``show``, not by every message.
+4. The notebook's outputs are brought up to date by ``update_cell``, not by every message.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import Any, cast
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from runner.record.excerpt import Excerpt, ExcerptBounds, notice, shorten
+from runner.record.excerpt import Excerpt, ExcerptBounds, dropped_notice, shorten
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
-class Shown:
+class KeptOutput:
     """Be one display, result or error of a cell.
 
     Attributes:
@@ -43,7 +43,7 @@ class Shown:
 
 
 @dataclasses.dataclass(kw_only=True)
-class _Segment:
+class _StreamOutput:
     """Be one output of a stream; ``is_fresh`` when its text is not in the node yet."""
 
     node: NotebookNode
@@ -55,93 +55,93 @@ class Outputs:
     """Collect the outputs of one cell.
 
     Args:
-        cell: Gets them, by ``show``.
+        cell: Gets them, by ``update_cell``.
         bounds: What is kept.
-        forget: Hears of each display that is no longer kept.
+        on_drop: Hears of each display that is no longer kept.
     """
 
     def __init__(
         self,
         cell: NotebookNode,
         bounds: ExcerptBounds,
-        forget: Callable[[Shown], None] = lambda _: None,
+        on_drop: Callable[[KeptOutput], None] = lambda _: None,
     ) -> None:
-        self._cell, self._bounds, self._forget = cell, bounds, forget
+        self._cell, self._bounds, self._on_drop = cell, bounds, on_drop
         self._begin()
 
     def _begin(self) -> None:
-        self._first: list[Shown | _Segment] = []
-        self._last: collections.deque[Shown] = collections.deque()
+        self._first: list[KeptOutput | _StreamOutput] = []
+        self._last: collections.deque[KeptOutput] = collections.deque()
         self._sizes = {True: 0, False: 0}  # of the displays of either half, by ``is_first``
-        self._streams: dict[str, _Segment] = {}
+        self._streams: dict[str, _StreamOutput] = {}
         self._is_in_order = True
         self._dropped, self._dropped_size = 0, 0
 
     def write(self, name: str, text: str) -> None:
         """Add to a stream."""
-        segment = self._streams.get(name)
-        if segment is None:
-            segment = self._new_segment(name, Excerpt.within(self._bounds))
-        elif self._is_in_order and segment is not self._first[-1]:
-            lines, size = segment.excerpt.room()
+        stream = self._streams.get(name)
+        if stream is None:
+            stream = self._new_stream_output(name, Excerpt.within(self._bounds))
+        elif self._is_in_order and stream is not self._first[-1]:
+            lines, size = stream.excerpt.room()
             if lines > 0 and size > 0:
-                _render(segment)
-                segment = self._new_segment(name, Excerpt(lines, size, self._bounds))
-        segment.excerpt.write(text)
-        segment.is_fresh = True
+                _update_node(stream)
+                stream = self._new_stream_output(name, Excerpt(lines, size, self._bounds))
+        stream.excerpt.write(text)
+        stream.is_fresh = True
 
-    def add(self, node: NotebookNode, display_id: str = "") -> Shown:
+    def add(self, node: NotebookNode, display_id: str = "") -> KeptOutput:
         """Add a display, a result or an error."""
         _shorten(node, self._bounds)
-        shown = Shown(node=node, size=_size(node), owner=self, display_id=display_id)
-        if self._is_in_order and self._has_room_for(shown):
-            self._first.append(shown)
+        output = KeptOutput(node=node, size=_size(node), owner=self, display_id=display_id)
+        if self._is_in_order and self._has_room_for(output):
+            self._first.append(output)
         else:
-            self._is_in_order = shown.is_first = False
-            self._last.append(shown)
-        self._sizes[shown.is_first] += shown.size
+            self._is_in_order = output.is_first = False
+            self._last.append(output)
+        self._sizes[output.is_first] += output.size
         self._drop_beyond()
-        return shown
+        return output
 
-    def update(self, shown: Shown, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+    def update(self, output: KeptOutput, data: dict[str, Any], metadata: dict[str, Any]) -> None:
         """Change what a display shows."""
-        shown.node.data, shown.node.metadata = data, metadata
-        _shorten(shown.node, self._bounds)
-        others = self._sizes[shown.is_first] - shown.size
-        shown.size = _size(shown.node)
-        if shown.is_first and others + shown.size > self._bounds.outputs_bytes:
-            _replace(shown.node, shown.size, "there is no room for it beside the others")
-            shown.size = _size(shown.node)
-        self._sizes[shown.is_first] = others + shown.size
+        output.node.data, output.node.metadata = data, metadata
+        _shorten(output.node, self._bounds)
+        others = self._sizes[output.is_first] - output.size
+        output.size = _size(output.node)
+        if output.is_first and others + output.size > self._bounds.outputs_bytes:
+            _replace(output.node, output.size, "there is no room for it beside the others")
+            output.size = _size(output.node)
+        self._sizes[output.is_first] = others + output.size
         self._drop_beyond()
 
     def clear(self) -> None:
         """Forget everything, as the notebook asked."""
-        for shown in (*self._first, *self._last):
-            if isinstance(shown, Shown):
-                self._forget(shown)
+        for output in (*self._first, *self._last):
+            if isinstance(output, KeptOutput):
+                self._on_drop(output)
         self._begin()
 
-    def show(self) -> None:
+    def update_cell(self) -> None:
         """Bring the cell up to date."""
-        for segment in self._streams.values():
-            if segment.is_fresh:
-                _render(segment)
+        for stream in self._streams.values():
+            if stream.is_fresh:
+                _update_node(stream)
         missing = [self._note()] if self._dropped else []
-        shown = [*self._first, *self._last]
+        kept = [*self._first, *self._last]
         at = len(self._first)
-        nodes = [output.node for output in shown]
+        nodes = [output.node for output in kept]
         self._cell.outputs = [*nodes[:at], *missing, *nodes[at:]]
 
-    def _new_segment(self, name: str, excerpt: Excerpt) -> _Segment:
-        segment = _Segment(node=new_output("stream", name=name, text=""), excerpt=excerpt)
-        self._first.append(segment)
-        self._streams[name] = segment
-        return segment
+    def _new_stream_output(self, name: str, excerpt: Excerpt) -> _StreamOutput:
+        stream = _StreamOutput(node=new_output("stream", name=name, text=""), excerpt=excerpt)
+        self._first.append(stream)
+        self._streams[name] = stream
+        return stream
 
-    def _has_room_for(self, shown: Shown) -> bool:
-        number = sum(isinstance(output, Shown) for output in self._first)
-        is_small = self._sizes[True] + shown.size <= self._bounds.outputs_bytes
+    def _has_room_for(self, output: KeptOutput) -> bool:
+        number = sum(isinstance(output, KeptOutput) for output in self._first)
+        is_small = self._sizes[True] + output.size <= self._bounds.outputs_bytes
         return number < self._bounds.outputs and is_small
 
     def _drop_beyond(self) -> None:
@@ -149,22 +149,22 @@ class Outputs:
         while len(self._last) > self._bounds.outputs or (
             len(self._last) > 1 and self._sizes[False] > self._bounds.outputs_bytes
         ):
-            displays = (shown for shown in self._last if shown.node.output_type != "error")
-            shown = next(displays, self._last[0])
-            self._last.remove(shown)
-            self._sizes[False] -= shown.size
+            displays = (output for output in self._last if output.node.output_type != "error")
+            output = next(displays, self._last[0])
+            self._last.remove(output)
+            self._sizes[False] -= output.size
             self._dropped += 1
-            self._dropped_size += shown.size
-            self._forget(shown)
+            self._dropped_size += output.size
+            self._on_drop(output)
 
     def _note(self) -> NotebookNode:
-        said = notice(self._dropped, "output", self._dropped_size)
-        return cast("NotebookNode", new_output("display_data", data={"text/plain": said}))
+        note = dropped_notice(self._dropped, "output", self._dropped_size)
+        return cast("NotebookNode", new_output("display_data", data={"text/plain": note}))
 
 
-def _render(segment: _Segment) -> None:
-    segment.node.text = segment.excerpt.text()
-    segment.is_fresh = False
+def _update_node(stream: _StreamOutput) -> None:
+    stream.node.text = stream.excerpt.text()
+    stream.is_fresh = False
 
 
 def _shorten(node: NotebookNode, bounds: ExcerptBounds) -> None:
@@ -180,8 +180,8 @@ def _shorten(node: NotebookNode, bounds: ExcerptBounds) -> None:
 
 def _replace(node: NotebookNode, size: int, why: str) -> None:
     kinds = ", ".join(node.data)
-    said = f"… an output of {size:,} bytes ({kinds}) dropped here: {why} …"
-    node.data, node.metadata = NotebookNode({"text/plain": said}), NotebookNode()
+    note = f"… an output of {size:,} bytes ({kinds}) dropped here: {why} …"
+    node.data, node.metadata = NotebookNode({"text/plain": note}), NotebookNode()
 
 
 def _size(node: NotebookNode) -> int:

@@ -24,7 +24,7 @@ class Progress(Protocol):
         """Hear that no more cells follow."""
 
 
-class Lines:
+class ProgressLog:
     """Write a log line for each cell."""
 
     def started(self, number: int, total: int, cell: dict[str, Any]) -> None:
@@ -41,7 +41,7 @@ class Lines:
         """Do nothing."""
 
 
-class Bar:
+class ProgressBar:
     """Draw a progress bar on the terminal."""
 
     def __init__(self) -> None:

@@ -82,7 +82,7 @@ class Record:
         self.run.exit_code = None
         self.save()
 
-    def add(self, facts: dict[str, Any]) -> None:
+    def add_facts(self, facts: dict[str, Any]) -> None:
         """Say more of the run; the next save takes it along."""
         self.run.update(facts)
         self.is_dirty = True
@@ -112,7 +112,7 @@ class Record:
             self.nb.metadata.papermill.exception = True
         return float(facts.duration)
 
-    def passed(self, cell: NotebookNode) -> None:
+    def cell_skipped(self, cell: NotebookNode) -> None:
         """Mark a cell with nothing to execute as done; the next save takes it along."""
         now = _now()
         cell.metadata.papermill.update(
@@ -143,15 +143,15 @@ class Record:
         self.save_seconds = time.monotonic() - began
 
 
-def show_interrupt(cell: NotebookNode, said: str) -> None:
+def show_interrupt(cell: NotebookNode, text: str) -> None:
     """Put one plain line in place of the traceback that our own interrupt caused."""
     cell.outputs = [output for output in cell.outputs if not _is_interrupt(output)]
-    cell.outputs.append(new_output("stream", name="stderr", text=f"{said}\n"))
+    cell.outputs.append(new_output("stream", name="stderr", text=f"{text}\n"))
 
 
-def show_error(cell: NotebookNode, name: str, said: str) -> None:
+def show_error(cell: NotebookNode, name: str, text: str) -> None:
     """Show, in the cell, an error that the kernel could not report itself."""
-    cell.outputs.append(new_output("error", ename=name, evalue=said, traceback=[f"{name}: {said}"]))
+    cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"]))
 
 
 def interrupted_cell(nb: NotebookNode) -> NotebookNode | None:

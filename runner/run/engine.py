@@ -108,7 +108,7 @@ class RunnerEngine:
                 _own_session(document, given, progress_bar, options)
             )
             mine.kept = kept
-            sources = masking.hide(nb, kernel_name, document.language)
+            sources = masking.mask_parameters(nb, kernel_name, document.language)
             if mine.api:
                 sources |= annotated.take_over(nb, mine.api)
             kept.start(**facts.source_facts(document.path) | mine.facts)
@@ -123,10 +123,10 @@ class RunnerEngine:
                 sources=sources,
                 # What the session knows better, such as the commit of what a copy was made of.
                 facts=lambda: (
-                    facts.collect(document, given, with_packages=mine.kernel.has_our_python)
+                    facts.run_facts(document, given, with_packages=mine.kernel.has_our_python)
                     | mine.facts
                 ),
-                facts_at_end=lambda: facts.later_cards(
+                facts_at_end=lambda: facts.cards_at_end(
                     document, given, kept.run.get("model_cards")
                 ),
                 is_our_process=session is not None,
@@ -162,7 +162,7 @@ def _own_session(
     """Prepare what ``runner run`` would have, when papermill itself was started."""
     from runner.config import EngineConfig
     from runner.processes import StopRequest
-    from runner.record.progress import Bar, Lines
+    from runner.record.progress import ProgressBar, ProgressLog
     from runner.run.kernel import Kernel
 
     document.check(given)
@@ -174,7 +174,7 @@ def _own_session(
             kernel=kernel,
             stop=stop,
             config=config,
-            progress=Bar() if progress_bar else Lines(),
+            progress=ProgressBar() if progress_bar else ProgressLog(),
             facts={},
         )
 

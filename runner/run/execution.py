@@ -92,13 +92,13 @@ class Execution:
             self._death.cancel()
             await self.kernel.shut_down()
             await asked
-        self.kept.add(self.facts_at_end())
+        self.kept.add_facts(self.facts_at_end())
         self.kept.end(status, shorten(reason, self.bounds), self._exit_code(status))
         if status is RunStatus.KERNEL_DIED:
             raise DeadKernelError(reason)
 
     async def _collect_facts(self) -> None:
-        self.kept.add(await asyncio.to_thread(self.facts))
+        self.kept.add_facts(await asyncio.to_thread(self.facts))
 
     def _exit_code(self, status: RunStatus) -> int | None:
         if not self.is_our_process:
@@ -130,7 +130,7 @@ class Execution:
         )
         language = self.kernel.info.get("language_info", {})
         self.kept.nb.metadata["language_info"] = language
-        self.kept.add({str(language.get("name")): language.get("version")})
+        self.kept.add_facts({str(language.get("name")): language.get("version")})
         try:
             return await self._all_cells(client)
         finally:
@@ -158,7 +158,7 @@ class Execution:
 
     async def _prepared(self) -> None:
         await self.kernel.connect()
-        await kernel_setup.prepare(self.kernel)
+        await kernel_setup.set_up_kernel(self.kernel)
 
     async def _all_cells(self, client: CellClient) -> tuple[RunStatus, str]:
         cells = self.kept.nb.cells
@@ -168,7 +168,7 @@ class Execution:
             if self._stopping.is_set():
                 return RunStatus.STOPPED, f"stopped by {self.stop.said}"
             if not is_executable(cell):
-                self.kept.passed(cell)
+                self.kept.cell_skipped(cell)
                 continue
             number += 1
             self.progress.started(number, total, cell)

@@ -23,7 +23,7 @@ from ipykernel.kernelapp import IPKernelApp
 from traitlets.config import Config
 
 from runner.processes import name_process
-from runner.run.kernel import OPTIONS
+from runner.run.kernel import KERNEL_OPTIONS
 
 _PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
@@ -35,7 +35,7 @@ class ForkedKernelApp(IPKernelApp):
         """Take the connection file, and what every kernel of ours is told."""
         self.argv = list(argv)
         own = {"connection_file": argv[-1], "parent_handle": os.getppid()}
-        self.cli_config = Config({"IPKernelApp": own, **OPTIONS})
+        self.cli_config = Config({"IPKernelApp": own, **KERNEL_OPTIONS})
         self.update_config(self.cli_config)
 
     def init_kernel(self) -> None:
@@ -44,7 +44,7 @@ class ForkedKernelApp(IPKernelApp):
             super().init_kernel()  # type: ignore[no-untyped-call]  # it has no types
 
 
-def become(words: list[str], parent: int, hidden: dict[str, ModuleType]) -> None:
+def run_forked_kernel(words: list[str], parent: int, hidden: dict[str, ModuleType]) -> None:
     """Live as a kernel; it ends the interpreter.
 
     It dies with the run that forked it, reads nothing from it, and draws its own random numbers.
@@ -73,13 +73,13 @@ def become(words: list[str], parent: int, hidden: dict[str, ModuleType]) -> None
 
 @contextmanager
 def _few_modules() -> Iterator[None]:
-    class Sparse(ModuleType):
+    class SysWithoutModules(ModuleType):
         modules: dict[str, ModuleType] = {}  # noqa: RUF012 - a stand-in for sys.modules
 
         def __getattr__(self, name: str) -> Any:
             return getattr(sys, name)
 
-    ipkernel.sys = Sparse("sys")  # type: ignore[attr-defined]  # it is no public name
+    ipkernel.sys = SysWithoutModules("sys")  # type: ignore[attr-defined]  # it is no public name
     try:
         yield
     finally:

@@ -36,9 +36,11 @@ if TYPE_CHECKING:
 
 # Nothing of a run belongs in the user's IPython history. The session has its own in lists; a
 # database in memory beside them, which nbclient has made, would take a MB.
-OPTIONS = {"HistoryManager": {"enabled": False}}
-_ARGUMENTS = [
-    f"--{of}.{name}={value}" for of, values in OPTIONS.items() for name, value in values.items()
+KERNEL_OPTIONS = {"HistoryManager": {"enabled": False}}
+_KERNEL_ARGUMENTS = [
+    f"--{owner}.{name}={value}"
+    for owner, values in KERNEL_OPTIONS.items()
+    for name, value in values.items()
 ]
 _SHUTDOWN_WAIT = 2.0
 _ASK_EVERY = 0.1
@@ -59,7 +61,7 @@ class Kernel:
     papermill while it boots. All else runs on the event loop that calls ``connect``.
 
     Attributes:
-        prelude: Code that is executed before all cells and leaves no trace in the record.
+        setup_code: Code that is executed before all cells and leaves no trace in the record.
     """
 
     def __init__(self, manager: KernelManager) -> None:
@@ -68,8 +70,8 @@ class Kernel:
         self.process: subprocess.Popen[bytes] | ForkedChild = manager.provisioner.process  # type: ignore[union-attr]  # set by start
         self.info: dict[str, Any] = {}
         self.busy_since = time.monotonic()
-        self.prelude = ""
-        self._ahead: BlockingKernelClient | None = None
+        self.setup_code = ""
+        self._early_client: BlockingKernelClient | None = None
         self._oom_kills = _count_oom_kills()
         self._is_closed = False
 
@@ -92,15 +94,15 @@ class Kernel:
         Raises:
             ConfigurationError: No kernel of this name is installed.
         """
-        folder = _own_folder()
+        folder = _private_folder()
         manager = _manager(name, folder)
         try:
             manager.start_kernel(
-                extra_arguments=_ARGUMENTS,
+                extra_arguments=_KERNEL_ARGUMENTS,
                 cwd=str(cwd or Path.cwd()),
                 env={**os.environ, **(env or {})},
                 pass_fds=tuple(pass_fds),
-                **_dying_with_us(),
+                **_killed_with_us(),
             )
         except NoSuchKernel as error:
             shutil.rmtree(folder, ignore_errors=True)
@@ -111,8 +113,8 @@ class Kernel:
         return cls(manager)
 
     @classmethod
-    def adopt(cls, name: str, folder: Path, process: ForkedChild) -> Kernel:
-        """Take over a kernel that was forked to listen in a folder of `plan`."""
+    def from_fork(cls, name: str, folder: Path, process: ForkedChild) -> Kernel:
+        """Take over a kernel that was forked to listen in a folder of `prepare_fork`."""
         manager = _manager(name, folder)
         manager.load_connection_file()
         manager.provisioner = LocalProvisioner(parent=manager, kernel_spec=manager.kernel_spec)
@@ -131,14 +133,14 @@ class Kernel:
         first = str(words[0]) if isinstance(words, list | tuple) else ""
         return Path(first).parent == Path(sys.executable).parent
 
-    def run_ahead(self, code: str) -> None:
+    def run_when_up(self, code: str) -> None:
         """Have code executed as soon as the kernel is up, without a trace and without waiting."""
         from jupyter_client.blocking.client import BlockingKernelClient
 
-        self._ahead = BlockingKernelClient()
-        self._ahead.load_connection_info(self.manager.get_connection_info())
-        self._ahead.start_channels(iopub=False, stdin=False, hb=False, control=False)
-        self._ahead.execute(code, silent=True, store_history=False, allow_stdin=False)
+        self._early_client = BlockingKernelClient()
+        self._early_client.load_connection_info(self.manager.get_connection_info())
+        self._early_client.start_channels(iopub=False, stdin=False, hb=False, control=False)
+        self._early_client.execute(code, silent=True, store_history=False, allow_stdin=False)
 
     async def connect(self) -> None:
         """Wait until the kernel answers and its output reaches us.
@@ -152,16 +154,16 @@ class Kernel:
         output = asyncio.ensure_future(self.client.get_iopub_msg())
         try:
             while not (answer.done() and output.done()):
-                self.ask()
+                self.request_info()
                 await asyncio.wait({answer, output}, timeout=_ASK_EVERY)
             self.info = dict(answer.result()["content"])
-            if self.prelude:
-                self.client.execute(self.prelude, silent=True, store_history=False)
+            if self.setup_code:
+                self.client.execute(self.setup_code, silent=True, store_history=False)
         finally:
             answer.cancel()
             output.cancel()
 
-    def ask(self) -> None:
+    def request_info(self) -> None:
         """Ask the kernel for a sign of life, which may be done while an answer is awaited.
 
         jupyter_client sends past the asyncio side of a socket. ZeroMQ takes note of what has
@@ -190,7 +192,7 @@ class Kernel:
         """Send SIGINT to the kernel's process group, not before it can be heard."""
         await asyncio.sleep(self.busy_since + _INTERRUPT_NOT_BEFORE - time.monotonic())
         self._signal_group(signal.SIGINT)
-        self.ask()  # a cell that awaits is cancelled by its loop, which may sleep
+        self.request_info()  # a cell that awaits is cancelled by its loop, which may sleep
 
     def kill(self) -> None:
         """End the kernel and whatever it started, at once."""
@@ -212,8 +214,8 @@ class Kernel:
         self.kill()
         self.process.wait(timeout=_SHUTDOWN_WAIT)
         self.client.stop_channels()
-        if self._ahead is not None:
-            self._ahead.stop_channels()
+        if self._early_client is not None:
+            self._early_client.stop_channels()
         self.manager.cleanup_resources()
         shutil.rmtree(Path(self.manager.connection_file).parent, ignore_errors=True)
 
@@ -233,16 +235,16 @@ async def run_silently(kernel: Kernel, code: str) -> None:
     asked = kernel.client.execute(code, silent=True, store_history=False, stop_on_error=False)
     while (answer := await kernel.client.get_shell_msg())["parent_header"].get("msg_id") != asked:
         pass  # an answer to one of the questions by which ``connect`` found the kernel
-    said = answer["content"]
-    if said["status"] != "ok":
+    reply = answer["content"]
+    if reply["status"] != "ok":
         raise RunnerError(
-            f"the kernel refused to prepare: {said.get('ename')}: {said.get('evalue')}"
+            f"the kernel refused to prepare: {reply.get('ename')}: {reply.get('evalue')}"
         )
 
 
-def plan(name: str) -> tuple[Path, list[str]]:
+def prepare_fork(name: str) -> tuple[Path, list[str]]:
     """Make the folder of a kernel that is to be forked, and the words of its command line."""
-    folder = _own_folder()
+    folder = _private_folder()
     file = str(folder / "connection.json")
     write_connection_file(
         file,
@@ -251,12 +253,12 @@ def plan(name: str) -> tuple[Path, list[str]]:
         key=secrets.token_hex().encode(),
         kernel_name=name,
     )
-    return folder, ["-m", "ipykernel_launcher", "-f", file, *_ARGUMENTS]
+    return folder, ["-m", "ipykernel_launcher", "-f", file, *_KERNEL_ARGUMENTS]
 
 
-def _own_folder() -> Path:
+def _private_folder() -> Path:
     """Make a folder that only we may enter, for unix sockets: nothing listens on the network."""
-    _sweep_folders()
+    _remove_stale_folders()
     return Path(tempfile.mkdtemp(prefix=f"runner-{os.getpid()}-"))
 
 
@@ -270,21 +272,21 @@ def _manager(name: str, folder: Path) -> KernelManager:
     )
 
 
-def _dying_with_us() -> dict[str, Callable[[], None]]:
+def _killed_with_us() -> dict[str, Callable[[], None]]:
     """Have the system kill the kernel when our thread ends, be it by kill -9; on Linux only."""
     if sys.platform != "linux":
         return {}
-    prctl, us = ctypes.CDLL(None).prctl, os.getpid()
+    prctl, our_pid = ctypes.CDLL(None).prctl, os.getpid()
 
     def follow() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != us:  # we died before the kernel could ask for it
+        if os.getppid() != our_pid:  # we died before the kernel could ask for it
             os._exit(1)
 
     return {"preexec_fn": follow}
 
 
-def _sweep_folders() -> None:
+def _remove_stale_folders() -> None:
     """Remove the sockets of kernels whose runner was killed before it could."""
     for folder in Path(tempfile.gettempdir()).glob("runner-*-*"):
         pid = folder.name.split("-")[1]

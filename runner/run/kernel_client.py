@@ -22,7 +22,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import output_from_msg
 
 from runner.record.excerpt import ExcerptBounds
-from runner.record.outputs import Outputs, Shown
+from runner.record.outputs import KeptOutput, Outputs
 from runner.record.record import Record
 from runner.run.kernel import Kernel
 from runner.run.lost_messages import MessageCounter
@@ -31,7 +31,7 @@ _BATCH = 200
 # Seconds without a message, after the reply, in which a cell's last one is given up; twice.
 _QUIET = 2.0
 # Seconds that a message of another thread may arrive after a cell's last one.
-_STRAGGLE = 0.05
+_SECONDS_FOR_LATE_ONES = 0.05
 _FOREVER = 10**9
 
 
@@ -39,7 +39,7 @@ class CellClient(NotebookClient):
     """Execute cells one by one, noting in the record whatever arrives.
 
     Args:
-        kept: The record.
+        record: The record.
         kernel: Connected.
         echo: Gets every output as it arrives, whole.
         cell_timeout: Seconds that a cell may take.
@@ -49,7 +49,7 @@ class CellClient(NotebookClient):
 
     def __init__(  # noqa: PLR0913 - the last three are for those who need them
         self,
-        kept: Record,
+        record: Record,
         kernel: Kernel,
         echo: Callable[[NotebookNode], None],
         *,
@@ -57,22 +57,22 @@ class CellClient(NotebookClient):
         sources: Mapping[str, str] | None = None,
         bounds: ExcerptBounds | None = None,
     ) -> None:
-        super().__init__(kept.nb, km=kernel.manager, timeout=cell_timeout, iopub_timeout=_FOREVER)
+        super().__init__(record.nb, km=kernel.manager, timeout=cell_timeout, iopub_timeout=_FOREVER)
         self.kc = kernel.client
         self.kc.allow_stdin = False
-        self._record = kept
+        self._record = record
         self._echo = echo
         self._sources = dict(sources or {})
         self._bounds = bounds or ExcerptBounds()
         self._outputs: Outputs | None = None
-        self._displays: dict[str, list[Shown]] = {}
-        self._arrivals = MessageCounter()
+        self._displays: dict[str, list[KeptOutput]] = {}
+        self._message_counter = MessageCounter()
         self.clear_before_next_output = False
         # nbclient calls the first just before it sends a cell, the second just after.
         self.on_cell_execute = self._unmask
         self.on_cell_complete = self._mask
         self.on_cell_executed = lambda cell, **_: self.show()
-        kept.before_save = self.show
+        record.before_save = self.show
 
     async def async_execute_cell(self, cell: NotebookNode, *args: Any, **options: Any) -> Any:
         """Execute one cell; its outputs are complete whichever way it ends."""
@@ -86,7 +86,7 @@ class CellClient(NotebookClient):
     def show(self) -> None:
         """Bring the outputs of the running cell up to date in the notebook."""
         if self._outputs is not None:
-            self._outputs.show()
+            self._outputs.update_cell()
 
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
@@ -112,9 +112,9 @@ class CellClient(NotebookClient):
             node = cast("NotebookNode", output_from_msg(msg))
         except ValueError:  # a kind of message that the format of notebooks does not know
             return None
-        shown = self._cleared().add(node, display_id or "")
+        output = self._cleared().add(node, display_id or "")
         if display_id:
-            self._displays.setdefault(display_id, []).append(shown)
+            self._displays.setdefault(display_id, []).append(output)
         return node
 
     def clear_output(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
@@ -129,9 +129,9 @@ class CellClient(NotebookClient):
     def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
         """Change all displays of a name, in whichever cell they are, that are still kept."""
         content = msg["content"]
-        for shown in list(self._displays.get(display_id, [])):
+        for output in list(self._displays.get(display_id, [])):
             data = output_from_msg({"header": {"msg_type": "display_data"}, "content": content})
-            shown.owner.update(shown, data.data, data.metadata)
+            output.owner.update(output, data.data, data.metadata)
 
     async def _async_poll_output_msg(
         self, parent_msg_id: str, cell: NotebookNode, cell_index: int
@@ -142,31 +142,31 @@ class CellClient(NotebookClient):
         while True:
             if not await self.kc.iopub_channel.socket.poll(int(_QUIET * 1000)):
                 if was_quiet and "shell.execute_reply" in cell.metadata.execution:
-                    self._say_lost("some")
+                    self._note_lost("some")
                     return
                 was_quiet = "shell.execute_reply" in cell.metadata.execution
                 continue
             was_quiet = False
-            for message in self._arrived():
+            for message in self._received():
                 try:
-                    self._take(message, parent_msg_id, cell, cell_index)
+                    self._take_message(message, parent_msg_id, cell, cell_index)
                 except CellExecutionComplete:
                     await self._check_missing(message)
                     return
             await asyncio.sleep(0)  # others are waiting: the clock that saves, a signal
 
-    def _take(
+    def _take_message(
         self, message: dict[str, Any], parent_msg_id: str, cell: NotebookNode, cell_index: int
     ) -> None:
         is_mine = message["parent_header"].get("msg_id") == parent_msg_id
         if is_mine and message["content"].get("execution_state") == "busy":
-            self._arrivals.begin(message)
+            self._message_counter.begin(message)
         else:
-            self._arrivals.note(message)
+            self._message_counter.note(message)
         if is_mine:
             self.process_message(message, cell, cell_index)
 
-    def _arrived(self) -> Iterator[dict[str, Any]]:
+    def _received(self) -> Iterator[dict[str, Any]]:
         """Give the messages that have arrived already, up to some number."""
         channel = self.kc.iopub_channel  # type: ignore[union-attr]  # see above
         socket: zmq.Socket[bytes] = zmq.Socket.shadow(channel.socket)
@@ -179,20 +179,20 @@ class CellClient(NotebookClient):
             yield channel.session.deserialize(parts)
 
     async def _check_missing(self, last: dict[str, Any]) -> None:
-        if self._arrivals.missing(last):
-            await asyncio.sleep(_STRAGGLE)
-            for message in self._arrived():
-                self._arrivals.note(message)
-        if missing := self._arrivals.missing(last):
-            self._say_lost(f"{missing:,}")
+        if self._message_counter.missing(last):
+            await asyncio.sleep(_SECONDS_FOR_LATE_ONES)
+            for message in self._received():
+                self._message_counter.note(message)
+        if missing := self._message_counter.missing(last):
+            self._note_lost(f"{missing:,}")
 
-    def _say_lost(self, number: str) -> None:
+    def _note_lost(self, number: str) -> None:
         self._record.is_dirty = True
         if self._outputs is not None:
-            said = (
+            note = (
                 f"… {number} messages of this cell were lost: it wrote faster than anyone reads …"
             )
-            self._outputs.write("stderr", f"{said}\n")
+            self._outputs.write("stderr", f"{note}\n")
 
     def _take_stream(self, msg: dict[str, Any]) -> NotebookNode:
         name, text = msg["content"]["name"], msg["content"]["text"]
@@ -212,12 +212,12 @@ class CellClient(NotebookClient):
         """Tell whether the notebook has an output widget take what the message brings."""
         return bool(self.output_hook_stack.get(msg["parent_header"].get("msg_id")))
 
-    def _forget(self, shown: Shown) -> None:
-        alike = self._displays.get(shown.display_id, [])
-        if shown in alike:
-            alike.remove(shown)
+    def _forget(self, output: KeptOutput) -> None:
+        alike = self._displays.get(output.display_id, [])
+        if output in alike:
+            alike.remove(output)
         if not alike:
-            self._displays.pop(shown.display_id, None)
+            self._displays.pop(output.display_id, None)
 
     def _unmask(self, cell: NotebookNode, **_: Any) -> None:
         if true := self._sources.get(cell.get("id", "")):

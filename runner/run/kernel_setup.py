@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FORGET_OUTPUTS = """
+DISCARD_OUTPUTS = """
 import collections
 import contextlib
 
 from IPython import get_ipython
 
 
-class Forgetful(collections.defaultdict):
+class DiscardingDict(collections.defaultdict):
     def __contains__(self, number):
         return False
 
@@ -53,7 +53,7 @@ shell = get_ipython()
 if hasattr(shell, "_tee"):
     shell._tee = lambda channel: contextlib.nullcontext()
 if hasattr(shell.history_manager, "outputs"):
-    shell.history_manager.outputs = Forgetful(list)
+    shell.history_manager.outputs = DiscardingDict(list)
 """
 
 WIDEN_CHANNEL = f"""
@@ -91,21 +91,21 @@ with contextlib.suppress(ImportError):
 """
 
 
-async def prepare(kernel: Kernel) -> None:
-    """Run the prelude in a connected kernel, if it is one for Python."""
+async def set_up_kernel(kernel: Kernel) -> None:
+    """Run the set-up code in a connected kernel, if it is one for Python."""
     if kernel.info.get("language_info", {}).get("name") != "python":
         return
-    parts = [FORGET_OUTPUTS, WIDEN_CHANNEL, END_IN_ORDER]
+    parts = [DISCARD_OUTPUTS, WIDEN_CHANNEL, END_IN_ORDER]
     if file := shadow(Path.cwd()):
         log.warning("%s: the notebook imports it instead of the package `runner`", file)
     else:
         parts.append(WATCH_PICKLES)
     try:
-        await run_silently(kernel, "\n".join(unnamed(part) for part in parts))
+        await run_silently(kernel, "\n".join(leaving_no_names(part) for part in parts))
     except RunnerError as error:  # a Python kernel without IPython; it has no such history
-        log.debug("the prelude did not run: %s", error)
+        log.debug("the set-up did not run: %s", error)
 
 
-def unnamed(code: str) -> str:
+def leaving_no_names(code: str) -> str:
     """Wrap code so that it leaves no names in the notebook's namespace."""
     return f"exec({code!r}, {{}})"

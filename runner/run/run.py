@@ -26,7 +26,7 @@ from runner.notebook import document as notebook
 from runner.notebook.document import Notebook
 from runner.processes import StopRequest
 from runner.record import history
-from runner.record.progress import Bar, Lines
+from runner.record.progress import ProgressBar, ProgressLog
 from runner.run.engine import RunnerEngine, Session
 from runner.run.kernel import Kernel
 
@@ -79,7 +79,7 @@ class Job:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Ending:
+class RunEnd:
     """Say how a run ended that raised nothing.
 
     Attributes:
@@ -103,10 +103,10 @@ def run(job: Job) -> None:
         InterruptedRunError: A signal ended it first, and not in a cell that serves.
     """
     document = notebook.read(job.path)
-    ending = _execute(job, document, checked(document, job.values))
-    if ending.signum and not ending.was_serving:
-        raise InterruptedRunError(ending.signum, hint=f"how far it came: {job.out}")
-    log.info("%s %s; see %s", job.path, "stopped" if ending.signum else "completed", job.out)
+    run_end = _execute(job, document, checked(document, job.values))
+    if run_end.signum and not run_end.was_serving:
+        raise InterruptedRunError(run_end.signum, hint=f"how far it came: {job.out}")
+    log.info("%s %s; see %s", job.path, "stopped" if run_end.signum else "completed", job.out)
 
 
 def serve(job: Job, host: str, port: int, is_port_chosen: bool) -> None:
@@ -136,18 +136,18 @@ def serve(job: Job, host: str, port: int, is_port_chosen: bool) -> None:
         where = (str(values.get("host", host)), int(values["port"]))
         net.check_free(*where)
         threading.Thread(target=_announce, args=where, daemon=True).start()
-    ending = _execute(job, document, values)
-    check_served(job, ending)
-    log.info("%s stopped by %s; see %s", job.path, ending.signal, job.out)
+    run_end = _execute(job, document, values)
+    check_served(job, run_end)
+    log.info("%s stopped by %s; see %s", job.path, run_end.signal, job.out)
 
 
-def check_served(job: Job, ending: Ending) -> None:
+def check_served(job: Job, run_end: RunEnd) -> None:
     """Make sure that a run which should serve ended because it was stopped.
 
     Raises:
         NotebookError: It ended by itself.
     """
-    if not ending.signum:
+    if not run_end.signum:
         raise NotebookError(
             f"{job.path}: its last cell ended, so nothing serves any more",
             hint="the last code cell has to serve until it is interrupted",
@@ -167,7 +167,7 @@ def checked(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _execute(job: Job, document: Notebook, values: dict[str, Any]) -> Ending:
+def _execute(job: Job, document: Notebook, values: dict[str, Any]) -> RunEnd:
     job.out.parent.mkdir(parents=True, exist_ok=True)
     lock = job.out.with_name(f".{job.out.name}.lock")
     with files.claim(lock) as is_ours, StopRequest() as stop:
@@ -184,13 +184,13 @@ def _execute(job: Job, document: Notebook, values: dict[str, Any]) -> Ending:
                 kernel=kernel,
                 stop=stop,
                 config=job.config,
-                progress=Bar() if job.shows_bar else Lines(),
+                progress=ProgressBar() if job.shows_bar else ProgressLog(),
                 facts={"notebook": str(job.path), "notebook_sha256": _sha256(job.path)},
             )
             return execute(job, values, session)
 
 
-def execute(job: Job, values: dict[str, Any], session: Session) -> Ending:
+def execute(job: Job, values: dict[str, Any], session: Session) -> RunEnd:
     """Execute a notebook in a kernel that was started.
 
     Raises:
@@ -201,7 +201,7 @@ def execute(job: Job, values: dict[str, Any], session: Session) -> Ending:
     from runner.record.record import interrupted_cell
 
     cell = interrupted_cell(kept.nb)
-    return Ending(
+    return RunEnd(
         signal=session.stop.name,
         signum=session.stop.signum or 0,
         was_serving=cell is not None and notebook.SERVE_TAG in notebook.tags(cell),

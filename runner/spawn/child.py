@@ -34,12 +34,12 @@ from runner.config import EngineConfig, setting, variable
 from runner.errors import KernelDiedError, RunnerError
 from runner.files import Publication
 from runner.notebook import document as notebook
-from runner.notebook.annotations import PRELUDE, is_annotated
+from runner.notebook.annotations import SETUP_CODE, is_annotated
 from runner.notebook.injection import injected_for
 from runner.notebook.signs import signs_of
 from runner.processes import StopRequest
 from runner.record import facts
-from runner.record.progress import Lines
+from runner.record.progress import ProgressLog
 from runner.run import run
 from runner.run.engine import Session
 from runner.run.kernel import Kernel
@@ -147,7 +147,7 @@ class Standby:
         if self.kernel is not None and document.is_python:
             names = [*document.imports(), *self._besides]
             code = f'__import__("runner.spawn.notebook_imports", fromlist=["load"]).load({names!r})'
-            self.kernel.run_ahead(code)
+            self.kernel.run_when_up(code)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -237,21 +237,21 @@ def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: Stop
     document = notebook.read(Path(order["notebook"]))
     values = run.checked(document, job.values)
     kernel = standby.kernel_for(document.kernel_name)
-    kernel.prelude = facts.identity(
+    kernel.setup_code = facts.identity_of(
         document,
         values,
         run_id=order["run"],
         notebook_sha256=order["facts"].get("notebook_sha256", ""),
-    ).prelude()
+    ).setup_code()
     signs = signs_of(document, folder=job.path.parent)
     cells_serve = is_annotated(document, signs)
     if cells_serve:
-        kernel.prelude += f"; {PRELUDE}"
+        kernel.setup_code += f"; {SETUP_CODE}"
     session = Session(
         kernel=kernel,
         stop=stop,
         config=job.config,
-        progress=Lines(),
+        progress=ProgressLog(),
         facts=order["facts"],
         after_save=orders.publication.show if orders.publication else None,
         injects=() if cells_serve else injected_for(signs),

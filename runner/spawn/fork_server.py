@@ -130,15 +130,15 @@ def _be_run_or_kernel(path: Path, task: Task, name: str, hidden: dict[str, Modul
     from runner.run import kernel
     from runner.spawn import child
 
-    (folder, words), us = kernel.plan(name), os.getpid()
+    (folder, words), us = kernel.prepare_fork(name), os.getpid()
     if not (pid := processes.fork()):
         from runner.run import forked_kernel  # ipykernel is there only with such a kernel
 
         os.environ[variable("log-fd")] = str(os.dup(2))
-        forked_kernel.become(words, us, hidden)
+        forked_kernel.run_forked_kernel(words, us, hidden)
         return
     process = processes.ForkedChild(pid, [sys.executable, *words])
-    adopted = kernel.Kernel.adopt(name, folder, process)
+    adopted = kernel.Kernel.from_fork(name, folder, process)
     child.live(path, task, adopted, name)
 
 

@@ -35,7 +35,7 @@ class Versions:
     def open(self) -> list[GoodVersion]:
         """Bring the folder in order; give the versions that earlier sessions served."""
         shown = self.folder / "out.ipynb"
-        history.mend_all(shown)
+        history.mark_all_killed(shown)
         if not history.is_kept(shown):
             history.keep_last(shown)
         history.prune(shown)
@@ -88,7 +88,7 @@ class Versions:
             return ""
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
         is_shown = self._out.exists() and record.samefile(self._out)
-        history.mend(record, f"the run (pid {pid}) {how} without closing the record")
+        history.mark_if_killed(record, f"the run (pid {pid}) {how} without closing the record")
         if is_shown:
             files.show_at(record, self._out)
         return history.reason_of(record)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from runner.errors import ConfigurationError
-from runner.notebook import values
+from runner.notebook import parameter_values
 from runner.notebook.document import Notebook
 
 Grid = dict[str, list[Any]]
@@ -56,10 +56,10 @@ def _name_and_values(text: str) -> tuple[str, list[str]]:
 
 
 def _typed_value(document: Notebook, name: str, text: str) -> Any:
-    preferred = values.resolved(text)
+    preferred = parameter_values.parsed_value(text)
     if not document.is_python:
         return preferred
-    for read_as in (values.resolved, str, _from_yaml):
+    for read_as in (parameter_values.parsed_value, str, _from_yaml):
         try:
             return document.check({name: read_as(text)})[name]
         except (ConfigurationError, ValueError):
@@ -73,7 +73,7 @@ def _typed_value(document: Notebook, name: str, text: str) -> Any:
 
 
 def _from_yaml(text: str) -> Any:
-    return values.from_yaml(text, "--grid")
+    return parameter_values.from_yaml(text, "--grid")
 
 
 def _check_distinct(name: str, values: Sequence[Any]) -> None:

@@ -6,8 +6,8 @@ import dataclasses
 import json
 from typing import Any
 
-from runner.model.metrics import Metrics, metrics_of
 from runner.record import history
+from runner.record.metrics import Metrics, metrics_of
 from runner.sweep.points import Point
 
 COMPLETED = "completed"
@@ -64,7 +64,7 @@ def outcome_of(point: Point) -> Outcome:
 
     A record that says ``running`` though its process is gone is corrected first.
     """
-    history.mend(point.record)
+    history.mark_if_killed(point.record)
     try:
         document = json.loads(point.record.read_bytes())
         run = document["metadata"]["runner"]

@@ -23,7 +23,7 @@ from runner.errors import ConfigurationError, InterruptedRunError
 from runner.notebook import document as notebook
 from runner.processes import StopRequest
 from runner.record import history
-from runner.record.progress import Lines
+from runner.record.progress import ProgressLog
 from runner.run import run
 from runner.run.engine import Session
 from runner.run.run import Job
@@ -84,12 +84,12 @@ def _execute(job: Job, facts: dict[str, Any], standby: Standby, stop: StopReques
         kernel=standby.kernel_for(document.kernel_name),
         stop=stop,
         config=job.config,
-        progress=Lines(),
+        progress=ProgressLog(),
         facts=facts,
     )
-    ending = run.execute(job, run.checked(document, job.values), session)
-    if ending.signum:
-        raise InterruptedRunError(ending.signum)
+    run_end = run.execute(job, run.checked(document, job.values), session)
+    if run_end.signum:
+        raise InterruptedRunError(run_end.signum)
 
 
 @contextlib.contextmanager

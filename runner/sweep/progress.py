@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from runner.model.metrics import Metrics
+from runner.record.metrics import Metrics
 from runner.sweep.outcomes import Outcome
 from runner.sweep.points import Point
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.notebook import values
+from runner.notebook import parameter_values
 from runner.notebook.masking import masked
 from runner.sweep.outcomes import PENDING
 from runner.sweep.points import Point
@@ -73,7 +73,7 @@ def command_for(path: Path, given: dict[str, Any]) -> str:
 
 def _parameter_words(name: str, value: Any) -> list[str]:
     if isinstance(value, str):
-        return ["-p" if values.resolved(value) == value else "-r", name, value]
+        return ["-p" if parameter_values.parsed_value(value) == value else "-r", name, value]
     if value is None or isinstance(value, bool | int | float):
         return ["-p", name, str(value)]
     return ["-y", json.dumps({name: value}, default=str)]

@@ -39,7 +39,7 @@ def run(tmp_path: Path) -> Run:
         async def execute() -> None:
             with contextlib.closing(Kernel.start("python3", tmp_path)) as kernel:
                 await kernel.connect()
-                await kernel_setup.prepare(kernel)
+                await kernel_setup.set_up_kernel(kernel)
                 kept = Record(nb, lambda nb, durable: None)
                 client = CellClient(kept, kernel, echoed.append, sources=sources, bounds=bounds)
                 for index, cell in enumerate(nb.cells):

@@ -1,4 +1,4 @@
-"""The prelude keeps a kernel small, and nobody sees that it ran."""
+"""The set-up keeps a kernel small, and nobody sees that it ran."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ask(tmp_path: Path) -> Ask:
             with contextlib.closing(Kernel.start("python3", tmp_path)) as kernel:
                 await kernel.connect()
                 if prepared:
-                    await kernel_setup.prepare(kernel)
+                    await kernel_setup.set_up_kernel(kernel)
                 for cell in cells:
                     await kernel.client.execute_interactive(
                         cell, allow_stdin=False, output_hook=lambda _: None
@@ -52,7 +52,7 @@ PRINTS = "history = get_ipython().history_manager\nfor number in range(20_000): 
 
 
 def test_ipython_would_keep_what_is_printed(ask: Ask) -> None:
-    """If this fails, IPython has mended its leak, and the prelude can go."""
+    """If this fails, IPython has mended its leak, and the set-up can go."""
     assert ask(PRINTS, "", prepared=False, kept=KEPT)["kept"] > 100_000
 
 
@@ -108,15 +108,15 @@ sys.stdout.flush = flush_late
 def test_it_ends_by_itself(tmp_path: Path, is_prepared: bool, code: int) -> None:
     """The thread that flushes the output ends before the one that carries it, however slow.
 
-    If the second case fails, ipykernel has mended its ending, and this part of the prelude can go.
+    If the second case fails, ipykernel has mended its ending, and this part of the set-up can go.
     """
 
     async def shut_down() -> int:
         with contextlib.closing(Kernel.start("python3", tmp_path)) as kernel:
             await kernel.connect()
             if is_prepared:
-                await kernel_setup.prepare(kernel)
-            await run_silently(kernel, kernel_setup.unnamed(SLOW_TO_END))
+                await kernel_setup.set_up_kernel(kernel)
+            await run_silently(kernel, kernel_setup.leaving_no_names(SLOW_TO_END))
             await kernel.shut_down()
             return kernel.process.wait(1)
 
@@ -129,7 +129,7 @@ def test_code_that_raises_is_reported(tmp_path: Path) -> None:
     async def fail() -> None:
         with contextlib.closing(Kernel.start("python3", tmp_path)) as kernel:
             await kernel.connect()
-            await run_silently(kernel, kernel_setup.unnamed("x = 1"))
+            await run_silently(kernel, kernel_setup.leaving_no_names("x = 1"))
             await run_silently(kernel, "x")
 
     with pytest.raises(RunnerError, match="NameError: name 'x' is not defined"):
@@ -142,4 +142,4 @@ def test_another_language_is_left_alone() -> None:
     class Julia:
         info = {"language_info": {"name": "julia"}}  # noqa: RUF012 - as a kernel has it
 
-    asyncio.run(kernel_setup.prepare(Julia()))  # type: ignore[arg-type]  # it has no client to send by
+    asyncio.run(kernel_setup.set_up_kernel(Julia()))  # type: ignore[arg-type]  # it has no client to send by

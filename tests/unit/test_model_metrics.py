@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runner.model.metrics import MIME, metrics_of, record_metrics
+from runner.model.metrics import record_metrics
+from runner.record.metrics import metrics_of
+from runner.wire import METRICS_MIME
 
 
 def executed(*data: dict[str, Any], **run: Any) -> dict[str, Any]:
@@ -35,7 +37,10 @@ def test_a_metric_is_a_number(value: Any) -> None:
 
 def test_what_is_recorded_last_counts() -> None:
     """A notebook may record its progress."""
-    assert metrics_of(executed({MIME: {"a": 1, "b": 2}}, {MIME: {"a": 3}})) == {"a": 3, "b": 2}
+    assert metrics_of(executed({METRICS_MIME: {"a": 1, "b": 2}}, {METRICS_MIME: {"a": 3}})) == {
+        "a": 3,
+        "b": 2,
+    }
 
 
 def test_scrapbooks_scraps_are_metrics() -> None:
@@ -65,4 +70,4 @@ def test_a_card_that_the_run_wrote_has_metrics() -> None:
 def test_what_is_recorded_comes_before_a_card() -> None:
     """The notebook's own word is the first."""
     run = {"model_cards_at_end": {"model_path": card("3", a=3)}}
-    assert metrics_of(executed({MIME: {"b": 1}}, **run)) == {"b": 1}
+    assert metrics_of(executed({METRICS_MIME: {"b": 1}}, **run)) == {"b": 1}

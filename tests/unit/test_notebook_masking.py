@@ -8,7 +8,7 @@ import pytest
 from nbformat.v4 import new_notebook
 from papermill.parameterize import parameterize_notebook
 
-from runner.notebook.masking import hide, is_secret, masked
+from runner.notebook.masking import is_secret, mask_parameters, masked
 
 SECRET = [
     "token",
@@ -63,7 +63,7 @@ def parameterized(values: dict[str, Any]) -> Any:
 def test_papermills_traces_are_hidden() -> None:
     """Its metadata and its injected cell are masked, and the true source is given back."""
     nb = parameterized({"token": "t0p", "x": 1})
-    sources = hide(nb, "python3", "python")
+    sources = mask_parameters(nb, "python3", "python")
     assert "t0p" not in str(nb)
     assert nb.cells[0].source == '# Parameters\ntoken = "***"\nx = 1\n'
     assert sources == {nb.cells[0].id: '# Parameters\ntoken = "t0p"\nx = 1\n'}
@@ -73,5 +73,5 @@ def test_without_secrets_nothing_is_touched() -> None:
     """A notebook with plain parameters stays as papermill made it."""
     nb = parameterized({"x": [1, 2], "y": {"z": "a"}})
     before = str(nb)
-    assert hide(nb, "python3", "python") == {}
+    assert mask_parameters(nb, "python3", "python") == {}
     assert str(nb) == before

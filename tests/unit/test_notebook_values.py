@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from runner.errors import ConfigurationError
-from runner.notebook import values
+from runner.notebook import parameter_values
 
 
 def merged(**given: Any) -> dict[str, Any]:
-    return values.merged(**({"files": (), "yaml_texts": (), "plain": (), "raw": ()} | given))
+    none: dict[str, Any] = {"files": (), "yaml_texts": (), "plain": (), "raw": ()}
+    return parameter_values.merged_parameters(**(none | given))
 
 
 def test_values_are_read_as_papermill_reads_them(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import tracemalloc
 
 import pytest
 
-from runner.record.excerpt import Excerpt, ExcerptBounds, notice, shorten
+from runner.record.excerpt import Excerpt, ExcerptBounds, dropped_notice, shorten
 
 SMALL = ExcerptBounds(lines=3, text_bytes=24)
 NOTICE = re.compile(r"\n?… (?:([\d,]+) lines? \()?([\d,]+) bytes\)? dropped here …\n")
@@ -134,5 +134,5 @@ def test_a_long_message_is_cut_in_the_middle() -> None:
 
 def test_the_notice_is_in_plain_words() -> None:
     """One of a thing has no plural, and none is not mentioned."""
-    assert notice(1, "line", 2) == "… 1 line (2 bytes) dropped here …"
-    assert notice(0, "line", 2) == "… 2 bytes dropped here …"
+    assert dropped_notice(1, "line", 2) == "… 1 line (2 bytes) dropped here …"
+    assert dropped_notice(0, "line", 2) == "… 2 bytes dropped here …"

@@ -64,11 +64,11 @@ def test_what_is_no_card_is_left_out(document: Notebook, tmp_path: Path, content
 
 def test_a_card_that_the_run_wrote_is_told_apart(document: Notebook, tmp_path: Path) -> None:
     """A server keeps the card of its start; that of the end is said beside it if it differs."""
-    assert facts.later_cards(document, {}, None) == {}
+    assert facts.cards_at_end(document, {}, None) == {}
     card_at(tmp_path / "model/m.json")
-    later = facts.later_cards(document, {}, None)
+    later = facts.cards_at_end(document, {}, None)
     assert later["model_cards_at_end"]["model_path"]["sha256"] == "ab"
-    assert facts.later_cards(document, {}, later["model_cards_at_end"]) == {}
+    assert facts.cards_at_end(document, {}, later["model_cards_at_end"]) == {}
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def _is_good(facts: Any) -> bool:
 def test_a_record_of_a_killed_process_is_corrected(out: Path) -> None:
     """``running`` with nobody running it is not the truth."""
     write_record(out, 1, "running")
-    history.mend(out)
+    history.mark_if_killed(out)
     record = read(out)
     assert record["metadata"]["runner"]["status"] == "killed"
     assert record["cells"][0]["metadata"]["papermill"]["status"] == "interrupted"
@@ -82,7 +82,7 @@ def test_a_record_of_a_living_process_is_left_alone(out: Path) -> None:
     """What is running says so."""
     write_record(out, 1, "running", os.getpid())
     before = out.read_text()
-    history.mend(out)
+    history.mark_if_killed(out)
     assert out.read_text() == before
 
 
@@ -115,7 +115,7 @@ def test_a_shown_record_is_mended_in_both_places(out: Path) -> None:
     record = out.with_name("20260101T000000-0001.ipynb")
     write_record(record, 1, "running")
     os.link(record, out)
-    history.mend_all(out)
+    history.mark_all_killed(out)
     assert read(out)["metadata"]["runner"]["status"] == "killed"
     assert history.is_kept(out)
     assert len(list(out.parent.iterdir())) == 2

@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from runner.record.excerpt import ExcerptBounds
-from runner.record.outputs import Outputs, Shown
+from runner.record.outputs import KeptOutput, Outputs
 
 SMALL = ExcerptBounds(lines=3, text_bytes=60, outputs=2, outputs_bytes=300, output_bytes=100)
 
@@ -46,7 +46,7 @@ def test_little_stays_in_the_order_in_which_it_came(cell: Any) -> None:
     outputs.write("stdout", "b\n")
     outputs.add(display("plot"))
     outputs.write("stdout", "c\n")
-    outputs.show()
+    outputs.update_cell()
     assert shown_in(cell) == ["a\nb\n", "plot", "c\n"]
 
 
@@ -55,9 +55,9 @@ def test_nothing_shows_before_it_is_asked_for(cell: Any) -> None:
     outputs = Outputs(cell, SMALL)
     outputs.write("stdout", "a\n")
     assert cell.outputs == []
-    outputs.show()
+    outputs.update_cell()
     outputs.write("stdout", "b\n")
-    outputs.show()
+    outputs.update_cell()
     assert shown_in(cell) == ["a\nb\n"]
 
 
@@ -67,7 +67,7 @@ def test_alternating_streams_become_two_outputs_at_last(cell: Any) -> None:
     for number in range(100):
         outputs.write("stdout", f"{number}\n")
         outputs.write("stderr", f"{number}!\n")
-    outputs.show()
+    outputs.update_cell()
     assert len(cell.outputs) == 6
     for name, mark in (("stdout", ""), ("stderr", "!")):
         text = "".join(output.text for output in cell.outputs if output.name == name)
@@ -81,7 +81,7 @@ def test_a_text_without_lines_between_displays_is_bounded(cell: Any) -> None:
     for _ in range(1000):
         outputs.write("stdout", ".")
         outputs.add(display("x"))
-    outputs.show()
+    outputs.update_cell()
     assert len(cell.outputs) < 12
     assert sum(output.get("text", "").count(".") for output in cell.outputs) < 130
 
@@ -91,7 +91,7 @@ def test_the_displays_in_the_middle_are_counted(cell: Any) -> None:
     outputs = Outputs(cell, SMALL)
     for number in range(10):
         outputs.add(display(f"plot {number}"))
-    outputs.show()
+    outputs.update_cell()
     assert shown_in(cell) == [
         "plot 0",
         "plot 1",
@@ -106,7 +106,7 @@ def test_displays_are_bounded_in_bytes_together(cell: Any) -> None:
     outputs = Outputs(cell, ExcerptBounds(outputs_bytes=300))
     for _ in range(100):
         outputs.add(display("x" * 90))
-    outputs.show()
+    outputs.update_cell()
     assert len(cell.outputs) == 3 + 1 + 3
 
 
@@ -115,7 +115,7 @@ def test_a_large_display_becomes_a_note(cell: Any) -> None:
     outputs = Outputs(cell, SMALL)
     data = {"image/png": "x" * 200, "text/plain": "é"}
     outputs.add(new_output("execute_result", data=data, execution_count=3))
-    outputs.show()
+    outputs.update_cell()
     (output,) = cell.outputs
     assert output.output_type == "execute_result"
     assert output.data == {
@@ -132,7 +132,7 @@ def test_an_error_outlives_the_displays_after_it(cell: Any) -> None:
     outputs.add(error("no"))
     for number in range(5, 10):
         outputs.add(display(str(number)))
-    outputs.show()
+    outputs.update_cell()
     assert shown_in(cell)[-2:] == ["no", "9"]
 
 
@@ -141,7 +141,7 @@ def test_a_long_error_loses_its_middle(cell: Any) -> None:
     outputs = Outputs(cell, SMALL)
     lines = "\n".join(str(number) for number in range(100))
     outputs.add(error(lines))
-    outputs.show()
+    outputs.update_cell()
     assert cell.outputs[0].traceback[:3] == ["0", "1", "2"]
     assert cell.outputs[0].traceback[-1] == "99"
     assert len(cell.outputs[0].traceback) <= 8
@@ -154,7 +154,7 @@ def test_a_display_can_be_changed_wherever_it_is(cell: Any) -> None:
     kept = [outputs.add(display(str(number)), f"id {number}") for number in range(10)]
     outputs.update(kept[1], {"text/plain": "one"}, {})
     outputs.update(kept[9], {"text/plain": "nine"}, {})
-    outputs.show()
+    outputs.update_cell()
     assert [text for text in shown_in(cell) if "…" not in text] == ["0", "one", "8", "nine"]
 
 
@@ -164,14 +164,14 @@ def test_an_update_is_bounded_too(cell: Any) -> None:
     kept = [outputs.add(display("x")) for _ in range(5)]
     for shown in kept:
         outputs.update(shown, {"text/plain": "y" * 150}, {})
-    outputs.show()
+    outputs.update_cell()
     assert shown_in(cell)[0] == "y" * 150
     assert all("no room" in text for text in shown_in(cell)[1:])
 
 
 def test_what_is_dropped_or_cleared_is_forgotten(cell: Any) -> None:
     """Whoever remembers displays by name hears of each that is gone."""
-    gone: list[Shown] = []
+    gone: list[KeptOutput] = []
     outputs = Outputs(cell, SMALL, gone.append)
     for number in range(6):
         outputs.add(display(str(number)), f"id {number}")
@@ -188,7 +188,7 @@ def test_clearing_begins_anew(cell: Any) -> None:
         for number in range(6):
             outputs.write("stdout", f"{number}\n")
             outputs.write("stderr", f"{number}\n")
-    outputs.show()
+    outputs.update_cell()
     assert not any("dropped" in text for text in shown_in(cell))
 
 
@@ -208,7 +208,7 @@ def test_whatever_comes_the_record_is_small_and_valid(seed: int) -> None:
         else:
             kept.append(outputs.add(display("d" * dice.randrange(150)), str(number)))
             kept = [shown for shown in kept if shown in (*outputs._first, *outputs._last)]
-    outputs.show()
+    outputs.update_cell()
     nbformat.validate(new_notebook(cells=[cell]))
     assert len(cell.outputs) <= 2 * 3 + 2 * 2 + 1
     assert len(str(cell.outputs)) < 10_000

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.record.progress import Bar, Lines, name_of
+from runner.record.progress import ProgressBar, ProgressLog, name_of
 
 
 def cell(source: str = "x = 1", cell_id: str = "load-data", **metadata: Any) -> dict[str, Any]:
@@ -32,21 +32,21 @@ def test_a_cell_is_named_for_people(given: dict[str, Any], name: str) -> None:
 def test_lines_say_what_ended_how(caplog: pytest.LogCaptureFixture) -> None:
     """Each cell gets a line with its state and time."""
     caplog.set_level(logging.INFO, "runner")
-    Lines().ended(1, 2, cell(papermill={"status": "failed"}), 1.5)
+    ProgressLog().ended(1, 2, cell(papermill={"status": "failed"}), 1.5)
     assert caplog.messages == ["cell 1/2 load-data failed in 1.50 s"]
 
 
 def test_only_the_last_start_is_worth_a_line(caplog: pytest.LogCaptureFixture) -> None:
     """The last cell of a service runs for ever, so its start is told."""
     caplog.set_level(logging.INFO, "runner")
-    Lines().started(1, 2, cell())
-    Lines().started(2, 2, cell())
+    ProgressLog().started(1, 2, cell())
+    ProgressLog().started(2, 2, cell())
     assert caplog.messages == ["cell 2/2 load-data started"]
 
 
 def test_the_bar_counts_what_was_completed(capsys: pytest.CaptureFixture[str]) -> None:
     """A failed cell does not move the bar to its end."""
-    bar = Bar()
+    bar = ProgressBar()
     for number, status in ((1, "completed"), (2, "failed")):
         bar.started(number, 2, cell())
         bar.ended(number, 2, cell(papermill={"status": status}), 0.1)

@@ -56,7 +56,7 @@ def test_nothing_of_an_earlier_run_stays(record: Record, disk: Disk) -> None:
 def test_what_a_cell_does_reaches_the_disk(record: Record, disk: Disk) -> None:
     """A reader sees a cell running, then what became of it; the later ones stay pending."""
     _, first, _ = record.nb.cells
-    record.passed(record.nb.cells[0])
+    record.cell_skipped(record.nb.cells[0])
     record.cell_started(first)
     record.cell_ended(first, CellStatus.FAILED)
     record.end(RunStatus.FAILED, "cell 1 raised")
@@ -128,6 +128,6 @@ def test_the_times_and_the_exit_code_are_in_it(record: Record) -> None:
 
 def test_facts_can_come_later(record: Record) -> None:
     """What takes a while to find out goes out with the next save."""
-    record.add({"git_commit": "ab"})
+    record.add_facts({"git_commit": "ab"})
     assert record.is_dirty
     assert record.run.git_commit == "ab"

@@ -9,7 +9,7 @@ from typing import Any
 from runner.errors import ConfigurationError
 
 
-def merged(
+def merged_parameters(
     *,
     files: Iterable[Path],
     yaml_texts: Iterable[str],
@@ -32,7 +32,7 @@ def merged(
         values |= _mapping(_text_of(path), str(path))
     for text in yaml_texts:
         values |= _mapping(text, "-y")
-    values |= {name: resolved(text) for name, text in plain}
+    values |= {name: parsed_value(text) for name, text in plain}
     return values | dict(raw)
 
 
@@ -76,7 +76,7 @@ def from_yaml(text: str, origin: str) -> Any:
     return _mapping(f"value: {text}", origin)["value"]
 
 
-def resolved(text: str) -> Any:
+def parsed_value(text: str) -> Any:
     """Read a value as ``papermill -p`` does."""
     constants = {"True": True, "False": False, "None": None}
     if text in constants:

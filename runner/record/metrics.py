@@ -1,0 +1,61 @@
+"""Read the metrics that a run's record holds.
+
+The rules of this file:
+
+1. What the notebook recorded itself comes first: by ``record_metrics``, or by scrapbook's ``glue``.
+2. What it wrote on a model's card comes second: the card's ``metrics``, if the run wrote it.
+3. A metric is a number, or None where it was none that JSON has; all else is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from runner.wire import METRICS_MIME
+
+# Of scrapbook 0.5: https://nteract-scrapbook.readthedocs.io
+_SCRAP_MIME = "application/scrapbook.scrap.json+json"
+
+Metrics = dict[str, int | float | None]
+
+
+def metrics_of(document: Mapping[str, Any]) -> Metrics:
+    """Read the metrics of an executed notebook, in the order in which they were recorded."""
+    found: Metrics = {}
+    for output in _outputs(document):
+        found |= _numbers(_glued(output) or output.get(METRICS_MIME))
+    return found or _of_cards(document.get("metadata", {}).get("runner", {}))
+
+
+def _outputs(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for cell in document.get("cells", []):
+        for output in cell.get("outputs", []):
+            yield output.get("data") or {}
+
+
+def _glued(data: Mapping[str, Any]) -> dict[str, Any]:
+    scrap = data.get(_SCRAP_MIME)
+    return {str(scrap.get("name")): scrap.get("data")} if isinstance(scrap, dict) else {}
+
+
+def _of_cards(run: Mapping[str, Any]) -> Metrics:
+    """Take the cards that the run itself wrote: those that are others at its end."""
+    before = run.get("model_cards") or {}
+    found: Metrics = {}
+    for parameter, card in (run.get("model_cards_at_end") or {}).items():
+        if card != before.get(parameter):
+            prefix = "" if parameter == "model_path" else f"{parameter.removesuffix('_path')}."
+            found |= _numbers(card.get("metrics"), prefix)
+    return found
+
+
+def _numbers(values: Any, prefix: str = "") -> Metrics:
+    """Take the numbers out of a mapping; those of a mapping within it as ``outer.inner``."""
+    found: Metrics = {}
+    for name, value in values.items() if isinstance(values, Mapping) else ():
+        if isinstance(value, Mapping):
+            found |= _numbers(value, f"{prefix}{name}.")
+        elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+            found[f"{prefix}{name}"] = value
+    return found
