@@ -60,10 +60,10 @@ def test_no_answer_is_missed_by_asking_again(kernel: Kernel) -> None:
         await run_silently(kernel, "")
         answer = asyncio.ensure_future(kernel.client.get_shell_msg())
         await asyncio.sleep(0)
-        kernel.ask()
+        kernel.request_info()
         fd = kernel.client.shell_channel.socket.get(zmq.FD)
         assert select.select([fd], [], [], 10)[0]  # it has arrived, and the loop cannot see it
-        kernel.ask()
+        kernel.request_info()
         await asyncio.wait_for(answer, 5)
 
     asyncio.run(ask_twice())

@@ -113,7 +113,7 @@ def test_a_failed_cell_keeps_what_it_had_printed(run: Run) -> None:
 
 def test_a_lost_message_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Output that never arrived is counted in the cell, which completed all the same."""
-    arrived, taken = CellClient._arrived, []
+    arrived, taken = CellClient._received, []
 
     def lossy(client: CellClient) -> Any:
         for message in arrived(client):
@@ -121,7 +121,7 @@ def test_a_lost_message_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
             if message["msg_type"] != "stream" or "lost" not in message["content"]["text"]:
                 yield message
 
-    monkeypatch.setattr(CellClient, "_arrived", lossy)
+    monkeypatch.setattr(CellClient, "_received", lossy)
     cells, _ = run("print('kept', flush=True)\nfor _ in range(7): print('lost', flush=True)")
     assert texts(cells[0])[0] == "kept\n"
     assert texts(cells[0])[1].startswith("… 7 messages of this cell were lost")
@@ -129,14 +129,14 @@ def test_a_lost_message_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_lost_end_does_not_hang(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """If a cell's last message never comes, its reply ends it, and the doubt is said."""
-    arrived = CellClient._arrived
+    arrived = CellClient._received
 
     def lossy(client: CellClient) -> Any:
         for message in arrived(client):
             if message["content"].get("execution_state") != "idle":
                 yield message
 
-    monkeypatch.setattr(CellClient, "_arrived", lossy)
+    monkeypatch.setattr(CellClient, "_received", lossy)
     monkeypatch.setattr("runner.run.kernel_client._QUIET", 0.2)
     cells, _ = run("print('kept')")
     assert texts(cells[0]) == [
