@@ -16,7 +16,7 @@ FULL = Identity(
 
 
 def test_what_the_run_says_arrives_in_the_kernel() -> None:
-    """Whatever is in a title, the prelude is one statement that hands it on unchanged."""
+    """Whatever is in a title, the set-up code is one statement that hands it on unchanged."""
     code = (
         f"{FULL.setup_code()}; from runner.identity import Identity; "
         "print(ascii(Identity.from_environment()))"
