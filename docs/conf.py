@@ -22,8 +22,12 @@ exclude_patterns = ["_build", "_ext", "images"]
 html_theme = "furo"
 html_title = f"runner {release}"
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
-html_baseurl = ""
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
+# Help texts name options: -- is no dash.
+smartquotes = False
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

@@ -34,7 +34,7 @@ def settings(fields: Callable[[str], bool]) -> str:
     """Show the options that a variable can set, one row each, and which commands have them."""
     rows: dict[str, list[str]] = {}
     commands: dict[str, list[str]] = {}
-    for command, option in options():
+    for command, option in sorted(options(), key=lambda found: found[0] != "serve"):
         name = max(option.opts, key=len)
         if option.envvar and fields(name.lstrip("-").replace("-", "_")):
             meaning = (option.help or "").rstrip(".")
@@ -45,10 +45,10 @@ def settings(fields: Callable[[str], bool]) -> str:
 
 
 def options() -> Iterable[tuple[str, click.Option]]:
-    """Give every option with its command's name."""
+    """Give every option that is shown, with its command's name."""
     for name, command in main.commands.commands.items():
         for parameter in command.params:
-            if isinstance(parameter, click.Option):
+            if isinstance(parameter, click.Option) and not parameter.hidden:
                 yield name, parameter
 
 
