@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ROOT, RUNNER, Service, free_port
+from support import ROOT, RUNNER, Service, reserved_port
 
 from runner.record.history import default_out
 
@@ -82,8 +82,8 @@ def project(trained: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def port() -> int:
-    """A TCP port that was free a moment ago."""
-    return free_port()
+    """A TCP port that nobody else gets."""
+    return reserved_port()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 
 import yaml
-from support import ROOT, Service, free_port, is_ready, read_record, states, until
+from support import ROOT, Service, is_ready, read_record, reserved_port, states, until
 from support.pages import asked, blocks, first_notebook
 
 from runner.cli import main
@@ -40,7 +40,7 @@ def test_the_first_commands() -> None:
 def test_make_serve_and_the_curl(tmp_path: Path) -> None:
     """The README's own command serves, and its own curl gets the answer that stands there."""
     folder = clone(tmp_path)
-    port = free_port()
+    port = reserved_port()
     serve, curl = shell_blocks()[1:3]
     answer = next(text for language, text in BLOCKS if language == "json")
     service = Service(f"PORT={port}", cwd=folder, program=shlex.split(serve))

@@ -18,8 +18,8 @@ import pytest
 from support import (
     RUNNER,
     Service,
-    free_port,
     read_record,
+    reserved_port,
     send,
     states,
     text_of,
@@ -167,7 +167,7 @@ def serve(project: Path, start: Start) -> Iterator[Serve]:
 
     def begin(*words: str) -> Cells:
         write_notebook(project / "api.ipynb", *API)
-        port = free_port()
+        port = reserved_port()
         service: Any = start("serve", "api.ipynb", "--port", str(port), *words)
         service.__class__ = type("Here", (Cells, service.__class__), {})
         service.port = port

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ROOT, free_port, is_serving, post, read_record, states, text_of, until
+from support import ROOT, is_serving, post, read_record, reserved_port, states, text_of, until
 from support.lab_client import TOKEN, ask, log_a_scalar, type_in_a_terminal, wait_for_the_scalar
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1500)]
@@ -62,7 +62,7 @@ class Stack:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ports = {name: free_port() for name in PORTS}
+        self.ports = {name: reserved_port() for name in PORTS}
         self.variables = {
             **{name: str(port) for name, port in self.ports.items()},
             "JUPYTER_TOKEN": TOKEN,
@@ -254,7 +254,7 @@ def test_the_slim_image_serves_the_same_model(stack: Stack, slim: str) -> None:
     log.info("image sizes, MB: %s", {tag: round(size / 1e6) for tag, size in sizes.items()})
     assert sizes[slim] < sizes["runner:latest"]
     volume = f"{stack.variables['COMPOSE_PROJECT_NAME']}_model:/home/jovyan/model:ro"
-    port = free_port()
+    port = reserved_port()
     container = sh(
         *("docker", "run", "--detach", "--volume", volume, "--publish", f"127.0.0.1:{port}:8000"),
         slim,

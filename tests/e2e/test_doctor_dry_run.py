@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import RUNNER, free_port, read_record, states, write_notebook
+from support import RUNNER, read_record, reserved_port, states, write_notebook
 
 from runner.doctor import page
 from runner.doctor.dry_run import before_serving, dry_run
@@ -50,7 +50,7 @@ def found_in(path: Path, deadline: float = 60) -> list[dict[str, Any]]:
 
 def test_a_predictor_given_a_dict_is_named(folder: Path) -> None:
     """The doctor names the cell, dry and static; the run fails truthfully at that very cell."""
-    port = f"port: int = {free_port()}"
+    port = f"port: int = {reserved_port()}"
     write_notebook(folder / "a.ipynb", PREDICTOR, MISTAKE, SERVE, parameters=port)
     words = [*RUNNER, "doctor", "a.ipynb", "--dry-run", "--format", "json"]
     examined = subprocess.run(words, capture_output=True, check=False, timeout=90)

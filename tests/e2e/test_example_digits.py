@@ -17,7 +17,7 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
-from support import RUNNER, Service, free_port, read_record, states, text_of, until
+from support import RUNNER, Service, read_record, reserved_port, states, text_of, until
 
 FOLDER = "notebooks/examples/digits"
 Ask = Any
@@ -26,7 +26,7 @@ Ask = Any
 @pytest.fixture(scope="module")
 def url(digits: Path) -> Iterator[str]:
     """The serve notebook with two workers, which no test may harm."""
-    port = free_port()
+    port = reserved_port()
     words = ["serve", f"{FOLDER}/serve.ipynb", "--port", str(port), "--workers", "2"]
     found = Service(*words, "--no-standby", cwd=digits, program=RUNNER)
     address = f"http://127.0.0.1:{port}"
@@ -264,7 +264,7 @@ def test_browsers_get_the_page(url: str, digits: Path) -> None:
 @pytest.fixture
 def board(digits: Path) -> Iterator[str]:
     """Where TensorBoard shows the logs."""
-    port = free_port()
+    port = reserved_port()
     words = ["--logdir", "runs/logs", "--host", "127.0.0.1", "--port", str(port)]
     program = [sys.executable, "-m", "tensorboard.main"]
     found = Service(*words, cwd=digits, program=program)

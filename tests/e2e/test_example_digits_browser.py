@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support import RUNNER, Service, free_port, until
+from support import RUNNER, Service, reserved_port, until
 from support.browser import Watch, expect
 
 pytestmark = pytest.mark.browser
@@ -31,7 +31,7 @@ PHONE = {"width": 360, "height": 640}
 @pytest.fixture(scope="module")
 def url(digits: Path) -> Iterator[str]:
     """Where the serve notebook serves."""
-    port = free_port()
+    port = reserved_port()
     words = ["serve", f"{FOLDER}/serve.ipynb", "--port", str(port), "--no-standby"]
     service = Service(*words, cwd=digits, program=RUNNER)
     address = f"http://127.0.0.1:{port}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ROOT, RUNNER, Service, free_port, post, read_record, send, text_of, until
+from support import ROOT, RUNNER, Service, post, read_record, reserved_port, send, text_of, until
 
 FOLDER = "notebooks/examples/sentiment"
 NO_TEXT = (422, {"error": "no text was sent"})
@@ -26,7 +26,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / FOLDER).parent.mkdir(parents=True)
     (folder / FOLDER).symlink_to(ROOT / FOLDER)
     (folder / "model").mkdir()
-    nowhere = f"http://127.0.0.1:{free_port()}"
+    nowhere = f"http://127.0.0.1:{reserved_port()}"
     subprocess.run(
         [*RUNNER, "run", f"{FOLDER}/train.ipynb"],
         cwd=folder,
@@ -40,7 +40,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def served(learnt: Path) -> Iterator[int]:
     """The port on which two workers serve what was learnt."""
-    port = free_port()
+    port = reserved_port()
     words = ["serve", f"{FOLDER}/serve.ipynb", "--workers", "2", "--port", str(port)]
     service = Service(*words, cwd=learnt)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ROOT, Service, free_port, is_ready, send, until
+from support import ROOT, Service, is_ready, reserved_port, send, until
 
 NAMES = ["hello", "square", "features", "petal"]
 FORM = "application/x-www-form-urlencoded"
@@ -22,7 +22,7 @@ def ports(gallery: Path, train_example: Callable[[str], Path]) -> Iterator[dict[
     """The port of each example, which no test may harm."""
     train_example("features")
     train_example("petal")
-    found = {name: free_port() for name in NAMES}
+    found = {name: reserved_port() for name in NAMES}
     started: list[Service] = []
     try:
         for name, port in found.items():

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import ROOT, RUNNER, Service, free_port, read_record, states, until
+from support import ROOT, RUNNER, Service, read_record, reserved_port, states, until
 from support.lab_client import TOKEN, ask, log_a_scalar, type_in_a_terminal, wait_for_the_scalar
 
 LAB = "notebooks/examples/lab"
@@ -24,7 +24,7 @@ class Lab(Service):
     """``make lab`` in a folder, on ports of its own."""
 
     def __init__(self, folder: Path, port: int = 0) -> None:
-        self.port, self.tensorboard_port = port or free_port(), free_port()
+        self.port, self.tensorboard_port = port or reserved_port(), reserved_port()
         super().__init__(
             f"LAB_PORT={self.port}",
             f"TENSORBOARD_PORT={self.tensorboard_port}",

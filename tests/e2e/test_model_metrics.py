@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support import RUNNER, Service, read_record, write_notebook
 
-from runner.model.metrics import metrics_of
+from runner.record.metrics import metrics_of
 
 
 def test_a_recorded_metric_is_in_the_executed_notebook(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.svm import SVC
-from support import Service, free_port, read_record, send, states, until, write_notebook
+from support import Service, read_record, reserved_port, send, states, until, write_notebook
 from support.load import Load
 
 PREDICTOR = """
@@ -119,7 +119,7 @@ def ask(port: int, rows: Any = None) -> Any:
 @pytest.mark.parametrize("kind", NOTEBOOKS)
 def test_it_is_served_unchanged(kind: str, project: Path, start: type[Service]) -> None:
     """Two workers, a save under load without a lost request, prints in the log, an end with 0."""
-    port, (app, serves) = free_port(), NOTEBOOKS[kind]
+    port, (app, serves) = reserved_port(), NOTEBOOKS[kind]
     cells = [PREDICTOR, MADE, TRIED, app, serves]
     save(project, *cells)
     words = ["--port", str(port), "--workers", "2", "--reload"]
@@ -145,7 +145,7 @@ def test_it_is_served_unchanged(kind: str, project: Path, start: type[Service]) 
 def test_a_call_by_mistake_fails_at_its_cell(project: Path, start: type[Service]) -> None:
     """The predictor takes a list and gets a dict: the run ends there, and says so."""
     save(project, PREDICTOR, MADE, WRONG, WSGI, WSGI_SERVES)
-    service = start("serve", "service.ipynb", "--port", str(free_port()), "--workers", "2")
+    service = start("serve", "service.ipynb", "--port", str(reserved_port()), "--workers", "2")
     assert service.wait(60) == 3
     assert "rows have to be a list, not dict" in service.said()
     record = read_record(project / "runs/service/out.ipynb")
@@ -166,7 +166,7 @@ def test_blocking_model_code_does_not_hold_up_the_other_worker(
     project: Path, start: type[Service]
 ) -> None:
     """``time.sleep`` inside ``async def``: of enough slow requests some are answered at once."""
-    port = free_port()
+    port = reserved_port()
     save(project, SLOW, "uvicorn.run(app)")
     service = start("serve", "service.ipynb", "--port", str(port), "--workers", "2")
     until(lambda: service.process.poll() is not None or ask(port), 60)

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from support import ROOT, Service, free_port, post, write_notebook
+from support import ROOT, Service, post, reserved_port, write_notebook
 
 pytestmark = pytest.mark.timeout(900)  # it installs 70 packages
 
@@ -63,7 +63,7 @@ def test_the_wheel_serves_a_notebook_in_an_empty_environment(wheel: Path, tmp_pa
     subprocess.run(words, check=True, capture_output=True, timeout=600)
     folder = tmp_path / "empty"
     write_notebook(folder / "serve.ipynb", LOAD, TRAIN, SERVE)
-    port = free_port()
+    port = reserved_port()
     service = Service(
         "serve", "serve.ipynb", "--port", str(port), cwd=folder, program=[str(programs / "runner")]
     )

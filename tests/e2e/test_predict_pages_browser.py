@@ -9,7 +9,7 @@ from typing import Any
 import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell
-from support import ROOT, RUNNER, Service, free_port, write_notebook
+from support import ROOT, RUNNER, Service, reserved_port, write_notebook
 from support.browser import Watch, expect
 
 pytestmark = pytest.mark.browser
@@ -33,7 +33,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.insert(0, new_markdown_cell(f"# {TITLE}", id="title"))
     nbformat.write(notebook, path)
-    port = free_port()
+    port = reserved_port()
     words = ["serve", "a.ipynb", "--port", str(port), "--no-standby"]
     service = Service(*words, cwd=folder, program=RUNNER)
     try:

@@ -11,10 +11,10 @@ import pytest
 from support import (
     EXAMPLE,
     Service,
-    free_port,
     is_serving,
     post,
     read_record,
+    reserved_port,
     send,
     states,
     text_of,
@@ -29,7 +29,7 @@ Start = type[Service]
 @pytest.fixture(scope="module")
 def iris(trained: Path) -> Iterator[int]:
     """The port of notebooks/serve.ipynb with two workers, which no test may harm."""
-    port = free_port()
+    port = reserved_port()
     words = ["serve", "notebooks/serve.ipynb", "--port", str(port), "--workers", "2"]
     service = Service(*words, cwd=trained)
     try:

@@ -17,9 +17,9 @@ from support import (
     EXAMPLE,
     PAPERMILL,
     Service,
-    free_port,
     post,
     read_record,
+    reserved_port,
     send,
     states,
     text_of,
@@ -34,7 +34,7 @@ SERVING = ["serve_asgi", "serve_wsgi"]
 @pytest.fixture(scope="module", params=SERVING)
 def shared_port(request: pytest.FixtureRequest, trained: Path) -> Iterator[int]:
     """The port of a service that several tests ask, none of which may harm it."""
-    port = free_port()
+    port = reserved_port()
     words = ["serve", f"notebooks/{request.param}.ipynb", "--port", str(port)]
     service = Service(*words, "-p", "read_timeout", "1", "--read-timeout", "1", cwd=trained)
     try:

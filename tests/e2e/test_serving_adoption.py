@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 import pytest
-from support import free_port, until
+from support import reserved_port, until
 
 from runner.serving.adoption import Adoption, is_app
 
@@ -145,7 +145,7 @@ def test_nest_asyncio_need_not_be_installed() -> None:
 
 def test_a_thread_is_beside_the_cells() -> None:
     """What a thread calls is not served there."""
-    port = free_port()
+    port = reserved_port()
     source = (
         "import uvicorn\nserver = uvicorn.Server(uvicorn.Config('a:b', port=%d))\n"
         "server.config.app = lambda e, s: []\n"

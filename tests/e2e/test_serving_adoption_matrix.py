@@ -11,7 +11,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from support import Service, free_port, read_record, states, until, write_notebook
+from support import Service, read_record, reserved_port, states, until, write_notebook
 from support.load import Load, answer
 
 ASGI = """
@@ -154,7 +154,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", WAYS)
 def test_it_answers_reloads_and_drains(name: str, project: Path, start: type[Service]) -> None:
     """Unchanged, by two workers: no request is lost in a reload, and a stop ends it with 0."""
-    port, elsewhere = free_port(), free_port()
+    port, elsewhere = reserved_port(), reserved_port()
     save(project, WAYS[name], "early", elsewhere, late=False)
     words = ["--port", str(port), "--workers", "2", "--reload", "--no-standby"]
     service = start("serve", "a.ipynb", *words, "--linger", "0.3")

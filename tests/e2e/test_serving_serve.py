@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 import pytest
-from support import free_port, loaded_by, post
+from support import loaded_by, post, reserved_port
 from support.apps import AsgiObject, WsgiObject, asgi, wsgi
 
 import runner
@@ -54,7 +54,7 @@ def test_what_is_no_app_is_refused(app: Any) -> None:
 @pytest.mark.parametrize(("app", "content"), [(asgi, b"asgi"), (wsgi, b"wsgi")])
 def test_an_author_can_try_an_app_and_go_on(app: Any, content: bytes) -> None:
     """``block=False`` returns at once; ``stop()`` gives the port back; again is possible."""
-    port = free_port()
+    port = reserved_port()
     for _ in range(2):
         handle = serve(app, port=port, block=False)
         assert handle is not None
@@ -173,9 +173,9 @@ def test_what_serves_loads_nothing_that_the_notebook_has_not() -> None:
     """Neither serving nor predicting imports numpy and its like by itself."""
     code = (
         "import runner.serving.serve, runner.predict.app, runner.predict.endpoint_factory\n"
-        "from runner.predict.targets import Options\n"
+        "from runner.predict.targets import EndpointOptions\n"
         "def f(n: int) -> int: return n\n"
-        "runner.predict.endpoint_factory.endpoints_of(f, '', Options(example={'n': 1}))"
+        "runner.predict.endpoint_factory.endpoints_of(f, '', EndpointOptions(example={'n': 1}))"
     )
     heavy = {"numpy", "pandas", "pyarrow", "pydantic", "sklearn", "papermill", "joblib"}
     assert loaded_by(code) & heavy == set()

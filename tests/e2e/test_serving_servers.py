@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from support import free_port
+from support import reserved_port
 
 ASGI = "async def app(scope, receive, send): pass\n"
 WSGI = "def app(environ, start_response): return []\n"
@@ -72,7 +72,7 @@ def execute(source: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("name", CALLS)
 def test_a_server_call_hands_its_app_over(name: str, is_early: bool) -> None:
     """Imported after the adoption or before it, the app comes with the address asked for."""
-    source = CALLS[name].replace("PORT", str(free_port()))
+    source = CALLS[name].replace("PORT", str(reserved_port()))
     early = "import uvicorn, wsgiref.simple_server, flask, waitress, hypercorn.asyncio\n"
     done = execute(early * is_early + SPY + source)
     assert done.returncode == 0, done.stderr
@@ -101,7 +101,7 @@ def test_nothing_is_imported_that_the_notebook_does_not_import() -> None:
 
 def test_a_server_that_a_package_opens_for_itself_stays_its_own() -> None:
     """Such as one for metrics on a port of its own: it is not the notebook's service."""
-    port = free_port()
+    port = reserved_port()
     source = SPY + (
         "import http.server as h\nspace = {'h': h, '__name__': 'metrics'}\n"
         "code = f'server = h.HTTPServer((\"127.0.0.1\", %d), h.BaseHTTPRequestHandler)'\n"

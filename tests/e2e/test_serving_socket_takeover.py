@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import Service, free_port, read_record, send, states, until, write_notebook
+from support import Service, read_record, reserved_port, send, states, until, write_notebook
 from support.load import answer
 
 RAW = """
@@ -113,7 +113,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("way", WAYS)
 def test_it_is_supervised_as_it_is(way: str, project: Path, start: type[Service]) -> None:
     """It answers on the supervisor's port, is swapped by a save, and a stop ends it with 0."""
-    port, elsewhere = free_port(), free_port()
+    port, elsewhere = reserved_port(), reserved_port()
     save(project, way, "early", elsewhere)
     service = start("serve", "a.ipynb", "--port", str(port), "--reload", "--no-standby")
     until(lambda: service.process.poll() is not None or answer(port) == "early", 30)
@@ -136,8 +136,8 @@ def test_connections_wait_while_the_notebook_is_run_again(
     project: Path, start: type[Service]
 ) -> None:
     """Its kernel dies, and a client that comes then is answered, not refused."""
-    port = free_port()
-    save(project, "accept", "here", free_port())
+    port = reserved_port()
+    save(project, "accept", "here", reserved_port())
     service = start("serve", "a.ipynb", "--port", str(port), "--no-standby")
     until(lambda: answer(port) == "here")
     [kernel] = service.kernels()
@@ -148,8 +148,8 @@ def test_connections_wait_while_the_notebook_is_run_again(
 
 def test_several_workers_are_refused(project: Path, start: type[Service]) -> None:
     """One process cannot accept for two listeners: said before it runs, or when it listens."""
-    save(project, "accept", "never", free_port())
-    words = ["--port", str(free_port()), "--workers", "2"]
+    save(project, "accept", "never", reserved_port())
+    words = ["--port", str(reserved_port()), "--workers", "2"]
     early = start("serve", "a.ipynb", *words)
     assert (early.process.wait(20), "leave out --workers" in early.said()) == (2, True)
     write_notebook(project / "b.ipynb", "app = None", WAYS["accept"].replace("PORT", "9"))
@@ -159,7 +159,7 @@ def test_several_workers_are_refused(project: Path, start: type[Service]) -> Non
 
 def test_what_serves_beside_the_service_keeps_its_port(project: Path, start: type[Service]) -> None:
     """Metrics of a package, a second port, and a look whether the port is free."""
-    port, second, metrics = free_port(), free_port(), free_port()
+    port, second, metrics = reserved_port(), reserved_port(), reserved_port()
     beside = f"""
 import prometheus_client
 prometheus_client.start_http_server({metrics})

@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 import pytest
-from support import free_port, until
+from support import reserved_port, until
 
 APP = """
 import json, os, sys, time
@@ -56,7 +56,7 @@ class Serving:
     """A Python process that calls ``serve`` as a notebook's last cell does."""
 
     def __init__(self, folder: Path, call: str, source: str = APP, **variables: str) -> None:
-        self.port = free_port()
+        self.port = reserved_port()
         script = folder / f"serve_{self.port}.py"
         script.write_text(f"{source}\nserve(app, port={self.port}, {call})\nprint('ended')\n")
         self.process = subprocess.Popen(

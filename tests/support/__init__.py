@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import http.client
@@ -40,6 +41,10 @@ PAPERMILL = [sys.executable, "-m", "papermill"]
 HEAVY = {"papermill", "nbclient", "nbformat", "jupyter_client", "zmq", "asyncio"}
 
 
+_RESERVATIONS = contextlib.ExitStack()
+atexit.register(_RESERVATIONS.close)
+
+
 def loaded_by(code: str) -> set[str]:
     """The modules that a process of its own has loaded once it has run some code."""
     words = [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"]
@@ -47,11 +52,18 @@ def loaded_by(code: str) -> set[str]:
     return set(shown.stdout.split())
 
 
-def free_port() -> int:
-    """A TCP port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def reserved_port() -> int:
+    """A TCP port that the system gives to nobody else until the tests end.
+
+    A port that was found by binding 0 and closing belongs to whoever binds or connects next,
+    which may be another worker's test. Here the socket stays bound, without listening: Linux
+    then lets a server bind the port that sets ``SO_REUSEADDR`` too, as nearly all do, but hands
+    it out neither for port 0 nor for the near end of a connection.
+    """
+    reservation = _RESERVATIONS.enter_context(socket.socket())
+    reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reservation.bind(("127.0.0.1", 0))
+    return int(reservation.getsockname()[1])
 
 
 def until(is_true: Callable[[], Any], seconds: float = 30) -> Any:
