@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import threading
 from collections.abc import Iterator
@@ -113,6 +112,8 @@ def claim(path: Path) -> Iterator[bool]:
     Yields:
         False when another live process holds it.
     """
+    import fcntl  # Windows has none, where models are saved and read all the same
+
     file = path.open("a")
     with file:
         try:

@@ -28,6 +28,7 @@ from runner.cli.options import (
     values_of,
 )
 from runner.cli.sweep import sweep
+from runner.cli.systems import require_linux, require_posix
 from runner.config import Limits, variable
 from runner.errors import InterruptedRunError, RunnerError
 from runner.record import history
@@ -59,6 +60,7 @@ def run(**given: Any) -> None:
     OUT is runs/<name of the notebook>/out.ipynb unless given; it can be opened at
     any moment and shows what every cell did, is doing, or has not done yet.
     """
+    require_posix("run")
     from runner.run import run as runs
 
     runs.run(_job(given, shows_bar=sys.stderr.isatty()))
@@ -91,6 +93,7 @@ def serve(context: click.Context, /, host: str, port: int, **given: Any) -> None
     runs/<name of the notebook>/out.ipynb unless given; it can be opened at any
     moment and shows what the server printed.
     """
+    require_linux("serve")
     from runner.supervise import plan
 
     refuse_shadow(Path.cwd())

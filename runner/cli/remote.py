@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from runner.cli.options import EPILOG, PATH, option, output_format, port_option
+from runner.cli.systems import require_posix
 from runner.errors import RunnerError
 from runner.record import history
 
@@ -55,6 +56,7 @@ def status(notebook: Path | None, **given: Any) -> None:
 
 
 def _ask(notebook: Path | None, question: str) -> dict[str, Any]:
+    require_posix(question)
     from runner.supervise import control
 
     runs = history.default_out(Path("any.ipynb")).parent.parent

@@ -10,6 +10,7 @@ import click
 
 from runner import log
 from runner.cli.options import EPILOG, PATH, config_of, option, run_options, values_of
+from runner.cli.systems import require_posix
 from runner.run.shadowing import refuse_shadow
 
 
@@ -55,6 +56,7 @@ def sweep(**given: Any) -> None:
     --retry-failed. In a parameter given as text, {point} is the point's name and {folder} its
     folder: -p report_path '{folder}/report.html'.
     """  # noqa: D301 - click wants the character, not the words for it
+    require_posix("sweep")
     refuse_shadow(Path.cwd())
     from runner.sweep import sweep
     from runner.sweep.results import Goal

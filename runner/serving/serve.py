@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.config import Limits
+from runner.errors import ConfigurationError
 from runner.http import app_protocol
 from runner.http.access_log import AccessLog
 from runner.http.example import try_example
@@ -126,11 +127,13 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
         A handle with ``url`` and ``stop()`` if ``block`` is false, else None.
 
     Raises:
+        ConfigurationError: This system cannot serve, or not by several workers.
         OSError: The address cannot be bound, or ``page`` cannot be read.
         RuntimeError: The app does not start, or does not answer its example, or its
             workers keep dying.
         TypeError: ``target`` cannot be served; the message says why, and the mend.
     """
+    _check_system(workers)
     options = EndpointOptions(
         example=example,
         answer=answer,
@@ -147,6 +150,15 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
         return Handle(pool, url_of(listeners[0]))
     _run(pool, kind)
     return None
+
+
+def _check_system(workers: int) -> None:
+    if sys.platform == "win32":
+        raise ConfigurationError("serve() needs Linux or macOS; on Windows, WSL 2 or a container")
+    if workers > 1 and sys.platform != "linux":
+        raise ConfigurationError(
+            f"workers={workers}: only on Linux can workers be forked from a kernel without harm"
+        )
 
 
 def _app_of(

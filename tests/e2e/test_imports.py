@@ -7,6 +7,24 @@ import sys
 
 from support import HEAVY, ROOT, RUNNER, loaded_by
 
+import runner
+
+# After this nothing can be imported that Windows' Python does not have.
+AS_ON_WINDOWS = """
+import asyncio, ctypes, http.client, logging, multiprocessing, subprocess, sys, tempfile, uuid
+import click, httptools, numpy, uvicorn
+
+class Withheld:
+    def find_spec(self, name, path=None, target=None):
+        if name in {"fcntl", "grp", "pwd", "resource", "termios", "tty", "uvloop"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Withheld())
+for name in ("fcntl", "grp", "pwd", "resource", "termios"):
+    sys.modules.pop(name, None)
+sys.platform = "win32"
+"""
+
 
 def test_help_loads_nothing_heavy() -> None:
     """The help comes at once: papermill and Jupyter are imported only to run a notebook."""
@@ -46,3 +64,13 @@ def test_who_is_not_scraped_does_not_pay() -> None:
         words, cwd=ROOT / "tests", capture_output=True, text=True, check=True, timeout=30
     )
     assert shown.stdout.split() == ["False", "True"]
+
+
+def test_nothing_that_windows_lacks_is_imported() -> None:
+    """The help, and what a notebook imports, need none of Unix's own modules."""
+    imports = [f"from runner import {name}" for name in runner._PUBLIC]
+    code = [*imports, "import runner.cli.main", "runner.cli.main.main()"]
+    words = [sys.executable, "-c", AS_ON_WINDOWS + "\n".join(code), "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "Usage: runner" in done.stdout
