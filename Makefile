@@ -16,10 +16,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train lab test lint format test-browser test-docker bench bench-start fuzz git-setup docs pictures clean
+.PHONY: help serve train lab test lint format test-browser test-docker test-versions bench bench-start fuzz git-setup docs pictures clean
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: .venv/installed $(MODEL)  ## serve a notebook; NOTEBOOK= and PORT= choose others
 	runner serve $(NOTEBOOK) --port $(PORT) --reload
@@ -59,6 +59,12 @@ pictures: .venv/browser  ## take the pictures of the documentation anew, in Chro
 
 test-docker: .venv/tested-with  ## build the images and test them on this machine's engine
 	pytest -m docker
+
+# Each version of Python that can be had here; uv makes the environments below .venv.
+test-versions: .venv/tested-with  ## test the lowest and the newest versions of the libraries, by each Python
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint requirements.txt -e '.[versions]'
+	python tests/versions.py $(VERSIONS)
 
 test-browser: .venv/tested-with .venv/browser  ## test the pages in headless Chromium
 	pytest -m browser
