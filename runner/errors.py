@@ -45,6 +45,14 @@ class NotebookError(RunnerError):
     meaning = "a cell of the notebook failed, or nothing in it serves"
 
 
+NOTHING_SERVES = (
+    "nothing in it serves; what could: `from runner import serve`, then `serve(model)`,"
+    " `serve(predict)` or `serve(app)` in the last cell; a server's own call; or an ASGI or WSGI"
+    " app left behind as `app`"
+)
+"""What is said of a notebook that has nothing to serve, before it is run and after."""
+
+
 class KernelDiedError(RunnerError):
     """Report that the kernel ended, or never came up, under the run."""
 

@@ -6,21 +6,19 @@ import dataclasses
 import logging
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
 from runner import __version__, log
 from runner.cli import remote
+from runner.cli.doctor import doctor
 from runner.cli.options import (
     EPILOG,
     OUT,
-    PATH,
     config_of,
     limit_options,
     option,
-    output_format,
     port_option,
     run_options,
     seconds,
@@ -36,7 +34,7 @@ from runner.run.shadowing import refuse_shadow
 
 
 @click.group(
-    commands=(*remote.COMMANDS, sweep),
+    commands=(*remote.COMMANDS, doctor, sweep),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EPILOG,
 )
@@ -81,6 +79,7 @@ def run(**given: Any) -> None:
 @seconds("--ready-timeout", default=120.0, help="Time that a run has until it serves.")
 @switch("access-log", default=True, help="Log a line for each request.")
 @limit_options
+@click.option("--trial", is_flag=True, hidden=True)  # serve once, for `runner doctor --dry-run`
 @click.pass_context
 def serve(context: click.Context, /, host: str, port: int, **given: Any) -> None:
     """Execute NOTEBOOK, whose last cell serves, until SIGTERM or SIGINT.
@@ -108,40 +107,6 @@ def serve(context: click.Context, /, host: str, port: int, **given: Any) -> None
     source = context.get_parameter_source("port")
     is_chosen = source is click.core.ParameterSource.COMMANDLINE
     runs.serve(_job(given, shows_bar=False), host, port, is_chosen)
-
-
-@commands.command(epilog=EPILOG)
-@click.argument("notebooks", type=PATH, nargs=-1, metavar="[NOTEBOOK]...")
-@click.option("--fix", is_flag=True, help="Mend what can be mended by machine, nothing else.")
-@click.option("--dry-run", is_flag=True, help="Also execute the cells up to what serves.")
-@seconds("--deadline", default=120.0, help="Time that such a run has.")
-@click.option("--ignore", multiple=True, metavar="RULE", help="Leave out a rule; repeatable.")
-@click.option("--strict", is_flag=True, help="Let warnings count as errors do.")
-@click.option("--rules", is_flag=True, help="List all rules, why they are, and the mend.")
-@output_format
-def doctor(notebooks: tuple[Path, ...], **given: Any) -> None:
-    """Say what would break when NOTEBOOK becomes a service, and the mend.
-
-    Without NOTEBOOK: all below notebooks/, the dockerfile and requirements.txt. These two
-    can also be given by name. Nothing is executed unless --dry-run asks for it. A comment
-    `# doctor: ignore[RULE]` silences a rule in its cell, `ignore-notebook[RULE]` everywhere.
-    """
-    from runner.doctor import check
-
-    as_json = given["format"] == "json"
-    if given["rules"]:
-        click.echo(check.rules(as_json=as_json))
-        return
-    wish = check.Wish(
-        files=notebooks,
-        ignored=frozenset(given["ignore"]),
-        is_strict=given["strict"],
-        mends=given["fix"],
-        runs=given["dry_run"],
-        deadline=given["deadline"],
-        as_json=as_json,
-    )
-    check.consult(wish, click.echo, lambda text: click.echo(text, err=True))
 
 
 def main() -> None:
@@ -188,12 +153,14 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
         workers=given["workers"],
         rules=Rules(
             waits_for_edits=given["reload"],
-            keeps_standby=given["standby"],
+            keeps_standby=given["standby"] and not given["trial"],
+            retries=not given["trial"],
             ready_timeout=given["ready_timeout"],
             drain_timeout=ends_within + 5.0,
         ),
         environ={variable(name): str(given[name]) for name in handed_down}
         | {variable("access_log"): str(int(given["access_log"]))},
+        is_trial=given["trial"],
     )
 
 

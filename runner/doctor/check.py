@@ -1,4 +1,4 @@
-"""Do what `runner doctor` is asked: examine, mend, run, show, and end with an exit code."""
+"""Carry out what `runner doctor` is asked: examine, mend, run, show, and tell of errors."""
 
 from __future__ import annotations
 
@@ -7,32 +7,40 @@ import difflib
 from collections.abc import Callable
 from pathlib import Path
 
-from runner.doctor import dry_run, examine, fixes, page, report
+from runner.doctor import dry_run, examine, fixes, report
 from runner.doctor.findings import Finding, Severity
+from runner.doctor.notebook_file import read_notebook
 from runner.errors import ConfigurationError, FindingsError
+
+_UNREADABLE = ("not-a-notebook", "syntax-error")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Wish:
-    """Say what the doctor is asked.
+class Options:
+    """Say what to check, and how.
 
     Attributes:
         files: What to examine; everything in the working folder if it is empty.
         ignored: Rules to leave out.
         is_strict: Let warnings count as errors do.
-        mends: Mend what can be mended by machine.
-        runs: Execute the notebooks up to what serves.
-        deadline: Seconds that each such run has.
+        fixes: Mend what can be mended by machine.
+        runs: Have the notebooks served once.
+        deadline: Seconds that each of them has until it serves.
         as_json: Show it to a machine.
     """
 
     files: tuple[Path, ...] = ()
     ignored: frozenset[str] = frozenset()
     is_strict: bool = False
-    mends: bool = False
+    fixes: bool = False
     runs: bool = False
     deadline: float = 120.0
     as_json: bool = False
+
+    @property
+    def counting(self) -> set[Severity]:
+        """Which findings end in an error."""
+        return {Severity.ERROR, Severity.WARNING} if self.is_strict else {Severity.ERROR}
 
 
 def rules(*, as_json: bool) -> str:
@@ -41,11 +49,11 @@ def rules(*, as_json: bool) -> str:
     return shown(examine.ALL_RULES)
 
 
-def consult(wish: Wish, show: Callable[[str], None], remark: Callable[[str], None]) -> None:
+def check(options: Options, show: Callable[[str], None], remark: Callable[[str], None]) -> None:
     """Examine, and show what was found.
 
     Args:
-        wish: What is asked.
+        options: What to check, and how.
         show: Takes the result.
         remark: Takes what is said beside it.
 
@@ -53,30 +61,30 @@ def consult(wish: Wish, show: Callable[[str], None], remark: Callable[[str], Non
         ConfigurationError: A file or a rule that was named does not exist.
         FindingsError: Something was found that would break.
     """
-    _check_names(wish.ignored)
-    files = examine.files_to_examine(wish.files)
-    found = [finding for path in files for finding in _found(path, wish, remark)]
-    if wish.as_json:
+    _check_names(options.ignored)
+    files = examine.files_to_examine(options.files)
+    found = [finding for path in files for finding in _found(path, options, remark)]
+    if options.as_json:
         show(report.as_json(found))
     elif found:
         show(f"{report.as_text(found)}\n")
-    counted = [one for one in found if wish.is_strict or one.rule.severity is Severity.ERROR]
-    if counted:
+    if any(one.rule.severity in options.counting for one in found):
         fixable = sum(one.is_fixable for one in found)
         hint = f"--fix mends {fixable} by machine" if fixable else ""
         raise FindingsError(report.summary(found, len(files)), hint)
-    if not wish.as_json:
+    if not options.as_json:
         show(report.summary(found, len(files)))
 
 
-def _found(path: Path, wish: Wish, remark: Callable[[str], None]) -> list[Finding]:
-    found = _examined(path, wish)
-    if wish.mends and _mended(path, found, remark):
-        found = _examined(path, wish)
-    is_readable = not any(one.rule.name in ("not-a-notebook", "syntax-error") for one in found)
-    if wish.runs and is_readable and path.suffix == ".ipynb":
-        read = page.read(path)
-        found += _heeded(examine.heeding(read, dry_run.dry_run(read, wish.deadline)), wish)
+def _found(path: Path, options: Options, remark: Callable[[str], None]) -> list[Finding]:
+    found = _examined(path, options)
+    if options.fixes and _mended(path, found, remark):
+        found = _examined(path, options)
+    is_readable = not any(one.rule.name in _UNREADABLE for one in found)
+    if options.runs and is_readable and path.suffix == ".ipynb":
+        notebook = read_notebook(path)
+        ran = examine.without_silenced(notebook, dry_run.dry_run(notebook, options.deadline))
+        found += _without_ignored(ran, options)
     return found
 
 
@@ -88,17 +96,16 @@ def _mended(path: Path, found: list[Finding], remark: Callable[[str], None]) -> 
         remark(f"not mended: {error}{f'; {error.hint}' if error.hint else ''}")
         return False
     for one in mended:
-        cell = f" [cell {one.spot.cell}]" if one.spot.cell else ""
-        remark(f"mended: {path}{cell} {one.rule.name}")
+        remark(f"mended: {one.place()} {one.rule.name}")
     return bool(mended)
 
 
-def _examined(path: Path, wish: Wish) -> list[Finding]:
-    return _heeded(examine.examine(path), wish)
+def _examined(path: Path, options: Options) -> list[Finding]:
+    return _without_ignored(examine.examine(path), options)
 
 
-def _heeded(found: list[Finding], wish: Wish) -> list[Finding]:
-    return [finding for finding in found if finding.rule.name not in wish.ignored]
+def _without_ignored(found: list[Finding], options: Options) -> list[Finding]:
+    return [finding for finding in found if finding.rule.name not in options.ignored]
 
 
 def _check_names(ignored: frozenset[str]) -> None:

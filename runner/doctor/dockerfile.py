@@ -39,11 +39,6 @@ class Instruction:
         except ValueError:
             return text.split()
 
-    def flags(self) -> list[str]:
-        """List the options, such as ``--chown=1000``."""
-        matched = re.match(r"(--\S+\s+)*", self.value)
-        return matched[0].split() if matched else []
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stage:

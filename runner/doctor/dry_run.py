@@ -1,149 +1,144 @@
-"""Execute a notebook up to what serves, by `runner run`, and say which cell fails."""
+"""Have `runner serve` serve a notebook once, and say what it found in the doctor's words."""
 
 from __future__ import annotations
 
-import copy
-import json
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runner.doctor.findings import Finding, Rule, Spot
-from runner.doctor.names import collect
-from runner.doctor.page import Page, cell_names
-from runner.doctor.rules_run import CELL_FAILS, KERNEL_DIES, NOT_READY, NOT_RUN
-from runner.doctor.serving_calls import ServingCall, serving_calls
-from runner.errors import ConfigurationError, KernelDiedError
-from runner.notebook import document as notebook
+from runner.doctor.findings import Breach, Finding, Rule
+from runner.doctor.notebook_file import CodeCell, NotebookFile
+from runner.doctor.rules_run import (
+    CELL_FAILS,
+    CELL_NEVER_RUNS,
+    KERNEL_DIES,
+    NOT_READY,
+    NOTHING_IS_SERVED,
+    SERVE_REFUSES,
+)
+from runner.errors import NOTHING_SERVES, ConfigurationError, KernelDiedError, NotReadyError
+from runner.notebook import code
+from runner.notebook import document as notebooks
 
-_GRACE = 10.0  # seconds that a run which was told to stop has to close its record
+_GRACE = 30.0  # seconds that a service has to start and to stop, besides its deadline
 _LINE = re.compile(r"Cell In\[\d+\], line (\d+)")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
+Step = tuple[CodeCell, dict[str, Any]]
 
-def dry_run(page: Page, deadline: float) -> list[Finding]:
-    """Execute what stands before the serving call, in the working folder, as it would be.
 
-    The cells have their usual effects: what they write, they write.
+def dry_run(notebook: NotebookFile, deadline: float) -> list[Finding]:
+    """Serve a notebook in the working folder, on a free port, until it is ready.
+
+    The cells have their usual effects: what they write, they write. Records stay apart.
 
     Args:
-        page: The notebook.
-        deadline: Seconds that it has.
+        notebook: What to serve.
+        deadline: Seconds that it has until it serves.
     """
     with tempfile.TemporaryDirectory(prefix="runner-doctor-") as folder:
-        cut = Path(folder) / page.path.name
         out = Path(folder) / "out.ipynb"
-        cut.write_text(json.dumps(before_serving(page)), encoding="utf-8")
-        code, said = _executed(cut, out, deadline)
-        if code == 0:
-            return []
-        cell, name = _unfinished(out, page)
-        reason = _reason(said).replace(str(cut), str(page.path))
-        rule, spot = _fault(
-            cell, name, code, f"it was not done after {deadline:g} s" if code is None else reason
-        )
-    return [Finding(file=page.path, rule=rule, spot=spot)]
+        ended, said = _served(notebook.path, out, deadline)
+        steps = list(_steps(out, notebook))
+    found = list(_never_run(steps)) if ended == 0 else [_fault(steps, ended, said, deadline)]
+    return [Finding(file=notebook.path, rule=rule, breach=breach) for rule, breach in found]
 
 
-def before_serving(page: Page) -> dict[str, Any]:
-    """Give the notebook without what serves, and without what stands below that."""
-    document: dict[str, Any] = json.loads(page.path.read_bytes())
-    found = serving_calls(page, collect(cell.tree for cell in page.cells))
-    serving = next((call for call in found if call.holds), None)
-    if serving is None:
-        return document
-    last = cell_names(document["cells"]).index(serving.cell.name)
-    kept = copy.copy(document["cells"][last])
-    kept["source"] = _above(serving)
-    return document | {"cells": [*document["cells"][:last], kept]}
-
-
-def _above(serving: ServingCall) -> str:
-    statement = serving.statement
-    line = statement.lineno if statement else serving.line
-    return "\n".join(serving.cell.source.split("\n")[: line - 1])
-
-
-def _executed(cut: Path, out: Path, deadline: float) -> tuple[int | None, str]:
-    """Run it; the exit code is None if it did not end in time."""
-    command = [sys.executable, "-P", "-m", "runner"]
+def _served(path: Path, out: Path, deadline: float) -> tuple[int | None, str]:
+    """Serve it; give the exit code, which is None if it had to be killed, and the last words."""
+    words = [sys.executable, "-P", "-m", "runner", "serve", str(path), str(out), "--trial"]
+    words += ["--host", "127.0.0.1", "--port", "0", "--workers", "1", "--no-reload"]
+    words += ["--ready-timeout", str(deadline), "--log-format", "text"]
     process = subprocess.Popen(
-        [*command, "run", str(cut), str(out), "--log-format", "text"],
+        words,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        errors="replace",
         start_new_session=True,
     )
     try:
-        return _outcome(process, deadline)
+        _, said = process.communicate(timeout=deadline + _GRACE)
+    except subprocess.TimeoutExpired:
+        return None, ""
     finally:
         process.kill()
         process.wait()
+    return process.returncode, _last_words(said, path)
 
 
-def _outcome(process: subprocess.Popen[str], deadline: float) -> tuple[int | None, str]:
-    try:
-        _, said = process.communicate(timeout=deadline)
-    except subprocess.TimeoutExpired:
-        process.terminate()
-    else:
-        return process.returncode, said
-    try:
-        _, said = process.communicate(timeout=_GRACE)
-    except subprocess.TimeoutExpired:
-        return None, ""
-    return None, said
-
-
-def _fault(
-    cell: dict[str, Any], name: str, code: int | None, reason: str
-) -> tuple[Rule[Page], Spot]:
-    if code is None:
-        return NOT_READY, Spot(cell=name, what=reason)
-    if code == KernelDiedError.exit_code:
-        return KERNEL_DIES, Spot(cell=name, what=reason)
-    error = _error(cell)
-    if error is None:
-        return NOT_RUN, Spot(cell=name, what=reason)
-    raised = " ".join(f"{error.get('ename')}: {error.get('evalue')}".split())
-    line = _LINE.search(_ANSI.sub("", "\n".join(error.get("traceback", []))))
-    what = f"it raises {raised[:300]}"
-    return CELL_FAILS, Spot(cell=name, line=int(line[1]) if line else 0, what=what)
-
-
-def _reason(said: str) -> str:
-    """Take what a run has reported last."""
+def _last_words(said: str, path: Path) -> str:
     lines = [line for line in said.splitlines() if line.startswith("runner: ")]
-    return lines[-1].removeprefix("runner: ") if lines else "it could not be run"
+    last = lines[-1] if lines else "runner: it ended without a word"
+    return last.removeprefix("runner: ").removeprefix(f"{path}: ")
 
 
-def _unfinished(out: Path, page: Page) -> tuple[dict[str, Any], str]:
-    """Find the cell of the record that failed, or had not ended, and its name.
+def _steps(out: Path, notebook: NotebookFile) -> Iterator[Step]:
+    """Give each code cell with what the record has of it.
 
     papermill gives ids to cells that had none, and puts cells of its own between; so a cell
     is known by its place among the notebook's code cells.
     """
     try:
-        cells = notebook.read(out).cells
+        cells = notebooks.read(out).cells
     except ConfigurationError:  # it never came to write one
-        return {}, ""
-    code = [cell for cell in cells if cell["cell_type"] == "code" and not _is_injected(cell)]
-    known = [cell for cell in page.cells if not _is_injected({"metadata": {"tags": cell.tags}})]
-    for cell, own in zip(code, known, strict=False):
-        status = cell.get("metadata", {}).get("papermill", {}).get("status")
-        if status in ("failed", "running", "interrupted"):
-            return cell, own.name
-    return {}, ""
+        return
+    ran = [cell for cell in cells if cell["cell_type"] == "code" and not _is_injected(cell)]
+    own = [cell for cell in notebook.cells if not any(map(_is_of_injected, cell.tags))]
+    yield from zip(own, ran, strict=False)
 
 
 def _is_injected(cell: dict[str, Any]) -> bool:
-    return any(tag.startswith("injected-") for tag in notebook.tags(cell))
+    return any(map(_is_of_injected, notebooks.tags(cell)))
 
 
-def _error(cell: dict[str, Any]) -> dict[str, Any] | None:
-    shown = [output for output in cell.get("outputs", []) if output.get("output_type") == "error"]
+def _is_of_injected(tag: str) -> bool:
+    return tag.startswith("injected-")
+
+
+def _state(record: dict[str, Any]) -> str:
+    return str(record.get("metadata", {}).get("papermill", {}).get("status", ""))
+
+
+def _never_run(steps: list[Step]) -> Iterator[tuple[Rule[Any], Breach]]:
+    for cell, record in steps:
+        if _state(record) == "pending" and cell.source.strip():
+            yield CELL_NEVER_RUNS, cell.breach("it had not run when the notebook served")
+
+
+def _fault(
+    steps: list[Step], ended: int | None, said: str, deadline: float
+) -> tuple[Rule[Any], Breach]:
+    """Say why it did not serve, and in which cell that was."""
+    states = ("failed", "running", "interrupted")
+    unfinished = [step for step in steps if _state(step[1]) in states][:1]
+    if ended in (None, NotReadyError.exit_code):
+        return NOT_READY, _breach(unfinished, f"it did not serve within {deadline:g} s")
+    if ended == KernelDiedError.exit_code:
+        return KERNEL_DIES, _breach(unfinished, said)
+    if NOTHING_SERVES in said:
+        return NOTHING_IS_SERVED, Breach(what=said)
+    for cell, record in unfinished:
+        if error := _error(record):
+            raised = " ".join(f"{error.get('ename')}: {error.get('evalue')}".split())
+            return CELL_FAILS, cell.breach(f"it raises {raised[:300]}", _line(error, cell))
+    return SERVE_REFUSES, _breach(unfinished, said)
+
+
+def _breach(unfinished: list[Step], what: str) -> Breach:
+    return unfinished[0][0].breach(what) if unfinished else Breach(what=what)
+
+
+def _error(record: dict[str, Any]) -> dict[str, Any] | None:
+    shown = [output for output in record.get("outputs", []) if output.get("output_type") == "error"]
     return shown[-1] if shown else None
+
+
+def _line(error: dict[str, Any], cell: CodeCell) -> int:
+    found = _LINE.search(_ANSI.sub("", "\n".join(error.get("traceback", []))))
+    return code.line_as_written(cell.source, int(found[1])) if found else 0

@@ -7,30 +7,24 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from runner.doctor import page as pages
 from runner.doctor import (
     rules_cells,
     rules_dockerfile,
-    rules_environment,
-    rules_predict,
+    rules_models,
     rules_requirements,
     rules_run,
     rules_serving,
 )
 from runner.doctor.dockerfile import read_dockerfile
-from runner.doctor.environment import REQUIREMENTS, read_requirements
-from runner.doctor.findings import Finding, Rule, Spot
+from runner.doctor.findings import Breach, Finding, Rule
 from runner.doctor.fixes import can_mend
+from runner.doctor.notebook_file import NotebookFile, read_notebook
+from runner.doctor.requirements_file import REQUIREMENTS, read_requirements
 from runner.errors import ConfigurationError
 
 DOCKERFILES = ("dockerfile", "Dockerfile")
 
-NOTEBOOK_RULES = (
-    *rules_cells.RULES,
-    *rules_serving.RULES,
-    *rules_predict.RULES,
-    *rules_environment.RULES,
-)
+NOTEBOOK_RULES = (*rules_cells.RULES, *rules_serving.RULES, *rules_models.RULES)
 ALL_RULES: tuple[Rule[Any], ...] = (
     rules_cells.NOT_A_NOTEBOOK,
     *NOTEBOOK_RULES,
@@ -56,7 +50,7 @@ def files_to_examine(given: Iterable[Path]) -> list[Path]:
         return _everything()
     for path in named:
         if not path.exists():
-            pages.read(path)  # which says what else there is
+            read_notebook(path)  # which says what else there is
     return [file for path in named for file in (_notebooks(path) if _is_folder(path) else [path])]
 
 
@@ -101,34 +95,34 @@ def examine(path: Path) -> list[Finding]:
 
 def _examine_notebook(path: Path) -> list[Finding]:
     try:
-        page = pages.read(path)
+        notebook = read_notebook(path)
     except ConfigurationError as error:
         what = str(error).removeprefix(f"{path}: ")
-        return [Finding(file=path, rule=rules_cells.NOT_A_NOTEBOOK, spot=Spot(what=what))]
-    found = heeding(page, _broken(path, page, "", NOTEBOOK_RULES))
-    order = {cell.name: number for number, cell in enumerate(page.cells, 1)}
-    return sorted(found, key=lambda one: (order.get(one.spot.cell, 0), one.spot.line))
+        return [Finding(file=path, rule=rules_cells.NOT_A_NOTEBOOK, breach=Breach(what=what))]
+    found = without_silenced(notebook, _broken(path, notebook, "", NOTEBOOK_RULES))
+    return sorted(found, key=lambda one: (one.breach.cell, one.breach.line))
 
 
-def heeding(page: pages.Page, found: list[Finding]) -> list[Finding]:
+def without_silenced(notebook: NotebookFile, found: list[Finding]) -> list[Finding]:
     """Leave out what comments in the notebook's cells silence."""
-    silenced = {(cell.name, rule) for cell in page.cells for rule in _silenced(cell.source, "")}
-    everywhere = {rule for cell in page.cells for rule in _silenced(cell.source, "-notebook")}
+    cells = notebook.cells
+    silenced = {(cell.number, rule) for cell in cells for rule in _silenced(cell.source, "")}
+    everywhere = {rule for cell in cells for rule in _silenced(cell.source, "-notebook")}
     return [
         finding
         for finding in found
         if finding.rule.name not in everywhere
-        and (finding.spot.cell, finding.rule.name) not in silenced
+        and (finding.breach.cell, finding.rule.name) not in silenced
     ]
 
 
 def _broken(path: Path, subject: Any, text: str, rules: Iterable[Rule[Any]]) -> list[Finding]:
     silenced = set(_silenced(text, ""))
     return [
-        Finding(file=path, rule=rule, spot=spot, is_fixable=can_mend(rule, subject))
+        Finding(file=path, rule=rule, breach=breach, is_fixable=can_mend(rule, subject))
         for rule in rules
         if rule.name not in silenced
-        for spot in rule.check(subject)
+        for breach in rule.check(subject)
     ]
 
 

@@ -12,24 +12,27 @@ Subject = TypeVar("Subject")
 
 
 class Severity(enum.StrEnum):
-    """Tell what would break from what is only unwise."""
+    """Tell what would break, what may, and what is only worth knowing."""
 
     ERROR = "error"
     WARNING = "warning"
+    HINT = "hint"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Spot:
+class Breach:
     """Say where a rule is broken, and how.
 
     Attributes:
-        what: The breach itself, in one sentence without a full stop.
-        cell: The cell's id, or its number where it has none; empty if it is in no cell.
+        what: In one sentence without a full stop.
+        cell: The cell's number, counted from 1 over all cells as a reader sees them; 0 if none.
+        cell_id: The cell's id; empty where it has none.
         line: The line within the cell, or within a file that has no cells; 0 if there is none.
     """
 
     what: str
-    cell: str = ""
+    cell: int = 0
+    cell_id: str = ""
     line: int = 0
 
 
@@ -50,7 +53,7 @@ class Rule(Generic[Subject]):
     severity: Severity
     why: str
     mend: str
-    check: Callable[[Subject], Iterable[Spot]]
+    check: Callable[[Subject], Iterable[Breach]]
     is_fixable: bool = False
 
 
@@ -60,24 +63,33 @@ class Finding:
 
     file: Path
     rule: Rule[Any]
-    spot: Spot
+    breach: Breach
     is_fixable: bool = False
+
+    def place(self) -> str:
+        """Say where it is, such as ``a.ipynb [cell 5 (load-data), line 3]``."""
+        name = f" ({self.breach.cell_id})" if self.breach.cell_id else ""
+        cell = f"cell {self.breach.cell}{name}" if self.breach.cell else ""
+        line = f"line {self.breach.line}" if self.breach.line else ""
+        within = ", ".join(part for part in (cell, line) if part)
+        return f"{self.file} [{within}]" if within else str(self.file)
 
     def as_dict(self) -> dict[str, Any]:
         """Give what ``--format json`` shows; null where there is no cell or line."""
         return {
             "file": str(self.file),
-            "cell": self.spot.cell or None,
-            "line": self.spot.line or None,
+            "cell": self.breach.cell or None,
+            "cell_id": self.breach.cell_id or None,
+            "line": self.breach.line or None,
             "rule": self.rule.name,
             "severity": str(self.rule.severity),
-            "what": self.spot.what,
+            "what": self.breach.what,
             "why": self.rule.why,
             "mend": self.rule.mend,
             "fixable": self.is_fixable,
         }
 
 
-def nothing(subject: object) -> Iterable[Spot]:
+def nothing(subject: object) -> Iterable[Breach]:
     """Find nothing: for rules that something else than a check reports."""
     return ()

@@ -13,9 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from runner.doctor import output_secrets
 from runner.doctor.findings import Finding, Rule
-from runner.doctor.page import Page, cell_names
+from runner.doctor.notebook_file import NotebookFile
 from runner.doctor.rules_cells import parameters_candidate
 from runner.errors import ConfigurationError
 from runner.files import write_atomically
@@ -31,7 +30,7 @@ _SKLEARN = re.compile(
 def can_mend(rule: Rule[Any], subject: Any) -> bool:
     """Tell whether a breach of this rule can be mended in this file."""
     if rule.name == "no-parameters":
-        return isinstance(subject, Page) and parameters_candidate(subject) is not None
+        return isinstance(subject, NotebookFile) and parameters_candidate(subject) is not None
     return rule.is_fixable
 
 
@@ -69,18 +68,10 @@ def _mended_notebook(path: Path, before: bytes, found: list[Finding]) -> bytes:
             f"{path}: is formatted in an unusual way, so that a mend would change more",
             hint="open and save it in Jupyter first",
         )
-    cells = dict(zip(cell_names(document["cells"]), document["cells"], strict=True))
-    for finding in found:
-        cell = cells[finding.spot.cell]
-        if finding.rule.name == "no-parameters":
-            cell.setdefault("metadata", {}).setdefault("tags", []).append(PARAMETERS_TAG)
-        else:
-            cell["outputs"] = [shown for shown in cell["outputs"] if not _has_secret(shown)]
+    for finding in found:  # of the rule no-parameters
+        cell = document["cells"][finding.breach.cell - 1]
+        cell.setdefault("metadata", {}).setdefault("tags", []).append(PARAMETERS_TAG)
     return _written(document, style)
-
-
-def _has_secret(output: dict[str, Any]) -> bool:
-    return any(output_secrets.within(output_secrets.text_of(output)))
 
 
 def _style(document: Any, text: bytes) -> dict[str, Any] | None:

@@ -23,23 +23,24 @@ def as_text(found: Sequence[Finding]) -> str:
 
 
 def _line(finding: Finding) -> str:
-    spot, rule = finding.spot, finding.rule
-    cell = f"cell {spot.cell}" if spot.cell else ""
-    line = f"line {spot.line}" if spot.line else ""
-    where = ", ".join(part for part in (cell, line) if part)
-    place = f"{finding.file} [{where}]" if where else str(finding.file)
-    return f"{place} {rule.severity} {rule.name}: {spot.what} — {rule.why}. mend: {rule.mend}"
+    rule = finding.rule
+    said = f"{rule.severity} {rule.name}: {finding.breach.what}"
+    return f"{finding.place()} {said} — {rule.why}. mend: {rule.mend}"
 
 
 def summary(found: Sequence[Finding], files: int) -> str:
     """Count what was found, in one line."""
     counts = Counter(finding.rule.severity for finding in found)
-    parts = [
-        f"{counts[severity]} {severity}{'' if counts[severity] == 1 else 's'}"
-        for severity in Severity
-    ]
-    looked = f"{files} file{'' if files == 1 else 's'}"
-    return f"{' and '.join(parts)} in {looked}" if found else f"nothing found in {looked}"
+    parts = [_counted(counts[severity], severity) for severity in Severity]
+    if not counts[Severity.HINT]:
+        del parts[-1]
+    *first, last = parts
+    looked = _counted(files, "file")
+    return f"{', '.join(first)} and {last} in {looked}" if found else f"nothing found in {looked}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def rules_as_text(rules: Iterable[Rule[Any]]) -> str:

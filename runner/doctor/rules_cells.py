@@ -6,10 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 
-from runner.doctor import names, output_secrets
-from runner.doctor.findings import Rule, Severity, Spot, nothing
-from runner.doctor.page import Cell, Page
-from runner.notebook.document import PARAMETERS_TAG
+from runner.doctor.findings import Breach, Rule, Severity, nothing
+from runner.doctor.names import Function, collect, dotted
+from runner.doctor.notebook_file import CodeCell, NotebookFile
+from runner.notebook.document import PARAMETERS_TAG, tags
 
 _HOMES = re.compile(r"(/home/|/Users/|/root/)[\w.-]|[A-Za-z]:[\\/]+\w|~/\w")
 _ROOTED = re.compile(
@@ -30,33 +30,31 @@ _PERSON = {
 }
 
 
-def _unparsed(page: Page) -> Iterator[Spot]:
-    for cell in page.cells:
-        if cell.fault:
-            yield Spot(cell=cell.name, line=cell.fault.lineno or 1, what=f"{cell.fault.msg}")
+def _unparsed(notebook: NotebookFile) -> Iterator[Breach]:
+    for cell in notebook.cells:
+        if cell.error and not cell.may_fail:
+            yield cell.breach(cell.error.msg, cell.error.lineno or 1)
 
 
-def _no_code(page: Page) -> Iterator[Spot]:
-    if not any(cell.source.strip() for cell in page.cells):
-        yield Spot(what="it has no code")
+def _no_parameters(notebook: NotebookFile) -> Iterator[Breach]:
+    has_code = notebook.document.is_python and any(cell.tree.body for cell in notebook.cells)
+    is_tagged = any(PARAMETERS_TAG in tags(cell) for cell in notebook.document.cells)
+    if not has_code or notebook.parameters_cells:
+        return
+    if is_tagged:
+        yield Breach(what="what is tagged `parameters` is a text, no code")
+        return
+    candidate = parameters_candidate(notebook)
+    what = "no cell is tagged `parameters`"
+    yield candidate.breach(f"{what}; this one looks like it") if candidate else Breach(what=what)
 
 
-def _no_parameters(page: Page) -> Iterator[Spot]:
-    is_plain = page.document.is_python and any(cell.tree.body for cell in page.cells)
-    if is_plain and not page.parameters_cells:
-        candidate = parameters_candidate(page)
-        guess = f"; cell {candidate.name} looks like it" if candidate else ""
-        yield Spot(
-            what=f"no cell is tagged `parameters`{guess}", cell=getattr(candidate, "name", "")
-        )
-
-
-def parameters_candidate(page: Page) -> Cell | None:
+def parameters_candidate(notebook: NotebookFile) -> CodeCell | None:
     """Give the one cell that assigns nothing but literals and stands before any other work."""
-    found = [cell for cell in page.cells if _is_literal(cell)]
+    found = [cell for cell in notebook.cells if _is_literal(cell)]
     if len(found) != 1:
         return None
-    before = page.cells[: page.cells.index(found[0])]
+    before = notebook.cells[: notebook.cells.index(found[0])]
     is_early = all(
         isinstance(node, ast.Import | ast.ImportFrom | ast.Expr)
         for cell in before
@@ -65,7 +63,7 @@ def parameters_candidate(page: Page) -> Cell | None:
     return found[0] if is_early else None
 
 
-def _is_literal(cell: Cell) -> bool:
+def _is_literal(cell: CodeCell) -> bool:
     return bool(cell.tree.body) and not cell.magics and all(map(_assigns_literal, cell.tree.body))
 
 
@@ -80,28 +78,26 @@ def _assigns_literal(node: ast.stmt) -> bool:
     return all(isinstance(target, ast.Name) for target in targets)
 
 
-def _several_parameters(page: Page) -> Iterator[Spot]:
-    for cell in page.parameters_cells[1:]:
-        what = (
-            f"a second cell is tagged `parameters`; cell {page.parameters_cells[0].name} is first"
-        )
-        yield Spot(cell=cell.name, what=what)
+def _several_parameters(notebook: NotebookFile) -> Iterator[Breach]:
+    for cell in notebook.parameters_cells[1:]:
+        first = notebook.parameters_cells[0].number
+        yield cell.breach(f"a second cell is tagged `parameters`; cell {first} is the first")
 
 
-def _reassigned(page: Page) -> Iterator[Spot]:
-    if not page.parameters_cells:
+def _reassigned(notebook: NotebookFile) -> Iterator[Breach]:
+    if not notebook.parameters_cells:
         return
-    declared, first = page.parameters, page.cells.index(page.parameters_cells[0])
-    later = [cell for cell in page.cells[first + 1 :] if "injected-parameters" not in cell.tags]
-    for cell in later:
+    first = notebook.parameters_cells[0].number
+    later = [cell for cell in notebook.cells if cell.number > first]
+    for cell in (cell for cell in later if "injected-parameters" not in cell.tags):
         for line, name in (found for node in cell.tree.body for found in _overwritten(node)):
-            if name in declared:
-                yield Spot(cell=cell.name, line=line, what=f"parameter {name!r} is assigned again")
+            if name in notebook.parameters:
+                yield cell.breach(f"parameter {name!r} is assigned again", line)
 
 
 def _overwritten(node: ast.AST) -> Iterator[tuple[int, str]]:
     """Name what a statement binds without having used it, with the line."""
-    if isinstance(node, names.Function | ast.ClassDef):
+    if isinstance(node, Function | ast.ClassDef):
         yield node.lineno, node.name
         return
     if isinstance(node, ast.Import | ast.ImportFrom):
@@ -122,7 +118,7 @@ def _is_bound(name: ast.Name) -> bool:
 def _own_scope(node: ast.AST) -> Iterator[ast.AST]:
     """Walk through a statement, but not into functions and comprehensions."""
     yield node
-    scopes = ast.Lambda | names.Function | ast.ClassDef
+    scopes = ast.Lambda | Function | ast.ClassDef
     comprehensions = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
     for child in ast.iter_child_nodes(node):
         if isinstance(child, comprehensions):
@@ -131,61 +127,62 @@ def _own_scope(node: ast.AST) -> Iterator[ast.AST]:
             yield from _own_scope(child)
 
 
-def _installs(page: Page) -> Iterator[Spot]:
-    for cell in page.cells:
+def _installs(notebook: NotebookFile) -> Iterator[Breach]:
+    for cell, line, text in _magics(notebook):
+        if _INSTALL.match(text):
+            yield cell.breach(f"`{text[:60]}` installs packages", line)
+
+
+def _moves(notebook: NotebookFile) -> Iterator[Breach]:
+    names = collect(cell.tree for cell in notebook.cells)
+    for cell, line, text in _magics(notebook):
+        if _MOVE.match(text):
+            yield cell.breach(f"`{text[:60]}` changes the folder", line)
+    for cell, node in notebook.nodes():
+        if isinstance(node, ast.Call) and dotted(node.func, names) == "os.chdir":
+            yield cell.breach("os.chdir() changes the folder", node.lineno)
+
+
+def _magics(notebook: NotebookFile) -> Iterator[tuple[CodeCell, int, str]]:
+    for cell in notebook.cells:
         for line, text in cell.magics.items():
-            if _INSTALL.match(text):
-                yield Spot(cell=cell.name, line=line, what=f"`{text[:60]}` installs packages")
+            yield cell, line, text
 
 
-def _moves(page: Page) -> Iterator[Spot]:
-    found = names.collect(cell.tree for cell in page.cells)
-    for cell in page.cells:
-        for line, text in cell.magics.items():
-            if _MOVE.match(text):
-                yield Spot(cell=cell.name, line=line, what=f"`{text[:60]}` changes the folder")
-    for cell, node in page.nodes():
-        if isinstance(node, ast.Call) and found.of(node.func) == "os.chdir":
-            yield Spot(cell=cell.name, line=node.lineno, what="os.chdir() changes the folder")
-
-
-def _absolute_paths(page: Page) -> Iterator[Spot]:
-    for cell in page.cells:
-        documentation = {
-            id(node.value) for node in ast.walk(cell.tree) if isinstance(node, ast.Expr)
-        }
+def _absolute_paths(notebook: NotebookFile) -> Iterator[Breach]:
+    for cell in notebook.cells:
+        texts = {id(node.value) for node in ast.walk(cell.tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(cell.tree):
-            if isinstance(node, ast.Constant) and id(node) not in documentation:
+            if isinstance(node, ast.Constant) and id(node) not in texts:
                 text = node.value if isinstance(node.value, str) else ""
                 if _HOMES.match(text) or _ROOTED.fullmatch(text):
-                    what = f"the absolute path {text[:60]!r}"
-                    yield Spot(cell=cell.name, line=node.lineno, what=what)
+                    yield cell.breach(f"the absolute path {text[:60]!r}", node.lineno)
 
 
-def _asks(page: Page) -> Iterator[Spot]:
-    found = names.collect(cell.tree for cell in page.cells)
-    own = found.functions.keys() | found.classes.keys()
-    for cell, node in page.nodes():
-        name = found.of(node.func) if isinstance(node, ast.Call) else ""
-        if name in _PERSON and name not in own and isinstance(node, ast.Call):
-            yield Spot(cell=cell.name, line=node.lineno, what=_PERSON[name])
+def _asks(notebook: NotebookFile) -> Iterator[Breach]:
+    """Find what is asked whenever the cell is run; what a function asks may never be."""
+    names = collect(cell.tree for cell in notebook.cells)
+    own = {node.name for _, node in notebook.nodes() if isinstance(node, Function | ast.ClassDef)}
+    for cell in notebook.cells:
+        for call in (call for node in cell.tree.body for call in _certain_calls(node)):
+            name = dotted(call.func, names)
+            if name in _PERSON and name not in own and not cell.may_fail:
+                yield cell.breach(_PERSON[name], call.lineno)
 
 
-def _secrets_shown(page: Page) -> Iterator[Spot]:
-    for cell in page.cells:
-        for number, output in enumerate(cell.outputs, 1):
-            for secret in output_secrets.within(output_secrets.text_of(output)):
-                yield Spot(cell=cell.name, what=f"output {number} holds {secret}")
+def _certain_calls(node: ast.AST) -> Iterator[ast.Call]:
+    """Walk through the calls that a statement makes whenever it is run."""
+    if isinstance(node, Function | ast.ClassDef | ast.Lambda | ast.If | ast.Try | ast.IfExp):
+        return
+    if isinstance(node, ast.For | ast.While | ast.BoolOp | ast.With):
+        return
+    if isinstance(node, ast.Call):
+        yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _certain_calls(child)
 
 
-def _secrets_written(page: Page) -> Iterator[Spot]:
-    for cell in page.cells:
-        for number, line in enumerate(cell.source.splitlines(), 1):
-            for secret in output_secrets.within(line, only_known=True):
-                yield Spot(cell=cell.name, line=number, what=f"its source holds {secret}")
-
-
-NOT_A_NOTEBOOK: Rule[Page] = Rule(
+NOT_A_NOTEBOOK: Rule[NotebookFile] = Rule(
     name="not-a-notebook",
     severity=Severity.ERROR,
     why="neither Jupyter nor the runner can open it",
@@ -193,7 +190,7 @@ NOT_A_NOTEBOOK: Rule[Page] = Rule(
     check=nothing,
 )
 
-RULES: tuple[Rule[Page], ...] = (
+RULES: tuple[Rule[NotebookFile], ...] = (
     Rule(
         name="syntax-error",
         severity=Severity.ERROR,
@@ -202,16 +199,9 @@ RULES: tuple[Rule[Page], ...] = (
         check=_unparsed,
     ),
     Rule(
-        name="no-code",
-        severity=Severity.WARNING,
-        why="there is nothing to run or to serve",
-        mend="write the code cells, or move the file out of the way",
-        check=_no_code,
-    ),
-    Rule(
         name="no-parameters",
-        severity=Severity.WARNING,
-        why="no value can be given by -p, and --host and --port do not reach the notebook",
+        severity=Severity.HINT,
+        why="no value can be given by -p",
         mend="tag the cell that assigns the defaults: Jupyter, Property Inspector, Cell Tags",
         check=_no_parameters,
         is_fixable=True,
@@ -225,7 +215,7 @@ RULES: tuple[Rule[Page], ...] = (
     ),
     Rule(
         name="parameter-reassigned",
-        severity=Severity.ERROR,
+        severity=Severity.WARNING,
         why="a value given by -p is overwritten, so that -p has no effect",
         mend="remove the assignment, or give it another name",
         check=_reassigned,
@@ -257,20 +247,5 @@ RULES: tuple[Rule[Page], ...] = (
         why="nobody is there to answer, and the run fails at this cell",
         mend="make the answer a parameter, or a variable of the environment",
         check=_asks,
-    ),
-    Rule(
-        name="secret-in-output",
-        severity=Severity.ERROR,
-        why="whoever can read the file has it, and git keeps it for ever",
-        mend="revoke it at its issuer, then clear the output",
-        check=_secrets_shown,
-        is_fixable=True,
-    ),
-    Rule(
-        name="secret-in-source",
-        severity=Severity.ERROR,
-        why="whoever can read the notebook or its record has it, and git keeps it for ever",
-        mend="revoke it at its issuer, and read it from os.environ",
-        check=_secrets_written,
     ),
 )

@@ -13,6 +13,7 @@ The rules of this file:
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import functools
 import re
@@ -90,6 +91,19 @@ def automagic(text: str) -> str:
     return f"%{line}" if is_one and name in _names_of_magics() else ""
 
 
+def line_as_written(text: str, line: int) -> int:
+    """Give the line of a cell that IPython means by the one that its traceback names.
+
+    It counts after it has removed the empty lines above, and joined those of continued magics.
+    """
+    number = 0
+    with contextlib.suppress(SyntaxError, ValueError):  # ValueError: no such line
+        kept = _transformed(text).splitlines()
+        for shown in _transformed(text, keeps_lines=False).splitlines()[:line]:
+            number = kept.index(shown, number) + 1
+    return number or line
+
+
 def _parsed(text: str, above: int) -> ast.Module:
     """Parse a text that has so many lines above it in its cell.
 
@@ -115,18 +129,19 @@ def _compiled(python: str) -> ast.Module:
             raise SyntaxError(str(error) or "too deep", ("<cell>", 1, 0, "")) from error
 
 
-def _transformed(text: str, above: int) -> str:
-    """Have IPython transform a text, and put its empty lines back."""
+def _transformed(text: str, above: int = 0, *, keeps_lines: bool = True) -> str:
+    """Have IPython transform a text, and put back the lines that it removes."""
     from IPython.core.inputtransformer2 import TransformerManager
 
     lines = text.splitlines(keepends=True)
     empty = next((number for number, line in enumerate(lines) if line.strip()), 0)
     transformer = TransformerManager()
-    transformer.token_transformers = _keeping_lines()
+    if keeps_lines:
+        transformer.token_transformers = _keeping_lines()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return "\n" * empty + transformer.transform_cell(text)
+            return "\n" * (empty * keeps_lines) + str(transformer.transform_cell(text))
     except SyntaxError as error:
         line = (error.lineno or 1) + empty + above
         raise SyntaxError(error.msg, ("<cell>", line, 0, "")) from error

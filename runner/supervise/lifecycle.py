@@ -14,7 +14,8 @@ The rules of this file:
 5. A death of what serves is seen when the kernel hangs up, or when the run's process ends,
    whichever comes first, and counts once. The restart takes the standby.
 6. Before anything has served, an end that no retry mends (exit codes 2, 3, 5) ends the
-   supervisor, or waits for an edit if edits are watched. Any other is a death.
+   supervisor, or waits for an edit if edits are watched. Any other is a death; for a trial it
+   is the end as well.
 7. Nothing is waited for without a timer: readiness, and the end of what was told to end.
 """
 
@@ -75,6 +76,7 @@ class Rules:
     Attributes:
         waits_for_edits: An edit may mend what no retry does.
         keeps_standby: Have the next run's process waiting.
+        retries: Start again what died before anything has served.
         ready_timeout: A run has this long from its start until it serves.
         drain_timeout: What was told to end has this long; then it is killed.
         settle_timeout: A process has this long to end after its kernel hung up.
@@ -83,6 +85,7 @@ class Rules:
 
     waits_for_edits: bool = False
     keeps_standby: bool = True
+    retries: bool = True
     ready_timeout: float = 120.0
     drain_timeout: float = 20.0
     settle_timeout: float = 10.0
@@ -238,7 +241,7 @@ class Lifecycle:
         """Act on a run that ended before it ever served."""
         if self.serving() or (run.purpose is Purpose.CHANGE and self._served_version):
             return
-        if not self._served_version and code in NO_RETRY:
+        if not self._served_version and (code in NO_RETRY or not self.rules.retries):
             if self.candidate():
                 return
             if self.rules.waits_for_edits:

@@ -35,6 +35,7 @@ class Plan:
         workers: Listening sockets, one for each worker.
         rules: How the lifecycle behaves.
         environ: Variables for the runs besides ours.
+        is_trial: Serve once, beside ``out`` and not in the notebook's own folder, and stop then.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Plan:
     workers: int
     rules: Rules
     environ: Mapping[str, str]
+    is_trial: bool = False
 
 
 def model_of(plan: Plan) -> Path | None:

@@ -87,7 +87,7 @@ def supervise(plan: Plan) -> None:
         ConfigurationError: The address, the notebook or a parameter is wrong.
         RunnerError: What it served ended, and no restart mends it; of the kind of its exit code.
     """
-    folder = history.default_out(plan.path).parent
+    folder = plan.out.parent if plan.is_trial else history.default_out(plan.path).parent
     values_for(plan, plan.path)
     listeners = net.listeners(plan.host, plan.port, plan.workers)
     with contextlib.ExitStack() as stack:
@@ -229,6 +229,8 @@ class Supervisor:
         facts = {"run": name, "seconds": round(took, 3), "workers": live.workers}
         said = "run %s served after %.2f s on http://%s"
         log.info(said, name, took, self.address, extra={"facts": facts})
+        if self.plan.is_trial:
+            self._ask(StopAsked(cause="a trial, which has served"))
 
     def _replaced(self, run: int, message: dict[str, Any]) -> None:
         slot, pid = int(message["slot"]), int(message["pid"])

@@ -1,46 +1,57 @@
-"""Read a notebook for the doctor: its cells as Python, whatever IPython put between."""
+"""Read a notebook for the doctor: its code cells, numbered as a reader counts them."""
 
 from __future__ import annotations
 
 import ast
 import dataclasses
 import functools
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from runner.doctor.findings import Breach
 from runner.errors import ConfigurationError
 from runner.notebook import code
 from runner.notebook import document as notebook
 from runner.notebook.parameters import Parameter
 
+_ALLOWED_TO_FAIL = "raises-exception"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Cell:
+class CodeCell:
     """Hold a code cell as it was read.
 
     Attributes:
-        name: Its id, or its number within the notebook where it has none.
+        number: Its place among all cells, texts too, from 1 on.
+        id: Its id; empty where it has none.
         tags: Its tags.
         source: Its text.
-        outputs: What it showed when it was saved.
         tree: Its Python; empty if it has none or cannot be parsed.
         magics: Its lines that are IPython's, by their number.
-        fault: Why it cannot be parsed.
+        error: Why it cannot be parsed.
     """
 
-    name: str
+    number: int
+    id: str
     tags: tuple[str, ...]
     source: str
-    outputs: tuple[dict[str, Any], ...]
     tree: ast.Module
     magics: dict[int, str]
-    fault: SyntaxError | None
+    error: SyntaxError | None
+
+    @property
+    def may_fail(self) -> bool:
+        """Tell whether its author expects it to raise, and the run to go on."""
+        return _ALLOWED_TO_FAIL in self.tags
+
+    def breach(self, what: str, line: int = 0) -> Breach:
+        """Say that a rule is broken in this cell."""
+        return Breach(what=what, cell=self.number, cell_id=self.id, line=line)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Page:
+class NotebookFile:
     """Hold a notebook's code cells, and where it was found.
 
     Attributes:
@@ -50,7 +61,7 @@ class Page:
     """
 
     path: Path
-    cells: tuple[Cell, ...]
+    cells: tuple[CodeCell, ...]
     document: notebook.Notebook
 
     @functools.cached_property
@@ -62,18 +73,18 @@ class Page:
             return {}
 
     @property
-    def parameters_cells(self) -> list[Cell]:
+    def parameters_cells(self) -> list[CodeCell]:
         """The cells tagged ``parameters``; papermill takes the first."""
         return [cell for cell in self.cells if notebook.PARAMETERS_TAG in cell.tags]
 
-    def nodes(self) -> Iterator[tuple[Cell, ast.AST]]:
+    def nodes(self) -> Iterator[tuple[CodeCell, ast.AST]]:
         """Walk through all syntax of all cells."""
         for cell in self.cells:
             for node in ast.walk(cell.tree):
                 yield cell, node
 
 
-def read(path: Path) -> Page:
+def read_notebook(path: Path) -> NotebookFile:
     """Read a notebook file.
 
     Raises:
@@ -81,13 +92,11 @@ def read(path: Path) -> Page:
     """
     document = _checked(path)
     cells = [
-        _cell(raw, name, read)
-        for raw, name, read in zip(
-            document.cells, cell_names(document.cells), document.codes, strict=True
-        )
+        _cell(number, raw, read)
+        for number, (raw, read) in enumerate(zip(document.cells, document.codes, strict=True), 1)
         if raw["cell_type"] == "code"
     ]
-    return Page(path=path, cells=tuple(cells), document=document)
+    return NotebookFile(path=path, cells=tuple(cells), document=document)
 
 
 def _checked(path: Path) -> notebook.Notebook:
@@ -116,25 +125,15 @@ def _is_list_of(value: Any, kind: type) -> bool:
     return isinstance(value, list) and all(isinstance(inner, kind) for inner in value)
 
 
-def cell_names(raws: list[dict[str, Any]]) -> list[str]:
-    """Name each cell by its id; by its number from 1 on where that is missing or not its own."""
-    ids = [raw.get("id") for raw in raws]
-    counts = Counter(found for found in ids if isinstance(found, str))
-    return [
-        found if isinstance(found, str) and found and counts[found] == 1 else str(number)
-        for number, found in enumerate(ids, 1)
-    ]
-
-
-def _cell(raw: dict[str, Any], name: str, read: code.Code) -> Cell:
-    source = notebook.source(raw)
+def _cell(number: int, raw: dict[str, Any], read: code.Code) -> CodeCell:
+    source, name = notebook.source(raw), raw.get("id")
     magic = code.automagic(source) if read.error else ""
-    return Cell(
-        name=name,
+    return CodeCell(
+        number=number,
+        id=name if isinstance(name, str) else "",
         tags=tuple(notebook.tags(raw)),
         source=source,
-        outputs=tuple(raw.get("outputs", [])),
         tree=read.tree,
         magics={1: magic} if magic else read.magics,
-        fault=None if magic else read.error,
+        error=None if magic else read.error,
     )

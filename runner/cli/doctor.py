@@ -1,0 +1,45 @@
+"""The command `runner doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.options import EPILOG, PATH, output_format, seconds
+
+
+@click.command(epilog=EPILOG)
+@click.argument("files", type=PATH, nargs=-1, metavar="[NOTEBOOK]...")
+@click.option("--fix", is_flag=True, help="Mend what can be mended by machine, nothing else.")
+@click.option("--dry-run", is_flag=True, help="Also serve each notebook once, on a free port.")
+@seconds("--deadline", default=120.0, help="Time that such a run has until it serves.")
+@click.option("--ignore", multiple=True, metavar="RULE", help="Leave out a rule; repeatable.")
+@click.option("--strict", is_flag=True, help="Let warnings count as errors do.")
+@click.option("--rules", is_flag=True, help="List all rules, why they are, and the mend.")
+@output_format
+def doctor(files: tuple[Path, ...], **given: Any) -> None:
+    """Say what would break when NOTEBOOK becomes a service, and the mend.
+
+    Without NOTEBOOK: all below notebooks/, the dockerfile and requirements.txt. These two
+    can also be given by name. Nothing is executed unless --dry-run asks for it: that starts
+    `runner serve`, with all that the cells do, until it is ready, and stops it. A comment
+    `# doctor: ignore[RULE]` silences a rule in its cell, `ignore-notebook[RULE]` everywhere.
+    """
+    from runner.doctor import check
+
+    as_json = given["format"] == "json"
+    if given["rules"]:
+        click.echo(check.rules(as_json=as_json))
+        return
+    options = check.Options(
+        files=files,
+        ignored=frozenset(given["ignore"]),
+        is_strict=given["strict"],
+        fixes=given["fix"],
+        runs=given["dry_run"],
+        deadline=given["deadline"],
+        as_json=as_json,
+    )
+    check.check(options, click.echo, lambda text: click.echo(text, err=True))
