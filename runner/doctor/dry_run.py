@@ -26,6 +26,8 @@ from runner.notebook import document as notebooks
 
 _GRACE = 30.0  # seconds that a service has to start and to stop, besides its deadline
 _LINE = re.compile(r"Cell In\[\d+\], line (\d+)")
+_TIMED = re.compile(r"File <timed exec>:(\d+)")  # within `%%time`, whose body has no `Cell In`
+_SAYS_NOTHING = "its process ended with code"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 Step = tuple[CodeCell, dict[str, Any]]
@@ -52,7 +54,8 @@ def _served(path: Path, out: Path, deadline: float) -> tuple[int | None, str]:
     """Serve it; give the exit code, which is None if it had to be killed, and the last words."""
     words = [sys.executable, "-P", "-m", "runner", "serve", str(path), str(out), "--trial"]
     words += ["--host", "127.0.0.1", "--port", "0", "--workers", "1", "--no-reload"]
-    words += ["--ready-timeout", str(deadline), "--log-format", "text"]
+    words += ["--ready-timeout", str(deadline)]
+    words += ["--log-level", "info", "--log-format", "text"]
     process = subprocess.Popen(
         words,
         stdin=subprocess.DEVNULL,
@@ -73,9 +76,11 @@ def _served(path: Path, out: Path, deadline: float) -> tuple[int | None, str]:
 
 
 def _last_words(said: str, path: Path) -> str:
-    lines = [line for line in said.splitlines() if line.startswith("runner: ")]
-    last = lines[-1] if lines else "runner: it ended without a word"
-    return last.removeprefix("runner: ").removeprefix(f"{path}: ")
+    """Take what the supervisor has reported last, or what the run itself said, if that is more."""
+    reported = re.findall(r"^runner: (.*)", said, re.MULTILINE) or ["it ended without a word"]
+    logged = re.findall(r"ERROR +run failed: (.*)", said)
+    last = str(reported[-1]).removeprefix(f"{path}: ")
+    return str(logged[-1]) if logged and _SAYS_NOTHING in last else last
 
 
 def _steps(out: Path, notebook: NotebookFile) -> Iterator[Step]:
@@ -140,5 +145,8 @@ def _error(record: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _line(error: dict[str, Any], cell: CodeCell) -> int:
-    found = _LINE.search(_ANSI.sub("", "\n".join(error.get("traceback", []))))
+    shown = _ANSI.sub("", "\n".join(error.get("traceback", [])))
+    if timed := _TIMED.search(shown):
+        return code.line_as_written(cell.source, 1) + int(timed[1])
+    found = _LINE.search(shown)
     return code.line_as_written(cell.source, int(found[1])) if found else 0

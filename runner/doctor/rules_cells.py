@@ -20,7 +20,7 @@ _ROOTED = re.compile(
 _INSTALL = re.compile(
     r"[%!]+\s*(\w+\s+-m\s+)?(pip3?|conda|mamba|uv)\b.*\b(install|add|update|upgrade)\b"
 )
-_MOVE = re.compile(r"[%!]+\s*(cd|pushd|popd)\b")
+_MOVE = re.compile(r"%+\s*(cd|pushd|popd)\b")  # `!cd` moves a shell that ends at once
 _PERSON = {
     "input": "input() asks a person",
     "getpass.getpass": "getpass() asks a person",

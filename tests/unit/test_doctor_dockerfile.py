@@ -53,7 +53,6 @@ def test_words_are_json_or_shell(tmp_path: Path) -> None:
         ["p", "q r"],
         ["a", "'b"],
     ]
-    assert stage.instructions[1].flags() == ["--chown=1", "--link"]
 
 
 def test_heredocs_are_no_instructions(tmp_path: Path) -> None:

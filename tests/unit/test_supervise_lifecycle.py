@@ -287,6 +287,16 @@ def test_a_death_restarts_what_served_not_an_unseen_edit() -> None:
     assert Terminate(run=3) in orders
 
 
+def test_a_trial_tries_nothing_again() -> None:
+    """Whoever wants to know whether a notebook serves is told at its first death."""
+    story = Story(retries=False, keeps_standby=False)
+    story.tell(Started())
+    assert story.tell(Ended(run=1, code=4, reason="the kernel died")) == [
+        RecordFailure(run=1, code=4, reason="the kernel died"),
+        Exit(code=4, reason="the kernel died"),
+    ]
+
+
 @pytest.mark.parametrize("code", [2, 3])
 def test_what_no_retry_mends_ends_the_first_start(code: int) -> None:
     """The supervisor exits with the run's own code."""
