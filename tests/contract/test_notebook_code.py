@@ -37,10 +37,10 @@ KERNEL = """
 import ast, json, sys
 from IPython.core.interactiveshell import InteractiveShell
 InteractiveShell.instance()
-from runner.cells import compiled
+from runner.cells import cell_code
 from runner.notebook import code
 cells = json.load(sys.stdin)
-pairs = [(ast.dump(ast.parse(compiled._transformed(cell))), ast.dump(code.read(cell).tree))
+pairs = [(ast.dump(ast.parse(cell_code._transformed(cell))), ast.dump(code.read(cell).tree))
     for cell in cells]
 json.dump(pairs, sys.stdout)
 """

@@ -126,8 +126,6 @@ def test_what_is_too_long_is_not_read() -> None:
 def test_a_magic_alone_may_lack_its_sign(text: str, magic: str) -> None:
     """IPython calls that automagic; it works for a cell of one line."""
     assert code.automagic(text) == magic
-<<<<<<< HEAD
-=======
 
 
 @pytest.mark.parametrize(
@@ -144,4 +142,3 @@ def test_a_magic_alone_may_lack_its_sign(text: str, magic: str) -> None:
 def test_a_line_of_a_traceback_is_found_again(text: str, shown: int, line: int) -> None:
     """IPython counts lines after it has removed and joined some."""
     assert code.line_as_written(text, shown) == line
->>>>>>> 81d09ac (Keep the doctor out of the kernel's rooms; test that a trial tries nothing again)
