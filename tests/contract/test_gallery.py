@@ -89,6 +89,14 @@ def test_a_row_does_what_it_says(
         assert service.end() == []
 
 
+def test_its_notebook_asks_as_the_row_does(row: Row) -> None:
+    """The row is executed, so what the notebook proposes to its reader works too."""
+    notebook = nbformat.read(ROOT / f"notebooks/examples/{row.name}/serve.ipynb", as_version=4)
+    (curl,) = re.findall(r"^    curl .*(?:\n    .*)*", notebook.cells[0].source, re.MULTILINE)
+    there = curl.replace("\\\n", " ")
+    assert shlex.split(there.replace("http://", "")) == shlex.split(row.ask.replace("http://", ""))
+
+
 def workers_of(folder: Path, notebook: str) -> list[int]:
     words = [*RUNNER, "status", notebook, "--format", "json"]
     said = subprocess.run(words, cwd=folder, capture_output=True, check=True, timeout=30).stdout
