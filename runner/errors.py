@@ -13,6 +13,7 @@ RunnerError                 1  anything unforeseen
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 
 
 class RunnerError(Exception):
@@ -51,6 +52,22 @@ NOTHING_SERVES = (
     " app left behind as `app`"
 )
 """What is said of a notebook that has nothing to serve, before it is run and after."""
+
+
+class NothingServesError(NotebookError):
+    """Report that all cells have run, and nothing serves.
+
+    Args:
+        hints: What of the notebook's own could be served.
+    """
+
+    def __init__(self, hints: Sequence[str] = ()) -> None:
+        found = f" ({'; '.join(hints)})" if hints else ""
+        super().__init__(f"{NOTHING_SERVES}{found}")
+
+    def _render_traceback_(self) -> list[str]:
+        """Show one line in a notebook: IPython asks for it by this name."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 class KernelDiedError(RunnerError):

@@ -1,7 +1,7 @@
 """Serve a notebook's annotated cells: an ASGI app that runs them one at a time.
 
-`register` stands in for a cell's execution, `serve_registered` for the cell that serves:
-see `runner.notebook.annotations`, which puts them in.
+`register` stands in for a cell's execution: see `runner.notebook.annotations`. They are served
+when all cells have ended and nothing else serves: see `runner.serving.claim`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from runner.cells.response import JSON, CellResponse, ok_response, problem_respo
 from runner.cells.routes import RouteMatch, RouteTable, swagger_document
 from runner.config import Limits
 from runner.http.app_protocol import AppProtocol
+from runner.serving.claim import claim
 
 _SPEC = "/_api/spec/swagger.json"
 _MOST_PRINTED = 64 * 1024 * 1024
@@ -138,23 +139,22 @@ def _app() -> CellApp:
     return CellApp(cell_timeout=Limits.from_environment().cell_timeout)
 
 
+def begin(title: str) -> None:
+    """Name the API, for its Swagger description, before the first cell is registered."""
+    _app().title = title
+
+
 def register(verb: str, path: str, source: str, *, is_info: bool = False) -> None:
     """Stand in for an annotated cell at the notebook's start: it serves from now on."""
+    claim.register_cells(_serve)
     _app().add(verb, path, source, is_info=is_info)
     print(f"{'sets status and headers of' if is_info else 'serves'} {verb} {path}")  # noqa: T201 - seen in the cell
 
 
-def serve_registered(title: str) -> None:
-    """Serve the annotated cells until interrupted.
-
-    Args:
-        title: The API's, for its Swagger description.
-    """
+def _serve() -> None:
     from runner.serving.serve import serve
 
-    app = _app()
-    app.title = title
-    serve(app)
+    serve(_app())
 
 
 async def _lifespan(receive: Any, send: Any) -> None:

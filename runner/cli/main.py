@@ -81,33 +81,23 @@ def run(**given: Any) -> None:
 @switch("access-log", default=True, help="Log a line for each request.")
 @limit_options
 @click.option("--trial", is_flag=True, hidden=True)  # serve once, for `runner doctor --dry-run`
-@click.pass_context
-def serve(context: click.Context, /, host: str, port: int, **given: Any) -> None:
-    """Execute NOTEBOOK, whose last cell serves, until SIGTERM or SIGINT.
+def serve(host: str, port: int, **given: Any) -> None:
+    """Execute NOTEBOOK, and serve what it serves, until SIGTERM or SIGINT.
 
-    A notebook that starts a server as notebooks do is supervised: restarted if it dies,
-    swapped without a lost request by --reload, SIGHUP or `runner reload`, and served by
-    WORKERS.
+    That is what its cells call: `serve` of this package, or a server of their own, such as
+    uvicorn's; or an ASGI or WSGI app that they leave behind as `app`; or annotated cells. It is
+    restarted if it dies, swapped without a lost request by --reload, SIGHUP or `runner reload`,
+    and served by WORKERS.
 
-    HOST and PORT go into the notebook's parameters `host` and `port`. OUT is
+    HOST and PORT go into the notebook's parameters `host` and `port`, if it declares them. OUT is
     runs/<name of the notebook>/out.ipynb unless given; it can be opened at any
     moment and shows what the server printed.
     """
     require_linux("serve")
-    from runner.supervise import plan
+    from runner.supervise import supervisor
 
     refuse_shadow(Path.cwd())
-    wants = given["workers"] > 1 or given["reload"]
-    if plan.is_supervised(given["notebook"], wants_supervisor=wants):
-        from runner.supervise import supervisor
-
-        supervisor.supervise(_plan(given, host, port))
-        return
-    from runner.run import run as runs
-
-    source = context.get_parameter_source("port")
-    is_chosen = source is click.core.ParameterSource.COMMANDLINE
-    runs.serve(_job(given, shows_bar=False), host, port, is_chosen)
+    supervisor.supervise(_plan(given, host, port))
 
 
 def main() -> None:

@@ -5,7 +5,9 @@ The rules of this file:
 1. An annotation is a cell's first line: `# GET /hello/:name`, or with `ResponseInfo`
    before the verb, as Jupyter Kernel Gateway reads it in its mode notebook-http.
 2. Annotations count only if nothing else in the notebook serves: in a notebook that
-   calls uvicorn such a line is a comment, as it always was.
+   calls uvicorn such a line is a comment, as it always was. That is seen as it runs: it is run
+   with the annotated cells registered first. If then another cell fails, or something else
+   serves, it is run once more in a fresh kernel, every cell as it is.
 3. The record stays true: an annotated cell keeps its text, but what the kernel gets is its
    registration, and its output says so. The cell that serves is put in visibly, last.
 """
@@ -17,16 +19,12 @@ import re
 from typing import TYPE_CHECKING
 
 from runner.errors import ConfigurationError
-from runner.notebook.document import SERVE_TAG, Notebook, source
-from runner.notebook.injection import Injected, inject
-from runner.notebook.signs import Signs
+from runner.notebook.document import Notebook, source
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-# Notebooks ask for Kernel Gateway's variable, to leave out what is not for a service.
-SETUP_CODE = '__import__("os").environ["KERNEL_GATEWAY"] = "1"'
-
+_APP = '__import__("runner.cells.app").cells.app'
 _VERBS = "GET|PUT|POST|DELETE|PATCH|HEAD|OPTIONS"
 # Kernel Gateway's own table has one exception to `#`, Scala; these languages have it too.
 _SLASHES = {"scala", "java", "javascript", "typescript", "kotlin", "go", "rust", "c++", "groovy"}
@@ -57,12 +55,11 @@ def annotation_of(text: str, language: str = "python") -> Annotation | None:
     return Annotation(verb=found[2], path=found[3], is_info=bool(found[1]))
 
 
-def is_annotated(document: Notebook, signs: Signs) -> bool:
-    """Tell whether it is the annotated cells by which a notebook serves."""
+def is_annotated(document: Notebook) -> bool:
+    """Tell whether a notebook has annotated cells that could answer requests."""
     if not document.is_python:
         return False
-    serves = any(not annotation.is_info for annotation in _annotations(document, "python"))
-    return serves and not signs.uses_serve and not signs.servers
+    return any(not annotation.is_info for annotation in _annotations(document, "python"))
 
 
 def check_language(document: Notebook) -> None:
@@ -79,24 +76,25 @@ def check_language(document: Notebook) -> None:
         )
 
 
-def take_over(nb: NotebookNode, title: str) -> dict[str, str]:
-    """Put the cell that serves behind the last one, and write the registrations.
+def preparation(title: str) -> str:
+    """Write the statement that is executed before cells are registered.
 
-    Returns:
-        What the kernel gets in place of the annotated cells' texts, by the cells' ids.
+    Notebooks ask for Kernel Gateway's variable, to leave out what is not for a service.
+
+    Args:
+        title: The API's.
     """
-    sources = {
+    setting = '__import__("os").environ["KERNEL_GATEWAY"] = "1"'
+    return f"{setting}; {_APP}.begin({title!r})"
+
+
+def registrations(nb: NotebookNode) -> dict[str, str]:
+    """Give what the kernel gets in place of the annotated cells' texts, by the cells' ids."""
+    return {
         cell.id: _registration(annotation, cell.source)
         for cell in nb.cells
         if cell.cell_type == "code" and (annotation := annotation_of(cell.source))
     }
-    text = (
-        "# Put in by the runner: the annotated cells above answer requests from here on.\n"
-        f'__import__("runner.cells.app").cells.app.serve_registered({title!r})'
-    )
-    cell = Injected(id="serve-annotated-cells", source=text, is_last=True, tags=(SERVE_TAG,))
-    inject(nb.cells, [cell])
-    return sources
 
 
 def _sources(document: Notebook) -> list[str]:
@@ -109,7 +107,5 @@ def _annotations(document: Notebook, language: str) -> list[Annotation]:
 
 
 def _registration(annotation: Annotation, text: str) -> str:
-    return (
-        '__import__("runner.cells.app").cells.app.register('
-        f"{annotation.verb!r}, {annotation.path!r}, {text!r}, is_info={annotation.is_info})"
-    )
+    words = f"{annotation.verb!r}, {annotation.path!r}, {text!r}, is_info={annotation.is_info}"
+    return f"{_APP}.register({words})"

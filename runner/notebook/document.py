@@ -47,8 +47,13 @@ class Notebook:
         is_code = self.is_python and cell["cell_type"] == "code"
         return code.read(source(cell)) if is_code else code.NOTHING
 
+    @property
+    def has_parameters_cell(self) -> bool:
+        """Tell whether a cell is tagged ``parameters``, in whichever language."""
+        return any(map(_is_tagged, self.cells))
+
     def parameters(self) -> dict[str, Parameter]:
-        """List the declared parameters by name, in their order.
+        """List the declared parameters by name, in their order; none if it is not Python.
 
         Raises:
             ConfigurationError: The cell tagged ``parameters`` is no valid Python.
@@ -69,10 +74,6 @@ class Notebook:
         """
         parameter = self.parameters().get(name)
         return parameter.default if parameter else None
-
-    def uses_serve(self) -> bool:
-        """Tell whether a cell takes ``serve`` from ``runner``, however it is imported."""
-        return any(_names_serve(node) for read in self.codes for node in ast.walk(read.tree))
 
     def imports(self) -> list[str]:
         """List the modules imported at the cells' top level, in their order.
@@ -182,23 +183,6 @@ def _imported(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.ImportFrom) and node.module and not node.level:
         return [node.module]
     return []
-
-
-def _names_serve(node: ast.AST) -> bool:
-    """Recognise ``from runner[.serving] import serve`` and ``runner.serve``."""
-    if isinstance(node, ast.ImportFrom):
-        names = {name.name for name in node.names}
-        return node.module == "runner.serving.serve" or (
-            node.module == "runner" and bool(names & {"serve", "serving"})
-        )
-    if isinstance(node, ast.Import):
-        return any(name.name == "runner.serving.serve" for name in node.names)
-    return (
-        isinstance(node, ast.Attribute)
-        and node.attr == "serve"
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "runner"
-    )
 
 
 def _missing(path: Path) -> ConfigurationError:

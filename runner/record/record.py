@@ -92,6 +92,11 @@ class Record:
         self.run.ready = _now()
         self.is_dirty = True
 
+    def append(self, cell: NotebookNode) -> None:
+        """Add a cell behind the last one; it is pending."""
+        _reset(cell)
+        self.nb.cells.append(cell)
+
     def cell_started(self, cell: NotebookNode) -> None:
         """Mark a cell as running, and save."""
         cell.metadata.papermill.update(

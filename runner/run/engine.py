@@ -12,7 +12,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from runner.config import EngineConfig
     from runner.notebook.document import Notebook
-    from runner.notebook.injection import Injected
     from runner.processes import StopRequest
     from runner.record.progress import Progress
     from runner.record.record import Record
@@ -41,8 +40,10 @@ class Session:
         progress: Hears of each cell.
         facts: Go into the record's ``metadata.runner``.
         after_save: Called after every save of the record.
-        injects: Cells of ours, for this run only.
-        api: The title of what the notebook's annotated cells serve; empty if they do not.
+        serves: Whether the run is to serve: then code of ours is executed before the notebook's
+            cells, and a cell of ours when they have ended.
+        api: The title of what the notebook's annotated cells serve; they are registered then
+            instead of executed. Empty if they are executed as they are.
         kept: The record; set by the engine.
     """
 
@@ -52,7 +53,7 @@ class Session:
     progress: Progress
     facts: dict[str, Any]
     after_save: Callable[[], None] | None = None
-    injects: Sequence[Injected] = ()
+    serves: bool = False
     api: str = ""
     kept: Record | None = None
 
@@ -94,14 +95,12 @@ class RunnerEngine:
             SystemExit: A signal ended a run that was not serving: 128 + its number.
             ConfigurationError: A parameter is unknown or ill-typed.
         """
-        from runner.notebook import annotations as annotated
-        from runner.notebook import injection, masking
+        from runner.notebook import annotations, masking
         from runner.record import facts
         from runner.record.record import Record
         from runner.run.execution import Execution
 
         document, given = _document(nb, kernel_name, options), _given(nb)
-        injection.inject(nb.cells, session.injects if session else ())
         kept = Record(nb, _writer(output_path, session.after_save if session else None))
         with contextlib.ExitStack() as stack:
             mine = session or stack.enter_context(
@@ -110,7 +109,7 @@ class RunnerEngine:
             mine.kept = kept
             sources = masking.mask_parameters(nb, kernel_name, document.language)
             if mine.api:
-                sources |= annotated.take_over(nb, mine.api)
+                sources |= annotations.registrations(nb)
             kept.start(**facts.source_facts(document.path) | mine.facts)
             execution = Execution(
                 kept=kept,
@@ -121,6 +120,8 @@ class RunnerEngine:
                 echo=_echo(log_output, options),
                 cell_timeout=options.get("execution_timeout"),
                 sources=sources,
+                serves=mine.serves,
+                first_code=annotations.preparation(mine.api) if mine.api else "",
                 # What the session knows better, such as the commit of what a copy was made of.
                 facts=lambda: (
                     facts.run_facts(document, given, with_packages=mine.kernel.has_our_python)

@@ -8,6 +8,8 @@ The rules of this file:
    grace period, and kills the kernel at its end. A second request kills at once.
 3. The record is saved by a timer while a cell runs, whether or not it prints.
 4. However the run ends, the kernel and all that it started end with it.
+5. A run that is to serve gets a last cell of ours once the notebook's own have ended: a notebook
+   that serves in one of them never comes to it, and its record shows none.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from runner.config import EngineConfig
-from runner.errors import KernelDiedError, NotebookError
+from runner.errors import KernelDiedError, NotebookError, NothingServesError, RunnerError
+from runner.notebook import injection
 from runner.notebook.document import SERVE_TAG, tags
 from runner.processes import StopRequest
 from runner.record import record
@@ -32,7 +35,7 @@ from runner.record.excerpt import ExcerptBounds, shorten
 from runner.record.progress import Progress, name_of
 from runner.record.record import CellStatus, Record, RunStatus
 from runner.run import kernel_setup
-from runner.run.kernel import Kernel
+from runner.run.kernel import Kernel, run_silently
 from runner.run.kernel_client import CellClient
 
 log = logging.getLogger(__name__)
@@ -53,7 +56,9 @@ class Execution:
         progress: Hears of each cell.
         echo: Gets every output as it arrives.
         cell_timeout: Seconds that a cell may take; no limit by default.
-        sources: The true sources of masked cells, by the cells' ids.
+        sources: What the kernel gets instead of a cell's text, by the cells' ids.
+        serves: Whether the notebook is to serve.
+        first_code: Executed before its cells then, without a trace in the record.
         facts: Finds out more for the record, in a thread while the kernel works.
         facts_at_end: Finds out what may have changed by the run's end.
         bounds: What the record keeps of a cell's outputs.
@@ -68,6 +73,8 @@ class Execution:
     echo: Callable[[NotebookNode], None]
     cell_timeout: float | None = None
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    serves: bool = False
+    first_code: str = ""
     facts: Callable[[], dict[str, Any]] = dict
     facts_at_end: Callable[[], dict[str, Any]] = dict
     bounds: ExcerptBounds = dataclasses.field(default_factory=ExcerptBounds)
@@ -80,6 +87,7 @@ class Execution:
             DeadKernelError: The kernel died or never came up; the record says why.
         """
         self._stopping, self._urgent = asyncio.Event(), asyncio.Event()
+        self._refusal = ""
         self._death = asyncio.ensure_future(self.kernel.died())
         loop = asyncio.get_running_loop()
         self.stop.subscribe(lambda: loop.call_soon_threadsafe(self._note_stop))
@@ -120,6 +128,8 @@ class Execution:
         said = await self._connected()
         if said:
             return RunStatus.KERNEL_DIED, said
+        if self._refusal:
+            return RunStatus.FAILED, self._refusal
         client = CellClient(
             self.kept,
             self.kernel,
@@ -159,11 +169,22 @@ class Execution:
     async def _prepared(self) -> None:
         await self.kernel.connect()
         await kernel_setup.set_up_kernel(self.kernel)
+        if self._adopts:
+            code = f"{injection.ADOPTION}; {self.first_code}".rstrip("; ")
+            try:
+                await run_silently(self.kernel, code)
+            except RunnerError as error:
+                self._refusal = f"this kernel cannot serve, it lacks this package: {error}"
+
+    @property
+    def _adopts(self) -> bool:
+        """Tell whether the kernel is one that serves on the supervisor's sockets."""
+        return self.serves and self.kernel.is_python
 
     async def _all_cells(self, client: CellClient) -> tuple[RunStatus, str]:
         cells = self.kept.nb.cells
         total = sum(is_executable(cell) for cell in cells)
-        number = 0
+        number, ended = 0, None
         for index, cell in enumerate(cells):
             if self._stopping.is_set():
                 return RunStatus.STOPPED, f"stopped by {self.stop.said}"
@@ -171,15 +192,26 @@ class Execution:
                 self.kept.cell_skipped(cell)
                 continue
             number += 1
-            self.progress.started(number, total, cell)
-            self.kept.cell_started(cell)
-            async with self._saving():
-                status, ended = await self._one_cell(client, cell, index)
-            seconds = self.kept.cell_ended(cell, status)
-            self.progress.ended(number, total, cell, seconds)
+            ended = await self._numbered_cell(client, index, number, total)
             if ended:
                 return ended
-        return RunStatus.COMPLETED, "the last cell ended"
+        if self._adopts and not self._stopping.is_set():
+            self.kept.append(injection.last_cell())
+            ended = await self._numbered_cell(client, len(cells) - 1, total + 1, total + 1)
+        return ended or (RunStatus.COMPLETED, "the last cell ended")
+
+    async def _numbered_cell(
+        self, client: CellClient, index: int, number: int, total: int
+    ) -> tuple[RunStatus, str] | None:
+        """Run one cell, and note it; give the run's state and why, if the run ends with it."""
+        cell = self.kept.nb.cells[index]
+        self.progress.started(number, total, cell)
+        self.kept.cell_started(cell)
+        async with self._saving():
+            status, ended = await self._one_cell(client, cell, index)
+        seconds = self.kept.cell_ended(cell, status)
+        self.progress.ended(number, total, cell, seconds)
+        return ended
 
     async def _one_cell(
         self, client: CellClient, cell: NotebookNode, index: int
@@ -272,5 +304,7 @@ def _result_of(
         return CellStatus.FAILED, (RunStatus.FAILED, f"cell {name_of(cell)}: {error}")
     if error.ename == "SystemExit" and error.evalue in ("", "0", "None"):
         return CellStatus.COMPLETED, (RunStatus.COMPLETED, f"cell {name_of(cell)} called exit")
+    if injection.TAG in tags(cell) and error.ename == NothingServesError.__name__:
+        return CellStatus.FAILED, (RunStatus.FAILED, error.evalue)
     said = f"{error.ename}: {error.evalue}".strip(": ")
     return CellStatus.FAILED, (RunStatus.FAILED, f"cell {name_of(cell)} raised {said}")

@@ -133,6 +133,11 @@ class Kernel:
         first = str(words[0]) if isinstance(words, list | tuple) else ""
         return Path(first).parent == Path(sys.executable).parent
 
+    @property
+    def is_python(self) -> bool:
+        """Tell whether a connected kernel executes Python, as it says itself."""
+        return bool(self.info.get("language_info", {}).get("name") == "python")
+
     def run_when_up(self, code: str) -> None:
         """Have code executed as soon as the kernel is up, without a trace and without waiting."""
         from jupyter_client.blocking.client import BlockingKernelClient

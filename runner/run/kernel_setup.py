@@ -11,9 +11,6 @@ ipykernel's output channel drops messages when 1,000 wait to be carried; it gets
 Asked to shut down, ipykernel (7.4) ends the thread that carries output while the one that was
 asked still flushes it: in bad hours every second kernel then waits 10 s for an answer that
 nobody gives. So that one is ended first.
-
-A kernel that has this package looks at what is unpickled; see `runner.serving.model_versions`.
-Not where another module of its name lies in the working folder: that is the notebook's to import.
 """
 
 from __future__ import annotations
@@ -81,25 +78,14 @@ if thread is not None:
     atexit.register(end_control_first)
 """
 
-WATCH_PICKLES = """
-import contextlib
-
-with contextlib.suppress(ImportError):
-    import runner.serving.model_versions
-
-    runner.serving.model_versions.watch()
-"""
-
 
 async def set_up_kernel(kernel: Kernel) -> None:
     """Run the set-up code in a connected kernel, if it is one for Python."""
-    if kernel.info.get("language_info", {}).get("name") != "python":
+    if not kernel.is_python:
         return
-    parts = [DISCARD_OUTPUTS, WIDEN_CHANNEL, END_IN_ORDER]
+    parts = (DISCARD_OUTPUTS, WIDEN_CHANNEL, END_IN_ORDER)
     if file := shadow(Path.cwd()):
         log.warning("%s: the notebook imports it instead of the package `runner`", file)
-    else:
-        parts.append(WATCH_PICKLES)
     try:
         await run_silently(kernel, "\n".join(leaving_no_names(part) for part in parts))
     except RunnerError as error:  # a Python kernel without IPython; it has no such history

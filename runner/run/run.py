@@ -8,13 +8,11 @@ import hashlib
 import importlib
 import logging
 import sys
-import threading
-import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from runner import files, net
+from runner import files
 from runner.config import EngineConfig
 from runner.errors import (
     ConfigurationError,
@@ -107,51 +105,6 @@ def run(job: Job) -> None:
     if run_end.signum and not run_end.was_serving:
         raise InterruptedRunError(run_end.signum, hint=f"how far it came: {job.out}")
     log.info("%s %s; see %s", job.path, "stopped" if run_end.signum else "completed", job.out)
-
-
-def serve(job: Job, host: str, port: int, is_port_chosen: bool) -> None:
-    """Execute a notebook whose last cell serves, until a signal stops it.
-
-    Args:
-        job: What to run.
-        host: Put into the notebook's parameter ``host``, if it declares one.
-        port: Put into its parameter ``port``, if it declares one.
-        is_port_chosen: Whether the command line names the port; then the notebook must declare it.
-
-    Raises:
-        ConfigurationError: Before any kernel starts; also when the port is in use.
-        NotebookError: A cell failed, or the last one ended by itself.
-        KernelDiedError: The kernel died or never came up.
-    """
-    document = notebook.read(job.path)
-    declared = document.parameters() if document.is_python else {}
-    if is_port_chosen and "port" not in declared:
-        raise ConfigurationError(
-            f"{job.path}: declares no parameter 'port', so --port cannot reach it",
-            hint="add `port: int = 8000` to its cell tagged `parameters`, and bind that",
-        )
-    offered = {name: value for name, value in (("host", host), ("port", port)) if name in declared}
-    values = checked(document, offered | job.values)
-    if "port" in declared:
-        where = (str(values.get("host", host)), int(values["port"]))
-        net.check_free(*where)
-        threading.Thread(target=_announce, args=where, daemon=True).start()
-    run_end = _execute(job, document, values)
-    check_served(job, run_end)
-    log.info("%s stopped by %s; see %s", job.path, run_end.signal, job.out)
-
-
-def check_served(job: Job, run_end: RunEnd) -> None:
-    """Make sure that a run which should serve ended because it was stopped.
-
-    Raises:
-        NotebookError: It ended by itself.
-    """
-    if not run_end.signum:
-        raise NotebookError(
-            f"{job.path}: its last cell ended, so nothing serves any more",
-            hint="the last code cell has to serve until it is interrupted",
-        )
 
 
 def checked(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
@@ -263,15 +216,6 @@ def _through_papermill(job: Job, values: dict[str, Any], session: Session) -> Re
         kept.nb.cells = remove_error_markers(kept.nb).cells
         kept.save(durable=True)
     return session.record()
-
-
-def _announce(host: str, port: int) -> None:
-    """Log when the service can be reached, and once a minute that it still cannot."""
-    began = time.monotonic()
-    while not net.wait_until_listening(host, port, deadline=time.monotonic() + 60):
-        log.warning("nothing listens on %s:%d yet", host, port)
-    took = time.monotonic() - began
-    log.info("serving on http://%s:%d after %.2f s", net.reachable(host), port, took)
 
 
 def _sha256(path: Path) -> str:

@@ -1,25 +1,29 @@
-"""Have a notebook's own server calls serve on the supervisor's sockets.
+"""Have whatever a notebook serves by serve on the supervisor's sockets.
 
-Only under a supervisor, by a cell that the run puts before the notebook's first one and
-that anyone can see in out.ipynb. In plain Jupyter and plain papermill nothing is patched.
+Only under a supervisor: before the notebook's first cell the run calls ``adopt``, and when all
+cells have ended it puts in a last one, which anyone can see in out.ipynb, that calls
+``serve_what_is_left``. A call that was taken over says so in its cell. In plain Jupyter and
+plain papermill nothing is patched.
 
 The rules of this file:
 
 1. A call that blocks a cell of the main thread serves at once, as the call would have.
 2. A call in another thread, or in a task of the kernel's own loop, must not block there: its
-   app is left for the cell that the run puts behind the last one.
-   Cells that do not come to their end within two seconds go on, and it is served beside them,
-   from a thread: a notebook may look after its server in a loop of its own.
-3. That cell serves what was left, or waits for what is served already; else it serves an app
-   that the notebook has named ``app`` or ``application``, or the value of its last expression.
+   app is left for the last cell. Cells that do not come to their end within two seconds go on,
+   and it is served beside them, from a thread: a notebook may look after its server in a loop
+   of its own.
+3. The last cell serves what was left, or waits for what is served already; else it serves an
+   app that the notebook has named ``app`` or ``application``, or the value of its last
+   expression; else its annotated cells. If there is nothing, it fails, and says what could be.
 4. What was drained is over: a notebook that calls its server again is interrupted.
 5. A notebook that listens by other means serves as it is: see ``runner.serving.socket_takeover``.
+6. One thing serves: see ``runner.serving.claim``.
 """
 
 from __future__ import annotations
 
+import _thread
 import asyncio
-import contextlib
 import dataclasses
 import importlib.util
 import logging
@@ -31,7 +35,12 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from runner.errors import NothingServesError
+from runner.serving import claim as claims
+from runner.serving import model_versions
+from runner.serving.claim import Claim, OtherServiceError
 from runner.serving.nested_loops import let_asyncio_run_nest
+from runner.serving.servable import is_app, servable_in
 from runner.serving.servers import adopt_when_imported
 from runner.serving.socket_takeover import OwnSockets
 
@@ -45,15 +54,17 @@ _PATIENCE = 2.0
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AdoptedApp:
-    """Hold what a server call wanted to serve.
+    """Hold what is to be served.
 
     Attributes:
         app: An ASGI or WSGI callable.
-        asked: The call's own address, in words.
+        requested: The address that the server call asked for; empty if there was no call.
+        name: What it is, in words.
     """
 
     app: Any
-    asked: str
+    requested: str = ""
+    name: str = "a call of a server"
 
 
 class Adoption:
@@ -61,34 +72,35 @@ class Adoption:
 
     Args:
         serve: Serves an app until it is drained; gets also the address that was asked for.
-        blocks_a_cell: Tells whether the call that runs now may serve at once.
+        is_called_by_cell: Tells whether a cell waits, in the main thread, for the running call.
         serve_in_background: Serves an app from a thread, while cells go on; never if there is none.
+        claim: Decides who serves.
 
     Attributes:
-        own: The sockets that the notebook opens by itself.
+        own_sockets: Those that the notebook opens by itself.
     """
 
     def __init__(
         self,
         serve: Callable[[Any, str], None],
-        blocks_a_cell: Callable[[], bool],
+        is_called_by_cell: Callable[[], bool],
         serve_in_background: Callable[[Any, str], BackgroundService] | None = None,
+        claim: Claim | None = None,
     ) -> None:
-        self._serve, self._blocks_a_cell = serve, blocks_a_cell
+        self._serve, self._is_called_by_cell = serve, is_called_by_cell
         self._serve_in_background = serve_in_background
+        self._claim = claim or Claim()
         self._left: list[AdoptedApp] = []
         self._background: BackgroundService | None = None
         self._fault: Exception | None = None
-        self._claim = threading.Lock()
-        self._is_claimed = False
         self._is_over = False
-        self._threads = threading.active_count()
-        self.own = OwnSockets(self._claims)
+        self._threads, self._tasks = threading.active_count(), _count_tasks()
+        self.own_sockets = OwnSockets(self._claim)
 
-    def hand_over(self, app: Any, asked: str) -> None:
-        """Serve an app now, or leave it for the last cell."""
-        taken = AdoptedApp(app=app, asked=asked)
-        if self._blocks_a_cell():
+    def take_app(self, app: Any, requested: str) -> None:
+        """Serve the app of a server call now, or leave it for the last cell."""
+        taken = AdoptedApp(app=app, requested=requested)
+        if self._is_called_by_cell():
             self._serve_now(taken)
         else:
             self._left.append(taken)
@@ -104,52 +116,62 @@ class Adoption:
             names: The notebook's own.
 
         Raises:
-            LookupError: There is nothing.
+            NothingServesError: There is nothing.
+            OtherServiceError: It is something else than the annotated cells.
         """
         await self._let_others_call()
-        if self.own.is_listening:
-            await self._wait_for_own()
-            return
-        if self._is_claimed:
+        self._claim.check()
+        if self.own_sockets.is_listening:
+            await self._wait_for_own_sockets()
+        elif self._claim.holder:
             self._wait_in_background()
-            return
-        found = self._left or [
-            AdoptedApp(app=names[name], asked=f"nothing; the notebook left {name!r}")
-            for name in (*NAMES, "_")
+        elif found := [*self._left, *self._apps_in(names)]:
+            self._serve_now(found[0])
+        elif self._claim.has_cells:
+            self._claim.serve_cells()
+        else:
+            raise NothingServesError(servable_in(names))
+
+    def _apps_in(self, names: Mapping[str, Any]) -> list[AdoptedApp]:
+        # The value that a cell shows beside annotated cells is not meant to be served.
+        looked_at = NAMES if self._claim.has_cells else (*NAMES, "_")
+        return [
+            AdoptedApp(app=names[name], name=f"the app {name!r}")
+            for name in looked_at
             if is_app(names.get(name))
         ]
-        if not found:
-            raise LookupError(
-                "nothing to serve: no cell called a server that the runner knows, none left an"
-                f" ASGI or WSGI callable named {' or '.join(NAMES)}, and the value of the last"
-                " expression is none. End the notebook with: from runner import serve; serve(app)"
-            )
-        self._serve_now(found[0])
 
     def _serve_now(self, taken: AdoptedApp) -> None:
         if self._is_over:
             raise KeyboardInterrupt("the service was drained")
-        if not self._claims():
+        if not self._claim.take(taken.name):
             self._wait_in_background()
             return
-        print(f"the supervisor decides on the address; the call asked for {taken.asked}")  # noqa: T201 - seen in the cell
-        self._serve(taken.app, taken.asked)
+        self._begin(taken)
+        self._serve(taken.app, taken.requested)
         self._is_over = True
 
-    def _claims(self) -> bool:
-        """Tell the first who asks, and nobody else, to serve."""
-        with self._claim:
-            is_first, self._is_claimed = not self._is_claimed, True
-        return is_first
+    def _begin(self, taken: AdoptedApp) -> None:
+        """Leave sockets alone from now on, and say in the cell what is done."""
+        self.own_sockets.give_back()
+        if taken.requested:
+            print(f"the supervisor decides on the address; the call asked for {taken.requested}")  # noqa: T201 - seen in the cell
+        else:
+            print(f"{taken.name} was left, and is served here")  # noqa: T201 - likewise
 
     def _serve_meanwhile(self, taken: AdoptedApp) -> None:
         """Serve beside cells that have not come to their end."""
-        if self._serve_in_background is not None and self._claims():
-            try:
-                self._background = self._serve_in_background(taken.app, taken.asked)
-            except Exception as error:
-                log.exception("the app could not be served beside the cells")
-                self._fault = error
+        if self._serve_in_background is None or self._is_over:
+            return
+        try:
+            if self._claim.take(taken.name):
+                self._begin(taken)
+                self._background = self._serve_in_background(taken.app, taken.requested)
+        except OtherServiceError:
+            _thread.interrupt_main()  # the cell that goes on is not to go on so
+        except Exception as error:
+            log.exception("the app could not be served beside the cells")
+            self._fault = error
 
     def _wait_in_background(self) -> None:
         """Be a cell that serves, until interrupted: what serves is in another thread."""
@@ -161,9 +183,9 @@ class Adoption:
         if self._fault is not None:
             raise self._fault
 
-    async def _wait_for_own(self) -> None:
+    async def _wait_for_own_sockets(self) -> None:
         """Let the notebook's own server go on until it ends, or the cell is interrupted."""
-        while self.own.is_listening:  # noqa: ASYNC110 - a socket's end makes no event
+        while self.own_sockets.is_listening:  # noqa: ASYNC110 - a socket's end makes no event
             await asyncio.sleep(_LOOK_SECONDS * _LOOKS)
 
     def end_background(self) -> None:
@@ -175,10 +197,21 @@ class Adoption:
     async def _let_others_call(self) -> None:
         """Give the notebook's threads and tasks, if it has any, a moment to call their server."""
         for _ in range(_LOOKS):
-            is_alone = threading.active_count() <= self._threads and len(asyncio.all_tasks()) <= 1
-            if self._left or self.own.is_listening or is_alone:
+            is_alone = (
+                threading.active_count() <= self._threads
+                and _count_tasks() <= max(self._tasks, 1)  # the last cell is one
+            )
+            if self._left or self.own_sockets.is_listening or is_alone:
                 return
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _count_tasks() -> int:
+    """Count the tasks of the running loop; in a kernel some are always the kernel's own."""
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:  # no loop runs
+        return 0
 
 
 class BackgroundService(Protocol):
@@ -196,16 +229,17 @@ _current: list[Adoption] = []
 
 
 def adopt() -> None:
-    """Let the server calls of this process hand their apps to ``runner.serve``."""
+    """Let the server calls and the sockets of this process serve under the supervisor."""
     if "RUNNER_CONTROL" not in os.environ:
         return
-    adoption = Adoption(_serve, blocks_a_cell, _serve_in_background)
+    adoption = Adoption(_serve, is_called_by_cell, _serve_in_background, claims.claim)
     _current[:] = [adoption]
     _end_with_an_interrupted_cell(adoption)
-    adopt_when_imported(adoption.hand_over)
-    adoption.own.begin()
+    adopt_when_imported(adoption.take_app)
+    adoption.own_sockets.take_part()
     let_asyncio_run_nest()
     _stand_in_for_nest_asyncio()
+    model_versions.listen_to_warnings()
 
 
 async def serve_what_is_left(names: Mapping[str, Any]) -> None:
@@ -214,18 +248,7 @@ async def serve_what_is_left(names: Mapping[str, Any]) -> None:
         await _current[0].serve_what_is_left(names)
 
 
-def is_app(value: Any) -> bool:
-    """Tell whether something can be called as an ASGI or a WSGI app, and is meant to be."""
-    from runner.serving.serve import kind_of
-
-    if isinstance(value, type):
-        return False
-    with contextlib.suppress(TypeError):
-        return bool(kind_of(value))
-    return False
-
-
-def blocks_a_cell() -> bool:
+def is_called_by_cell() -> bool:
     """Tell whether a cell waits, in the main thread, for the call that runs now."""
     if threading.current_thread() is not threading.main_thread():
         return False
@@ -239,16 +262,16 @@ def blocks_a_cell() -> bool:
     return frame is not None
 
 
-def _serve(app: Any, asked: str) -> None:
+def _serve(app: Any, requested: str) -> None:
     from runner.serving import serve as serving
 
-    serving.serve_adopted(app, asked)
+    serving.serve_adopted(app, requested)
 
 
-def _serve_in_background(app: Any, asked: str) -> BackgroundService:
+def _serve_in_background(app: Any, requested: str) -> BackgroundService:
     from runner.serving import serve as serving
 
-    return serving.serve_adopted_in_background(app, asked)
+    return serving.serve_adopted_in_background(app, requested)
 
 
 def _end_with_an_interrupted_cell(adoption: Adoption) -> None:

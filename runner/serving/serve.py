@@ -30,6 +30,7 @@ from runner.http.server import AsgiServer, import_ahead
 from runner.http.wsgi import WsgiServer
 from runner.predict.targets import EndpointOptions, is_target
 from runner.serving import model_versions, print_forwarding
+from runner.serving.claim import claim
 from runner.serving.supervisor_link import SupervisorLink
 from runner.serving.worker import Server
 from runner.serving.workers import WorkerPool
@@ -143,7 +144,7 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
     )
     app, examples = _app_of(target, name, options, example_path, page)
     kind = kind_of(app)
-    control = SupervisorLink.connect()
+    control = _own_link()
     listeners = bind(host, port, workers) if control is None else _greet(control, kind)
     pool = _pool(kind, app, listeners, control, examples)
     if not block and control is None:
@@ -184,37 +185,52 @@ def _app_of(
     return target, [Example(body=json.dumps(options.example).encode(), path=path)]
 
 
-def serve_adopted(app: Callable[..., Any], asked: str) -> None:
+def _own_link() -> SupervisorLink | None:
+    """Connect to the supervisor, if there is one, as the notebook's one service.
+
+    Raises:
+        RuntimeError: Something else of the notebook serves already.
+    """
+    control = SupervisorLink.connect()
+    if control is None:
+        return None
+    if not claim.take("`runner.serve`"):
+        control.close()
+        raise RuntimeError(f"{claim.holder} of this notebook serves already, and one thing can")
+    return control
+
+
+def serve_adopted(app: Callable[..., Any], requested: str) -> None:
     """Serve the app of a notebook's own server call on the supervisor's sockets.
 
     Args:
         app: Any ASGI or WSGI callable.
-        asked: The address that the call asked for, for the log.
+        requested: The address that the call asked for, for the log.
 
     Raises:
         OSError: There is no supervisor.
         RuntimeError: The app does not start, or its workers keep dying.
         TypeError: ``app`` is neither ASGI nor WSGI.
     """
-    _run(_adopted_pool(app, asked), kind_of(app))
+    _run(_adopted_pool(app, requested), kind_of(app))
 
 
-def serve_adopted_in_background(app: Callable[..., Any], asked: str) -> Handle:
+def serve_adopted_in_background(app: Callable[..., Any], requested: str) -> Handle:
     """Serve likewise, but from a thread, while cells go on."""
-    pool = _adopted_pool(app, asked)
+    pool = _adopted_pool(app, requested)
     return Handle(pool, url_of(pool.listeners[0]))
 
 
-def _adopted_pool(app: Callable[..., Any], asked: str) -> WorkerPool:
+def _adopted_pool(app: Callable[..., Any], requested: str) -> WorkerPool:
     kind = kind_of(app)
     control = SupervisorLink.connect()
     if control is None:
         raise ConnectionError("there is no supervisor to serve under")
-    return _pool(kind, app, _greet(control, kind, asked=asked), control, [])
+    return _pool(kind, app, _greet(control, kind, requested=requested), control, [])
 
 
 def _greet(control: SupervisorLink, kind: str, **facts: str) -> list[socket.socket]:
-    control.send("hello", pid=os.getpid(), kind=kind, notices=model_versions.notices, **facts)
+    control.send("hello", pid=os.getpid(), kind=kind, notices=model_versions.notices(), **facts)
     return control.receive_listeners()
 
 

@@ -1,5 +1,7 @@
 """Know the servers that notebooks use: what their blocking calls are, and what these serve.
 
+``PATCHES`` is the one table of them.
+
 A module of the table is patched when it is first imported, whoever imports it, or at once if
 it is there already; nothing is imported that the notebook does not import.
 """
@@ -16,32 +18,32 @@ import wrapt
 
 from runner.serving.request_handlers import wsgi_app_of
 
-HandOver = Callable[[Any, str], None]
+TakeApp = Callable[[Any, str], None]
 
 _READING = {"recv", "recv_into", "recvmsg", "detach"}
 
 
-def adopt_when_imported(hand_over: HandOver) -> None:
-    """Have every server of the table give its app away instead of serving it.
+def adopt_when_imported(take_app: TakeApp) -> None:
+    """Have every server of the table give its app away instead of serving it itself.
 
     Args:
-        hand_over: Gets an ASGI or WSGI app and the address that was asked for.
+        take_app: Gets an ASGI or WSGI app and the address that was asked for.
     """
     for name, patch in PATCHES.items():
-        wrapt.register_post_import_hook(functools.partial(_patch, patch, hand_over), name)
+        wrapt.register_post_import_hook(functools.partial(_patch, patch, take_app), name)
 
 
-def _patch(patch: Callable[[Any, HandOver], None], hand_over: HandOver, module: ModuleType) -> None:
-    patch(module, hand_over)
+def _patch(patch: Callable[[Any, TakeApp], None], take_app: TakeApp, module: ModuleType) -> None:
+    patch(module, take_app)
 
 
-def _patch_uvicorn(uvicorn: Any, hand_over: HandOver) -> None:
+def _patch_uvicorn(uvicorn: Any, take_app: TakeApp) -> None:
     def take(config: Any) -> None:
         app: Any = config.app
         if isinstance(app, str):
             app = sys.modules["uvicorn.importer"].import_from_string(app)
-        asked = _address(config.host, config.port, is_tls=config.is_ssl)
-        hand_over(app() if config.factory else app, asked)
+        requested = _address(config.host, config.port, is_tls=config.is_ssl)
+        take_app(app() if config.factory else app, requested)
 
     async def serve(self: Any, sockets: Any = None) -> None:
         self.started = True  # a notebook that serves in a thread waits for that
@@ -60,25 +62,25 @@ def _patch_uvicorn(uvicorn: Any, hand_over: HandOver) -> None:
     uvicorn.run = sys.modules["uvicorn.main"].run = run  # type: ignore[attr-defined] # as it is
 
 
-def _patch_werkzeug(serving: Any, hand_over: HandOver) -> None:
+def _patch_werkzeug(serving: Any, take_app: TakeApp) -> None:
     """Take over ``run_simple``, which Flask's ``run`` calls too."""
 
     def run_simple(hostname: str, port: int, application: Any, *_: Any, **settings: Any) -> None:
         is_tls = settings.get("ssl_context") is not None
-        hand_over(application, _address(hostname, port, is_tls=is_tls))
+        take_app(application, _address(hostname, port, is_tls=is_tls))
 
     serving.run_simple = run_simple
 
 
-def _patch_waitress(waitress: Any, hand_over: HandOver) -> None:
+def _patch_waitress(waitress: Any, take_app: TakeApp) -> None:
     class Server:
         def __init__(self, application: Any, map: Any = None, **settings: Any) -> None:  # noqa: A002 - waitress's name
             self.application = application
             host, port = settings.get("host", "0.0.0.0"), settings.get("port", 8080)  # noqa: S104 - in words only
-            self.asked = str(settings.get("listen", f"{host}:{port}"))
+            self.requested = str(settings.get("listen", f"{host}:{port}"))
 
         def run(self) -> None:
-            hand_over(self.application, self.asked)
+            take_app(self.application, self.requested)
 
         def close(self) -> None:
             pass
@@ -89,15 +91,15 @@ def _patch_waitress(waitress: Any, hand_over: HandOver) -> None:
     waitress.serve, waitress.create_server = serve, Server
 
 
-def _patch_hypercorn(module: Any, hand_over: HandOver) -> None:
+def _patch_hypercorn(module: Any, take_app: TakeApp) -> None:
     async def serve(app: Any, config: Any, **settings: Any) -> None:
         scheme = "https://" * config.ssl_enabled
-        hand_over(app, ", ".join(scheme + address for address in config.bind))
+        take_app(app, ", ".join(scheme + address for address in config.bind))
 
     module.serve = serve
 
 
-def _patch_socketserver(socketserver: Any, hand_over: HandOver) -> None:
+def _patch_socketserver(socketserver: Any, take_app: TakeApp) -> None:
     """Take over the servers of ``http.server`` and ``wsgiref``, which are made of these."""
     server = socketserver.TCPServer
 
@@ -122,7 +124,7 @@ def _patch_socketserver(socketserver: Any, hand_over: HandOver) -> None:
 
     def serve(self: Any) -> None:
         is_tls = hasattr(self.socket, "cipher")
-        hand_over(_app_of(self), _address(*self.server_address[:2], is_tls=is_tls))
+        take_app(_app_of(self), _address(*self.server_address[:2], is_tls=is_tls))
 
     server.server_bind = bind
     for name in ("serve_forever", "handle_request"):
@@ -181,7 +183,7 @@ def _is_called_by_the_notebook(frame: FrameType | None) -> bool:
     return False
 
 
-PATCHES: dict[str, Callable[[Any, HandOver], None]] = {
+PATCHES: dict[str, Callable[[Any, TakeApp], None]] = {
     "uvicorn": _patch_uvicorn,
     "socketserver": _patch_socketserver,
     "werkzeug.serving": _patch_werkzeug,

@@ -7,7 +7,8 @@ The rules of this file:
 1. A ``bind`` to a fixed TCP port is put off until ``listen``. The port of the first socket
    that listens is the service's: the supervisor's listener takes the place of the socket's
    file, and of every later one for that port. Another port is bound as it was asked for;
-   so are port 0, and those that packages open beside a service, such as for metrics.
+   so are port 0, those that packages open beside a service, such as for metrics, and all of a
+   notebook that has taken ``runner.serve``.
 2. To listen is to be ready: there is no example to answer.
 3. The listener is also that of the runs before and after: neither the length of its queue nor
    its end is the notebook's to decide.
@@ -23,31 +24,42 @@ import socket
 import sys
 import threading
 import weakref
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 from runner.serving import model_versions
+from runner.serving.claim import Claim
 from runner.serving.supervisor_link import SupervisorLink
 
 NOTICE = (
     "it serves on sockets of its own, as it is: in one process, and with its own limits,"
     " health paths and way to end"
 )
-_BESIDE = {"debugpy", "distributed", "multiprocessing", "prometheus_client", "ray", "tensorboard"}
+_NEVER_THE_SERVICE = {
+    "debugpy",
+    "distributed",
+    "multiprocessing",
+    "prometheus_client",
+    "ray",
+    "tensorboard",
+}
 _LONG = 3600.0
+
+ONE_PROCESS = (
+    "the notebook serves on sockets of its own, which one process accepts from: leave out --workers"
+)
 
 
 class OwnSockets:
     """Stand between a notebook and its listening sockets.
 
     Args:
-        claims: Tells the first server of the notebook, and no other, that it is the service.
+        claim: Decides whether the first of them is the service.
     """
 
-    def __init__(self, claims: Callable[[], bool]) -> None:
-        self._claims = claims
-        self._asked: weakref.WeakKeyDictionary[socket.socket, tuple[Any, ...]] = (
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+        self._requested: weakref.WeakKeyDictionary[socket.socket, tuple[Any, ...]] = (
             weakref.WeakKeyDictionary()
         )
         self._shared: weakref.WeakSet[socket.socket] = weakref.WeakSet()
@@ -56,7 +68,7 @@ class OwnSockets:
         self._pid = os.getpid()
         self._really = {name: getattr(socket.socket, name) for name in _METHODS}
 
-    def begin(self) -> None:
+    def take_part(self) -> None:
         """Take part in what every socket of this process does."""
         for name in _METHODS:
             ours = getattr(self, f"_{name}")
@@ -67,6 +79,11 @@ class OwnSockets:
 
             setattr(socket.socket, name, call)
 
+    def give_back(self) -> None:
+        """Leave sockets to Python again: something else is the service."""
+        for name, method in self._really.items():
+            setattr(socket.socket, name, method)
+
     @property
     def is_listening(self) -> bool:
         """Tell whether a socket of the notebook takes connections."""
@@ -74,7 +91,7 @@ class OwnSockets:
 
     def _bind(self, own: socket.socket, address: Any) -> None:
         if self._is_candidate(own, address):
-            self._asked[own] = address
+            self._requested[own] = address
         else:
             self._really["bind"](own, address)
 
@@ -84,26 +101,30 @@ class OwnSockets:
             and own.type == socket.SOCK_STREAM
             and bool(address[1])
             and os.getpid() == self._pid  # else the notebook has forked
-            and not _is_beside(sys._getframe(3))  # noqa: SLF001 - public in all but its name
+            and not _has_taken_serve()
+            and not _is_never_the_service(sys._getframe(3))  # noqa: SLF001 - public in all but its name
         )
 
     def _getsockname(self, own: socket.socket) -> Any:
-        return self._asked.get(own) or self._really["getsockname"](own)
+        return self._requested.get(own) or self._really["getsockname"](own)
 
     def _shutdown(self, own: socket.socket, how: int) -> None:
         if own not in self._shared:
             self._really["shutdown"](own, how)
 
     def _listen(self, own: socket.socket, *backlog: int) -> None:
-        address = self._asked.pop(own, None)
+        address = self._requested.pop(own, None)
         if own in self._shared:
             return
-        if address is not None and (address[1] == self._port or self._claims()):
+        if address is not None and (address[1] == self._port or self._takes(address)):
             self._share(own, address)
             return
         if address is not None:
             self._really["bind"](own, address)
         self._really["listen"](own, *backlog)
+
+    def _takes(self, address: tuple[Any, ...]) -> bool:
+        return self._claim.take(f"a socket on port {address[1]}")
 
     def _share(self, own: socket.socket, address: tuple[Any, ...]) -> None:
         """Put the supervisor's listener in the place of a socket's file.
@@ -126,13 +147,12 @@ class OwnSockets:
         if control is None:
             raise ConnectionError("there is no supervisor to serve under")
         host = f"[{address[0]}]" if ":" in address[0] else address[0] or "*"
-        asked = f"{host}:{address[1]}"
-        notices = [*model_versions.notices, NOTICE]
-        control.send("hello", pid=os.getpid(), kind="sockets", notices=notices, asked=asked)
+        requested = f"{host}:{address[1]}"
+        print(f"the supervisor decides on the address; the socket asked for {requested}")  # noqa: T201 - seen in the cell
+        notices = [*model_versions.notices(), NOTICE]
+        control.send("hello", pid=os.getpid(), kind="sockets", notices=notices, requested=requested)
         self._listener, *others = control.receive_listeners()
         if others:
-            from runner.notebook.signs import ONE_PROCESS
-
             control.send("failed", reason=ONE_PROCESS)
             raise RuntimeError(ONE_PROCESS)
         self._port = address[1]
@@ -151,10 +171,21 @@ def _obey(control: SupervisorLink) -> None:
                     control.send("serving", workers=[os.getpid()])
 
 
-def _is_beside(frame: FrameType | None) -> bool:
+def _has_taken_serve() -> bool:
+    """Tell whether the notebook has `serve` of this package, so that its sockets are its own.
+
+    It need not have called it yet; and it may have the package instead.
+    """
+    module = sys.modules.get("runner.serving.serve")
+    found = [sys.modules.get("runner"), module, getattr(module, "serve", None)]
+    values = list(vars(sys.modules["__main__"]).values())
+    return any(value is each for value in values for each in found if each is not None)
+
+
+def _is_never_the_service(frame: FrameType | None) -> bool:
     """Tell whether a package that never is the service makes the call, rather than a cell."""
     while frame is not None and frame.f_globals.get("__name__") != "__main__":
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] in _BESIDE:
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] in _NEVER_THE_SERVICE:
             return True
         frame = frame.f_back
     return False

@@ -30,20 +30,15 @@ from typing import Any
 
 from runner import log as logs
 from runner import wire
-from runner.config import EngineConfig, setting, variable
+from runner.config import setting, variable
 from runner.errors import KernelDiedError, RunnerError
 from runner.files import Publication
 from runner.notebook import document as notebook
-from runner.notebook.annotations import SETUP_CODE, is_annotated
-from runner.notebook.injection import injected_for
-from runner.notebook.signs import signs_of
 from runner.processes import StopRequest
-from runner.record import facts
-from runner.record.progress import ProgressLog
 from runner.run import run
 from runner.run.engine import Session
 from runner.run.kernel import Kernel
-from runner.run.run import Job
+from runner.spawn import service_run
 
 log = logging.getLogger(__name__)
 
@@ -54,19 +49,19 @@ class Orders:
     """Read what the supervisor writes, on a thread of its own.
 
     Args:
-        stop: Gets SIGTERM when who gives the orders is gone.
-        giver: Who that is.
+        stop: Gets SIGTERM when the source of the orders is gone.
+        source: Who gives them, in words.
 
     Attributes:
         go: Gets the order to go, or None when something else ends the wait.
     """
 
-    def __init__(self, stop: StopRequest, giver: str = "the supervisor") -> None:
+    def __init__(self, stop: StopRequest, source: str = "the supervisor") -> None:
         self.go: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.publication: Publication | None = None
         self.session: Session | None = None
         self._stop = stop
-        self._giver = giver
+        self._source = source
 
     def listen(self) -> None:
         """Start the thread."""
@@ -82,7 +77,7 @@ class Orders:
         except wire.WireError as error:
             log.error("an order was not understood: %s", error)
         if self._stop.signum is None:
-            self._stop.reason = f"{self._giver} is gone"
+            self._stop.reason = f"{self._source} is gone"
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _take(self, order: dict[str, Any]) -> None:
@@ -105,7 +100,7 @@ class Standby:
 
     Args:
         path: The notebook whose imports it does.
-        besides: Modules that it imports too.
+        imports: Modules that it imports after these.
         kernel: One that was forked for us already; else one is started.
         name: Its kernelspec.
     """
@@ -113,13 +108,13 @@ class Standby:
     def __init__(
         self,
         path: Path,
-        besides: Sequence[str] = (),
+        imports: Sequence[str] = (),
         kernel: Kernel | None = None,
         name: str = "",
     ) -> None:
         self.kernel = kernel
         self.name = name
-        self._besides = besides
+        self._imports = imports
         # A file that is broken now may be whole when the order comes, and is read then.
         with contextlib.suppress(RunnerError):
             document = notebook.read(path)
@@ -138,6 +133,11 @@ class Standby:
             self.name = name
         return self.kernel
 
+    def replace_kernel(self) -> None:
+        """End the kernel; the next that is asked for is new."""
+        self.close()
+        self.kernel = None
+
     def close(self) -> None:
         """End the kernel."""
         if self.kernel is not None:
@@ -145,7 +145,7 @@ class Standby:
 
     def _warm(self, document: notebook.Notebook) -> None:
         if self.kernel is not None and document.is_python:
-            names = [*document.imports(), *self._besides]
+            names = [*document.imports(), *self._imports]
             code = f'__import__("runner.spawn.notebook_imports", fromlist=["load"]).load({names!r})'
             self.kernel.run_when_up(code)
 
@@ -156,13 +156,13 @@ class Task:
 
     Attributes:
         execute: Carries out the order to go.
-        giver: Who gives the orders.
-        besides: What a warm kernel imports besides the notebook's own imports.
+        source: Who gives the orders, in words.
+        imports: What a kernel that waits imports after the notebook's own imports.
     """
 
     execute: Callable[[dict[str, Any], Orders, Standby, StopRequest], None]
-    giver: str
-    besides: Sequence[str] = ()
+    source: str
+    imports: Sequence[str] = ()
 
 
 def main() -> None:
@@ -203,10 +203,10 @@ def live(path: Path, task: Task, kernel: Kernel | None = None, kernel_name: str 
 
 def _live(path: Path, task: Task, kernel: Kernel | None, kernel_name: str) -> None:
     with StopRequest() as stop:
-        orders = Orders(stop, task.giver)
+        orders = Orders(stop, task.source)
         stop.subscribe(lambda: orders.go.put(None))
         orders.listen()
-        standby = Standby(path, task.besides, kernel, kernel_name)
+        standby = Standby(path, task.imports, kernel, kernel_name)
         with contextlib.closing(standby):
             run.load_papermill()
             order = _wait(orders, standby, stop)
@@ -224,44 +224,9 @@ def _wait(orders: Orders, standby: Standby, stop: StopRequest) -> dict[str, Any]
     return None
 
 
-def _execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopRequest) -> None:
-    job = Job(
-        path=Path(order["facts"]["notebook"]),
-        copy=Path(order["notebook"]),
-        out=Path(order["out"]),
-        keeps_history=False,
-        values=order["values"],
-        config=EngineConfig(**order["config"]),
-        log_output=order["log_output"],
-    )
-    document = notebook.read(Path(order["notebook"]))
-    values = run.checked(document, job.values)
-    kernel = standby.kernel_for(document.kernel_name)
-    kernel.setup_code = facts.identity_of(
-        document,
-        values,
-        run_id=order["run"],
-        notebook_sha256=order["facts"].get("notebook_sha256", ""),
-    ).setup_code()
-    signs = signs_of(document, folder=job.path.parent)
-    cells_serve = is_annotated(document, signs)
-    if cells_serve:
-        kernel.setup_code += f"; {SETUP_CODE}"
-    session = Session(
-        kernel=kernel,
-        stop=stop,
-        config=job.config,
-        progress=ProgressLog(),
-        facts=order["facts"],
-        after_save=orders.publication.show if orders.publication else None,
-        injects=() if cells_serve else injected_for(signs),
-        api=job.path.stem if cells_serve else "",
-    )
-    orders.session = session
-    run.check_served(job, run.execute(job, values, session))
-
-
-TASK = Task(execute=_execute, giver="the supervisor", besides=["runner.serving.adoption"])
+TASK = Task(
+    execute=service_run.execute, source="the supervisor", imports=["runner.serving.adoption"]
+)
 
 
 if __name__ == "__main__":

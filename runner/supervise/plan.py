@@ -8,16 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from runner.config import EngineConfig
-from runner.errors import ConfigurationError, NotebookError
+from runner.errors import ConfigurationError
 from runner.notebook import document as notebook
-from runner.notebook.annotations import check_language, is_annotated
-from runner.notebook.signs import ONE_PROCESS, signs_of
+from runner.notebook.annotations import check_language
+from runner.notebook.document import Notebook
 from runner.supervise.lifecycle import Rules
-
-_WAYS = (
-    "runner's `serve`, a server or a socket library that it knows, the name `app`, or annotated"
-    " cells (`# GET /path`)"
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,44 +55,47 @@ def model_of(plan: Plan) -> Path | None:
 def values_for(plan: Plan, path: Path) -> dict[str, Any]:
     """Check a notebook, and give the parameters for it, with host and port if it declares them.
 
+    What serves in it is seen when it runs.
+
     Raises:
-        ConfigurationError: A parameter is wrong, or the file is no notebook.
-        NotebookError: Nothing in it serves.
+        ConfigurationError: A parameter is wrong, the file is no notebook, or its language is not
+            one that can be served so.
     """
     document = notebook.read(path)
-    signs = signs_of(document, plan.path.parent)
-    if not (signs.can_share_sockets or is_annotated(document, signs)):
-        raise NotebookError(f"no cell uses {_WAYS}, so nothing in it would serve")
-    if signs.is_one_process and plan.workers > 1 and not is_annotated(document, signs):
-        raise ConfigurationError(f"{plan.path}: {ONE_PROCESS}")
-    declared = document.parameters()
+    check_language(document)
     offered = {"host": plan.host, "port": plan.port}
+    if not document.is_python:
+        _check_other_language(plan, document)
+        return (offered if document.has_parameters_cell else {}) | plan.values
+    declared = document.parameters()
     values = {name: value for name, value in offered.items() if name in declared}
     checked: dict[str, Any] = document.check(values | plan.values)
     return checked
 
 
-def is_supervised(path: Path, *, wants_supervisor: bool) -> bool:
-    """Decide whether a notebook can be served by the supervisor.
+def shares_sockets(path: Path) -> bool:
+    """Tell whether a notebook's kernel can take sockets: Python's, and no other."""
+    return notebook.read(path).is_python
 
-    Args:
-        path: The notebook.
-        wants_supervisor: Whether something was asked for that only the supervisor can do.
 
-    Raises:
-        ConfigurationError: That was asked for, but the notebook does not let it; or its
-            annotated cells are not Python.
-    """
-    try:
-        document = notebook.read(path)
-        signs = signs_of(document, path.parent)
-    except ConfigurationError:
-        return False  # whoever runs it says what is wrong
-    is_able = signs.can_share_sockets or is_annotated(document, signs)
-    check_language(document)
-    if wants_supervisor and not is_able:
+def how_far(plan: Plan, language: str) -> str:
+    """Say what is done for a notebook in another language than Python, and what is not."""
+    return (
+        f"its cells are {language}, so what they start has to listen on"
+        f" {plan.host}:{plan.port} by itself (the parameters `host` and `port` say so to a notebook"
+        " with a cell tagged `parameters`). It is recorded, watched, restarted and stopped;"
+        " workers, limits, health paths and a change without a gap need Python"
+    )
+
+
+def _check_other_language(plan: Plan, document: Notebook) -> None:
+    if plan.workers > 1:
         raise ConfigurationError(
-            f"{path}: --workers and --reload need a notebook that uses {_WAYS}",
-            hint="let its last cell be: from runner import serve; serve(app)",
+            f"{plan.path}: its cells are {document.language}, which one process serves",
+            hint="leave out --workers",
         )
-    return is_able
+    if not plan.port:
+        raise ConfigurationError(
+            f"{plan.path}: its cells are {document.language}, and have to know their port",
+            hint="--port says which",
+        )

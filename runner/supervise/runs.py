@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.config import variable
-from runner.errors import RunnerError
+from runner.errors import ConfigurationError, RunnerError
 from runner.spawn.fork_server_client import Starter
 from runner.spawn.processes import RunProcess
 from runner.supervise.events import (
@@ -29,7 +29,7 @@ from runner.supervise.events import (
     Terminate,
 )
 from runner.supervise.kernel_link import KernelLinks
-from runner.supervise.plan import Plan, values_for
+from runner.supervise.plan import Plan, shares_sockets, values_for
 from runner.supervise.states import Run
 from runner.supervise.status import iso
 from runner.supervise.versions import Versions
@@ -143,6 +143,7 @@ class Runs:
         live.cause, live.went = order.cause, asyncio.get_running_loop().time()
         try:
             source = self._source(order)
+            self._check_kind(source)
             self._order_to_go(name, source, order, process)
         except (RunnerError, OSError) as error:
             process.verdict = (getattr(error, "exit_code", 1), str(error))
@@ -160,10 +161,22 @@ class Runs:
             notebook=str(source),
             out=str(self._versions.record(order.run)),
             values=values_for(self._plan, source),
+            address=[self._plan.host, self._plan.port],
             facts=self._facts(name, source, order),
             config=dataclasses.asdict(self._plan.config),
             log_output=self._plan.log_output,
         )
+
+    def _check_kind(self, source: Path) -> None:
+        """Make sure that the sockets, which are opened once, suit the notebook's language.
+
+        Raises:
+            ConfigurationError: They were opened, or not, for another one.
+        """
+        if shares_sockets(source) is not bool(self._listeners):
+            raise ConfigurationError(
+                "its language is another than when the service was started: stop and start it"
+            )
 
     def _source(self, order: Go) -> Path:
         if order.source:

@@ -24,6 +24,7 @@ from typing import Any
 
 from runner import errors, files, net
 from runner.config import Limits
+from runner.notebook import document as notebook
 from runner.record import history
 from runner.supervise.control import ControlServer, PendingRequests
 from runner.supervise.events import (
@@ -54,7 +55,7 @@ from runner.supervise.events import (
 )
 from runner.supervise.kernel_link import KernelLinks
 from runner.supervise.lifecycle import Lifecycle
-from runner.supervise.plan import Plan, model_of, values_for
+from runner.supervise.plan import Plan, how_far, model_of, values_for
 from runner.supervise.runs import Runs
 from runner.supervise.states import RunState
 from runner.supervise.status import iso
@@ -89,11 +90,12 @@ def supervise(plan: Plan) -> None:
     """
     folder = plan.out.parent if plan.is_trial else history.default_out(plan.path).parent
     values_for(plan, plan.path)
-    listeners = net.listeners(plan.host, plan.port, plan.workers)
+    listeners = _listeners(plan)
     with contextlib.ExitStack() as stack:
         for listener in listeners:
             stack.enter_context(contextlib.closing(listener))
-        plan = dataclasses.replace(plan, port=net.port_of(listeners[0]) or plan.port)
+        if listeners:
+            plan = dataclasses.replace(plan, port=net.port_of(listeners[0]) or plan.port)
         folder.mkdir(parents=True, exist_ok=True)
         plan.out.parent.mkdir(parents=True, exist_ok=True)
         for lock in {folder / ".lock", plan.out.with_name(f".{plan.out.name}.lock")}:
@@ -109,12 +111,22 @@ def supervise(plan: Plan) -> None:
     log.info("%s stopped; see %s", plan.path, plan.out)
 
 
+def _listeners(plan: Plan) -> list[socket.socket]:
+    """Open the sockets of all runs; none for a kernel that cannot take them."""
+    document = notebook.read(plan.path)
+    if document.is_python:
+        return net.listeners(plan.host, plan.port, plan.workers)
+    net.check_free(plan.host, plan.port)
+    log.warning("%s: %s", plan.path, how_far(plan, document.language))
+    return []
+
+
 class Supervisor:
     """Hold what exists, and let each event and each order come to where it belongs."""
 
     def __init__(self, plan: Plan, folder: Path, listeners: list[socket.socket]) -> None:
         self.plan = plan
-        self.address = net.describe(listeners[0])
+        self.address = net.describe(listeners[0]) if listeners else f"{plan.host}:{plan.port}"
         self._listeners = listeners
         self._versions = Versions(folder, plan.out)
         self._life = Lifecycle(plan.rules, self._versions.open())
@@ -139,8 +151,9 @@ class Supervisor:
             if self.plan.rules.waits_for_edits:
                 self._eye = Watcher(self.plan.path, model_of(self.plan))
                 self._begin(watch(self._eye, lambda cause: self._tell(Changed(cause=cause))))
-            log.info("supervisor %d bound http://%s", os.getpid(), self.address)
-            self._tell_of_health()
+            if self._listeners:
+                log.info("supervisor %d bound http://%s", os.getpid(), self.address)
+                self._tell_of_health()
             self._tell(Started(cause="first start"))
             return await self._over
         finally:
@@ -211,9 +224,9 @@ class Supervisor:
         live.notices = [str(notice) for notice in hello.get("notices", ())]
         for notice in live.notices:
             log.warning("run %s: %s", name, notice)
-        if asked := hello.get("asked"):
+        if requested := hello.get("requested"):
             said = "run %s: the notebook asked for %s; it is served on http://%s instead"
-            log.info(said, name, asked, self.address)
+            log.info(said, name, requested, self.address)
         self._tell(Hello(run=run))
         return True
 

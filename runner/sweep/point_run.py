@@ -111,7 +111,7 @@ def _locked_record(job: Job, stop: StopRequest) -> Iterator[None]:
         time.sleep(_TRY_EVERY)
 
 
-TASK = child.Task(execute=execute, giver="the sweep")
+TASK = child.Task(execute=execute, source="the sweep")
 
 
 if __name__ == "__main__":

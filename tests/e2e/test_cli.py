@@ -13,6 +13,7 @@ from runner.cli import main
 from runner.errors import ConfigurationError, RunnerError
 from runner.run import run
 from runner.run.run import Job
+from runner.supervise import supervisor
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What would have been run."""
     seen: list[Any] = []
     monkeypatch.setattr(run, "run", seen.append)
-    monkeypatch.setattr(run, "serve", lambda *given: seen.append(given))
+    monkeypatch.setattr(supervisor, "supervise", seen.append)
     return seen
 
 
@@ -42,15 +43,9 @@ def test_parameters_come_from_every_option(jobs: list[Job], tmp_path: Path) -> N
 def test_options_come_from_argument_then_variable_then_default(jobs: list[Any]) -> None:
     """An argument beats a variable, a variable beats the default."""
     invoke("serve", "a.ipynb", "--port", "1", RUNNER_PORT="2", RUNNER_HOST="::", RUNNER_GRACE="9")
-    job, host, port, is_chosen = jobs[0]
-    assert (host, port, is_chosen) == ("::", 1, True)
-    assert (job.config.grace, job.config.save_every) == (9, 1)
-
-
-def test_a_port_from_the_environment_is_not_insisted_on(jobs: list[Any]) -> None:
-    """An image may set RUNNER_PORT for every notebook, also for one that binds its own."""
-    invoke("serve", "a.ipynb", RUNNER_PORT="2")
-    assert jobs[0][2:] == (2, False)
+    (plan,) = jobs
+    assert (plan.host, plan.port) == ("::", 1)
+    assert (plan.config.grace, plan.config.save_every) == (9, 1)
 
 
 def test_the_record_has_a_default_place(jobs: list[Job]) -> None:
@@ -118,7 +113,13 @@ def test_debug_shows_the_traceback(
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["nonsense"], ["run"], ["serve", "a.ipynb", "--port", "0"], ["run", "a", "--grace", "-1"]],
+    [
+        [],
+        ["nonsense"],
+        ["run"],
+        ["serve", "a.ipynb", "--port", "-1"],
+        ["run", "a", "--grace", "-1"],
+    ],
 )
 def test_a_wrong_command_is_a_usage_error(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -140,6 +140,6 @@ def test_another_language_is_left_alone() -> None:
     """A kernel that is not Python's is sent nothing."""
 
     class Julia:
-        info = {"language_info": {"name": "julia"}}  # noqa: RUF012 - as a kernel has it
+        is_python = False
 
     asyncio.run(kernel_setup.set_up_kernel(Julia()))  # type: ignore[arg-type]  # it has no client to send by

@@ -24,7 +24,6 @@ from support import (
     states,
     text_of,
     until,
-    write_notebook,
 )
 
 Start = type[Service]
@@ -284,14 +283,6 @@ def test_plain_papermill_runs_it_too(start: Start, port: int, name: str) -> None
     assert service.wait() == 138
 
 
-def test_a_notebook_that_ends_does_not_serve(start: Start, project: Path) -> None:
-    """A notebook that returns is no service; that is an error, with what is missing."""
-    write_notebook(project / "a.ipynb", "1")
-    service = start("serve", "a.ipynb")
-    assert service.wait() == 3
-    assert "nothing serves any more" in service.said()
-
-
 def test_an_untrained_model_fails_truthfully(start: Start, project: Path, port: int) -> None:
     """Without a model the run fails in the cell that loads it, and nothing listens."""
     (project / "model/iris.joblib").unlink()
@@ -310,14 +301,6 @@ def test_a_port_in_use_starts_no_kernel(start: Start, project: Path) -> None:
         assert service.wait() == 2
     assert "in use" in service.said()
     assert not (project / "runs/serve_asgi").exists()
-
-
-def test_a_port_that_cannot_reach_the_notebook_is_refused(start: Start, project: Path) -> None:
-    """--port without a parameter ``port`` would be ignored silently."""
-    write_notebook(project / "a.ipynb", "1")
-    service = start("serve", "a.ipynb", "--port", "9000")
-    assert service.wait() == 2
-    assert "declares no parameter 'port'" in service.said()
 
 
 def test_the_probe_tells_whether_it_answers(start: Start, project: Path, port: int) -> None:

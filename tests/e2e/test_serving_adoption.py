@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from support import reserved_port, until
 
-from runner.serving.adoption import Adoption, is_app
+from runner.errors import NothingServesError
+from runner.serving.adoption import Adoption
+from runner.serving.claim import Claim, OtherServiceError
 
 
 async def asgi(scope: Any, receive: Any, send: Any) -> None:
@@ -26,28 +28,28 @@ def wsgi(environ: Any, start_response: Any) -> list[bytes]:
 class Served:
     """Adoptions whose ``serve`` only takes notes."""
 
-    def __init__(self, *, blocks_a_cell: bool = True) -> None:
+    def __init__(self, *, is_called_by_cell: bool = True) -> None:
         self.apps: list[tuple[Any, str]] = []
         self.adoption = Adoption(
-            lambda app, asked: self.apps.append((app, asked)), lambda: blocks_a_cell
+            lambda app, asked: self.apps.append((app, asked)), lambda: is_called_by_cell
         )
 
     def serve_what_is_left(self, **names: Any) -> None:
         asyncio.run(self.adoption.serve_what_is_left(names))
 
 
-def test_a_call_that_blocks_a_cell_serves_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_call_that_is_called_by_cell_serves_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     """The app is served there, and the cell says which address was asked for."""
     served = Served()
-    served.adoption.hand_over(asgi, "0.0.0.0:9000")
+    served.adoption.take_app(asgi, "0.0.0.0:9000")
     assert served.apps == [(asgi, "0.0.0.0:9000")]
     assert "the call asked for 0.0.0.0:9000" in capsys.readouterr().out
 
 
 def test_a_call_beside_the_cells_is_left_for_the_last_one() -> None:
     """A thread or a task must not block; of its app and one that has a name, its app counts."""
-    served = Served(blocks_a_cell=False)
-    served.adoption.hand_over(asgi, "x:1")
+    served = Served(is_called_by_cell=False)
+    served.adoption.take_app(asgi, "x:1")
     assert served.apps == []
     served.serve_what_is_left(app=wsgi)
     assert served.apps == [(asgi, "x:1")]
@@ -55,11 +57,11 @@ def test_a_call_beside_the_cells_is_left_for_the_last_one() -> None:
 
 def test_the_last_cell_waits_for_a_task_that_is_about_to_call() -> None:
     """A task that the cell before has made may not have begun yet."""
-    served = Served(blocks_a_cell=False)
+    served = Served(is_called_by_cell=False)
 
     async def call() -> None:
         await asyncio.sleep(0.02)
-        served.adoption.hand_over(asgi, "x:1")
+        served.adoption.take_app(asgi, "x:1")
 
     async def cells() -> None:
         task = asyncio.create_task(call())
@@ -87,23 +89,43 @@ def test_a_bare_app_is_served(names: dict[str, Any], app: Any) -> None:
 
 def test_nothing_to_serve_is_an_error_that_says_what_to_do() -> None:
     """The run fails in the visible last cell."""
-    with pytest.raises(LookupError, match=r"nothing to serve.*End the notebook with"):
+    with pytest.raises(NothingServesError, match=r"nothing in it serves; what could: .*`app`$"):
         Served().serve_what_is_left(app=3, _="")
 
 
 def test_a_loop_around_the_call_ends_when_the_service_does() -> None:
     """``while True: httpd.handle_request()`` must not ask for the sockets again."""
     served = Served()
-    served.adoption.hand_over(wsgi, "x:1")
+    served.adoption.take_app(wsgi, "x:1")
     with pytest.raises(KeyboardInterrupt):
-        served.adoption.hand_over(wsgi, "x:1")
+        served.adoption.take_app(wsgi, "x:1")
     assert len(served.apps) == 1
 
 
-@pytest.mark.parametrize("value", [None, 3, "app", dict, Served, lambda: None])
-def test_what_cannot_be_served_is_no_app(value: Any) -> None:
-    """Nor is a class whose instances might be."""
-    assert not is_app(value)
+def with_annotated_cells() -> tuple[Adoption, list[Any]]:
+    """An adoption in whose notebook annotated cells were registered, and what was served."""
+    served: list[Any] = []
+    claim = Claim()
+    claim.register_cells(lambda: served.append("cells"))
+    return Adoption(lambda app, _: served.append(app), lambda: False, claim=claim), served
+
+
+def test_annotated_cells_are_served_if_nothing_else_is() -> None:
+    """The value of the last expression is nothing else, an app is."""
+    adoption, served = with_annotated_cells()
+    asyncio.run(adoption.serve_what_is_left({"_": asgi}))
+    assert served == ["cells"]
+
+
+@pytest.mark.parametrize("leaves", ["a call", "an app"])
+def test_what_else_is_left_shows_that_they_were_comments(leaves: str) -> None:
+    """A server's call in a thread, or an app by its name."""
+    adoption, served = with_annotated_cells()
+    if leaves == "a call":
+        adoption.take_app(asgi, "x:1")
+    with pytest.raises(OtherServiceError, match="are comments"):
+        asyncio.run(adoption.serve_what_is_left({"app": asgi} if leaves == "an app" else {}))
+    assert served == []
 
 
 # Instead of a supervisor: what `serve` was given.
@@ -187,7 +209,7 @@ def test_cells_that_go_on_are_served_beside(monkeypatch: pytest.MonkeyPatch) -> 
         return beside
 
     adoption, served = adoption_beside(serve_in_background)
-    adoption.hand_over(asgi, "x:1")
+    adoption.take_app(asgi, "x:1")
     assert begun.wait(5)
     asyncio.run(adoption.serve_what_is_left({"app": wsgi}))
     assert served == []
@@ -200,7 +222,7 @@ def test_cells_that_end_soon_are_not_served_beside(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("runner.serving.adoption._PATIENCE", 0.05)
     asked = threading.Event()
     adoption, served = adoption_beside(lambda *_: asked.set())
-    adoption.hand_over(asgi, "x:1")
+    adoption.take_app(asgi, "x:1")
     asyncio.run(adoption.serve_what_is_left({}))
     assert served == [asgi]
     assert not asked.wait(0.2)
@@ -216,7 +238,7 @@ def test_a_service_that_cannot_be_beside_fails_the_last_cell(
         raise ConnectionError("no supervisor")
 
     adoption, _ = adoption_beside(serve_in_background)
-    adoption.hand_over(asgi, "x:1")
+    adoption.take_app(asgi, "x:1")
     until(lambda: "could not be served beside" in caplog.text)
     with pytest.raises(ConnectionError, match="no supervisor"):
         asyncio.run(adoption.serve_what_is_left({}))

@@ -9,7 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import Service, read_record, reserved_port, send, states, until, write_notebook
+from support import (
+    Service,
+    is_ready,
+    read_record,
+    reserved_port,
+    send,
+    states,
+    until,
+    write_notebook,
+)
 from support.load import answer
 
 RAW = """
@@ -122,8 +131,8 @@ def test_it_is_supervised_as_it_is(way: str, project: Path, start: type[Service]
     until(lambda: answer(port) == "late!")
     out = project / "runs/a/out.ipynb"
     # A server in the kernel's loop answers before the cell begins that waits beside it.
-    serving = "serve-app" if way in IN_THE_LOOP else "cell-1"
-    until(lambda: states(read_record(out))[serving] == "running")
+    serving = "serve-what-is-left" if way in IN_THE_LOOP else "cell-1"
+    until(lambda: states(read_record(out)).get(serving) == "running")
     assert service.stop() == 0, service.said()
     assert states(read_record(out))[serving] == "interrupted"
     said = service.said()
@@ -147,14 +156,26 @@ def test_connections_wait_while_the_notebook_is_run_again(
 
 
 def test_several_workers_are_refused(project: Path, start: type[Service]) -> None:
-    """One process cannot accept for two listeners: said before it runs, or when it listens."""
+    """One process cannot accept for two listeners: said when it listens."""
     save(project, "accept", "never", reserved_port())
-    words = ["--port", str(reserved_port()), "--workers", "2"]
-    early = start("serve", "a.ipynb", *words)
-    assert (early.process.wait(20), "leave out --workers" in early.said()) == (2, True)
-    write_notebook(project / "b.ipynb", "app = None", WAYS["accept"].replace("PORT", "9"))
-    late = start("serve", "b.ipynb", *words)
-    assert (late.process.wait(60), "leave out --workers" in late.said()) == (3, True)
+    service = start("serve", "a.ipynb", "--port", str(reserved_port()), "--workers", "2")
+    assert (service.process.wait(60), "leave out --workers" in service.said()) == (3, True)
+
+
+def test_a_notebook_that_has_serve_keeps_its_sockets(project: Path, start: type[Service]) -> None:
+    """What listens above the call of ``serve`` is no service."""
+    port, own = reserved_port(), reserved_port()
+    listens = f"""
+import socket
+from runner import serve
+listener = socket.create_server(("127.0.0.1", {own}))"""
+    write_notebook(
+        project / "a.ipynb", listens, "def double(x: float): return 2 * x\nserve(double)"
+    )
+    service = start("serve", "a.ipynb", "--port", str(port))
+    until(lambda: is_ready(port, service), 60)
+    socket.create_connection(("127.0.0.1", own), timeout=5).close()
+    assert service.stop() == 0
 
 
 def test_what_serves_beside_the_service_keeps_its_port(project: Path, start: type[Service]) -> None:

@@ -312,14 +312,6 @@ def test_with_reload_a_failing_first_start_waits_for_an_edit(served: Any, projec
     assert service.status()["phase"] == "up"
 
 
-def test_workers_need_a_notebook_that_uses_serve(start: Start, project: Path) -> None:
-    """What cannot be done is said before anything starts."""
-    write_notebook(project / "a.ipynb", "1")
-    service = start("serve", "a.ipynb", "--workers", "2")
-    assert service.wait(60) == 2
-    assert "from runner import serve" in service.said()
-
-
 def test_log_lines_are_json(served: Any) -> None:
     """One object per line, with the facts."""
     service = served("--log-format", "json")

@@ -15,6 +15,7 @@ import pytest
 from runner.cells import app as cellapp
 from runner.cells import cell_endpoint
 from runner.cells.app import CellApp
+from runner.serving.claim import Claim
 
 Make = Callable[..., CellApp]
 
@@ -199,9 +200,11 @@ def test_registered_cells_say_so_and_are_served(
     monkeypatch.setattr("runner.serving.serve.serve", served.append)
     monkeypatch.setenv("RUNNER_CELL_TIMEOUT", "7")
     cellapp._app.cache_clear()
+    monkeypatch.setattr(cellapp, "claim", Claim())
+    cellapp.begin("simple")
     cellapp.register("GET", "/a", "print('a')")
     cellapp.register("GET", "/a", "1", is_info=True)
-    cellapp.serve_registered("simple")
+    cellapp.claim.serve_cells()
     cellapp._app.cache_clear()
     assert capsys.readouterr().out == "serves GET /a\nsets status and headers of GET /a\n"
     (app,) = served

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import nbformat
@@ -10,9 +11,14 @@ from support import write_notebook
 
 from runner.errors import ConfigurationError
 from runner.notebook import document as notebook
-from runner.notebook.annotations import Annotation, annotation_of, is_annotated, take_over
-from runner.notebook.signs import signs_of
-from runner.supervise.plan import is_supervised
+from runner.notebook.annotations import (
+    Annotation,
+    annotation_of,
+    check_language,
+    is_annotated,
+    preparation,
+    registrations,
+)
 
 GET = "# GET /hello\nprint('hello')"
 
@@ -58,50 +64,45 @@ def test_each_language_has_its_comments(language: str, mark: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sources", "serves"),
-    [
-        (["x = 1", GET], True),
-        (["x = 1"], False),
-        (["# ResponseInfo GET /a"], False),
-        ([GET, "import uvicorn"], False),
-        ([GET, "from runner import serve\nserve(app)"], False),
-    ],
+    ("sources", "is_so"),
+    [(["x = 1", GET], True), (["x = 1"], False), (["# ResponseInfo GET /a"], False)],
 )
-def test_annotations_count_where_nothing_else_serves(
-    sources: list[str], serves: bool, tmp_path: Path
+def test_a_notebook_is_annotated_if_a_cell_answers(
+    sources: list[str], is_so: bool, tmp_path: Path
 ) -> None:
-    """A notebook that calls its own server is left as it is."""
+    """A cell that only sets headers answers nothing."""
     document = notebook.read(write_notebook(tmp_path / "a.ipynb", *sources))
-    assert is_annotated(document, signs_of(document)) == serves
+    assert is_annotated(document) == is_so
+
+
+def in_r(path: Path) -> notebook.Notebook:
+    path.write_text(path.read_text().replace('"language": "python"', '"language": "R"'))
+    return notebook.read(path)
 
 
 def test_only_python_is_served(tmp_path: Path) -> None:
     """Cells run inside of the worker, which is Python's."""
-    path = write_notebook(tmp_path / "a.ipynb", GET)
-    path.write_text(path.read_text().replace('"language": "python"', '"language": "R"'))
-    document = notebook.read(path)
-    assert not is_annotated(document, signs_of(document))
+    assert not is_annotated(in_r(write_notebook(tmp_path / "a.ipynb", GET)))
 
 
 def test_another_language_is_refused_in_words(tmp_path: Path) -> None:
     """Before anything starts; without annotations it is nobody's business."""
-    path = write_notebook(tmp_path / "a.ipynb", GET)
-    path.write_text(path.read_text().replace('"language": "python"', '"language": "R"'))
     with pytest.raises(ConfigurationError, match=r"a\.ipynb: its annotated cells are R"):
-        is_supervised(path, wants_supervisor=False)
-    path.write_text(path.read_text().replace("GET", "got"))
-    assert not is_supervised(path, wants_supervisor=False)
+        check_language(in_r(write_notebook(tmp_path / "a.ipynb", GET)))
+    check_language(in_r(write_notebook(tmp_path / "b.ipynb", "# got /a")))
 
 
-def test_the_record_keeps_the_text_and_the_kernel_gets_the_registration(tmp_path: Path) -> None:
-    """Cells are changed in what is sent only; the cell that serves comes last, visibly."""
+def test_the_kernel_gets_the_registration_instead_of_the_text(tmp_path: Path) -> None:
+    """Of annotated cells only, which keep their text."""
     nb = nbformat.read(write_notebook(tmp_path / "a.ipynb", "x = 1", GET, "# later"), as_version=4)
-    sources = take_over(nb, "it's")
+    sources = registrations(nb)
     (source,) = sources.values()
     assert list(sources) == ["cell-1"]
-    assert [cell.source for cell in nb.cells[:3]] == ["x = 1", GET, "# later"]
+    assert [cell.source for cell in nb.cells] == ["x = 1", GET, "# later"]
     assert source.endswith(f"register('GET', '/hello', {GET!r}, is_info=False)")
-    last = nb.cells[-1]
-    assert last.metadata.tags == ["injected-runner", "serve"]
-    assert """serve_registered("it's")""" in last.source
-    nbformat.validate(nb)
+
+
+def test_the_preparation_is_one_statement_line() -> None:
+    """Whatever the notebook is called."""
+    ast.parse(preparation("it's"))
+    assert """begin("it's")""" in preparation("it's")

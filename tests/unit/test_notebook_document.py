@@ -177,25 +177,6 @@ def test_a_folder_is_no_notebook(tmp_path: Path) -> None:
         notebook.read(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("code", "uses"),
-    [
-        ("from runner import serve", True),
-        ("import runner\nrunner.serve(1)", True),
-        ("from runner.serving.serve import serve as s", True),
-        ("%matplotlib inline\nfrom runner import serve", True),
-        ("def f():\n    import runner.serving.serve", True),
-        ("import uvicorn\nuvicorn.serve()", False),
-        ("'from runner import serve'", False),
-        ("from runner import __version__", False),
-        ("this is no Python", False),
-    ],
-)
-def test_the_use_of_serve_is_seen(tmp_path: Path, code: str, uses: bool) -> None:
-    """By what is imported, not by what the text looks like."""
-    assert notebook.read(write_notebook(tmp_path / "a.ipynb", code)).uses_serve() is uses
-
-
 def test_imports_are_listed_up_to_where_the_environment_is_set(tmp_path: Path) -> None:
     """What is set there may be meant for the imports that follow."""
     cells = ("import os, a.b\nfrom c import d\nif x:\n    import e", "import os\nfrom . import f")
