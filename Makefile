@@ -11,12 +11,14 @@ TENSORBOARD_PORT ?= 6006
 # As root, or by a sudo that asks for no password.
 APT_GET := $(if $(filter 0,$(shell id -u)),,sudo -n )apt-get
 NBSTRIPOUT := nbstripout --keep-id
+# A file's tests share services, so they stay together; the long ones of tests/e2e begin first.
+IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train lab test lint format test-browser test-docker test-versions bench bench-start fuzz git-setup docs pictures clean
+.PHONY: help serve train lab test test-unit lint format test-browser test-docker test-versions bench bench-start fuzz git-setup docs pictures clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +39,10 @@ lab: .venv/lab  ## JupyterLab and TensorBoard on LAB_PORT= and TENSORBOARD_PORT=
 	@exec honcho start --procfile notebooks/examples/lab/Procfile
 
 test: .venv/tested-with  ## run everything that needs no container
-	pytest -m "not docker and not browser"
+	pytest $(IN_PARALLEL) -m "not docker and not browser"
+
+test-unit: .venv/tested-with  ## run what needs no process and no port, in a minute
+	pytest $(IN_PARALLEL) tests/unit
 
 lint: .venv/tested-with docs  ## check style, types, imports, documentation and that no notebook holds outputs
 	ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
 import shutil
@@ -20,34 +21,69 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like the project's, with a model that its own train notebook has made."""
-    folder = tmp_path_factory.mktemp("trained")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the workers of this session share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """Make a folder unless another worker has; wait while one does, and try again if it failed."""
+    done = folder.with_suffix(".done")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            make(folder)
+            done.touch()
+    return folder
+
+
+def new_project(folder: Path) -> None:
+    """Make a folder like the project's, without a model."""
     shutil.copytree(ROOT / "notebooks", folder / "notebooks")
     (folder / "model").mkdir()
-    words = [*RUNNER, "run", "notebooks/train.ipynb"]
-    subprocess.run(words, cwd=folder, check=True, timeout=100)
-    return folder
+
+
+def run_in(folder: Path, notebook: str) -> None:
+    subprocess.run([*RUNNER, "run", notebook], cwd=folder, check=True, timeout=100)
+
+
+@pytest.fixture(scope="session")
+def trained(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like the project's, with a model that its own train notebook has made."""
+
+    def make(folder: Path) -> None:
+        new_project(folder)
+        run_in(folder, "notebooks/train.ipynb")
+
+    own = tmp_path_factory.mktemp("trained")
+    return shutil.copytree(made_once(shared / "trained", make), own, dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder like the project's, for its examples; no model is there until it is trained."""
-    folder = tmp_path_factory.mktemp("gallery")
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
-    (folder / "model").mkdir()
+    new_project(folder := tmp_path_factory.mktemp("gallery"))
     return folder
 
 
 @pytest.fixture(scope="session")
-def train_example(gallery: Path) -> Callable[[str], Path]:
+def train_example(shared: Path, gallery: Path) -> Callable[[str], Path]:
     """Execute an example's train notebook, once in all tests, and give its record."""
 
     @functools.cache
     def train(name: str) -> Path:
-        notebook = Path(f"notebooks/examples/{name}/train.ipynb")
-        subprocess.run([*RUNNER, "run", str(notebook)], cwd=gallery, check=True, timeout=100)
-        return gallery / default_out(notebook)
+        notebook = f"notebooks/examples/{name}/train.ipynb"
+
+        def make(folder: Path) -> None:
+            new_project(folder)
+            run_in(folder, notebook)
+
+        made = made_once(shared / f"example-{name}", make)
+        for part in ("model", "runs"):
+            shutil.copytree(made / part, gallery / part, symlinks=True, dirs_exist_ok=True)
+        return gallery / default_out(Path(notebook))
 
     return train
 
