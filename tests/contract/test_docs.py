@@ -180,8 +180,19 @@ def test_the_tutorial(tmp_path: Path, port: int) -> None:
         assert service.end() == []
 
 
+def test_the_doctor_says_what_its_page_shows(tmp_path: Path) -> None:
+    """Of the cells that stand there."""
+    page = (DOCS / "how-to/doctor.md").read_text()
+    first_notebook(page, tmp_path / "price.ipynb")
+    (shown,) = (text for language, text in blocks(page) if language == "text")
+    command = re.findall(r"`(runner doctor --dry-run .*?)`", page)[0]
+    said = said_by([*RUNNER, *command.split()[1:]], tmp_path)
+    said = re.sub(r"\[cell 1 \(\w+\)", "[cell 1 (load)", said)
+    assert " ".join(shown.split()) in " ".join(said.split())
+
+
 def said_by(words: list[str], folder: Path) -> str:
     done = subprocess.run(
-        words, cwd=folder, capture_output=True, text=True, check=False, timeout=30
+        words, cwd=folder, capture_output=True, text=True, check=False, timeout=90
     )
     return done.stdout
