@@ -22,7 +22,7 @@ from runner.cells.response import (
     response_of_output,
     with_response_info,
 )
-from runner.http import failures
+from runner.http.problems import note_failure
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class InterruptedCellError(BaseException):  # no Exception, as KeyboardInterrupt
 
 def failure_response(name: str, why: str) -> CellResponse:
     """Log why a cell failed, and answer with the id by which the log has it."""
-    number = failures.note(log, f"the cell of {name} failed: {why}")
+    number = note_failure(log, f"the cell of {name} failed: {why}")
     return problem_response(500, "the cell failed; the log says why, under this id", id=number)
 
 

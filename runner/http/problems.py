@@ -1,9 +1,11 @@
-"""Write problem details for HTTP, RFC 9457."""
+"""Write problem details for HTTP (RFC 9457), and note in the log what no client may see."""
 
 from __future__ import annotations
 
 import http
 import json
+import logging
+import uuid
 
 CONTENT_TYPE = b"application/problem+json"
 
@@ -23,3 +25,19 @@ def details(status: int, detail: str, **members: object) -> bytes:
         "detail": detail,
     }
     return json.dumps(problem | members, ensure_ascii=False).encode()
+
+
+def note_failure(log: logging.Logger, said: str, cause: BaseException | None = None) -> str:
+    """Log a failure.
+
+    Args:
+        log: Whose failure it is.
+        said: What failed.
+        cause: What was raised; its traceback is logged too.
+
+    Returns:
+        The id by which the log has it: all that the client learns.
+    """
+    number = uuid.uuid4().hex[:12]
+    log.error("failure %s: %s", number, said, exc_info=cause)
+    return number

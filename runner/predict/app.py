@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from runner.config import Limits
-from runner.http import failures
 from runner.http.app_protocol import AppProtocol
+from runner.http.problems import note_failure
 from runner.http.protocol import Owner
 from runner.identity import Identity
 from runner.predict import service_routes
@@ -224,7 +224,7 @@ class PredictApp(AppProtocol):
 
 def unexpected_problem(error: Exception) -> ProblemError:
     """Log an error that nobody foresaw, and make the problem that says no more than its id."""
-    number = failures.note(log, "a request failed", error)
+    number = note_failure(log, "a request failed", error)
     return ProblemError(500, f"this was not foreseen; the log has it under {number}")
 
 

@@ -21,7 +21,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from runner.http import failures
+from runner.http.problems import note_failure
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import server_timing
@@ -247,7 +247,7 @@ class Batcher:
             return error
         is_count = isinstance(error, _CountError)
         message = f"{self.endpoint.name}: {error if is_count else 'a prediction failed'}"
-        number = failures.note(log, message, None if is_count else error)
+        number = note_failure(log, message, None if is_count else error)
         problem = ProblemError(500, f"the prediction failed; the log has it under {number}")
         problem.__cause__ = error
         return problem

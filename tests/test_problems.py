@@ -6,15 +6,15 @@ import logging
 
 import pytest
 
-from runner.http import failures
+from runner.http.problems import note_failure
 
 LOG = logging.getLogger("runner.tests")
 
 
 def test_the_id_leads_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """One line has the id and what failed; a cause adds its traceback."""
-    plain = failures.note(LOG, "a cell failed")
-    caused = failures.note(LOG, "a prediction failed", ZeroDivisionError("by 0"))
+    plain = note_failure(LOG, "a cell failed")
+    caused = note_failure(LOG, "a prediction failed", ZeroDivisionError("by 0"))
     assert [record.getMessage() for record in caplog.records] == [
         f"failure {plain}: a cell failed",
         f"failure {caused}: a prediction failed",
@@ -24,4 +24,4 @@ def test_the_id_leads_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_no_two_failures_share_an_id() -> None:
     """Whoever reports an id is understood."""
-    assert len({failures.note(LOG, "a cell failed") for _ in range(100)}) == 100
+    assert len({note_failure(LOG, "a cell failed") for _ in range(100)}) == 100
