@@ -7,7 +7,6 @@ import json
 import os
 import threading
 import time
-from typing import Any
 
 _MOST_WAITING = 20_000
 _EVERY = 0.1
@@ -46,11 +45,6 @@ class AccessLog:
                 self._writer = threading.Thread(target=self._write, daemon=True)
                 self._writer.start()
             self._has_some.set()
-
-    def add_record(self, record: dict[str, Any]) -> None:
-        """Note one answered request, given as a mapping with the names of ``add``."""
-        names = ("client", "method", "path", "status", "seconds")
-        self.add(**{name: record[name] for name in names})
 
     def close(self) -> None:
         """Write what waits, for a second at most."""

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import httptools
 from uvicorn import Config
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -28,6 +28,10 @@ from runner.http import problems
 from runner.http.access_log import AccessLog
 
 App = Callable[..., Awaitable[None]]
+
+# The extension that tells an app, by a call, that nobody takes its answer any more: what it sends
+# then is dropped without a word.
+IS_CLOSING = "runner.http.is_closing"
 
 # A refused client is read for this long, so that it sees the answer instead of a reset.
 _REFUSAL_LINGER = 2.0
@@ -46,7 +50,15 @@ class Owner(Protocol):
     is_draining: bool
 
 
-class LoggedCycle(RequestResponseCycle):
+class Cycle(RequestResponseCycle):
+    """Tell of an app's failure by problem details."""
+
+    async def send_500_response(self) -> None:
+        """Answer for an app that raised."""
+        await _FAILED(self.scope, self.receive, self.send)
+
+
+class LoggedCycle(Cycle):
     """Remember the status of one exchange for the access log."""
 
     status = 0
@@ -55,6 +67,25 @@ class LoggedCycle(RequestResponseCycle):
         """Pass the app's message on."""
         if not self.response_started and message["type"] == "http.response.start":
             self.status = message["status"]
+        return super().send(message)
+
+
+class Http10Cycle(LoggedCycle):
+    """Answer a client of HTTP/1.0: it knows no chunks, and keeps a connection only if told."""
+
+    _is_unframed = False
+
+    def send(self, message: Any) -> Any:
+        """Let the end of the connection be the end of a body of unknown length."""
+        if self._is_unframed:
+            self.expected_content_length = len(message.get("body", b""))
+        elif not self.response_started and message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            if any(name.lower() == b"content-length" for name, _ in headers):
+                headers += [(b"connection", b"keep-alive")] if self.keep_alive else []
+            else:
+                self._is_unframed, self.keep_alive, self.chunked_encoding = True, False, False
+            message = {**message, "headers": headers}
         return super().send(message)
 
 
@@ -72,7 +103,7 @@ class BoundedProtocol(HttpToolsProtocol):
             config=server.config, server_state=server.state, app_state=server.lifespan.state
         )
         self.owner = server
-        self._cycle_class = RequestResponseCycle if server.access_log is None else LoggedCycle
+        self._cycle_class = Cycle if server.access_log is None else LoggedCycle
         self.limits = server.limits
         self._is_refused = False
         self._refusal = b""
@@ -84,6 +115,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._header_bytes = 0  # of the chunks after the one in which the request began
         self._body_bytes = 0
         self._length = 0
+        self._hosts = 0
+        self._is_coded = False  # otherwise than in chunks
         self._own_paths = {server.limits.health_path, server.limits.ready_path} - {""}
         self._timer: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
@@ -93,7 +126,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Give the client its time for the first request."""
-        super().connection_made(transport)
+        self.connections.add(self)
+        self.transport, self.flow, self.scheme = transport, FlowControl(transport), "http"
+        # uvicorn asks a socket object, which costs ten times as much.
+        self.server = _address(transport.get_extra_info("sockname"))
+        self.client = _address(transport.get_extra_info("peername"))
         self._arm(self.limits.read_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -122,8 +159,6 @@ class BoundedProtocol(HttpToolsProtocol):
         """Feed the parser, unless this client was refused already."""
         if self._is_refused:
             return
-        if self.timeout_keep_alive_task is not None:
-            self._unset_keepalive_if_required()
         self._chunk = len(data)
         self._header_bytes += self._chunk
         try:
@@ -135,7 +170,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._upgrade()
             return
         if self._is_whole:
-            if self._timer is not None:
+            if self._timer is not None and self.scope is not None:  # empty lines begin nothing
                 self._disarm()
         elif not self._is_refused:
             self._wait_for_more()
@@ -157,6 +192,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
@@ -170,9 +207,11 @@ class BoundedProtocol(HttpToolsProtocol):
             "root_path": "",
             "headers": self.headers,
             "state": self.app_state.copy(),
+            "extensions": {IS_CLOSING: self.transport.is_closing},  # type: ignore[dict-item] # ours
         }  # type: ignore[typeddict-item] # the rest follows with the headers
         self._is_whole, self._is_head, self._upgrades = False, True, False
-        self._header_bytes = self._body_bytes = self._length = 0
+        self._header_bytes = self._body_bytes = self._length = self._hosts = 0
+        self._is_coded = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one header."""
@@ -181,6 +220,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._length = int(value[:18]) if value.isdigit() else 0
         elif name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
+        elif name == b"host":
+            self._hosts += 1
+        elif name == b"transfer-encoding":
+            self._is_coded = value.lower() != b"chunked"
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -188,6 +231,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_head = False
         if self._is_refused:
             return
+        self.scope["method"] = self.parser.get_method().decode("ascii")
         if self.parser.should_upgrade() and self._should_upgrade():
             self._upgrades = True
             super().on_headers_complete()
@@ -197,6 +241,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_head()
         elif self._length > self.limits.max_body:
             self._refuse_body()
+        elif self._is_coded:
+            self._refuse(501, "the only transfer coding known here is chunked")
+        elif self._hosts != 1 and (self._hosts or self.parser.get_http_version() == "1.1"):
+            self._refuse(400, "there must be one Host")
         else:
             self._start_exchange()
 
@@ -205,19 +253,21 @@ class BoundedProtocol(HttpToolsProtocol):
         version = self.parser.get_http_version()
         path = parsed.path.decode("ascii")
         scope, owner = self.scope, self.owner
-        scope["method"] = self.parser.get_method().decode("ascii")
         if version != "1.1":
             scope["http_version"] = version
         scope["path"] = urllib.parse.unquote(path) if "%" in path else path
         scope["raw_path"] = parsed.path
         scope["query_string"] = parsed.query or b""
+        if parsed.host is not None:
+            self._take_host(parsed)
         app = self.app
         if path in self._own_paths and scope["method"] in ("GET", "HEAD"):
             app = self._health(path)
         elif len(self.tasks) + self.others_in_flight >= self.limits.max_concurrency:
-            app = _BUSY
+            app = BUSY
         before = self.cycle
-        self.cycle = cycle = self._cycle_class(
+        cycle_class = self._cycle_class if version == "1.1" else Http10Cycle
+        self.cycle = cycle = cycle_class(
             scope=scope,
             transport=self.transport,
             flow=self.flow,
@@ -227,9 +277,7 @@ class BoundedProtocol(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            keep_alive=(
-                version != "1.0" and self.parser.should_keep_alive() and not owner.is_draining
-            ),
+            keep_alive=self.parser.should_keep_alive() and not owner.is_draining,
             on_response=self.on_response_complete,
         )
         if owner.access_log is not None:
@@ -239,6 +287,11 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, app))
+
+    def _take_host(self, parsed: Any) -> None:
+        """Let the host of ``GET http://host/path`` overrule the header (RFC 9112, 3.2.2)."""
+        host = parsed.host if parsed.port is None else b"%b:%d" % (parsed.host, parsed.port)
+        self.headers[:] = [(n, host if n == b"host" else value) for n, value in self.headers]
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body; one that was announced has been measured already."""
@@ -309,6 +362,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_refused = True
         self._disarm()
         self._refusal = _raw_answer(status, said)
+        if self.owner.access_log is not None:
+            self._log_refusal(status, self.owner.access_log)
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
             self._say_refusal()
@@ -322,6 +377,16 @@ class BoundedProtocol(HttpToolsProtocol):
             if cycle.response_started:
                 self._refusal = b""
             self._say_refusal()
+
+    def _log_refusal(self, status: int, log: AccessLog) -> None:
+        is_known = not self._is_head and not self._is_whole
+        log.add(
+            client=self.client[0] if self.client else "-",
+            method=self.scope["method"] if is_known else "-",
+            path=self.url.partition(b"?")[0].decode("latin-1") if is_known else "-",
+            status=status,
+            seconds=0.0,
+        )
 
     def _end_after_answer(self) -> None:
         """Have the end follow the last answer; only then, for every answer pays for a call."""
@@ -378,6 +443,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stall = None
 
 
+def _address(name: Any) -> tuple[str, int] | None:
+    """Give host and port; None for a Unix socket, whose ends have names or none."""
+    return (name[0], name[1]) if isinstance(name, tuple) else None
+
+
 def _answer(
     status: int,
     body: bytes,
@@ -397,7 +467,8 @@ def _answer(
 _ALIVE = _answer(200, b'{"status": "alive"}')
 _READY = _answer(200, b'{"status": "ready"}')
 _DRAINING = _answer(503, b'{"status": "draining"}')
-_BUSY = _answer(
+_FAILED = _answer(500, problems.details(500, "internal error"), content_type=problems.CONTENT_TYPE)
+BUSY = _answer(
     503,
     problems.details(503, "too many requests at once"),
     (b"retry-after", b"1"),

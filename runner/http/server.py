@@ -54,7 +54,9 @@ class AsgiServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._drained = asyncio.Event()
         self._servers: list[asyncio.AbstractServer] = []
-        self.config = uvicorn.Config(app, http="httptools", log_config=None, access_log=False)
+        self.config = uvicorn.Config(
+            app, http="httptools", log_config=None, access_log=False, server_header=False
+        )
         self.config.timeout_keep_alive = limits.keep_alive  # type: ignore[assignment] # may be a float
         self.config.load()
 
@@ -86,6 +88,8 @@ class AsgiServer:
 
     def drain(self) -> None:
         """Begin to drain; the second time nothing happens."""
+        if self._loop is None:
+            self._drained.set()
         self._call(self._drained.set)
 
     def _call(self, act: Callable[..., object], *args: Any) -> None:

@@ -24,10 +24,9 @@ from runner.config import Limits
 from runner.errors import ConfigurationError
 from runner.http import app_protocol
 from runner.http.access_log import AccessLog
-from runner.http.example import try_example
 from runner.http.example_request import Example
 from runner.http.server import AsgiServer, import_ahead
-from runner.http.wsgi import WsgiServer
+from runner.http.wsgi_adapter import WsgiAdapter
 from runner.predict.targets import EndpointOptions, is_target
 from runner.serving import model_versions, print_forwarding
 from runner.serving.claim import claim
@@ -325,18 +324,10 @@ def _builder(
     access = None
     if os.environ.get("RUNNER_ACCESS_LOG", "0") == "1":
         access = AccessLog(log_fd, is_json=os.environ.get("RUNNER_LOG_FORMAT") == "json")
-    if kind == "asgi":
-        import_ahead()
-        server = AsgiServer(app, limits, access, examples)
-        return lambda: server  # a forked worker has a copy of its own
-
-    def build() -> Server:
-        for each in examples:
-            fields = {"Content-Type": each.content_type}
-            each.check(*try_example(app, each.method, each.path, fields, each.body))
-        return WsgiServer(app, limits, access.add_record if access else None)
-
-    return build
+    import_ahead()
+    asgi = app if kind == "asgi" else WsgiAdapter(app, limits.max_concurrency)
+    server = AsgiServer(asgi, limits, access, examples)
+    return lambda: server  # a forked worker has a copy of its own
 
 
 def _log_fd() -> int:

@@ -212,7 +212,10 @@ CASES: dict[str, list[bytes | None]] = {
     "OPTIONS": [head(start=b"OPTIONS / HTTP/1.1"), END],
     "lower-case method": [request(start=b"post / HTTP/1.1"), None],
     "HTTP/1.0": [request(start=b"POST / HTTP/1.0"), None],
-    "HTTP/1.0 kept alive": [request(BODY, b"Connection: keep-alive", start=b"POST / HTTP/1.0")],
+    "HTTP/1.0 kept alive": [
+        request(BODY, b"Connection: keep-alive", start=b"POST / HTTP/1.0"),
+        END,
+    ],
     "HTTP/2.0": [request(start=b"POST / HTTP/2.0"), None],
     "no version": [b"POST /\r\n\r\n", None],
     "close": [request(BODY, b"Connection: close")],

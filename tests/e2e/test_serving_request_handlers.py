@@ -1,4 +1,4 @@
-"""A handler class of ``http.server`` behind a WSGI server."""
+"""A handler class of ``http.server`` on the one HTTP stack."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 
 from runner.config import Limits
-from runner.http.wsgi import WsgiServer
+from runner.http.server import AsgiServer
+from runner.http.wsgi_adapter import WsgiAdapter
 from runner.serving.request_handlers import wsgi_app_of
+
+NEXT = threading.Semaphore(0)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -44,6 +47,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             for part in (b"3\r\none\r\n", b"3\r\ntwo\r\n", b"0\r\n\r\n"):
                 self.wfile.write(part)
+        elif self.path.startswith("/events"):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            if self.path.endswith("chunked"):
+                self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for _ in range(3):
+                assert NEXT.acquire(timeout=10)
+                chunk = b"d\r\ndata: event\n\n\r\n"
+                self.wfile.write(chunk if self.path.endswith("chunked") else b"data: event\n\n")
+            if self.path.endswith("chunked"):
+                self.wfile.write(b"0\r\n\r\n")
+        elif self.path == "/half":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"3\r\none\r\n")
+        elif self.path == "/long":
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok and more")
         else:
             self.send_response(200)
             self.end_headers()
@@ -65,7 +90,8 @@ class Server(http.server.ThreadingHTTPServer):
 def connection() -> Iterator[http.client.HTTPConnection]:
     """A connection to the handler class, behind our server."""
     with Server(("", 0), Handler) as owner:
-        server = WsgiServer(wsgi_app_of(owner), Limits(linger=0.1, drain_timeout=1))
+        adapter = WsgiAdapter(wsgi_app_of(owner), 4)
+        server = AsgiServer(adapter, Limits(linger=0.1, drain_timeout=1))
         ready = threading.Event()
         thread = threading.Thread(target=server.run, args=(ready.set,))
         thread.start()
@@ -108,6 +134,42 @@ def test_every_framing_arrives(
     """With a length, without one, without a body, and in chunks."""
     for _ in range(2):
         assert get(connection, path) == (status, body)
+
+
+@pytest.mark.parametrize("path", ["/events", "/events-chunked"])
+def test_events_are_seen_one_by_one(connection: http.client.HTTPConnection, path: str) -> None:
+    """The head and each event are with the client before the class goes on."""
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    assert answer.headers["Content-Type"] == "text/event-stream"
+    for _ in range(3):
+        NEXT.release()
+        assert answer.readline() + answer.readline() == b"data: event\n\n"
+    assert answer.read() == b""
+
+
+def test_half_an_answer_is_not_passed_off_as_whole(
+    connection: http.client.HTTPConnection,
+) -> None:
+    """A chunked answer without its end is cut."""
+    connection.request("GET", "/half")
+    with pytest.raises(http.client.IncompleteRead):
+        connection.getresponse().read()
+
+
+def test_what_stands_behind_the_answer_is_dropped(connection: http.client.HTTPConnection) -> None:
+    """It would be read as the beginning of the next answer."""
+    for _ in range(2):
+        assert get(connection, "/long") == (200, b"ok")
+
+
+def test_a_large_body_is_read_as_it_comes(connection: http.client.HTTPConnection) -> None:
+    """With a length, and in chunks, which such a class cannot read by itself."""
+    body = b"0123456789" * 100_000
+    for given in (body, iter([body[:70_000], body[70_000:]])):
+        connection.request("POST", "/", given)
+        answer = connection.getresponse()
+        assert json.loads(answer.read())["body"] == body.decode()
 
 
 def test_a_method_it_does_not_know_is_its_own_answer(

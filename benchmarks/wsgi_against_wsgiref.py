@@ -1,0 +1,171 @@
+"""Measure a WSGI notebook under ``runner serve`` against the same code as a script of wsgiref.
+
+One client asks in sequence, on one kept connection and on a new one for each request. wsgiref
+keeps no connection by itself, so there it is given a request handler class that does; on new
+connections it is as it comes. Both write their access logs, to nowhere. Rounds alternate,
+because the machine is noisy, and the ratio is of the medians.
+
+    python benchmarks/wsgi_against_wsgiref.py [--rounds 9] [--seconds 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from service import Service, free_port, until_answered
+
+APP = """
+import json
+from wsgiref import simple_server
+
+def app(environ, start_response):
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    if environ["PATH_INFO"] == "/stream":
+        start_response("200 OK", [("Content-Type", "text/event-stream")])
+        return (b"data: %d\\n\\n" % number for number in range(100))
+    content = json.dumps({"val": 0, "pid": 0, "length": len(body)}).encode()
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
+    start_response("200 OK", headers)
+    return [content]
+"""
+KEEPING = """
+class Answer(simple_server.ServerHandler):
+    http_version = "1.1"
+
+class Handler(simple_server.WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits 40 ms
+
+    def handle(self):
+        self.close_connection = False
+        while not self.close_connection:
+            self.handle_one()
+
+    def handle_one(self):
+        self.raw_requestline = self.rfile.readline(65537)
+        if not self.raw_requestline or not self.parse_request():
+            self.close_connection = True
+            return
+        answer = Answer(self.rfile, self.wfile, self.get_stderr(), self.get_environ())
+        answer.request_handler = self
+        answer.run(self.server.get_app())
+"""
+SERVE = "simple_server.make_server('127.0.0.1', {port}, app{more}).serve_forever()"
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60\r\n\r\n" + b"x" * 60
+STREAM = b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def main() -> None:
+    """Alternate the rounds and print the ratios."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument("--rounds", type=int, default=9)
+    options.add_argument("--seconds", type=float, default=2)
+    given = options.parse_args()
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {time.strftime('%Y-%m-%d')}")
+    with (
+        ours() as mine,
+        script(APP, SERVE, more="") as plain,
+        script(APP + KEEPING, SERVE, more=", handler_class=Handler") as keeping,
+    ):
+        cases: dict[str, tuple[Callable[[int, bytes, float], float], bytes, int]] = {
+            "GET, one kept connection": (on_one, GET, keeping),
+            "POST of 60 bytes, one kept connection": (on_one, POST, keeping),
+            "GET, new connections": (on_new, GET, plain),
+            "POST of 60 bytes, new connections": (on_new, POST, plain),
+            "100 events streamed, new connections": (on_new, STREAM, plain),
+        }
+        for name, (ask, request, theirs) in cases.items():
+            rates: dict[int, list[float]] = {theirs: [], mine: []}
+            for _ in range(given.rounds):
+                for port, found in rates.items():
+                    found.append(ask(port, request, given.seconds))
+            slow, fast = (statistics.median(found) for found in rates.values())
+            print(
+                f"{name:40} wsgiref {slow:7.0f}   runner {fast:7.0f} req/s   "
+                f"ratio {fast / slow:.2f}",
+                flush=True,
+            )
+
+
+@contextlib.contextmanager
+def ours() -> Iterator[int]:
+    """Serve the notebook, and give its port."""
+    with tempfile.TemporaryDirectory() as folder:
+        service = Service(Path(folder), "--no-standby", cells=(APP, SERVE.format(port=1, more="")))
+        try:
+            yield service.port
+        finally:
+            service.end()
+
+
+@contextlib.contextmanager
+def script(*parts: str, more: str) -> Iterator[int]:
+    """Run the same as a script, and give its port."""
+    port = free_port()
+    code = "\n".join([*parts[:-1], parts[-1].format(port=port, more=more)])
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    try:
+        until_answered(process, port)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def on_one(port: int, request: bytes, seconds: float) -> float:
+    """Give requests per second on one connection."""
+    count, began = 0, time.perf_counter()
+    with connected(port) as client:
+        while time.perf_counter() < began + seconds:
+            client.sendall(request)
+            answer = client.recv(65536)
+            while not answer.endswith(b"}"):
+                answer += received(client)
+            count += 1
+    return count / (time.perf_counter() - began)
+
+
+def on_new(port: int, request: bytes, seconds: float) -> float:
+    """Give requests per second, each on a connection of its own."""
+    count, began = 0, time.perf_counter()
+    request = request.replace(b"Host", b"Connection: close\r\nHost", 1)
+    while time.perf_counter() < began + seconds:
+        with connected(port) as client:
+            client.sendall(request)
+            answer = b""
+            while block := client.recv(65536):
+                answer += block
+        if b" 200 OK" not in answer[:16]:
+            raise SystemExit(f"not answered: {answer!r:.200}")
+        count += 1
+    return count / (time.perf_counter() - began)
+
+
+def connected(port: int) -> socket.socket:
+    """Connect, without a delay for what is sent in pieces."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return client
+
+
+def received(client: socket.socket) -> bytes:
+    """Give the next bytes; an end is an error."""
+    block = client.recv(65536)
+    if not block:
+        raise SystemExit("the connection was ended")
+    return block
+
+
+if __name__ == "__main__":
+    main()

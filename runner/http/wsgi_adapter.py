@@ -1,0 +1,339 @@
+"""Make an ASGI app of a WSGI one (PEP 3333), so that one HTTP stack serves both.
+
+- The app runs in a thread of a bounded pool, in a context of its own for each request. It gets
+  one when the body is whole, or 64 KiB of it are here: a slow client costs no thread.
+- Between that thread and the loop lie at most 64 KiB and one piece of the answer. A client that
+  does not read makes the thread wait; for one that has gone, reading and writing raise
+  `ClientGoneError`, and what the app returned is closed.
+- What the app raises is raised: the server logs it, and answers 500 or cuts what has begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import concurrent.futures
+import contextvars
+import io
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from runner.http.protocol import BUSY, IS_CLOSING
+from runner.http.wsgi_environ import environ_of, head_of
+
+log = logging.getLogger(__name__)
+
+_MOST_BUFFERED = 65_536
+_MOMENT = 0.0005  # seconds
+_BODILESS = (204, 304)
+
+
+class ClientGoneError(ConnectionError):
+    """Tell the app that its client has gone, or was refused in the middle of its body."""
+
+
+class WsgiAdapter:
+    """Be the ASGI app of a WSGI app.
+
+    Args:
+        app: Called in threads.
+        most_threads: How many at a time; further requests wait for one.
+    """
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], most_threads: int) -> None:
+        self._app = app
+        self._threads = ThreadPool(most_threads)
+        self._is_quick = True
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+        else:
+            for phase in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{phase}.complete"})
+            self._threads.close()
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        body, has_more = b"", True
+        while has_more and len(body) < _MOST_BUFFERED:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body, has_more = body + message["body"], message["more_body"]
+        if has_more:
+            source: Any = io.BufferedReader(_Body(body, receive), _MOST_BUFFERED)
+        else:
+            source = io.BytesIO(body)
+        environ = environ_of(scope, source, None if has_more else len(body))
+        call = _Call(self._app, environ, scope["extensions"].get(IS_CLOSING, bool))
+        try:
+            self._threads.start(call.run)
+        except RuntimeError as error:
+            log.warning("no thread could be started: %s", error)
+            await BUSY(scope, receive, send)
+            return
+        if self._is_quick:
+            call.wait_a_moment()
+        await call.send_on(send)
+        self._is_quick = call.seconds < _MOMENT
+
+
+class _Call:
+    """Call the app in a thread, and send from the loop what it gives there."""
+
+    def __init__(self, app: Any, environ: dict[str, Any], is_closing: Callable[[], bool]) -> None:
+        self._app, self._environ, self._is_closing = app, environ, is_closing
+        self._context = contextvars.copy_context()
+        self._loop = asyncio.get_running_loop()
+        self._head: Any = None
+        self._start: dict[str, Any] | None = None  # the head, once it is too late to change it
+        self._is_bodiless = False
+        self._left: int | None = None  # of the Content-Length
+        self._last = b""
+        self._error: BaseException | None = None
+        self.seconds = 0.0
+        self._lock = threading.Lock()  # of the following
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._is_over = self._is_gone = False
+        self._has_news = _closed_gate()
+        self._waiter: asyncio.Future[None] | None = None
+        self._room: threading.Lock | None = None
+
+    def run(self) -> None:
+        """Call the app; in a thread."""
+        began = time.perf_counter()
+        try:
+            self._context.run(self._answer)
+        except ClientGoneError:
+            log.debug("the client has gone")
+        except BaseException as error:  # noqa: BLE001 - raised again in the loop
+            self._error = error
+        self.seconds = time.perf_counter() - began
+        with self._lock:
+            self._pieces.append(self._last)
+            self._size += len(self._last)
+            self._is_over = True
+            self._tell()
+
+    def _answer(self) -> None:
+        result = self._app(self._environ, self._start_response)
+        close = getattr(result, "close", None)
+        try:
+            if isinstance(result, list | tuple):
+                self._put(b"".join(result), is_all=True, is_last=close is None)
+            else:
+                for piece in result:
+                    if piece:
+                        self._put(piece)
+                self._put(b"", is_all=self._start is None, is_last=True)
+            if self._left:
+                raise ValueError(f"the app gave {self._left} bytes less than its Content-Length")
+        finally:
+            if close is not None:
+                close()
+
+    def _start_response(self, status: str, headers: Any, exc_info: Any = None) -> Any:
+        if exc_info and self._start is not None:
+            raise exc_info[1].with_traceback(exc_info[2])
+        if self._head is not None and not exc_info:
+            raise ValueError("start_response was called twice")
+        self._head = head_of(status, headers)
+        return self._put
+
+    def _put(self, data: bytes, *, is_all: bool = False, is_last: bool = False) -> None:
+        """Take a piece of the body; what is last goes out with the end, which comes at once."""
+        if not isinstance(data, bytes):
+            raise TypeError(f"the app gave {type(data).__name__} instead of bytes")
+        if self._start is None:
+            self._begin(len(data) if is_all else None)
+        data = self._measured(data)
+        if is_last:
+            self._last = data
+            return
+        with self._lock:
+            self._pieces.append(data)
+            self._size += len(data)
+            self._tell()
+            if self._size > _MOST_BUFFERED and not self._is_gone:
+                self._room = _closed_gate()
+        if self._room is not None:
+            self._room.acquire()
+            self._room = None
+        if self._is_gone:
+            raise ClientGoneError("the client has gone")
+
+    def _begin(self, size: int | None) -> None:
+        if self._head is None:
+            raise ValueError("the app did not call start_response")
+        status, fields, length = self._head
+        is_head = self._environ["REQUEST_METHOD"] == "HEAD"
+        self._is_bodiless = is_head or status in _BODILESS
+        if status in _BODILESS:
+            fields = [field for field in fields if field[0] != b"content-length"]
+        elif length is None and size is not None and (size or not is_head):
+            fields.append((b"content-length", b"%d" % size))
+            length = size
+        if not self._is_bodiless:
+            if size is not None and length is not None and size < length:
+                raise ValueError(f"the app gave {size} bytes, its Content-Length is {length}")
+            self._left = length
+        self._start = {"type": "http.response.start", "status": status, "headers": fields}
+
+    def _measured(self, data: bytes) -> bytes:
+        if self._is_bodiless:
+            return b""
+        if self._left is not None:
+            if len(data) > self._left:
+                log.error("app gave %s bytes beyond its Content-Length", len(data) - self._left)
+            data = data[: self._left]
+            self._left -= len(data)
+        return data
+
+    def _tell(self) -> None:
+        if self._waiter is not None:
+            waiter, self._waiter = self._waiter, None
+            try:
+                self._loop.call_soon_threadsafe(_wake, waiter)
+            except RuntimeError:  # the loop has ended
+                self._is_gone = True
+        elif self._has_news.locked():
+            self._has_news.release()
+
+    def wait_a_moment(self) -> None:
+        """Let the thread run: to be woken by it later would cost more than what most apps do."""
+        self._has_news.acquire(timeout=_MOMENT)
+
+    async def send_on(self, send: Any) -> None:
+        """Send what comes from the thread, until it ends.
+
+        Raises:
+            Exception: What the app raised.
+        """
+        is_over = is_started = False
+        try:
+            while not is_over:
+                pieces, is_over = await self._take()
+                is_gone = self._is_closing()
+                data = b"".join(pieces)
+                if self._start is not None and not is_gone:
+                    if not is_started:
+                        await send(self._start)
+                        is_started = True
+                    has_more = not is_over or self._error is not None
+                    await send({"type": "http.response.body", "body": data, "more_body": has_more})
+                self._took(len(data), is_gone=is_gone)
+        finally:
+            self._took(0, is_gone=True)
+        if isinstance(self._error, Exception):
+            raise self._error
+        if self._error is not None:
+            raise RuntimeError(f"the app raised {self._error!r}") from self._error
+
+    async def _take(self) -> tuple[list[bytes], bool]:
+        with self._lock:
+            if not self._pieces and not self._is_over:
+                self._waiter = waiter = self._loop.create_future()
+            else:
+                waiter = None
+        if waiter is not None:
+            await waiter
+        with self._lock:
+            pieces, self._pieces = self._pieces, []
+            return pieces, self._is_over
+
+    def _took(self, size: int, *, is_gone: bool) -> None:
+        with self._lock:
+            self._size -= size
+            self._is_gone = self._is_gone or is_gone
+            if self._room is not None and (self._size <= _MOST_BUFFERED or self._is_gone):
+                self._room.release()
+
+
+def _closed_gate() -> threading.Lock:
+    """Make what one thread waits at, and another opens by ``release``."""
+    gate = threading.Lock()
+    gate.acquire()
+    return gate
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+class _Body(io.RawIOBase):
+    """Read the rest of a body as it comes; while the app does not, the server does not either."""
+
+    def __init__(self, begin: bytes, receive: Any) -> None:
+        self._data, self._has_more = begin, True
+        self._receive, self._loop = receive, asyncio.get_running_loop()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while self._has_more and not self._data:
+            self._data = self._fetch()
+        count = min(len(buffer), len(self._data))
+        buffer[:count], self._data = self._data[:count], self._data[count:]
+        return count
+
+    def _fetch(self) -> bytes:
+        try:
+            message = asyncio.run_coroutine_threadsafe(self._receive(), self._loop).result()
+        except (RuntimeError, concurrent.futures.CancelledError) as error:
+            raise ClientGoneError("the server has ended") from error
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError("the client has gone")
+        self._has_more = message["more_body"]
+        return bytes(message["body"])
+
+
+class ThreadPool:
+    """Run calls in daemon threads: an app that never returns must not keep the process alive.
+
+    Threads are started when they are needed, so a pool may be made before a fork.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._idle: collections.deque[None] = collections.deque()  # one for each idle thread
+        self._threads: list[threading.Thread] = []
+
+    def start(self, call: Callable[[], None]) -> None:
+        """Run a call, which must not raise, in the next thread that is free.
+
+        Raises:
+            RuntimeError: The system gives us no thread at all.
+        """
+        if self._idle:
+            self._idle.pop()
+        elif len(self._threads) < self._most:
+            try:
+                thread = threading.Thread(target=self._work, name="wsgi", daemon=True)
+                thread.start()
+                self._threads.append(thread)
+            except RuntimeError:
+                if not self._threads:
+                    raise
+        self._calls.put(call)
+
+    def close(self) -> None:
+        """Let the threads end when they have nothing to do."""
+        for _ in self._threads:
+            self._calls.put(None)
+
+    def _work(self) -> None:
+        while call := self._calls.get():
+            call()
+            self._idle.append(None)

@@ -1,0 +1,524 @@
+"""What PEP 3333 promises to a WSGI app and its client, over real sockets."""
+
+from __future__ import annotations
+
+import contextvars
+import http.client
+import io
+import json
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+from wsgiref.util import FileWrapper
+
+import pytest
+from support import until
+
+from runner.config import Limits
+from runner.http.example_request import Example
+from runner.http.server import AsgiServer
+from runner.http.wsgi_adapter import ClientGoneError, WsgiAdapter
+
+OK = "200 OK"
+PATIENCE = 30.0
+
+
+class Served:
+    """A WSGI app, served in a thread."""
+
+    def __init__(self, app: Any, host: str = "127.0.0.1", **limits: Any) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.listener = socket.create_server((host, 0), family=family)
+        self.address = self.listener.getsockname()[:2]
+        bounds = Limits(**{"linger": 0.1, "drain_timeout": 1.0, **limits})
+        self.server = AsgiServer(WsgiAdapter(app, bounds.max_concurrency), bounds)
+        ready = threading.Event()
+        self.thread = threading.Thread(target=self.server.run, args=(ready.set,), daemon=True)
+        self.thread.start()
+        assert ready.wait(PATIENCE)
+        self.server.accept(self.listener)
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(*self.address, timeout=PATIENCE)
+
+    def ask(self, method: str = "GET", path: str = "/", body: Any = None, **headers: str) -> Any:
+        connection = self.connect()
+        try:
+            fields = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, fields)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    def raw(self, data: bytes) -> bytes:
+        """Send bytes; give all that comes until the server closes."""
+        with socket.create_connection(self.address, timeout=PATIENCE) as client:
+            client.sendall(data)
+            return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    started: list[Served] = []
+
+    def start(app: Any, **settings: Any) -> Served:
+        started.append(Served(app, **settings))
+        return started[-1]
+
+    yield start
+    for served in started:
+        served.server.drain()
+        served.thread.join(PATIENCE)
+        assert not served.thread.is_alive()
+
+
+def app_of(blocks: Callable[[], Any], *headers: tuple[str, str], status: str = OK) -> Any:
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response(status, list(headers))
+        return blocks()
+
+    return app
+
+
+def test_a_list_has_its_length(serve: Callable[..., Served]) -> None:
+    """What is all here is sent with its length, and not in chunks."""
+    status, headers, body = serve(app_of(lambda: [b"ab", b"", b"c"])).ask()
+    assert (status, headers["Content-Length"], body) == (200, "3", b"abc")
+    assert headers["Transfer-Encoding"] is None
+
+
+def test_each_piece_goes_out_before_the_next_is_asked_for(serve: Callable[..., Served]) -> None:
+    """A client sees server-sent events one by one (PEP 3333)."""
+    goes_on = threading.Semaphore(0)
+
+    def events() -> Iterator[bytes]:
+        for number in range(3):
+            yield b"data: %d\n\n" % number
+            yield b""
+            assert goes_on.acquire(timeout=PATIENCE)
+
+    connection = serve(app_of(events)).connect()
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+    for number in range(3):
+        assert answer.readline() + answer.readline() == b"data: %d\n\n" % number
+        goes_on.release()
+    assert answer.read() == b""
+    connection.close()
+
+
+def test_written_pieces_go_out_at_once(serve: Callable[..., Served]) -> None:
+    """So do those of the old ``write``, which come before the result."""
+    goes_on = threading.Event()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        write = start_response(OK, [("Content-Length", "3")])
+        write(b"ab")
+        assert goes_on.wait(PATIENCE)
+        return [b"c"]
+
+    connection = serve(app).connect()
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    assert answer.read(2) == b"ab"
+    goes_on.set()
+    assert answer.read() == b"c"
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("app", "keeps"),
+    [(app_of(lambda: iter([b"ab", b"c"])), False), (app_of(lambda: [b"abc"]), True)],
+)
+def test_http10_knows_no_chunks(serve: Callable[..., Served], app: Any, *, keeps: bool) -> None:
+    """A body of unknown length ends with the connection; one of a known length keeps it."""
+    served = serve(app, keep_alive=0.2)
+    answer = served.raw(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert body == b"abc"
+    assert b"transfer-encoding" not in head
+    assert head.endswith(b"connection: keep-alive" if keeps else b"connection: close")
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "given", "shown"),
+    [
+        (OK, "HEAD", [b"abc"], "3"),
+        (OK, "HEAD", [], None),
+        ("304 Not Modified", "GET", [b"abc"], None),
+        ("204 No Content", "GET", [b"abc"], None),
+    ],
+)
+@pytest.mark.parametrize("kind", [list, iter])
+def test_some_answers_have_no_body(
+    serve: Callable[..., Served], *, status: str, method: str, given: Any, shown: Any, kind: Any
+) -> None:
+    """HEAD, 204 and 304 send no body, whatever the app gives, and the connection stays."""
+    connection = serve(app_of(lambda: kind(given), status=status)).connect()
+    for _ in range(2):
+        connection.request(method, "/")
+        answer = connection.getresponse()
+        assert answer.read() == b""
+        assert answer.headers["Transfer-Encoding"] is None
+        if kind is list:
+            assert answer.headers["Content-Length"] == shown
+    connection.close()
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_no_length_is_told_where_there_is_no_body(
+    serve: Callable[..., Served], status: str
+) -> None:
+    """RFC 9110, 8.6."""
+    headers = serve(app_of(list, ("Content-Length", "5"), status=status)).ask()[1]
+    assert headers["Content-Length"] is None
+
+
+def test_more_than_the_length_is_cut_off(
+    serve: Callable[..., Served], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next answer must not be misread; the log says what the app did."""
+    connection = serve(app_of(lambda: iter([b"abc"]), ("Content-Length", "2"))).connect()
+    for _ in range(2):
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"ab"
+    connection.close()
+    assert "beyond its Content-Length" in caplog.text
+
+
+def test_less_than_the_length_is_no_answer(
+    serve: Callable[..., Served], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Known before anything was sent it is a 500; afterwards only a cut can tell."""
+    assert serve(app_of(lambda: [b"abc"], ("Content-Length", "5"))).ask()[0] == 500
+    with pytest.raises(http.client.IncompleteRead):
+        serve(app_of(lambda: iter([b"abc"]), ("Content-Length", "5"))).ask()
+    assert caplog.text.count("Content-Length") >= 2
+
+
+def test_a_file_is_sent_and_closed(serve: Callable[..., Served]) -> None:
+    """By ``wsgi.file_wrapper``."""
+    file = io.BytesIO(b"x" * 200_000)
+
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response(OK, [])
+        assert environ["wsgi.file_wrapper"] is FileWrapper
+        return environ["wsgi.file_wrapper"](file)
+
+    assert serve(app).ask()[2] == b"x" * 200_000
+    until(lambda: file.closed)
+
+
+def boom(environ: Any, start_response: Any) -> Any:
+    raise ConnectionResetError("the database is gone, not the client: secret")
+
+
+def leave(environ: Any, start_response: Any) -> Any:
+    sys.exit("secret")
+
+
+def twice(environ: Any, start_response: Any) -> Any:
+    for _ in range(2):
+        start_response(OK, [])
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        boom,
+        leave,
+        twice,
+        app_of(lambda: [b"ab", "secret"]),
+        app_of(lambda: iter(["secret"])),
+        lambda environ, start_response: [b"secret"],
+        lambda environ, start_response: None,
+        lambda environ, start_response: iter([]),
+        app_of(lambda: [b""], ("X", "secret\r\nSet-Cookie: a")),
+        app_of(lambda: [b""], ("X: secret", "a")),
+        app_of(lambda: [b""], status="200 OK\r\nX: secret"),
+        app_of(lambda: [b""], status="200OK secret"),
+        app_of(lambda: [b""], ("X", "secret \u20ac")),
+        app_of(lambda: [b""], ("Content-Length", "-1")),
+        app_of(lambda: [b""], ("Transfer-Encoding", "chunked")),
+        app_of(lambda: [b""], ("Connection", "close")),
+    ],
+)
+def test_a_failing_app_is_a_500_that_tells_nothing(
+    serve: Callable[..., Served], app: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client learns that it failed, the log learns why, once; the connection stays."""
+    connection = serve(app).connect()
+    for _ in range(2):
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert json.loads(answer.read())["detail"] == "internal error"
+        assert answer.status == 500
+        assert "secret" not in str(answer.headers)
+    connection.close()
+    assert [record.exc_info is not None for record in caplog.records] == [True, True]
+
+
+def test_a_failure_in_mid_answer_cuts_it(serve: Callable[..., Served]) -> None:
+    """An answer that has begun is not ended properly, so that the client can tell."""
+
+    def blocks() -> Iterator[bytes]:
+        yield b"ab"
+        raise ValueError
+
+    with pytest.raises(http.client.IncompleteRead):
+        serve(app_of(blocks)).ask()
+
+
+def test_exc_info_replaces_what_was_not_sent(serve: Callable[..., Served]) -> None:
+    """An app may change its mind before the first byte, and not after it (PEP 3333)."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        write = start_response(OK, [("X", "1")])
+        if environ["PATH_INFO"] == "/late":
+            write(b"ab")
+        try:
+            raise ValueError
+        except ValueError:
+            start_response("418 Teapot", [("Y", "2")], sys.exc_info())
+        return [b"t"]
+
+    served = serve(app)
+    status, headers, _ = served.ask()
+    assert (status, headers["X"], headers["Y"]) == (418, None, "2")
+    with pytest.raises(http.client.IncompleteRead):
+        served.ask(path="/late")
+
+
+def test_an_app_learns_that_its_client_has_gone(serve: Callable[..., Served]) -> None:
+    """Its result is closed, and ``write`` raises an ``OSError``."""
+    ends: dict[str, threading.Event] = {"/yield": threading.Event(), "/write": threading.Event()}
+
+    def forever(end: threading.Event) -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 1000
+        finally:
+            end.set()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        write, end = start_response(OK, []), ends[environ["PATH_INFO"]]
+        if environ["PATH_INFO"] == "/yield":
+            return forever(end)
+        try:
+            while True:
+                write(b"x" * 1000)
+        except OSError:
+            end.set()
+            raise
+
+    served = serve(app)
+    for path, end in ends.items():
+        connection = served.connect()
+        connection.request("GET", path)
+        connection.getresponse().read(5000)
+        connection.close()
+        assert end.wait(PATIENCE)
+
+
+def test_a_slow_reader_makes_the_app_wait(serve: Callable[..., Served]) -> None:
+    """What lies between them is bounded, however much the app could give."""
+    given: list[int] = []
+
+    def blocks() -> Iterator[bytes]:
+        for number in range(2000):
+            given.append(number)
+            yield b"x" * 50_000
+
+    connection = serve(app_of(blocks)).connect()
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    assert answer.read(10) == b"x" * 10
+    seen = -1
+    while seen != len(given):  # until nothing moves any more
+        seen = len(given)
+        threading.Event().wait(0.3)
+    assert seen < 1000
+    assert len(answer.read()) == 2000 * 50_000 - 10
+    connection.close()
+
+
+def test_a_body_is_read_while_it_comes(serve: Callable[..., Served]) -> None:
+    """Beyond 64 KiB the app reads what is there, and answers before all of it is sent."""
+
+    def app(environ: Any, start_response: Any) -> Iterator[bytes]:
+        start_response(OK, [])
+        yield environ["wsgi.input"].read(10)
+        yield environ["wsgi.input"].read(199_990)
+        yield environ["wsgi.input"].read()
+
+    served = serve(app)
+    with socket.create_connection(served.address, timeout=PATIENCE) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n")
+        client.sendall(b"x" * 100_000)
+        answer = client.recv(65536)
+        while not answer.endswith(b"a\r\nxxxxxxxxxx\r\n"):
+            answer += client.recv(65536)
+        client.sendall(b"y" * 100_000)
+        while not answer.endswith(b"\r\n0\r\n\r\n"):
+            answer += client.recv(65536)
+    assert answer.count(b"y") == 100_000
+
+
+@pytest.mark.parametrize("size", [1000, 200_000])
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_input_is_a_file(serve: Callable[..., Served], size: int, *, is_chunked: bool) -> None:
+    """Lines, blocks and iteration, to the body's end and not beyond it."""
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        source = environ["wsgi.input"]
+        first, part, second = source.readline(), source.read(3), source.readline(2)
+        rest = list(source)
+        assert source.read() == source.read(1) == source.readline() == b""
+        start_response(OK, [])
+        facts = [first.decode(), part.decode(), second.decode(), len(rest)]
+        return [json.dumps([*facts, environ.get("CONTENT_LENGTH")]).encode()]
+
+    body = b"one\n" + b"sixsix\n" + b"x\n" * (size // 2)
+    given: Any = iter([body[:9], body[9:]]) if is_chunked else body
+    shown = json.loads(serve(app).ask("POST", "/", given)[2])
+    length = None if is_chunked and size > 65_536 else str(len(body))
+    assert shown == ["one\n", "six", "si", size // 2 + 1, length]
+
+
+def test_a_client_that_leaves_its_body_unsent_ends_the_reading(
+    serve: Callable[..., Served],
+) -> None:
+    """The app's thread does not wait for ever."""
+    errors: list[type] = []
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        try:
+            return [environ["wsgi.input"].read()]
+        except OSError as error:
+            errors.append(type(error))
+            raise
+
+    served = serve(app, read_timeout=0.5)
+    for is_patient in (False, True):
+        with socket.create_connection(served.address, timeout=PATIENCE) as client:
+            client.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n")
+            client.sendall(b"x" * 100_000)
+            if is_patient:
+                assert client.recv(12) == b"HTTP/1.1 408"
+        until(lambda: len(errors) == 1 + is_patient)  # noqa: B023 - called here only
+    assert errors == [ClientGoneError, ClientGoneError]
+
+
+def environ_seen(serve: Callable[..., Served], request: bytes, **settings: Any) -> dict[str, Any]:
+    """What the environ of a request was."""
+    seen: dict[str, Any] = {}
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        seen.update(environ)
+        start_response(OK, [])
+        return [b""]
+
+    serve(app, **settings).raw(request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+    return seen
+
+
+def test_the_environ_is_cgi(serve: Callable[..., Served]) -> None:
+    """Paths are decoded as PEP 3333 says, addresses are there, underscores cannot spoof."""
+    lines = b"X-A: 1\r\nX_A: 2\r\nX-A: 3\r\nCookie: a\r\nCookie: b\r\nContent-Type: t/p\r\n"
+    seen = environ_seen(
+        serve,
+        b"POST /a%20%C3%A9?q=%20 HTTP/1.1\r\nHost: h\r\n"
+        + lines
+        + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    )
+    assert seen.pop("REMOTE_PORT").isdecimal()
+    assert seen.pop("SERVER_PORT").isdecimal()
+    assert {name: value for name, value in seen.items() if name.isupper()} == {
+        "REQUEST_METHOD": "POST",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/a é".encode().decode("latin-1"),
+        "QUERY_STRING": "q=%20",
+        "REQUEST_URI": "/a%20%C3%A9?q=%20",
+        "CONTENT_TYPE": "t/p",
+        "CONTENT_LENGTH": "3",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": "h",
+        "HTTP_CONNECTION": "close",
+        "HTTP_COOKIE": "a; b",
+        "HTTP_X_A": "1,3",
+    }
+    assert seen["wsgi.version"] == (1, 0)
+    assert seen["wsgi.url_scheme"] == "http"
+    flags = ("wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once", "wsgi.input_terminated")
+    assert [seen[name] for name in flags] == [True, True, False, True]
+
+
+def test_what_the_client_left_out_stays_out(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No body: no CONTENT_LENGTH; no media type: an empty one; nor the process's environment."""
+    monkeypatch.setenv("HTTPS", "on")
+    seen = environ_seen(serve, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert seen["CONTENT_TYPE"] == ""
+    assert not {"CONTENT_LENGTH", "PATH", "HTTPS"} & set(seen)
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query", "host"),
+    [
+        (b"//evil/x", "/evil/x", "", "h"),
+        (b"http://other:81/x?y", "/x", "y", "other:81"),
+        (b"/a?b=c?d", "/a", "b=c?d", "h"),
+    ],
+)
+def test_targets(
+    serve: Callable[..., Served], target: bytes, path: str, query: str, host: str
+) -> None:
+    """Two slashes cannot pass for a host; a host in the target overrules the header."""
+    seen = environ_seen(serve, b"GET " + target + b" HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert (seen["PATH_INFO"], seen["QUERY_STRING"], seen["HTTP_HOST"]) == (path, query, host)
+
+
+def test_ipv6_is_served(serve: Callable[..., Served]) -> None:
+    """Addresses are told without brackets."""
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    try:
+        seen = environ_seen(serve, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", host="::1")
+    except OSError:
+        pytest.skip("this machine has no IPv6 address")
+    assert (seen["SERVER_NAME"], seen["REMOTE_ADDR"]) == ("::1", "::1")
+
+
+def test_a_request_leaves_nothing_in_its_thread(serve: Callable[..., Served]) -> None:
+    """Context variables are each request's own, although threads are used again."""
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="none")
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        before = variable.get()
+        variable.set("set")
+        start_response(OK, [])
+        return [before.encode()]
+
+    served = serve(app)
+    assert [served.ask()[2] for _ in range(3)] == [b"none"] * 3
+
+
+def test_an_example_that_fails_says_why() -> None:
+    """What the app raises is the author's business; an answer that is no success too."""
+
+    def refuses(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("422 No", [])
+        return [environ["wsgi.input"].read(), b" is no such field"]
+
+    for app, said in ((boom, "secret"), (refuses, "answered with 422: {} is no such field")):
+        server = AsgiServer(WsgiAdapter(app, 1), Limits(), None, [Example(body=b"{}")])
+        with pytest.raises((RuntimeError, OSError), match=said):
+            server.run(lambda: None)
