@@ -10,9 +10,11 @@ from pathlib import Path
 from runner.doctor import dry_run, examine, fixes, report
 from runner.doctor.findings import Finding, Severity
 from runner.doctor.notebook_file import read_notebook
+from runner.doctor.rules_run import NOTHING_IS_SERVED
 from runner.errors import ConfigurationError, FindingsError
 
-_UNREADABLE = ("not-a-notebook", "syntax-error")
+# What these have read from the source, a run decides: a cell may never be run, or be run well.
+_DECIDED_BY_A_RUN = ("syntax-error", "asks-a-person", "no-sign-of-serving")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,12 +82,21 @@ def _found(path: Path, options: Options, remark: Callable[[str], None]) -> list[
     found = _examined(path, options)
     if options.fixes and _mended(path, found, remark):
         found = _examined(path, options)
-    is_readable = not any(one.rule.name in _UNREADABLE for one in found)
+    is_readable = not any(one.rule.name == "not-a-notebook" for one in found)
     if options.runs and is_readable and path.suffix == ".ipynb":
-        notebook = read_notebook(path)
-        ran = examine.without_silenced(notebook, dry_run.dry_run(notebook, options.deadline))
-        found += _without_ignored(ran, options)
+        return _after_a_run(path, found, options)
     return found
+
+
+def _after_a_run(path: Path, found: list[Finding], options: Options) -> list[Finding]:
+    """Add what a dry run finds; what serves has no error, whatever its source looks like."""
+    notebook = read_notebook(path)
+    ran = examine.without_silenced(notebook, dry_run.dry_run(notebook, options.deadline))
+    if not any(one.rule.severity is Severity.ERROR for one in ran):
+        found = [one for one in found if one.rule.name not in _DECIDED_BY_A_RUN]
+    elif any(one.rule is NOTHING_IS_SERVED for one in ran):
+        found = [one for one in found if one.rule.name != "no-sign-of-serving"]
+    return found + _without_ignored(ran, options)
 
 
 def _mended(path: Path, found: list[Finding], remark: Callable[[str], None]) -> bool:

@@ -30,8 +30,8 @@ _MOST_NESTED = 10  # cell magics, each the first line of the other's body
 _PYTHON_BODIES = {"capture", "debug", "prun", "pyinstrument", "scalene", "snakeviz", "time"}
 _PYTHON_BODIES |= {"memit", "timeit"}
 
-# Python that IPython changes all the same: it removes the first line's indentation, which can
-# only be a comment's, and prompts in the second line, which can only be within a string.
+# Python that IPython before 9.2 or so changes all the same: it removes the first line's
+# indentation, which can only be a comment's, and prompts in the second line, within a string.
 _CLEANED = re.compile(
     r"(?:[^\S\n]*\n)*(?:[^\S\n]+#|[^\n]*\n(?:>>>|\.\.\.|[^\S\n]*\.{3,}:|In \[\d+\]:))"
 )

@@ -152,3 +152,28 @@ def test_a_service_that_runs_is_not_disturbed(folder: Path) -> None:
     assert found_in(folder / "a.ipynb") == []
     assert [path.name for path in (folder / "runs/a").iterdir()] == ["out.ipynb"]
     assert (folder / "runs/a/out.ipynb").read_text() == "kept"
+
+
+def doctor(*words: str) -> tuple[int, list[str]]:
+    """The exit code of a dry run by the command, and the rules that it found broken."""
+    command = [*RUNNER, "doctor", "a.ipynb", "--dry-run", "--format", "json", *words]
+    ended = subprocess.run(command, capture_output=True, check=False, timeout=90)
+    return ended.returncode, [one["rule"] for one in json.loads(ended.stdout)]
+
+
+def test_what_served_has_no_error(folder: Path) -> None:
+    """A cell that is never run may be no Python; the run decides, not the source."""
+    write_notebook(folder / "a.ipynb", "import helper\nhelper.go()", "x = (", parameters="port = 1")
+    (folder / "helper.py").write_text(f"{APP}\ndef go():\n    import uvicorn; uvicorn.run(app)")
+    assert doctor() == (0, ["cell-never-runs"])
+
+
+def test_nothing_served_is_said_in_the_words_of_serve(folder: Path) -> None:
+    """And once: the run knows what the source only looks like."""
+    write_notebook(folder / "a.ipynb", "x = 1", parameters="port = 8000")
+    assert doctor() == (7, ["nothing-served"])
+    serve = [*RUNNER, "serve", "a.ipynb", "--port", "0"]
+    refused = subprocess.run(serve, capture_output=True, check=False, timeout=90, text=True)
+    (found,) = found_in(folder / "a.ipynb")
+    assert refused.returncode == 3
+    assert refused.stderr.splitlines()[-2] == f"runner: a.ipynb: {found['what']}"
