@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import json
 import re
@@ -105,6 +106,14 @@ def test_no_page_names_an_option_that_is_not_there() -> None:
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+(?![\w.])", page.read_text()))
         if page.name not in {"development.md", "benchmarks.md", "CHANGELOG.md"}:
             assert named <= known | FOREIGN, page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_block_of_python_is_python(page: Path) -> None:
+    """Also those that no test executes, since they need what only a reader has."""
+    for language, text in blocks(page.read_text()):
+        if language in {"py", "python"}:
+            ast.parse(text)
 
 
 def test_every_make_target_exists() -> None:
