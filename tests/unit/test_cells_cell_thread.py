@@ -85,7 +85,7 @@ def test_a_loop_without_end_is_late_and_ends(caplog: pytest.LogCaptureFixture) -
         began = time.monotonic()
         late, behind = await asyncio.gather(taken.run(for_ever), taken.run(lambda: "behind"))
         assert (late, behind) == ("late", "behind")
-        assert 0.2 <= time.monotonic() - began < 10
+        assert time.monotonic() - began >= 0.2
         assert not taken.is_stuck
 
     run(test)

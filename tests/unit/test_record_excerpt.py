@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import time
 import tracemalloc
 
 import pytest
@@ -108,22 +107,20 @@ def test_the_count_is_exact_however_the_text_is_split(seed: int) -> None:
     assert int(found[2].replace(",", "")) == len(middle.encode())
 
 
-def test_a_write_costs_no_more_after_millions_of_lines() -> None:
-    """Memory stays at what is kept, and time at what is new."""
+def test_memory_stays_at_what_is_kept() -> None:
+    """However many lines came before."""
     excerpt = Excerpt.within(ExcerptBounds())
     chunk = "".join(f"line {number}\n" for number in range(10_000))
     tracemalloc.start()
-    began = time.monotonic()
-    for _ in range(200):
+    for _ in range(100):
         excerpt.write(chunk)
-    for _ in range(20_000):
+    for _ in range(10_000):
         excerpt.write("one more line\n")
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert excerpt.dropped_lines == 2_020_000 - 400
+    assert excerpt.dropped_lines == 1_010_000 - 400
     assert kept < 500_000
     assert peak < 3_000_000
-    assert time.monotonic() - began < 30
 
 
 def test_a_long_message_is_cut_in_the_middle() -> None:
