@@ -90,39 +90,13 @@ def read_notebook(path: Path) -> NotebookFile:
     Raises:
         ConfigurationError: There is no such file, or it is not a notebook of format 4.
     """
-    document = _checked(path)
+    document = notebook.read(path)
     cells = [
         _cell(number, raw, read)
         for number, (raw, read) in enumerate(zip(document.cells, document.codes, strict=True), 1)
         if raw["cell_type"] == "code"
     ]
     return NotebookFile(path=path, cells=tuple(cells), document=document)
-
-
-def _checked(path: Path) -> notebook.Notebook:
-    try:
-        document = notebook.read(path)
-    except (AttributeError, RecursionError) as error:  # metadata that is no mapping; depth
-        raise ConfigurationError(f"{path}: not a notebook: its JSON has another form") from error
-    for number, raw in enumerate(document.cells, 1):
-        if fault := _fault(raw):
-            raise ConfigurationError(f"{path}: not a notebook: cell {number}: {fault}")
-    return document
-
-
-def _fault(raw: dict[str, Any]) -> str:
-    """Say what is wrong with the form of a cell; empty if nothing is."""
-    source = raw["source"]
-    if not isinstance(source, str) and not _is_list_of(source, str):
-        return "its source is not text"
-    metadata = raw.get("metadata", {})
-    if not isinstance(metadata, dict) or not _is_list_of(metadata.get("tags", []), str):
-        return "its metadata or tags have another form"
-    return "" if _is_list_of(raw.get("outputs", []), dict) else "its outputs have another form"
-
-
-def _is_list_of(value: Any, kind: type) -> bool:
-    return isinstance(value, list) and all(isinstance(inner, kind) for inner in value)
 
 
 def _cell(number: int, raw: dict[str, Any], read: code.Code) -> CodeCell:

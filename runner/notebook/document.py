@@ -140,7 +140,7 @@ def read(path: Path) -> Notebook:
         raise _missing(path) from error
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: lists in lists in lists
         raise ConfigurationError(f"{path}: not a notebook: {error}") from error
     cells = document.get("cells") if isinstance(document, dict) else None
     if not isinstance(cells, list) or not all(map(_is_cell, cells)):
@@ -149,14 +149,41 @@ def read(path: Path) -> Notebook:
             hint=f"jupyter nbconvert --to notebook --inplace {path}",
         )
     metadata = document.get("metadata", {})
+    faults = (
+        f"cell {number}: {fault}" for number, cell in enumerate(cells, 1) if (fault := _fault(cell))
+    )
+    if fault := _fault_of_metadata(metadata) or next(faults, ""):
+        raise ConfigurationError(f"{path}: not a notebook: {fault}")
     kernelspec = metadata.get("kernelspec", {})
     language = kernelspec.get("language") or metadata.get("language_info", {}).get("name", "")
     return Notebook(
         path=path,
         cells=cells,
-        kernel_name=kernelspec.get("name", "python3"),
-        language=language,
+        kernel_name=str(kernelspec.get("name", "python3")),
+        language=str(language),
     )
+
+
+def _fault_of_metadata(metadata: Any) -> str:
+    if not isinstance(metadata, dict):
+        return "its metadata have another form"
+    parts = ("kernelspec", "language_info")
+    wrong = [name for name in parts if not isinstance(metadata.get(name, {}), dict)]
+    return f"its {wrong[0]} has another form" if wrong else ""
+
+
+def _fault(cell: dict[str, Any]) -> str:
+    """Say what is wrong with the form of a cell; empty if nothing is."""
+    text, metadata = cell["source"], cell.get("metadata", {})
+    if not isinstance(text, str) and not _is_list_of(text, str):
+        return "its source is not text"
+    if not isinstance(metadata, dict) or not _is_list_of(metadata.get("tags", []), str):
+        return "its metadata or tags have another form"
+    return "" if _is_list_of(cell.get("outputs", []), dict) else "its outputs have another form"
+
+
+def _is_list_of(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and all(isinstance(inner, kind) for inner in value)
 
 
 def _is_cell(cell: Any) -> bool:

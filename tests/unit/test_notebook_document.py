@@ -159,6 +159,10 @@ def test_an_annotation_is_never_executed(tmp_path: Path) -> None:
         (b"\xff\xfe", "not a notebook"),
         (b"[]", "not a notebook of format 4"),
         (b'{"worksheets": []}', "not a notebook of format 4"),
+        (b"[" * 99_999, "not a notebook"),
+        (b'{"cells": [], "metadata": []}', "its metadata have another form"),
+        (b'{"cells": [], "metadata": {"kernelspec": 1}}', "its kernelspec has another form"),
+        (b'{"cells": [{"cell_type": "code", "source": 1}]}', "cell 1: its source is not text"),
     ],
 )
 def test_what_is_no_notebook_is_refused(tmp_path: Path, content: bytes | None, said: str) -> None:
