@@ -163,11 +163,11 @@ class _Call:
             self._pieces.append(data)
             self._size += len(data)
             self._tell()
+            room = None
             if self._size > _MOST_BUFFERED and not self._is_gone:
-                self._room = _closed_gate()
-        if self._room is not None:
-            self._room.acquire()
-            self._room = None
+                self._room = room = _closed_gate()
+        if room is not None:
+            room.acquire()
         if self._is_gone:
             raise ClientGoneError("the client has gone")
 
@@ -256,6 +256,7 @@ class _Call:
             self._is_gone = self._is_gone or is_gone
             if self._room is not None and (self._size <= _MOST_BUFFERED or self._is_gone):
                 self._room.release()
+                self._room = None
 
 
 def _closed_gate() -> threading.Lock:
