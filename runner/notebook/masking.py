@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from runner.notebook.document import tags
+from runner.notebook.papermill_internals import parameters_cell
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -51,8 +52,6 @@ def mask_parameters(nb: NotebookNode, kernel_name: str, language: str) -> dict[s
     Returns:
         The true sources of the cells that were masked, by the cells' ids.
     """
-    from papermill.translators import translate_parameters
-
     given = nb.metadata.papermill.get("parameters", {})
     shown = masked(given)
     if shown == given:
@@ -62,5 +61,5 @@ def mask_parameters(nb: NotebookNode, kernel_name: str, language: str) -> dict[s
     for cell in nb.cells:
         if "injected-parameters" in tags(cell):
             sources[cell.id] = cell.source
-            cell.source = translate_parameters(kernel_name, language, shown, "Parameters")
+            cell.source = parameters_cell(kernel_name, language, shown)
     return sources

@@ -145,12 +145,9 @@ class RunnerEngine:
     @classmethod
     def nb_language(cls, nb: NotebookNode, language: str | None = None) -> str:
         """Name the language as papermill does, or Python, if the notebook says nothing."""
-        from papermill.utils import nb_language
+        from runner.notebook.papermill_internals import language_of
 
-        try:
-            return str(nb_language(nb, language))
-        except ValueError:  # some editors and libraries write no kernelspec
-            return "python"
+        return language_of(nb, language)
 
 
 @contextlib.contextmanager
@@ -237,24 +234,21 @@ def _writer(
     output_path: str | None, after_save: Callable[[], None] | None = None
 ) -> Callable[[NotebookNode, bool], None]:
     """Write through papermill, which knows more places than ours; local files atomically."""
-    from papermill.iorw import LocalHandler, papermill_io, write_ipynb
-
     from runner.files import sweep_partials
+    from runner.notebook import papermill_internals as papermill
 
     if not output_path:
         return lambda nb, durable: None
-    local = papermill_io.get_handler(output_path)
-    if not isinstance(local, LocalHandler):
-        return lambda nb, durable: write_ipynb(nb, output_path)
-    home = local.cwd(None)  # papermill writes relative to where it was started
-    local.cwd(home)
-    handler = AtomicHandler(Path(home or ".").absolute() / output_path, after_save)
+    folder = papermill.local_folder(output_path)
+    if folder is None:
+        return lambda nb, durable: papermill.write(nb, output_path)
+    handler = AtomicHandler(folder / output_path, after_save)
     sweep_partials(handler.path)
-    papermill_io.register(output_path, handler)
+    papermill.write_by(handler, output_path)
 
     def write(nb: NotebookNode, durable: bool) -> None:
         handler.durable = durable
-        write_ipynb(nb, output_path)
+        papermill.write(nb, output_path)
         handler.durable = True
 
     return write

@@ -16,15 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import zmq
 from jupyter_client.connect import write_connection_file
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import KernelManager
-from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from runner.errors import ConfigurationError, RunnerError
 from runner.files import is_process_alive
 from runner.processes import wait_ended
+from runner.run import jupyter_client_internals
 
 if TYPE_CHECKING:
     import subprocess
@@ -67,7 +66,9 @@ class Kernel:
     def __init__(self, manager: KernelManager) -> None:
         self.manager = manager
         self.client = cast("AsyncKernelClient", manager.client())
-        self.process: subprocess.Popen[bytes] | ForkedChild = manager.provisioner.process  # type: ignore[union-attr]  # set by start
+        self.process: subprocess.Popen[bytes] | ForkedChild = jupyter_client_internals.process_of(
+            manager
+        )
         self.info: dict[str, Any] = {}
         self.busy_since = time.monotonic()
         self.setup_code = ""
@@ -117,8 +118,7 @@ class Kernel:
         """Take over a kernel that was forked to listen in a folder of `prepare_fork`."""
         manager = _manager(name, folder)
         manager.load_connection_file()
-        manager.provisioner = LocalProvisioner(parent=manager, kernel_spec=manager.kernel_spec)
-        manager.provisioner.process = process  # type: ignore[assignment]  # as good as a Popen
+        jupyter_client_internals.put_process(manager, process)
         return cls(manager)
 
     @property
@@ -154,7 +154,7 @@ class Kernel:
         The caller sets the deadline.
         """
         self.client.start_channels(hb=False, stdin=False)
-        self.client.iopub_channel.socket.setsockopt(zmq.RCVHWM, _RECEIVE_QUEUE)
+        jupyter_client_internals.widen(self.client.iopub_channel, _RECEIVE_QUEUE)
         answer = asyncio.ensure_future(self.client.get_shell_msg())
         output = asyncio.ensure_future(self.client.get_iopub_msg())
         try:
@@ -169,15 +169,9 @@ class Kernel:
             output.cancel()
 
     def request_info(self) -> None:
-        """Ask the kernel for a sign of life, which may be done while an answer is awaited.
-
-        jupyter_client sends past the asyncio side of a socket. ZeroMQ takes note of what has
-        arrived as it sends, and tells nobody again: so an answer that came just before would be
-        seen only with the 500th question, after 50 s. Whoever asks for the socket's events has
-        the asyncio side look.
-        """
+        """Ask the kernel for a sign of life, which may be done while an answer is awaited."""
         self.client.kernel_info()
-        self.client.shell_channel.socket.get(zmq.EVENTS)
+        jupyter_client_internals.notice_arrivals(self.client.shell_channel)
 
     async def died(self) -> None:
         """Wait for the end of the process: by its pidfd, in milliseconds, on Linux."""

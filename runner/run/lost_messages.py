@@ -11,6 +11,8 @@ from __future__ import annotations
 import collections
 from typing import Any
 
+from runner.run.jupyter_client_internals import sender_and_number
+
 # A message of another thread may overtake a cell's last one: this many are looked back on.
 _LOOK_BACK = 256
 
@@ -26,29 +28,23 @@ class MessageCounter:
 
     def begin(self, message: dict[str, Any]) -> None:
         """Start to count with a cell's first message."""
-        self._sender, self._first = _numbered(message)
+        self._sender, self._first = sender_and_number(message)
         self._count = 0
         self._recent.clear()
         self.note(message)
 
     def note(self, message: dict[str, Any]) -> None:
         """Count a message, whichever cell it belongs to."""
-        sender, number = _numbered(message)
+        sender, number = sender_and_number(message)
         if sender and sender == self._sender and number >= self._first:
             self._count += 1
             self._recent.append(number)
 
     def missing(self, last: dict[str, Any]) -> int:
         """Count those that are missing up to a cell's last message; 0 if it cannot be known."""
-        sender, number = _numbered(last)
+        sender, number = sender_and_number(last)
         if not sender or sender != self._sender:
             return 0
         later = sum(other > number for other in self._recent)
         replies = 1
         return max(number - self._first + 1 - (self._count - later) - replies, 0)
-
-
-def _numbered(message: dict[str, Any]) -> tuple[str, int]:
-    """Split a message's id into its sender and number; other kernels have other ids."""
-    sender, _, number = str(message["header"].get("msg_id", "")).rpartition("_")
-    return (sender, int(number)) if number.isdecimal() else ("", 0)

@@ -21,6 +21,7 @@ from runner.errors import (
     NotebookError,
 )
 from runner.notebook import document as notebook
+from runner.notebook import papermill_internals
 from runner.notebook.document import Notebook
 from runner.processes import StopRequest
 from runner.record import history
@@ -186,12 +187,10 @@ def _through_papermill(job: Job, values: dict[str, Any], session: Session) -> Re
     load_papermill()
     import papermill
     from nbclient.exceptions import DeadKernelError
-    from papermill.engines import papermill_engines
-    from papermill.execute import remove_error_markers
 
     from runner.record.record import RunStatus
 
-    papermill_engines.register("runner", RunnerEngine)
+    papermill_internals.register_engine("runner", RunnerEngine)
     see = f"the record says more: {job.out}"
     document = notebook.read(job.copy or job.path)
     try:
@@ -213,7 +212,7 @@ def _through_papermill(job: Job, values: dict[str, Any], session: Session) -> Re
         if kept.run.status == RunStatus.FAILED:
             raise NotebookError(f"{job.path}: {kept.run.reason}", see) from error
         # An error that a tag allows, or one while it stopped: papermill takes either for a failure.
-        kept.nb.cells = remove_error_markers(kept.nb).cells
+        kept.nb.cells = papermill_internals.without_error_markers(kept.nb)
         kept.save(durable=True)
     return session.record()
 

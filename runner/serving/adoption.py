@@ -37,7 +37,7 @@ from typing import Any, Protocol
 
 from runner.errors import NothingServesError
 from runner.serving import claim as claims
-from runner.serving import model_versions
+from runner.serving import ipython_internals, model_versions
 from runner.serving.claim import Claim, OtherServiceError
 from runner.serving.nested_loops import let_asyncio_run_nest
 from runner.serving.servable import is_app, servable_in
@@ -252,14 +252,7 @@ def is_called_by_cell() -> bool:
     """Tell whether a cell waits, in the main thread, for the call that runs now."""
     if threading.current_thread() is not threading.main_thread():
         return False
-    module = sys.modules.get("IPython.core.interactiveshell")
-    if module is None:  # no notebook, but a script
-        return True
-    runs_cells = module.InteractiveShell.run_code.__code__
-    frame: types.FrameType | None = sys._getframe()  # noqa: SLF001 - public in all but its name
-    while frame is not None and frame.f_code is not runs_cells:
-        frame = frame.f_back
-    return frame is not None
+    return ipython_internals.is_within_a_cell()
 
 
 def _serve(app: Any, requested: str) -> None:

@@ -28,7 +28,7 @@ from runner.http.example_request import Example
 from runner.http.server import AsgiServer, import_ahead
 from runner.http.wsgi_adapter import WsgiAdapter
 from runner.predict.targets import EndpointOptions, is_target
-from runner.serving import model_versions, print_forwarding
+from runner.serving import ipython_internals, model_versions, print_forwarding
 from runner.serving.claim import claim
 from runner.serving.supervisor_link import SupervisorLink
 from runner.serving.worker import Server
@@ -335,6 +335,4 @@ def _log_fd() -> int:
     given = os.environ.get("RUNNER_LOG_FD", "")
     if given.isdecimal():
         return int(given)
-    # ipykernel reads file descriptor 2 itself; it keeps a copy of the real one.
-    original = getattr(sys.stderr, "_original_stdstream_copy", None)
-    return int(original) if original is not None else 2
+    return ipython_internals.real_stderr()

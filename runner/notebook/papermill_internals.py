@@ -1,0 +1,70 @@
+"""Use of papermill what its documentation does not promise; nobody else here does.
+
+Tried on 2.6 and 2.7; `tests/contract/test_papermill_internals.py` names what is gone. Nothing of
+it is imported before it is used: papermill takes a while, and may be half imported.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+
+def register_engine(name: str, engine: type) -> None:
+    """Let papermill find an engine, whatever entry points are installed."""
+    from papermill.engines import papermill_engines
+
+    papermill_engines.register(name, engine)
+
+
+def language_of(nb: NotebookNode, language: str | None) -> str:
+    """Name a notebook's language as papermill does; Python's, if the notebook says nothing."""
+    from papermill.utils import nb_language
+
+    try:
+        return str(nb_language(nb, language))
+    except ValueError:  # some editors and libraries write no kernelspec
+        return "python"
+
+
+def parameters_cell(kernel_name: str, language: str, values: dict[str, Any]) -> str:
+    """Write the source of the cell that papermill puts in."""
+    from papermill.translators import translate_parameters
+
+    return str(translate_parameters(kernel_name, language, values, "Parameters"))
+
+
+def without_error_markers(nb: NotebookNode) -> Any:
+    """Give a notebook's cells without those that papermill has put in to show an error."""
+    from papermill.execute import remove_error_markers
+
+    return remove_error_markers(nb).cells
+
+
+def local_folder(output_path: str) -> Path | None:
+    """Give the folder to which papermill takes a path as relative; None if it is no local one."""
+    from papermill.iorw import LocalHandler, papermill_io
+
+    local = papermill_io.get_handler(output_path)
+    if not isinstance(local, LocalHandler):
+        return None
+    home = local.cwd(None)  # papermill writes relative to where it was started
+    local.cwd(home)
+    return Path(home or ".").absolute()
+
+
+def write_by(handler: Any, output_path: str) -> None:
+    """Have papermill write to one path by a handler of ours."""
+    from papermill.iorw import papermill_io
+
+    papermill_io.register(output_path, handler)
+
+
+def write(nb: NotebookNode, output_path: str) -> None:
+    """Write a notebook by papermill, which knows more places than files."""
+    from papermill.iorw import write_ipynb
+
+    write_ipynb(nb, output_path)
