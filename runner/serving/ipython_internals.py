@@ -1,6 +1,6 @@
 """Use of IPython and ipykernel what is not promised, within the kernel; nobody else here does.
 
-Tried on IPython 9.0 to 9.18 and ipykernel 6.30 to 7.4; `tests/contract` names what is gone. What
+Tried on IPython 9.1 to 9.18 and ipykernel 6.30 to 7.4; `tests/contract` names what is gone. What
 prepares a kernel before its first cell stands in `runner.run.kernel_setup`, and what makes one
 of a forked process in `runner.run.forked_kernel`.
 """

@@ -101,6 +101,7 @@ def test_a_cycle_takes_and_keeps_what_we_give_it() -> None:
     )
     for name in ("body", "disconnected", "more_body", "response_complete", "response_started"):
         require_in_source(cycle.__init__, f"self.{name}")
+    require_in_source(cycle.send, r'b"connection: close\r\n"')  # of its own, when it drains
 
 
 def test_the_flow_control_and_the_states_are_known() -> None:
