@@ -81,7 +81,9 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def served(project: Path, start: type[Service], port: int) -> Iterator[Any]:
     def begin(*words: str) -> Service:
-        service = start("serve", "a.ipynb", "--port", str(port), *words, cwd=project)
+        service = start(
+            "serve", "a.ipynb", "--port", str(port), "--linger", "1", *words, cwd=project
+        )
         until(lambda: service.process.poll() is not None or is_up(port), 60)
         assert service.process.poll() is None, service.said()
         return service

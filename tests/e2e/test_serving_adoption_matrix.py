@@ -157,7 +157,7 @@ def test_it_answers_reloads_and_drains(name: str, project: Path, start: type[Ser
     port, elsewhere = reserved_port(), reserved_port()
     save(project, WAYS[name], "early", elsewhere, late=False)
     words = ["--port", str(port), "--workers", "2", "--reload", "--no-standby"]
-    service = start("serve", "a.ipynb", *words, "--linger", "0.3")
+    service = start("serve", "a.ipynb", *words)
     until(lambda: service.process.poll() is not None or answer(port) == "early", 30)
     assert service.process.poll() is None, service.said()
     with Load(port, 2) as load:

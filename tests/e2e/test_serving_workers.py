@@ -39,6 +39,7 @@ async def app(scope, receive, send):
     if path == "/grow":
         app.held = bytearray(os.urandom(60_000_000))
     if path == "/slow":
+        open(f"{__file__}.{os.urandom(4).hex()}.slow", "w").close()
         time.sleep(0.5)
     facts = {"pid": os.getpid(), "random": float(np.random.random()), "model": id(MODEL)}
     content = json.dumps(facts).encode()
@@ -199,7 +200,7 @@ def test_a_worker_is_recycled_when_it_has_grown(start: Start) -> None:
     until(lambda: serving.ask()["pid"] != first, 20)
 
 
-def test_an_interrupt_loses_no_request(start: Start) -> None:
+def test_an_interrupt_loses_no_request(start: Start, tmp_path: Path) -> None:
     """What is in flight in any worker is answered before the cell ends."""
     serving = start("workers=2")
     answers: list[Any] = []
@@ -208,7 +209,7 @@ def test_an_interrupt_loses_no_request(start: Start) -> None:
     ]
     for client in clients:
         client.start()
-    time.sleep(0.1)
+    until(lambda: len(list(tmp_path.glob("*.slow"))) == 2)
     serving.process.send_signal(signal.SIGINT)
     for client in clients:
         client.join()

@@ -169,7 +169,10 @@ def is_serving(port: int) -> bool:
 
 
 class Service:
-    """One process of a command line, ours by default, and all that it starts."""
+    """One process of a command line, ours by default, and all that it starts.
+
+    Its workers linger for a moment only: tests that keep connections ask for more.
+    """
 
     def __init__(self, *words: str, cwd: Path, program: Sequence[str] = RUNNER) -> None:
         self.mark = uuid.uuid4().hex
@@ -179,7 +182,7 @@ class Service:
             self.process = subprocess.Popen(
                 [*program, *words],
                 cwd=cwd,
-                env={**os.environ, MARK: self.mark},
+                env={"RUNNER_LINGER": "0.3", **os.environ, MARK: self.mark},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 
-_LINGER = 1.0
+_LINGER = 0.3
 
 
 class Server:
