@@ -87,7 +87,7 @@ git-setup: .venv/tested-with  ## show notebooks as text in this clone's git diff
 	git config diff.jupytext.textconv "jupytext --from ipynb --to py:percent --output -"
 
 clean:  ## remove what the other commands made
-	rm -rf .venv runs model/*.joblib model/*.json *.egg-info build dist
+	rm -rf .venv runs model/*.joblib model/*.json *.egg-info build dist docs/_build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 model/iris.json: | .venv/installed
