@@ -56,8 +56,9 @@ format: .venv/tested-with  ## mend what can be mended by machine
 	ruff format .
 	$(NBSTRIPOUT) $$(git ls-files '*.ipynb')
 
+# Anew each time: Sphinx cannot know which pages a change of the code concerns.
 docs: .venv/docs  ## build the documentation into docs/_build/html
-	sphinx-build -W --keep-going --nitpicky --quiet docs docs/_build/html
+	sphinx-build --fresh-env -W --keep-going --nitpicky --quiet docs docs/_build/html
 
 pictures: .venv/browser  ## take the pictures of the documentation anew, in Chromium
 	python docs/images/make.py
