@@ -160,6 +160,14 @@ def test_the_drawing_has_every_room() -> None:
     assert {*line.split(" · ")} == ground
 
 
+def test_every_module_named_is_there() -> None:
+    """Whoever moves a module of the package finds the pages that speak of it."""
+    rooms = "|".join(path.parent.name for path in (ROOT / "runner").glob("*/__init__.py"))
+    for page in PAGES[2:]:
+        named = re.findall(rf"`(?:runner/)?((?:{rooms})/[\w/]*\.py)`", page.read_text())
+        assert [name for name in named if not (ROOT / "runner" / name).exists()] == [], page
+
+
 def test_pictures_are_small() -> None:
     """Who clones the project gets them all."""
     assert [each for each in DOCS.rglob("*.png") if each.stat().st_size > 150_000] == []
