@@ -153,7 +153,7 @@ class Adoption:
 
     def _begin(self, taken: AdoptedApp) -> None:
         """Leave sockets alone from now on, and say in the cell what is done."""
-        self.own_sockets.give_back()
+        self.own_sockets.unpatch()
         if taken.requested:
             print(f"the supervisor decides on the address; the call asked for {taken.requested}")  # noqa: T201 - seen in the cell
         else:
@@ -236,7 +236,7 @@ def adopt() -> None:
     _current[:] = [adoption]
     _end_with_an_interrupted_cell(adoption)
     adopt_when_imported(adoption.take_app)
-    adoption.own_sockets.take_part()
+    adoption.own_sockets.patch()
     let_asyncio_run_nest()
     _stand_in_for_nest_asyncio()
     model_versions.listen_to_warnings()

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from runner.serving.print_forwarding import PrintForwarder, divert
+from runner.serving.print_forwarding import PrintForwarder, forward_prints
 
 _PR_SET_PDEATHSIG = 1
 
@@ -63,12 +63,12 @@ def fork(serve: Callable[[], None], log_fd: int, pools: Any) -> int:
     code = 1
     try:  # nothing may climb into the kernel's stack
         with contextlib.closing(_print_to(log_fd)):
-            code = _live(parent, pools, serve)
+            code = _serve_as_child(parent, pools, serve)
     finally:
         os._exit(code)
 
 
-def _live(parent: int, pools: Any, serve: Callable[[], None]) -> int:
+def _serve_as_child(parent: int, pools: Any, serve: Callable[[], None]) -> int:
     try:
         become_worker(parent, pools)
         serve()
@@ -109,4 +109,4 @@ def _print_to(fd: int) -> PrintForwarder:
     """
     os.dup2(fd, 1)
     os.dup2(fd, 2)
-    return divert(fd)
+    return forward_prints(fd)

@@ -16,14 +16,14 @@ def let_asyncio_run_nest() -> None:
 
     @functools.wraps(original)
     def run(main: Coroutine[Any, Any, Any], **settings: Any) -> Any:
-        with stepped_out():
+        with outside_of_running_loop():
             return original(main, **settings)
 
     asyncio.run = run
 
 
 @contextlib.contextmanager
-def stepped_out() -> Iterator[None]:
+def outside_of_running_loop() -> Iterator[None]:
     """Leave this thread's running loop and its current task; take them up again at the end."""
     loop = events._get_running_loop()  # noqa: SLF001 - there is no other way; nest_asyncio's too
     if loop is None:

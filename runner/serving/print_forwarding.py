@@ -22,8 +22,8 @@ from typing import Any, TextIO
 LINES_PER_SECOND = 100
 LONGEST_LINE = 2_000
 
-_EVERY = 0.25
-_PATIENCE = 0.25  # so long the log may take nothing
+_FORWARD_EVERY = 0.25
+_LOG_TIMEOUT = 0.25  # so long the log may take nothing
 
 
 class PrintForwarder:
@@ -49,12 +49,12 @@ class PrintForwarder:
     ) -> None:
         self._fd, self._is_json, self._clock = fd, is_json, clock
         self._streams: list[Any] = [stream for stream in streams if hasattr(stream, "__dict__")]
-        self._left, self._missed = LINES_PER_SECOND, 0
+        self._left, self._dropped = LINES_PER_SECOND, 0
         self._second = self._clock()
-        self._begun = ""
-        self._taken = io.StringIO()
+        self._partial_line = ""
+        self._previous = io.StringIO()
         self._over = threading.Event()
-        self._divert()
+        self._redirect()
         self._writer = threading.Thread(target=self._work, name="prints", daemon=True)
         self._writer.start()
 
@@ -66,44 +66,48 @@ class PrintForwarder:
         self._over.set()
         self._writer.join(timeout=1)
 
-    def _divert(self) -> None:
+    def _redirect(self) -> None:
         self._buffer = io.StringIO()
         for stream in self._streams:
             stream.write, stream.flush = self._buffer.write, _do_nothing
 
     def _work(self) -> None:
-        while not self._over.wait(_EVERY):
-            before, now = self._taken, self._buffer
-            self._divert()
-            self._show(before.getvalue())  # a thread may still be writing to what it was then
-            self._taken = now
-        self._show(self._taken.getvalue() + self._buffer.getvalue())
-        self._write([self._begun, *self._account()] if self._begun else self._account())
+        while not self._over.wait(_FORWARD_EVERY):
+            before, now = self._previous, self._buffer
+            self._redirect()
+            self._forward(before.getvalue())  # a thread may still be writing to what it was then
+            self._previous = now
+        self._forward(self._previous.getvalue() + self._buffer.getvalue())
+        self._write(
+            [self._partial_line, *self._begin_second()]
+            if self._partial_line
+            else self._begin_second()
+        )
 
-    def _show(self, text: str) -> None:
-        text = self._begun + text
+    def _forward(self, text: str) -> None:
+        text = self._partial_line + text
         *kept, _ = text.split("\n", self._left)
-        self._begun = text.rpartition("\n")[2][:LONGEST_LINE]
+        self._partial_line = text.rpartition("\n")[2][:LONGEST_LINE]
         self._left -= len(kept)
-        self._missed += text.count("\n") - len(kept)
+        self._dropped += text.count("\n") - len(kept)
         if self._clock() - self._second >= 1:
-            kept += self._account()
+            kept += self._begin_second()
         self._write(kept)
 
-    def _account(self) -> list[str]:
+    def _begin_second(self) -> list[str]:
         """Begin a new second, and say what was left out of the last."""
-        missed, self._missed = self._missed, 0
+        dropped, self._dropped = self._dropped, 0
         self._second, self._left = self._clock(), LINES_PER_SECOND
-        return [f"… {missed:,} more lines were printed"] if missed else []
+        return [f"… {dropped:,} more lines were printed"] if dropped else []
 
     def _write(self, lines: list[str]) -> None:
         now = time.time()
         shown = "".join(self._line(now, line[:LONGEST_LINE]) for line in lines)
         text = shown.encode(errors="backslashreplace")
         with contextlib.suppress(OSError):  # the log was closed: the app goes on
-            while text and select.select([], [self._fd], [], _PATIENCE)[1]:
+            while text and select.select([], [self._fd], [], _LOG_TIMEOUT)[1]:
                 text = text[os.write(self._fd, text[: select.PIPE_BUF]) :]
-        self._missed += text.count(b"\n")  # nobody reads the log
+        self._dropped += text.count(b"\n")  # nobody reads the log
 
     def _line(self, moment: float, said: str) -> str:
         if self._is_json:
@@ -114,7 +118,7 @@ class PrintForwarder:
         return f"{at} INFO    worker {os.getpid()}: {said}\n"
 
 
-def divert(fd: int) -> PrintForwarder:
+def forward_prints(fd: int) -> PrintForwarder:
     """Send what this process prints to the log, until that is closed."""
     is_json = os.environ.get("RUNNER_LOG_FORMAT") == "json"
     return PrintForwarder(fd, [sys.stdout, sys.stderr], is_json=is_json)

@@ -266,7 +266,7 @@ def _run(pool: WorkerPool, kind: str) -> None:
     if pool.control is None:
         pool.run()
         return
-    with contextlib.closing(print_forwarding.divert(pool.log_fd)):
+    with contextlib.closing(print_forwarding.forward_prints(pool.log_fd)):
         pool.run()
 
 

@@ -66,22 +66,22 @@ class OwnSockets:
         self._port = 0
         self._listener: socket.socket | None = None
         self._pid = os.getpid()
-        self._really = {name: getattr(socket.socket, name) for name in _METHODS}
+        self._originals = {name: getattr(socket.socket, name) for name in _METHODS}
 
-    def take_part(self) -> None:
+    def patch(self) -> None:
         """Take part in what every socket of this process does."""
         for name in _METHODS:
             ours = getattr(self, f"_{name}")
 
-            @functools.wraps(self._really[name])
+            @functools.wraps(self._originals[name])
             def call(own: socket.socket, *words: Any, _ours: Any = ours) -> Any:
                 return _ours(own, *words)
 
             setattr(socket.socket, name, call)
 
-    def give_back(self) -> None:
+    def unpatch(self) -> None:
         """Leave sockets to Python again: something else is the service."""
-        for name, method in self._really.items():
+        for name, method in self._originals.items():
             setattr(socket.socket, name, method)
 
     @property
@@ -93,7 +93,7 @@ class OwnSockets:
         if self._is_candidate(own, address):
             self._requested[own] = address
         else:
-            self._really["bind"](own, address)
+            self._originals["bind"](own, address)
 
     def _is_candidate(self, own: socket.socket, address: Any) -> bool:
         return (
@@ -106,11 +106,11 @@ class OwnSockets:
         )
 
     def _getsockname(self, own: socket.socket) -> Any:
-        return self._requested.get(own) or self._really["getsockname"](own)
+        return self._requested.get(own) or self._originals["getsockname"](own)
 
     def _shutdown(self, own: socket.socket, how: int) -> None:
         if own not in self._shared:
-            self._really["shutdown"](own, how)
+            self._originals["shutdown"](own, how)
 
     def _listen(self, own: socket.socket, *backlog: int) -> None:
         address = self._requested.pop(own, None)
@@ -120,8 +120,8 @@ class OwnSockets:
             self._share(own, address)
             return
         if address is not None:
-            self._really["bind"](own, address)
-        self._really["listen"](own, *backlog)
+            self._originals["bind"](own, address)
+        self._originals["listen"](own, *backlog)
 
     def _takes(self, address: tuple[Any, ...]) -> bool:
         return self._claim.take(f"a socket on port {address[1]}")
@@ -140,7 +140,9 @@ class OwnSockets:
         self._shared.add(own)
         if is_first and control is not None:
             control.send("ready")
-            threading.Thread(target=_obey, args=[control], name="own-sockets", daemon=True).start()
+            threading.Thread(
+                target=_answer_supervisor, args=[control], name="own-sockets", daemon=True
+            ).start()
 
     def _greet(self, address: tuple[Any, ...]) -> SupervisorLink:
         control = SupervisorLink.connect()
@@ -162,7 +164,7 @@ class OwnSockets:
 _METHODS = ("bind", "listen", "getsockname", "shutdown")
 
 
-def _obey(control: SupervisorLink) -> None:
+def _answer_supervisor(control: SupervisorLink) -> None:
     """Answer the supervisor for as long as it is there."""
     while control.is_open:
         if select.select([control], [], [], _LONG)[0]:

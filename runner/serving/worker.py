@@ -45,7 +45,7 @@ class Server(Protocol):
         """Begin to drain."""
 
 
-class Work:
+class WorkerLoop:
     """Be the worker's side: serve in a thread, obey orders, mind the limits."""
 
     def __init__(
@@ -70,7 +70,7 @@ class Work:
         serving = threading.Thread(target=self._serve, name="serving", daemon=True)
         try:
             serving.start()
-            self._obey(serving)
+            self._take_orders(serving)
         finally:
             os.close(self._order)
             os.close(self._status)
@@ -78,16 +78,16 @@ class Work:
     def _serve(self) -> None:
         try:
             self._server = self._build()
-            self._server.run(lambda: self._say(b"R"))
+            self._server.run(lambda: self._write_status(b"R"))
         except Exception as error:
             log.exception("the worker failed")
-            self._say(b"F" + f"{type(error).__name__}: {error}".encode()[:60_000])
+            self._write_status(b"F" + f"{type(error).__name__}: {error}".encode()[:60_000])
 
-    def _say(self, what: bytes) -> None:
+    def _write_status(self, what: bytes) -> None:
         with contextlib.suppress(OSError):
             os.write(self._status, what)
 
-    def _obey(self, serving: threading.Thread) -> None:
+    def _take_orders(self, serving: threading.Thread) -> None:
         while serving.is_alive():
             readable, _, _ = select.select([self._order], [], [], _LOOK_EVERY)
             order = os.read(self._order, 1) if readable else b""

@@ -31,7 +31,7 @@ from typing import Any
 from runner import processes
 from runner.config import Limits
 from runner.serving import forking
-from runner.serving.worker import Server, Work
+from runner.serving.worker import Server, WorkerLoop
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +54,14 @@ class Worker:
     status: int
     order: int
     is_ready: bool = False
-    said: str = ""
+    failure: str = ""
 
     @property
     def is_process(self) -> bool:
         """Tell a forked worker from a thread."""
         return self.pid != os.getpid()
 
-    def tell(self, what: bytes) -> None:
+    def send_order(self, what: bytes) -> None:
         """Give an order; a dead worker does not mind."""
         with contextlib.suppress(OSError):
             os.write(self.order, what)
@@ -160,7 +160,7 @@ class WorkerPool:
 
         def work() -> None:
             build = functools.partial(self.build, slot)
-            Work(build, listener, status_write, order_read, self.limits).run()
+            WorkerLoop(build, listener, status_write, order_read, self.limits).run()
 
         if self._forks:
 
@@ -200,27 +200,27 @@ class WorkerPool:
         readable, _, _ = select.select(watched, [], [], timeout)
         for worker in list(self.workers.values()):
             if worker.status in readable:
-                self._hear(worker)
+                self._read_status(worker)
         if self.control in readable:
-            self._obey()
+            self._take_orders()
         if self._wake_read in readable:
             os.read(self._wake_read, 64)
             self._drain()
         if time.monotonic() >= self._deadline:
             self._kill_the_rest()
 
-    def _hear(self, worker: Worker) -> None:
-        said = os.read(worker.status, 65536)
-        if not said:
-            self._ended(worker)
-        elif said.startswith(b"R"):
+    def _read_status(self, worker: Worker) -> None:
+        status = os.read(worker.status, 65536)
+        if not status:
+            self._worker_ended(worker)
+        elif status.startswith(b"R"):
             worker.is_ready = True
             if self._accepts and not self.is_draining:
-                worker.tell(b"A")
+                worker.send_order(b"A")
             elif all(each.is_ready for each in self.workers.values()):
                 self._all_ready()
         else:
-            worker.said = said[1:].decode(errors="replace")
+            worker.failure = status[1:].decode(errors="replace")
 
     def _all_ready(self) -> None:
         if self.control is None:
@@ -231,11 +231,11 @@ class WorkerPool:
     def _accept(self) -> None:
         self._accepts = True
         for worker in self.workers.values():
-            worker.tell(b"A")
+            worker.send_order(b"A")
         if self.control is not None:
             self.control.send("serving", workers=[each.pid for each in self.workers.values()])
 
-    def _obey(self) -> None:
+    def _take_orders(self) -> None:
         for order in self.control.receive():
             if order.get("do") == "accept":
                 self._accept()
@@ -245,15 +245,15 @@ class WorkerPool:
 
     # -- ending
 
-    def _ended(self, worker: Worker) -> None:
+    def _worker_ended(self, worker: Worker) -> None:
         reason = _how_ended(worker)
         worker.close()
         del self.workers[worker.slot]
         if self.is_draining:
-            self.error = self.error or worker.said
+            self.error = self.error or worker.failure
             return
         if not self._accepts or not self._forks:
-            self._fail(worker.said or reason)
+            self._fail(worker.failure or reason)
             return
         is_crash = not reason.endswith("exited with code 0")
         is_expected = self.needs_processes and worker.is_ready
@@ -284,7 +284,7 @@ class WorkerPool:
         for listener in self.listeners:
             listener.close()
         for worker in self.workers.values():
-            worker.tell(b"D")
+            worker.send_order(b"D")
 
     def _kill_the_rest(self) -> None:
         for worker in list(self.workers.values()):

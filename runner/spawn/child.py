@@ -119,7 +119,7 @@ class Standby:
         with contextlib.suppress(RunnerError):
             document = notebook.read(path)
             self.kernel_for(document.kernel_name)
-            self._warm(document)
+            self._import_ahead(document)
 
     def kernel_for(self, name: str) -> Kernel:
         """Give a kernel of this name: the one that waits, or a new one if it is another."""
@@ -143,7 +143,7 @@ class Standby:
         if self.kernel is not None:
             self.kernel.close()
 
-    def _warm(self, document: notebook.Notebook) -> None:
+    def _import_ahead(self, document: notebook.Notebook) -> None:
         if self.kernel is not None and document.is_python:
             names = [*document.imports(), *self._imports]
             code = f'__import__("runner.spawn.notebook_imports", fromlist=["load"]).load({names!r})'
@@ -167,15 +167,15 @@ class Task:
 
 def main() -> None:
     """Be ``python -m runner.spawn.child``."""
-    begin(TASK)
+    start(TASK)
 
 
-def begin(task: Task) -> None:
+def start(task: Task) -> None:
     """Be a process that was started with a notebook for its argument."""
     parser = argparse.ArgumentParser()
     parser.add_argument("notebook", type=Path)
     quieten_debugger()
-    live(parser.parse_args().notebook, task)
+    run_task(parser.parse_args().notebook, task)
 
 
 def quieten_debugger() -> None:
@@ -183,7 +183,7 @@ def quieten_debugger() -> None:
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
 
-def live(path: Path, task: Task, kernel: Kernel | None = None, kernel_name: str = "") -> None:
+def run_task(path: Path, task: Task, kernel: Kernel | None = None, kernel_name: str = "") -> None:
     """Wait for the order to go, carry it out, and end the process by an error's exit code.
 
     Args:
@@ -194,14 +194,14 @@ def live(path: Path, task: Task, kernel: Kernel | None = None, kernel_name: str 
     """
     logs.configure(setting("log-level", "info"), setting("log-format", "text"))
     try:
-        _live(path, task, kernel, kernel_name)
+        _run_task(path, task, kernel, kernel_name)
     except RunnerError as error:
         log.error("run failed: %s", " ".join(str(error).split()))
         log.debug("the error in full", exc_info=True)
         sys.exit(error.exit_code)
 
 
-def _live(path: Path, task: Task, kernel: Kernel | None, kernel_name: str) -> None:
+def _run_task(path: Path, task: Task, kernel: Kernel | None, kernel_name: str) -> None:
     with StopRequest() as stop:
         orders = Orders(stop, task.source)
         stop.subscribe(lambda: orders.go.put(None))

@@ -123,7 +123,7 @@ def _be_run(
     if kernel_name:
         _be_run_or_kernel(path, task, kernel_name, hidden)
     else:
-        child.live(path, task)
+        child.run_task(path, task)
 
 
 def _be_run_or_kernel(path: Path, task: Task, name: str, hidden: dict[str, ModuleType]) -> None:
@@ -139,7 +139,7 @@ def _be_run_or_kernel(path: Path, task: Task, name: str, hidden: dict[str, Modul
         return
     process = processes.ForkedChild(pid, [sys.executable, *words])
     adopted = kernel.Kernel.from_fork(name, folder, process)
-    child.live(path, task, adopted, name)
+    child.run_task(path, task, adopted, name)
 
 
 if __name__ == "__main__":

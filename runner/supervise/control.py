@@ -19,7 +19,13 @@ from typing import Any
 
 from runner import wire
 from runner.errors import ConfigurationError, RunnerError
-from runner.supervise.events import Answer, Asked, ReloadAsked, RollbackAsked, StopAsked
+from runner.supervise.events import (
+    Outcome,
+    ReloadRequested,
+    Requested,
+    RollbackRequested,
+    StopRequested,
+)
 
 _NAME = ".control"
 _LONGEST_PATH = 100  # sun_path has 108 bytes on Linux, 104 on macOS
@@ -139,10 +145,10 @@ def _connected(folder: Path) -> socket.socket:
     return connection
 
 
-_QUESTIONS: dict[str, type[Asked]] = {
-    "reload": ReloadAsked,
-    "rollback": RollbackAsked,
-    "stop": StopAsked,
+_QUESTIONS: dict[str, type[Requested]] = {
+    "reload": ReloadRequested,
+    "rollback": RollbackRequested,
+    "stop": StopRequested,
 }
 
 
@@ -154,7 +160,9 @@ class PendingRequests:
         status: Describes what exists now.
     """
 
-    def __init__(self, take: Callable[[Asked], None], status: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self, take: Callable[[Requested], None], status: Callable[[], dict[str, Any]]
+    ) -> None:
         self._take, self._status = take, status
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = itertools.count(1)
@@ -171,6 +179,6 @@ class PendingRequests:
         answer: dict[str, Any] = await outcome
         return answer
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: Outcome) -> None:
         """Let whoever asked know."""
         self._waiting.pop(answer.request).set_result({"ok": answer.ok, "reason": answer.reason})

@@ -89,7 +89,7 @@ class Ended(RunEvent):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Asked(Event):
+class Requested(Event):
     """Somebody or something asked for a deed.
 
     Attributes:
@@ -102,27 +102,27 @@ class Asked(Event):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Started(Asked):
+class Started(Requested):
     """The supervisor is set up and wants a first run."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Changed(Asked):
+class Changed(Requested):
     """A file that is watched has a new content."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ReloadAsked(Asked):
+class ReloadRequested(Requested):
     """Run the current notebook anew, changed or not."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RollbackAsked(Asked):
+class RollbackRequested(Requested):
     """Run the version before the one that serves."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StopAsked(Asked):
+class StopRequested(Requested):
     """Drain everything and end; the second time: kill and end."""
 
 
@@ -234,14 +234,14 @@ class RecordFailure(RunCommand):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Await(Command):
+class WaitForEdit(Command):
     """Nothing serves, and only an edit can mend that: say so."""
 
     reason: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Answer(Command):
+class Outcome(Command):
     """Tell who asked how it came out."""
 
     request: int

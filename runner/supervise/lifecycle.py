@@ -28,9 +28,6 @@ from collections.abc import Sequence
 from runner.errors import ConfigurationError, CrashLoopError, NotebookError, NotReadyError
 from runner.supervise.events import (
     Accept,
-    Answer,
-    Asked,
-    Await,
     Bind,
     CancelTimer,
     Command,
@@ -40,19 +37,22 @@ from runner.supervise.events import (
     Failed,
     Go,
     Kill,
+    Outcome,
     Publish,
     Purpose,
     RecordFailure,
+    Requested,
     Retire,
-    RollbackAsked,
+    RollbackRequested,
     RunEvent,
     Serving,
     SetTimer,
     Spawn,
-    StopAsked,
+    StopRequested,
     Terminate,
     Timer,
     TimerFired,
+    WaitForEdit,
 )
 from runner.supervise.restarts import Restarts
 from runner.supervise.states import LIVES, STARTS, TRANSITIONS, GoodVersion, Run, RunState
@@ -122,11 +122,11 @@ class Lifecycle:
         """
         self._now, self._orders = now, []
         if isinstance(event, RunEvent):
-            self._walk(event)
+            self._apply(event)
         elif isinstance(event, TimerFired):
             self._fired(event)
-        elif isinstance(event, Asked):
-            self._asked(event)
+        elif isinstance(event, Requested):
+            self._requested(event)
         if self.phase is Phase.STOPPING and not self.runs:
             self._end()
         return self._orders
@@ -153,12 +153,12 @@ class Lifecycle:
     def _order(self, *commands: Command) -> None:
         self._orders += commands
 
-    def _answer(self, requests: list[int], reason: str = "", *, ok: bool = False) -> None:
-        self._order(*(Answer(request=who, ok=ok, reason=reason) for who in requests if who))
+    def _tell_outcome(self, requests: list[int], reason: str = "", *, ok: bool = False) -> None:
+        self._order(*(Outcome(request=who, ok=ok, reason=reason) for who in requests if who))
 
     # What happens to one run.
 
-    def _walk(self, event: RunEvent) -> None:
+    def _apply(self, event: RunEvent) -> None:
         run = self.runs.get(event.run)
         after = TRANSITIONS.get((run.state, type(event))) if run else None
         if run is None or after is None:
@@ -195,9 +195,9 @@ class Lifecycle:
         for other in older:
             run.requests += other.requests
             self._drain(other)
-        self._answer(run.requests, ok=True)
+        self._tell_outcome(run.requests, ok=True)
         run.requests = []
-        self._want_standby()
+        self._ensure_standby()
 
     def _drain(self, run: Run) -> None:
         if run.state in STARTS or run.state is RunState.READY:
@@ -223,12 +223,12 @@ class Lifecycle:
         code = event.code if run.code is None else run.code
         run.reason = run.reason or f"its process ended with code {code}"
         self._order(RecordFailure(run=run.number, code=code, reason=run.reason))
-        self._answer(run.requests, run.reason)
+        self._tell_outcome(run.requests, run.reason)
         run.requests = []
         if before is RunState.SERVING:
             self._died(run, lasted)
         elif not run.has_served and not self._is_ending:
-            self._fell_short(run, code)
+            self._failed_to_start(run, code)
 
     def _died(self, run: Run, served: float) -> None:
         """Restart what had served, unless something else already serves or is about to."""
@@ -237,7 +237,7 @@ class Lifecycle:
         self.restarts.died(self._now, served)
         self._restart(run.reason or "the kernel hung up")
 
-    def _fell_short(self, run: Run, code: int) -> None:
+    def _failed_to_start(self, run: Run, code: int) -> None:
         """Act on a run that ended before it ever served."""
         if self.serving() or (run.purpose is Purpose.CHANGE and self._served_version):
             return
@@ -246,7 +246,7 @@ class Lifecycle:
                 return
             if self.rules.waits_for_edits:
                 self.phase = Phase.WAITING
-                self._order(Await(reason=run.reason))
+                self._order(WaitForEdit(reason=run.reason))
             else:
                 self._begin_end(code, run.reason)
             return
@@ -291,7 +291,7 @@ class Lifecycle:
         self._order(Spawn(run=run.number))
         return run
 
-    def _want_standby(self) -> None:
+    def _ensure_standby(self) -> None:
         if self.rules.keeps_standby and not self._is_ending and not self.standby():
             self._spawn()
 
@@ -300,7 +300,7 @@ class Lifecycle:
         if event.timer is Timer.RESTART and not self._is_ending:
             self._launch_again()
         elif event.timer is Timer.STANDBY and self.serving():
-            self._want_standby()
+            self._ensure_standby()
         elif event.timer is Timer.KILL and run and run.state is not RunState.ENDED:
             self._order(Kill(run=run.number))
         elif event.timer is Timer.READY and run and run.state in (*STARTS, RunState.READY):
@@ -312,19 +312,21 @@ class Lifecycle:
 
     # What is asked of the supervisor.
 
-    def _asked(self, asked: Asked) -> None:
-        if isinstance(asked, StopAsked):
-            self._stop(asked)
+    def _requested(self, requested: Requested) -> None:
+        if isinstance(requested, StopRequested):
+            self._stop(requested)
         elif self._is_ending:
-            self._answer([asked.request], "the supervisor is stopping")
-        elif not isinstance(asked, RollbackAsked):
-            self._change(asked, source=0)
+            self._tell_outcome([requested.request], "the supervisor is stopping")
+        elif not isinstance(requested, RollbackRequested):
+            self._change(requested, source=0)
         elif self.serving() and len(self.good) > 1:
-            self._change(asked, source=self.good[-2].source)
+            self._change(requested, source=self.good[-2].source)
         else:
-            self._answer([asked.request], "there is no earlier good version to roll back to")
+            self._tell_outcome(
+                [requested.request], "there is no earlier good version to roll back to"
+            )
 
-    def _change(self, asked: Asked, source: int) -> None:
+    def _change(self, requested: Requested, source: int) -> None:
         replaced = [run for run in self._in(*STARTS) if run.purpose is not Purpose.RESTART]
         waiting = [request for run in replaced for request in run.requests]
         for run in replaced:
@@ -332,11 +334,11 @@ class Lifecycle:
             self._drain(run)
         self._newest_version += 1
         purpose = Purpose.CHANGE if self._served_version else Purpose.FIRST
-        run = self._launch(purpose, source, self._newest_version, asked.cause)
-        run.requests = [*waiting, asked.request]
+        run = self._launch(purpose, source, self._newest_version, requested.cause)
+        run.requests = [*waiting, requested.request]
 
-    def _stop(self, asked: StopAsked) -> None:
-        self._stop_requests.append(asked.request)
+    def _stop(self, requested: StopRequested) -> None:
+        self._stop_requests.append(requested.request)
         if self._is_ending:
             self._order(*(Kill(run=run.number) for run in self.runs.values()))
         else:
@@ -346,13 +348,13 @@ class Lifecycle:
         self._ending, self.phase = (code, reason), Phase.STOPPING
         self._order(CancelTimer(timer=Timer.RESTART), CancelTimer(timer=Timer.STANDBY))
         for run in self._in(RunState.STANDBY, *LIVES):
-            self._answer(run.requests, "the supervisor is stopping")
+            self._tell_outcome(run.requests, "the supervisor is stopping")
             self._drain(run)
 
     def _end(self) -> None:
         self.phase = Phase.OVER
         code, reason = self._ending
-        self._answer(self._stop_requests, reason, ok=True)
+        self._tell_outcome(self._stop_requests, reason, ok=True)
         self._order(Exit(code=code, reason=reason))
 
 

@@ -38,21 +38,21 @@ log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(kw_only=True)
-class LiveRun:
+class RunFacts:
     """Hold what a run has besides its state.
 
     Attributes:
         cause: Why it was launched, in words.
-        went: When it was told to go, by the loop's clock.
-        served: When it came to serve, by the wall clock.
+        started_at: When it was told to go, by the loop's clock.
+        served_at: When it came to serve, by the wall clock.
         workers: Their processes.
         notices: What is odd about it and yet lets it serve.
     """
 
     process: RunProcess
     cause: str = ""
-    went: float = 0.0
-    served: float = 0.0
+    started_at: float = 0.0
+    served_at: float = 0.0
     workers: list[int] = dataclasses.field(default_factory=list)
     notices: list[str] = dataclasses.field(default_factory=list)
 
@@ -79,7 +79,7 @@ class Runs:
         listeners: Sequence[socket.socket],
         before_reading: Callable[[], None],
     ) -> None:
-        self.live: dict[int, LiveRun] = {}
+        self.live: dict[int, RunFacts] = {}
         self._plan, self._versions, self._links = plan, versions, links
         self._listeners, self._before_reading = listeners, before_reading
         own = {"control": str(links.path), "workers": str(plan.workers)}
@@ -94,7 +94,7 @@ class Runs:
         Raises:
             OSError: There can be no further process.
         """
-        self.live[run] = LiveRun(process=self._starter.start(self._plan.path))
+        self.live[run] = RunFacts(process=self._starter.start(self._plan.path))
 
     def close(self) -> None:
         """Have no more runs forked."""
@@ -140,7 +140,7 @@ class Runs:
 
     def _go(self, order: Go, process: RunProcess) -> None:
         name, live = self._versions.assign_name(order.run), self.live[order.run]
-        live.cause, live.went = order.cause, asyncio.get_running_loop().time()
+        live.cause, live.started_at = order.cause, asyncio.get_running_loop().time()
         try:
             source = self._source(order)
             self._check_kind(source)
@@ -202,7 +202,7 @@ class Runs:
             "state": run.state,
             "cause": live.cause,
             "pid": live.process.pid,
-            "since": iso(live.served) if live.served else None,
+            "since": iso(live.served_at) if live.served_at else None,
             "workers": live.workers,
             "notices": live.notices,
             "record": str(self._versions.record(run.number)),

@@ -28,9 +28,6 @@ from runner.notebook import document as notebook
 from runner.record import history
 from runner.supervise.control import ControlServer, PendingRequests
 from runner.supervise.events import (
-    Answer,
-    Asked,
-    Await,
     CancelTimer,
     Changed,
     Command,
@@ -40,18 +37,21 @@ from runner.supervise.events import (
     Failed,
     Hello,
     LinkClosed,
+    Outcome,
     Ready,
     RecordFailure,
-    ReloadAsked,
-    RollbackAsked,
+    ReloadRequested,
+    Requested,
+    RollbackRequested,
     RunCommand,
     Serving,
     SetTimer,
     Spawn,
     Started,
-    StopAsked,
+    StopRequested,
     Timer,
     TimerFired,
+    WaitForEdit,
 )
 from runner.supervise.kernel_link import KernelLinks
 from runner.supervise.lifecycle import Lifecycle
@@ -65,9 +65,9 @@ from runner.supervise.watch import Watcher, watch
 log = logging.getLogger(__name__)
 
 _CAUSES = {
-    ReloadAsked: "a reload was asked for",
-    RollbackAsked: "a rollback was asked for",
-    StopAsked: "a stop was asked for",
+    ReloadRequested: "a reload was asked for",
+    RollbackRequested: "a rollback was asked for",
+    StopRequested: "a stop was asked for",
 }
 _OUTCOMES = {
     error.exit_code: error
@@ -135,10 +135,10 @@ class Supervisor:
         self._failure: dict[str, Any] | None = None
         self._started = time.time()
         self._links = KernelLinks(self._hear)
-        self._runs = Runs(plan, self._versions, self._links, listeners, self._see)
-        self._requests = PendingRequests(self._ask, self.status)
+        self._runs = Runs(plan, self._versions, self._links, listeners, self._note_as_read)
+        self._requests = PendingRequests(self._request, self.status)
         self._control = ControlServer(folder, self._longest_outcome(), self._requests.reply)
-        self._eye: Watcher | None = None
+        self._watcher: Watcher | None = None
 
     async def run(self) -> Exit:
         """Live from the first start to the end of the last process."""
@@ -149,8 +149,8 @@ class Supervisor:
         try:
             self._listen_to_signals()
             if self.plan.rules.waits_for_edits:
-                self._eye = Watcher(self.plan.path, model_of(self.plan))
-                self._begin(watch(self._eye, lambda cause: self._tell(Changed(cause=cause))))
+                self._watcher = Watcher(self.plan.path, model_of(self.plan))
+                self._begin(watch(self._watcher, lambda cause: self._tell(Changed(cause=cause))))
             if self._listeners:
                 log.info("supervisor %d bound http://%s", os.getpid(), self.address)
                 self._tell_of_health()
@@ -184,14 +184,14 @@ class Supervisor:
 
     def _listen_to_signals(self) -> None:
         for signum in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(signum, self._ask, StopAsked(cause=signum.name))
-        self._loop.add_signal_handler(signal.SIGHUP, self._ask, ReloadAsked(cause="SIGHUP"))
+            self._loop.add_signal_handler(signum, self._request, StopRequested(cause=signum.name))
+        self._loop.add_signal_handler(signal.SIGHUP, self._request, ReloadRequested(cause="SIGHUP"))
 
-    def _ask(self, asked: Asked) -> None:
-        log.info("%s by %s", _CAUSES[type(asked)], asked.cause)
-        if isinstance(asked, StopAsked):
+    def _request(self, requested: Requested) -> None:
+        log.info("%s by %s", _CAUSES[type(requested)], requested.cause)
+        if isinstance(requested, StopRequested):
             net.give_up(self._listeners)
-        self._tell(asked)
+        self._tell(requested)
 
     def _hear(self, name: str, message: dict[str, Any] | None) -> bool:
         """Take a message of a kernel; tell whether a hello is welcome."""
@@ -202,22 +202,22 @@ class Supervisor:
             case None:
                 self._tell(LinkClosed(run=run))
             case "hello":
-                return self._greet(run, message or {})
+                return self._take_hello(run, message or {})
             case "ready":
                 self._tell(Ready(run=run))
             case "failed":
                 self._tell(Failed(run=run, reason=str((message or {}).get("reason", ""))))
             case "serving":
-                self._serves(run, message or {})
+                self._run_serves(run, message or {})
             case "worker":
-                self._replaced(run, message or {})
+                self._worker_replaced(run, message or {})
         return True
 
-    def _is(self, run: int, state: RunState) -> bool:
+    def _is_in(self, run: int, state: RunState) -> bool:
         return run in self._life.runs and self._life.runs[run].state is state
 
-    def _greet(self, run: int, hello: dict[str, Any]) -> bool:
-        if not self._is(run, RunState.STARTING):
+    def _take_hello(self, run: int, hello: dict[str, Any]) -> bool:
+        if not self._is_in(run, RunState.STARTING):
             return False
         live, name = self._runs.live[run], self._versions.name(run)
         live.process.kernel_pid = int(hello["pid"])
@@ -230,22 +230,22 @@ class Supervisor:
         self._tell(Hello(run=run))
         return True
 
-    def _serves(self, run: int, message: dict[str, Any]) -> None:
-        if not self._is(run, RunState.READY):
+    def _run_serves(self, run: int, message: dict[str, Any]) -> None:
+        if not self._is_in(run, RunState.READY):
             return
         live, name = self._runs.live[run], self._versions.name(run)
-        live.workers, live.served = [int(pid) for pid in message["workers"]], time.time()
+        live.workers, live.served_at = [int(pid) for pid in message["workers"]], time.time()
         source = self._versions.source(self._life.runs[run].source)
         self._tell(Serving(run=run, digest=digest(source)))
         self._versions.approve(run, self._life.good)
-        took = self._loop.time() - live.went
+        took = self._loop.time() - live.started_at
         facts = {"run": name, "seconds": round(took, 3), "workers": live.workers}
         said = "run %s served after %.2f s on http://%s"
         log.info(said, name, took, self.address, extra={"facts": facts})
         if self.plan.is_trial:
-            self._ask(StopAsked(cause="a trial, which has served"))
+            self._request(StopRequested(cause="a trial, which has served"))
 
-    def _replaced(self, run: int, message: dict[str, Any]) -> None:
+    def _worker_replaced(self, run: int, message: dict[str, Any]) -> None:
         slot, pid = int(message["slot"]), int(message["pid"])
         workers = self._runs.live[run].workers
         if 0 <= slot < len(workers):
@@ -276,9 +276,9 @@ class Supervisor:
                 self._timers[timer, run] = self._loop.call_later(seconds, self._tell, fired)
             case CancelTimer(timer=timer, run=run):
                 self._cancel(timer, run)
-            case Await(reason=reason):
+            case WaitForEdit(reason=reason):
                 log.warning("an edit of %s is waited for: %s", self.plan.path, reason)
-            case Answer():
+            case Outcome():
                 self._requests.answer(command)
             case Exit():
                 self._over.set_result(command)
@@ -306,10 +306,10 @@ class Supervisor:
         if not task.cancelled() and (error := task.exception()):
             log.error("a task of the supervisor failed", exc_info=error)
 
-    def _see(self) -> None:
+    def _note_as_read(self) -> None:
         """Take the notebook as it is for known: a run is about to read it."""
-        if self._eye:
-            self._eye.seen()
+        if self._watcher:
+            self._watcher.seen()
 
     def _note_failure(self, failure: RecordFailure) -> None:
         record = self._versions.record(failure.run)

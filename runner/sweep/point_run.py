@@ -38,7 +38,7 @@ _TRY_EVERY = 0.1
 
 def main() -> None:
     """Be ``python -m runner.sweep.point_run``."""
-    child.begin(TASK)
+    child.start(TASK)
 
 
 def execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopRequest) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from runner.serving.nested_loops import let_asyncio_run_nest, stepped_out
+from runner.serving.nested_loops import let_asyncio_run_nest, outside_of_running_loop
 
 
 async def seven() -> int:
@@ -54,7 +54,7 @@ def test_an_error_inside_leaves_the_outer_loop_whole() -> None:
 
     async def outer() -> bool:
         loop = asyncio.get_running_loop()
-        with pytest.raises(ZeroDivisionError), stepped_out():
+        with pytest.raises(ZeroDivisionError), outside_of_running_loop():
             _ = 1 / 0
         return asyncio.get_running_loop() is loop
 

@@ -15,7 +15,12 @@ from pathlib import Path
 import pytest
 from support import until
 
-from runner.serving.print_forwarding import LINES_PER_SECOND, LONGEST_LINE, PrintForwarder, divert
+from runner.serving.print_forwarding import (
+    LINES_PER_SECOND,
+    LONGEST_LINE,
+    PrintForwarder,
+    forward_prints,
+)
 
 Shown = tuple[int, Path]
 
@@ -103,7 +108,7 @@ def test_json_lines_are_json(log: Shown, monkeypatch: pytest.MonkeyPatch) -> Non
     """With --log-format json each line is an object that names the worker."""
     fd, path = log
     monkeypatch.setenv("RUNNER_LOG_FORMAT", "json")
-    with contextlib.closing(divert(fd)):
+    with contextlib.closing(forward_prints(fd)):
         sys.stdout.write('with "quotes"\n')
     shown = json.loads(path.read_text())
     assert (shown["worker"], shown["line"]) == (os.getpid(), 'with "quotes"')
@@ -117,7 +122,7 @@ def test_streams_that_are_held_already_are_diverted_and_given_back(
     stream = sys.stderr
     mine = logging.Logger("mine")
     mine.addHandler(logging.StreamHandler(stream))
-    with contextlib.closing(divert(fd)):
+    with contextlib.closing(forward_prints(fd)):
         mine.warning("by a handler")
         sys.stdout.write("by print\n")
     sys.stdout.write("after\n")

@@ -6,8 +6,6 @@ import pytest
 
 from runner.supervise.events import (
     Accept,
-    Answer,
-    Await,
     Bind,
     CancelTimer,
     Changed,
@@ -20,21 +18,23 @@ from runner.supervise.events import (
     Hello,
     Kill,
     LinkClosed,
+    Outcome,
     Publish,
     Purpose,
     Ready,
     RecordFailure,
-    ReloadAsked,
+    ReloadRequested,
     Retire,
-    RollbackAsked,
+    RollbackRequested,
     Serving,
     SetTimer,
     Spawn,
     Started,
-    StopAsked,
+    StopRequested,
     Terminate,
     Timer,
     TimerFired,
+    WaitForEdit,
 )
 from runner.supervise.lifecycle import Lifecycle, Phase, Rules
 from runner.supervise.states import TRANSITIONS, GoodVersion, RunState
@@ -118,10 +118,10 @@ def test_a_change_takes_over_only_when_it_serves() -> None:
 def test_a_failed_candidate_leaves_the_old_one_alone() -> None:
     """Its reason is recorded, who asked is told, and nothing else happens."""
     story = up()
-    story.tell(ReloadAsked(request=7))
+    story.tell(ReloadRequested(request=7))
     assert story.tell(Ended(run=2, code=3, reason="cell x raised")) == [
         RecordFailure(run=2, code=3, reason="cell x raised"),
-        Answer(request=7, ok=False, reason="cell x raised"),
+        Outcome(request=7, ok=False, reason="cell x raised"),
     ]
     assert story.life.serving() is story.life.runs[1]
 
@@ -129,10 +129,10 @@ def test_a_failed_candidate_leaves_the_old_one_alone() -> None:
 def test_a_kernel_that_refuses_is_quoted() -> None:
     """What the kernel said goes before what the process's end says."""
     story = up()
-    story.tell(ReloadAsked(request=7), Hello(run=2))
+    story.tell(ReloadRequested(request=7), Hello(run=2))
     assert story.tell(Failed(run=2, reason="the example was answered 500")) == []
     orders = story.tell(Ended(run=2, code=3, reason="cell serve raised"))
-    assert Answer(request=7, ok=False, reason="the example was answered 500") in orders
+    assert Outcome(request=7, ok=False, reason="the example was answered 500") in orders
 
 
 def test_a_candidate_that_is_never_ready_is_ended() -> None:
@@ -154,7 +154,7 @@ def test_the_ready_timer_of_a_serving_run_means_nothing() -> None:
 def test_a_further_change_replaces_the_candidate() -> None:
     """Only the newest matters; who waited for the replaced one waits for the new one."""
     story = up()
-    story.tell(ReloadAsked(request=7))
+    story.tell(ReloadRequested(request=7))
     assert story.tell(Changed()) == [
         Retire(run=2, reason="replaced by a newer version"),
         Terminate(run=2),
@@ -163,7 +163,7 @@ def test_a_further_change_replaces_the_candidate() -> None:
     ]
     assert story.tell(Hello(run=2), Ready(run=2), Serving(run=2)) == []
     assert story.tell(Ended(run=2, code=0)) == []
-    assert Answer(request=7, ok=True) in story.serve(3)
+    assert Outcome(request=7, ok=True) in story.serve(3)
 
 
 def test_of_two_that_take_over_the_newer_wins_in_any_order() -> None:
@@ -319,7 +319,7 @@ def test_with_reload_it_waits_for_an_edit_instead(code: int) -> None:
     """The author is at work; the next save is the next try."""
     story = Story(waits_for_edits=True)
     story.tell(Started())
-    assert story.tell(Ended(run=1, code=code, reason="no"))[-1] == Await(reason="no")
+    assert story.tell(Ended(run=1, code=code, reason="no"))[-1] == WaitForEdit(reason="no")
     assert story.life.phase is Phase.WAITING
     assert story.tell(Changed()) == [Spawn(run=2), *go(2, purpose=Purpose.FIRST)]
     assert story.life.phase is Phase.UP
@@ -352,12 +352,12 @@ def test_rollback_runs_the_version_before() -> None:
     for run, digest in ((2, "b"), (3, "c")):
         story.tell(Changed())
         story.serve(run, digest)
-    assert story.tell(RollbackAsked(request=7)) == [Spawn(run=4), *go(4, source=2)]
-    assert Answer(request=7, ok=True) in story.serve(4, "b")
+    assert story.tell(RollbackRequested(request=7)) == [Spawn(run=4), *go(4, source=2)]
+    assert Outcome(request=7, ok=True) in story.serve(4, "b")
     assert [version.source for version in story.life.good] == [1, 2]
     assert again(5, source=2) in story.tell(LinkClosed(run=4))
     story.serve(5, "b")
-    assert story.tell(RollbackAsked()) == [Spawn(run=6), *go(6, source=1)]
+    assert story.tell(RollbackRequested()) == [Spawn(run=6), *go(6, source=1)]
 
 
 def test_a_failed_rollback_leaves_the_versions_as_they_were() -> None:
@@ -365,14 +365,14 @@ def test_a_failed_rollback_leaves_the_versions_as_they_were() -> None:
     story = up(digest="a")
     story.tell(Changed())
     story.serve(2, "b")
-    story.tell(RollbackAsked(), Ended(run=3, code=3))
+    story.tell(RollbackRequested(), Ended(run=3, code=3))
     assert [version.source for version in story.life.good] == [1, 2]
 
 
 def test_a_reload_of_the_same_notebook_is_no_new_version() -> None:
     """Else a rollback would change nothing."""
     story = up(digest="a")
-    story.tell(ReloadAsked())
+    story.tell(ReloadRequested())
     story.serve(2, "a")
     assert story.life.good == [GoodVersion(source=2, digest="a")]
 
@@ -380,7 +380,7 @@ def test_a_reload_of_the_same_notebook_is_no_new_version() -> None:
 def test_nothing_to_roll_back_to_is_said() -> None:
     """Nothing starts."""
     said = "there is no earlier good version to roll back to"
-    assert up().tell(RollbackAsked(request=7)) == [Answer(request=7, ok=False, reason=said)]
+    assert up().tell(RollbackRequested(request=7)) == [Outcome(request=7, ok=False, reason=said)]
 
 
 def test_earlier_sessions_can_be_rolled_back_to() -> None:
@@ -388,31 +388,31 @@ def test_earlier_sessions_can_be_rolled_back_to() -> None:
     story = Story(good=(GoodVersion(source=1, digest="a"), GoodVersion(source=2, digest="b")))
     story.tell(Started())
     story.serve(3, "c")
-    assert go(4, source=2)[0] in story.tell(RollbackAsked())
+    assert go(4, source=2)[0] in story.tell(RollbackRequested())
 
 
 def test_a_stop_drains_everything_and_exits_0() -> None:
     """The standby goes too; the exit waits for the last process."""
     story = up()
-    assert story.tell(StopAsked(request=7)) == [Terminate(run=1), Terminate(run=2)]
+    assert story.tell(StopRequested(request=7)) == [Terminate(run=1), Terminate(run=2)]
     assert story.tell(Ended(run=2, code=0)) == []
-    end = [Answer(request=7, ok=True), Exit(code=0)]
+    end = [Outcome(request=7, ok=True), Exit(code=0)]
     assert story.tell(Ended(run=1, code=0)) == end
 
 
 def test_a_second_stop_kills() -> None:
     """Whoever presses Ctrl-C twice means it."""
     story = up()
-    story.tell(StopAsked())
-    assert story.tell(StopAsked()) == [Kill(run=1), Kill(run=2)]
+    story.tell(StopRequested())
+    assert story.tell(StopRequested()) == [Kill(run=1), Kill(run=2)]
 
 
 def test_a_stop_during_the_start_ends_that_too() -> None:
     """No failure is recorded: it was told to end."""
     story = Story()
-    story.tell(Started(), ReloadAsked(request=8))
-    orders = story.tell(StopAsked(request=7))
-    assert Answer(request=8, ok=False, reason="the supervisor is stopping") in orders
+    story.tell(Started(), ReloadRequested(request=8))
+    orders = story.tell(StopRequested(request=7))
+    assert Outcome(request=8, ok=False, reason="the supervisor is stopping") in orders
     assert Terminate(run=2) in orders
     assert story.tell(Hello(run=2), Ended(run=2, code=143)) == []
     assert story.tell(Ended(run=1, code=0))[-1] == Exit(code=0)
@@ -421,7 +421,7 @@ def test_a_stop_during_the_start_ends_that_too() -> None:
 def test_a_death_while_stopping_restarts_nothing() -> None:
     """Neither does one of a run that was ending anyway."""
     story = up()
-    story.tell(LinkClosed(run=1), StopAsked())
+    story.tell(LinkClosed(run=1), StopRequested())
     assert story.tell(Ended(run=2, code=0), Ended(run=1, code=4))[-1] == Exit(code=0)
 
 
@@ -437,17 +437,17 @@ def test_a_death_during_a_drain_is_no_failure() -> None:
 def test_whatever_is_asked_of_a_stopping_supervisor_is_refused() -> None:
     """Nothing starts any more."""
     story = up()
-    story.tell(StopAsked())
+    story.tell(StopRequested())
     said = "the supervisor is stopping"
-    for asked in (ReloadAsked(request=7), RollbackAsked(request=7), Changed(request=7)):
-        assert story.tell(asked) == [Answer(request=7, ok=False, reason=said)]
+    for asked in (ReloadRequested(request=7), RollbackRequested(request=7), Changed(request=7)):
+        assert story.tell(asked) == [Outcome(request=7, ok=False, reason=said)]
 
 
 def test_a_stop_with_nothing_running_is_the_end() -> None:
     """Such as while it waits for an edit."""
     story = Story(waits_for_edits=True)
     story.tell(Started(), Ended(run=1, code=3))
-    assert story.tell(StopAsked()) == [Exit(code=0)]
+    assert story.tell(StopRequested()) == [Exit(code=0)]
 
 
 def test_a_second_hello_changes_nothing() -> None:
