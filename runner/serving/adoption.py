@@ -248,6 +248,12 @@ async def serve_what_is_left(names: Mapping[str, Any]) -> None:
         await _current[0].serve_what_is_left(names)
 
 
+def leave_sockets_alone() -> None:
+    """Give the notebook's sockets back to Python: something else is its service."""
+    if _current:
+        _current[0].own_sockets.unpatch()
+
+
 def is_called_by_cell() -> bool:
     """Tell whether a cell waits, in the main thread, for the call that runs now."""
     if threading.current_thread() is not threading.main_thread():

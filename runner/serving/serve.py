@@ -196,6 +196,8 @@ def _own_link() -> SupervisorLink | None:
     if not claim.take("`runner.serve`"):
         control.close()
         raise RuntimeError(f"{claim.holder} of this notebook serves already, and one thing can")
+    if adoption := sys.modules.get("runner.serving.adoption"):  # which may import this module
+        adoption.leave_sockets_alone()
     return control
 
 

@@ -83,6 +83,9 @@ class OwnSockets:
         """Leave sockets to Python again: something else is the service."""
         for name, method in self._originals.items():
             setattr(socket.socket, name, method)
+        for own, address in list(self._requested.items()):  # those that do not listen yet
+            self._originals["bind"](own, address)
+        self._requested.clear()
 
     @property
     def is_listening(self) -> bool:

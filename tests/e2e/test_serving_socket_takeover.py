@@ -21,6 +21,8 @@ from support import (
 )
 from support.load import answer
 
+from runner import net
+
 RAW = """
 import socket
 server = socket.socket()
@@ -176,6 +178,23 @@ listener = socket.create_server(("127.0.0.1", {own}))"""
     service = start("serve", "a.ipynb", "--port", str(port))
     until(lambda: is_ready(port, service), 60)
     socket.create_connection(("127.0.0.1", own), timeout=5).close()
+    assert service.stop() == 0
+
+
+def test_a_socket_that_is_only_bound_keeps_its_port(project: Path, start: type[Service]) -> None:
+    """It listens when something else is the service already."""
+    port, own = reserved_port(), reserved_port()
+    cells = f"""
+import socket, threading, time
+bound = socket.socket()
+bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+bound.bind(("127.0.0.1", {own}))
+threading.Timer(1.0, bound.listen).start()"""
+    serves = "from runner import serve\ndef double(x: float): return 2 * x\nserve(double)"
+    write_notebook(project / "a.ipynb", cells, serves)
+    service = start("serve", "a.ipynb", "--port", str(port))
+    until(lambda: is_ready(port, service), 60)
+    until(lambda: net.is_listening("127.0.0.1", own), 30)
     assert service.stop() == 0
 
 
