@@ -161,7 +161,7 @@ def test_connections_wait_while_the_notebook_is_run_again(
 def test_several_workers_are_refused(project: Path, start: type[Service]) -> None:
     """One process cannot accept for two listeners: said when it listens."""
     save(project, "accept", "never", reserved_port())
-    service = start("serve", "a.ipynb", "--port", str(reserved_port()), "--workers", "2")
+    service = start("serve", "a.ipynb", "--port", "0", "--workers", "2")
     assert (service.process.wait(60), "leave out --workers" in service.said()) == (3, True)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from support import RUNNER, Service, post, read_record, reserved_port, until, write_notebook
+from support import RUNNER, Service, post, read_record, until, write_notebook
 
 Start = type[Service]
 APP = """
@@ -37,10 +37,9 @@ def served(tmp_path: Path, start: Start) -> Any:
 
     def begin(*cells: str, words: tuple[str, ...] = ()) -> Service:
         write_notebook(tmp_path / "a.ipynb", *cells, APP, SERVE, tags="serve")
-        port = reserved_port()
-        service = start("serve", "a.ipynb", "--port", str(port), *words)
-        service.wait_ready(port, 60)
-        service.port = port
+        service = start("serve", "a.ipynb", "--port", "0", *words)
+        service.port = service.bound_port()
+        service.wait_ready(service.port, 60)
         until(lambda: status(service)["standby"])
         return service
 
@@ -121,7 +120,7 @@ def test_its_death_harms_no_run(served: Any) -> None:
 def test_a_stopped_one_that_forks_nothing_is_killed(tmp_path: Path, start: Start) -> None:
     """A stop must come to an end even if no run ever begins."""
     write_notebook(tmp_path / "a.ipynb", APP, SERVE, tags="serve")
-    service = start("serve", "a.ipynb", "--port", str(reserved_port()), "--grace", "1")
+    service = start("serve", "a.ipynb", "--port", "0", "--grace", "1")
     until(lambda: any("runner.spawn.fork_server" in words_of(each) for each in service.family()))
     fork_server_of(service).suspend()
     service.process.terminate()
@@ -193,9 +192,8 @@ def test_no_two_kernels_draw_the_same_numbers(served: Any, tmp_path: Path) -> No
 def test_without_standby_every_run_is_spawned(tmp_path: Path, start: Start) -> None:
     """There is nobody to share with, and nothing is forked before its notebook asks for it."""
     write_notebook(tmp_path / "a.ipynb", APP, SERVE, tags="serve")
-    port = reserved_port()
-    service = start("serve", "a.ipynb", "--port", str(port), "--no-standby")
-    service.wait_ready(port, 60)
+    service = start("serve", "a.ipynb", "--port", "0", "--no-standby")
+    service.wait_ready(service.bound_port(), 60)
     (run,) = psutil.Process(service.process.pid).children()
     assert run.cmdline()[1:] == ["-P", "-m", "runner.spawn.child", "a.ipynb"]
     assert [child.ppid() for child in run.children()] == [run.pid]

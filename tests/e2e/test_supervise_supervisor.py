@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
-from support import ROOT, RUNNER, Service, read_record, reserved_port, states, until, write_notebook
+from support import ROOT, RUNNER, Service, read_record, states, until, write_notebook
 from support.load import Load, answer
 
 Start = type[Service]
@@ -69,10 +69,9 @@ def served(project: Path, start: Start) -> Iterator[Any]:
     def begin(*words: str, text: str = "one") -> Served:
         if not (project / "a.ipynb").exists():
             save(project, text)
-        port = reserved_port()
-        service: Any = start("serve", "a.ipynb", "--port", str(port), *words)
+        service: Any = start("serve", "a.ipynb", "--port", "0", *words)
         service.__class__ = type("Here", (Served, service.__class__), {})
-        service.port = port
+        service.port = service.bound_port()
         until(lambda: service.process.poll() is not None or service.says(text), 60)
         assert service.process.poll() is None, service.said()
         return service
@@ -103,7 +102,7 @@ def test_it_serves_and_says_so(served: Any, project: Path) -> None:
 def test_who_starts_it_again_hears_how_to_end_it(served: Any, start: Start) -> None:
     """Two supervisors of one notebook would write the same records; another port is no way."""
     served()
-    again = start("serve", "a.ipynb", "--port", str(reserved_port()))
+    again = start("serve", "a.ipynb", "--port", "0")
     assert again.wait() == 2
     assert "hint: `runner stop a.ipynb` ends it" in again.said()
 
@@ -267,7 +266,7 @@ def test_versions_outlive_the_supervisor(served: Any, project: Path) -> None:
 def test_a_failing_notebook_ends_the_first_start(start: Start, project: Path) -> None:
     """Exit code 3, and the cell's error; nothing is left."""
     save(project, "one", "1 / 0")
-    service = start("serve", "a.ipynb", "--port", str(reserved_port()))
+    service = start("serve", "a.ipynb", "--port", "0")
     assert service.wait(60) == 3
     assert "ZeroDivisionError" in service.said().splitlines()[-2]
 
@@ -275,7 +274,7 @@ def test_a_failing_notebook_ends_the_first_start(start: Start, project: Path) ->
 def test_a_wrong_parameter_ends_the_first_start(start: Start, project: Path) -> None:
     """Exit code 2, before any process is started."""
     save(project, "one")
-    service = start("serve", "a.ipynb", "--port", str(reserved_port()), "-p", "x", "1")
+    service = start("serve", "a.ipynb", "--port", "0", "-p", "x", "1")
     assert service.wait(60) == 2
     assert not (project / "runs").exists()
 
@@ -283,7 +282,7 @@ def test_a_wrong_parameter_ends_the_first_start(start: Start, project: Path) -> 
 def test_a_notebook_that_is_never_ready_ends_with_5(start: Start, project: Path) -> None:
     """After --ready-timeout."""
     save(project, "one", example="never ready")
-    words = ["--port", str(reserved_port()), "--ready-timeout", "8", "--grace", "1"]
+    words = ["--port", "0", "--ready-timeout", "8", "--grace", "1"]
     service = start("serve", "a.ipynb", *words)
     assert service.wait(60) == 5
     assert "not ready to serve within 8 s" in service.said()
@@ -292,7 +291,7 @@ def test_a_notebook_that_is_never_ready_ends_with_5(start: Start, project: Path)
 def test_a_crash_loop_ends_with_6(start: Start, project: Path) -> None:
     """A kernel that dies at every start is given up."""
     save(project, "one", "import os; os.kill(os.getpid(), 9)")
-    service = start("serve", "a.ipynb", "--port", str(reserved_port()))
+    service = start("serve", "a.ipynb", "--port", "0")
     assert service.wait(100) == 6
     assert "5 times within 60 s" in service.said()
 

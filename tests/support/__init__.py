@@ -8,6 +8,7 @@ import gc
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -209,6 +210,15 @@ class Service:
             return is_serving(port)
 
         until(answered, seconds)
+
+    def bound_port(self, seconds: float = 30) -> int:
+        """The port that the system has chosen for ``--port 0``, as the log says it."""
+
+        def said() -> Any:
+            assert self.process.poll() is None, self.said()
+            return re.search(r' bound http://[^\s"]+:(\d+)', self.said())
+
+        return int(until(said, seconds)[1])
 
     def stop(self, signum: int = signal.SIGTERM, seconds: float = 15) -> int:
         """Send a signal and give the exit code."""
