@@ -1,0 +1,91 @@
+"""Be the command ``runner serve``."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner import log
+from runner.cli.options import (
+    EPILOG,
+    OUT,
+    config_of,
+    limit_options,
+    option,
+    port_option,
+    run_options,
+    seconds,
+    switch,
+    values_of,
+)
+from runner.cli.systems import require_linux
+from runner.config import Limits, variable
+from runner.record import history
+from runner.run.shadowing import refuse_shadow
+
+
+@click.command(epilog=EPILOG)
+@run_options
+@OUT
+@option("--host", default="127.0.0.1", help="Address to bind; 0.0.0.0 for all.")
+@port_option("TCP port to bind; 0 for any that is free: the log says which.", lowest=0)
+@option("--workers", type=click.IntRange(1, 64), default=1, help="Serving processes.")
+@switch(
+    "reload",
+    default=False,
+    help="Swap to the new version whenever the notebook or its model is saved.",
+)
+@switch("standby", default=True, help="Keep the next run's process warm.")
+@seconds("--ready-timeout", default=120.0, help="Time that a run has until it serves.")
+@switch("access-log", default=True, help="Log a line for each request.")
+@limit_options
+@click.option("--trial", is_flag=True, hidden=True)  # serve once, for `runner doctor --dry-run`
+def serve(host: str, port: int, **given: Any) -> None:
+    """Execute NOTEBOOK, and serve what it serves, until SIGTERM or SIGINT.
+
+    That is what its cells call: `serve` of this package, or a server of their own, such as
+    uvicorn's; or an ASGI or WSGI app that they leave behind as `app`; or annotated cells. It is
+    restarted if it dies, swapped without a lost request by --reload, SIGHUP or `runner reload`,
+    and served by WORKERS.
+
+    HOST and PORT go into the notebook's parameters `host` and `port`, if it declares them. OUT is
+    runs/<name of the notebook>/out.ipynb unless given; it can be opened at any
+    moment and shows what the server printed.
+    """
+    require_linux("serve")
+    from runner.supervise import supervisor
+
+    refuse_shadow(Path.cwd())
+    supervisor.supervise(_plan(given, host, port))
+
+
+def _plan(given: dict[str, Any], host: str, port: int) -> Any:
+    from runner.supervise.lifecycle import Rules
+    from runner.supervise.plan import Plan
+
+    log.configure(given["log_level"], given["log_format"])
+    handed_down = ("log_level", "log_format", *(field.name for field in dataclasses.fields(Limits)))
+    ends_within = max(given["grace"], given["linger"] + given["drain_timeout"])
+    return Plan(
+        path=given["notebook"],
+        out=given["out"] or history.default_out(given["notebook"]),
+        values=values_of(given),
+        config=config_of(given),
+        log_output=given["log_output"],
+        host=host,
+        port=port,
+        workers=given["workers"],
+        rules=Rules(
+            waits_for_edits=given["reload"],
+            keeps_standby=given["standby"] and not given["trial"],
+            retries=not given["trial"],
+            ready_timeout=given["ready_timeout"],
+            drain_timeout=ends_within + 5.0,
+        ),
+        environ={variable(name): str(given[name]) for name in handed_down}
+        | {variable("access_log"): str(int(given["access_log"]))},
+        is_trial=given["trial"],
+    )
