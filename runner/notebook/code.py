@@ -21,7 +21,8 @@ import warnings
 from typing import Any
 
 _LONGEST = 1_000_000  # characters of a cell; its syntax tree takes a hundred times as much
-_LONGEST_OF_IPYTHON = 100_000  # its transformer reads the whole text again for each magic
+_LONGEST_OF_IPYTHON = 100_000  # likewise
+_MOST_READ = 50_000  # lines; its transformer reads the whole text again for each magic
 _DEEPEST = 100  # levels of a statement's syntax tree
 _MOST_NESTED = 10  # cell magics, each the first line of the other's body
 
@@ -29,6 +30,9 @@ _MOST_NESTED = 10  # cell magics, each the first line of the other's body
 # in another process, or where its names are lost.
 _PYTHON_BODIES = {"capture", "debug", "prun", "pyinstrument", "scalene", "snakeviz", "time"}
 _PYTHON_BODIES |= {"memit", "timeit"}
+
+# What may be a line of IPython's own.
+_MAGIC = re.compile(r"^[^\S\n]*[%!?/,;]|=[^\S\n]*[%!]|\?[^\S\n]*$", re.MULTILINE)
 
 # Python that IPython before 9.2 or so changes all the same: it removes the first line's
 # indentation, which can only be a comment's, and prompts in the second line, within a string.
@@ -115,9 +119,19 @@ def _parsed(text: str, above: int) -> ast.Module:
         try:
             return _compiled(moved + text)
         except SyntaxError as error:
-            if len(text) > _LONGEST_OF_IPYTHON and not text.lstrip().startswith("%%"):
+            if not _is_quickly_transformed(text):
                 raise error
+    elif not _is_quickly_transformed(text):
+        return _compiled(moved + text)
     return _compiled(moved + _transformed(text, above))
+
+
+def _is_quickly_transformed(text: str) -> bool:
+    if text.lstrip().startswith("%%"):  # the rest is not looked at
+        return True
+    if len(text) > _LONGEST_OF_IPYTHON:
+        return False
+    return len(_MAGIC.findall(text)) * text.count("\n") <= _MOST_READ
 
 
 def _compiled(python: str) -> ast.Module:

@@ -142,3 +142,11 @@ def test_a_magic_alone_may_lack_its_sign(text: str, magic: str) -> None:
 def test_a_line_of_a_traceback_is_found_again(text: str, shown: int, line: int) -> None:
     """IPython counts lines after it has removed and joined some."""
     assert code.line_as_written(text, shown) == line
+
+
+def test_what_ipython_would_take_minutes_for_is_left_unread() -> None:
+    """Its transformer reads a cell again for each magic; one of thousands counts as no Python."""
+    few, many = code.read("!ls\n" * 100), code.read("  # listed\n" + "!ls\n" * 20_000)
+    assert (len(few.tree.body), few.error) == (100, None)
+    assert (many.tree.body, many.error is None) == ([], False)
+    assert len(code.read("%%time\n" + "!ls\n" * 100).tree.body) == 100
