@@ -5,7 +5,7 @@ the one table of them), a socket that listens, or what the cells have left (`ado
 lets one of them be the service. Out goes a service on the supervisor's sockets, by one or several
 workers.
 
-A change must not break: in plain Jupyter and plain papermill nothing is patched; the app runs where
-its author ran it; nothing here imports what never runs user code; it stays light, for it is
-imported at every start.
+A change must not break: in plain Jupyter and plain papermill nothing is patched; one thing of a
+notebook serves, and its workers alike; nothing here imports what never runs user code; it stays
+light, for it is imported at every start.
 """

@@ -345,7 +345,7 @@ def test_slow_clients_cost_no_places(serve: Callable[..., Running]) -> None:
 @pytest.mark.parametrize("is_used", [False, True])
 def test_an_idle_connection_is_closed(serve: Callable[..., Running], is_used: bool) -> None:
     """After ``keep_alive`` seconds without a request it ends, without an answer."""
-    client = serve(keep_alive=0.3).client()
+    client = serve(keep_alive=0.3, read_timeout=0.3).client()
     began = time.monotonic()
     if is_used:
         assert client.ask().status == 200
@@ -355,7 +355,7 @@ def test_an_idle_connection_is_closed(serve: Callable[..., Running], is_used: bo
 
 def test_empty_lines_do_not_keep_a_connection(serve: Callable[..., Running]) -> None:
     """They are ignored, so they are no sign of life."""
-    client = serve(keep_alive=0.5).client()
+    client = serve(keep_alive=0.5, read_timeout=0.5).client()
     drip_end = time.monotonic() + PATIENCE
     client.sock.settimeout(0.05)
     while time.monotonic() < drip_end:

@@ -134,7 +134,13 @@ def test_it_is_supervised_as_it_is(way: str, project: Path, start: type[Service]
     out = project / "runs/a/out.ipynb"
     # A server in the kernel's loop answers before the cell begins that waits beside it.
     serving = "serve-what-is-left" if way in IN_THE_LOOP else "cell-1"
-    until(lambda: states(read_record(out)).get(serving) == "running")
+
+    def is_shown() -> bool:
+        record = read_record(out)
+        is_late = any("late!" in cell.source for cell in record.cells)
+        return is_late and states(record).get(serving) == "running"
+
+    until(is_shown)
     assert service.stop() == 0, service.said()
     assert states(read_record(out))[serving] == "interrupted"
     said = service.said()
