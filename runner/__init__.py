@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 
-_PUBLIC = {
+PUBLIC = {
     "ProblemError": "runner.predict.problem_error",
     "UploadFile": "runner.predict.uploads",
     "batched": "runner.predict.targets",
@@ -29,6 +29,6 @@ _PUBLIC = {
 
 def __getattr__(name: str) -> Any:
     """Load a public name when it is first asked for: the command line needs none of them."""
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    if name in PUBLIC:
+        return getattr(importlib.import_module(PUBLIC[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The rule for a notebook that seems meant to serve, and has nothing that could."""
+"""The rules for a notebook that seems meant to serve, and cannot."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import runner
 from runner.doctor.findings import Breach, Rule, Severity
 from runner.doctor.names import Function
 from runner.doctor.notebook_file import CodeCell, NotebookFile
 from runner.errors import NOTHING_SERVES
 from runner.notebook.annotations import annotation_of
 from runner.notebook.document import SERVE_TAG
+from runner.run.shadowing import shadow
 
 _APPS = {"app", "application"}
 # Which server it is does not matter here: what is called so may serve.
@@ -66,6 +68,19 @@ def _is_beside(module: str, path: Path) -> bool:
     )
 
 
+def _shadowed_package(notebook: NotebookFile) -> Iterator[Breach]:
+    file = shadow(Path.cwd())
+    for cell, node in notebook.nodes() if file else ():
+        if _imports_ours(node):
+            yield cell.breach(f"`runner` is imported from {file} here", getattr(node, "lineno", 0))
+
+
+def _imports_ours(node: ast.AST) -> bool:
+    if not isinstance(node, ast.ImportFrom) or node.module != "runner" or node.level:
+        return False
+    return any(name.name in runner.PUBLIC for name in node.names)
+
+
 RULES: tuple[Rule[NotebookFile], ...] = (
     Rule(
         name="no-sign-of-serving",
@@ -74,5 +89,12 @@ RULES: tuple[Rule[NotebookFile], ...] = (
         "find nothing to serve",
         mend="end it with what serves; --dry-run says for certain",
         check=_no_sign_of_serving,
+    ),
+    Rule(
+        name="shadowed-runner",
+        severity=Severity.ERROR,
+        why="Python looks into the working folder first, and that module is not this package",
+        mend="rename the module in the working folder",
+        check=_shadowed_package,
     ),
 )

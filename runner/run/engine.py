@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from runner.config import EngineConfig
+    from runner.errors import RunnerError
     from runner.notebook.document import Notebook
     from runner.processes import StopRequest
     from runner.record.progress import Progress
@@ -62,6 +63,31 @@ class Session:
         if self.kept is None:
             raise RuntimeError("papermill never called the engine")
         return self.kept
+
+
+def record_failure(
+    path: Path,
+    out: Path,
+    error: RunnerError,
+    facts: dict[str, Any],
+    after_save: Callable[[], None] | None,
+) -> None:
+    """Write the record of a run that failed before a cell could run.
+
+    Args:
+        path: The notebook.
+        out: Where the record goes.
+        error: Why it failed.
+        facts: What is known of the run.
+        after_save: Called when it is written, if at all.
+    """
+    import nbformat
+
+    from runner.record.record import Record, RunStatus
+
+    kept = Record(nbformat.read(path, as_version=4), _writer(str(out), after_save))
+    kept.start(**facts)
+    kept.end(RunStatus.FAILED, str(error), error.exit_code)
 
 
 class RunnerEngine:

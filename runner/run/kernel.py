@@ -98,19 +98,20 @@ class Kernel:
         folder = _private_folder()
         manager = _manager(name, folder)
         try:
-            manager.start_kernel(
-                extra_arguments=_KERNEL_ARGUMENTS,
-                cwd=str(cwd or Path.cwd()),
-                env={**os.environ, **(env or {})},
-                pass_fds=tuple(pass_fds),
-                **_killed_with_us(),
-            )
+            _ = manager.kernel_spec  # asked first, since a start that fails logs a traceback
         except NoSuchKernel as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise ConfigurationError(
                 f"no kernel named {name!r} is installed",
                 hint="`jupyter kernelspec list` shows those that are",
             ) from error
+        manager.start_kernel(
+            extra_arguments=_KERNEL_ARGUMENTS,
+            cwd=str(cwd or Path.cwd()),
+            env={**os.environ, **(env or {})},
+            pass_fds=tuple(pass_fds),
+            **_killed_with_us(),
+        )
         return cls(manager)
 
     @classmethod

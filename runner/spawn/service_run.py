@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.config import EngineConfig
-from runner.errors import KernelDiedError, NotebookError
+from runner.errors import KernelDiedError, NotebookError, RunnerError
 from runner.notebook import annotations as annotated_cells
 from runner.notebook import document as notebook
 from runner.notebook import injection
@@ -28,7 +28,7 @@ from runner.processes import StopRequest
 from runner.record import facts as run_facts
 from runner.record.progress import ProgressLog
 from runner.run import run
-from runner.run.engine import Session
+from runner.run.engine import Session, record_failure
 from runner.run.run import Job, RunEnd
 from runner.spawn.other_language import ListenerWatch
 
@@ -56,7 +56,11 @@ def execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopR
     )
     document = notebook.read(Path(order["notebook"]))
     service = ServiceRun(job, document, order, orders, standby, stop)
-    end = service.run() if document.is_python else service.run_other_language()
+    try:
+        end = service.run() if document.is_python else service.run_other_language()
+    except RunnerError as error:
+        service.record_failure(error)
+        raise
     if not end.signum:
         raise NotebookError(
             f"{job.path}: its last cell ended, so nothing serves any more",
@@ -152,6 +156,13 @@ class ServiceRun:
     def _has_served(self) -> bool:
         session = self.orders.session
         return bool(session and session.kept and session.kept.run.get("ready"))
+
+    def record_failure(self, error: RunnerError) -> None:
+        """Leave a record even of a run that failed before a cell could run."""
+        if self.orders.session is None or self.orders.session.kept is None:
+            shown = self.orders.publication.show if self.orders.publication else None
+            copy = self.job.copy or self.job.path
+            record_failure(copy, self.job.out, error, self.order["facts"], shown)
 
     def _correct_reason(self, said: str) -> None:
         """Let the record's last word name both failures."""

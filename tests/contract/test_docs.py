@@ -89,7 +89,7 @@ def test_the_reference_has_the_public_names(built: Path) -> None:
     page = text_of(built / "reference/python.html")
     import runner
 
-    for name in runner._PUBLIC:
+    for name in runner.PUBLIC:
         assert f"runner. {name}" in page, name
 
 

@@ -68,7 +68,7 @@ def test_who_is_not_scraped_does_not_pay() -> None:
 
 def test_nothing_that_windows_lacks_is_imported() -> None:
     """The help, and what a notebook imports, need none of Unix's own modules."""
-    imports = [f"from runner import {name}" for name in runner._PUBLIC]
+    imports = [f"from runner import {name}" for name in runner.PUBLIC]
     code = [*imports, "import runner.cli.main", "runner.cli.main.main()"]
     words = [sys.executable, "-c", AS_ON_WINDOWS + "\n".join(code), "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)

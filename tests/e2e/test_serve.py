@@ -23,6 +23,7 @@ from support import (
     states,
     text_of,
     until,
+    write_notebook,
 )
 
 Start = type[Service]
@@ -282,6 +283,21 @@ def test_an_untrained_model_fails_truthfully(start: Start, project: Path, port: 
     record = read_record(project / "runs/serve_asgi/out.ipynb")
     assert states(record)["load-model"] == "failed"
     assert states(record)["serve"] == "pending"
+
+
+def test_a_kernel_that_is_not_installed_is_named(start: Start, tmp_path: Path) -> None:
+    """What fails before the first cell is said by the command, and by the record."""
+    write_notebook(tmp_path / "a.ipynb", "1")
+    notebook = json.loads((tmp_path / "a.ipynb").read_text())
+    notebook["metadata"]["kernelspec"] = {"name": "none", "display_name": "None"}
+    (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
+    service = start("serve", "a.ipynb", "--port", "0", cwd=tmp_path)
+    assert service.wait() == 2
+    said = "no kernel named 'none' is installed"
+    assert f"runner: a.ipynb: {said}" in service.said()
+    assert "Traceback" not in service.said()
+    record = read_record(tmp_path / "runs/a/out.ipynb")
+    assert (record.metadata.runner.status, record.metadata.runner.reason) == ("failed", said)
 
 
 def test_a_port_in_use_starts_no_kernel(start: Start, project: Path) -> None:

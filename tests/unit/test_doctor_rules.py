@@ -123,6 +123,10 @@ BROKEN: dict[str, list[Folder]] = {
         cells("model.fit()", parameters="host: str = 'a'"),
         cells("import uvicorn", tags=("serve",)),
     ],
+    "shadowed-runner": [
+        cells("from runner import serve\nserve(model)", files={"runner.py": "x = 1"}),
+        cells("from runner import save_model", files={"runner/__init__.py": ""}),
+    ],
     "model-without-card": [
         model(card=None),
         cells("import pickle\npickle.load(open('m.pkl', 'rb'))"),
@@ -206,6 +210,10 @@ SOUND: dict[str, list[Folder]] = {
             )
         ),
         cells("import beside", parameters="port = 8000", files={"beside.py": ""}),
+    ],
+    "shadowed-runner": [
+        cells("from runner import VALUE", files={"runner.py": "VALUE = 1"}),
+        cells("from runner import serve\nserve(model)", files={"runner/data.csv": ""}),
     ],
     "model-without-card": [
         model(card={}),
