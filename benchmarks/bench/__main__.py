@@ -10,9 +10,7 @@ chart and the figures.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import chart
@@ -23,7 +21,7 @@ import table
 from load import check
 from recipes import ALONE, LIMIT, OURS, Recipe, read
 from rounds import Plan, measure, overload
-from venvs import Environment, cache, make
+from venvs import Environment, cache, make, models
 
 QUICK = (OURS, ALONE, LIMIT, "plain", "fastapi", "mosec")
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -72,7 +70,7 @@ def _measured(given: argparse.Namespace) -> results.Results:
         plan = Plan(
             recipes=chosen,
             environments=environments,
-            model=_models(Path(folder), environments),
+            model=models(Path(folder), environments),
             seconds=given.seconds,
             rounds=given.rounds,
         )
@@ -86,20 +84,6 @@ def _measured(given: argparse.Namespace) -> results.Results:
             series=series,
             overload=overload(plan) if OURS in {recipe.name for recipe in chosen} else None,
         )
-
-
-def _models(folder: Path, environments: dict[str, Environment]) -> Callable[[Recipe], Path]:
-    """Fit the model by the scikit-learn of each server's own environment."""
-
-    def model(recipe: Recipe) -> Path:
-        path = folder / f"{recipe.files}.joblib"
-        python = environments[recipe.name].python
-        if recipe.predicts and not path.exists() and not environments[recipe.name].fault:
-            script = Path(__file__).with_name("train.py")
-            subprocess.run([python, script, path], check=True, capture_output=True)
-        return path
-
-    return model
 
 
 def _versions(recipe: Recipe, environments: dict[str, Environment]) -> str:

@@ -10,6 +10,7 @@ from recipes import LIMIT, OURS, read
 from results import Results
 from rounds import Series
 from table import fastest_first
+from traffic import Traffic
 
 INK, OTHERS, MINE, TOP = "#7d8590", "#8b98a9", "#e8590c", "#4c9aff"  # legible on white and black
 STYLE: Any = {
@@ -35,17 +36,21 @@ def draw(found: Results, path: Path) -> None:
     if LIMIT not in names:
         return
     with mpl.rc_context(STYLE):
-        size = (10, 1.2 + 0.34 * len(names))
-        figure, (left, right) = plt.subplots(1, 2, figsize=size, sharey=True)
-        shares = [series.ratio(name, LIMIT, 32) for name in names]
-        _bars(left, names, shares, ["{:.2f}" if s >= 0.1 else "{:.3f}" for s in shares])
-        left.axvline(1, color=TOP, linewidth=1, linestyle=":")
-        left.set_title("throughput, 32 clients (empty app = 1)", fontsize=10, loc="left")
+        size = (12, 1.2 + 0.34 * len(names))
+        figure, (*left, right) = plt.subplots(1, 3, figsize=size, sharey=True)
+        for axes, traffic in zip(left, Traffic, strict=True):
+            shares = [series.ratio(name, LIMIT, 32, traffic=traffic) for name in names]
+            _bars(axes, names, shares, ["{:.2f}" if s >= 0.1 else "{:.3f}" for s in shares])
+            axes.axvline(1, color=TOP, linewidth=1, linestyle=":")
+            title = f"throughput, 32 clients,\n{traffic} (empty app = 1)"
+            axes.set_title(title, fontsize=10, loc="left")
         p50s = [_latency(series, name) for name in names]
         _bars(right, names, p50s, ["{:.2f}"] * len(names))
         right.set_xscale("log")
         right.xaxis.set_major_formatter("{x:g}")
-        right.set_title("median latency, one client (ms, logarithmic)", fontsize=10, loc="left")
+        right.set_title(
+            "median latency, one client,\nvaried (ms, logarithmic)", fontsize=10, loc="left"
+        )
         figure.text(0.01, 0.005, f"one worker; {found.machine}", fontsize=7, color=INK)
         figure.tight_layout(rect=(0, 0.03, 1, 1))
         figure.savefig(path, format="svg", transparent=True, metadata={"Date": None})

@@ -43,7 +43,7 @@ def main() -> None:
     options.add_argument("--examples", type=int, default=200, help="of each operation")
     options.add_argument("--venvs", type=Path, default=cache())
     given = options.parse_args()
-    tool = made(given.venvs / "schemathesis", "schemathesis")
+    tool = made(given.venvs, "schemathesis", "schemathesis")
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.joblib"
         script = Path(__file__).with_name("train.py")

@@ -6,11 +6,13 @@ import dataclasses
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 from pathlib import Path
 
 from server import Server
+from traffic import Traffic, write
 
 SCRIPT = Path(__file__).with_name("post.lua")
 
@@ -26,6 +28,7 @@ class Window:
         refused: Answers of another status.
         lost: Connections that failed, and requests that were not answered in 10 s.
         cost: Microseconds that all processes of the server computed for each answer.
+        generator: How much of a core wrk itself used: near 1, it is what is measured.
     """
 
     rate: float
@@ -34,6 +37,7 @@ class Window:
     refused: int
     lost: int
     cost: float
+    generator: float
 
 
 def check() -> None:
@@ -42,15 +46,16 @@ def check() -> None:
         raise SystemExit("wrk is missing; Debian and Ubuntu have it: apt-get install wrk")
 
 
-def load(server: Server, clients: int, seconds: int) -> Window:
+def load(server: Server, clients: int, seconds: int, traffic: Traffic = Traffic.VARIED) -> Window:
     """Ask by so many clients that keep their connections, for so long."""
-    body = server.folder / "body.json"
-    body.write_bytes(server.recipe.content((6.3, 3.3, 6.0, 2.5)))
-    before = server.family.computed()
+    requests = server.folder / f"{traffic.name}.requests"
+    if not requests.exists():
+        write(requests, server.recipe, f"127.0.0.1:{server.port}", traffic)
+    before, own = server.family.computed(), _own_seconds()
     words = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "10s"]
     done = subprocess.run(
         [*words, "-s", str(SCRIPT), f"http://127.0.0.1:{server.port}{server.recipe.path}"],
-        env={**os.environ, "BODY": str(body)},
+        env={**os.environ, "REQUESTS": str(requests)},
         capture_output=True,
         text=True,
         timeout=seconds + 60,
@@ -65,4 +70,11 @@ def load(server: Server, clients: int, seconds: int) -> Window:
         refused=found["refused"],
         lost=found["lost"],
         cost=computed / max(1, found["requests"]) * 1e6,
+        generator=(_own_seconds() - own) / found["microseconds"] * 1e6,
     )
+
+
+def _own_seconds() -> float:
+    """Sum what the programs have computed that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

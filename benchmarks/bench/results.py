@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import msgspec
+from recipes import OURS
 from rounds import Series
+from traffic import Traffic
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,24 @@ class Results:
     versions: dict[str, str]
     series: dict[int, Series]
     overload: Series | None = None
+
+    @property
+    def commit(self) -> str:
+        """Which commit of ours was measured; more than one if the checkout has moved on."""
+        each = [*self.series.values(), *([self.overload] if self.overload else [])]
+        found = [series.commits[OURS] for series in each if OURS in series.commits]
+        return " and ".join(dict.fromkeys(found)) or "unknown"
+
+    @property
+    def generator(self) -> float:
+        """How much of a core wrk used at most by varied requests."""
+        windows = [
+            sample.window
+            for series in self.series.values()
+            for sample in series.samples
+            if sample.traffic is Traffic.VARIED
+        ]
+        return max((window.generator for window in windows), default=math.nan)
 
 
 def write(path: Path, found: Results) -> None:

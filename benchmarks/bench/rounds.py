@@ -15,9 +15,11 @@ from pathlib import Path
 from load import Window, load
 from recipes import LIMIT, OURS, Recipe
 from server import Server, ServerError
+from traffic import Traffic
 from venvs import Environment
 
-CLIENTS = (1, 32, 256)
+# The same bytes for ever are what no real client sends: they have a column of their own.
+LOADS = ((1, Traffic.VARIED), (32, Traffic.VARIED), (32, Traffic.SAME), (256, Traffic.VARIED))
 GROUP = 4
 OVERLOAD = 1024  # clients; 256 predictions may wait in a worker of ours, besides those in a call
 RISING = (32, 256, OVERLOAD)
@@ -30,6 +32,7 @@ class Sample:
     Attributes:
         server: Whose it is.
         clients: How many asked.
+        traffic: What they sent.
         group: Which windows it may be compared with.
         window: What was measured.
     """
@@ -38,6 +41,7 @@ class Sample:
     clients: int
     group: int
     window: Window
+    traffic: Traffic = Traffic.VARIED
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,19 +61,31 @@ class Weight:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Series:
-    """All that was measured with one number of workers."""
+    """All that was measured with one number of workers.
+
+    Attributes:
+        commits: Which commit the servers of this project are of.
+    """
 
     weights: dict[str, Weight]
     samples: list[Sample]
     faults: dict[str, str]
+    commits: dict[str, str] = dataclasses.field(default_factory=dict)
 
-    def windows(self, server: str, clients: int) -> list[Window]:
+    def windows(self, server: str, clients: int, traffic: Traffic = Traffic.VARIED) -> list[Window]:
         """Give the windows of one server under one load."""
-        return [s.window for s in self.samples if (s.server, s.clients) == (server, clients)]
+        wanted = (server, clients, traffic)
+        return [s.window for s in self.samples if (s.server, s.clients, s.traffic) == wanted]
 
-    def median(self, server: str, clients: int, what: Callable[[Window], float]) -> float:
+    def median(
+        self,
+        server: str,
+        clients: int,
+        what: Callable[[Window], float],
+        traffic: Traffic = Traffic.VARIED,
+    ) -> float:
         """Give the median of what its windows say."""
-        return statistics.median(map(what, self.windows(server, clients)))
+        return statistics.median(map(what, self.windows(server, clients, traffic)))
 
     def ratio(
         self,
@@ -77,11 +93,12 @@ class Series:
         other: str,
         clients: int,
         what: Callable[[Window], float] = lambda window: window.rate,
+        traffic: Traffic = Traffic.VARIED,
     ) -> float:
         """Give the median of the ratios of two servers, each within a group of a round."""
         groups: dict[int, dict[str, float]] = {}
         for sample in self.samples:
-            if sample.clients == clients:
+            if (sample.clients, sample.traffic) == (clients, traffic):
                 groups.setdefault(sample.group, {})[sample.server] = what(sample.window)
         both = [found for found in groups.values() if server in found and other in found]
         return statistics.median(found[server] / max(found[other], 1e-9) for found in both)
@@ -123,7 +140,7 @@ def measure(plan: Plan, workers: int) -> Series:
     finally:
         for server in servers.values():
             server.end()
-    return Series(weights=weights, samples=samples, faults=faults)
+    return Series(weights=weights, samples=samples, faults=faults, commits=_commits(servers))
 
 
 def overload(plan: Plan) -> Series:
@@ -149,7 +166,11 @@ def overload(plan: Plan) -> Series:
     finally:
         for server in servers.values():
             server.end()
-    return Series(weights={}, samples=samples, faults=faults)
+    return Series(weights={}, samples=samples, faults=faults, commits=_commits(servers))
+
+
+def _commits(servers: dict[str, Server]) -> dict[str, str]:
+    return {name: server.commit for name, server in servers.items() if server.commit}
 
 
 def _started(plan: Plan, workers: int) -> tuple[dict[str, Server], dict[str, str]]:
@@ -171,14 +192,18 @@ def _samples(plan: Plan, servers: dict[str, Server], workers: int) -> Iterator[S
     groups = grouped([name for name, server in servers.items() if server.recipe.is_loaded])
     rounds = plan.rounds if workers == 1 else max(1, plan.rounds // 2)
     for number in range(rounds):
-        for clients in CLIENTS:
-            print(f"{workers} workers, round {number + 1}, {clients} clients", flush=True)
+        for clients, traffic in LOADS:
+            print(
+                f"{workers} workers, round {number + 1}, {clients} clients, {traffic}", flush=True
+            )
             for place, group in enumerate(groups):
                 for name in group:
-                    window = load(servers[name], clients, plan.seconds)
+                    window = load(servers[name], clients, plan.seconds, traffic)
                     _settle(servers[name])
                     key = number * len(groups) + place
-                    yield Sample(server=name, clients=clients, group=key, window=window)
+                    yield Sample(
+                        server=name, clients=clients, group=key, window=window, traffic=traffic
+                    )
 
 
 def grouped(names: list[str]) -> list[list[str]]:

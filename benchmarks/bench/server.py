@@ -13,8 +13,9 @@ import time
 import uuid
 from pathlib import Path
 
+from checkout import CheckoutError, commit_of
 from processes import MARK, Family
-from recipes import FLOWERS, Recipe, class_of
+from recipes import FLOWERS, OURS, Recipe, class_of
 from venvs import Environment
 
 BOOT_SECONDS = 120
@@ -29,11 +30,13 @@ class Server:
 
     Attributes:
         boot: Seconds from the start of its command to its first right answer.
+        commit: Which commit it is of, if it is this project; else empty.
     """
 
     def __init__(self, recipe: Recipe, environment: Environment, workers: int, model: Path) -> None:
         if environment.fault:
             raise ServerError(environment.fault)
+        self.commit = _commit(environment) if recipe.files == OURS else ""
         self.recipe = recipe
         self.port = free_port()
         self.family = Family(mark=uuid.uuid4().hex)
@@ -144,6 +147,13 @@ class Server:
             time.sleep(0.02)
         said = " / ".join(self.log.read_text(errors="replace").strip().splitlines()[-3:])
         raise ServerError(f"does not start: exit code {self._process.poll()}: {said}")
+
+
+def _commit(environment: Environment) -> str:
+    try:
+        return commit_of(environment.python, environment.root)
+    except CheckoutError as error:
+        raise ServerError(str(error)) from error
 
 
 def free_port() -> int:

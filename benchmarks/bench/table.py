@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from recipes import ALONE, LIMIT, OURS, Recipe, read
 from results import Results
-from rounds import Series
+from rounds import LOADS, Series
 from targets import compare
+from traffic import DISTINCT, Traffic
 
 HEAD = (
     "server",
     "c=1 req/s",
     "p50 ms",
     "c=32 req/s",
+    "of the limit",
+    "same bytes req/s",
     "of the limit",
     "p50 ms",
     "p99 ms",
@@ -25,12 +28,14 @@ HEAD = (
 )
 ABSOLUTE = """Absolute figures of a machine whose cores the load generator shares are
 not stable. The ratios are: each is taken within one group of a round, a minute at most."""
-WHAT = """Every server predicts the class of one flower by the same `SVC`, from a body of JSON, on
-kept-alive connections, access logs off. "of the limit" is its throughput with 32 clients by that
-of an ASGI app under uvicorn that does nothing: the limit of whoever answers by ASGI. CPU is what
-all its processes computed for a request with 32 clients; boot is the time to its first right
-answer; PSS weighs all its processes after the load; failed are connections lost and answers of a
-wrong status."""
+WHAT = f"""Every server predicts the class of one flower by the same `SVC`, from a body of JSON, on
+kept-alive connections, access logs off. All figures but those of "same bytes" are of varied
+requests: {DISTINCT} in turn, each with a row, a trace id, a request id and a client's address of
+its own, in the heads that nginx and Envoy pass on. "same bytes" is one request for ever, with the
+least head, by 32 clients. "of the limit" is the throughput with 32 clients by that of an ASGI app
+under uvicorn that does nothing: the limit of whoever answers by ASGI. CPU is what all its processes
+computed for a request with 32 clients; boot is the time to its first right answer; PSS weighs all
+its processes after the load; failed are connections lost and answers of a wrong status."""
 
 
 def page(found: Results) -> str:
@@ -49,7 +54,8 @@ def page(found: Results) -> str:
 def _preface(found: Results) -> list[str]:
     return [
         f"Measured on {found.machine}; medians of {found.rounds} alternated rounds, half as "
-        f"many with two workers, of windows of {found.seconds} s. " + ABSOLUTE,
+        f"many with two workers, of windows of {found.seconds} s. runner is of commit "
+        f"{found.commit}. wrk used at most {found.generator:.2f} of a core. " + ABSOLUTE,
         WHAT,
         "Repeat it by `make bench`; `benchmarks/bench/servers/` has the recipes.",
     ]
@@ -69,6 +75,14 @@ def fastest_first(series: Series) -> list[str]:
 
 def _rate(series: Series, name: str) -> float:
     return series.median(name, 32, lambda window: window.rate)
+
+
+def share(series: Series, name: str, traffic: Traffic) -> str:
+    """Write a server's throughput, by that of the limit."""
+    if LIMIT not in series.weights:
+        return ""
+    found = series.ratio(name, LIMIT, 32, traffic=traffic)
+    return f"{found:.2g}" if found < 1 else f"{found:.2f}"
 
 
 def _table(series: Series, seconds: int) -> str:
@@ -91,13 +105,14 @@ def _figures(series: Series, name: str, seconds: int) -> list[str]:
     rates = [series.median(name, clients, lambda w: w.rate) for clients in (1, 32, 256)]
     p50s = [series.median(name, clients, lambda w: w.p50) for clients in (1, 32)]
     p99s = [series.median(name, clients, lambda w: w.p99) for clients in (32, 256)]
-    share = series.ratio(name, LIMIT, 32) if LIMIT in series.weights else float("nan")
-    windows = [w for clients in (1, 32, 256) for w in series.windows(name, clients)]
+    windows = [w for load in LOADS for w in series.windows(name, *load)]
     return [
         f"{rates[0]:.0f}",
         f"{p50s[0]:.2f}",
         f"{rates[1]:.0f}",
-        f"{share:.2g}" if share < 1 else f"{share:.2f}",
+        share(series, name, Traffic.VARIED),
+        f"{series.median(name, 32, lambda w: w.rate, Traffic.SAME):.0f}",
+        share(series, name, Traffic.SAME),
         f"{p50s[1]:.2f}",
         _latency(p99s[0], seconds),
         f"{rates[2]:.0f}",

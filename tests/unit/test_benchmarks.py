@@ -6,26 +6,32 @@ import math
 import re
 from pathlib import Path
 
+import httptools
 import pytest
 import results
 import summary
 import table
+import traffic
+import venvs
 from load import Window
 from recipes import FLOWERS, LIMIT, OURS, Recipe, class_of, read
 from results import Results
-from rounds import Sample, Series, Weight, grouped
+from rounds import LOADS, Sample, Series, Weight, grouped
 from support import ROOT
 from targets import Target
+from traffic import Traffic
 
 NAMES = list(read())
 
 
 def window(rate: float) -> Window:
-    return Window(rate=rate, p50=1, p99=2, refused=0, lost=0, cost=20)
+    return Window(rate=rate, p50=1, p99=2, refused=0, lost=0, cost=20, generator=0.5)
 
 
-def sample(server: str, group: int, rate: float) -> Sample:
-    return Sample(server=server, clients=32, group=group, window=window(rate))
+def sample(
+    server: str, group: int, rate: float, clients: int = 32, sent: Traffic = Traffic.VARIED
+) -> Sample:
+    return Sample(server=server, clients=clients, group=group, window=window(rate), traffic=sent)
 
 
 def series(*samples: Sample, faults: dict[str, str] | None = None) -> Series:
@@ -59,6 +65,60 @@ def test_a_group_without_the_other_says_nothing() -> None:
     assert found.ratio(OURS, "plain", 32) == 2
 
 
+def test_varied_requests_and_the_same_bytes_are_kept_apart() -> None:
+    """What one client gets that sends the same for ever stands for no other."""
+    same = [sample(OURS, 0, 300, sent=Traffic.SAME), sample(LIMIT, 0, 100, sent=Traffic.SAME)]
+    found = series(sample(OURS, 0, 90), sample(LIMIT, 0, 100), *same)
+    assert found.ratio(OURS, LIMIT, 32) == 0.9
+    assert found.ratio(OURS, LIMIT, 32, traffic=Traffic.SAME) == 3
+    assert [each.rate for each in found.windows(OURS, 32)] == [90]
+
+
+@pytest.mark.parametrize("recipe", read().values(), ids=NAMES)
+def test_no_two_heads_are_the_same(recipe: Recipe) -> None:
+    """A server that remembers heads or bodies gains nothing by it."""
+    sent = [each.partition(b"\r\n\r\n") for each in traffic.varied(recipe, "localhost")]
+    assert len({head for head, _, _ in sent}) == len(sent) == traffic.DISTINCT
+    assert len({body for _, _, body in sent}) > 0.99 * len(sent)
+    assert len({len(body) for _, _, body in sent}) > 1
+
+
+class Parsed:
+    """What a parser of HTTP/1.1 finds in a request."""
+
+    def __init__(self, request: bytes) -> None:
+        self.names: list[bytes] = []
+        self.body, self.is_complete = b"", False
+        httptools.HttpRequestParser(self).feed_data(request)
+
+    def on_header(self, name: bytes, _: bytes) -> None:
+        self.names.append(name.lower())
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        self.is_complete = True
+
+
+def test_a_varied_request_is_what_a_proxy_passes_on() -> None:
+    """It is one whole request with the fields of a tracing client, a proxy and the body's form."""
+    recipe = read()[OURS]
+    for request in [*traffic.varied(recipe, "localhost")][:100]:
+        found = Parsed(request)
+        assert found.is_complete
+        assert found.body == request.partition(b"\r\n\r\n")[2]
+        assert {b"traceparent", b"x-request-id", b"x-forwarded-for"} < set(found.names)
+        assert len(found.names) == len(set(found.names))
+    assert Parsed(traffic.same(recipe, "localhost")).names[0] == b"host"
+
+
+def test_an_environment_of_the_project_is_of_one_checkout(tmp_path: Path) -> None:
+    """A second checkout never measures what the first has installed."""
+    assert venvs.name_in(ROOT, "runner") == venvs.name_in(ROOT, "runner")
+    assert venvs.name_in(ROOT, "runner") != venvs.name_in(tmp_path, "runner")
+
+
 @pytest.mark.parametrize(
     ("found", "is_least", "verdict"),
     [
@@ -77,9 +137,7 @@ def test_a_target_is_met_at_its_bound(found: float, is_least: bool, verdict: str
 
 def test_who_does_not_start_is_in_the_table() -> None:
     """A server that could not be measured is named with the reason."""
-    samples = [
-        Sample(server=LIMIT, clients=clients, group=0, window=window(1)) for clients in (1, 32, 256)
-    ]
+    samples = [sample(LIMIT, 0, 1, clients, sent) for clients, sent in LOADS]
     found = Results(
         machine="",
         rounds=1,
