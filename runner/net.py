@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import socket
+import struct
 import time
 from collections.abc import MutableMapping
 
@@ -72,6 +74,10 @@ _FIRST_FD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 _BACKLOG = 2048
 
 
+class _SystemdSocket(socket.socket):
+    """Be a listener that systemd shares, and starts a service anew by when a client comes."""
+
+
 def listeners(
     host: str, port: int, slots: int, environ: MutableMapping[str, str] = os.environ
 ) -> list[socket.socket]:
@@ -89,8 +95,34 @@ def give_up(listeners: list[socket.socket]) -> None:
     """Let nobody new in, and close our copies: who waits in the queue is still answered."""
     for listener in listeners:
         if listener.fileno() >= 0:
-            listener.listen(0)
+            if not isinstance(listener, _SystemdSocket):
+                admit_nobody(listener)
             listener.close()
+
+
+# A classic BPF program for a TCP segment: drop it if its SYN flag is set, else let it pass.
+_DROP_SYN = struct.pack(
+    "HBBI" * 5,
+    *(0x30, 0, 0, 13),  # load the byte of the flags
+    *(0x54, 0, 0, 0x02),  # and SYN
+    *(0x15, 0, 1, 0),  # skip one line unless it is 0
+    *(0x06, 0, 0, 0xFFFFFFFF),  # let all of it pass
+    *(0x06, 0, 0, 0),  # let nothing pass
+)
+_SO_ATTACH_FILTER = 26  # socket(7); the module socket lacks it
+
+
+def admit_nobody(listener: socket.socket) -> None:
+    """Let no further connection begin, for all who share the listener.
+
+    To close a listener resets who is in its queue, or about to be. Who comes now is not heard
+    instead: the client's system asks again a second later, and finds the port closed. A queue of
+    length 0 would not do: a client is told that it is connected before there is room for it.
+    """
+    program = ctypes.create_string_buffer(_DROP_SYN, len(_DROP_SYN))
+    described = struct.pack("HP", len(_DROP_SYN) // 8, ctypes.addressof(program))
+    with contextlib.suppress(OSError):  # the system has no filters
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
 
 
 def describe(listener: socket.socket) -> str:
@@ -139,10 +171,10 @@ def _inherited(slots: int, environ: MutableMapping[str, str]) -> list[socket.soc
     environ.pop("LISTEN_FDNAMES", None)
     if pid != str(os.getpid()) or not count.isdecimal():
         return []
-    given = []
+    given: list[socket.socket] = []
     for fd in range(_FIRST_FD, _FIRST_FD + int(count)):
         os.set_inheritable(fd, False)
-        given.append(socket.socket(fileno=fd))
+        given.append(_SystemdSocket(fileno=fd))
         given[-1].setblocking(False)
     # Fewer than slots: some workers take turns at one queue, which spreads the load less evenly.
     return [given[slot % len(given)] for slot in range(slots)] if given else []

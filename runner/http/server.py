@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import importlib
 import logging
+import select
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ from runner.http.protocol import App, BoundedProtocol
 log = logging.getLogger(__name__)
 
 _LAST_ACCEPTS = 0.05
+_LAST_TURNS = 1000
 
 
 class AsgiServer:
@@ -53,7 +55,7 @@ class AsgiServer:
         self.state = ServerState()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._drained = asyncio.Event()
-        self._servers: list[asyncio.AbstractServer] = []
+        self._servers: list[asyncio.Server] = []
         self.config = uvicorn.Config(
             app, http="httptools", log_config=None, access_log=False, server_header=False
         )
@@ -139,7 +141,7 @@ class AsgiServer:
     async def _drain(self) -> None:
         """Close the listeners, answer what still comes for a while, then what is in flight."""
         self.is_draining = self._own.is_draining = True
-        await asyncio.sleep(_LAST_ACCEPTS)  # take in who has connected but was not accepted yet
+        await self._accept_the_last()
         for server in self._servers:
             server.close()
         await asyncio.sleep(_LAST_ACCEPTS)  # what was accepted last is not a connection yet
@@ -153,6 +155,22 @@ class AsgiServer:
             connection.transport.abort()
         for task in list(self.state.tasks):
             task.cancel()
+
+    async def _accept_the_last(self) -> None:
+        """Take in who has connected: to close a listener resets who is in its queue.
+
+        How long that takes depends on how busy the machine is. Bounded, since a listener that a
+        new run shares has always more.
+        """
+        await asyncio.sleep(_LAST_ACCEPTS)  # handshakes that are under way
+        queues = select.poll()
+        for server in self._servers:
+            for listener in server.sockets:
+                queues.register(listener.fileno(), select.POLLIN)
+        for _ in range(_LAST_TURNS):
+            if not queues.poll(0):
+                break
+            await asyncio.sleep(0)
 
     async def _until_no_connection(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -28,7 +28,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from runner import processes
+from runner import net, processes
 from runner.config import Limits
 from runner.serving import forking
 from runner.serving.worker import Server, WorkerLoop
@@ -282,6 +282,8 @@ class WorkerPool:
         self.is_draining = True
         self._deadline = time.monotonic() + self.limits.linger + self.limits.drain_timeout + 1
         for listener in self.listeners:
+            if self.control is None:  # else the supervisor knows whether another run takes it
+                net.admit_nobody(listener)
             listener.close()
         for worker in self.workers.values():
             worker.send_order(b"D")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 import socket
 
 import pytest
@@ -40,6 +42,34 @@ def test_a_port_in_use_is_refused_even_if_it_could_be_shared() -> None:
     with pytest.raises(ConfigurationError, match="in use"):
         net.listeners("127.0.0.1", net.port_of(first[0]), 1, {})
     close(*first)
+
+
+def test_who_is_connected_when_listeners_are_given_up_can_be_accepted() -> None:
+    """Whoever comes later is not told so, and is refused once the last copy is closed."""
+    (opened,) = net.listeners("127.0.0.1", 0, 1, {})
+    address, workers_copy = opened.getsockname(), opened.dup()
+    with socket.create_connection(address) as waiting, socket.socket() as late:
+        waiting.sendall(b"request")
+        net.give_up([opened])
+        with workers_copy.accept()[0] as accepted:
+            assert accepted.recv(7) == b"request"
+        late.setblocking(False)
+        late.connect_ex(address)
+        with pytest.raises(BlockingIOError):
+            workers_copy.accept()
+        workers_copy.close()
+        assert select.select([], [late], [], 30)[1]
+        assert late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+
+
+def test_a_socket_of_systemds_goes_on_listening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts the service anew when the next client comes."""
+    given = socket.create_server(("127.0.0.1", 0))
+    monkeypatch.setattr(net, "_FIRST_FD", os.dup(given.fileno()))
+    net.give_up(net.listeners("", 0, 1, {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}))
+    with socket.create_connection(given.getsockname(), timeout=30):
+        given.accept()[0].close()
+    given.close()
 
 
 def test_sockets_of_another_process_are_not_taken() -> None:
