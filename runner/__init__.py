@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from runner.model.artefacts import save_model as save_model
     from runner.model.metrics import record_metrics as record_metrics
     from runner.predict.problem_error import ProblemError as ProblemError
+    from runner.predict.response import Response as Response
     from runner.predict.targets import batched as batched
     from runner.predict.targets import endpoint as endpoint
     from runner.predict.uploads import UploadFile as UploadFile
@@ -17,6 +18,7 @@ __version__ = "0.2.0"
 
 PUBLIC = {
     "ProblemError": "runner.predict.problem_error",
+    "Response": "runner.predict.response",
     "UploadFile": "runner.predict.uploads",
     "batched": "runner.predict.targets",
     "endpoint": "runner.predict.targets",

@@ -6,6 +6,7 @@ answered by the route of GET, and OPTIONS by the methods that a path has.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import time
@@ -24,15 +25,15 @@ from runner.predict.counters import Counters
 from runner.predict.dispatch import Dispatcher
 from runner.predict.endpoints import Endpoint
 from runner.predict.fast_route import FastRoute, FastRouteProtocol
-from runner.predict.http_messages import JSON, Request, Response, Route, response_headers
+from runner.predict.http_messages import JSON, Request, Response, Route, headers_of
 from runner.predict.media_types import MediaType, media_type_of, negotiated
 from runner.predict.problem_error import ProblemError
+from runner.predict.streams import send_stream
 from runner.predict.uploads import fields_of_form
 
 log = logging.getLogger(__name__)
 
 EXAMPLE = "runner.http.example"
-_JSON = (MediaType.JSON,)
 
 
 class PredictApp(AppProtocol):
@@ -124,8 +125,11 @@ class PredictApp(AppProtocol):
     async def _respond_uncounted(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer our own example, which no client asked."""
         response = await self._response(scope, receive)
+        if response is not None and response.stream is not None:
+            await response.stream.close()  # its first item is all that is asked for
+            response = dataclasses.replace(response, body=b"", content_type=b"", stream=None)
         if response is not None:
-            await _send(response, self._run_id, send, is_head=False)
+            await _send(response, self._run_id, receive, send)
 
     async def _respond_counted(self, scope: Any, receive: Any, send: Any) -> None:
         began = time.monotonic()
@@ -135,7 +139,8 @@ class PredictApp(AppProtocol):
         try:
             response = await self._response(scope, receive)
             if response is not None:
-                await _send(response, self._run_id, send, is_head=scope["method"] == "HEAD")
+                is_head = scope["method"] == "HEAD"
+                await _send(response, self._run_id, receive, send, is_head=is_head)
         finally:
             if response is None:
                 self.counters.request_abandoned(name)
@@ -196,15 +201,15 @@ class PredictApp(AppProtocol):
             if media not in (MediaType.JSON, MediaType.FORM):
                 many = functools.partial(self.predict_many, request=request)
                 return await predict_bulk(endpoint, request, media, many, self.limits.max_rows)
-            negotiated(request.headers.get(b"accept", b""), _JSON)
+            if endpoint.media_types:
+                negotiated(request.headers.get(b"accept", b""), endpoint.media_types)
             if media is MediaType.FORM and endpoint.read_form is not None:
                 form = fields_of_form(request.body, content_type.decode("latin-1"))
                 item = endpoint.read_form(form)
             else:
                 item = endpoint.schema.decode(request.body)
             given = await self._dispatcher.predict(endpoint, item, request)
-            body = self._dispatcher.encode(endpoint, given.result)
-            return Response(body=body, headers=((b"server-timing", given.server_timing),))
+            return await self._dispatcher.response(endpoint, given, request)
 
         return post
 
@@ -250,11 +255,12 @@ async def _read_body(receive: Any, most: int) -> bytes | None:
     return None if message["type"] == "http.disconnect" else b"".join(pieces)
 
 
-async def _send(response: Response, run_id: bytes, send: Any, *, is_head: bool) -> None:
-    if response.status in (204, 304):
-        headers = [*response.headers, *([(b"x-run-id", run_id)] if run_id else [])]
-    else:
-        length = len(response.body)
-        headers = response_headers(response.content_type, length, run_id, response.headers)
+async def _send(
+    response: Response, run_id: bytes, receive: Any, send: Any, *, is_head: bool = False
+) -> None:
+    headers = headers_of(response, run_id)
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if is_head else response.body})
+    if response.stream is not None:
+        await send_stream(response.stream, receive, send)
+    else:
+        await send({"type": "http.response.body", "body": b"" if is_head else response.body})

@@ -6,7 +6,8 @@ The rules of this file:
    when a turn of the loop has added nothing, or when there is as much as it may take. Who is
    known to be alone is answered at once.
 2. Calls that take long are made in one thread, so that the loop can answer other things; what
-   comes meanwhile makes the next call. Which it is to be is decided by the calls before.
+   comes meanwhile makes the next call. Which it is to be is decided by the calls before. If the
+   author allows for several threads, all calls are made in them.
 3. If a call fails, its items are tried one by one: none fails for its neighbour's sake.
 4. Who has gone, or waits no longer, is dropped before the call; who comes when too many wait
    is refused.
@@ -32,13 +33,15 @@ from runner.predict.pending_prediction import (
     deadline_passed,
 )
 from runner.predict.problem_error import ProblemError
-from runner.predict.serial_thread import SerialThread
+from runner.predict.serial_thread import SerialThread, SerialThreads
 
 log = logging.getLogger(__name__)
 
 # The mean of calls, in seconds, above which they go to the thread, and below which they return.
 _SLOW, _QUICK = 0.002, 0.001
 _WEIGHT = 0.2
+# So many seconds in line behind a call are worth a word in the log.
+_LONG_LINE = 0.1
 
 
 class Batcher:
@@ -70,11 +73,12 @@ class Batcher:
         self._waiting: list[tuple[Any, PendingPrediction]] = []
         self._waiting_at_last_look = 0
         self._is_looking = False
-        self._is_calling = False
+        self._calls = 0  # that run in threads
         self._awaited = 0
         self._mean_seconds = 0.0
-        self.is_slow = False
-        self._thread: SerialThread | None = None
+        self.is_slow = endpoint.threads > 1
+        self._threads = SerialThreads(endpoint.name, endpoint.threads)
+        self._is_line_noted = endpoint.model is not None or endpoint.max_batch > 1
         self._timers: dict[PendingPrediction, asyncio.TimerHandle] = {}
         self._too_many_waiting = ProblemError(
             503, f"{most_waiting} predictions wait already", headers=[(b"retry-after", b"1")]
@@ -129,7 +133,7 @@ class Batcher:
         self._waiting.append((item, pending))
         if pending.deadline is not None:
             self._timers[pending] = self._loop.call_at(pending.deadline, self._expire, pending)
-        if self._is_calling:
+        if self._calls >= self.endpoint.threads:
             self._counters.set_waiting(self.endpoint.name, len(self._waiting))
         elif is_alone or len(self._waiting) >= self._largest_call:
             self._call_all()
@@ -138,16 +142,37 @@ class Batcher:
             self._loop.call_soon(self._call_when_quiet)
 
     def close(self) -> None:
-        """End the thread, if there is one."""
-        if self._thread is not None:
-            self._thread.close()
-            self._thread = None
+        """End the threads, if there are any."""
+        self._threads.close()
+
+    def thread(self) -> SerialThread:
+        """Give a thread in which the author's code may run."""
+        return self._threads.least_busy()
+
+    def note_line(self, seconds: float) -> None:
+        """Say once by which option a function need not keep others waiting.
+
+        Args:
+            seconds: How long one has waited behind others.
+        """
+        if self._is_line_noted or seconds < _LONG_LINE:
+            return
+        self._is_line_noted = True
+        threads = self.endpoint.threads
+        log.warning(
+            "%s: a call waited %.1f s in line, for %d may run at once; if they wait for something"
+            " else, as a database, serve it by more: serve(…, threads=%d)",
+            self.endpoint.name,
+            seconds,
+            threads,
+            max(8, threads * 2),
+        )
 
     # -- calling
 
     def _call_when_quiet(self) -> None:
         """Call, if this turn of the loop has added nothing."""
-        if len(self._waiting) > self._waiting_at_last_look and not self._is_calling:
+        if len(self._waiting) > self._waiting_at_last_look and not self._calls:
             self._waiting_at_last_look = len(self._waiting)
             self._loop.call_soon(self._call_when_quiet)
         else:
@@ -155,7 +180,7 @@ class Batcher:
             self._call_all()
 
     def _call_all(self) -> None:
-        while self._waiting and not self._is_calling:
+        while self._waiting and self._calls < self.endpoint.threads:
             self._call()
 
     def _call(self) -> None:
@@ -167,9 +192,8 @@ class Batcher:
         if not batch:
             return
         if self.is_slow:
-            self._is_calling = True
-            self._thread = self._thread or SerialThread(self.endpoint.name)
-            self._thread.run(lambda: self._call_in_thread(batch))
+            self._calls += 1
+            self.thread().run(lambda: self._call_in_thread(batch))
         else:
             began = self._clock()
             results = self._results([item for item, _ in batch])
@@ -184,10 +208,12 @@ class Batcher:
 
     def _after_thread(self, batch: Any, results: Sequence[Any], began: float, took: float) -> None:
         """Let the thread go on before those are answered who have waited for it."""
-        self._is_calling = False
+        self._calls -= 1
         if self.is_slow and self._waiting:
             self._call()
         self._counters.set_waiting(self.endpoint.name, len(self._waiting))
+        if not self._is_line_noted:
+            self.note_line(began - min(pending.since for _, pending in batch))
         self._give_results(batch, results, began, took)
         self._call_all()
 
@@ -227,7 +253,8 @@ class Batcher:
     def _give_results(self, batch: Any, results: Sequence[Any], began: float, took: float) -> None:
         self._counters.model_called(self.endpoint.name, len(batch), took)
         self._mean_seconds += (took - self._mean_seconds) * _WEIGHT
-        self.is_slow = self._mean_seconds > (_QUICK if self.is_slow else _SLOW)
+        if self.endpoint.threads == 1:
+            self.is_slow = self._mean_seconds > (_QUICK if self.is_slow else _SLOW)
         if self._timers:
             self._expire_overdue(batch)
             self._cancel_timers(batch)
@@ -238,7 +265,7 @@ class Batcher:
                 pending.reject(self.problem(result))
             else:
                 pending.resolve(result, began - pending.since, took)
-        if self._check is not None and not self._waiting and not self._is_calling:
+        if self._check is not None and not self._waiting and not self._calls:
             self._check()
 
     def problem(self, error: BaseException) -> ProblemError:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from runner.predict.answers import json_of
 from runner.predict.arrow_tables import arrow_stream_of, rows_of_table, too_many_rows
 from runner.predict.endpoints import Endpoint, Schema
 from runner.predict.http_messages import JSON, Request, Response
@@ -98,7 +99,7 @@ def _encoded(endpoint: Endpoint, result: Any) -> bytes:
         return result.body()
     if isinstance(result, Exception):
         raise result
-    return endpoint.encode(result)
+    return json_of(endpoint.encode(result))
 
 
 def _body_of(answers: Sequence[bytes], media: MediaType) -> bytes:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import time
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
+from runner.predict import pictures
+from runner.predict.answers import FunctionAnswers
 from runner.predict.batching import Batcher
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.fast_route import FastRoute
-from runner.predict.http_messages import Request, timeout_of
+from runner.predict.http_messages import Request, Response, server_timing, timeout_of
 from runner.predict.pending_prediction import Prediction
+from runner.predict.problem_error import ProblemError
+from runner.predict.response import Response as AuthorResponse
+from runner.predict.streams import RunningStream, collected, is_stream
 
 
 class Dispatcher:
@@ -43,7 +52,11 @@ class Dispatcher:
             each.name: Batcher(each, loop=loop, counters=counters, most_waiting=most_waiting)
             for each in endpoints
         }
-        batchers = {each.path: self._batchers[each.name] for each in endpoints if each.call is None}
+        batchers = {
+            each.path: self._batchers[each.name]
+            for each in endpoints
+            if each.call is None and each.answers is None
+        }
         self.fast_route = FastRoute(batchers, counters, run_id)
         counters.publish_on(loop)
 
@@ -69,18 +82,51 @@ class Dispatcher:
         Raises:
             ProblemError: There is no use in the rest.
         """
-        return await self._batchers[endpoint.name].predict_many(items, _deadline_of(request))
+        caller = self._batchers[endpoint.name]
+        results = await caller.predict_many(items, _deadline_of(request))
+        if endpoint.answers is None:
+            return results
+        return [await _gathered(each, endpoint.answers, caller) for each in results]
 
-    def encode(self, endpoint: Endpoint, result: Any) -> bytes:
-        """Write a result.
+    async def response(self, endpoint: Endpoint, given: Prediction, request: Request) -> Response:
+        """Make the answer of a prediction; a stream's first item is there then.
 
         Raises:
             ProblemError: The author's code failed at it; the log says how.
         """
+        caller, began = self._batchers[endpoint.name], time.monotonic()
+        response = await self._made_response(endpoint, given.result, request)
+        timing = given.server_timing
+        if response.stream is not None:
+            running = RunningStream(response.stream, caller)
+            await running.begin(_deadline_of(request))
+            timing = server_timing(0.0, time.monotonic() - began)
+            response = dataclasses.replace(response, stream=running)
+        headers = ((b"server-timing", timing), *response.headers)
+        return dataclasses.replace(response, headers=headers)
+
+    async def _made_response(self, endpoint: Endpoint, result: Any, request: Request) -> Response:
+        caller, answers = self._batchers[endpoint.name], endpoint.answers
+        accept = request.headers.get(b"accept", b"")
         try:
-            return endpoint.encode(result)
+            if answers is None:
+                found = endpoint.encode(result)
+                return found if isinstance(found, Response) else Response(body=found)
+            if isinstance(result, AuthorResponse) or pictures.writers_of(result):
+                return await caller.thread().result_of(lambda: answers.answer(result, accept))
+            return answers.answer(result, accept)
         except Exception as error:
-            raise self._batchers[endpoint.name].problem(error) from error
+            raise caller.problem(error) from error
+
+
+async def _gathered(result: Any, answers: FunctionAnswers, caller: Batcher) -> Any:
+    """Put a stream, where there is but one body for many answers, into one JSON array."""
+    if not is_stream(result):
+        return result
+    try:
+        return msgspec.Raw(await collected(RunningStream(answers.array(result), caller)))
+    except ProblemError as problem:
+        return problem
 
 
 def _deadline_of(request: Request) -> float | None:

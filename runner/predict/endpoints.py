@@ -11,6 +11,10 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from runner.predict.answers import FunctionAnswers
+from runner.predict.http_messages import Response
+from runner.predict.media_types import MediaType
+
 
 class Schema(Protocol):
     """Read and describe the items of an endpoint.
@@ -53,7 +57,12 @@ class Endpoint:
             exception in a result's place is the failure of that item alone.
         call: Takes one item and gives an awaitable result; None but for an ``async def``. It is
             awaited on the loop, and then ``predict`` is not called.
-        encode: Writes a result as JSON; what it raises fails that item alone.
+        encode: Writes a result as JSON, or as the author's own response; what it raises fails that
+            item alone.
+        answers: Makes the answer where it may be other than JSON, such as a stream; None where
+            ``encode`` will do.
+        media_types: What an answer can be, if that is known before; the first is the default.
+        threads: How many calls of it may run at once.
         title: Its name for people.
         description: What it answers.
         example: A body that it answers, as a JSON value; None if there is none.
@@ -69,11 +78,14 @@ class Endpoint:
     path: str
     schema: Schema
     predict: Callable[[Sequence[Any]], Sequence[Any]]
-    encode: Callable[[Any], bytes]
+    encode: Callable[[Any], bytes | Response]
     title: str = ""
     description: str = ""
     example: Any = None
     answer: dict[str, Any] | None = None
+    answers: FunctionAnswers | None = None
+    media_types: tuple[str, ...] = (MediaType.JSON,)
+    threads: int = 1
     max_batch: int = 64
     model: Any = None
     probabilities: bool = False

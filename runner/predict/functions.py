@@ -6,12 +6,13 @@ import dataclasses
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from runner.predict import result_encoding
+from runner.predict import pictures, result_encoding, streams
+from runner.predict.answers import FunctionAnswers
 from runner.predict.arguments import (
     ArgumentsSchema,
     Parameter,
@@ -21,7 +22,9 @@ from runner.predict.arguments import (
     signature_of,
 )
 from runner.predict.endpoints import Endpoint, Schema
+from runner.predict.media_types import MediaType
 from runner.predict.problem_error import ProblemError
+from runner.predict.response import Response
 from runner.predict.row_format import RowFormat, array_of, frame_converter_for, row_format_of
 from runner.predict.schema import ArraySchema, TypedSchema, json_schema_of
 from runner.predict.targets import BATCHED, EndpointOptions
@@ -60,14 +63,20 @@ def _single_endpoint(
         )
     parameters = parameters_of(function)
     schema = ArgumentsSchema(name_of(function), parameters)
-    is_async = inspect.iscoroutinefunction(_called(function))
+    called = _called(function)
+    is_async = inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called)
+    if is_async and options.threads > 1:
+        raise TypeError(f"{name_of(function)}(): is awaited, several at once: threads= is for def")
     apply = _caller_of(function, parameters)
+    answers = FunctionAnswers(shape=shape_of(options), media_type=options.media_type)
+    kinds = kinds_of_answer(called, signature_of(function).return_annotation, options)
 
     def predict(items: Sequence[Any]) -> list[Any]:
         return [apply(item) for item in items]
 
     async def call(item: Any) -> Any:
-        return await apply(item)
+        found = apply(item)
+        return await found if inspect.isawaitable(found) else found
 
     return Endpoint(
         name=name,
@@ -76,10 +85,13 @@ def _single_endpoint(
         description=options.description,
         example=checked_example(name_of(function), schema, options.example),
         schema=schema,
-        answer=_answer_of(function, options),
+        answer=None if options.media_type else _answer_of(function, options),
         predict=predict,
         call=call if is_async else None,
-        encode=encoder_of(options),
+        encode=answers.encode,
+        answers=None if kinds == (MediaType.JSON,) else answers,
+        media_types=kinds,
+        threads=options.threads,
         max_batch=1,
         read_form=schema.convert_form if any(each.is_file for each in parameters) else None,
     )
@@ -118,7 +130,8 @@ def _batched_endpoint(
         example=example,
         schema=schema,
         predict=predict,
-        encode=encoder_of(options),
+        encode=FunctionAnswers(shape=shape_of(options)).encode,
+        threads=options.threads,
         max_batch=options.max_batch or getattr(function, BATCHED),
     )
 
@@ -186,16 +199,49 @@ def checked_example(function: str, schema: Schema, example: Any) -> Any:
     return found
 
 
-def encoder_of(options: EndpointOptions) -> Callable[[Any], bytes]:
-    """Choose how a function's results are written."""
+def shape_of(options: EndpointOptions) -> Callable[[Any], Any]:
+    """Choose what is made of a function's results."""
     answer = options.answer
     if answer is None:
-        return result_encoding.encode_json
+        return _unchanged
     if isinstance(answer, str):
         key = answer
-        return lambda result: result_encoding.encode_json({key: result})
-    make = answer
-    return lambda result: result_encoding.encode_json(make(result))
+        return lambda result: {key: result}
+    return answer
+
+
+def kinds_of_answer(called: Any, hint: Any, options: EndpointOptions) -> tuple[str, ...]:
+    """Say of which media types the answers of a function can be; nothing, if nobody can tell.
+
+    Args:
+        called: The function itself.
+        hint: Of what it returns.
+        options: As the author gave them.
+    """
+    if options.media_type is not None:
+        return (options.media_type,)
+    is_stream = inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called)
+    if is_stream or _is_iterator(hint):
+        return streams.FRAMED
+    if callable(options.answer):
+        return ()
+    if kinds := pictures.media_types_of(hint):
+        return kinds
+    is_open = hint in (inspect.Signature.empty, Any, object) or _mentions_response(hint)
+    return () if is_open or _mentions_picture(hint) else (MediaType.JSON,)
+
+
+def _is_iterator(hint: Any) -> bool:
+    kind = typing.get_origin(hint) or hint
+    return isinstance(kind, type) and issubclass(kind, Iterator | AsyncIterator)
+
+
+def _mentions_response(hint: Any) -> bool:
+    return hint is Response or any(map(_mentions_response, typing.get_args(hint)))
+
+
+def _mentions_picture(hint: Any) -> bool:
+    return any(map(pictures.media_types_of, typing.get_args(hint)))
 
 
 def _answer_of(function: Callable[..., Any], options: EndpointOptions) -> dict[str, Any] | None:
@@ -203,6 +249,8 @@ def _answer_of(function: Callable[..., Any], options: EndpointOptions) -> dict[s
     hint = signature_of(function).return_annotation
     if callable(options.answer) or hint in (inspect.Signature.empty, Any):
         return None
+    if _is_iterator(hint):  # each of its items is described
+        hint = next(iter(typing.get_args(hint)), Any)
     try:
         reader = reader_for_hint(name_of(function), "return", hint)
     except TypeError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
 
 from runner.predict.problem_error import ProblemError
 
@@ -43,12 +44,21 @@ class Request:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Response:
-    """Hold one whole answer; the length is added to its headers."""
+    """Hold one answer; the length is added to the headers of one that is whole.
+
+    Attributes:
+        status: The HTTP status.
+        body: What is sent; all of it, unless there is a stream.
+        content_type: What that is; empty if there is nothing.
+        headers: More headers.
+        stream: What is sent item by item instead of the body; None if nothing is.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: bytes = JSON
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    stream: Any = None
 
 
 Route = Callable[[Request], Awaitable[Response]]
@@ -81,6 +91,22 @@ def _seconds(name: bytes, value: bytes) -> float:
 def server_timing(waited: float, took: float) -> bytes:
     """Write the ``server-timing`` header, from seconds. Source: W3C Server Timing."""
     return b"queue;dur=%.3f, predict;dur=%.3f" % (waited * 1000, took * 1000)
+
+
+def headers_of(response: Response, run_id: bytes) -> Headers:
+    """Give the headers of a whole answer, or of a stream, whose length nobody knows.
+
+    Args:
+        response: The answer.
+        run_id: Which run answers; empty if none does.
+    """
+    if response.content_type and response.stream is None and response.status not in (204, 304):
+        length = len(response.body)
+        return response_headers(response.content_type, length, run_id, response.headers)
+    framing = [(b"content-type", response.content_type)] if response.stream is not None else []
+    if response.stream is None and response.status not in (204, 304):
+        framing = [(b"content-length", b"0")]
+    return [*framing, *([(b"x-run-id", run_id)] if run_id else []), *response.headers]
 
 
 def response_headers(

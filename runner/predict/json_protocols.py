@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from runner.predict.answers import json_of
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import Request, Response, Route
 from runner.predict.media_types import MediaType, media_type_of
@@ -66,7 +67,7 @@ async def answers_for(
     for result in results:
         if isinstance(result, Exception):
             raise result
-    return [msgspec.json.decode(endpoint.encode(result)) for result in results]
+    return [msgspec.json.decode(json_of(endpoint.encode(result))) for result in results]
 
 
 def json_response(value: Any, **settings: Any) -> Response:

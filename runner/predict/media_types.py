@@ -6,6 +6,7 @@ import enum
 import functools
 import importlib.util
 from collections.abc import Sequence
+from typing import TypeVar
 
 from runner.http.forms import media_type
 from runner.predict.problem_error import ProblemError
@@ -20,6 +21,11 @@ class MediaType(enum.StrEnum):
     PARQUET = "application/vnd.apache.parquet"
     FORM = "multipart/form-data"
 
+
+EVENTS = "text/event-stream"
+"""Server-sent events, which are only written. Source: WHATWG, HTML, 9.2."""
+
+Media = TypeVar("Media", bound=str)
 
 _ALIASES = {
     "": MediaType.JSON,
@@ -65,7 +71,7 @@ def media_type_of(content_type: bytes, *, takes_forms: bool, is_bare: bool = Fal
     return found
 
 
-def negotiated(accept: bytes, offered: Sequence[MediaType]) -> MediaType:
+def negotiated(accept: bytes, offered: Sequence[Media]) -> Media:
     """Choose what an answer is to be: what the client likes best, else what is offered first.
 
     Raises:
@@ -93,7 +99,7 @@ def _qualities(accept: str) -> dict[str, float]:
     return found
 
 
-def _quality_of(media: MediaType, qualities: dict[str, float]) -> float:
+def _quality_of(media: str, qualities: dict[str, float]) -> float:
     family = media.partition("/")[0] + "/*"
     return next((qualities[name] for name in (media, family, "*/*") if name in qualities), 0.0)
 

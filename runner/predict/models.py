@@ -21,6 +21,11 @@ def model_endpoint(model: Any, name: str, path: str, options: EndpointOptions) -
     Raises:
         TypeError: What it takes cannot be told, or it has not what the options ask for.
     """
+    if options.threads > 1 or options.media_type is not None:
+        raise TypeError(
+            f"{type(model).__name__}: threads= and media_type= are for functions: a model is called"
+            " for many rows at once, and answers JSON"
+        )
     rows = row_format_of(model, options.example)
     to_input = input_converter_for(rows, model)
     predict = public_call(model, to_input)

@@ -15,7 +15,8 @@ from runner import __version__
 from runner.identity import Identity
 from runner.predict import openapi_protocols
 from runner.predict.endpoints import Endpoint
-from runner.predict.media_types import MediaType
+from runner.predict.media_types import EVENTS, MediaType
+from runner.predict.streams import FRAMED
 
 _NO_SCHEMAS = {"examples", "example", "const", "default", "enum"}
 _PROBLEMS = {
@@ -139,19 +140,28 @@ def _predict_operation(endpoint: Endpoint, body: Any, answer: Any) -> dict[str, 
             "required": True,
             "content": {MediaType.JSON: json_body, **form, MediaType.LINES: {}, **tables},
         },
-        "responses": {"200": _prediction_response(answer, has_tables=bool(tables))}
+        "responses": {"200": _prediction_response(endpoint, answer, has_tables=bool(tables))}
         | problem_responses(_PROBLEMS),
     }
 
 
-def _prediction_response(answer: Any, *, has_tables: bool) -> dict[str, Any]:
+def _prediction_response(endpoint: Endpoint, answer: Any, *, has_tables: bool) -> dict[str, Any]:
     """Describe a prediction: an answer, or those to many rows."""
-    many = {"type": "array", "items": answer}
-    schema = {"anyOf": [answer, many]} if has_tables else answer
+    is_stream = endpoint.media_types == FRAMED
+    one = {"type": "array", "items": answer} if is_stream else answer
+    many = {"type": "array", "items": one}
+    schema = {"anyOf": [one, many]} if has_tables else one
+    described: dict[str, Any] = {
+        MediaType.JSON: {"schema": schema},
+        EVENTS: {"schema": {"type": "string", "description": "Events, whose data are items."}},
+    }
+    # What nobody can tell before may be of any type.
+    kinds = endpoint.media_types or (MediaType.JSON, "*/*")
     return {
-        "description": "The answer, or one for each row.",
+        "description": "A stream of items." if is_stream else "The answer, or one for each row.",
         "headers": {"x-run-id": RUN_ID, "server-timing": _TIMING},
-        "content": {MediaType.JSON: {"schema": schema}, MediaType.LINES: {}}
+        "content": {kind: described.get(kind, {}) for kind in kinds}
+        | {MediaType.LINES: {}}
         | ({MediaType.ARROW: {}} if has_tables else {}),
     }
 

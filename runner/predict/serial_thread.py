@@ -1,34 +1,75 @@
-"""Run one thing after another in a thread."""
+"""Run things in threads that nobody waits for when Python ends.
+
+An executor's threads are waited for: a model that hangs would keep Python from ending.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import queue
 import sys
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 _SWITCH_EVERY = 0.0005
+
+Result = TypeVar("Result")
 
 
 class SerialThread:
     """Hold a thread that runs what it is given, in order.
 
-    An executor's threads are waited for when Python ends: a model that hangs would keep it from
-    ending. This one is not.
-
     Args:
         name: By which debuggers show it.
+
+    Attributes:
+        streams: How many streams have it, each for as long as it lasts.
     """
 
     def __init__(self, name: str) -> None:
         # Else the loop keeps a thread that has just finished waiting for 5 ms.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_EVERY))
+        self.streams = 0
         self._given: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._count_given = self._count_done = 0  # each is counted by one thread alone
         threading.Thread(target=self._work, name=f"predict-{name}", daemon=True).start()
+
+    @property
+    def load(self) -> int:
+        """How much it has to do: what it was given and has not done, and its streams."""
+        return self._count_given - self._count_done + self.streams
 
     def run(self, act: Callable[[], None]) -> None:
         """Give the thread something to do, which must not raise."""
+        self._count_given += 1
         self._given.put(act)
+
+    async def result_of(self, act: Callable[[], Result]) -> Result:
+        """Have something done, and wait for its result, or for what it raised."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+
+        def settle(result: Result | None, error: BaseException | None) -> None:
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)  # type: ignore[arg-type] # there is one if no error is
+
+        def work() -> None:
+            result = error = None
+            try:
+                result = act()
+            except BaseException as raised:  # noqa: BLE001 - raised where it is waited for
+                error = raised
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(settle, result, error)
+
+        self.run(work)
+        return await future
 
     def close(self) -> None:
         """Let the thread end after what it was given."""
@@ -37,3 +78,31 @@ class SerialThread:
     def _work(self) -> None:
         while (act := self._given.get()) is not None:
             act()
+            self._count_done += 1
+
+
+class SerialThreads:
+    """Hold some threads, each made when all others have something to do.
+
+    Args:
+        name: By which debuggers show them.
+        most: How many there may be.
+    """
+
+    def __init__(self, name: str, most: int) -> None:
+        self._name, self._most = name, most
+        self._threads: list[SerialThread] = []
+
+    def least_busy(self) -> SerialThread:
+        """Give the one that has least to do."""
+        found = min(self._threads, key=lambda thread: thread.load, default=None)
+        if found is None or (found.load and len(self._threads) < self._most):
+            found = SerialThread(self._name)
+            self._threads.append(found)
+        return found
+
+    def close(self) -> None:
+        """Let the threads end after what they were given."""
+        for thread in self._threads:
+            thread.close()
+        self._threads = []

@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from runner.predict.response import checked_media_type
+
 ROWS_AT_ONCE = 64
 
 BATCHED = "__runner_max_batch__"
@@ -28,6 +30,8 @@ class EndpointOptions:
         probabilities: Also answer the probability of each class.
         class_names: The names of the classes, in the model's order, or by class.
         max_batch: The most rows of one call; None: a model takes 64, a function 1.
+        media_type: What a function's bytes and strings are; None: JSON.
+        threads: How many calls of a function may run at once.
         title: Its name for people.
         description: What it answers.
     """
@@ -37,6 +41,8 @@ class EndpointOptions:
     probabilities: bool = False
     class_names: Sequence[str] | Mapping[Any, str] | None = None
     max_batch: int | None = None
+    media_type: str | None = None
+    threads: int = 1
     title: str = ""
     description: str = ""
 
@@ -45,12 +51,16 @@ class EndpointOptions:
 
         Raises:
             TypeError: An option has not its type.
-            ValueError: ``max_batch`` is less than 1.
+            ValueError: ``max_batch`` or ``threads`` is less than 1, or ``media_type`` is none.
         """
         if self.answer is not None and not (isinstance(self.answer, str) or callable(self.answer)):
             raise TypeError(f"answer={self.answer!r}: give a key, or a function of the prediction")
         if self.max_batch is not None and self.max_batch < 1:
             raise ValueError(f"max_batch={self.max_batch}: must be 1 or more")
+        if self.threads < 1:
+            raise ValueError(f"threads={self.threads}: must be 1 or more")
+        if self.media_type is not None:
+            checked_media_type(self.media_type)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,7 +77,7 @@ def endpoint(target: Any, **options: Any) -> TargetWithOptions:
     Args:
         target: A model or a function.
         options: Those that ``serve`` takes for a single target: example, answer, probabilities,
-            class_names, max_batch, title, description.
+            class_names, max_batch, media_type, threads, title, description.
 
     Raises:
         TypeError: There is no such option.

@@ -90,6 +90,8 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
     probabilities: bool = False,
     class_names: Sequence[str] | Mapping[Any, str] | None = None,
     max_batch: int | None = None,
+    media_type: str | None = None,
+    threads: int = 1,
     name: str = "",
     host: str = "127.0.0.1",
     port: int = 8000,
@@ -113,6 +115,10 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
         probabilities: Also answer the probability of each class.
         class_names: Also answer the class by its name: names in the model's order, or by class.
         max_batch: The most rows that a model gets in one call; 1: no batching.
+        media_type: What the bytes and strings are that a function returns, such as ``text/csv``;
+            else they become JSON.
+        threads: How many calls of a plain function may run at once: more than one, if they wait
+            for something else, such as a database.
         name: What a single model or function is called in metrics and the documentation.
         host: Address to bind; all of the machine's with ``0.0.0.0``.
         port: TCP port to bind; 0 for any.
@@ -132,6 +138,7 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
         RuntimeError: The app does not start, or does not answer its example, or its
             workers keep dying.
         TypeError: ``target`` cannot be served; the message says why, and the mend.
+        ValueError: An option has a value that makes no sense.
     """
     _check_system(workers)
     options = EndpointOptions(
@@ -140,6 +147,8 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
         probabilities=probabilities,
         class_names=class_names,
         max_batch=max_batch,
+        media_type=media_type,
+        threads=threads,
     )
     app, examples = _app_of(target, name, options, example_path, page)
     kind = kind_of(app)

@@ -13,6 +13,8 @@ import pytest
 
 from runner.predict.result_encoding import encode_json, one_result_per_row
 
+DAYS = pd.date_range("2026-01-01", periods=2)
+
 
 @dataclasses.dataclass
 class Point:
@@ -44,11 +46,49 @@ class Model(pydantic.BaseModel):
         (Model(day=date(2026, 1, 2)), b'{"day":"2026-01-02"}'),
         (date(2026, 1, 2), b'"2026-01-02"'),
         ([float("nan"), np.float64("inf")], b"[null,null]"),
+        (np.datetime64("2026-01-02"), b'"2026-01-02"'),
+        (np.array(["2026-01-02", "NaT"], dtype="M8[D]"), b'["2026-01-02",null]'),
+        (pd.Timestamp("2026-01-02", tz="UTC"), b'"2026-01-02T00:00:00+00:00"'),
+        (pd.Timedelta(90, "s"), b'"P0DT0H1M30S"'),
+        (pd.Period("2026-01"), b'"2026-01"'),
+        (pd.NaT, b"null"),
+        (pd.Series(pd.Categorical(["a", None])), b'["a",null]'),
+        (pd.Series(DAYS), b'["2026-01-01T00:00:00","2026-01-02T00:00:00"]'),
+        (pd.DataFrame({"n": pd.array([1, None], dtype="Int64")}), b'[{"n":1},{"n":null}]'),
+        ({np.int64(3): np.int64(4)}, b'{"3":4}'),
+        ({DAYS[0]: {True: 1}}, b'{"2026-01-01T00:00:00":{"true":1}}'),
     ],
 )
 def test_a_result_becomes_json(value: Any, text: bytes) -> None:
     """Numbers are numbers; what JSON has not is null."""
     assert encode_json(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (pd.Series([1, 2], index=["a", "b"]), b'{"a":1,"b":2}'),
+        (pd.Series([1, 2], index=["a", "a"]), b'[["a",1],["a",2]]'),
+        (pd.Series([1, 2], index=DAYS), b'{"2026-01-01T00:00:00":1,"2026-01-02T00:00:00":2}'),
+        (pd.DataFrame({"n": [1]}, index=["a"]), b'[{"index":"a","n":1}]'),
+        (pd.DataFrame({"n": [1]}, index=pd.Index(["a"], name="id")), b'[{"id":"a","n":1}]'),
+        (pd.DataFrame({"id": [1]}, index=pd.Index(["a"], name="id")), b'[{"index_id":"a","id":1}]'),
+        (pd.DataFrame({"n": [1, 2]}).iloc[1:], b'[{"index":1,"n":2}]'),
+        (
+            pd.DataFrame({"g": [1, 1], "n": [3, 5]}).groupby("g").agg({"n": ["min", "max"]}),
+            b'[{"g":1,"n.min":3,"n.max":5}]',
+        ),
+    ],
+)
+def test_an_index_that_says_something_is_kept(value: Any, text: bytes) -> None:
+    """As keys of an object, or as columns of a table."""
+    assert encode_json(value) == text
+
+
+def test_columns_of_one_name_are_an_error() -> None:
+    """One of them would be lost."""
+    with pytest.raises(ValueError, match="two columns of one name"):
+        encode_json(pd.DataFrame([[1, 2]], columns=["a", "a"]))
 
 
 def test_what_json_cannot_say_is_an_error() -> None:
@@ -63,7 +103,10 @@ def test_what_json_cannot_say_is_an_error() -> None:
         (np.array([1, 2]), [1, 2]),
         (np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),
         (pd.DataFrame({"a": [1, 2]}), [{"a": 1}, {"a": 2}]),
-        ((1, 2), [1, 2]),
+        (pd.Series([1, 2], index=["a", "b"]), [1, 2]),
+        ((np.array([1, 2]), [0.1, 0.2]), [[1, 0.1], [2, 0.2]]),
+        ({"mean": np.array([1, 2]), "sd": [3, 4]}, [{"mean": 1, "sd": 3}, {"mean": 2, "sd": 4}]),
+        (np.array(["2026-01-01", "2026-01-02"], dtype="M8[D]"), [*np.array(DAYS, dtype="M8[D]")]),
     ],
 )
 def test_a_batch_gives_one_result_for_each_row(given: Any, values: list[Any]) -> None:
@@ -71,7 +114,7 @@ def test_a_batch_gives_one_result_for_each_row(given: Any, values: list[Any]) ->
     assert one_result_per_row(given, 2) == values
 
 
-@pytest.mark.parametrize("given", [np.array([1]), [1, 2, 3], np.float64(1)])
+@pytest.mark.parametrize("given", [np.array([1]), [1, 2, 3], np.float64(1), (1, 2), "ab", {1, 2}])
 def test_results_that_are_not_one_for_each_row_are_an_error(given: Any) -> None:
     """Else clients would get each other's answers."""
     with pytest.raises(ValueError, match="came back for 2 rows"):

@@ -1,0 +1,327 @@
+"""Answer by a stream what a generator gives, item by item.
+
+The rules of this file:
+
+1. What is asked of the generator was sent before: nothing is gathered ahead of the client but the
+   items of a few milliseconds, and what the transport holds.
+2. A plain generator runs in one thread, always the same. Its steps take turns with those of other
+   streams there; an async one runs on the loop.
+3. An error before the first item is a problem like any other. One after it is told in the stream,
+   as an event ``error`` or as a last line, which is a problem; and except in events, whose end is
+   clean, the body is then cut off: a client sees that it is not whole.
+4. When the client goes away, or the service ends, the generator is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, Protocol
+
+from runner.predict.media_types import EVENTS, MediaType, negotiated
+from runner.predict.problem_error import ProblemError
+from runner.predict.serial_thread import SerialThread
+
+# A step goes on for so many seconds or bytes before what it has is sent.
+_STEP_SECONDS, _STEP_BYTES = 0.002, 65_536
+_MOST_COLLECTED = 16_000_000
+
+FRAMED: tuple[str, ...] = (MediaType.LINES, EVENTS, MediaType.JSON)
+"""What streams are written in, unless the author says otherwise; the first if nobody does."""
+
+HEADERS = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
+"""What keeps a proxy from gathering a stream."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Framing:
+    """Say how items become a body.
+
+    Attributes:
+        before: What is written before each item.
+        after: What is written after it.
+        start: What the body begins with.
+        between: What stands between two items.
+        end: What a whole body ends with.
+        problem: How a problem is written; empty if it cannot be.
+        ends_cleanly: A problem in the body is enough: the body need not be cut off.
+    """
+
+    before: bytes = b""
+    after: bytes = b""
+    start: bytes = b""
+    between: bytes = b""
+    end: bytes = b""
+    problem: bytes = b""
+    ends_cleanly: bool = False
+
+
+_FRAMINGS: dict[str, Framing] = {
+    MediaType.LINES: Framing(after=b"\n", problem=b"%b\n"),
+    EVENTS: Framing(
+        before=b"data: ", after=b"\n\n", problem=b"event: error\ndata: %b\n\n", ends_cleanly=True
+    ),
+    MediaType.JSON: Framing(start=b"[", between=b",", end=b"]"),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stream:
+    """Hold what is to be sent item by item.
+
+    Attributes:
+        source: Gives the items.
+        encode: Writes an item.
+        media_type: What the body is.
+    """
+
+    source: Iterator[Any] | AsyncIterator[Any]
+    encode: Callable[[Any], bytes]
+    media_type: str
+
+
+def is_stream(value: Any) -> bool:
+    """Tell what gives items one after another, and not all at once."""
+    return isinstance(value, Iterator | AsyncIterator) and not hasattr(value, "readinto")
+
+
+def stream_of(
+    source: Any, encode: Callable[[Any], bytes], media_type: str | None, accept: bytes
+) -> Stream:
+    """Choose how the items of a generator are written.
+
+    Args:
+        source: The generator.
+        encode: Writes an item as JSON.
+        media_type: What the author says that the body is; None leaves it to the client.
+        accept: What the client takes.
+
+    Raises:
+        ProblemError: 406, the client takes nothing of what there is.
+    """
+    if media_type is not None and media_type not in _FRAMINGS:
+        return Stream(source=source, encode=_as_it_is, media_type=media_type)
+    chosen = media_type or negotiated(accept, FRAMED)
+    return Stream(source=source, encode=encode, media_type=chosen)
+
+
+class Caller(Protocol):
+    """Be who called the function that gave a generator."""
+
+    def thread(self) -> SerialThread:
+        """Give a thread in which a plain generator runs."""
+
+    def note_line(self, seconds: float) -> None:
+        """Take note that a step waited for other steps."""
+
+    def problem(self, error: BaseException) -> ProblemError:
+        """Log an error of the author's, and say what a client may know of it."""
+
+
+class RunningStream:
+    """Take from a generator what is to be sent.
+
+    Args:
+        stream: What is sent.
+        caller: Who called for it.
+
+    Attributes:
+        is_cut: It failed in a way that only the end of the connection tells.
+    """
+
+    def __init__(self, stream: Stream, caller: Caller) -> None:
+        self.is_cut = False
+        self._stream, self._caller = stream, caller
+        self._framing = _FRAMINGS.get(stream.media_type, Framing())
+        self._is_async = isinstance(stream.source, AsyncIterator)
+        self._thread = None if self._is_async else caller.thread()
+        if self._thread is not None:
+            self._thread.streams += 1
+        self._first = b""
+        self._has_begun = self._has_ended = self._is_closed = False
+
+    async def begin(self, deadline: float | None = None) -> None:
+        """Wait for the first item, and keep it.
+
+        Args:
+            deadline: Until when, by the loop's clock.
+
+        Raises:
+            ProblemError: There is none in time, or it failed.
+        """
+        try:
+            async with asyncio.timeout_at(deadline):
+                pieces, error = await self._step()
+        except BaseException as reason:
+            await self.close()
+            if isinstance(reason, TimeoutError):
+                raise ProblemError(504, "there was no item within the client's time") from None
+            raise
+        if error is not None and not pieces:
+            raise self._caller.problem(error) from error
+        self._first = self._framing.start + pieces + self._end(error)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Give the body piece by piece; an error of the generator's ends it."""
+        yield self._first
+        while not self._has_ended:
+            pieces, error = await self._step()
+            pieces += self._end(error)
+            if pieces:
+                yield pieces
+
+    async def close(self) -> None:
+        """Close the generator; one that is in the midst of a step, behind it."""
+        self._has_ended = True
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._thread is not None:
+            self._thread.streams -= 1
+        source = self._stream.source
+        close = getattr(source, "aclose" if self._is_async else "close", None)
+        if close is None:
+            return
+        with contextlib.suppress(Exception):  # nobody is there to be told
+            if self._thread is None:
+                await close()
+            else:
+                self._thread.run(lambda: _closed(close))
+
+    def _end(self, error: BaseException | None) -> bytes:
+        """Write what follows the last item, if it was the last."""
+        if error is not None:
+            body = self._caller.problem(error).body()
+            self.is_cut = not self._framing.ends_cleanly
+            return self._framing.problem % body if self._framing.problem else b""
+        return self._framing.end if self._has_ended else b""
+
+    async def _step(self) -> tuple[bytes, BaseException | None]:
+        """Take the next items; what is wrong with the one after them comes with them."""
+        if self._thread is not None:
+            waited, pieces, error = await _result_in(self._thread, self._step_in_thread)
+            self._caller.note_line(waited)
+            return pieces, error
+        await asyncio.sleep(0)  # others have their turn, even if it never waits
+        try:
+            item = await anext(self._stream.source)  # type: ignore[arg-type] # it is async
+            return self._framed(item), None
+        except StopAsyncIteration:
+            self._has_ended = True
+        except Exception as error:  # noqa: BLE001 - the author's code may raise anything
+            self._has_ended = True
+            return b"", error
+        return b"", None
+
+    def _step_in_thread(self) -> tuple[bytes, BaseException | None]:
+        pieces: list[bytes] = []
+        size = 0
+        until = time.monotonic() + _STEP_SECONDS
+        try:
+            while size < _STEP_BYTES and (not pieces or time.monotonic() < until):
+                pieces.append(self._framed(next(self._stream.source)))  # type: ignore[arg-type] # it is not async
+                size += len(pieces[-1])
+        except StopIteration:
+            self._has_ended = True
+        except BaseException as error:  # noqa: BLE001 - the author's code may raise anything
+            self._has_ended = True
+            return b"".join(pieces), error
+        return b"".join(pieces), None
+
+    def _framed(self, item: Any) -> bytes:
+        framing, before = self._framing, self._framing.before
+        if self._has_begun:
+            before = framing.between + before
+        self._has_begun = True
+        return before + self._stream.encode(item) + framing.after
+
+
+async def send_stream(
+    running: RunningStream,
+    receive: Callable[[], Awaitable[Any]],
+    send: Callable[[Any], Awaitable[None]],
+) -> None:
+    """Send a stream, whose head was sent, to its end, or to the client's.
+
+    Args:
+        running: What is sent.
+        receive: Tells that the client has gone.
+        send: Takes the pieces, and waits while the client does not read.
+    """
+
+    async def pump() -> None:
+        async for piece in running.pieces():
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    tasks = [asyncio.ensure_future(pump()), asyncio.ensure_future(_until_gone(receive))]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await running.close()
+    if not running.is_cut:
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def collected(running: RunningStream) -> bytes:
+    """Gather a stream into one JSON array.
+
+    Raises:
+        ProblemError: It failed, or is too long.
+    """
+    await running.begin()
+    found: list[bytes] = []
+    size = 0
+    async for piece in running.pieces():
+        found.append(piece)
+        size += len(piece)
+        if size > _MOST_COLLECTED:
+            await running.close()
+            raise ProblemError(406, "this stream is too long to be gathered: ask for it by itself")
+    if running.is_cut:
+        raise ProblemError(500, "the stream failed; the log has it")
+    return b"".join(found)
+
+
+def array_of(source: Any, encode: Callable[[Any], bytes]) -> Stream:
+    """Have a generator's items written as one JSON array."""
+    return Stream(source=source, encode=encode, media_type=MediaType.JSON)
+
+
+async def _until_gone(receive: Callable[[], Awaitable[Any]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _result_in(
+    thread: SerialThread, act: Callable[[], tuple[bytes, BaseException | None]]
+) -> tuple[float, bytes, BaseException | None]:
+    """Have a step done in a thread; give for how long it waited there, and what came of it."""
+    asked = time.monotonic()
+    began = asked
+
+    def work() -> tuple[bytes, BaseException | None]:
+        nonlocal began
+        began = time.monotonic()
+        return act()
+
+    pieces, error = await thread.result_of(work)
+    return began - asked, pieces, error
+
+
+def _closed(close: Callable[[], object]) -> None:
+    with contextlib.suppress(Exception):  # nobody is there to be told
+        close()
+
+
+def _as_it_is(item: Any) -> bytes:
+    if isinstance(item, str):
+        return item.encode()
+    if isinstance(item, bytes | bytearray | memoryview):
+        return bytes(item)
+    raise TypeError(f"a stream of a type of its own takes bytes and strings, not {item!r:.80}")
