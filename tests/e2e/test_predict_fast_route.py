@@ -518,7 +518,7 @@ def test_too_many_are_refused(serve: Callable[..., Served], uses_fast_route: boo
     batcher._mean_seconds, batcher.is_slow = 1.0, True
     served.model.gate.clear()
     waiting = [aside(lambda: ask(served))]
-    until(lambda: batcher._is_calling)
+    until(lambda: batcher._calls)
     waiting += [aside(lambda: ask(served)) for _ in range(2)]
     until(lambda: len(batcher._waiting) == 2)
     status, headers, _ = ask(served)
@@ -547,7 +547,7 @@ def test_who_was_refused_is_held_back(serve: Callable[..., Served]) -> None:
     slow_down(served)
     served.model.gate.clear()
     waiting = [aside(lambda: ask(served))]
-    until(lambda: served.route.plain_requests._batchers[b"/"]._is_calling)
+    until(lambda: served.route.plain_requests._batchers[b"/"]._calls)
     waiting += [aside(lambda: ask(served))]
     until(lambda: in_flight(served) == 2)
     with served.connect() as client:
