@@ -47,6 +47,11 @@ def setting(option: str, default: str, environ: Mapping[str, str] = os.environ) 
     return environ.get(variable(option), default)
 
 
+def trusted_proxies(environ: Mapping[str, str] = os.environ) -> str:
+    """Name the proxies whose ``X-Forwarded-For`` and ``-Proto`` are believed, as uvicorn does."""
+    return environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+
+
 def variable(option: str) -> str:
     """Name the environment variable of an option: ``save-every`` is ``RUNNER_SAVE_EVERY``."""
     return PREFIX + option.lstrip("-").replace("-", "_").upper()

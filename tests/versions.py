@@ -35,7 +35,6 @@ SHOWN = (
     "nbclient",
     "papermill",
     "pyzmq",
-    "uvicorn",
     "httptools",
     "uvloop",
     "scikit-learn",

@@ -39,10 +39,10 @@ class AppProtocol:
         """Make what speaks with one client of an ASGI server.
 
         Args:
-            server: A `runner.http.protocol.Owner`.
+            server: A `runner.http.connection.Owner`.
 
         Returns:
-            A `runner.http.protocol.BoundedProtocol`, or None if a plain one will do.
+            A `runner.http.connection.Connection`, or None if a plain one will do.
         """
 
 

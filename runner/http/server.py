@@ -1,30 +1,29 @@
 """Serve an ASGI app in one worker, with a drain that loses no request.
 
-uvicorn's own server ends every kept-alive connection when it stops, and loses what was
-on its way; this one announces the end first and goes on answering for a while.
+It announces the end to kept-alive connections first, and goes on answering for a while: a server
+that closes them at once loses what is on its way.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import logging
 import select
 import socket
 import time
 from collections.abc import Callable, Sequence
-from email.utils import formatdate
 from typing import Any
 
-import uvicorn
-from uvicorn.server import ServerState
-
-from runner.config import Limits
+from runner.config import Limits, trusted_proxies
 from runner.http import app_protocol
 from runner.http.access_log import AccessLog
+from runner.http.asgi_exchange import App
+from runner.http.connection import Connection
 from runner.http.example_request import Example
-from runner.http.protocol import App, BoundedProtocol
+from runner.http.lifespan import Lifespan
+from runner.http.scope import TrustedProxies
+from runner.http.server_state import ServerState
 
 log = logging.getLogger(__name__)
 
@@ -56,16 +55,12 @@ class AsgiServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._drained = asyncio.Event()
         self._servers: list[asyncio.Server] = []
-        self.config = uvicorn.Config(
-            app, http="httptools", log_config=None, access_log=False, server_header=False
-        )
-        self.config.timeout_keep_alive = limits.keep_alive  # type: ignore[assignment] # may be a float
-        self.config.load()
+        self.proxies = TrustedProxies(trusted_proxies())
 
     @property
     def requests(self) -> int:
         """How many requests were answered."""
-        return self.state.total_requests
+        return self.state.requests
 
     @property
     def is_spent(self) -> bool:
@@ -101,20 +96,18 @@ class AsgiServer:
 
     async def _serve(self, on_ready: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
-        self.lifespan = self.config.lifespan_class(self.config)
-        await self.lifespan.startup()
-        if self.lifespan.should_exit:
-            raise RuntimeError("the app's lifespan startup failed")
-        ticking = asyncio.ensure_future(self._tick())
+        lifespan = Lifespan(self.app, self.state.app_state)
+        await lifespan.start_up()
+        ticking = asyncio.ensure_future(self.state.tick())
         try:
             for example in self.examples:
-                await _try(self.config.loaded_app, example, self.lifespan.state)
+                await _try(self.app, example, self.state.app_state)
             on_ready()
             await self._drained.wait()
             await self._drain()
         finally:
             ticking.cancel()
-            await self.lifespan.shutdown()
+            await lifespan.shut_down()
 
     def _listen(self, listener: socket.socket) -> None:
         asyncio.ensure_future(self._start_listening(listener))  # noqa: RUF006 - ends at once
@@ -129,14 +122,7 @@ class AsgiServer:
 
     def _protocol(self, *args: Any, **settings: Any) -> Any:
         protocol = self._own.protocol(self)
-        return BoundedProtocol(self) if protocol is None else protocol
-
-    async def _tick(self) -> None:
-        """Keep the Date header current."""
-        while True:
-            date = formatdate(time.time(), usegmt=True).encode()
-            self.state.default_headers = [(b"date", date), *self.config.encoded_headers]
-            await asyncio.sleep(1)
+        return Connection(self) if protocol is None else protocol
 
     async def _drain(self) -> None:
         """Close the listeners, answer what still comes for a while, then what is in flight."""
@@ -152,7 +138,7 @@ class AsgiServer:
             connection.shutdown()
         await self._until_no_connection(self.limits.drain_timeout)
         for connection in self._connections():
-            connection.transport.abort()
+            connection.abort()
         for task in list(self.state.tasks):
             task.cancel()
 
@@ -218,8 +204,6 @@ def _scope(example: Example) -> dict[str, Any]:
 def import_ahead() -> None:
     """Import what each worker would import for itself, so that forked ones share it."""
     _loop_factory()
-    for name in ("uvicorn.lifespan.on", "uvicorn.protocols.websockets.auto"):
-        importlib.import_module(name)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

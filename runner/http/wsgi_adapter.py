@@ -22,7 +22,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from runner.http.protocol import BUSY, IS_CLOSING
+from runner.http.asgi_exchange import IS_CLOSING
+from runner.http.own_answers import BUSY
 from runner.http.wsgi_environ import environ_of, head_of
 
 log = logging.getLogger(__name__)

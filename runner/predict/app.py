@@ -15,8 +15,8 @@ from typing import Any
 
 from runner.config import Limits
 from runner.http.app_protocol import AppProtocol
+from runner.http.connection import Owner
 from runner.http.problems import note_failure
-from runner.http.protocol import Owner
 from runner.identity import Identity
 from runner.predict import service_routes
 from runner.predict.arrow_tables import too_many_rows
@@ -24,7 +24,7 @@ from runner.predict.bulk import predict_bulk
 from runner.predict.counters import Counters
 from runner.predict.dispatch import Dispatcher
 from runner.predict.endpoints import Endpoint
-from runner.predict.fast_route import FastRoute, FastRouteProtocol
+from runner.predict.fast_route import FastRoute, FastRouteConnection
 from runner.predict.http_messages import JSON, Request, Response, Route, headers_of
 from runner.predict.media_types import MediaType, media_type_of, negotiated
 from runner.predict.problem_error import ProblemError
@@ -100,7 +100,7 @@ class PredictApp(AppProtocol):
         """Count as the worker of a slot."""
         self.counters.take_slot(slot)
 
-    def protocol(self, server: Owner) -> FastRouteProtocol | None:
+    def protocol(self, server: Owner) -> FastRouteConnection | None:
         """Make what answers plain requests without this app."""
         return None if self.fast_route is None else self.fast_route.protocol(server)
 

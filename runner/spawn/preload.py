@@ -42,8 +42,6 @@ _OF_A_SERVED_MODEL = (
     "runner.predict.fast.preparation",
     "runner.predict.endpoint_factory",
     "runner.serving.serve",
-    "uvicorn.lifespan.on",
-    "uvicorn.protocols.websockets.auto",
     "uvloop",
     "sklearn.linear_model",
 )
@@ -60,8 +58,7 @@ def for_kernel(document: Notebook) -> None:
         [*_OF_A_KERNEL, *(name for name in asked if _root(name) in _SURVIVES_FORK)]
     )
     if "runner" in roots and roots & _SURVIVES_FORK:
-        with barred("watchfiles"):  # uvicorn would, to reload what nobody starts by it; 1 MB
-            notebook_imports.load([*_OF_A_SERVED_MODEL])
+        notebook_imports.load([*_OF_A_SERVED_MODEL])
 
 
 def for_run(path: Path, module: str) -> dict[str, ModuleType]:

@@ -456,7 +456,7 @@ def test_an_error_of_the_app_is_not_the_end(
     assert said(client.ask("/boom"))[1]["detail"] == "internal error"
     assert client.ask().status == 200
     (record,) = caplog.records
-    assert (record.name, record.levelno) == ("uvicorn.error", logging.ERROR)
+    assert (record.name, record.levelno) == ("runner.http.asgi_exchange", logging.ERROR)
     assert "secret" in caplog.text
 
 
@@ -555,7 +555,7 @@ def test_a_drain_answers_what_is_in_flight(serve: Callable[..., Running]) -> Non
     gate.wait_for_one()
     running.server.drain()
     until(lambda: is_refused(running.port))
-    until(lambda: not any(each.cycle.keep_alive for each in running.server.state.connections))
+    until(lambda: not any(each.exchange.keep_alive for each in running.server.state.connections))
     gate.open.set()
     answer = client.receive()
     assert (answer.status, answer.headers["Connection"]) == (200, "close")

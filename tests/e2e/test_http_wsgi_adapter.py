@@ -130,18 +130,35 @@ def test_written_pieces_go_out_at_once(serve: Callable[..., Served]) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize(
-    ("app", "keeps"),
-    [(app_of(lambda: iter([b"ab", b"c"])), False), (app_of(lambda: [b"abc"]), True)],
-)
-def test_http10_knows_no_chunks(serve: Callable[..., Served], app: Any, *, keeps: bool) -> None:
-    """A body of unknown length ends with the connection; one of a known length keeps it."""
-    served = serve(app, keep_alive=0.2)
-    answer = served.raw(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+def test_http10_knows_no_chunks(serve: Callable[..., Served]) -> None:
+    """A body of unknown length ends with the connection."""
+    goes_on = threading.Event()
+
+    def parts() -> Iterator[bytes]:
+        yield b"ab"
+        assert goes_on.wait(PATIENCE)
+        yield b"c"
+
+    address = ("127.0.0.1", serve(app_of(parts)).port)
+    with socket.create_connection(address, timeout=PATIENCE) as client:
+        client.sendall(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        answer = b""
+        while not answer.endswith(b"ab"):
+            answer += client.recv(65536)
+        goes_on.set()
+        while block := client.recv(65536):
+            answer += block
     head, _, body = answer.partition(b"\r\n\r\n")
     assert body == b"abc"
     assert b"transfer-encoding" not in head
-    assert head.endswith(b"connection: keep-alive" if keeps else b"connection: close")
+    assert head.endswith(b"connection: close")
+
+
+def test_http10_keeps_a_connection_that_it_asked_for(serve: Callable[..., Served]) -> None:
+    """A body of a known length does not need the connection's end."""
+    served = serve(app_of(lambda: [b"abc"]), keep_alive=0.2)
+    answer = served.raw(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    assert answer.endswith(b"connection: keep-alive\r\n\r\nabc")
 
 
 @pytest.mark.parametrize(

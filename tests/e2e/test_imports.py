@@ -12,7 +12,7 @@ import runner
 # After this nothing can be imported that Windows' Python does not have.
 AS_ON_WINDOWS = """
 import asyncio, ctypes, http.client, logging, multiprocessing, subprocess, sys, tempfile, uuid
-import click, httptools, numpy, uvicorn
+import click, httptools, numpy
 
 class Withheld:
     def find_spec(self, name, path=None, target=None):

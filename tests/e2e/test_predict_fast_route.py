@@ -579,7 +579,7 @@ def test_a_pipelined_request_waits_for_the_one_before(serve: Callable[..., Serve
 
 
 def until_told_to_close(served: Served) -> None:
-    until(lambda: [each.cycle.keep_alive for each in served.server.state.connections] == [False])
+    until(lambda: [each.exchange.keep_alive for each in served.server.state.connections] == [False])
 
 
 def test_a_drain_answers_what_is_in_flight(serve: Callable[..., Served]) -> None:

@@ -31,8 +31,8 @@ def test_only_what_survives_a_fork_is_imported(tmp_path: Path) -> None:
     path = write_notebook(tmp_path / "a.ipynb", "import numpy, flask, runner")
     found = imported(path)
     assert {"IPython", "ipykernel", "numpy", "sqlite3"} <= found
-    assert {"sklearn", "uvicorn"} <= found
-    assert not {"flask", "debugpy", "watchfiles"} & found
+    assert {"sklearn", "httptools"} <= found
+    assert not {"flask", "debugpy", "uvicorn", "watchfiles"} & found
 
 
 def test_the_environment_may_be_set_before_an_import(tmp_path: Path) -> None:

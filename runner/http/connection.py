@@ -1,0 +1,436 @@
+"""Speak HTTP/1.1 with one client, one request after the other, within the limits.
+
+The rules of this file:
+
+1. A connection is in one phase (see `Phase`), and each has its deadline.
+2. One request at a time is taken out of what has arrived. What comes behind it stays unread bytes
+   until it is answered, and there are few of them: then nothing more is read from this client.
+3. A request is refused before anything of it is done, and with it ends the connection. A client
+   that was refused is read for a moment more, so that it sees the answer instead of a reset.
+4. What was begun is told when nobody waits for it any more; once.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from runner.http import own_answers
+from runner.http.asgi_exchange import App, AsgiExchange
+from runner.http.chunked_body import ChunkedBody, ChunkError
+from runner.http.client_link import ALL_PAUSES, ClientLink, Pause
+from runner.http.request_head import CHUNKED, RefusedRequestError, RequestHead, read_head
+from runner.http.scope import TrustedProxies, scope_of
+
+if TYPE_CHECKING:
+    from runner.config import Limits
+    from runner.http.access_log import AccessLog
+    from runner.http.exchange import Exchange
+    from runner.http.server_state import ServerState
+
+_LINGER = 2.0  # seconds that a client is read which is to see our last answer
+_HALF_CLOSED = 0.25  # seconds that one is answered which sends no more
+_MOST_UNREAD = 65_536
+# No head has it, whatever comes behind.
+_NO_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n")
+
+
+class Phase(enum.Enum):
+    """Say what a connection waits for."""
+
+    IDLE = "a request"
+    HEAD = "the rest of a head"
+    BODY = "the rest of a body"
+    ANSWERING = "the answer to a request that is whole"
+    LENT = "a thread that reads and writes by itself"
+    CLOSING = "its end"
+
+
+_IDLE, _HEAD, _BODY = Phase.IDLE, Phase.HEAD, Phase.BODY
+_ANSWERING, _CLOSING = Phase.ANSWERING, Phase.CLOSING
+
+
+class Owner(Protocol):
+    """Be the server that a connection belongs to."""
+
+    app: App
+    state: ServerState
+    limits: Limits
+    access_log: AccessLog | None
+    proxies: TrustedProxies
+    is_draining: bool
+
+
+class Connection(ClientLink):
+    """Speak HTTP on one connection.
+
+    Attributes:
+        exchange: The request that is read or answered; None between two.
+        phase: What is waited for.
+        unread: What came and was not looked at yet.
+    """
+
+    exchange: Exchange | None = None
+    phase = _IDLE
+    unread = b""
+    _searched = 0  # bytes of it that hold no end of a head
+    _left = 0  # bytes of the body
+    _body_size = 0
+    _chunks: ChunkedBody | None = None
+    _is_timed = False  # the deadline is the request's
+    _is_reading = False
+    _is_half_closed = False
+
+    def __init__(self, owner: Owner) -> None:
+        super().__init__(owner.limits)
+        self.owner, self.state = owner, owner.state
+
+    # -- what the transport calls
+
+    def connection_made(self, transport: Any) -> None:
+        """Give the client its time for the first request."""
+        super().connection_made(transport)
+        self.state.connections.add(self)
+        self.expect_within(self.limits.read_timeout)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let whoever answers know."""
+        super().connection_lost(exc)
+        self.state.connections.discard(self)
+        self.phase, self.unread = _CLOSING, b""
+        self._drop_exchange()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what a client sends."""
+        if self.phase is _IDLE and not self.unread:
+            if not self.is_write_paused:
+                rest = self.take_plain(data)
+                if rest is not None:
+                    self.unread = rest
+                    if rest or self.phase is _BODY:
+                        self._read_on()
+                    return
+            self.unread = data
+        elif self.phase is _CLOSING:
+            return
+        else:
+            self.unread = self.unread + data if self.unread else data
+        self._read_on()
+
+    def eof_received(self) -> bool:
+        """Answer a client that has ended its own half, if that takes but a moment.
+
+        It may as well be gone for good, which looks the same: then the app has to know.
+        """
+        if self.phase is not _ANSWERING:
+            return False
+        self._is_half_closed = True
+        self.expect_within(_HALF_CLOSED)
+        return True
+
+    def resume_writing(self) -> None:
+        """Go on with what has waited for the client to read."""
+        super().resume_writing()
+        if self.unread:
+            self._read_on()
+
+    # -- what those who answer use
+
+    def take_plain(self, data: bytes) -> bytes | None:
+        """Take a request without the general way, if it is one that this is for.
+
+        Called when nothing is in hand, and the client takes its answers. Who takes it calls
+        `begin`.
+
+        Args:
+            data: All that is unread.
+
+        Returns:
+            What is unread behind what was taken; None if nothing was.
+        """
+
+    def exchange_for(self, head: RequestHead) -> Exchange:
+        """Choose who answers.
+
+        Raises:
+            RefusedRequestError: Nobody does.
+        """
+        owner, limits = self.owner, self.limits
+        scope = scope_of(head, self.client, self.server, owner.proxies)
+        scope["state"] = self.state.app_state.copy()
+        app, path = owner.app, scope["path"]
+        if path in (limits.health_path, limits.ready_path) and path and _only_asks(head):
+            is_health = path == limits.health_path
+            app = own_answers.ALIVE if is_health else self._readiness()
+        elif self.state.in_flight >= limits.max_concurrency:
+            app = own_answers.BUSY
+        keep_alive = head.keep_alive and not owner.is_draining
+        return AsgiExchange(self, head, scope, app, keep_alive=keep_alive)
+
+    def _readiness(self) -> App:
+        app: App = own_answers.DRAINING if self.owner.is_draining else own_answers.READY
+        return app
+
+    def has_room(self) -> bool:
+        """Tell that one more request may be begun."""
+        return self.state.in_flight < self.limits.max_concurrency and not self.is_write_paused
+
+    def begin(self, exchange: Exchange, length: int) -> None:
+        """Have an exchange.
+
+        Args:
+            exchange: Whose body and end are to be told to it.
+            length: Bytes of the body that are to be read; ``CHUNKED`` if it comes in chunks.
+        """
+        self.exchange = exchange
+        self.state.in_flight += 1
+        if length:
+            self.phase, self._left = _BODY, length
+            if length == CHUNKED:
+                self._chunks, self._body_size = ChunkedBody(), 0
+        else:
+            self._await_answer()
+
+    def write(self, data: bytes) -> None:
+        """Write a piece of the answer."""
+        self.transport.write(data)
+
+    def finish_exchange(self, exchange: Exchange) -> None:
+        """Go on: the answer was written."""
+        self.state.requests += 1
+        self._count_out(exchange)
+        if not exchange.keep_alive or (self._is_half_closed and not self.unread):
+            self._end()
+            return
+        if self.phase is _ANSWERING:
+            self._await_request()
+        self.answered(exchange)
+        if self.unread and not self._is_reading:
+            self._read_on()
+
+    def answered(self, exchange: Exchange) -> None:
+        """Note that an exchange was answered, and that the connection goes on."""
+
+    def cut(self, exchange: Exchange, *, resets: bool = False) -> None:
+        """End the connection in the middle of an answer.
+
+        Args:
+            exchange: Whose answer it is.
+            resets: The end of the connection would pass for the end of the answer.
+        """
+        exchange.is_complete = True
+        self._count_out(exchange)
+        self.exchange, self.phase = None, _CLOSING
+        self.expect_nothing()
+        if resets:
+            self.abort()
+        else:
+            self.close()
+
+    def _count_out(self, exchange: Exchange) -> None:
+        exchange.is_complete = True
+        if not exchange.counts_itself:
+            self.state.in_flight -= 1
+        if self.owner.access_log is not None:
+            seconds = time.monotonic() - exchange.since
+            self._log(exchange.method, exchange.path, exchange.status, seconds)
+
+    def _log(self, method: str, path: str, status: int, seconds: float) -> None:
+        if self.owner.access_log is not None:
+            self.owner.access_log.add(
+                client=self.client[0] if self.client else "-",
+                method=method,
+                path=path,
+                status=status,
+                seconds=seconds,
+            )
+
+    # -- reading
+
+    def _read_on(self) -> None:
+        """Take one request after the other out of what has arrived."""
+        if self._is_reading:
+            return
+        self._is_reading = True
+        while self.unread and (
+            self._read_body()
+            if self.phase is _BODY
+            else self.phase in (_IDLE, _HEAD) and self._read_head()
+        ):
+            pass
+        self._is_reading = False
+        self._wait()
+
+    def _wait(self) -> None:
+        """Give the client its time for what is not there yet, or read no more from it."""
+        phase = self.phase
+        if phase is _BODY or phase is _HEAD:
+            if self._is_half_closed:
+                self._end()
+            elif not self._is_timed:
+                self.expect_within(self.limits.read_timeout)
+                self._is_timed = True
+        if len(self.unread) > _MOST_UNREAD and phase is not _CLOSING:
+            self.pause_reading(Pause.UNREAD)
+        else:
+            self.resume_reading(Pause.UNREAD)
+
+    def _read_head(self) -> bool:
+        """Take the next request; tell whether there may be more to read."""
+        if self.is_write_paused:
+            return False
+        data = self.unread
+        if data[0] in b"\r\n":  # empty lines begin nothing
+            self.unread = data = data.lstrip(b"\r\n")
+            if not data:
+                return False
+        end = data.find(b"\r\n\r\n", self._searched) + 4
+        if end < 4 or end > self.limits.max_header:
+            return self._read_no_head(data)
+        self._searched = 0
+        self.unread = data[end:]
+        head = None
+        try:
+            head = read_head(data[:end])
+            if head.length > self.limits.max_body:
+                raise RefusedRequestError(413, self._too_large())
+            exchange = self.exchange_for(head)
+        except RefusedRequestError as refused:
+            self._refuse(refused.status, refused.said, head)
+            return False
+        self.begin(exchange, head.length)
+        exchange.start()
+        if not head.length:
+            exchange.end_body()
+        return True
+
+    def _read_no_head(self, data: bytes) -> bool:
+        if len(data) > self.limits.max_header:
+            self._refuse(431, f"the headers are larger than {self.limits.max_header} bytes")
+        elif _NO_HEAD.search(data, max(0, self._searched - 1)):
+            self._refuse(400, "this is no HTTP request")
+        else:
+            self.phase, self._searched = _HEAD, max(0, len(data) - 3)
+        return False
+
+    def _too_large(self) -> str:
+        return f"the body is larger than {self.limits.max_body} bytes"
+
+    def _read_body(self) -> bool:
+        """Take a piece of the body; tell whether that is whole."""
+        exchange, chunks = self.exchange, self._chunks
+        if chunks is None:
+            piece, self.unread = self.unread[: self._left], self.unread[self._left :]
+            self._left -= len(piece)
+            is_whole = not self._left
+        else:
+            try:
+                piece, self.unread = chunks.read(self.unread, self.limits.max_body)
+            except ChunkError as error:
+                self._refuse(400, str(error))
+                return False
+            self._body_size += len(piece)
+            if self._body_size > self.limits.max_body:
+                self._refuse(413, self._too_large())
+                return False
+            is_whole = chunks.is_whole
+        if exchange is None or exchange.is_complete:  # the rest of one that was answered
+            if is_whole:
+                self._chunks = None
+                self._await_request()
+            return is_whole
+        if piece:
+            exchange.take_body(piece)
+        if is_whole:
+            self._chunks = None
+            self._await_answer()
+            exchange.end_body()
+        return is_whole
+
+    def _await_answer(self) -> None:
+        self.phase, self._is_timed = _ANSWERING, False
+        if self._is_half_closed:
+            self.expect_within(_HALF_CLOSED)
+        else:
+            self.expect_nothing()
+
+    def _await_request(self) -> None:
+        self.phase, self.exchange, self._is_timed = _IDLE, None, False
+        self.expect_within(self.limits.keep_alive)
+
+    # -- ending
+
+    def late(self) -> None:
+        """End what has taken too long."""
+        phase, exchange = self.phase, self.exchange
+        if phase is _HEAD or phase is _BODY:
+            if self.is_read_paused:  # which is not the client's fault
+                self.expect_within(self.limits.read_timeout)
+            else:
+                seconds = self.limits.read_timeout
+                self._refuse(408, f"the request did not arrive within {seconds:g} s")
+        elif phase is _ANSWERING and exchange is not None:
+            self._drop_exchange()  # it has ended its half, and the answer takes longer
+            self.close()
+        elif phase is _IDLE and self.is_write_paused:
+            self.expect_within(self.limits.keep_alive)  # it has the answers to read first
+        else:
+            self.close()
+
+    def announce_close(self) -> None:
+        """Have the answer in the making, if it has not begun, say that the connection ends."""
+        if self.exchange is not None and not self.exchange.is_started:
+            self.exchange.keep_alive = False
+
+    def shutdown(self) -> None:
+        """End when nothing is in the making."""
+        if self.exchange is None or self.exchange.is_complete:
+            self.close()
+        else:
+            self.exchange.keep_alive = False
+
+    def _end(self) -> None:
+        """End behind the last answer."""
+        has_more = self.phase is _BODY or bool(self.unread)
+        self.phase, self.exchange, self.unread = _CLOSING, None, b""
+        self.expect_nothing()
+        if has_more:
+            self._linger()
+        else:
+            self.close()
+
+    def _linger(self) -> None:
+        """Read on for a moment, and drop what comes."""
+        self.close_our_half()
+        self.resume_reading(ALL_PAUSES)
+        self.expect_within(_LINGER)
+
+    def _refuse(self, status: int, said: str, head: RequestHead | None = None) -> None:
+        """Answer by ourselves and drop the rest of what the client sends."""
+        exchange = self.exchange
+        is_silent = exchange is not None and (exchange.is_started or exchange.is_complete)
+        if exchange is not None:
+            self._log(exchange.method, exchange.path, status, 0.0)
+        elif head is not None:
+            path = head.target.partition(b"?")[0].decode("latin-1")
+            self._log(head.method.decode("latin-1"), path, status, 0.0)
+        else:
+            self._log("-", "-", status, 0.0)
+        self._drop_exchange()
+        self.phase, self.unread = _CLOSING, b""
+        if not is_silent:
+            self.write(own_answers.refusal(status, said))
+        self._linger()
+
+    def _drop_exchange(self) -> None:
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None and not exchange.is_complete:
+            if not exchange.counts_itself:
+                self.state.in_flight -= 1
+            exchange.disconnect()
+
+
+def _only_asks(head: RequestHead) -> bool:
+    return head.method in (b"GET", b"HEAD")

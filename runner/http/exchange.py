@@ -1,0 +1,63 @@
+"""Be one request and its answer, as the connection sees it, whoever gives the answer."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.http.connection import Connection
+
+
+class Exchange:
+    """Be one request and its answer.
+
+    The connection calls `start`, `take_body`, `end_body` and `disconnect`; who answers calls the
+    connection's `write` and `finish_exchange`, or `cut`.
+
+    Attributes:
+        counts_itself: It is in flight for longer than its answer is.
+        connection: Whose it is.
+        keep_alive: The connection goes on when it is answered; may become false until then.
+        is_started: Something of the answer was written.
+        is_complete: The answer was written, or nobody takes it any more.
+        status: Of the answer.
+        method: Of the request.
+        path: What the access log shows.
+        since: When it began, by `time.monotonic`.
+    """
+
+    __slots__ = (
+        "connection",
+        "is_complete",
+        "is_started",
+        "keep_alive",
+        "method",
+        "path",
+        "since",
+        "status",
+    )
+
+    counts_itself = False
+
+    def __init__(self, connection: Connection, method: str, path: str, *, keep_alive: bool) -> None:
+        self.connection, self.method, self.path = connection, method, path
+        self.keep_alive = keep_alive
+        self.is_started = self.is_complete = False
+        self.status = 0
+        self.since = time.monotonic()
+
+    def start(self) -> None:
+        """Begin to answer; the body follows."""
+
+    def take_body(self, data: bytes) -> None:
+        """Take a piece of the body."""
+
+    def end_body(self) -> None:
+        """Note that the body is whole."""
+
+    def disconnect(self) -> None:
+        """Note that nobody takes the answer any more; called once at most."""
+
+    def ask_to_end(self) -> None:
+        """Note that the worker ends, and that an answer without an end has to find one."""

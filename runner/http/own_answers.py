@@ -1,0 +1,57 @@
+"""Give the answers that are the server's own: health, too many at once, what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runner.http import problems
+from runner.http.response_head import header_lines, status_line
+
+Fields = list[tuple[bytes, bytes]]
+
+
+def problem_fields(body: bytes) -> Fields:
+    """Give the headers of problem details."""
+    return [
+        (b"content-type", problems.CONTENT_TYPE),
+        (b"content-length", b"%d" % len(body)),
+    ]
+
+
+def failed(number: str) -> tuple[int, bytes]:
+    """Say that the app failed, and no more than where the log has it."""
+    return 500, problems.details(500, "internal error", failure=number)
+
+
+def refusal(status: int, said: str) -> bytes:
+    """Write a whole answer that ends the connection."""
+    body = problems.details(status, said)
+    fields = [*problem_fields(body), (b"connection", b"close")]
+    return status_line(status) + header_lines(fields) + b"\r\n" + body
+
+
+def _answer(
+    status: int,
+    body: bytes,
+    *headers: tuple[bytes, bytes],
+    content_type: bytes = b"application/json",
+) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        fields = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+        await send(
+            {"type": "http.response.start", "status": status, "headers": [*fields, *headers]}
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+ALIVE = _answer(200, b'{"status": "alive"}')
+READY = _answer(200, b'{"status": "ready"}')
+DRAINING = _answer(503, b'{"status": "draining"}')
+BUSY = _answer(
+    503,
+    problems.details(503, "too many requests at once"),
+    (b"retry-after", b"1"),
+    content_type=problems.CONTENT_TYPE,
+)

@@ -1,0 +1,122 @@
+"""Say to an ASGI app what was asked, and by whom."""
+
+from __future__ import annotations
+
+import ipaddress
+import urllib.parse
+from collections.abc import Sequence
+from typing import Any
+
+import httptools
+
+from runner.http.request_head import RefusedRequestError, RequestHead
+
+Address = tuple[str, int] | None
+
+_SCHEMES = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}
+
+
+def scope_of(
+    head: RequestHead, client: Address, server: Address, proxies: TrustedProxies
+) -> dict[str, Any]:
+    """Make the scope of a request; its state and extensions are left out.
+
+    Raises:
+        RefusedRequestError: What is asked for is no path.
+    """
+    try:
+        url = httptools.parse_url(head.target)
+    except httptools.HttpParserInvalidURLError:
+        raise RefusedRequestError(400, "this is no HTTP request") from None
+    path = url.path.decode("ascii") if url.path else "/"
+    headers = head.headers
+    if url.host is not None:
+        headers = _with_host(headers, url)
+    scheme = "http"
+    if client is None or client[0] in proxies:
+        scheme, client = proxies.forwarded(headers, scheme, client)
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": head.version,
+        "server": server,
+        "client": client,
+        "scheme": scheme,
+        "method": head.method.decode("ascii"),
+        "root_path": "",
+        "path": urllib.parse.unquote(path) if "%" in path else path,
+        "raw_path": url.path or b"/",
+        "query_string": url.query or b"",
+        "headers": headers,
+    }
+
+
+def _with_host(headers: list[tuple[bytes, bytes]], url: Any) -> list[tuple[bytes, bytes]]:
+    """Let the host of ``GET http://host/path`` overrule the header (RFC 9112, 3.2.2)."""
+    host = url.host if url.port is None else b"%b:%d" % (url.host, url.port)
+    return [(name, host if name == b"host" else value) for name, value in headers]
+
+
+class TrustedProxies:
+    """Know the proxies whose word on the client is believed.
+
+    Args:
+        names: Addresses and networks, with commas between them; ``*`` for all.
+    """
+
+    def __init__(self, names: str) -> None:
+        self._trusts_all = names.strip() == "*"
+        self._known: dict[str, bool] = {}
+        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+        self._literals: set[str] = set()
+        for name in (each.strip() for each in names.split(",")):
+            try:
+                self._networks.append(ipaddress.ip_network(name, strict=False))
+            except ValueError:
+                self._literals.add(name)
+
+    def __contains__(self, host: str) -> bool:
+        is_known = self._known.get(host)
+        if is_known is None:
+            is_known = self._trusts_all or self._has(host)
+            if len(self._known) < 1024 and len(host) < 256:
+                self._known[host] = is_known
+        return is_known
+
+    def _has(self, host: str) -> bool:
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return host in self._literals
+        return any(address in network for network in self._networks)
+
+    def forwarded(
+        self, headers: Sequence[tuple[bytes, bytes]], scheme: str, client: Address
+    ) -> tuple[str, Address]:
+        """Give the scheme and the client that a proxy names."""
+        passed: list[bytes] = []
+        for name, value in headers:
+            if name == b"x-forwarded-for":
+                passed.append(value)
+            elif name == b"x-forwarded-proto":
+                scheme = _SCHEMES.get(value.strip(), scheme)
+        named = self._client_of(b",".join(passed).decode("latin-1")) if passed else ("", 0)
+        return scheme, named if named[0] else client
+
+    def _client_of(self, passed: str) -> tuple[str, int]:
+        """Find the last that is no proxy of ours; if all are, the first."""
+        hosts = [_host_and_port(each.strip()) for each in passed.split(",")]
+        if self._trusts_all:
+            return hosts[0]
+        return next((each for each in reversed(hosts) if each[0] not in self), hosts[0])
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    """Split ``host:port`` and ``[host]:port``; an IPv6 address alone has no port."""
+    host, _, port = text.rpartition(":")
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        return host, int(port[1:]) if port[1:].isdecimal() else 0
+    if ":" in host or not port.isdecimal() or not host:
+        return text, 0
+    return host, int(port)

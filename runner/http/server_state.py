@@ -1,0 +1,34 @@
+"""Hold what the connections of one worker share: who is there, and how much is in hand."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from email.utils import formatdate
+from typing import Any
+
+
+class ServerState:
+    """Be what the connections of one worker share.
+
+    Attributes:
+        connections: All that are open.
+        tasks: Of ASGI apps that have not ended.
+        in_flight: Requests that were begun and have not ended, of every kind.
+        requests: How many were answered.
+        date_line: The ``date`` of an answer as a header line; another object each second.
+        app_state: What the app's lifespan has set up.
+    """
+
+    def __init__(self) -> None:
+        self.connections: set[Any] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.in_flight = self.requests = 0
+        self.date_line = b""
+        self.app_state: dict[str, Any] = {}
+
+    async def tick(self) -> None:
+        """Keep the date current."""
+        while True:
+            self.date_line = b"date: %b\r\n" % formatdate(time.time(), usegmt=True).encode()
+            await asyncio.sleep(1)
