@@ -139,7 +139,7 @@ def test_http10_knows_no_chunks(serve: Callable[..., Served]) -> None:
         assert goes_on.wait(PATIENCE)
         yield b"c"
 
-    address = ("127.0.0.1", serve(app_of(parts)).port)
+    address = serve(app_of(parts)).address
     with socket.create_connection(address, timeout=PATIENCE) as client:
         client.sendall(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
         answer = b""
