@@ -15,7 +15,13 @@ from runner.http import own_answers
 from runner.http.client_link import Pause
 from runner.http.exchange import Exchange
 from runner.http.problems import note_failure
-from runner.http.response_head import HeaderError, header_lines, status_line
+from runner.http.response_head import (
+    BODILESS,
+    HeaderError,
+    bodiless_fields,
+    header_lines,
+    status_line,
+)
 
 if TYPE_CHECKING:
     from runner.http.connection import Connection
@@ -31,7 +37,6 @@ IS_CLOSING = "runner.http.is_closing"
 
 _MOST_BODY_WAITING = 65_536
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_BODILESS = (204, 304)
 _FRAMING = {b"connection", b"content-length", b"date", b"transfer-encoding"}
 _CHUNKED_LINE = b"transfer-encoding: chunked\r\n"
 _NO_LINES = b""
@@ -182,14 +187,14 @@ class AsgiExchange(Exchange):
             date = _NO_LINES if b"date" in given else date
         self._lines = status_line(status) + date + header_lines(fields)
         self.status = status
-        if self._is_head or status in _BODILESS:
+        if self._is_head or status in BODILESS:
             self._left = None
 
     def _framed(self, fields: list[tuple[bytes, bytes]], status: int) -> list[tuple[bytes, bytes]]:
         """Take out what says how the answer ends: that is written when it is known."""
         kept, lengths = [], set()
-        self._is_chunked = status == 204  # it has no length, nor chunks in the end
-        for name, value in fields:
+        self._is_chunked = False
+        for name, value in bodiless_fields(status, fields):
             lower = name.lower()
             if lower == b"transfer-encoding":
                 if value.strip().lower() != b"chunked":
@@ -212,7 +217,7 @@ class AsgiExchange(Exchange):
 
     def _take_piece(self, body: bytes, *, has_more: bool) -> None:
         is_first = not self.is_started
-        if self._is_head or self.status in _BODILESS:
+        if self._is_head or self.status in BODILESS:
             body = b""
         elif is_first and self._left is None and not (has_more or self._is_chunked):
             self._left = len(body)
@@ -237,7 +242,7 @@ class AsgiExchange(Exchange):
         if self._expects_continue and self._has_more:
             self.keep_alive = False  # nobody knows whether the body still comes
         lines: bytes = self._lines  # type: ignore[assignment] # it is given before
-        is_framed = self._left is not None or self._is_head or self.status in _BODILESS
+        is_framed = self._left is not None or self._is_head or self.status in BODILESS
         if self._is_old:
             self.keep_alive = self.keep_alive and is_framed
             self._is_chunked = False

@@ -5,11 +5,16 @@ from __future__ import annotations
 import functools
 import http
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # What may stand in a value, and in a name of ours: all but controls. Source: RFC 9110, 5.5.
 _ALLOWED = bytes([9, *range(0x20, 0x7F), *range(0x80, 0x100)])
+
+# Their answers end with their heads.
+BODILESS = (204, 304)
+
+Field = tuple[bytes, bytes]
 
 
 class HeaderError(ValueError):
@@ -32,7 +37,7 @@ def status_line(status: int) -> bytes:
     return f"HTTP/1.1 {int(status)} {phrase}\r\n".encode()
 
 
-def header_lines(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+def header_lines(fields: Iterable[Field]) -> bytes:
     r"""Write headers, each with its ``\r\n``; names are put in lower case.
 
     Raises:
@@ -58,3 +63,10 @@ def header_start(name: bytes) -> bytes:
     if not _NAME.fullmatch(name):
         raise HeaderError(f"{name!r:.80} is no name of a header")
     return name.lower() + b": "
+
+
+def bodiless_fields(status: int, fields: Sequence[Field]) -> Sequence[Field]:
+    """Give the headers of an answer without a body: 204 has no length either (RFC 9110, 8.6)."""
+    if status != 204:
+        return fields
+    return [field for field in fields if field[0].lower() != b"content-length"]

@@ -24,7 +24,13 @@ from runner.http.connection import Connection, Owner
 from runner.http.exchange import Exchange
 from runner.http.problems import CONTENT_TYPE, note_failure
 from runner.http.request_head import CHUNKED, RequestHead
-from runner.http.response_head import HeaderError, header_lines, status_line
+from runner.http.response_head import (
+    BODILESS,
+    HeaderError,
+    bodiless_fields,
+    header_lines,
+    status_line,
+)
 from runner.predict.batching import Batcher
 from runner.predict.counters import Counters
 from runner.predict.http_messages import (
@@ -142,13 +148,16 @@ class FastRequest(Exchange):
 
     def _answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
         connection, route = self.connection, self.route
+        date = connection.state.date_line
+        if status in BODILESS:
+            headers, body = bodiless_fields(status, headers), b""
         try:
-            lines = header_lines(headers)
+            start, lines = route.response_start(status, date), header_lines(headers)
         except (HeaderError, TypeError) as error:  # as it is told on the ordinary way
             number = note_failure(log, f"the app failed at POST {self.path!r}", error)
             status, body = own_answers.failed(number)
             lines = header_lines(own_answers.problem_fields(body))
-        start = route.response_start(status, connection.state.date_line)
+            start = route.response_start(status, date)
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
         self.status, self.is_started, self.is_complete = status, True, True
         connection.write(b"".join((start, lines, end, body)))
