@@ -123,7 +123,7 @@ class ClientLink(asyncio.Protocol):
 
     def resume_reading(self, why: Pause) -> None:
         """Read again, if there is no other reason not to."""
-        if not self._pauses & why:
+        if not self._pauses or not self._pauses & why:  # such a flag is slow to ask
             return
         self._pauses &= ~why
         if not self._pauses and not self.transport.is_closing():

@@ -81,6 +81,7 @@ class Connection(ClientLink):
     _chunks: ChunkedBody | None = None
     _is_timed = False  # the deadline is the request's
     _is_reading = False
+    _is_plain = True  # the unread may begin with what `take_plain` takes
     _is_half_closed = False
 
     def __init__(self, owner: Owner) -> None:
@@ -104,19 +105,19 @@ class Connection(ClientLink):
 
     def data_received(self, data: bytes) -> None:
         """Take what a client sends."""
-        if self.phase is _IDLE and not self.unread:
-            if not self.is_write_paused:
-                rest = self.take_plain(data)
-                if rest is not None:
-                    self.unread = rest
-                    if rest or self.phase is _BODY:
-                        self._read_on()
+        if self.phase is _IDLE and not self.unread and not self.is_write_paused:
+            rest = self.take_plain(data)
+            if rest is None:
+                self.unread, self._is_plain = data, False
+            else:
+                self.unread = rest
+                if not rest and self.phase is not _BODY:
                     return
-            self.unread = data
         elif self.phase is _CLOSING:
             return
         else:
             self.unread = self.unread + data if self.unread else data
+            self._is_plain = True
         self._read_on()
 
     def eof_received(self) -> bool:
@@ -284,12 +285,18 @@ class Connection(ClientLink):
         data = self.unread
         if data[0] in b"\r\n":  # empty lines begin nothing
             self.unread = data = data.lstrip(b"\r\n")
+            self._is_plain = True
             if not data:
                 return False
         end = data.find(b"\r\n\r\n", self._searched) + 4
         if end < 4 or end > self.limits.max_header:
             return self._read_no_head(data)
         self._searched = 0
+        rest = self.take_plain(data) if self._is_plain else None
+        self._is_plain = True
+        if rest is not None:
+            self.unread = rest
+            return True
         self.unread = data[end:]
         head = None
         try:

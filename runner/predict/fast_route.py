@@ -4,9 +4,8 @@ The rules of this file:
 
 1. Only what is plain is answered here. Everything else goes the ordinary way, by the ASGI app,
    and nobody can tell by an answer which way it went.
-2. Whether a request is plain is decided by its head, as the parser reads it. A plain head is
-   remembered by its very bytes: a client sends the same again and again, and when they come
-   between two requests, with the whole body, it is known what they mean without the parser.
+2. Whether a request is plain is decided by its head, which one strict expression reads (see
+   `plain_head`). Its body follows by its length, in as many pieces as the client likes.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from runner.http.client_link import Pause
 from runner.http.connection import Connection, Owner
 from runner.http.exchange import Exchange
 from runner.http.problems import CONTENT_TYPE, note_failure
-from runner.http.request_head import CHUNKED, RequestHead
 from runner.http.response_head import (
     BODILESS,
     HeaderError,
@@ -40,7 +38,7 @@ from runner.predict.http_messages import (
     response_headers,
     server_timing,
 )
-from runner.predict.plain_requests import PlainRequest, PlainRequestCache
+from runner.predict.plain_requests import PlainRequests
 from runner.predict.problem_error import ProblemError
 
 log = logging.getLogger(__name__)
@@ -63,37 +61,40 @@ class FastRoute:
     ) -> None:
         self.counters = counters
         self.run_id = run_id
-        self.in_flight = 0
-        self.plain_requests = PlainRequestCache(batchers)
+        self.plain_requests = PlainRequests(batchers)
+        self.run_line = header_lines([(b"x-run-id", run_id)]) if run_id else b""
         self._date, self._ok_start = b"", b""
 
     def protocol(self, owner: Owner) -> FastRouteConnection:
         """Make what speaks with one client."""
         return FastRouteConnection(owner, self)
 
-    def response_start(self, status: int, date: bytes) -> bytes:
-        """Give the first lines of an answer, which change once a second."""
-        if status != 200:
-            return status_line(status) + date
+    def ok_start(self, date: bytes) -> bytes:
+        """Give the first lines of a prediction up to its length; they change once a second."""
         if date is not self._date:
-            self._date, self._ok_start = date, status_line(200) + date
+            lines = (status_line(200), date, header_lines([(b"content-type", JSON)]))
+            self._date, self._ok_start = date, b"".join((*lines, b"content-length: "))
         return self._ok_start
 
 
 class FastRequest(Exchange):
     """Be one request on the fast route, and a pending prediction."""
 
-    __slots__ = ("_body", "deadline", "plain", "route")
+    __slots__ = ("_body", "batcher", "deadline", "route")
 
     def __init__(
-        self, connection: FastRouteConnection, route: FastRoute, plain: PlainRequest
+        self,
+        connection: FastRouteConnection,
+        route: FastRoute,
+        batcher: Batcher,
+        timeout: float | None,
     ) -> None:
         keep_alive = not connection.owner.is_draining
-        super().__init__(connection, "POST", plain.path, keep_alive=keep_alive)
-        self.route, self.plain, self._body = route, plain, b""
-        self.deadline = None if plain.timeout is None else self.since + plain.timeout
-        route.in_flight += 1
-        route.counters.request_started(plain.batcher.endpoint.name)
+        endpoint = batcher.endpoint
+        super().__init__(connection, "POST", endpoint.path, keep_alive=keep_alive)
+        self.route, self.batcher, self._body = route, batcher, b""
+        self.deadline = None if timeout is None else self.since + timeout
+        route.counters.request_started(endpoint.name)
 
     @property
     def is_gone(self) -> bool:
@@ -111,12 +112,11 @@ class FastRequest(Exchange):
     def disconnect(self) -> None:
         """Note that the client has gone."""
         self.is_complete = True
-        self.route.in_flight -= 1
-        self.route.counters.request_abandoned(self.plain.batcher.endpoint.name)
+        self.route.counters.request_abandoned(self.batcher.endpoint.name)
 
     def predict(self, body: bytes) -> None:
         """Ask for what the body says."""
-        batcher = self.plain.batcher
+        batcher = self.batcher
         try:
             item = batcher.endpoint.schema.decode(body)
         except ProblemError as problem:
@@ -126,19 +126,26 @@ class FastRequest(Exchange):
 
     def resolve(self, result: Any, waited: float, took: float) -> None:
         """Answer with a prediction."""
-        batcher = self.plain.batcher
+        batcher = self.batcher
         try:
             body = batcher.endpoint.encode(result)
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             self.reject(batcher.problem(error))
             return
-        timed = (b"server-timing", server_timing(waited, took))
+        timing = server_timing(waited, took)
         if isinstance(body, Response):  # the author's own
+            timed = (b"server-timing", timing)
             response = dataclasses.replace(body, headers=(timed, *body.headers))
             headers = headers_of(response, self.route.run_id)
             self._answer(response.status, headers, response.body)
             return
-        self._answer(200, response_headers(JSON, len(body), self.route.run_id, [timed]), body)
+        route, connection = self.route, self.connection
+        end = b"\r\n\r\n" if self.keep_alive else b"\r\nconnection: close\r\n\r\n"
+        parts = (
+            *(route.ok_start(connection.state.date_line), b"%d\r\n" % len(body), route.run_line),
+            *(b"server-timing: ", timing, end, body),
+        )
+        self._write(200, b"".join(parts))
 
     def reject(self, problem: ProblemError) -> None:
         """Answer with the reason why there is no prediction."""
@@ -147,23 +154,25 @@ class FastRequest(Exchange):
         self._answer(problem.status, headers, body)
 
     def _answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
-        connection, route = self.connection, self.route
-        date = connection.state.date_line
+        date = self.connection.state.date_line
         if status in BODILESS:
             headers, body = bodiless_fields(status, headers), b""
         try:
-            start, lines = route.response_start(status, date), header_lines(headers)
+            lines = status_line(status) + date + header_lines(headers)
         except (HeaderError, TypeError) as error:  # as it is told on the ordinary way
             number = note_failure(log, f"the app failed at POST {self.path!r}", error)
             status, body = own_answers.failed(number)
-            lines = header_lines(own_answers.problem_fields(body))
-            start = route.response_start(status, date)
+            fields = header_lines(own_answers.problem_fields(body))
+            lines = status_line(status) + date + fields
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
+        self._write(status, lines + end + body)
+
+    def _write(self, status: int, answer: bytes) -> None:
+        connection = self.connection
         self.status, self.is_started, self.is_complete = status, True, True
-        connection.write(b"".join((start, lines, end, body)))
-        route.in_flight -= 1
+        connection.write(answer)
         seconds = time.monotonic() - self.since
-        route.counters.request_answered(self.plain.batcher.endpoint.name, status, seconds)
+        self.route.counters.request_answered(self.batcher.endpoint.name, status, seconds)
         connection.finish_exchange(self)
 
 
@@ -173,32 +182,21 @@ class FastRouteConnection(Connection):
     def __init__(self, owner: Owner, route: FastRoute) -> None:
         super().__init__(owner)
         self.route = route
-        self._by_head = route.plain_requests.by_head
 
     def take_plain(self, data: bytes) -> bytes | None:
-        """Answer a whole request whose head is known."""
-        end = data.find(b"\r\n\r\n") + 4
-        plain = self._by_head.get(data[:end])
-        if plain is None or len(data) - end != plain.length or not self.has_room():
+        """Take a request whose head is plain."""
+        plain = self.route.plain_requests.read(data, self.limits)
+        if plain is None or not self.has_room():
             return None
-        request = FastRequest(self, self.route, plain)
+        batcher, head, timeout = plain
+        request = FastRequest(self, self.route, batcher, timeout)
+        end = head.end + head.length
+        if len(data) < end:
+            self.begin(request, head.length)
+            return data[head.end :]
         self.begin(request, 0)
-        request.predict(data[end:])
-        return b""
-
-    def exchange_for(self, head: RequestHead) -> Exchange:
-        """Take a plain request; an unusual one goes to the app."""
-        if (
-            head.method == b"POST"
-            and head.version == "1.1"
-            and head.length != CHUNKED
-            and self.has_room()
-        ):
-            plain = self.route.plain_requests.parse(head.target, head.headers)
-            if plain is not None:
-                self.route.plain_requests.remember(head.raw, plain, len(head.headers))
-                return FastRequest(self, self.route, plain)
-        return super().exchange_for(head)
+        request.predict(data[head.end : end])
+        return data[end:]
 
     def answered(self, exchange: Exchange) -> None:
         """Read no more for a moment from a client that was told to come later.

@@ -1,39 +1,59 @@
-"""Which heads are known by their bytes: only those that end where their bytes say."""
+"""Which requests the fast route takes."""
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 import pytest
 
-from runner.predict.plain_requests import PlainRequest, PlainRequestCache
+from runner.config import Limits
+from runner.predict.plain_requests import PlainRequests
 
-NONE: Any = None
-HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+BATCHER: Any = types.SimpleNamespace()
+REQUESTS = PlainRequests({"/a": BATCHER})
+LINES = (
+    b"POST /a HTTP/1.1",
+    b"Host: x",
+    b"Content-Type: application/json",
+    b"Content-Length: 8",
+)
 
 
-def known_after(head: bytes, lines: int) -> list[bytes]:
-    heads = PlainRequestCache({})
-    heads.remember(head, PlainRequest(NONE, "/", 2, None), lines)
-    return list(heads.by_head)
+def read(*more: bytes, start: bytes = LINES[0], **limits: int) -> Any:
+    data = b"\r\n".join([start, *LINES[1:], *more, b"", b'{"a": 1}'])
+    return REQUESTS.read(data, Limits(**limits))
 
 
-def test_a_regular_head_is_remembered() -> None:
-    """Each of its lines is one header that the parser has found."""
-    assert known_after(HEAD, 2) == [HEAD]
+def test_a_plain_request_says_who_predicts_and_where_its_body_is() -> None:
+    """And no more: what else stands in the head is read by nobody."""
+    batcher, head, timeout = read(b"User-Agent: a")
+    start = len(b"\r\n".join([*LINES, b"User-Agent: a", b"", b""]))
+    assert (batcher, head.end, head.length, timeout) == (BATCHER, start, 8, None)
+
+
+@pytest.mark.parametrize("line", [b"X-Request-Timeout-Ms", b"x-envoy-expected-rq-timeout-ms"])
+def test_a_time_is_read(line: bytes) -> None:
+    """One that is none is told to the client on the ordinary way."""
+    assert read(line + b": 250")[2] == 0.25
+    assert read(line + b": soon") is None
 
 
 @pytest.mark.parametrize(
-    ("head", "lines"),
-    [
-        (HEAD.replace(b"Host: x", b"Host: x\r\n y"), 2),
-        (HEAD.replace(b"\r\nHost", b"\nHost"), 2),
-        (HEAD, 1),
-        (b"\r\n" + HEAD, 2),
-        (b"\r\n\r\n", 2),
-        (HEAD.replace(b"x", b"x" * 5000), 2),
-    ],
+    "start", [b"GET /a HTTP/1.1", b"POST /b HTTP/1.1", b"POST /a?b HTTP/1.1", b"POST /a/ HTTP/1.1"]
 )
-def test_an_irregular_head_is_not_remembered(head: bytes, lines: int) -> None:
-    """Else bytes of a body might be taken for a head; nor is one of any size."""
-    assert known_after(head, lines) == []
+def test_another_target_is_not_for_it(start: bytes) -> None:
+    """Only a POST to the very path."""
+    assert read(start=start) is None
+
+
+@pytest.mark.parametrize("line", [b"Connection: close", b"Accept: text/html", b"Accept: */*;q=0"])
+def test_what_needs_thought_is_not_for_it(line: bytes) -> None:
+    """Negotiation and the end of the connection are the ordinary way's."""
+    assert read(line) is None
+
+
+def test_a_body_beyond_the_limit_is_not_for_it() -> None:
+    """It is refused where all are."""
+    assert read(max_body=8) is not None
+    assert read(max_body=7) is None
