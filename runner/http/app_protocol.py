@@ -14,10 +14,12 @@ class AppProtocol:
 
     Attributes:
         needs_process: A worker that runs it must be a process, since it may have to be killed.
+        takes_websockets: It knows WebSockets; else an upgrade to one is not taken up.
         is_draining: Set by the server when it begins to end.
     """
 
     needs_process = False
+    takes_websockets = False
     is_draining = False
 
     @property
@@ -48,4 +50,8 @@ class AppProtocol:
 
 def of(app: Any) -> AppProtocol:
     """Give the app itself if it is of ours, else one that has no wishes."""
-    return app if isinstance(app, AppProtocol) else AppProtocol()
+    return app if isinstance(app, AppProtocol) else _Stranger()
+
+
+class _Stranger(AppProtocol):
+    takes_websockets = True

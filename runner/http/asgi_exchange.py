@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,12 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FRAMING = {b"connection", b"content-length", b"date", b"transfer-encoding"}
 _CHUNKED_LINE = b"transfer-encoding: chunked\r\n"
 _NO_LINES = b""
+# Of these a client expects no end, and takes any: of all others the end is a part of what they say.
+_STREAM = re.compile(
+    rb"\r\ncontent-type: *(text/event-stream|application/(x-ndjson|jsonl|json-seq)"
+    rb"|multipart/x-mixed-replace)",
+    re.IGNORECASE,
+)
 
 
 class AsgiExchange(Exchange):
@@ -64,6 +71,7 @@ class AsgiExchange(Exchange):
         "_is_gone",
         "_is_head",
         "_is_old",
+        "_is_stream",
         "_left",
         "_lines",
         "_scope",
@@ -89,7 +97,7 @@ class AsgiExchange(Exchange):
         self._is_old = head.version != "1.1"
         self._expects_continue = head.expects_continue
         self._body, self._has_more, self._has_news = b"", True, False
-        self._is_gone = self._is_asked_to_end = self._is_chunked = False
+        self._is_gone = self._is_asked_to_end = self._is_chunked = self._is_stream = False
         self._waiters: list[asyncio.Future[None]] = []
         self._lines: bytes | None = None  # of the head, once the app gave it
         self._left: int | None = None  # of the Content-Length
@@ -124,13 +132,17 @@ class AsgiExchange(Exchange):
         self._tell()
 
     def ask_to_end(self) -> None:
-        """Tell the app that its client goes; what it still sends is taken."""
-        self._is_asked_to_end = True
-        self._tell()
+        """Tell the app of a stream that its client goes; what it still sends is taken."""
+        super().ask_to_end()
+        if self._is_stream and not self._has_more:
+            self._is_asked_to_end = True
+            self._tell()
 
     def is_closing(self) -> bool:
         """Tell that nobody takes the answer any more."""
-        return self._is_gone or bool(self.connection.transport.is_closing())
+        return (
+            self._is_gone or self._is_asked_to_end or bool(self.connection.transport.is_closing())
+        )
 
     def _tell(self) -> None:
         self._has_news = True
@@ -251,6 +263,7 @@ class AsgiExchange(Exchange):
         else:
             self._is_chunked = False
         if self._is_chunked:
+            self._is_stream = _STREAM.search(lines) is not None
             lines += _CHUNKED_LINE
         if not self.keep_alive:
             return lines + b"connection: close\r\n\r\n"
@@ -273,13 +286,19 @@ class AsgiExchange(Exchange):
             self._fail(error)
         else:
             if not (self.is_complete or self._is_gone):
-                self._fail(None)
+                self._end_of_app()
         finally:
             state = self.connection.state
             state.in_flight -= 1
             if self._task is not None:
                 state.tasks.discard(self._task)
                 self._task = None
+
+    def _end_of_app(self) -> None:
+        if self._is_asked_to_end and self._is_chunked:
+            self._take_piece(b"", has_more=False)
+        else:
+            self._fail(None)
 
     def _fail(self, error: BaseException | None) -> None:
         said = f"the app failed at {self.method} {self.path!r:.200}"

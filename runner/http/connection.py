@@ -44,12 +44,13 @@ class Phase(enum.Enum):
     HEAD = "the rest of a head"
     BODY = "the rest of a body"
     ANSWERING = "the answer to a request that is whole"
+    UPGRADED = "what another protocol says"
     LENT = "a thread that reads and writes by itself"
     CLOSING = "its end"
 
 
 _IDLE, _HEAD, _BODY = Phase.IDLE, Phase.HEAD, Phase.BODY
-_ANSWERING, _CLOSING = Phase.ANSWERING, Phase.CLOSING
+_ANSWERING, _UPGRADED, _CLOSING = Phase.ANSWERING, Phase.UPGRADED, Phase.CLOSING
 
 
 class Owner(Protocol):
@@ -61,6 +62,7 @@ class Owner(Protocol):
     access_log: AccessLog | None
     proxies: TrustedProxies
     is_draining: bool
+    takes_websockets: bool
 
 
 class Connection(ClientLink):
@@ -115,6 +117,9 @@ class Connection(ClientLink):
                     return
         elif self.phase is _CLOSING:
             return
+        elif self.phase is _UPGRADED:
+            self.exchange.take_body(data)  # type: ignore[union-attr] # there is one
+            return
         else:
             self.unread = self.unread + data if self.unread else data
             self._is_plain = True
@@ -161,6 +166,8 @@ class Connection(ClientLink):
         owner, limits = self.owner, self.limits
         scope = scope_of(head, self.client, self.server, owner.proxies)
         scope["state"] = self.state.app_state.copy()
+        if head.upgrade == b"websocket" and (exchange := self._websocket(head, scope)):
+            return exchange
         app, path = owner.app, scope["path"]
         if path in (limits.health_path, limits.ready_path) and path and _only_asks(head):
             is_health = path == limits.health_path
@@ -169,6 +176,26 @@ class Connection(ClientLink):
             app = own_answers.BUSY
         keep_alive = head.keep_alive and not owner.is_draining
         return AsgiExchange(self, head, scope, app, keep_alive=keep_alive)
+
+    def _websocket(self, head: RequestHead, scope: dict[str, Any]) -> Exchange | None:
+        """Take up a WebSocket, if the app knows any and there is room for one."""
+        owner = self.owner
+        is_handshake = head.method == b"GET" and head.version == "1.1" and not head.length
+        if not (owner.takes_websockets and is_handshake and self.has_room()) or owner.is_draining:
+            return None
+        try:
+            from runner.http.websocket import WebSocketExchange
+        except ImportError:
+            return None
+        return WebSocketExchange(self, head, scope)
+
+    def upgrade(self, exchange: Exchange) -> None:
+        """Give all that comes from now on to an exchange."""
+        self.phase = _UPGRADED
+        unread, self.unread = self.unread, b""
+        self.resume_reading(Pause.UNREAD)
+        if unread:
+            exchange.take_body(unread)
 
     def _readiness(self) -> App:
         app: App = own_answers.DRAINING if self.owner.is_draining else own_answers.READY
@@ -378,6 +405,8 @@ class Connection(ClientLink):
             else:
                 seconds = self.limits.read_timeout
                 self._refuse(408, f"the request did not arrive within {seconds:g} s")
+        elif phase is _UPGRADED and exchange is not None:
+            exchange.late()
         elif phase is _ANSWERING and exchange is not None:
             self._drop_exchange()  # it has ended its half, and the answer takes longer
             self.close()
@@ -386,17 +415,17 @@ class Connection(ClientLink):
         else:
             self.close()
 
-    def announce_close(self) -> None:
+    def announce_close(self, code: int) -> None:
         """Have the answer in the making, if it has not begun, say that the connection ends."""
-        if self.exchange is not None and not self.exchange.is_started:
-            self.exchange.keep_alive = False
+        if self.exchange is not None:
+            self.exchange.announce_end(code)
 
     def shutdown(self) -> None:
         """End when nothing is in the making."""
         if self.exchange is None or self.exchange.is_complete:
             self.close()
         else:
-            self.exchange.keep_alive = False
+            self.exchange.ask_to_end()
 
     def _end(self) -> None:
         """End behind the last answer."""

@@ -59,5 +59,14 @@ class Exchange:
     def disconnect(self) -> None:
         """Note that nobody takes the answer any more; called once at most."""
 
+    def late(self) -> None:
+        """Do what is to be done at a deadline of its own."""
+
+    def announce_end(self, code: int) -> None:
+        """Note that the worker ends; ``code`` is for a WebSocket."""
+        if not self.is_started:
+            self.keep_alive = False
+
     def ask_to_end(self) -> None:
-        """Note that the worker ends, and that an answer without an end has to find one."""
+        """Note that an answer without an end has to find one, now that the linger is over."""
+        self.keep_alive = False

@@ -25,7 +25,11 @@ def failed(number: str) -> tuple[int, bytes]:
 
 def refusal(status: int, said: str) -> bytes:
     """Write a whole answer that ends the connection."""
-    body = problems.details(status, said)
+    return whole(status, problems.details(status, said))
+
+
+def whole(status: int, body: bytes) -> bytes:
+    """Write likewise what problem details were made for."""
     fields = [*problem_fields(body), (b"connection", b"close")]
     return status_line(status) + header_lines(fields) + b"\r\n" + body
 

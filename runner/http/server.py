@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 _LAST_ACCEPTS = 0.05
 _LAST_TURNS = 1000
+# Of WebSockets. Source: RFC 6455, 7.4.1, and its registry.
+_GOING_AWAY, _SERVICE_RESTART = 1001, 1012
 
 
 class AsgiServer:
@@ -55,6 +57,8 @@ class AsgiServer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._drained = asyncio.Event()
         self._servers: list[asyncio.Server] = []
+        self.takes_websockets = self._own.takes_websockets
+        self._close_code = _GOING_AWAY
         self.proxies = TrustedProxies(trusted_proxies())
 
     @property
@@ -83,8 +87,14 @@ class AsgiServer:
         """Begin to accept connections; the server closes the listener when it drains."""
         self._call(self._listen, listener)
 
-    def drain(self) -> None:
-        """Begin to drain; the second time nothing happens."""
+    def drain(self, *, is_replaced: bool = False) -> None:
+        """Begin to drain; the second time nothing happens.
+
+        Args:
+            is_replaced: Another serves from now on.
+        """
+        if is_replaced:
+            self._close_code = _SERVICE_RESTART
         if self._loop is None:
             self._drained.set()
         self._call(self._drained.set)
@@ -132,7 +142,7 @@ class AsgiServer:
             server.close()
         await asyncio.sleep(_LAST_ACCEPTS)  # what was accepted last is not a connection yet
         for connection in self._connections():
-            connection.announce_close()
+            connection.announce_close(self._close_code)
         await self._until_no_connection(self.limits.linger)
         for connection in self._connections():
             connection.shutdown()

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from runner.http.app_protocol import AppProtocol
 from runner.http.asgi_exchange import IS_CLOSING
 from runner.http.own_answers import BUSY
 from runner.http.wsgi_environ import environ_of, head_of
@@ -37,7 +38,7 @@ class ClientGoneError(ConnectionError):
     """Tell the app that its client has gone, or was refused in the middle of its body."""
 
 
-class WsgiAdapter:
+class WsgiAdapter(AppProtocol):
     """Be the ASGI app of a WSGI app.
 
     Args:
@@ -54,8 +55,6 @@ class WsgiAdapter:
         """Answer one request."""
         if scope["type"] == "http":
             await self._answer(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close"})
         else:
             for phase in ("startup", "shutdown"):
                 await receive()

@@ -41,8 +41,8 @@ class Server(Protocol):
     def accept(self, listener: socket.socket) -> None:
         """Begin to accept connections."""
 
-    def drain(self) -> None:
-        """Begin to drain."""
+    def drain(self, *, is_replaced: bool = False) -> None:
+        """Begin to drain; another serves instead, or none does."""
 
 
 class WorkerLoop:
@@ -100,7 +100,7 @@ class WorkerLoop:
                 server.accept(socket.socket(fileno=os.dup(self._listener.fileno())))
             elif readable or self._is_spent(server):
                 self._listener.close()
-                server.drain()
+                server.drain(is_replaced=order == b"G" or not readable)
                 serving.join(self._limits.linger + self._limits.drain_timeout + 1)
                 return
 

@@ -96,7 +96,7 @@ class WorkerPool:
         self.workers: dict[int, Worker] = {}
         self.is_draining = False
         self.error = ""
-        self._accepts = False
+        self._accepts = self._is_replaced = False
         self._crashes: list[float] = []
         self._deadline = float("inf")
         self._wake_read, self._wake_write = os.pipe()
@@ -239,6 +239,8 @@ class WorkerPool:
         for order in self.control.receive():
             if order.get("do") == "accept":
                 self._accept()
+            elif order.get("do") == "give way":
+                self._is_replaced = True
         if not self.control.is_open:
             log.warning("the supervisor is gone")
             self._drain()
@@ -286,7 +288,7 @@ class WorkerPool:
                 net.admit_nobody(listener)
             listener.close()
         for worker in self.workers.values():
-            worker.send_order(b"D")
+            worker.send_order(b"G" if self._is_replaced else b"D")
 
     def _kill_the_rest(self) -> None:
         for worker in list(self.workers.values()):

@@ -132,6 +132,8 @@ class Runs:
             case Retire(reason=reason, successor=successor):
                 by = f" by run {self._versions.name(successor)}" if successor else ""
                 process.order(do="retire", reason=reason + by)
+                if successor:
+                    self._links.send(name, do="give way")
             case Terminate():
                 process.terminate()
             case Kill():

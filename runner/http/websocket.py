@@ -1,0 +1,369 @@
+"""Let an ASGI app speak with one client by a WebSocket (RFC 6455), by `websockets`' protocol.
+
+The rules of this file:
+
+1. The handshake is checked before the app hears of it. What the app refuses is a 403, or the answer
+   that it gives (the extension ``websocket.http.response``).
+2. A client that is silent is pinged; if it stays so it is gone. Of what it sends, at most
+   a little waits for the app: then nothing more is read.
+3. A worker that ends tells the app first (``websocket.disconnect``), and takes what that still
+   sends; then it closes with the code that says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from websockets.exceptions import WebSocketException
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.frames import Close, Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from runner.http import own_answers
+from runner.http.asgi_exchange import App
+from runner.http.client_link import Pause
+from runner.http.exchange import Exchange
+from runner.http.problems import note_failure
+from runner.http.request_head import RefusedRequestError
+from runner.http.response_head import header_lines, status_line
+
+if TYPE_CHECKING:
+    from runner.http.connection import Connection
+    from runner.http.request_head import RequestHead
+
+log = logging.getLogger(__name__)
+
+_PING_AFTER = 20.0  # seconds of silence; as long again for the answer
+_CLOSE_WITHIN = 5.0
+_MOST_WAITING = 65_536  # bytes of messages that the app has not taken
+_EACH = 256  # that a message takes besides
+_ABNORMAL, _NORMAL, _INVALID, _FAILED = 1006, 1000, 1007, 1011
+# Small windows: each connection has two of them for as long as it lives.
+_DEFLATE = ServerPerMessageDeflateFactory(
+    server_max_window_bits=12, client_max_window_bits=12, compress_settings={"memLevel": 5}
+)
+_OURS = {"sec-websocket-accept", "sec-websocket-extensions", "upgrade", "connection", "date"}
+
+
+class WebSocketExchange(Exchange):
+    """Be a WebSocket from its handshake to its end.
+
+    Args:
+        connection: Whose it is.
+        head: The handshake.
+        scope: Of the handshake as a request.
+
+    Raises:
+        RefusedRequestError: It is no handshake.
+    """
+
+    __slots__ = (
+        "_code",
+        "_fragments",
+        "_is_closed_by_client",
+        "_is_connected",
+        "_is_over",
+        "_is_text",
+        "_is_told",
+        "_link",
+        "_pinged",
+        "_refusal",
+        "_response",
+        "_scope",
+        "_size",
+        "_task",
+        "_waiter",
+        "_waiting",
+    )
+
+    counts_itself = True
+
+    def __init__(self, connection: Connection, head: RequestHead, scope: dict[str, Any]) -> None:
+        super().__init__(connection, scope["method"], scope["path"], keep_alive=False)
+        self._link = ServerProtocol(
+            extensions=[_DEFLATE],
+            max_size=connection.limits.max_body,
+            logger=log,
+        )
+        self._response = self._handshake(head)
+        self._scope = _websocket_scope(scope)
+        self._task: asyncio.Task[None] | None = None
+        self._waiting: collections.deque[dict[str, Any]] = collections.deque()
+        self._waiting.append({"type": "websocket.connect"})
+        self._size = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._fragments: list[bytes] = []
+        self._is_text = False
+        self._is_connected = self._is_over = self._pinged = False
+        self._is_told = self._is_closed_by_client = False
+        self._code = 0  # by which the worker's end closes it
+        self._refusal: bytes | None = None
+
+    def _handshake(self, head: RequestHead) -> Response:
+        self._link.receive_data(head.raw.lstrip(b"\r\n"))
+        requests = [each for each in self._link.events_received() if isinstance(each, Request)]
+        if not requests:
+            raise RefusedRequestError(400, "this is no handshake of a WebSocket")
+        response = self._link.accept(requests[0])
+        if response.status_code != 101:
+            said = (response.body or b"").decode(errors="replace").strip()
+            raise RefusedRequestError(response.status_code, said)
+        return response
+
+    # -- what the connection calls
+
+    def start(self) -> None:
+        """Call the app."""
+        connection, scope = self.connection, self._scope
+        del self._scope
+        self._task = task = connection.loop.create_task(self._run(connection.owner.app, scope))
+        connection.state.tasks.add(task)
+
+    def take_body(self, data: bytes) -> None:
+        """Take what the client sends."""
+        self._pinged = False
+        self._link.receive_data(data)
+        for event in self._link.events_received():
+            if isinstance(event, Frame):
+                self._take_frame(event)
+        self._flush()
+
+    def late(self) -> None:
+        """Ping a silent client; end one that does not answer, or does not close."""
+        if self._link.state is not State.OPEN:
+            self._end()
+            return
+        if self._pinged:
+            self._link.fail(_FAILED, "no answer to a ping")
+            self._flush()
+            return
+        self._pinged = True
+        self._link.send_ping(b"")
+        self._flush()
+        self.connection.expect_within(_PING_AFTER)
+
+    def disconnect(self) -> None:
+        """Note that the client has gone."""
+        self._lose(_ABNORMAL)
+
+    def announce_end(self, code: int) -> None:
+        """Tell the app that the worker ends."""
+        if not self._code:
+            self._code = code
+            self._tell(code, "the worker ends")
+
+    def ask_to_end(self) -> None:
+        """Close, since the worker ends."""
+        if self._is_connected and not self._is_over:
+            self._close(self._code, "")
+
+    # -- what the app calls
+
+    async def receive(self) -> dict[str, Any]:
+        """Give the next message."""
+        while not self._waiting:
+            self._waiter = self.connection.loop.create_future()
+            await self._waiter
+        if self._is_told and len(self._waiting) == 1:
+            return self._waiting[0]  # the last, which stays
+        message = self._waiting.popleft()
+        self._size -= _size_of(message)
+        if self._size <= _MOST_WAITING:
+            self.connection.resume_reading(Pause.BODY)
+        return message
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Take a message of the app."""
+        await self.connection.writable()
+        if self._is_over:
+            raise ConnectionResetError("the WebSocket is closed")
+        kind = message["type"]
+        if self._is_connected:
+            self._send_open(kind, message)
+        elif kind == "websocket.accept":
+            self._accept(message)
+        elif kind == "websocket.close":
+            self._refuse(403, own_answers.refusal(403, "the WebSocket was refused"))
+        elif kind == "websocket.http.response.start":
+            lines = header_lines(message.get("headers", ()))
+            self.status = message["status"]
+            self._refusal = status_line(self.status) + self.connection.state.date_line + lines
+        elif kind == "websocket.http.response.body" and self._refusal is not None:
+            self._refusal_body(message.get("body", b""), has_more=message.get("more_body", False))
+        else:
+            raise RuntimeError(f"Unexpected ASGI message '{kind}'")
+
+    def _send_open(self, kind: str, message: dict[str, Any]) -> None:
+        if kind == "websocket.close":
+            self._close(self._code or message.get("code", _NORMAL), message.get("reason") or "")
+        elif kind != "websocket.send":
+            raise RuntimeError(f"Unexpected ASGI message '{kind}'")
+        elif message.get("bytes") is not None:
+            self._link.send_binary(message["bytes"])
+            self._flush()
+        else:
+            self._link.send_text(message["text"].encode())
+            self._flush()
+
+    # -- the handshake's answer
+
+    def _accept(self, message: dict[str, Any]) -> None:
+        given = [(name, value) for name, value in message.get("headers", ())]
+        header_lines(given)  # refuses what no client must get
+        headers = self._response.headers
+        for name, value in given:
+            if name.decode("latin-1").lower() not in _OURS:
+                headers[name.decode("latin-1")] = value.decode("latin-1")
+        if message.get("subprotocol"):
+            headers["Sec-WebSocket-Protocol"] = message["subprotocol"]
+        self.status, self.is_started, self._is_connected = 101, True, True
+        self._link.send_response(self._response)
+        self._flush()
+        self.connection.upgrade(self)
+        self.connection.expect_within(_PING_AFTER)
+
+    def _refuse(self, status: int, answer: bytes) -> None:
+        self.status, self.is_started, self._is_over = status, True, True
+        self.connection.write(answer)
+        self.is_complete = True
+        self.connection.finish_exchange(self)
+
+    def _refusal_body(self, body: bytes, *, has_more: bool) -> None:
+        if not self.is_started:
+            self.is_started = True
+            body = (self._refusal or b"") + b"connection: close\r\n\r\n" + body
+        if body:
+            self.connection.write(body)
+        if not has_more:
+            self._is_over = self.is_complete = True
+            self.connection.finish_exchange(self)
+
+    # -- frames
+
+    def _take_frame(self, frame: Frame) -> None:
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            if frame.opcode is not Opcode.CONT:
+                self._fragments, self._is_text = [], frame.opcode is Opcode.TEXT
+            self._fragments.append(bytes(frame.data))
+            if frame.fin:
+                self._take_message(b"".join(self._fragments))
+                self._fragments = []
+        elif frame.opcode is Opcode.CLOSE:
+            said = Close.parse(frame.data)
+            self._is_closed_by_client = True
+            self._lose(said.code, said.reason)
+
+    def _take_message(self, data: bytes) -> None:
+        if not self._is_text:
+            self._put({"type": "websocket.receive", "bytes": data})
+            return
+        try:
+            self._put({"type": "websocket.receive", "text": data.decode()})
+        except UnicodeDecodeError:
+            self._link.fail(_INVALID, "no UTF-8")
+
+    def _put(self, message: dict[str, Any]) -> None:
+        if self._is_told and message["type"] == "websocket.receive":
+            return
+        self._waiting.append(message)
+        self._size += _size_of(message)
+        if self._size > _MOST_WAITING and not self._is_told:
+            self.connection.pause_reading(Pause.BODY)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _flush(self) -> None:
+        for data in self._link.data_to_send():
+            if data:
+                self.connection.write(data)
+            else:
+                self.connection.close_our_half()
+        if not self._is_connected or self._link.state is State.OPEN:
+            return
+        self._lose(_ABNORMAL)
+        if self._is_closed_by_client or self._link.state is State.CLOSED:
+            self._end()  # both have said it: the server ends the connection
+        else:
+            self.connection.expect_within(_CLOSE_WITHIN)
+
+    def _close(self, code: int, reason: str) -> None:
+        self._is_over = True
+        try:
+            self._link.send_close(code, reason)
+        except WebSocketException:
+            self._link.fail(code, reason)
+        self._flush()
+
+    def _lose(self, code: int, reason: str = "") -> None:
+        self._is_over = True
+        self._tell(code, reason)
+
+    def _tell(self, code: int, reason: str) -> None:
+        """Let the app know of the end, once."""
+        if not self._is_told:
+            self._is_told = True
+            self._put({"type": "websocket.disconnect", "code": code, "reason": reason})
+
+    def _end(self) -> None:
+        if not self.is_complete:
+            self.is_complete = True
+            self.connection.finish_exchange(self)
+
+    # -- the call
+
+    async def _run(self, app: App, scope: dict[str, Any]) -> None:
+        code = _NORMAL
+        try:
+            await app(scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - an app may raise anything
+            if not (self._is_over and isinstance(error, ConnectionResetError)):
+                number = note_failure(log, f"the app failed at {self.path!r:.200}", error)
+                code = _FAILED
+                if not (self._is_over or self.is_started):
+                    status, body = own_answers.failed(number)
+                    self._refuse(status, own_answers.whole(status, body))
+        finally:
+            state = self.connection.state
+            state.in_flight -= 1
+            if self._task is not None:
+                state.tasks.discard(self._task)
+                self._task = None
+        if self._is_over:
+            return
+        if self._is_connected:
+            self._close(self._code or code, "")
+        elif self.is_started:
+            self.connection.cut(self)
+        else:
+            self._refuse(403, own_answers.refusal(403, "the WebSocket was refused"))
+
+
+def _websocket_scope(scope: dict[str, Any]) -> dict[str, Any]:
+    del scope["method"]
+    return {
+        **scope,
+        "type": "websocket",
+        "scheme": "wss" if scope["scheme"] == "https" else "ws",
+        "subprotocols": _subprotocols(scope["headers"]),
+        "extensions": {"websocket.http.response": {}},
+    }
+
+
+def _subprotocols(headers: Sequence[tuple[bytes, bytes]]) -> list[str]:
+    given = [value.decode("latin-1") for name, value in headers if name == _PROTOCOL]
+    return [name for each in given for name in map(str.strip, each.split(",")) if name]
+
+
+_PROTOCOL = b"sec-websocket-protocol"
+
+
+def _size_of(message: dict[str, Any]) -> int:
+    return _EACH + len(message.get("bytes") or message.get("text") or b"")
