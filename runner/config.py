@@ -74,6 +74,8 @@ class Limits:
     Attributes:
         max_header: Bytes of a request's line and headers; beyond them 431.
         max_body: Bytes of a request's body; beyond them 413.
+        max_buffered: Bytes of all requests of one worker; beyond them uploads wait; 0: no bound.
+        max_connections: Of one worker; beyond them idle ones end; 0: as many as open files allow.
         max_rows: Rows of a request for many predictions; beyond them 413.
         read_timeout: Seconds a client has to send one whole request; then 408 and close.
         write_timeout: Seconds an answer may make no progress; then the connection is cut.
@@ -91,6 +93,8 @@ class Limits:
 
     max_header: int = 65_536
     max_body: int = 16_777_216
+    max_buffered: int = 67_108_864
+    max_connections: int = 0
     max_rows: int = 10_000
     read_timeout: float = 15.0
     write_timeout: float = 30.0

@@ -197,3 +197,24 @@ async def wait_pid_ended(pid: int) -> None:
     finally:
         loop.remove_reader(fd)
         os.close(fd)
+
+
+_MOST_FILES = 65_536
+
+
+def raise_open_files() -> int:
+    """Let this process have as many open files as it may, and say how many that are.
+
+    Not beyond what any service needs: some programs walk through all that there may be.
+    """
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return _MOST_FILES if soft == resource.RLIM_INFINITY else soft
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError):  # macOS has a bound of its own below
+        return soft
+    return most

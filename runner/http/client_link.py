@@ -44,6 +44,7 @@ class ClientLink(asyncio.Protocol):
         client: Host and port of the client; None for a Unix socket.
         server: Likewise of ours.
         is_write_paused: The client does not take what is written.
+        deadline: When it is late, by the loop's clock.
     """
 
     transport: Any = None
@@ -54,7 +55,7 @@ class ClientLink(asyncio.Protocol):
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.loop = asyncio.get_running_loop()
-        self._deadline = _NEVER
+        self.deadline = _NEVER
         self._timer: asyncio.TimerHandle | None = None
         self._pauses = 0
         self._stall: asyncio.TimerHandle | None = None
@@ -83,14 +84,14 @@ class ClientLink(asyncio.Protocol):
 
     def expect_within(self, seconds: float) -> None:
         """Set the deadline anew."""
-        self._deadline = deadline = self.loop.time() + seconds
+        self.deadline = deadline = self.loop.time() + seconds
         timer = self._timer
         if timer is None or timer.when() > deadline:
             self._arm(deadline)
 
     def expect_nothing(self) -> None:
         """Have no deadline."""
-        self._deadline = _NEVER
+        self.deadline = _NEVER
 
     def _arm(self, deadline: float) -> None:
         if self._timer is not None:
@@ -99,13 +100,13 @@ class ClientLink(asyncio.Protocol):
 
     def _look_at_deadline(self) -> None:
         self._timer = None
-        if self._deadline == _NEVER:
+        if self.deadline == _NEVER:
             return
         # The loop may call a little early, by the grain of its clock.
-        if self._deadline - self.loop.time() > 0.002:
-            self._arm(self._deadline)
+        if self.deadline - self.loop.time() > 0.002:
+            self._arm(self.deadline)
         else:
-            self._deadline = _NEVER
+            self.deadline = _NEVER
             self.late()
 
     # -- reading

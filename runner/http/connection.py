@@ -81,6 +81,8 @@ class Connection(ClientLink):
     _left = 0  # bytes of the body
     _body_size = 0
     _chunks: ChunkedBody | None = None
+    _held = 0  # bytes that were counted
+    _body_held = 0  # of them those of the body
     _is_timed = False  # the deadline is the request's
     _is_reading = False
     _is_plain = True  # the unread may begin with what `take_plain` takes
@@ -95,8 +97,11 @@ class Connection(ClientLink):
     def connection_made(self, transport: Any) -> None:
         """Give the client its time for the first request."""
         super().connection_made(transport)
-        self.state.connections.add(self)
+        connections = self.state.connections
+        connections.add(self)
         self.expect_within(self.limits.read_timeout)
+        if len(connections) > self.state.bound.most and not self.state.bound.make_room(self):
+            self.phase = _CLOSING
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let whoever answers know."""
@@ -104,6 +109,12 @@ class Connection(ClientLink):
         self.state.connections.discard(self)
         self.phase, self.unread = _CLOSING, b""
         self._drop_exchange()
+        self._hold(0)
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell that nothing of a request is here."""
+        return self.phase is _IDLE and not self.unread and not self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
         """Take what a client sends."""
@@ -259,6 +270,9 @@ class Connection(ClientLink):
 
     def _count_out(self, exchange: Exchange) -> None:
         exchange.is_complete = True
+        if self._body_held:
+            self._body_held = 0
+            self._hold(len(self.unread))
         if not exchange.counts_itself:
             self.state.in_flight -= 1
         if self.owner.access_log is not None:
@@ -294,6 +308,7 @@ class Connection(ClientLink):
     def _wait(self) -> None:
         """Give the client its time for what is not there yet, or read no more from it."""
         phase = self.phase
+        self._hold(self._body_held + len(self.unread))
         if phase is _BODY or phase is _HEAD:
             if self._is_half_closed:
                 self._end()
@@ -304,6 +319,17 @@ class Connection(ClientLink):
             self.pause_reading(Pause.UNREAD)
         else:
             self.resume_reading(Pause.UNREAD)
+
+    def _hold(self, size: int) -> None:
+        """Count what is in hand, and wait for room if there is more to come."""
+        buffers = self.state.buffers
+        if size != self._held:
+            buffers.add(size - self._held)
+            self._held = size
+        if self.phase is _BODY:
+            buffers.expect_more(self)
+        else:
+            buffers.expect_no_more(self)
 
     def _read_head(self) -> bool:
         """Take the next request; tell whether there may be more to read."""
@@ -376,6 +402,7 @@ class Connection(ClientLink):
                 self._await_request()
             return is_whole
         if piece:
+            self._body_held += len(piece)
             exchange.take_body(piece)
         if is_whole:
             self._chunks = None
@@ -462,6 +489,7 @@ class Connection(ClientLink):
 
     def _drop_exchange(self) -> None:
         exchange, self.exchange = self.exchange, None
+        self._body_held = 0
         if exchange is not None and not exchange.is_complete:
             if not exchange.counts_itself:
                 self.state.in_flight -= 1

@@ -20,6 +20,7 @@ from runner.http import app_protocol
 from runner.http.access_log import AccessLog
 from runner.http.asgi_exchange import App
 from runner.http.connection import Connection
+from runner.http.connection_bound import most_connections
 from runner.http.example_request import Example
 from runner.http.lifespan import Lifespan
 from runner.http.scope import TrustedProxies
@@ -53,7 +54,7 @@ class AsgiServer:
         self.examples = examples
         self.access_log = access_log
         self.is_draining = False
-        self.state = ServerState()
+        self.state = ServerState(limits.max_buffered)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._drained = asyncio.Event()
         self._servers: list[asyncio.Server] = []
@@ -80,6 +81,7 @@ class AsgiServer:
         Raises:
             RuntimeError: The app did not start, or did not answer an example.
         """
+        self.state.bound.most = most_connections(self.limits.max_connections)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(self._serve(on_ready))
 

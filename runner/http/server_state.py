@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from email.utils import formatdate
 from typing import Any
+
+from runner.http.buffers import Buffers
+from runner.http.connection_bound import ConnectionBound
 
 
 class ServerState:
@@ -18,9 +22,16 @@ class ServerState:
         requests: How many were answered.
         date_line: The ``date`` of an answer as a header line; another object each second.
         app_state: What the app's lifespan has set up.
+        buffers: The bytes that requests hold.
+        bound: Of the connections.
+
+    Args:
+        max_buffered: Bytes that requests may hold together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_buffered: int) -> None:
+        self.buffers = Buffers(max_buffered)
+        self.bound = ConnectionBound(self, sys.maxsize)
         self.connections: set[Any] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.in_flight = self.requests = 0

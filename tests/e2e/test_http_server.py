@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -40,6 +41,9 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(0.5)
     if scope["path"] == "/error":
         raise ValueError("secret")
+    if scope["path"] == "/events":
+        await stream(receive, send)
+        return
     if scope["path"] == "/large":
         await respond(send, b"x" * 50_000_000)
         return
@@ -50,6 +54,19 @@ async def answer_lifespan(receive: Any, send: Any) -> None:
     for phase in ("startup", "shutdown"):
         assert (await receive())["type"] == f"lifespan.{phase}"
         await send({"type": f"lifespan.{phase}.complete"})
+
+
+async def stream(receive: Any, send: Any) -> None:
+    """Send events until the client goes, and return without an end."""
+    import asyncio
+
+    gone = asyncio.ensure_future(receive())
+    headers = [(b"content-type", b"text/event-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    while not gone.done():
+        await send({"type": "http.response.body", "body": b"data: x\n\n", "more_body": True})
+        await asyncio.wait([gone], timeout=0.02)
+    assert gone.result() == {"type": "http.disconnect"}
 
 
 async def respond(send: Any, content: bytes) -> None:
@@ -88,10 +105,7 @@ class Served:
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as client:
             for part in parts:
                 client.sendall(part)
-            received = b""
-            while block := client.recv(65536):
-                received += block
-            return received
+            return all_of(client)
 
     def end(self) -> None:
         self.server.drain()
@@ -110,6 +124,11 @@ def serve() -> Iterator[Serve]:
     yield start
     for served in started:
         served.end()
+
+
+def all_of(client: socket.socket) -> bytes:
+    """Read until the server closes."""
+    return b"".join(iter(lambda: client.recv(65536), b""))
 
 
 def head(*lines: bytes) -> bytes:
@@ -391,3 +410,178 @@ def test_the_access_log_has_a_line_for_each_request(serve: Serve) -> None:
         "127.0.0.1 POST /a\\nb 200",
         "127.0.0.1 POST /error 500",
     ]
+
+
+def test_a_drain_ends_a_stream_cleanly(serve: Serve) -> None:
+    """After the linger the app is told, and what it has begun gets its last chunk."""
+    served = serve(drain_timeout=30)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = client.recv(65536)
+        served.server.drain()
+        while block := client.recv(65536):
+            answer += block
+    assert answer.endswith(b"data: x\n\n\r\n0\r\n\r\n")
+
+
+def test_a_client_that_does_not_read_what_it_pipelines_is_cut(serve: Serve) -> None:
+    """It has the write timeout, however many answers it asked for."""
+    served = serve(write_timeout=0.3, keep_alive=0.5)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.settimeout(0.2)
+        with contextlib.suppress(OSError):
+            client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" * 700)
+        until(lambda: served.server.state.connections, 5)
+        until(lambda: not served.server.state.connections, 10)
+
+
+def test_empty_lines_do_not_prolong_a_connection(serve: Serve) -> None:
+    """Nothing is begun by them, so the time of an idle connection goes on."""
+    served = serve(keep_alive=0.3)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.sendall(head(b"Content-Length: 0"))
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+        client.settimeout(0.05)
+        for _ in range(200):
+            try:
+                assert client.recv(65536) == b""
+                return
+            except TimeoutError:
+                client.sendall(b"\r\n")
+            except ConnectionError:  # closed as the line was on its way
+                return
+    raise AssertionError("never closed")
+
+
+def test_what_is_pipelined_is_not_read_without_end(serve: Serve) -> None:
+    """What comes behind a request waits in the network, not in our memory."""
+    served = serve()
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        client.settimeout(0.2)
+        with contextlib.suppress(TimeoutError):
+            client.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" * 200_000)
+        (connection,) = served.server.state.connections
+        assert len(connection.unread) < 1_000_000
+        assert served.server.state.in_flight == 1
+
+
+@pytest.mark.parametrize("upgrade", [b"h2c", b"websocket"])
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_the_body_behind_an_upgrade_is_a_body(
+    serve: Serve, upgrade: bytes, *, is_chunked: bool
+) -> None:
+    """Never the next request, however late it comes."""
+    smuggled = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    framing = b"Content-Length: %d" % len(smuggled)
+    body = smuggled
+    if is_chunked:
+        framing = b"Transfer-Encoding: chunked"
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(smuggled), smuggled)
+    asked = [b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: " + upgrade, b"HTTP2-Settings: A"]
+    served = serve()
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.sendall(head(*asked, framing))
+        until(lambda: served.server.state.in_flight, 5)
+        client.sendall(body + head(b"Content-Length: 1", b"Connection: close") + b"a")
+        answer = all_of(client)
+    assert answer.count(b"HTTP/1.1 200 OK") == answer.count(b"HTTP/1.1") == 2
+    assert b'[%d, "hello"]' % len(smuggled) in answer
+    assert b"alive" not in answer
+
+
+def test_the_jdk_s_client_gets_its_answer(serve: Serve) -> None:
+    """It asks for h2c with each first request."""
+    answer = serve().raw(
+        b"GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings, close\r\nContent-Length: 0\r\n"
+        b"Host: localhost\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n"
+        b"Upgrade: h2c\r\nUser-Agent: Java-http-client/21\r\n\r\n"
+    )
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (400, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+        (400, b"GET / HTTP/1.1\r\n\r\n"),
+        (400, head(b"TE: gzip, chunked")),
+        (501, head(b"Transfer-Encoding: gzip, chunked")),
+        (400, head(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked")),
+        (400, b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        (505, b"GET / HTTP/2.0\r\nHost: x\r\n\r\n"),
+        (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        (414, b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n" % (b"a" * 60_000)),
+        (431, head(*[b"X-%d: y" % number for number in range(300)])),
+        (501, b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n"),
+        (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+    ],
+)
+def test_what_is_unclear_is_refused(serve: Serve, status: int, text: bytes) -> None:
+    """Whoever stands between may read it otherwise."""
+    answer = serve().raw(text)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert len(answer) < 1_000
+
+
+def test_a_header_that_would_split_an_answer_is_a_500(serve: Serve) -> None:
+    """Nothing of it is sent, nor of what the app sends behind it."""
+
+    async def splits(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"x-city", b"a\r\nSet-Cookie: b=c")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    status, headers, content = serve(splits).ask()
+    assert (status, headers["Set-Cookie"]) == (500, None)
+    assert json.loads(content)["failure"]
+
+
+def test_uploads_wait_for_room(serve: Serve) -> None:
+    """Beyond the bound they are not read; health is answered, and all end."""
+    served = serve(max_buffered=400_000, read_timeout=60)
+    body = b"x" * 900_000
+    answers: list[Any] = []
+    clients = []
+    for _ in range(6):  # each sends all but the end of its body
+        client = socket.create_connection(("127.0.0.1", served.port), timeout=30)
+        client.sendall(head(b"Connection: close", b"Content-Length: %d" % len(body)))
+        sending = threading.Thread(target=client.sendall, args=(body[:-1],), daemon=True)
+        sending.start()
+        clients.append((client, sending))
+    buffers = served.server.state.buffers
+    until(lambda: buffers.held >= 400_000, 10)
+    assert served.ask("/healthz", None, "GET")[0] == 200
+    assert buffers.held < 400_000 + 900_000 + 6 * 262_144
+    for client, sending in clients:
+        sending.join(30)
+        client.sendall(b"x")
+        answers.append(all_of(client))
+        client.close()
+    assert all(b"[900000," in answer for answer in answers)
+    until(lambda: buffers.held == 0, 5)
+
+
+def test_idle_connections_make_room(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """At the bound the one that has been idle longest ends, and the log says so."""
+    served = serve(max_connections=3)
+    with contextlib.ExitStack() as opened:
+        clients = []
+        for count in range(1, 4):
+            client = socket.create_connection(("127.0.0.1", served.port), timeout=10)
+            clients.append(opened.enter_context(client))
+            until(lambda count=count: len(served.server.state.connections) == count, 5)
+        assert served.ask()[0] == 200
+        assert clients[0].recv(1) == b""
+        assert "3 connections are open" in caplog.text
+
+
+def test_beyond_the_bound_who_comes_is_refused(serve: Serve) -> None:
+    """If nobody is idle: those who are served go on."""
+    served = serve(max_connections=1)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.sendall(head(b"Content-Length: 2") + b"a")
+        until(lambda: served.server.state.in_flight, 5)
+        assert served.raw().startswith(b"HTTP/1.1 503 ")
+        client.sendall(b"b")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")

@@ -1,0 +1,73 @@
+"""Bound the connections of a worker, below the files that it may have open.
+
+Idle ones make room for new ones, those that have been idle longest first. If none is idle, the new
+one is refused.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from runner import processes
+from runner.http import own_answers
+
+if TYPE_CHECKING:
+    from runner.http.connection import Connection
+    from runner.http.server_state import ServerState
+
+log = logging.getLogger(__name__)
+
+_RESERVE = 64  # open files besides: libraries, the model, the log, the app's own
+_LOG_EVERY = 1.0
+_LOOK_EVERY = 0.1  # for idle ones, after none was found
+
+
+def most_connections(given: int) -> int:
+    """Say how many connections there may be.
+
+    Args:
+        given: As it was set; 0: as many as open files allow.
+    """
+    files = processes.raise_open_files()
+    allowed = max(files - max(_RESERVE, files // 8), files // 2)
+    return min(given, allowed) if given else allowed
+
+
+class ConnectionBound:
+    """Make room for new connections.
+
+    Args:
+        state: Whose connections are bounded.
+        most: How many there may be.
+    """
+
+    def __init__(self, state: ServerState, most: int) -> None:
+        self._state, self.most = state, most
+        self._said_at = self._looked_at = float("-inf")
+
+    def make_room(self, new: Connection) -> bool:
+        """Close who is idle, or refuse who comes; tell whether it may stay."""
+        self._say()
+        now = time.monotonic()
+        idle: list[Connection] = []
+        if now - self._looked_at > _LOOK_EVERY:
+            idle = [each for each in self._state.connections if each.is_idle and each is not new]
+        if not idle:
+            if now - self._looked_at > _LOOK_EVERY:
+                self._looked_at = now
+            new.write(own_answers.refusal(503, "too many connections at once"))
+            new.close()
+            return False
+        for each in heapq.nsmallest(max(1, len(idle) // 100), idle, key=lambda one: one.deadline):
+            each.close()
+            self._state.connections.discard(each)
+        return True
+
+    def _say(self) -> None:
+        now = time.monotonic()
+        if now - self._said_at >= _LOG_EVERY:
+            self._said_at = now
+            log.warning("%d connections are open, the most there may be: idle ones end", self.most)
