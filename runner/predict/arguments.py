@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
+import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
 
+from runner.predict.constraints import with_constraints
 from runner.predict.problem_error import InvalidField, ProblemError
 from runner.predict.schema import TypedSchema, closed_struct, types_within
 from runner.predict.uploads import UploadFile, value_of_text
@@ -138,21 +140,56 @@ def parameters_of(function: Callable[..., Any]) -> list[Parameter]:
         TypeError: A parameter has no hint, or one that cannot be read.
     """
     name = name_of(function)
-    found = []
     given = signature_of(function).parameters.values()
+    if not given:
+        raise TypeError(
+            f"{name}(): takes no arguments, and a request brings some: write what it is asked by,"
+            f" as in def {_written_name(name)}(name: str)"
+        )
     for each in given:
-        if not _can_be_given(each, is_alone=len(given) == 1):
-            raise TypeError(
-                f"{name}(): {each} cannot be served, since a request gives each argument by name:"
-                " give it an ordinary parameter"
-            )
+        _check_can_be_given(name, each, is_alone=len(given) == 1)
         if each.annotation is each.empty:
             raise TypeError(
                 f"{name}(): parameter {each.name!r} has no type hint: write {each.name}: float, or"
-                f" what it is. {_SERVABLE}"
+                f" what it is. {_SERVABLE}.{_mend_for_app(given)}"
             )
-        found.append(_parameter(name, each))
-    return found
+        if _is_pydantic_field(each.default):
+            raise TypeError(
+                f"{name}(): parameter {each.name!r} has a Field as its default: write"
+                f" {each.name}: Annotated[{_hint_text(each.annotation)}, Field(…)], and its default"
+                " behind it"
+            )
+    return [_parameter(name, each) for each in given]
+
+
+def _check_can_be_given(name: str, each: inspect.Parameter, *, is_alone: bool) -> None:
+    if each.kind in (each.VAR_KEYWORD, each.VAR_POSITIONAL):
+        raise TypeError(
+            f"{name}(): {each} cannot be served, since a request could give it anything: write each"
+            " argument by its name, as in area: float, or one that takes the whole body:"
+            " values: dict[str, float], /"
+        )
+    if not _can_be_given(each, is_alone=is_alone):
+        raise TypeError(
+            f"{name}(): {each} cannot be served, since a request gives each argument by name:"
+            " give it an ordinary parameter"
+        )
+
+
+def _mend_for_app(given: Collection[inspect.Parameter]) -> str:
+    """Say what an app has to look like, to who may have meant one."""
+    kinds = {2: "(environ, start_response)", 3: "(scope, receive, send)"}
+    kind = kinds.get(len(given), "")
+    return f" If it is an app, name its parameters {kind}" if kind else ""
+
+
+def _is_pydantic_field(value: Any) -> bool:
+    pydantic = sys.modules.get("pydantic")
+    return pydantic is not None and isinstance(value, pydantic.fields.FieldInfo)
+
+
+def _written_name(name: str) -> str:
+    return name if name.isidentifier() else "predict"
 
 
 def _can_be_given(each: inspect.Parameter, *, is_alone: bool) -> bool:
@@ -169,11 +206,18 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
         TypeError: A hint names what is not there, or the signature cannot be told.
     """
     try:
-        return inspect.signature(function, eval_str=True)
+        found = inspect.signature(function, eval_str=True)
     except (NameError, AttributeError, SyntaxError) as error:
         raise TypeError(f"{name_of(function)}(): a type hint cannot be read: {error}") from None
     except ValueError as error:
         raise TypeError(f"{name_of(function)}(): {error}") from None
+    return found.replace(
+        parameters=[
+            each.replace(annotation=with_constraints(each.annotation))
+            for each in found.parameters.values()
+        ],
+        return_annotation=with_constraints(found.return_annotation),
+    )
 
 
 def name_of(function: Any) -> str:

@@ -11,7 +11,13 @@ from runner.predict.functions import function_endpoint
 from runner.predict.models import model_endpoint
 from runner.predict.row_format import knows_its_features
 from runner.predict.service_routes import RESERVED
-from runner.predict.targets import EndpointOptions, TargetWithOptions, is_function, is_model
+from runner.predict.targets import (
+    EndpointOptions,
+    TargetWithOptions,
+    has_hints,
+    is_function,
+    is_model,
+)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -54,7 +60,7 @@ def _endpoint(target: Any, name: str, path: str, options: EndpointOptions) -> En
     if is_model(target):
         # A model of the author's own may say by type hints what it takes.
         is_typed = options.example is None and not knows_its_features(target)
-        if is_typed and is_function(target.predict):
+        if is_typed and is_function(target.predict) and has_hints(target.predict):
             return function_endpoint(target.predict, name, path, options)
         return model_endpoint(target, name, path, options)
     if callable(target) and not isinstance(target, type):

@@ -13,7 +13,7 @@ ROWS_AT_ONCE = 64
 
 BATCHED = "__runner_max_batch__"
 
-_APPS = (("environ", "start_response"), ("env", "start_response"), ("scope", "receive", "send"))
+_ENVIRON = ("environ", "env", "environment")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 AnswerShape = str | Callable[[Any], Any]
@@ -120,14 +120,34 @@ def is_model(target: Any) -> bool:
 
 
 def is_function(target: Any) -> bool:
-    """Tell a function with type hints from an app, whose parameters are what HTTP brings."""
+    """Tell a function from an app, whose parameters are called as those of HTTP's interfaces.
+
+    A function that lacks hints is one too: what it lacks is told when it is served.
+    """
     if isinstance(target, type) or not callable(target):
         return False
     try:
         parameters = inspect.signature(target).parameters
     except (TypeError, ValueError):
         return False
-    if tuple(parameters) in _APPS:
+    if _is_app(tuple(parameters)):
         return False
+    return _is_routine(target) or has_hints(target)
+
+
+def has_hints(target: Any) -> bool:
+    """Tell whether something that is called says by type hints what it takes."""
+    parameters = inspect.signature(target).parameters
     hinted = all(each.annotation is not each.empty for each in parameters.values())
     return bool(parameters) and (hinted or hasattr(target, BATCHED))
+
+
+def _is_routine(target: Any) -> bool:
+    return inspect.isroutine(getattr(target, "func", target))
+
+
+def _is_app(names: tuple[str, ...]) -> bool:
+    """Tell an app by the name of its first or its last parameter: authors abbreviate."""
+    return (len(names) == 2 and (names[0] in _ENVIRON or names[1] == "start_response")) or (
+        len(names) == 3 and (names[0] == "scope" or names[2] == "send")
+    )

@@ -14,11 +14,17 @@ from typing import Any
 
 import msgspec
 
+from runner.predict.constraints import needs_pydantic
 from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
 from runner.predict.schema import json_schema_of
 from runner.predict.type_descriptions import describe_kind
 from runner.predict.uploads import UploadFile
-from runner.predict.validation_errors import Steps, invalid_fields_in, problem_of_fields
+from runner.predict.validation_errors import (
+    Steps,
+    invalid_fields_in,
+    problem_of_fields,
+    unknown_fields_in,
+)
 
 Scalar = str | int | float | bool | None
 _DEEPEST = 32
@@ -175,11 +181,14 @@ def _frame_of_split(pandas: Any, split: SplitFrame, at: Steps) -> Any:
 
 
 def _pydantic_reader(pydantic: Any, inner: Any, hint: Any) -> ValueReader | None:
-    if not _mentions(inner, pydantic.BaseModel):
+    if not _mentions(inner, pydantic.BaseModel) and not needs_pydantic(hint):
         return None
+    is_closed = dataclasses.is_dataclass(inner) or typing.is_typeddict(inner)
     adapter = pydantic.TypeAdapter(hint)
 
     def read(value: Any, at: Steps) -> Any:
+        if is_closed and (unknown := list(unknown_fields_in(value, inner, at))):
+            raise problem_of_fields(unknown)
         try:
             return adapter.validate_python(value)
         except pydantic.ValidationError as error:
@@ -187,7 +196,8 @@ def _pydantic_reader(pydantic: Any, inner: Any, hint: Any) -> ValueReader | None
                 [_invalid_field_of(each, at) for each in error.errors()]
             ) from None
 
-    takes_body = isinstance(inner, type) and issubclass(inner, pydantic.BaseModel)
+    is_model = isinstance(inner, type) and issubclass(inner, pydantic.BaseModel)
+    takes_body = is_model or is_closed
     return ValueReader(read=read, schema=adapter.json_schema(), takes_body=takes_body)
 
 

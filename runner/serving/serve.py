@@ -186,6 +186,10 @@ def _app_of(
             for each in endpoints
             if each.example is not None
         ]
+    if isinstance(target, type) and hasattr(target, "predict"):
+        raise TypeError(
+            f"{target.__name__} is a class: serve one, as in serve({target.__name__}())"
+        )
     if dataclasses.replace(options, example=None) != EndpointOptions() or page is not None:
         raise TypeError(f"{target!r:.80} is served as it is: only example= is for an app")
     if options.example is None:

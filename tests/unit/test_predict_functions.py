@@ -13,7 +13,7 @@ from support.prediction_apps import NDJSON, answered, app_of, faults_of, post, s
 
 from runner import ProblemError, UploadFile, batched
 from runner.predict.endpoint_factory import endpoints_of
-from runner.predict.targets import EndpointOptions
+from runner.predict.targets import EndpointOptions, is_target
 
 
 @dataclasses.dataclass
@@ -240,3 +240,33 @@ def test_a_file_is_sent_by_a_form() -> None:
     assert send(app_of(name), None, files=files).json() == "a.png image/png 6"
     assert answered(size, {"image": "YWJj"}) == 3
     assert "/image" in faults_of(post(app_of(name), {"image": "YWJj"}))
+
+
+def unhinted(height, width):  # type: ignore[no-untyped-def] # what the test is about
+    return height * width
+
+
+def open_ended(**values: float) -> float:
+    return sum(values.values())
+
+
+def without() -> int:
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (unhinted, "write height: float, or what it is.*environ, start_response"),
+        (lambda text: text, "write text: float"),
+        (open_ended, r"\*\*values: float cannot be served.*write each argument by its name"),
+        (lambda *rows: rows, r"\*rows cannot be served"),
+        (without, r"takes no arguments.*as in def without\(name: str\)"),
+        (lambda: 1, r"def predict\(name: str\)"),
+    ],
+)
+def test_what_a_function_lacks_is_told_at_serve(function: Any, said: str) -> None:
+    """With what to write instead."""
+    assert is_target(function)
+    with pytest.raises(TypeError, match=said):
+        app_of(function)
