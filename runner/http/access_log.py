@@ -7,8 +7,13 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
-_MOST_WAITING = 20_000
+_MOST_WAITING = 20_000  # lines
+_MOST_BYTES = 4_194_304  # of the paths that wait
+_LONGEST_PATH = 1_800  # characters as written, so that a line has 2 KB at most
+_LENGTHS = (1_600, 300, 140)  # to which a longer one is cut: a character may become twelve
 _EVERY = 0.1
 _MOST_AT_ONCE = 250  # lines; what a load of thousands would take stays with the process
 
@@ -30,15 +35,19 @@ class AccessLog:
             collections.deque()
         )
         self._dropped = 0
+        self._added = self._taken = 0  # bytes of paths; each is written by one thread only
         self._has_some = threading.Event()
         self._is_closed = False
         self._writer: threading.Thread | None = None
 
     def add(self, *, client: str, method: str, path: str, status: int, seconds: float) -> None:
         """Note one answered request."""
-        if len(self._waiting) >= _MOST_WAITING:
+        path = path[: _LENGTHS[0]] + "…" if len(path) > _LONGEST_PATH else path
+        size = self._added + len(path)
+        if len(self._waiting) >= _MOST_WAITING or size - self._taken > _MOST_BYTES:
             self._dropped += 1
             return
+        self._added = size
         self._waiting.append((time.time(), client, method, path, status, seconds))
         if not self._has_some.is_set():
             if self._writer is None:  # not before the fork: threads do not survive it
@@ -63,13 +72,17 @@ class AccessLog:
 
     def _write_some(self) -> None:
         count = min(len(self._waiting), _MOST_AT_ONCE)
-        lines = [self._line(*self._waiting.popleft()) for _ in range(count)]
+        lines = [self._write_one(*self._waiting.popleft()) for _ in range(count)]
         if self._dropped:
             lines.append(f"{self._dropped} access log lines dropped\n")
             self._dropped = 0
         text = "".join(lines).encode(errors="backslashreplace")
         while text:
             text = text[os.write(self._fd, text) :]
+
+    def _write_one(self, *facts: Any) -> str:
+        self._taken += len(facts[3])
+        return self._line(*facts)
 
     def _line(  # noqa: PLR0913, PLR0917 - the fields of a line
         self, moment: float, client: str, method: str, path: str, status: int, seconds: float
@@ -81,12 +94,24 @@ class AccessLog:
                 "event": "request answered",
                 "client": client,
                 "method": method,
-                "path": path,
+                "path": _cut(path, json.dumps),
                 "status": status,
                 "seconds": round(seconds, 6),
             }
             return json.dumps(fields) + "\n"
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
         at += f",{int(moment % 1 * 1000):03d}"
-        shown = path.encode("unicode_escape").decode()
+        shown = _escaped(_cut(path, _escaped))
         return f"{at} INFO    {client} {method} {shown} {status} {seconds * 1000:.2f} ms\n"
+
+
+def _escaped(text: str) -> str:
+    return text.encode("unicode_escape").decode()
+
+
+def _cut(path: str, written: Callable[[str], str]) -> str:
+    """Give as much of a path as fits in a line once it is written."""
+    if len(written(path)) <= _LONGEST_PATH:
+        return path
+    cuts = (f"{path[:length]}…" for length in _LENGTHS)
+    return next((cut for cut in cuts if len(written(cut)) <= _LONGEST_PATH), "…")
