@@ -183,7 +183,7 @@ class Connection(ClientLink):
         if path in (limits.health_path, limits.ready_path) and path and _only_asks(head):
             is_health = path == limits.health_path
             app = own_answers.ALIVE if is_health else self._readiness()
-        elif self.state.in_flight >= limits.max_concurrency:
+        elif not self.has_room():
             app = own_answers.BUSY
         keep_alive = head.keep_alive and not owner.is_draining
         return AsgiExchange(self, head, scope, app, keep_alive=keep_alive)
@@ -238,8 +238,21 @@ class Connection(ClientLink):
 
     def finish_exchange(self, exchange: Exchange) -> None:
         """Go on: the answer was written."""
-        self.state.requests += 1
-        self._count_out(exchange)
+        exchange.is_complete = True
+        if not exchange.counts_itself:
+            self.state.in_flight -= 1
+        self.count(exchange)
+        self.go_on(exchange)
+
+    def count(self, exchange: Exchange) -> None:
+        """Count and log an answer; in any thread."""
+        self.state.count_request()
+        if self.owner.access_log is not None:
+            self._log_exchange(exchange)
+
+    def go_on(self, exchange: Exchange) -> None:
+        """Go on behind an answer."""
+        self._let_go_of_body()
         if not exchange.keep_alive or (self._is_half_closed and not self.unread):
             self._end()
             return
@@ -260,7 +273,10 @@ class Connection(ClientLink):
             resets: The end of the connection would pass for the end of the answer.
         """
         exchange.is_complete = True
-        self._count_out(exchange)
+        if not exchange.counts_itself:
+            self.state.in_flight -= 1
+        self._log_exchange(exchange)
+        self._let_go_of_body()
         self.exchange, self.phase = None, _CLOSING
         self.expect_nothing()
         if resets:
@@ -268,13 +284,14 @@ class Connection(ClientLink):
         else:
             self.close()
 
-    def _count_out(self, exchange: Exchange) -> None:
-        exchange.is_complete = True
+    def _let_go_of_body(self) -> None:
+        """Forget the body of what was answered; what still comes of it is dropped."""
+        self.resume_reading(Pause.BODY)
         if self._body_held:
             self._body_held = 0
             self._hold(len(self.unread))
-        if not exchange.counts_itself:
-            self.state.in_flight -= 1
+
+    def _log_exchange(self, exchange: Exchange) -> None:
         if self.owner.access_log is not None:
             seconds = time.monotonic() - exchange.since
             self._log(exchange.method, exchange.path, exchange.status, seconds)

@@ -55,7 +55,7 @@ class RequestHead:
         keep_alive: The client wants to go on with the connection.
         expects_continue: It waits for 100 before it sends the body.
         upgrade: The protocol that it would rather speak, in lower case; empty if none.
-        raw: The head as it was sent.
+        raw: The head as it was sent; empty if nobody needs it.
     """
 
     method: bytes
@@ -66,7 +66,7 @@ class RequestHead:
     keep_alive: bool
     expects_continue: bool
     upgrade: bytes
-    raw: bytes
+    raw: bytes = b""
 
 
 class _Fields:

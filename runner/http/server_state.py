@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 from email.utils import formatdate
 from typing import Any
@@ -35,8 +36,14 @@ class ServerState:
         self.connections: set[Any] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.in_flight = self.requests = 0
+        self._counting = threading.Lock()
         self.date_line = b""
         self.app_state: dict[str, Any] = {}
+
+    def count_request(self) -> None:
+        """Count an answer; in any thread."""
+        with self._counting:
+            self.requests += 1
 
     async def tick(self) -> None:
         """Keep the date current."""

@@ -585,3 +585,18 @@ def test_beyond_the_bound_who_comes_is_refused(serve: Serve) -> None:
         assert served.raw().startswith(b"HTTP/1.1 503 ")
         client.sendall(b"b")
         assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_body_that_the_app_does_not_read_is_dropped(serve: Serve) -> None:
+    """The connection goes on behind it, however large it is."""
+
+    async def hasty(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "http"
+        await respond(send, b"done")
+
+    served = serve(hasty)
+    connection = served.connect()
+    for _ in range(2):
+        connection.request("POST", "/", b"x" * 1_000_000)
+        assert connection.getresponse().read() == b"done"
+    connection.close()
