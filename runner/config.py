@@ -83,8 +83,10 @@ class Limits:
         max_concurrency: Requests in flight in one worker; beyond them 503 and Retry-After.
         max_waiting: Predictions that wait while one is computed; beyond them 503 and Retry-After.
         cell_timeout: Seconds an annotated cell may take; then 504, and it is ended; 0: no limit.
+        hang_timeout: Seconds a worker may stand still; then it is replaced; 0: for ever.
+        predict_timeout: Seconds a call of predict may take; then 504; 0: no limit.
         max_requests: Requests after which a worker is replaced, plus 0 to 10 %; 0: never.
-        max_memory: Megabytes (10^6) of own memory after which a worker is replaced; 0: never.
+        max_memory: Megabytes (10^6) gained after which a worker is replaced; 0: never.
         linger: Seconds that kept-alive connections are still answered while a worker drains.
         drain_timeout: Seconds that requests in flight have to end while a worker drains.
         health_path: Path that answers 200 while the process does; empty gives it to the app.
@@ -102,6 +104,8 @@ class Limits:
     max_concurrency: int = 512
     max_waiting: int = 256
     cell_timeout: float = 30.0
+    hang_timeout: float = 30.0
+    predict_timeout: float = 0.0
     max_requests: int = 0
     max_memory: int = 0
     linger: float = 1.0

@@ -5,7 +5,7 @@ RunnerError                 1  anything unforeseen
 ├── NotebookError           3  a cell raised, or a notebook that should serve ended
 ├── KernelDiedError         4  the kernel's process ended under the run
 ├── NotReadyError           5  nothing was ready to serve in time
-├── CrashLoopError          6  what serves dies again and again
+├── CrashLoopError          6  it dies again and again before it serves
 ├── FindingsError           7  the doctor found what would break
 └── InterruptedRunError     128 + the signal's number
 """
@@ -85,10 +85,10 @@ class NotReadyError(RunnerError):
 
 
 class CrashLoopError(RunnerError):
-    """Report that the service died again and again, so that restarting it was given up."""
+    """Report that a notebook died again and again before it came to serve."""
 
     exit_code = 6
-    meaning = "the service died again and again"
+    meaning = "the notebook died again and again before it served"
 
 
 class FindingsError(RunnerError):

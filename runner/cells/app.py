@@ -31,6 +31,7 @@ class CellApp(AppProtocol):
     """Be the ASGI app of one notebook."""
 
     needs_process = True  # a cell that cannot be ended is killed
+    can_be_busy = True  # for one cell runs at a time
 
     def __init__(
         self, *, cell_timeout: float, grace: float = _GRACE, max_printed: int = _MOST_PRINTED
@@ -43,6 +44,11 @@ class CellApp(AppProtocol):
         self._home = os.getpid()
         self._thread: CellThread[CellResponse] | None = None
         self._cells_loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell that a cell runs."""
+        return self._thread is not None and self._thread.is_busy
 
     @property
     def is_spent(self) -> bool:
@@ -124,6 +130,7 @@ class CellApp(AppProtocol):
                     503, "an earlier request hangs; this worker is replaced"
                 ),
                 kills=os.getpid() != self._home,
+                on_busy_changed=self.on_busy_changed,
             )
         return self._thread
 

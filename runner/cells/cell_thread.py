@@ -61,6 +61,7 @@ class CellThread(Generic[Result]):
         late: Makes the answer of a call that took too long.
         refused: Makes the answer of a call that never ran.
         kills: Whether the alarm may kill this process, since it is a worker of its own.
+        on_busy_changed: Called when the first call comes, and when the last is over.
 
     Attributes:
         is_stuck: A cell cannot be ended: this process has to be.
@@ -75,11 +76,12 @@ class CellThread(Generic[Result]):
         late: Callable[[], Result],
         refused: Callable[[], Result],
         kills: bool,
+        on_busy_changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.is_stuck = False
         self._timeout, self._grace = timeout, grace
         self._interrupt, self._late, self._refused = interrupt, late, refused
-        self._kills = kills
+        self._kills, self._on_busy_changed = kills, on_busy_changed
         self._loop = asyncio.get_running_loop()
         self._waiting: queue.SimpleQueue[_CellCall[Result]] = queue.SimpleQueue()
         self._lock = threading.Lock()  # held to begin, to end and to interrupt a call
@@ -107,6 +109,8 @@ class CellThread(Generic[Result]):
             return self._refused()
         call = _CellCall(work=work, future=self._loop.create_future(), gone=gone)
         self._unfinished.add(call)
+        if len(self._unfinished) == 1:
+            self._on_busy_changed()
         if self._timeout and self._ticking is None:
             self._tick()
         self._waiting.put(call)
@@ -115,8 +119,15 @@ class CellThread(Generic[Result]):
         finally:
             call.is_over = True  # also if nobody waits any more: it is skipped
             self._unfinished.discard(call)
+            if not self._unfinished:
+                self._on_busy_changed()
             if call.watch is not None:
                 call.watch.cancel()
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell that a further call would have to wait."""
+        return bool(self._unfinished) or self._running is not None
 
     # -- in the cells' thread
 
@@ -135,7 +146,7 @@ class CellThread(Generic[Result]):
                 set_outcome = self._set_late
                 self._end_call()
             with contextlib.suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(set_outcome, call)
+                self._loop.call_soon_threadsafe(self._settle, set_outcome, call)
 
     def _run_one(self, call: _CellCall[Result]) -> Callable[[_CellCall[Result]], None]:
         try:
@@ -157,6 +168,13 @@ class CellThread(Generic[Result]):
             _raise_in(self._thread, None)
 
     # -- in the loop's thread
+
+    def _settle(
+        self, set_outcome: Callable[[_CellCall[Result]], None], call: _CellCall[Result]
+    ) -> None:
+        set_outcome(call)
+        if not self._unfinished:  # it was answered before it ended
+            self._on_busy_changed()
 
     def _tick(self) -> None:
         self._ticking = None

@@ -6,6 +6,7 @@ one that has no wishes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -15,12 +16,21 @@ class AppProtocol:
     Attributes:
         needs_process: A worker that runs it must be a process, since it may have to be killed.
         takes_websockets: It knows WebSockets; else an upgrade to one is not taken up.
+        can_be_busy: Whether ``is_busy`` can ever hold.
+        on_busy_changed: Set by the server; to be called in its loop when ``is_busy`` changes.
         is_draining: Set by the server when it begins to end.
     """
 
     needs_process = False
     takes_websockets = False
+    can_be_busy = False
+    on_busy_changed: Callable[[], None] = staticmethod(lambda: None)
     is_draining = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell that a further request would have to wait for one that is being answered."""
+        return False
 
     @property
     def is_spent(self) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import select
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 from runner.config import Limits, trusted_proxies
 from runner.http import app_protocol
+from runner.http.acceptor import Acceptor
 from runner.http.access_log import AccessLog
 from runner.http.asgi_exchange import App
 from runner.http.connection import Connection
@@ -29,7 +29,6 @@ from runner.http.server_state import ServerState
 log = logging.getLogger(__name__)
 
 _LAST_ACCEPTS = 0.05
-_LAST_TURNS = 1000
 # Of WebSockets. Source: RFC 6455, 7.4.1, and its registry.
 _GOING_AWAY, _SERVICE_RESTART = 1001, 1012
 
@@ -57,7 +56,7 @@ class AsgiServer:
         self.state = ServerState(limits.max_buffered)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._drained = asyncio.Event()
-        self._servers: list[asyncio.Server] = []
+        self._acceptor: Acceptor | None = None
         self.takes_websockets = self._own.takes_websockets
         self._close_code = _GOING_AWAY
         self.proxies = TrustedProxies(trusted_proxies())
@@ -85,9 +84,24 @@ class AsgiServer:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(self._serve(on_ready))
 
-    def accept(self, listener: socket.socket) -> None:
-        """Begin to accept connections; the server closes the listener when it drains."""
-        self._call(self._listen, listener)
+    def accept(self, listener: socket.socket, *, is_shared: bool = False) -> None:
+        """Begin to accept connections; the server closes the listener when it drains.
+
+        Args:
+            listener: Gives them.
+            is_shared: Other workers can accept from it while this one is busy.
+        """
+        self._call(self._listen, listener, is_shared)
+
+    def say(self, answer: Callable[[bool], None]) -> None:
+        """Have the loop say whether it would begin a further request at once."""
+        self._call(lambda: answer(not (self._own.is_busy or self.is_draining)))
+
+    def take(
+        self, listener: socket.socket, answer: Callable[[bool], None], *, although_busy: bool
+    ) -> None:
+        """Have the loop accept one connection of any worker's, and say whether it has."""
+        self._call(lambda: answer(self._take(listener, although_busy=although_busy)))
 
     def drain(self, *, is_replaced: bool = False) -> None:
         """Begin to drain; the second time nothing happens.
@@ -121,16 +135,27 @@ class AsgiServer:
             ticking.cancel()
             await lifespan.shut_down()
 
-    def _listen(self, listener: socket.socket) -> None:
-        asyncio.ensure_future(self._start_listening(listener))  # noqa: RUF006 - ends at once
+    def _listen(self, listener: socket.socket, is_shared: bool) -> None:
+        asyncio.ensure_future(self._start_listening(listener, is_shared))  # noqa: RUF006 - ends at once
 
-    async def _start_listening(self, listener: socket.socket) -> None:
+    async def _start_listening(self, listener: socket.socket, is_shared: bool) -> None:
         if self.is_draining:
             listener.close()
             return
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(self._protocol, sock=listener, backlog=2048)
-        self._servers.append(server)
+        may_pause = is_shared and self._own.can_be_busy
+        self._acceptor = Acceptor(self._protocol, listener, may_pause=may_pause)
+        self._own.on_busy_changed = self._note_busy
+        self._note_busy()
+        await self._acceptor.open()
+
+    def _note_busy(self) -> None:
+        if self._acceptor is not None:
+            self._acceptor.set_busy(is_busy=self._own.is_busy)
+
+    def _take(self, listener: socket.socket, *, although_busy: bool) -> bool:
+        if self._acceptor is None or self.is_draining:
+            return False
+        return self._acceptor.take(listener, although_busy=although_busy)
 
     def _protocol(self, *args: Any, **settings: Any) -> Any:
         protocol = self._own.protocol(self)
@@ -139,9 +164,8 @@ class AsgiServer:
     async def _drain(self) -> None:
         """Close the listeners, answer what still comes for a while, then what is in flight."""
         self.is_draining = self._own.is_draining = True
-        await self._accept_the_last()
-        for server in self._servers:
-            server.close()
+        if self._acceptor is not None:
+            await self._acceptor.drain()
         await asyncio.sleep(_LAST_ACCEPTS)  # what was accepted last is not a connection yet
         for connection in self._connections():
             connection.announce_close(self._close_code)
@@ -153,22 +177,6 @@ class AsgiServer:
             connection.abort()
         for task in list(self.state.tasks):
             task.cancel()
-
-    async def _accept_the_last(self) -> None:
-        """Take in who has connected: to close a listener resets who is in its queue.
-
-        How long that takes depends on how busy the machine is. Bounded, since a listener that a
-        new run shares has always more.
-        """
-        await asyncio.sleep(_LAST_ACCEPTS)  # handshakes that are under way
-        queues = select.poll()
-        for server in self._servers:
-            for listener in server.sockets:
-                queues.register(listener.fileno(), select.POLLIN)
-        for _ in range(_LAST_TURNS):
-            if not queues.poll(0):
-                break
-            await asyncio.sleep(0)
 
     async def _until_no_connection(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -174,6 +174,8 @@ def _answer_supervisor(control: SupervisorLink) -> None:
             for order in control.receive():
                 if order.get("do") == "accept":
                     control.send("serving", workers=[os.getpid()])
+                elif order.get("do") == "ping":
+                    control.send("turns")
 
 
 def _has_taken_serve() -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 from typing import Any, Self
 
-from runner import wire
+from runner import stacks, wire
 
 _MOST_FDS = 64
 _PATIENCE = 30.0
@@ -37,6 +38,8 @@ class SupervisorLink:
             return None
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(path)
+        file = stacks.path_for(Path(path).parent, os.getpid())
+        stacks.write_when_asked(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         return cls(connection)
 
     def fileno(self) -> int:

@@ -2,6 +2,7 @@
 
 The worker speaks with the kernel's main thread by two pipes, whether it is a thread of
 the kernel or a forked process; `runner.serving.workers` has the other ends and the rules.
+What it is asked is answered by its loop, or not at all.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ import random
 import select
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from runner import processes
 from runner.config import Limits
+from runner.serving.orders import Order, Report
 
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY = 0.5
+_ENDS = (b"", Order.DRAIN.encode(), Order.GIVE_WAY.encode())
 
 
 class Server(Protocol):
@@ -38,35 +41,56 @@ class Server(Protocol):
     def run(self, on_ready: Callable[[], None]) -> None:
         """Serve until drained."""
 
-    def accept(self, listener: socket.socket) -> None:
-        """Begin to accept connections."""
+    def accept(self, listener: socket.socket, *, is_shared: bool = False) -> None:
+        """Begin to accept connections; if others can too, they are left to them while busy."""
+
+    def say(self, answer: Callable[[bool], None]) -> None:
+        """Have the loop say whether it is free: whether it would begin a request at once."""
+
+    def take(
+        self, listener: socket.socket, answer: Callable[[bool], None], *, although_busy: bool
+    ) -> None:
+        """Have the loop accept one connection of any queue, and say whether it has."""
 
     def drain(self, *, is_replaced: bool = False) -> None:
         """Begin to drain; another serves instead, or none does."""
 
 
 class WorkerLoop:
-    """Be the worker's side: serve in a thread, obey orders, mind the limits."""
+    """Be the worker's side: serve in a thread, obey orders, mind the limits.
 
-    def __init__(
+    Args:
+        build: Makes the server.
+        listeners: Those of all workers.
+        slot: Which of them is ours.
+        status: Where reports go.
+        order: Where orders come from.
+        limits: The bounds.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - each is one end of what it needs
         self,
         build: Callable[[], Server],
-        listener: socket.socket,
+        listeners: Sequence[socket.socket],
+        slot: int,
         status: int,
         order: int,
         limits: Limits,
     ) -> None:
         self._build = build
         self._server: Server | None = None
-        self._listener = listener
+        self._listeners, self._slot = listeners, slot
         self._status = status
         self._order = order
         self._limits = limits
+        self._inherited_memory = 0
         extra = random.random() * limits.max_requests / 10  # noqa: S311 - no secret
         self._most_requests = limits.max_requests + extra
 
     def run(self) -> None:
         """Serve until drained; then close the pipes, which is how the kernel knows."""
+        if self._limits.max_memory:
+            self._inherited_memory = processes.own_memory()
         serving = threading.Thread(target=self._serve, name="serving", daemon=True)
         try:
             serving.start()
@@ -78,31 +102,48 @@ class WorkerLoop:
     def _serve(self) -> None:
         try:
             self._server = self._build()
-            self._server.run(lambda: self._write_status(b"R"))
+            self._server.run(lambda: self._report(Report.READY))
         except Exception as error:
             log.exception("the worker failed")
-            self._write_status(b"F" + f"{type(error).__name__}: {error}".encode()[:60_000])
+            self._report(Report.FAILED, f"{type(error).__name__}: {error}")
 
-    def _write_status(self, what: bytes) -> None:
+    def _report(self, what: Report, why: str = "") -> None:
         with contextlib.suppress(OSError):
-            os.write(self._status, what)
+            os.write(self._status, what.encode() + why.encode()[:60_000])
 
     def _take_orders(self, serving: threading.Thread) -> None:
         while serving.is_alive():
             readable, _, _ = select.select([self._order], [], [], _LOOK_EVERY)
-            order = os.read(self._order, 1) if readable else b""
+            order = os.read(self._order, 2) if readable else b""
+            is_over = readable and order[:1] in _ENDS
             server = self._server
             if server is None:
-                if readable:
+                if is_over:
                     return  # told to end before there was anything to end
-            elif order == b"A":
-                # Not `dup()`, which makes the socket block for a moment, for all who share it.
-                server.accept(socket.socket(fileno=os.dup(self._listener.fileno())))
-            elif readable or self._is_spent(server):
-                self._listener.close()
-                server.drain(is_replaced=order == b"G" or not readable)
+            elif is_over or self._is_spent(server):
+                for listener in self._listeners:
+                    listener.close()
+                if not is_over:
+                    self._report(Report.LEAVING)
+                server.drain(is_replaced=order[:1] == Order.GIVE_WAY.encode() or not is_over)
                 serving.join(self._limits.linger + self._limits.drain_timeout + 1)
                 return
+            elif order:
+                self._obey(server, Order(chr(order[0])), order[1])
+
+    def _obey(self, server: Server, order: Order, queue: int) -> None:
+        if order is Order.ACCEPT:
+            # Not `dup()`, which makes the socket block for a moment, for all who share it.
+            own = socket.socket(fileno=os.dup(self._listeners[self._slot].fileno()))
+            server.accept(own, is_shared=len(self._listeners) > 1)
+        elif order is Order.SAY:
+            server.say(lambda is_free: self._report(Report.FREE if is_free else Report.BUSY))
+        else:
+            server.take(
+                self._listeners[queue],
+                lambda took: self._report(Report.TOOK if took else Report.TOOK_NONE),
+                although_busy=order is Order.TAKE_ANYWAY,
+            )
 
     def _is_spent(self, server: Server) -> bool:
         if server.is_spent:
@@ -110,4 +151,4 @@ class WorkerLoop:
         if self._limits.max_requests and server.requests >= self._most_requests:
             return True
         most = self._limits.max_memory * 1e6
-        return bool(most) and processes.own_memory() > most
+        return bool(most) and processes.own_memory() - self._inherited_memory > most

@@ -3,14 +3,18 @@
 The rules of this file:
 
 1. A worker is a thread of the kernel, if there is just one that is never replaced, or a
-   process forked from the kernel. Both speak by two pipes: on the order pipe it is told
-   to accept (``A``) and to drain (``D``, or the pipe's end); on the status pipe it says
-   that it is ready (``R``) or why it is not (``F`` and a reason); the pipe's end is its end.
-2. A worker that has accepted and dies is forked again at once. Five that die within ten
-   seconds are a crash loop: the run fails. Not so if the app says that its workers may have
-   to be killed (``needs_process``): then any request can end one, and none the service.
-3. A worker drains by itself when it has answered ``max_requests`` or outgrown ``max_memory``.
-4. Draining has a deadline: whoever still lives then is killed.
+   process forked from the kernel. Both speak by two pipes, in the words of
+   `runner.serving.orders`; the status pipe's end is the worker's end.
+2. A worker that has been ready and dies is forked again, for ever: requests can end workers, and
+   never the service. After five deaths within ten seconds each waits for a second. Five that
+   die within ten seconds before they are ready are a crash loop: the run fails.
+3. A worker drains by itself when it has answered ``max_requests``, outgrown ``max_memory``, or
+   its app asks for it.
+4. A forked worker that does not turn for ``hang_timeout`` writes its stacks and is killed. A
+   thread that does not turn is the supervisor's to notice: its question is passed on.
+5. A connection that waits for a busy worker is offered to the others: see
+   `runner.serving.queue_watch`.
+6. Draining has a deadline: whoever still lives then is killed.
 """
 
 from __future__ import annotations
@@ -19,57 +23,39 @@ import contextlib
 import dataclasses
 import functools
 import logging
+import math
 import os
 import select
 import signal
 import socket
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from runner import net, processes
+from runner import net, processes, stacks
 from runner.config import Limits
+from runner.heartbeat import Heartbeat
 from runner.serving import forking
+from runner.serving.orders import Order, Report
+from runner.serving.queue_watch import QueueWatch
 from runner.serving.worker import Server, WorkerLoop
+from runner.serving.worker_link import WorkerLink
 
 log = logging.getLogger(__name__)
 
-_CRASHES, _CRASH_WINDOW = 5, 10.0
+_CRASHES, _CRASH_WINDOW, _CRASH_DELAY = 5, 10.0, 1.0
+_LONGEST_WAIT = 3600.0
 
 
 @dataclasses.dataclass(kw_only=True)
-class Worker:
-    """Hold the kernel's ends of one worker's pipes.
+class _Restart:
+    """Hold when a worker is to be started, in the place of which, and where that hung."""
 
-    Attributes:
-        slot: Its number, which is its listener's.
-        pid: Its process, which is ours if it is a thread.
-        status: Where it says how it is.
-        order: Where it is told what to do.
-    """
-
-    slot: int
-    pid: int
-    status: int
-    order: int
-    is_ready: bool = False
-    failure: str = ""
-
-    @property
-    def is_process(self) -> bool:
-        """Tell a forked worker from a thread."""
-        return self.pid != os.getpid()
-
-    def send_order(self, what: bytes) -> None:
-        """Give an order; a dead worker does not mind."""
-        with contextlib.suppress(OSError):
-            os.write(self.order, what)
-
-    def close(self) -> None:
-        """Give up the pipes."""
-        os.close(self.status)
-        os.close(self.order)
+    at: float
+    reason: str
+    stacks: str
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -93,11 +79,12 @@ class WorkerPool:
     needs_processes: bool = False
 
     def __post_init__(self) -> None:
-        self.workers: dict[int, Worker] = {}
+        self.workers: dict[int, WorkerLink] = {}
         self.is_draining = False
         self.error = ""
         self._accepts = self._is_replaced = False
         self._crashes: list[float] = []
+        self._restarts: dict[int, _Restart] = {}
         self._deadline = float("inf")
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
@@ -107,6 +94,7 @@ class WorkerPool:
         if len(self.listeners) > 1 and not self._forks:
             log.warning("CUDA is in use, so no worker can be forked: one thread serves")
             self.listeners = self.listeners[:1]
+        self._queues = QueueWatch(len(self.listeners))
 
     def run(self) -> None:
         """Serve until interrupted, or until the supervisor goes away.
@@ -120,7 +108,7 @@ class WorkerPool:
         try:
             for slot in range(len(self.listeners)):
                 self._start(slot)
-            while self.workers:
+            while self.workers or self._restarts:
                 self._wait_once()
         finally:
             self._end(previous)
@@ -140,8 +128,7 @@ class WorkerPool:
     def _end(self, previous: Any) -> None:
         for worker in list(self.workers.values()):
             if worker.is_process:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(worker.pid, signal.SIGKILL)
+                worker.kill()
                 os.waitpid(worker.pid, 0)
             worker.close()
         for listener in self.listeners:
@@ -156,18 +143,19 @@ class WorkerPool:
     def _start(self, slot: int) -> None:
         status_read, status_write = os.pipe()
         order_read, order_write = os.pipe()
-        listener = self.listeners[slot]
+        written = tempfile.TemporaryFile() if self._forks else None  # noqa: SIM115 - the link closes it
 
         def work() -> None:
             build = functools.partial(self.build, slot)
-            WorkerLoop(build, listener, status_write, order_read, self.limits).run()
+            WorkerLoop(build, self.listeners, slot, status_write, order_read, self.limits).run()
 
-        if self._forks:
+        if written is not None:
 
             def become() -> None:
                 os.close(status_read)
                 os.close(order_write)
-                self._forget_siblings(slot)
+                self._forget_siblings()
+                stacks.write_when_asked(written.fileno())
                 work()
 
             pid = forking.fork(become, self.log_fd, self._pools)
@@ -176,13 +164,17 @@ class WorkerPool:
         else:
             pid = os.getpid()
             threading.Thread(target=work, name=f"worker-{slot}", daemon=True).start()
-        self.workers[slot] = Worker(slot=slot, pid=pid, status=status_read, order=order_write)
+        self.workers[slot] = WorkerLink(
+            slot=slot,
+            pid=pid,
+            status=status_read,
+            order=order_write,
+            stacks=written,
+            heartbeat=Heartbeat(self.limits.hang_timeout),
+        )
 
-    def _forget_siblings(self, slot: int) -> None:
+    def _forget_siblings(self) -> None:
         """Close, in a child, what is another's: an end held open here hides the end there."""
-        for other, listener in enumerate(self.listeners):
-            if other != slot:
-                listener.close()
         for worker in self.workers.values():
             worker.close()
         if self.control is not None:
@@ -190,37 +182,98 @@ class WorkerPool:
         os.close(self._wake_read)
         os.close(self._wake_write)
 
+    def _restart_due(self, now: float) -> None:
+        for slot, restart in list(self._restarts.items()):
+            if now < restart.at:
+                continue
+            try:
+                self._start(slot)
+            except OSError as error:  # there can be no further process at the moment
+                restart.at, restart.reason = now + _CRASH_DELAY, f"{restart.reason}; {error}"
+                continue
+            del self._restarts[slot]
+            self._tell_of(restart, slot)
+
     # -- waiting
 
     def _wait_once(self) -> None:
-        watched: list[Any] = [self._wake_read, *(each.status for each in self.workers.values())]
-        if self.control is not None and self.control.is_open:
-            watched.append(self.control)
-        timeout = max(0.0, min(self._deadline - time.monotonic(), 3600.0))
-        readable, _, _ = select.select(watched, [], [], timeout)
-        for worker in list(self.workers.values()):
-            if worker.status in readable:
-                self._read_status(worker)
-        if self.control in readable:
+        now = time.monotonic()
+        watched = {listener.fileno() for listener in self._watched_listeners(now)}
+        fds = {worker.status: worker for worker in self.workers.values()}
+        control = self.control if self.control is not None and self.control.is_open else None
+        sources = {self._wake_read, *fds, *watched, *([control.fileno()] if control else [])}
+        readable = _readable(sources, self._seconds_until_due(now))
+        for fd in readable & fds.keys():
+            self._read_status(fds[fd])
+        if control is not None and control.fileno() in readable:
             self._take_orders()
         if self._wake_read in readable:
             os.read(self._wake_read, 64)
             self._drain()
-        if time.monotonic() >= self._deadline:
+        now = time.monotonic()
+        self._restart_due(now)
+        if readable & watched or now >= self._queues.look_at():
+            self._look_at_queues(now)
+        for worker in list(self.workers.values()):
+            worker.look(now)
+        if now >= self._deadline:
             self._kill_the_rest()
 
-    def _read_status(self, worker: Worker) -> None:
-        status = os.read(worker.status, 65536)
-        if not status:
+    def _seconds_until_due(self, now: float) -> float:
+        due = [worker.due_at(now) for worker in self.workers.values()]
+        due += [each.at for each in self._restarts.values()]
+        due += [self._deadline, self._queues.look_at()]
+        return max(0.0, min(min(due) - now, _LONGEST_WAIT))
+
+    def _watched_listeners(self, now: float) -> list[socket.socket]:
+        if not self._shares_queues:
+            return []
+        return [self.listeners[slot] for slot in self._queues.watched(now)]
+
+    @property
+    def _shares_queues(self) -> bool:
+        return self._accepts and not self.is_draining and len(self.listeners) > 1
+
+    def _look_at_queues(self, now: float) -> None:
+        if not self._shares_queues:
+            return
+        readable = _readable({listener.fileno() for listener in self.listeners}, 0.0)
+        waiting = [slot for slot, each in enumerate(self.listeners) if each.fileno() in readable]
+        accepting = [slot for slot, worker in self.workers.items() if worker.is_watched]
+        for asked in self._queues.look(waiting, accepting, now):
+            self.workers[asked.worker].send(asked.order, asked.queue)
+
+    def _read_status(self, worker: WorkerLink) -> None:
+        reports = worker.receive()
+        if not reports:
             self._worker_ended(worker)
-        elif status.startswith(b"R"):
-            worker.is_ready = True
-            if self._accepts and not self.is_draining:
-                worker.send_order(b"A")
-            elif all(each.is_ready for each in self.workers.values()):
-                self._all_ready()
-        else:
-            worker.failure = status[1:].decode(errors="replace")
+        for report in reports:
+            self._take_report(worker, report)
+
+    def _take_report(self, worker: WorkerLink, report: Report) -> None:
+        now = time.monotonic()
+        match report:
+            case Report.READY:
+                self._worker_ready(worker)
+            case Report.LEAVING:
+                worker.is_leaving = True
+                worker.ends_at = now + self._longest_drain()
+            case Report.FREE | Report.BUSY:
+                self._queues.turns(worker.slot, now, is_busy=report is Report.BUSY)
+                if worker.fault and not worker.is_leaving:  # it can end in peace
+                    worker.send(Order.GIVE_WAY)
+                    worker.is_leaving, worker.ends_at = True, now + self._longest_drain()
+                if not worker.is_process and self.control is not None:
+                    self.control.send("turns")
+            case Report.TOOK | Report.TOOK_NONE:
+                self._queues.took(worker.slot, now, has_taken=report is Report.TOOK)
+
+    def _worker_ready(self, worker: WorkerLink) -> None:
+        worker.is_ready = True
+        if self._accepts and not self.is_draining:
+            worker.send(Order.ACCEPT)
+        elif all(each.is_ready for each in self.workers.values()):
+            self._all_ready()
 
     def _all_ready(self) -> None:
         if self.control is None:
@@ -231,43 +284,64 @@ class WorkerPool:
     def _accept(self) -> None:
         self._accepts = True
         for worker in self.workers.values():
-            worker.send_order(b"A")
+            worker.send(Order.ACCEPT)
         if self.control is not None:
             self.control.send("serving", workers=[each.pid for each in self.workers.values()])
 
     def _take_orders(self) -> None:
         for order in self.control.receive():
-            if order.get("do") == "accept":
-                self._accept()
-            elif order.get("do") == "give way":
-                self._is_replaced = True
+            match order.get("do"):
+                case "accept":
+                    self._accept()
+                case "ping":
+                    self._pass_ping_on()
+                case "give way":
+                    self._is_replaced = True
         if not self.control.is_open:
             log.warning("the supervisor is gone")
             self._drain()
 
+    def _pass_ping_on(self) -> None:
+        """Answer the supervisor for ourselves, or have the thread answer that serves."""
+        for worker in self.workers.values():
+            if not worker.is_process and not self.is_draining:
+                worker.send(Order.SAY)
+                return
+        self.control.send("turns")
+
     # -- ending
 
-    def _worker_ended(self, worker: Worker) -> None:
-        reason = _how_ended(worker)
+    def _worker_ended(self, worker: WorkerLink) -> None:
+        reason, where = worker.how_ended(), worker.where()
         worker.close()
         del self.workers[worker.slot]
+        self._queues.forget(worker.slot)
         if self.is_draining:
             self.error = self.error or worker.failure
             return
         if not self._accepts or not self._forks:
             self._fail(worker.failure or reason)
             return
-        is_crash = not reason.endswith("exited with code 0")
-        is_expected = self.needs_processes and worker.is_ready
-        if is_crash and not is_expected and self._is_crash_loop():
-            self._fail(f"{_CRASHES} workers died within {_CRASH_WINDOW:g} s; the last: {reason}")
-            return
-        self._start(worker.slot)
-        if self.control is not None:
-            new = self.workers[worker.slot].pid
-            self.control.send("worker", slot=worker.slot, pid=new, reason=reason)
+        restart = _Restart(at=time.monotonic(), reason=reason, stacks=where)
+        has_crashed = not worker.is_leaving and not reason.endswith("exited with code 0")
+        if has_crashed and self._crashes_often():
+            if not worker.is_ready:
+                said = f"{_CRASHES} workers died within {_CRASH_WINDOW:g} s; the last: "
+                self._fail(said + (worker.failure or reason))
+                return
+            restart.at += _CRASH_DELAY
+        self._restarts[worker.slot] = restart
 
-    def _is_crash_loop(self) -> bool:
+    def _tell_of(self, restart: _Restart, slot: int) -> None:
+        facts = {"reason": restart.reason, "stacks": restart.stacks}
+        if self.control is not None:
+            self.control.send("worker", slot=slot, pid=self.workers[slot].pid, **facts)
+            return
+        where = f"; it was at:\n{restart.stacks}" if restart.stacks else ""
+        with contextlib.suppress(OSError):
+            os.write(self.log_fd, f"{restart.reason}{where}\n".encode(errors="replace"))
+
+    def _crashes_often(self) -> bool:
         now = time.monotonic()
         self._crashes = [then for then in self._crashes if now - then < _CRASH_WINDOW] + [now]
         return len(self._crashes) >= _CRASHES
@@ -282,29 +356,30 @@ class WorkerPool:
         if self.is_draining:
             return
         self.is_draining = True
-        self._deadline = time.monotonic() + self.limits.linger + self.limits.drain_timeout + 1
+        self._restarts.clear()
+        self._deadline = time.monotonic() + self._longest_drain()
         for listener in self.listeners:
             if self.control is None:  # else the supervisor knows whether another run takes it
                 net.admit_nobody(listener)
             listener.close()
         for worker in self.workers.values():
-            worker.send_order(b"G" if self._is_replaced else b"D")
+            worker.send(Order.GIVE_WAY if self._is_replaced else Order.DRAIN)
+
+    def _longest_drain(self) -> float:
+        return self.limits.linger + self.limits.drain_timeout + 1
 
     def _kill_the_rest(self) -> None:
         for worker in list(self.workers.values()):
             if worker.is_process:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(worker.pid, signal.SIGKILL)
+                worker.kill()
             else:  # a thread cannot be killed; it ends with the kernel
                 del self.workers[worker.slot]
         self._deadline = float("inf")
 
 
-def _how_ended(worker: Worker) -> str:
-    if not worker.is_process:
-        return "the serving thread ended"
-    _, status = os.waitpid(worker.pid, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if code < 0:
-        return f"worker {worker.pid} was killed by {signal.Signals(-code).name}"
-    return f"worker {worker.pid} exited with code {code}"
+def _readable(fds: Iterable[int], seconds: float) -> set[int]:
+    """Wait for one of many files; `select` takes none beyond 1024."""
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, select.POLLIN)
+    return {fd for fd, _ in poll.poll(math.ceil(seconds * 1000))}

@@ -43,10 +43,12 @@ class RunProcess(abc.ABC):
 
     def kill(self) -> None:
         """End it and its kernel with all that these started."""
-        for group in (self.pid, self.kernel_pid):
-            if group:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(group, signal.SIGKILL)
+        _kill_group(self.pid)
+        self.kill_kernel()
+
+    def kill_kernel(self) -> None:
+        """End its kernel with all that this started."""
+        _kill_group(self.kernel_pid)
 
     @abc.abstractmethod
     async def ended(self) -> int:
@@ -97,3 +99,9 @@ class SpawnedRun(RunProcess):
         with contextlib.suppress(OSError):
             self._orders.close()
         return code
+
+
+def _kill_group(group: int | None) -> None:
+    if group:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)

@@ -71,6 +71,22 @@ class Serving(RunEvent):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Hung(RunEvent):
+    """The kernel has not answered for as long as it may.
+
+    Attributes:
+        reason: That, in words.
+    """
+
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recovered(RunEvent):
+    """A kernel that was thought to hang answers again."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class LinkClosed(RunEvent):
     """The kernel hung up: it died, or stopped serving."""
 
@@ -206,6 +222,11 @@ class Terminate(RunCommand):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Kill(RunCommand):
     """End it at once, with all that it started."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KillKernel(RunCommand):
+    """End its kernel at once; its process then closes the record."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,12 @@ The rules of this file:
 4. A version that has served is good. What died is restarted from the last good version,
    never from an edit that nobody has seen serving; a rollback goes to the one before it.
 5. A death of what serves is seen when the kernel hangs up, or when the run's process ends,
-   whichever comes first, and counts once. The restart takes the standby.
-6. Before anything has served, an end that no retry mends (exit codes 2, 3, 5) ends the
-   supervisor, or waits for an edit if edits are watched. Any other is a death; for a trial it
-   is the end as well.
+   whichever comes first, and counts once. The restart takes the standby. A kernel that hangs
+   counts as dead, but is killed only when its successor serves, or when that could not start;
+   if it answers again by then it drains instead.
+6. What has served is tried again for ever. Before anything has, an end that no retry mends
+   (exit codes 2, 3, 5) ends the supervisor, or waits for an edit if edits are watched. Any other
+   is a death, of which five within a minute are the end; for a trial the first one is.
 7. Nothing is waited for without a timer: readiness, and the end of what was told to end.
 """
 
@@ -36,11 +38,14 @@ from runner.supervise.events import (
     Exit,
     Failed,
     Go,
+    Hung,
     Kill,
+    KillKernel,
     Outcome,
     Publish,
     Purpose,
     RecordFailure,
+    Recovered,
     Requested,
     Retire,
     RollbackRequested,
@@ -164,13 +169,18 @@ class Lifecycle:
         if run is None or after is None:
             return
         before, lasted = run.state, self._now - run.since
-        if isinstance(event, Failed | Ended):
+        if isinstance(event, Failed | Ended | Hung):
             run.reason = run.reason or event.reason
         self._enter(run, after)
         if after is RunState.BOUND:
             self._order(Bind(run=run.number))
         elif after is RunState.READY:
             self._order(Accept(run=run.number))
+        elif isinstance(event, Recovered):
+            run.has_recovered = True
+        elif after is RunState.HUNG:
+            self._order(RecordFailure(run=run.number, code=0, reason=run.reason))
+            self._died(run, lasted)
         elif after is RunState.SERVING:
             self._took_over(run, event.digest if isinstance(event, Serving) else "")
         elif after is RunState.FAILED:
@@ -194,10 +204,16 @@ class Lifecycle:
         self._order(Publish(run=run.number))
         for other in older:
             run.requests += other.requests
-            self._drain(other)
+            self._end_run(other)
         self._tell_outcome(run.requests, ok=True)
         run.requests = []
         self._ensure_standby()
+
+    def _end_run(self, run: Run) -> None:
+        """Let it drain; if it hangs, it answers nothing any more, and is killed."""
+        if run.state is RunState.HUNG and not run.has_recovered:
+            self._order(KillKernel(run=run.number))
+        self._drain(run)
 
     def _drain(self, run: Run) -> None:
         if run.state in STARTS or run.state is RunState.READY:
@@ -250,12 +266,15 @@ class Lifecycle:
             else:
                 self._begin_end(code, run.reason)
             return
+        # What hangs may hold what its successor needs, such as memory.
+        hung = [run for run in self._in(RunState.HUNG) if not run.has_recovered]
+        self._order(*(KillKernel(run=each.number) for each in hung))
         self.restarts.died(self._now, 0.0)
         self._restart(run.reason)
 
     def _restart(self, reason: str) -> None:
-        if self.restarts.is_looping:
-            said = f"the service died {self.restarts}; the last time: {reason}"
+        if self.restarts.is_looping and not self._served_version:
+            said = f"the notebook did not come to serve {self.restarts}; the last time: {reason}"
             self._begin_end(CrashLoopError.exit_code, said)
             return
         delay = self.restarts.next_delay()
@@ -349,7 +368,7 @@ class Lifecycle:
         self._order(CancelTimer(timer=Timer.RESTART), CancelTimer(timer=Timer.STANDBY))
         for run in self._in(RunState.STANDBY, *LIVES):
             self._tell_outcome(run.requests, "the supervisor is stopping")
-            self._drain(run)
+            self._end_run(run)
 
     def _end(self) -> None:
         self.phase = Phase.OVER

@@ -1,13 +1,12 @@
-"""Decide how long to wait before a restart, and when to give up."""
+"""Decide how long to wait before a restart, and when a notebook cannot start."""
 
 from __future__ import annotations
 
 _FIRST_DELAYS = (0.0, 0.5)
-_LONGEST_DELAY = 30.0
+_LONGEST_DELAY = 60.0
 _FORGIVEN_AFTER = 30.0
 _LOOP_DEATHS = 5
 _LOOP_WITHIN = 60.0
-_LOOP_BROKEN_BY = 10.0
 
 
 class Restarts:
@@ -27,17 +26,15 @@ class Restarts:
         """
         if served >= _FORGIVEN_AFTER:
             self._attempts = 0
-        if served >= _LOOP_BROKEN_BY:
-            self._deaths.clear()
         self._deaths = [at for at in self._deaths if now - at <= _LOOP_WITHIN] + [now]
 
     @property
     def is_looping(self) -> bool:
-        """Tell whether restarting makes no sense any more."""
+        """Tell whether there is no use in trying what has never served."""
         return len(self._deaths) >= _LOOP_DEATHS
 
     def next_delay(self) -> float:
-        """Give the seconds to wait before the next restart: 0, 0.5, 1, 2, 4 … 30."""
+        """Give the seconds to wait before the next restart: 0, 0.5, 1, 2, 4 … 60."""
         delays, attempt = _FIRST_DELAYS, self._attempts
         self._attempts += 1
         self.total += 1

@@ -22,6 +22,7 @@ from runner.supervise.events import (
     Ended,
     Go,
     Kill,
+    KillKernel,
     Publish,
     Purpose,
     Retire,
@@ -136,6 +137,10 @@ class Runs:
                     self._links.send(name, do="give way")
             case Terminate():
                 process.terminate()
+            case KillKernel():
+                pid = process.kernel_pid or 0
+                log.warning("the kernel of run %s (process %d) was killed", name, pid)
+                process.kill_kernel()
             case Kill():
                 log.warning("run %s (process %d) was killed", name or "in standby", process.pid)
                 process.kill()

@@ -2,8 +2,9 @@
 
 A run starts as a standby or at once; it says hello when its cells have run (bound), ready
 when its example was answered, serving when its workers accept. It drains when another takes
-over. It has failed when its kernel hung up or it was too late; it has ended when its process
-has. An event that has no row for a run's state changes nothing.
+over. It hangs when its kernel answers no more: when another has taken over it is killed, or it
+drains if its kernel answers after all. It has failed when its kernel hung up or it was too late;
+it has ended when its process has. An event that has no row for a run's state changes nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from runner.supervise.events import (
     Ended,
     Failed,
     Hello,
+    Hung,
     LinkClosed,
     Purpose,
     Ready,
+    Recovered,
     RunEvent,
     Serving,
 )
@@ -31,6 +34,7 @@ class RunState(enum.StrEnum):
     BOUND = "bound"
     READY = "ready"
     SERVING = "serving"
+    HUNG = "hung"
     DRAINING = "draining"
     FAILED = "failed"
     ENDED = "ended"
@@ -53,11 +57,16 @@ TRANSITIONS: dict[tuple[RunState, type[RunEvent]], RunState] = {
     (S.SERVING, Failed): S.FAILED,
     (S.SERVING, LinkClosed): S.FAILED,
     (S.SERVING, Ended): S.ENDED,
+    (S.SERVING, Hung): S.HUNG,
+    (S.HUNG, Recovered): S.HUNG,
+    (S.HUNG, Failed): S.FAILED,
+    (S.HUNG, LinkClosed): S.FAILED,
+    (S.HUNG, Ended): S.ENDED,
     (S.DRAINING, Ended): S.ENDED,
     (S.FAILED, Ended): S.ENDED,
 }
 STARTS = (S.STARTING, S.BOUND)
-LIVES = (*STARTS, S.READY, S.SERVING)
+LIVES = (*STARTS, S.READY, S.SERVING, S.HUNG)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -71,6 +80,7 @@ class Run:
         reason: Why it failed, as far as is known.
         code: The exit code that its failure means, if not its process's own.
         has_served: Whether it ever did.
+        has_recovered: Whether it answers again, after it hung.
         requests: Who waits for it to serve.
     """
 
@@ -83,6 +93,7 @@ class Run:
     reason: str = ""
     code: int | None = None
     has_served: bool = False
+    has_recovered: bool = False
     requests: list[int] = dataclasses.field(default_factory=list)
 
     @property

@@ -19,7 +19,7 @@ def shown(status: dict[str, Any]) -> str:
         ("address", f"http://{status['address']}"),
         ("serving", _serving(status["serving"])),
         *(("warning", notice) for notice in (status["serving"] or {}).get("notices", ())),
-        ("restarts", status["restarts"]),
+        ("restarts", _restarts(status["restarts"], status["restarts_in"])),
         ("candidate", _candidate(status["candidate"])),
         ("standby", f"pid {status['standby']['pid']}" if status["standby"] else "none"),
         ("last failure", _failure(status["failure"])),
@@ -33,6 +33,10 @@ def _serving(run: dict[str, Any] | None) -> str:
         return "nothing"
     pids = ", ".join(str(pid) for pid in run["workers"])
     return f"run {run['run']} since {run['since']}; workers {pids}; record {run['record']}"
+
+
+def _restarts(total: int, next_in: float | None) -> str:
+    return str(total) if next_in is None else f"{total}; the next in {next_in:g} s"
 
 
 def _candidate(run: dict[str, Any] | None) -> str:

@@ -36,6 +36,7 @@ from runner.supervise.events import (
     Exit,
     Failed,
     Hello,
+    Hung,
     LinkClosed,
     Outcome,
     Ready,
@@ -44,6 +45,7 @@ from runner.supervise.events import (
     Requested,
     RollbackRequested,
     RunCommand,
+    RunEvent,
     Serving,
     SetTimer,
     Spawn,
@@ -54,6 +56,7 @@ from runner.supervise.events import (
     WaitForEdit,
 )
 from runner.supervise.kernel_link import KernelLinks
+from runner.supervise.kernel_watch import KernelWatch, log_stacks
 from runner.supervise.lifecycle import Lifecycle
 from runner.supervise.plan import Plan, how_far, model_of, values_for
 from runner.supervise.runs import Runs
@@ -144,6 +147,8 @@ class Supervisor:
         """Live from the first start to the end of the last process."""
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[Exit] = self._loop.create_future()
+        timeout = Limits.from_environment(self.plan.environ).hang_timeout
+        self._watch = KernelWatch(timeout, self._ask_kernel, self._hear_of_kernel)
         await self._links.open()
         await self._control.open()
         try:
@@ -170,6 +175,7 @@ class Supervisor:
 
     async def _close(self) -> None:
         await self._control.close()
+        self._watch.close()
         self._links.close()
         for task in self._tasks:
             task.cancel()
@@ -200,7 +206,10 @@ class Supervisor:
             return False
         match message and message.get("event"):
             case None:
+                self._watch.end(run)
                 self._tell(LinkClosed(run=run))
+            case "turns":
+                self._watch.answered(run)
             case "hello":
                 return self._take_hello(run, message or {})
             case "ready":
@@ -237,6 +246,7 @@ class Supervisor:
         live.workers, live.served_at = [int(pid) for pid in message["workers"]], time.time()
         source = self._versions.source(self._life.runs[run].source)
         self._tell(Serving(run=run, digest=digest(source)))
+        self._watch.begin(run)
         self._versions.approve(run, self._life.good)
         took = self._loop.time() - live.started_at
         facts = {"run": name, "seconds": round(took, 3), "workers": live.workers}
@@ -245,12 +255,25 @@ class Supervisor:
         if self.plan.is_trial:
             self._request(StopRequested(cause="a trial, which has served"))
 
+    def _ask_kernel(self, run: int) -> None:
+        self._links.send(self._versions.name(run), do="ping")
+
+    def _hear_of_kernel(self, event: RunEvent) -> None:
+        pid = self._runs.live[event.run].process.kernel_pid
+        if isinstance(event, Hung) and pid:
+            name, folder = self._versions.name(event.run), self._links.path.parent
+            self._begin(log_stacks(name, pid, folder))
+        self._tell(event)
+
     def _worker_replaced(self, run: int, message: dict[str, Any]) -> None:
         slot, pid = int(message["slot"]), int(message["pid"])
         workers = self._runs.live[run].workers
         if 0 <= slot < len(workers):
             workers[slot] = pid
-        log.warning("worker %d took over slot %d: %s", pid, slot, message.get("reason", ""))
+        reason, where = message.get("reason", ""), message.get("stacks", "")
+        facts = {"worker": pid, "slot": slot, "reason": reason, "stacks": where}
+        said = "worker %d took over slot %d: %s" + ("; it was at:\n%s" if where else "%s")
+        log.warning(said, pid, slot, reason, where, extra={"facts": facts})
 
     async def _await_end(self, run: int) -> None:
         self._tell(await self._runs.ended(run))
@@ -274,6 +297,8 @@ class Supervisor:
                 self._cancel(timer, run)
                 fired = TimerFired(timer=timer, run=run)
                 self._timers[timer, run] = self._loop.call_later(seconds, self._tell, fired)
+                if timer is Timer.RESTART:
+                    log.warning("the service is started again in %g s", seconds)
             case CancelTimer(timer=timer, run=run):
                 self._cancel(timer, run)
             case WaitForEdit(reason=reason):
@@ -326,6 +351,13 @@ class Supervisor:
 
     # What is asked.
 
+    def _restarts_in(self) -> float | None:
+        """Say in how many seconds the service is started again; None if it is not waited for."""
+        timer = self._timers.get((Timer.RESTART, 0))
+        if timer is None or timer.cancelled() or timer.when() <= self._loop.time():
+            return None
+        return round(timer.when() - self._loop.time(), 1)
+
     def _longest_outcome(self) -> float:
         return self.plan.rules.ready_timeout + 2 * self.plan.rules.drain_timeout
 
@@ -340,6 +372,7 @@ class Supervisor:
             "address": self.address,
             "serving": self._runs.described(life.serving()),
             "restarts": life.restarts.total,
+            "restarts_in": self._restarts_in(),
             "candidate": self._runs.described(life.candidate()),
             "standby": self._runs.described(life.standby()),
             "failure": self._failure,

@@ -6,9 +6,6 @@ that a kernel has not.
 
 from __future__ import annotations
 
-import http.client
-import json
-import os
 import signal
 import socket
 import subprocess
@@ -22,7 +19,8 @@ from typing import Any
 
 import psutil
 import pytest
-from support import reserved_port, until
+from support import until
+from support.serving_process import Serving
 
 APP = """
 import json, os, sys, time
@@ -50,50 +48,18 @@ async def app(scope, receive, send):
 MODEL = bytearray(50_000_000)
 """
 
-Start = Callable[..., "Serving"]
+ONLY_HTTP = 'assert scope["type"] == "http"'
+BREAKABLE = """if scope["type"] == "lifespan":
+        if os.path.exists(__file__ + ".broken"):
+            os.kill(os.getpid(), 9)
+        for phase in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{phase}.complete"})
+        return
+    if scope["path"] == "/die":
+        open(__file__ + ".broken", "w").close()"""
 
-
-class Serving:
-    """A Python process that calls ``serve`` as a notebook's last cell does."""
-
-    def __init__(self, folder: Path, call: str, source: str = APP, **variables: str) -> None:
-        self.port = reserved_port()
-        script = folder / f"serve_{self.port}.py"
-        script.write_text(f"{source}\nserve(app, port={self.port}, {call})\nprint('ended')\n")
-        self.process = subprocess.Popen(
-            [sys.executable, str(script)],
-            env=os.environ | variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-    def ask(self, path: str = "/") -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", path)
-            return json.loads(connection.getresponse().read())
-        finally:
-            connection.close()
-
-    def try_to_ask(self, path: str = "/") -> Any:
-        try:
-            return self.ask(path)
-        except (OSError, http.client.HTTPException):
-            return None
-
-    def wait(self) -> str:
-        said, _ = self.process.communicate(timeout=20)
-        return said
-
-    def workers(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children()
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.communicate(timeout=10)
+Start = Callable[..., Serving]
 
 
 @pytest.fixture
@@ -154,13 +120,21 @@ def test_a_killed_worker_is_replaced(start: Start) -> None:
     assert len(before & after) == 1
 
 
-def test_workers_that_keep_dying_fail_the_run(start: Start) -> None:
+def test_workers_that_cannot_start_any_more_fail_the_run(start: Start) -> None:
     """A crash loop is not hidden: the cell raises, with the last reason."""
-    serving = start("workers=2")
-    until(lambda: serving.try_to_ask("/die") or serving.process.poll() is not None, 20)
+    serving = start("workers=2", APP.replace(ONLY_HTTP, BREAKABLE))
+    assert serving.try_to_ask("/die") is None
     said = serving.wait()
     assert "RuntimeError: 5 workers died within 10 s" in said
     assert "was killed by SIGKILL" in said
+
+
+def test_workers_that_die_of_requests_are_replaced_for_ever(start: Start) -> None:
+    """More deaths than make a crash loop, and each time somebody answers again."""
+    serving = start("workers=2")
+    for _ in range(8):
+        assert serving.try_to_ask("/die") is None
+        until(serving.try_to_ask)
 
 
 def test_workers_die_with_the_kernel(start: Start) -> None:
@@ -323,11 +297,3 @@ def test_an_app_may_ask_for_processes_and_for_their_replacement(start: Start) ->
     worker = serving.ask("/spend")["pid"]
     assert worker != serving.process.pid
     until(lambda: (serving.try_to_ask() or {"pid": worker})["pid"] != worker)
-
-
-def test_an_app_whose_workers_may_die_is_never_given_up(start: Start) -> None:
-    """More deaths than make a crash loop, and it still answers."""
-    serving = start("", HUNG)
-    for _ in range(8):
-        assert serving.try_to_ask("/die") is None
-        until(serving.try_to_ask)

@@ -46,7 +46,7 @@ class Server:
         self.control.setblocking(False)
         servers = [await asyncio.start_server(self.answer, sock=sock) for sock in listeners]
         self.say("serving", workers=[os.getpid()])
-        orders = asyncio.ensure_future(loop.sock_recv(self.control, 1))
+        orders = asyncio.ensure_future(self.take_orders())
         orders.add_done_callback(lambda _: self.drains.set())
         await self.drains.wait()
         # asyncio drops a connection that it has accepted, but not yet given to a closed server.
@@ -58,6 +58,11 @@ class Server:
         await asyncio.sleep(_LINGER)
         orders.cancel()
         loop.remove_signal_handler(signal.SIGINT)
+
+    async def take_orders(self) -> None:
+        loop = asyncio.get_running_loop()
+        while b"ping" in await loop.sock_recv(self.control, 65536):
+            self.say("turns")
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):

@@ -16,13 +16,16 @@ from runner.supervise.events import (
     Failed,
     Go,
     Hello,
+    Hung,
     Kill,
+    KillKernel,
     LinkClosed,
     Outcome,
     Publish,
     Purpose,
     Ready,
     RecordFailure,
+    Recovered,
     ReloadRequested,
     Retire,
     RollbackRequested,
@@ -219,9 +222,9 @@ def test_a_run_that_hangs_after_its_kernel_is_killed() -> None:
 
 
 def test_restarts_wait_longer_and_longer() -> None:
-    """0, 0.5, 1, 2, 4 … 30 s, as long as the deaths are no loop."""
+    """0, 0.5, 1, 2, 4 … 60 s, for ever."""
     story, delays, run = up(keeps_standby=False), [], 1
-    for _ in range(9):
+    for _ in range(10):
         story.tell(LinkClosed(run=run), Ended(run=run, code=4), after=12)
         run += 1
         if not any(timer.timer is Timer.RESTART for timer in story.timers):
@@ -230,7 +233,7 @@ def test_restarts_wait_longer_and_longer() -> None:
             delays.append(story.delay())
             story.tell(TimerFired(timer=Timer.RESTART))
         story.serve(run)
-    assert delays == [0, 0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert delays == [0, 0.5, 1, 2, 4, 8, 16, 32, 60, 60]
 
 
 def test_half_a_minute_of_serving_forgives() -> None:
@@ -241,30 +244,50 @@ def test_half_a_minute_of_serving_forgives() -> None:
     assert story.tell(LinkClosed(run=2), after=30) == [again(3, source=1)]
 
 
-def test_a_crash_loop_is_given_up() -> None:
-    """5 deaths within 60 s without 10 s of serving between: exit code 6, and why."""
-    story, run = up(keeps_standby=False), 1
-    for _ in range(4):
-        story.tell(LinkClosed(run=run), Ended(run=run, code=4), after=1)
-        if any(timer.timer is Timer.RESTART for timer in story.timers):
-            story.tell(TimerFired(timer=Timer.RESTART))
-        run += 1
-        story.serve(run)
-    (failure, end) = story.tell(Ended(run=run, code=4, reason="out of memory"), after=1)
-    assert isinstance(failure, RecordFailure)
-    said = "the service died 5 times within 60 s; the last time: out of memory"
-    assert end == Exit(code=6, reason=said)
-
-
-def test_slow_deaths_are_no_loop() -> None:
-    """The same deaths, each after 10 s of serving, are restarted for ever."""
+def test_what_has_served_is_never_given_up() -> None:
+    """However often and soon it dies: a request can be what kills it."""
     story, run = up(keeps_standby=False), 1
     for _ in range(20):
-        story.tell(LinkClosed(run=run), Ended(run=run, code=4), after=10)
+        story.tell(LinkClosed(run=run), Ended(run=run, code=4), after=1)
         story.tell(TimerFired(timer=Timer.RESTART))
         run += 1
         story.serve(run)
     assert story.life.phase is Phase.UP
+
+
+def test_a_kernel_that_hangs_is_replaced_by_a_run_beside_it() -> None:
+    """It is killed when the other serves, and its own end is then no further death."""
+    story = up()
+    orders = story.tell(Hung(run=1, reason="no answer for 30 s"))
+    failure = RecordFailure(run=1, code=0, reason="no answer for 30 s")
+    assert orders == [failure, again(2, source=1)]
+    assert KillKernel(run=1) in story.serve(2)
+    assert story.tell(LinkClosed(run=1), Ended(run=1, code=4)) == [Publish(run=2)]
+    assert story.life.restarts.total == 1
+
+
+def test_a_kernel_that_hung_and_answers_again_is_replaced_without_a_kill() -> None:
+    """Its successor takes over as after any change."""
+    story = up()
+    story.tell(Hung(run=1, reason="no answer"), Recovered(run=1))
+    orders = story.serve(2)
+    assert Terminate(run=1) in orders
+    assert KillKernel(run=1) not in orders
+
+
+def test_what_hangs_is_killed_when_its_successor_cannot_start() -> None:
+    """It may hold what that needs; and it is tried again."""
+    story = up()
+    story.tell(Hung(run=1, reason="no answer"))
+    assert KillKernel(run=1) in story.tell(Ended(run=2, code=4, reason="out of memory"))
+    assert story.delay() == 0.5
+
+
+def test_a_stop_kills_what_hangs() -> None:
+    """It would not hear that it is to drain."""
+    story = up()
+    story.tell(Hung(run=1, reason="no answer"))
+    assert KillKernel(run=1) in story.tell(StopRequested())
 
 
 def test_a_restart_that_fails_is_tried_again() -> None:

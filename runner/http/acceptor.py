@@ -1,0 +1,133 @@
+"""Accept connections for one loop, and leave them to other workers while it is busy."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import select
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_BACKLOG = 2048
+_ANYWAY = 0.25  # seconds for which a busy worker accepts, when it was told that all are
+_LAST_ACCEPTS, _LAST_TURNS = 0.05, 1000
+_PAUSE = 1.0  # seconds without what the system lacks for a further connection
+_LACKS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class Acceptor:
+    """Accept from one listener, and one by one from others when asked.
+
+    Args:
+        protocol: Makes what speaks with one client.
+        listener: Whose connections are ours first; it is closed with this.
+        may_pause: Others can accept from it while we are busy. Then it is read by ourselves, at
+            the price of 30 µs for each connection: a loop's own server cannot pause.
+    """
+
+    def __init__(
+        self, protocol: Callable[[], Any], listener: socket.socket, *, may_pause: bool
+    ) -> None:
+        self._protocol, self._listener, self._may_pause = protocol, listener, may_pause
+        self._loop = asyncio.get_running_loop()
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_busy = self._is_reading = self._is_closed = False
+        self._pause: asyncio.TimerHandle | None = None
+        self._accepts_until = 0.0
+
+    async def open(self) -> None:
+        """Begin to accept."""
+        if self._may_pause:
+            self._update()
+        else:
+            self._server = await self._loop.create_server(
+                self._protocol, sock=self._listener, backlog=_BACKLOG
+            )
+
+    def set_busy(self, *, is_busy: bool) -> None:
+        """Note whether a request would have to wait for another."""
+        self._is_busy = is_busy
+        if self._may_pause:
+            self._update()
+
+    def take(self, listener: socket.socket, *, although_busy: bool) -> bool:
+        """Accept one connection of any listener; tell whether there was one to be had."""
+        if self._is_closed or (self._is_busy and not although_busy):
+            return False
+        if although_busy and self._may_pause:
+            self._accepts_until = self._loop.time() + _ANYWAY
+            self._loop.call_later(_ANYWAY, self._update)
+            self._update()
+        return self._accept_one(listener)
+
+    async def drain(self) -> None:
+        """Take in who has connected, busy or not, and accept nothing any more.
+
+        To close a listener resets who is in its queue. How long it takes to empty depends on how
+        busy the machine is. Bounded, since a listener that a new run shares has always more.
+        """
+        self._may_pause = self._is_busy = False
+        if self._server is None:
+            self._update()
+        await asyncio.sleep(_LAST_ACCEPTS)  # handshakes that are under way
+        queues = select.poll()
+        for listener in self._listeners():
+            queues.register(listener.fileno(), select.POLLIN)
+        for _ in range(_LAST_TURNS):
+            if not queues.poll(0):
+                break
+            await asyncio.sleep(0)
+        self._close()
+
+    def _listeners(self) -> Sequence[socket.socket]:
+        return [self._listener] if self._server is None else self._server.sockets
+
+    def _close(self) -> None:
+        self._is_closed = True
+        if self._server is not None:
+            self._server.close()
+        else:
+            self._update()
+            self._listener.close()
+
+    def _update(self) -> None:
+        """Read the listener, or cease to."""
+        pauses = self._may_pause and self._is_busy and self._loop.time() >= self._accepts_until
+        reads = not (pauses or self._is_closed or self._pause is not None)
+        if reads is self._is_reading:
+            return
+        self._is_reading = reads
+        if reads:
+            self._loop.add_reader(self._listener, self._accept_one, self._listener)
+        else:
+            self._loop.remove_reader(self._listener)
+
+    def _accept_one(self, listener: socket.socket) -> bool:
+        try:
+            client, _ = listener.accept()
+        except OSError as error:  # also if there was none, or it was closed
+            if error.errno in _LACKS:
+                log.warning("no further connection: %s", error.strerror)
+                self._pause = self._pause or self._loop.call_later(_PAUSE, self._go_on)
+                self._update()
+            return False
+        client.setblocking(False)
+        task = self._loop.create_task(self._connect(client))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self._update()
+
+    async def _connect(self, client: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._protocol, client)
+        except OSError:
+            client.close()

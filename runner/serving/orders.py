@@ -1,0 +1,36 @@
+"""Name what the kernel and its workers say to each other, by two pipes for each worker.
+
+An order is two bytes: what to do, and a queue's number, which only some need. A report is one
+byte; behind that of a failure its reason stands.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Order(enum.StrEnum):
+    """Name what a worker is told."""
+
+    ACCEPT = "A"
+    DRAIN = "D"
+    GIVE_WAY = "G"  # drain, for another serves
+    SAY = "S"  # whether it is free
+    TAKE = "T"  # one connection of a queue, if it is free
+    TAKE_ANYWAY = "U"
+
+    def encode_for(self, queue: int = 0) -> bytes:
+        """Write it down."""
+        return bytes([ord(self), queue])
+
+
+class Report(enum.StrEnum):
+    """Name what a worker says."""
+
+    READY = "R"
+    FAILED = "F"
+    FREE = "I"  # a request would be begun at once
+    BUSY = "B"
+    LEAVING = "L"  # it drains by itself
+    TOOK = "T"
+    TOOK_NONE = "N"

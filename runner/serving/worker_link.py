@@ -1,0 +1,123 @@
+"""Hold the kernel's ends of one worker's pipes, and watch whether it turns."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+from typing import IO
+
+from runner import stacks
+from runner.heartbeat import Heartbeat
+from runner.serving.orders import Order, Report
+
+
+@dataclasses.dataclass(kw_only=True)
+class WorkerLink:
+    """Be one worker, as the kernel sees it.
+
+    Attributes:
+        slot: Its number, which is its listener's.
+        pid: Its process, which is ours if it is a thread.
+        status: Where it says how it is.
+        order: Where it is told what to do.
+        stacks: Where it writes its stacks when asked; None for a thread.
+        heartbeat: Tells whether it turns.
+        is_ready: Whether it has ever been.
+        is_leaving: Whether it drains by itself.
+        ends_at: When it is killed, if it lives until then.
+        failure: Why it could not start, in its own words.
+        fault: Why it is killed.
+    """
+
+    slot: int
+    pid: int
+    status: int
+    order: int
+    stacks: IO[bytes] | None
+    heartbeat: Heartbeat
+    is_ready: bool = False
+    is_leaving: bool = False
+    ends_at: float = float("inf")
+    failure: str = ""
+    fault: str = ""
+    _is_asked: bool = False
+
+    @property
+    def is_process(self) -> bool:
+        """Tell a forked worker from a thread."""
+        return self.pid != os.getpid()
+
+    @property
+    def is_watched(self) -> bool:
+        """Tell whether it has to turn: not while it starts, nor while it ends."""
+        return self.is_process and self.is_ready and not self.is_leaving and not self.fault
+
+    def send(self, order: Order, queue: int = 0) -> None:
+        """Give an order; a dead worker does not mind."""
+        if order is Order.SAY:
+            if self._is_asked:
+                return  # who does not answer is asked once
+            self._is_asked = True
+        with contextlib.suppress(OSError):
+            os.write(self.order, order.encode_for(queue))
+
+    def receive(self) -> list[Report]:
+        """Take its reports; none at all is its end."""
+        given = os.read(self.status, 65536)
+        said, failed, why = given.partition(Report.FAILED.encode())
+        reports = [Report(chr(byte)) for byte in said]
+        if failed:
+            self.failure = why.decode(errors="replace")
+            reports.append(Report.FAILED)
+        if Report.FREE in reports or Report.BUSY in reports:
+            self._is_asked = False
+            self.heartbeat.answered()
+        return reports
+
+    def due_at(self, now: float) -> float:
+        """Say when to look at it."""
+        return min(self.ends_at, self.heartbeat.due_at(now)) if self.is_watched else self.ends_at
+
+    def look(self, now: float) -> None:
+        """Do what it is time for: ask it, condemn it if it has not turned for long, kill it."""
+        if now >= self.ends_at:
+            self.kill()
+        if not self.is_watched or now < self.heartbeat.due_at(now):
+            return
+        if self.heartbeat.look(now):
+            self.send(Order.SAY)
+        if self.heartbeat.is_overdue:
+            self.fault = f"worker {self.pid} did not turn for {self.heartbeat.timeout:g} s"
+            self.ends_at = now + stacks.WITHIN
+            stacks.ask(self.pid)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.ends_at = float("inf")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def where(self) -> str:
+        """Say where it hung; empty if that was not asked, or not answered."""
+        return stacks.read(self.stacks.fileno()) if self.stacks is not None else ""
+
+    def close(self) -> None:
+        """Give up the pipes."""
+        os.close(self.status)
+        os.close(self.order)
+        if self.stacks is not None:
+            self.stacks.close()
+
+    def how_ended(self) -> str:
+        """Wait for the end, which its pipe has told, and say how it was."""
+        if not self.is_process:
+            return "the serving thread ended"
+        _, status = os.waitpid(self.pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        if self.fault:
+            return self.fault
+        if code < 0:
+            return f"worker {self.pid} was killed by {signal.Signals(-code).name}"
+        return f"worker {self.pid} exited with code {code}"

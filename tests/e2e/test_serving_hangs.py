@@ -1,0 +1,109 @@
+"""Workers that hang or are busy: noticed from outside, replaced, and kept from making others wait.
+
+What is busy is so until the test lets it go: nothing here depends on how long anything takes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support import until
+from support.serving_process import Serving
+
+APP = """
+import ctypes, json, os, signal, time
+from runner import serve
+from runner.http.app_protocol import AppProtocol
+
+def hold():
+    while not os.path.exists("released"):
+        time.sleep(0.01)
+
+def hang_in_python():
+    while True:
+        time.sleep(1)
+
+def hang_in_c():
+    ctypes.PyDLL(None).sleep(10_000)  # with Python's lock
+
+def hang_stopped():
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    if scope["path"] != "/":
+        open("held", "w").close()
+        globals()[scope["path"][1:]]()
+    content = json.dumps({"pid": os.getpid()}).encode()
+    headers = [(b"content-length", b"%d" % len(content))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+"""
+SLOW = """
+import json, os, time
+from runner import serve
+
+def app(number: int) -> int:
+    if not number:
+        open("held", "w").close()
+    while not number and not os.path.exists("released"):
+        time.sleep(0.01)
+    return os.getpid()
+"""
+
+Start = Callable[..., Serving]
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    monkeypatch.chdir(tmp_path)
+    started: list[Serving] = []
+
+    def begin(source: str = APP, **variables: str) -> Serving:
+        started.append(Serving(tmp_path, "workers=2", source, **variables))
+        until(started[-1].try_to_ask)
+        return started[-1]
+
+    yield begin
+    (tmp_path / "released").touch()
+    for serving in started:
+        serving.end()
+
+
+@pytest.mark.parametrize("how", ["in_python", "in_c", "stopped"])
+def test_a_worker_that_hangs_is_replaced(start: Start, tmp_path: Path, how: str) -> None:
+    """Meanwhile all others are answered; its stacks are in the log."""
+    serving = start(RUNNER_HANG_TIMEOUT="1")
+    before = {worker.pid for worker in serving.workers()}
+    hanging = threading.Thread(target=serving.try_to_ask, args=[f"/hang_{how}"])
+    hanging.start()
+    until((tmp_path / "held").exists)
+    answered = []
+
+    def is_replaced() -> bool:
+        answered.append(serving.ask()["pid"])
+        return len({worker.pid for worker in serving.workers()} - before) == 1
+
+    until(is_replaced)
+    hanging.join()
+    assert set(answered) & before
+    serving.end()
+    said = serving.said
+    assert "did not turn for 1 s; it was at:" in said
+    assert f"in hang_{how}" in said
+
+
+def test_requests_do_not_wait_for_a_worker_that_blocks(start: Start, tmp_path: Path) -> None:
+    """While one of two is held, twelve on connections of their own are answered by the other."""
+    serving = start()
+    held = threading.Thread(target=serving.ask, args=["/hold"])
+    held.start()
+    until((tmp_path / "held").exists)
+    pids = {serving.ask()["pid"] for _ in range(12)}
+    assert len(pids) == 1
+    assert not (tmp_path / "released").exists()
+    (tmp_path / "released").touch()
+    held.join()
