@@ -38,6 +38,15 @@ class ForkedKernelApp(IPKernelApp):
         self.cli_config = Config({"IPKernelApp": own, **KERNEL_OPTIONS})
         self.update_config(self.cli_config)
 
+    def init_path(self) -> None:
+        """Find modules in the working folder, as other kernels do.
+
+        The process we are forked from leaves that folder out, and IPython from 9.7 on would too.
+        """
+        if "" not in sys.path and not self.ignore_cwd:
+            ours = (each for each, path in enumerate(sys.path) if path.endswith("-packages"))
+            sys.path.insert(next(ours, 0), "")
+
     def init_kernel(self) -> None:
         """Make the kernel without a look at every module."""
         with _few_modules():

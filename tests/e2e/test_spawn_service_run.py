@@ -74,7 +74,7 @@ def test_it_serves_however_that_is_written(way: str, project: Path, start: Start
     (project / "beside.py").write_text(BESIDE)
     write_notebook(project / "a.ipynb", *WAYS[way])
     port = reserved_port()
-    service = start("serve", "a.ipynb", "--port", str(port), "--no-standby")
+    service = start("serve", "a.ipynb", "--port", str(port))
     until(lambda: service.process.poll() is not None or answer(port) == "TEXT", 60)
     assert service.process.poll() is None, service.said()
     assert service.stop() == 0, service.said()
@@ -101,7 +101,7 @@ def test_a_version_that_serves_nothing_replaces_none(project: Path, start: Start
     """What served goes on, and the status says why."""
     write_notebook(project / "a.ipynb", APP)
     port = reserved_port()
-    service = start("serve", "a.ipynb", "--port", str(port), "--reload", "--no-standby")
+    service = start("serve", "a.ipynb", "--port", str(port), "--reload")
     until(lambda: is_ready(port, service), 60)
     write_notebook(project / "new", "x = 1").rename(project / "a.ipynb")
     until(lambda: "failed: nothing in it serves" in service.said(), 60)
@@ -127,7 +127,7 @@ def test_comments_that_look_like_annotations_are_comments(
     """Such a notebook is executed once more, every cell as it is, and log and record say so."""
     write_notebook(project / "a.ipynb", *(cell for cell in COMMENTED if cell != left_out))
     port = reserved_port()
-    service = start("serve", "a.ipynb", "--port", str(port), "--no-standby")
+    service = start("serve", "a.ipynb", "--port", str(port))
     until(lambda: is_ready(port, service), 60)
     assert answer(port) == "TEXT"
     assert "so it is executed again, the cells that look annotated as they are" in service.said()
