@@ -68,23 +68,28 @@ def test_the_model_is_trained_in_the_kernel(open_notebook: Open, project: Path) 
     assert names == ["iris.joblib", "iris.json"]
 
 
-@pytest.mark.parametrize("name", SERVING)
-def test_the_predictor_answers_an_integer(open_notebook: Open, name: str) -> None:
+@pytest.fixture(scope="module", params=SERVING)
+def tried(request: pytest.FixtureRequest, trained: Path) -> Iterator[Any]:
+    """A serving notebook whose cells before the last have run, in JupyterLab's folder."""
+    with (
+        contextlib.chdir(trained / "notebooks"),
+        testbook(f"{request.param}.ipynb", timeout=60) as book,
+    ):
+        run(book, until="try-app")
+        yield book
+
+
+def test_the_predictor_answers_an_integer(tried: Any) -> None:
     """All three species are told apart, and numpy's integers become JSON's."""
-    book = open_notebook(name)
-    run(book, until="predict")
     rows = [[5.1, 3.5, 1.4, 0.2], [6.0, 2.7, 4.5, 1.5], [6.3, 3.3, 6.0, 2.5]]
     fields = [dict(zip(EXAMPLE, row, strict=True)) for row in rows]
-    answers = [book.value(f"json.dumps(predict({row}))") for row in fields]
+    answers = [tried.value(f"json.dumps(predict({row}))") for row in fields]
     assert answers == ['{"val": 0}', '{"val": 1}', '{"val": 2}']
 
 
-@pytest.mark.parametrize("name", SERVING)
-def test_bad_fields_are_named(open_notebook: Open, name: str) -> None:
+def test_bad_fields_are_named(tried: Any) -> None:
     """Missing, not a number, not finite: 422, and which field."""
-    book = open_notebook(name)
-    run(book, until="predict")
-    book.inject(
+    tried.inject(
         """
         def refused(value):
             try:
@@ -92,19 +97,16 @@ def test_bad_fields_are_named(open_notebook: Open, name: str) -> None:
             except RequestError as error:
                 return [error.status, error.body["field"]]
         """,
-        after=[cell.id for cell in book.cells].index("predict"),
+        after=[cell.id for cell in tried.cells].index("predict"),
     )
     values = ["None", "'1'", "True", "[]", "math.nan", "-math.inf", "10**400"]
-    answers = [book.value(f"refused({value})") for value in values]
+    answers = [tried.value(f"refused({value})") for value in values]
     assert answers == [[422, "petal width (cm)"]] * len(values)
 
 
-@pytest.mark.parametrize("name", SERVING)
-def test_the_app_answers_without_a_server(open_notebook: Open, name: str) -> None:
+def test_the_app_answers_without_a_server(tried: Any) -> None:
     """All cells before the last run in JupyterLab's folder too."""
-    book = open_notebook(name)
-    run(book, until="try-app")
-    (output,) = output_of(book, "try-app")
+    (output,) = output_of(tried, "try-app")
     assert '{"val": 0}' in output["data"]["text/plain"]
 
 

@@ -28,7 +28,7 @@ def url(digits: Path) -> Iterator[str]:
     """The serve notebook with two workers, which no test may harm."""
     port = reserved_port()
     words = ["serve", f"{FOLDER}/serve.ipynb", "--port", str(port), "--workers", "2"]
-    found = Service(*words, "--no-standby", cwd=digits, program=RUNNER)
+    found = Service(*words, cwd=digits, program=RUNNER)
     address = f"http://127.0.0.1:{port}"
     try:
         until(lambda: status_of(f"{address}/readyz", found) == 200, 60)

@@ -27,7 +27,7 @@ def ports(gallery: Path, train_example: Callable[[str], Path]) -> Iterator[dict[
     try:
         for name, port in found.items():
             words = ["serve", f"notebooks/examples/{name}/serve.ipynb", "--port", str(port)]
-            started.append(Service(*words, "--no-standby", cwd=gallery))
+            started.append(Service(*words, cwd=gallery))
         for port, service in zip(found.values(), started, strict=True):
             until(functools.partial(is_ready, port, service), 60)
         yield found

@@ -46,6 +46,17 @@ class Lab(Service):
         return ask(port, path)[0] == 200
 
 
+def addresses_of(lab: Lab) -> set[str]:
+    """Where its two halves listen."""
+    return {
+        connection.laddr.ip
+        for process in lab.family()
+        for connection in process.net_connections()
+        if connection.status == "LISTEN"
+        and connection.laddr.port in (lab.port, lab.tensorboard_port)
+    }
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``make lab`` needs of the project, with the environment that is already installed."""
@@ -75,9 +86,13 @@ def start_lab(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 def test_the_lab_is_up_until_it_is_interrupted(folder: Path, start_lab: Callable[..., Lab]) -> None:
-    """JupyterLab by its token, a terminal, a kernel, TensorBoard; Ctrl-C leaves nothing."""
+    """JupyterLab by its token, a terminal, a kernel, TensorBoard; Ctrl-C leaves nothing.
+
+    Both listen on the loopback interface and nowhere else.
+    """
     lab = start_lab()
     lab.wait_up()
+    assert addresses_of(lab) == {"127.0.0.1"}
     assert ask(lab.port, "/api/contents")[0] == 403
     status, found = ask(lab.port, "/api/contents", token=TOKEN)
     assert status == 200
@@ -115,21 +130,6 @@ def test_a_lab_of_one_half_is_none(start_lab: Callable[..., Lab]) -> None:
         assert lab.wait(30) != 0
     assert lab.family() == []
     assert re.search(rf"port {port} is (not available|already in use)", lab.said())
-
-
-def test_the_lab_is_for_this_machine_only(start_lab: Callable[..., Lab]) -> None:
-    """Both listen on the loopback interface and nowhere else."""
-    lab = start_lab()
-    lab.wait_up()
-    addresses = {
-        connection.laddr.ip
-        for process in lab.family()
-        for connection in process.net_connections()
-        if connection.status == "LISTEN"
-        and connection.laddr.port in (lab.port, lab.tensorboard_port)
-    }
-    lab.interrupt()
-    assert addresses == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize("backend", ["widget", "agg"])

@@ -39,7 +39,7 @@ def notebook(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def serving(start: type[Service], notebook: Path, port: int) -> Service:
-    words = ["serve", notebook.name, "--port", str(port), "--workers", "2", "--no-standby"]
+    words = ["serve", notebook.name, "--port", str(port), "--workers", "2"]
     service = start(*words, cwd=notebook.parent)
 
     def answers() -> bool:

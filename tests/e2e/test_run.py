@@ -200,7 +200,7 @@ def test_a_signal_at_any_moment_ends_everything(start: Start, project: Path, mom
 def test_the_record_is_whole_whenever_it_is_read(start: Start, project: Path) -> None:
     """While a chatty cell runs and the record is saved all the time, every read is valid."""
     chatty = (
-        "import time\nfor number in range(300):\n    print('x' * 200, flush=True); time.sleep(0.01)"
+        "import time\nfor number in range(100):\n    print('x' * 200, flush=True); time.sleep(0.01)"
     )
     write_notebook(project / "a.ipynb", chatty)
     service = start("run", "a.ipynb", "--save-every", "0.01")

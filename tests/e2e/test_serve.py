@@ -231,8 +231,9 @@ def serving_cell(project: Path, name: str) -> Any:
     return read_record(project / f"runs/{name}/out.ipynb").cells[-1]
 
 
-@pytest.mark.parametrize("name", SERVING)
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("name", "signum"), [("serve_asgi", signal.SIGTERM), ("serve_wsgi", signal.SIGINT)]
+)
 def test_the_record_is_true_while_it_serves_and_after(
     start: Start, project: Path, port: int, name: str, signum: int
 ) -> None:

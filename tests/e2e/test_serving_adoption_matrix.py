@@ -136,6 +136,10 @@ WAYS = {
 }
 
 
+# Their kernels are started as processes of their own; those of the others are forked.
+UNFORKED = {"uvicorn.run", "wsgiref"}
+
+
 def save(folder: Path, way: Way, text: str, port: int, *, late: bool) -> None:
     """Save the notebook, as Jupyter does, with an app that answers with a text."""
     words = {"TEXT": text, "LENGTH": str(len(text)), "PORT": str(port)}
@@ -156,8 +160,8 @@ def test_it_answers_reloads_and_drains(name: str, project: Path, start: type[Ser
     """Unchanged, by two workers: no request is lost in a reload, and a stop ends it with 0."""
     port, elsewhere = reserved_port(), reserved_port()
     save(project, WAYS[name], "early", elsewhere, late=False)
-    words = ["--port", str(port), "--workers", "2", "--reload", "--no-standby"]
-    service = start("serve", "a.ipynb", *words)
+    words = ["--port", str(port), "--workers", "2", "--reload"]
+    service = start("serve", "a.ipynb", *words, *(["--no-standby"] if name in UNFORKED else []))
     until(lambda: service.process.poll() is not None or answer(port) == "early", 30)
     assert service.process.poll() is None, service.said()
     with Load(port, 2) as load:

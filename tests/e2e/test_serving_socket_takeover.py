@@ -126,7 +126,7 @@ def test_it_is_supervised_as_it_is(way: str, project: Path, start: type[Service]
     """It answers on the supervisor's port, is swapped by a save, and a stop ends it with 0."""
     port, elsewhere = reserved_port(), reserved_port()
     save(project, way, "early", elsewhere)
-    service = start("serve", "a.ipynb", "--port", str(port), "--reload", "--no-standby")
+    service = start("serve", "a.ipynb", "--port", str(port), "--reload")
     until(lambda: service.process.poll() is not None or answer(port) == "early", 30)
     assert service.process.poll() is None, service.said()
     save(project, way, "late!", elsewhere)
@@ -155,7 +155,7 @@ def test_connections_wait_while_the_notebook_is_run_again(
     """Its kernel dies, and a client that comes then is answered, not refused."""
     port = reserved_port()
     save(project, "accept", "here", reserved_port())
-    service = start("serve", "a.ipynb", "--port", str(port), "--no-standby")
+    service = start("serve", "a.ipynb", "--port", str(port))
     until(lambda: answer(port) == "here")
     [kernel] = service.kernels()
     kernel.kill()

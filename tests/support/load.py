@@ -19,8 +19,14 @@ def answer(port: int, timeout: float = 20) -> str:
         connection.close()
 
 
+_PAUSE = 0.005
+
+
 class Load:
-    """Clients that ask all the time, a connection for each request."""
+    """Clients that ask all the time, a connection for each request.
+
+    They pause for a moment: what they load is the service, not the machine.
+    """
 
     def __init__(self, port: int, clients: int = 4) -> None:
         self.answers: list[str] = []
@@ -36,5 +42,5 @@ class Load:
         self._pool.shutdown()
 
     def _ask(self, port: int) -> None:
-        while not self._over.is_set():
+        while not self._over.wait(_PAUSE):
             self.answers.append(answer(port))
