@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from runner.http import own_answers
 from runner.http.asgi_exchange import App, AsgiExchange
-from runner.http.chunked_body import ChunkedBody, ChunkError
 from runner.http.client_link import ALL_PAUSES, ClientLink, Pause
-from runner.http.request_head import CHUNKED, RefusedRequestError, RequestHead, read_head
+from runner.http.request_body import RequestBody, too_large
+from runner.http.request_head import RefusedRequestError, RequestHead, read_head
 from runner.http.scope import TrustedProxies, scope_of
 
 if TYPE_CHECKING:
@@ -78,9 +78,7 @@ class Connection(ClientLink):
     phase = _IDLE
     unread = b""
     _searched = 0  # bytes of it that hold no end of a head
-    _left = 0  # bytes of the body
-    _body_size = 0
-    _chunks: ChunkedBody | None = None
+    _body: RequestBody | None = None
     _held = 0  # bytes that were counted
     _body_held = 0  # of them those of the body
     _is_timed = False  # the deadline is the request's
@@ -226,9 +224,8 @@ class Connection(ClientLink):
         self.exchange = exchange
         self.state.in_flight += 1
         if length:
-            self.phase, self._left = _BODY, length
-            if length == CHUNKED:
-                self._chunks, self._body_size = ChunkedBody(), 0
+            self.phase = _BODY
+            self._body = RequestBody(length, self.limits.max_body)
         else:
             self._await_answer()
 
@@ -372,7 +369,7 @@ class Connection(ClientLink):
         try:
             head = read_head(data[:end])
             if head.length > self.limits.max_body:
-                raise RefusedRequestError(413, self._too_large())
+                raise too_large(self.limits.max_body)
             exchange = self.exchange_for(head)
         except RefusedRequestError as refused:
             self._refuse(refused.status, refused.said, head)
@@ -392,40 +389,29 @@ class Connection(ClientLink):
             self.phase, self._searched = _HEAD, max(0, len(data) - 3)
         return False
 
-    def _too_large(self) -> str:
-        return f"the body is larger than {self.limits.max_body} bytes"
-
     def _read_body(self) -> bool:
         """Take a piece of the body; tell whether that is whole."""
-        exchange, chunks = self.exchange, self._chunks
-        if chunks is None:
-            piece, self.unread = self.unread[: self._left], self.unread[self._left :]
-            self._left -= len(piece)
-            is_whole = not self._left
-        else:
-            try:
-                piece, self.unread = chunks.read(self.unread, self.limits.max_body)
-            except ChunkError as error:
-                self._refuse(400, str(error))
-                return False
-            self._body_size += len(piece)
-            if self._body_size > self.limits.max_body:
-                self._refuse(413, self._too_large())
-                return False
-            is_whole = chunks.is_whole
+        exchange, body = self.exchange, self._body
+        if body is None:
+            return False
+        try:
+            piece, self.unread = body.read(self.unread)
+        except RefusedRequestError as refused:
+            self._refuse(refused.status, refused.said)
+            return False
+        if body.is_whole:
+            self._body = None
         if exchange is None or exchange.is_complete:  # the rest of one that was answered
-            if is_whole:
-                self._chunks = None
+            if body.is_whole:
                 self._await_request()
-            return is_whole
+            return body.is_whole
         if piece:
             self._body_held += len(piece)
             exchange.take_body(piece)
-        if is_whole:
-            self._chunks = None
+        if body.is_whole:
             self._await_answer()
             exchange.end_body()
-        return is_whole
+        return body.is_whole
 
     def _await_answer(self) -> None:
         self.phase, self._is_timed = _ANSWERING, False

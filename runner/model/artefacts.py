@@ -62,7 +62,8 @@ def save_model(model: Any, path: str | Path, *, data: Any = None, **facts: Any) 
         path: The model's file; the card is the ``.json`` beside it. A relative one goes below
             the nearest folder, from the working folder upwards, that has its first folder.
         data: What it was trained on, ``(n_rows, n_features)``; the card then has
-            ``feature_ranges``, by the fact ``feature_names`` or by the columns' own names.
+            ``feature_ranges``, by the fact ``feature_names`` or by the columns' own names, and of
+            a DataFrame ``feature_types``: by these a service keeps its dtypes.
         **facts: What else the card says, as JSON values: ``feature_names``, ``class_names``,
             ``metrics``, ``parameters``.
 
@@ -91,12 +92,39 @@ def save_model(model: Any, path: str | Path, *, data: Any = None, **facts: Any) 
 
 
 def _features(data: Any, facts: dict[str, Any]) -> dict[str, Any]:
+    """Describe columns: the names and types of all, and the ranges of those that are numbers."""
     import numpy as np
 
     names = facts.get("feature_names", getattr(data, "columns", None))
-    ranges = np.quantile(np.asarray(data, dtype=float), [0, 1], axis=0).T.tolist()
-    names = [str(name) for name in (range(len(ranges)) if names is None else names)]
-    return {"feature_names": names, "feature_ranges": dict(zip(names, ranges, strict=True))}
+    if not hasattr(data, "dtypes"):
+        ranges = np.quantile(np.asarray(data, dtype=float), [0, 1], axis=0).T.tolist()
+        names = [str(name) for name in (range(len(ranges)) if names is None else names)]
+        return {"feature_names": names, "feature_ranges": dict(zip(names, ranges, strict=True))}
+    names = [str(name) for name in (data.columns if names is None else names)]
+    columns = {name: data.iloc[:, place] for place, name in enumerate(names)}
+    return {
+        "feature_names": names,
+        "feature_types": {name: feature_type(column) for name, column in columns.items()},
+        "feature_ranges": {
+            name: [float(column.min()), float(column.max())]
+            for name, column in columns.items()
+            if getattr(column.dtype, "kind", "O") in "iufb" and column.notna().any()
+        },
+    }
+
+
+def feature_type(column: Any) -> dict[str, Any]:
+    """Say of what kind a column of a DataFrame is, as ``runner.predict.columns`` reads it."""
+    found: dict[str, Any] = {"dtype": str(column.dtype), "nullable": bool(column.isna().any())}
+    if (categories := getattr(column.dtype, "categories", None)) is None:
+        return found
+    plain = [each.item() if hasattr(each, "item") else each for each in categories]
+    is_plain = all(isinstance(each, str | int | float) for each in plain)
+    return found | {
+        "dtype": "category",
+        "categories": plain if is_plain else [str(each) for each in plain],
+        "ordered": bool(column.dtype.ordered),
+    }
 
 
 def _place(path: Path) -> Path:

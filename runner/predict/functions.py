@@ -159,7 +159,7 @@ def _items_of(
     rows = row_format_of(None, example)
     return (
         rows.schema(),
-        frame_converter_for(rows.names) if kind == "DataFrame" else _array_converter_for(rows),
+        frame_converter_for(rows) if kind == "DataFrame" else _array_converter_for(rows),
         rows.example,
     )
 

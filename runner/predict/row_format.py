@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from runner.predict.result_encoding import json_value_of
-from runner.predict.schema import ArraySchema, RowSchema, TypedSchema
+from runner.model.artefacts import card_of
+from runner.predict.columns import Column, columns_of, frame_of
+from runner.predict.result_encoding import json_value_of, one_result_per_row
+from runner.predict.schema import ArraySchema, RowSchema, TextSchema, TypedSchema
 
 InputConverter = Callable[[Sequence[Any]], Any]
 
@@ -34,27 +37,45 @@ class RowFormat:
         hints: The type of each feature.
         example: A row as JSON; None if there is none.
         length: How many features; None if any number will do.
+        columns: Those of the training data, by name, as far as they are known.
+        is_text: A row is one text, without a name.
     """
 
     names: tuple[str, ...]
     hints: tuple[Any, ...]
     example: Any
     length: int | None
+    columns: Mapping[str, Column] = dataclasses.field(default_factory=dict)
+    is_text: bool = False
 
     def schema(self) -> TypedSchema[tuple[Any, ...]]:
         """Make what reads them."""
+        if self.is_text:
+            return TextSchema()
         if self.names:
             return RowSchema(dict(zip(self.names, self.hints, strict=True)))
         return ArraySchema(self.hints[0] if len(set(self.hints)) == 1 else Any, self.length)
 
     def is_numeric(self) -> bool:
         """Tell whether an array of floats holds them."""
-        return str not in self.hints
+        if self.columns:
+            return all(each.is_number for each in self.columns.values())
+        return not {str, str | None} & set(self.hints)
+
+    def dtypes(self) -> list[Any]:
+        """Give the dtype of each column of a DataFrame; None leaves it to pandas."""
+        known = {bool: bool, float: float, float | None: float}
+        return [
+            self.columns[name].pandas_dtype if name in self.columns else known.get(hint)
+            for name, hint in zip(self.names, self.hints, strict=True)
+        ]
 
     def example_or_zeros(self) -> tuple[Any, ...]:
         """Give a row to try: the example, or else zeros."""
         if self.example is None:
             return (0.0,) * (self.length or 1)
+        if not self.is_numeric():
+            return self.schema().convert(self.example)
         found = self.example
         values = [found[name] for name in self.names] if self.names else found
         return tuple(float(each) if type(each) is int else each for each in values)
@@ -68,7 +89,10 @@ def row_format_of(model: Any, example: Any) -> RowFormat:
     """
     known = tuple(str(name) for name in _attribute(model, "feature_names_in_", ()))
     count = _attribute(model, "n_features_in_", None)
+    columns = columns_of(card_of(model), example)
     given = _example_as_json(example)
+    if isinstance(given, str):
+        return RowFormat(names=(), hints=(str,), example=given, length=1, is_text=True)
     if given is None:
         if not known and count is None:
             raise TypeError(
@@ -76,11 +100,15 @@ def row_format_of(model: Any, example: Any) -> RowFormat:
                 'give an example of a request, as in serve(model, example={"age": 41})'
             )
         length = len(known) or int(count)
-        return RowFormat(names=known, hints=(float,) * length, example=None, length=length)
+        kept = columns if known and set(known) == set(columns) else {}
+        hints = tuple(kept[name].hint if kept else float for name in known or range(length))  # type: ignore[index] # only names are looked up
+        return RowFormat(names=known, hints=hints, example=None, length=length, columns=kept)
     names = known if isinstance(given, dict) and known else tuple(given) if _is_named(given) else ()
     _check_names(model, names, given, count)
     values = [given[name] for name in names] if names else list(given)
-    return RowFormat(names=names, hints=_hints(values, given), example=given, length=len(values))
+    kept = columns if set(names) == set(columns) else {}
+    hints = tuple(kept[name].hint for name in names) if kept else _hints(values, given)
+    return RowFormat(names=names, hints=hints, example=given, length=len(values), columns=kept)
 
 
 def knows_its_features(model: Any) -> bool:
@@ -96,18 +124,45 @@ def input_converter_for(rows: RowFormat, model: Any) -> InputConverter:
         rows: Its rows.
         model: The model, to try it.
     """
-    wants_names = bool(rows.names) and _attribute(model, "feature_names_in_", None) is not None
+    if rows.is_text:
+        return _texts
     if "numpy" not in sys.modules:
         return list
-    if not wants_names:
-        return array_of if rows.is_numeric() else _array_of_objects
+    if _attribute(model, "feature_names_in_", None) is None or not rows.names:
+        return _first_that_answers(rows, model)
     # It was fitted with names, so it warns of rows without; the schema has seen to them.
     warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
-    return (
-        array_of
-        if rows.is_numeric() and _takes_arrays(rows, model.predict)
-        else frame_converter_for(rows.names)
-    )
+    if rows.is_numeric() and _takes_arrays(rows, model.predict):
+        return array_of
+    return frame_converter_for(rows)
+
+
+def _first_that_answers(rows: RowFormat, model: Any) -> InputConverter:
+    """Try how a model wants its rows that knows no names; if it answers to none, by arrays."""
+    array = array_of if rows.is_numeric() else _array_of_objects
+    tried = [rows.example_or_zeros()]
+    for convert in _converters(rows, array):
+        with contextlib.suppress(Exception):  # a model may refuse by any error
+            one_result_per_row(model.predict(convert(tried)), 1)
+            return convert
+    return array
+
+
+def _converters(rows: RowFormat, array: InputConverter) -> Iterator[InputConverter]:
+    has_pandas = bool(rows.names) and "pandas" in sys.modules
+    if has_pandas and rows.columns and not rows.is_numeric():
+        yield frame_converter_for(rows)
+    yield array
+    if rows.length == 1 and rows.hints[0] in (str, str | None):
+        yield _texts  # before a DataFrame, of which a vectorizer would read the columns' names
+    if has_pandas:
+        yield frame_converter_for(rows)
+    if rows.names:
+        yield lambda given: [dict(zip(rows.names, row, strict=True)) for row in given]
+
+
+def _texts(rows: Sequence[Any]) -> list[Any]:
+    return [row[0] for row in rows]
 
 
 def _takes_arrays(rows: RowFormat, call: Callable[[Any], Any]) -> bool:
@@ -117,7 +172,7 @@ def _takes_arrays(rows: RowFormat, call: Callable[[Any], Any]) -> bool:
         found = call(array_of(tried))
         if "pandas" not in sys.modules:
             return True
-        return bool((found == call(frame_converter_for(rows.names)(tried))).all())
+        return bool((found == call(frame_converter_for(rows)(tried))).all())
     except Exception:  # noqa: BLE001 - a model may refuse an array by any error
         return False
 
@@ -131,12 +186,12 @@ def _array_of_objects(rows: Sequence[Any]) -> Any:
     return array_of(rows, object)
 
 
-def frame_converter_for(names: Sequence[str]) -> InputConverter:
-    """Give what makes a DataFrame of rows."""
-    import pandas as pd  # the model needs it
+def frame_converter_for(rows: RowFormat) -> InputConverter:
+    """Give what makes a DataFrame of rows, with the dtypes of the training data."""
+    import pandas  # noqa: F401, ICN001 - the model needs it
 
-    columns = list(names)
-    return lambda rows: pd.DataFrame(list(rows), columns=columns)
+    names, dtypes = list(rows.names), rows.dtypes()
+    return lambda given: frame_of(given, names, dtypes)
 
 
 def _attribute(model: Any, name: str, default: Any) -> Any:
@@ -153,6 +208,18 @@ def _example_as_json(example: Any) -> Any:
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(example, pandas.Series):
         example = example.to_dict()
+    if pandas is not None and isinstance(example, pandas.DataFrame):
+        if not len(example):
+            raise TypeError("the example has no row: give one, as in example=data.head(1)")
+        example = dict(
+            zip(
+                map(str, example.columns),
+                example.iloc[:1].astype(object).to_numpy()[0],
+                strict=True,
+            )
+        )
+    if isinstance(example, str) and example:
+        return example
     found = msgspec.to_builtins(example, enc_hook=json_value_of, str_keys=True)
     found = list(found) if isinstance(found, tuple) else found
     if isinstance(found, list) and len(found) == 1 and isinstance(found[0], list | dict):

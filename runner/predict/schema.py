@@ -136,6 +136,18 @@ class ArraySchema(TypedSchema[tuple[Any, ...]]):
         super().__init__(Annotated[list[hint], bounds], tuple)
 
 
+class TextSchema(TypedSchema[tuple[str]]):
+    """Read one text: a string, or an object that has it as ``text``."""
+
+    def __init__(self) -> None:
+        row = closed_struct("Text", {"text": (str, True)})
+        super().__init__(str | row, _row_of_text)
+
+
+def _row_of_text(found: Any) -> tuple[str]:
+    return (found if isinstance(found, str) else msgspec.structs.astuple(found)[0],)
+
+
 def closed_struct(name: str, fields: Mapping[str, tuple[Any, bool]]) -> type[msgspec.Struct]:
     """Make a type of fields by any names, that refuses others.
 

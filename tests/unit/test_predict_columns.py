@@ -1,0 +1,141 @@
+"""A model gets its rows with the dtypes of its training data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from support.prediction_apps import answered, app_of, faults_of, post
+
+from runner import load_model, save_model
+
+DATA = pd.DataFrame(
+    {
+        "zone": pd.Categorical([20, 10, 30], categories=[20, 10, 30]),
+        "count": [1, 2, 3],
+        "city": ["Rome", None, "Oslo"],
+        "price": [1.5, np.nan, 2.0],
+        "day": pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03"]),
+        "flag": [True, False, True],
+        "small": np.array([1, 2, 3], dtype="uint8"),
+    }
+)
+ROW = {
+    "zone": 10,
+    "count": 2,
+    "city": "Rome",
+    "price": 1.5,
+    "day": "2026-01-01T00:00:00",
+    "flag": True,
+    "small": 1,
+}
+
+
+class Telling:
+    """Tell by which dtypes it was asked, and the codes of its categories."""
+
+    def predict(self, rows: Any) -> Any:
+        """Tell."""
+        types = {name: str(kind) for name, kind in rows.dtypes.items()}
+        return [types | {"code": int(code)} for code in rows["zone"].cat.codes]
+
+
+TYPES = {str(name): str(kind) for name, kind in DATA.dtypes.items()}
+
+
+def loaded(folder: Path) -> Any:
+    """The model as it is read with its card."""
+    save_model(Telling(), folder / "m.joblib", data=DATA)
+    return load_model(folder / "m.joblib")[0]
+
+
+def test_an_example_of_several_rows_says_of_what_kind_the_data_is() -> None:
+    """Integers stay integers, and a category has the code that it had."""
+    found = answered(Telling(), ROW, example=DATA)["prediction"]
+    assert found == TYPES | {"code": 1}
+
+
+def test_the_card_says_it_too(tmp_path: Path) -> None:
+    """So an example need be no DataFrame."""
+    found = answered(loaded(tmp_path), ROW, example=ROW)["prediction"]
+    assert found == TYPES | {"code": 1}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"zone": 11}, "one of"),
+        ({"count": 1.5}, "an integer"),
+        ({"count": None}, "an integer"),
+        ({"small": 256}, "<= 255"),
+        ({"day": "soon"}, "RFC"),
+    ],
+)
+def test_what_the_data_cannot_have_is_refused(wrong: dict[str, Any], said: str) -> None:
+    """Instead of changing the column's dtype."""
+    (detail,) = faults_of(post(app_of(Telling(), example=DATA), ROW | wrong)).values()
+    assert said in detail
+
+
+def test_what_had_nulls_may_be_null() -> None:
+    """Also a string."""
+    found = answered(Telling(), ROW | {"city": None, "price": None}, example=DATA)["prediction"]
+    assert found == TYPES | {"code": 1}
+
+
+def test_a_null_in_the_example_makes_no_objects() -> None:
+    """The column is one of numbers."""
+
+    class Kinds:
+        """Tell the kinds of its columns."""
+
+        feature_names_in_ = np.array(["a", "b"])
+
+        def predict(self, rows: Any) -> Any:
+            """Tell."""
+            return [[str(kind) for kind in rows.dtypes]] * len(rows)
+
+    example = {"a": None, "b": "x"}
+    found = answered(Kinds(), example, example=example)["prediction"]
+    assert found[0] == "float64"
+
+
+def test_a_model_may_know_names_from_the_example_only() -> None:
+    """It gets a DataFrame, or dicts, if it answers to no array."""
+
+    class ByFrame:
+        """Pick a column."""
+
+        def predict(self, rows: Any) -> Any:
+            """Double."""
+            return (rows.loc[:, "a"] * 2).tolist()
+
+    class ByDict:
+        """Pick a key."""
+
+        def predict(self, rows: Any) -> Any:
+            """Double."""
+            return [row["a"] * 2 if isinstance(row, dict) else row.a for row in rows]
+
+    for model in (ByFrame(), ByDict()):
+        assert answered(model, {"b": 0, "a": 2}, example={"b": 1, "a": 1}) == {"prediction": 4}
+
+
+def test_a_pipeline_takes_texts() -> None:
+    """As a string, or by the name that the example gives it."""
+    texts = ["good fine", "bad poor", "fine", "poor"]
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, [1, 0, 1, 0])
+    bare = app_of(model, example="some text")
+    assert post(bare, "poor").json() == {"prediction": 0}
+    assert post(bare, {"text": "fine"}).json() == {"prediction": 1}
+    assert post(bare, {"instances": ["fine", "poor"]}, path="/invocations").json() == {
+        "predictions": [1, 0]
+    }
+    assert post(bare, 3).status_code == 422
+    assert answered(model, {"review": "fine"}, example={"review": "good"}) == {"prediction": 1}
