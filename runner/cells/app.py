@@ -34,9 +34,15 @@ class CellApp(AppProtocol):
     can_be_busy = True  # for one cell runs at a time
 
     def __init__(
-        self, *, cell_timeout: float, grace: float = _GRACE, max_printed: int = _MOST_PRINTED
+        self,
+        *,
+        cell_timeout: float,
+        grace: float = _GRACE,
+        max_printed: int = _MOST_PRINTED,
+        max_body: int = Limits.max_body,
     ):
         self.title = ""
+        self._max_body = max_body
         self._cell_timeout, self._grace = cell_timeout, grace
         self._capture = OutputCapture(max_printed)
         self._endpoints: dict[tuple[str, str], CellEndpoint] = {}
@@ -97,6 +103,7 @@ class CellApp(AppProtocol):
             parameters=match.parameters,
             headers=scope["headers"],
             body=body,
+            max_body=self._max_body,
         )
         run = functools.partial(self._run_cell, match.target, request)
         return await self._cell_thread().run(run, receive)
@@ -143,7 +150,8 @@ class CellApp(AppProtocol):
 
 @functools.cache
 def _app() -> CellApp:
-    return CellApp(cell_timeout=Limits.from_environment().cell_timeout)
+    limits = Limits.from_environment()
+    return CellApp(cell_timeout=limits.cell_timeout, max_body=limits.max_body)
 
 
 def begin(title: str) -> None:

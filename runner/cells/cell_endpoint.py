@@ -63,7 +63,8 @@ class CellEndpoint:
         try:
             request_json = request.to_json()
         except BadBodyError as error:
-            return problem_response(400, str(error))
+            refused = problem_response(error.status, str(error))
+            return dataclasses.replace(refused, headers=(*refused.headers, *error.headers))
         try:
             return self._run_cells(request_json, request.header("accept"), capture, loop)
         except TooMuchOutputError:

@@ -13,13 +13,27 @@ import json
 import urllib.parse
 from typing import Any
 
-from runner.http.forms import BadFormError, Part, media_type, parameters_of, parts_of
+from runner.http import charsets, content_coding
+from runner.http.forms import MOST_FIELDS, BadFormError, Part, media_type, parts_of
+from runner.http.json_size import bound_of_body
 
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
 class BadBodyError(ValueError):
-    """Report a body that is not what its Content-Type says."""
+    """Report a body that is not what its headers say, or is too much.
+
+    Args:
+        message: What is wrong.
+        status: Of the answer.
+        headers: Of the answer.
+    """
+
+    def __init__(
+        self, message: str, status: int = 400, headers: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.status, self.headers = status, headers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,12 +45,14 @@ class CellRequest:
         parameters: The values of the path's parameters.
         headers: Names in lower case, and values, in their order.
         body: All of it.
+        max_body: Bytes that it may have, also when decoded.
     """
 
     query: bytes = b""
     parameters: dict[str, str] = dataclasses.field(default_factory=dict)
     headers: list[tuple[bytes, bytes]] = dataclasses.field(default_factory=list)
     body: bytes = b""
+    max_body: int = 16_777_216
 
     def header(self, name: str) -> str:
         """Give a header by its name in lower case; repeated ones are joined."""
@@ -46,11 +62,22 @@ class CellRequest:
     def to_json(self) -> str:
         """Write the JSON that the cell gets.
 
+        What a Content-Encoding did is undone, and the header taken off.
+
         Raises:
-            BadBodyError: The body is not what its Content-Type says.
+            BadBodyError: The body is not what its headers say, or is too much.
         """
+        try:
+            body = content_coding.decoded(
+                self.body, content_coding.codings_of(self.headers), self.max_body
+            )
+            read = _body(body, self.header("content-type"), self.max_body)
+        except content_coding.ContentCodingError as error:
+            raise BadBodyError(str(error), error.status, error.headers) from error
+        except charsets.UnknownCharsetError as error:
+            raise BadBodyError(str(error), 415) from error
         members = {
-            **_body(self.body, self.header("content-type")),
+            **read,
             "args": _fields_of_query(self.query) if self.query else {},
             "path": self.parameters,
             "headers": self._titled_headers(),
@@ -61,6 +88,8 @@ class CellRequest:
         """Give the headers under their usual names; repeated ones as a list."""
         headers: dict[str, Any] = {}
         for key, raw in self.headers:
+            if key == b"content-encoding":
+                continue
             name, value = key.decode("latin-1").title(), raw.decode("latin-1")
             if name not in headers:
                 headers[name] = value
@@ -71,34 +100,42 @@ class CellRequest:
         return headers
 
 
-def _body(body: bytes, content_type: str) -> dict[str, Any]:
+def _body(body: bytes, content_type: str, max_body: int) -> dict[str, Any]:
     kind = media_type(content_type)
     if not body:
         return {"body": ""}
     if kind == "application/json" or kind.endswith("+json"):
-        return {"body": _json(body, content_type)}
+        return {"body": _json(body, content_type, max_body)}
     if kind == _FORM:
-        return {"body": _fields_of_query(body)}
+        return {"body": _fields_of_form(body)}
     if kind == _MULTIPART:
         return _multipart(body, content_type)
     return _text_or_base64(body, content_type)
 
 
-def _json(body: bytes, content_type: str) -> Any:
-    charset = parameters_of(content_type).get("charset", "")
+def _json(body: bytes, content_type: str, max_body: int) -> Any:
+    if bound_of_body(max_body).is_exceeded_by(body):
+        raise BadBodyError("the body has too many values; send it in parts", 413)
+    charset = charsets.codec_of(content_type)
     try:
         # Without a charset json finds out by itself which UTF it is.
-        return json.loads(body.decode(charset) if charset else body)
-    except (ValueError, LookupError, RecursionError) as error:
+        return json.loads(charsets.utf8_of(body, content_type) if charset else body)
+    except (ValueError, RecursionError) as error:
         raise BadBodyError("the body is not the JSON that its Content-Type says") from error
 
 
 def _text_or_base64(body: bytes, content_type: str) -> dict[str, Any]:
-    charset = parameters_of(content_type).get("charset") or "utf-8"
+    charset = charsets.codec_of(content_type) or "utf-8"
     try:
         return {"body": body.decode(charset)}
-    except (ValueError, LookupError):
+    except UnicodeDecodeError:
         return {"body": base64.b64encode(body).decode(), "body_encoding": "base64"}
+
+
+def _fields_of_form(encoded: bytes) -> dict[str, list[str]]:
+    if encoded.count(b"&") >= MOST_FIELDS:
+        raise BadBodyError(f"the form has more than {MOST_FIELDS} fields", 413)
+    return _fields_of_query(encoded)
 
 
 def _fields_of_query(encoded: bytes) -> dict[str, list[str]]:

@@ -9,6 +9,10 @@ from collections.abc import Iterator
 _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]*))')
 
 
+MOST_FIELDS = 10_000
+"""Of a form; each costs a reader far more than its bytes."""
+
+
 class BadFormError(ValueError):
     """Report a form that is not what its Content-Type says."""
 
@@ -65,6 +69,8 @@ def parts_of(body: bytes, content_type: str) -> Iterator[Part]:
 def _split(body: bytes, boundary: bytes) -> Iterator[tuple[dict[str, str], bytes]]:
     """Split a form into the headers and the content of each part."""
     mark = b"\r\n--" + boundary
+    if body.count(mark[2:]) > MOST_FIELDS + 1:
+        raise BadFormError(f"the form has more than {MOST_FIELDS} fields")
     parts = (b"\r\n" + body).split(mark)[1:]
     if not parts or not parts[-1].startswith(b"--"):
         raise BadFormError("the form does not end with its boundary")

@@ -7,7 +7,6 @@ answered by the route of GET, and OPTIONS by the methods that a path has.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import logging
 import time
 from collections.abc import Sequence
@@ -19,7 +18,8 @@ from runner.http.connection import Owner
 from runner.http.problems import note_failure
 from runner.identity import Identity
 from runner.predict import service_routes
-from runner.predict.arrow_tables import too_many_rows
+from runner.predict.body_decoding import decoded_body
+from runner.predict.body_work import BodyWork
 from runner.predict.bulk import predict_bulk
 from runner.predict.counters import Counters
 from runner.predict.dispatch import Dispatcher
@@ -28,6 +28,7 @@ from runner.predict.fast_route import FastRoute, FastRouteConnection
 from runner.predict.http_messages import JSON, Request, Response, Route, headers_of
 from runner.predict.media_types import MediaType, media_type_of, negotiated
 from runner.predict.problem_error import ProblemError
+from runner.predict.row_calls import RowCalls
 from runner.predict.streams import send_stream
 from runner.predict.uploads import fields_of_form
 
@@ -62,10 +63,12 @@ class PredictApp(AppProtocol):
     ) -> None:
         self.endpoints = {endpoint.path: endpoint for endpoint in endpoints}
         self.limits = limits or Limits.from_environment()
+        self._work = BodyWork()
+        self._calls = RowCalls(predict_many=self.predict_many, work=self._work, limits=self.limits)
         identity = Identity.from_environment()
         self.routes: dict[tuple[str, str], Route] = service_routes.routes(
             endpoints,
-            self.predict_rows,
+            self._calls,
             lambda: self.counters,
             identity,
             is_draining=lambda: self.is_draining,
@@ -110,18 +113,6 @@ class PredictApp(AppProtocol):
         """Give the result of each item in order; an exception in its place is its own failure."""
         return await self._dispatcher.predict_many(endpoint, items, request)
 
-    async def predict_rows(
-        self, endpoint: Endpoint, items: Sequence[Any], request: Request
-    ) -> list[Any]:
-        """Do the same for as many items as a request may have.
-
-        Raises:
-            ProblemError: 413 for more.
-        """
-        if len(items) > self.limits.max_rows:
-            raise too_many_rows(self.limits.max_rows)
-        return await self.predict_many(endpoint, items, request)
-
     async def _respond_uncounted(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer our own example, which no client asked."""
         response = await self._response(scope, receive)
@@ -153,11 +144,12 @@ class PredictApp(AppProtocol):
             body = await _read_body(receive, self.limits.max_body)
             if body is None:
                 return None
+            headers = scope["headers"]
             request = Request(
                 method=scope["method"],
                 path=scope["path"],
-                headers=dict(scope["headers"]),
-                body=body,
+                headers=dict(headers),
+                body=await decoded_body(body, headers, self._work, self.limits.max_body),
                 query=scope["query_string"],
             )
             return await route(request)
@@ -178,7 +170,7 @@ class PredictApp(AppProtocol):
             return route
         allowed = {each for each, known in self.routes if known == path}
         if not allowed:
-            raise ProblemError(404, f"no such path: {path}; there is {self._paths()}")
+            raise ProblemError(404, f"no such path: {path:.200}; there is {self._paths()}")
         allowed |= {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else set())
         allow = (b"allow", ", ".join(sorted(allowed)).encode())
         if method == "OPTIONS":
@@ -199,19 +191,21 @@ class PredictApp(AppProtocol):
                     is_bare=endpoint.schema.is_bare,
                 )
             if media not in (MediaType.JSON, MediaType.FORM):
-                many = functools.partial(self.predict_many, request=request)
-                return await predict_bulk(endpoint, request, media, many, self.limits.max_rows)
+                return await predict_bulk(endpoint, request, media, self._calls)
             if endpoint.media_types:
                 negotiated(request.headers.get(b"accept", b""), endpoint.media_types)
-            if media is MediaType.FORM and endpoint.read_form is not None:
-                form = fields_of_form(request.body, content_type.decode("latin-1"))
-                item = endpoint.read_form(form)
-            else:
-                item = endpoint.schema.decode(request.body)
+            item = await self._calls.run(request, lambda: self._item(endpoint, request, media))
             given = await self._dispatcher.predict(endpoint, item, request)
             return await self._dispatcher.response(endpoint, given, request)
 
         return post
+
+    def _item(self, endpoint: Endpoint, request: Request, media: MediaType) -> Any:
+        if media is MediaType.FORM and endpoint.read_form is not None:
+            content_type = request.headers[b"content-type"].decode("latin-1")
+            return endpoint.read_form(fields_of_form(request.body, content_type))
+        self._calls.check_json(request.body, endpoint)
+        return endpoint.schema.decode(request.body)
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
         await receive()
@@ -224,6 +218,7 @@ class PredictApp(AppProtocol):
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._dispatcher.close()
+        self._work.close()
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -1,27 +1,27 @@
 """Answer many rows at once: lines of JSON, or a table.
 
 A line that is wrong gets its problem in its place, and its neighbours their answers. A table that
-has a wrong row is refused whole, with every fault named by row and column.
+has a wrong row is refused whole, with its faults named by row and column.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from runner.predict.answers import json_of
-from runner.predict.arrow_tables import arrow_stream_of, rows_of_table, too_many_rows
+from runner.http.json_size import bound_of_body
+from runner.predict.arrow_tables import TableBound, arrow_stream_of, rows_of_table
+from runner.predict.body_work import SMALL
 from runner.predict.endpoints import Endpoint, Schema
 from runner.predict.http_messages import JSON, Request, Response
 from runner.predict.media_types import MediaType, negotiated
 from runner.predict.problem_error import InvalidField, ProblemError
+from runner.predict.row_calls import RowCalls
+from runner.predict.schema import check_columns
 from runner.predict.validation_errors import MOST_INVALID_FIELDS, problem_of_fields
-
-PredictItems = Callable[[Endpoint, Sequence[Any]], Awaitable[list[Any]]]
-"""Gives a result for each item in order; an exception in its place is that item's failure."""
 
 _TYPES = {
     MediaType.JSON: JSON,
@@ -31,7 +31,7 @@ _TYPES = {
 
 
 async def predict_bulk(
-    endpoint: Endpoint, request: Request, media: MediaType, predict: PredictItems, max_rows: int
+    endpoint: Endpoint, request: Request, media: MediaType, calls: RowCalls
 ) -> Response:
     """Answer each row of a body.
 
@@ -39,8 +39,7 @@ async def predict_bulk(
         endpoint: What predicts.
         request: Its body has the rows.
         media: What that is.
-        predict: Gives a result for each item.
-        max_rows: Rows that a body may have.
+        calls: Predicts them.
 
     Raises:
         ProblemError: It cannot be read, has too many rows, or a table has a wrong row.
@@ -48,61 +47,66 @@ async def predict_bulk(
     is_lines = media is MediaType.LINES
     offered = (MediaType.LINES, MediaType.JSON, MediaType.ARROW) if is_lines else tuple(_TYPES)
     wanted = negotiated(request.headers.get(b"accept", b""), offered)
-    if is_lines:
-        items = _items_of_lines(endpoint.schema, request.body, max_rows)
-    else:
-        items = _items_of_table(endpoint.schema, rows_of_table(request.body, media, max_rows))
-    results = await _results(endpoint, items, predict)
-    answers = [_encoded(endpoint, result) for result in results]
-    return Response(body=_body_of(answers, wanted), content_type=_TYPES[wanted])
+    # A few bytes of a table may be many rows.
+    size = len(request.body) if is_lines else SMALL + len(request.body)
+    items = await calls.work.run(size, lambda: _items(endpoint, request.body, media, calls))
+    good = [item for item in items if not isinstance(item, ProblemError)]
+    found = iter(await calls.predict(endpoint, good, request))
+    results = [item if isinstance(item, ProblemError) else next(found) for item in items]
+
+    def written() -> Response:
+        body = _body_of(calls.encoded(endpoint, results, are_problems_told=True), wanted)
+        return Response(body=body, content_type=_TYPES[wanted])
+
+    return await calls.work.run(size, written)
 
 
-def _items_of_lines(schema: Schema, body: bytes, max_rows: int) -> list[Any]:
-    lines = [line for line in body.split(b"\n") if line.strip()]
-    if len(lines) > max_rows:
-        raise too_many_rows(max_rows)
-    return [_item_or_problem(schema, line) for line in lines]
+def _items(endpoint: Endpoint, body: bytes, media: MediaType, calls: RowCalls) -> list[Any]:
+    limits = calls.limits
+    if media is MediaType.LINES:
+        calls.check_count(body.strip().count(b"\n"))
+        lines = [line for line in body.split(b"\n") if line.strip()]
+        calls.check_count(len(lines))
+        calls.check_json(body, endpoint, limits.max_rows)
+        return list(_items_of_lines(endpoint.schema, lines))
+    bound = TableBound(
+        rows=limits.max_rows, values=bound_of_body(limits.max_body).values, size=limits.max_body
+    )
+    rows = rows_of_table(body, media, bound, lambda names: check_columns(endpoint.schema, names))
+    return _items_of_table(endpoint.schema, rows)
 
 
-def _item_or_problem(schema: Schema, line: bytes) -> Any:
-    try:
-        return schema.decode(line)
-    except ProblemError as problem:
-        return problem
+def _items_of_lines(schema: Schema, lines: Sequence[bytes]) -> Iterator[Any]:
+    """Read lines; after so many faults only the first of each line is told."""
+    told = 0
+    for line in lines:
+        try:
+            yield schema.decode(line, is_brief=told >= MOST_INVALID_FIELDS)
+        except ProblemError as problem:
+            told += len(problem.errors)
+            yield problem
 
 
-def _items_of_table(schema: Schema, rows: Sequence[dict[str, Any]]) -> list[Any]:
-    items, invalid_fields = [], []
+def _items_of_table(schema: Schema, rows: Iterable[dict[str, Any]]) -> list[Any]:
+    items: list[Any] = []
+    invalid_fields: list[InvalidField] = []
+    unlisted = 0
     for number, row in enumerate(rows):
         try:
             items.append(schema.convert(row if schema.names else list(row.values())))
         except ProblemError as problem:
+            found = problem.errors or [InvalidField(field="", detail=problem.detail)]
+            room = max(0, MOST_INVALID_FIELDS - len(invalid_fields))
             invalid_fields += [
-                dataclasses.replace(invalid_field, field=f"/{number}{invalid_field.field}")
-                for invalid_field in problem.errors
-                or [InvalidField(field="", detail=problem.detail)]
+                dataclasses.replace(each, field=f"/{number}{each.field}") for each in found[:room]
             ]
+            unlisted += len(found[room:])
     if invalid_fields:
-        raise problem_of_fields(invalid_fields[:MOST_INVALID_FIELDS])
+        raise problem_of_fields(invalid_fields, unlisted)
     return items
 
 
-async def _results(endpoint: Endpoint, items: Sequence[Any], predict: PredictItems) -> list[Any]:
-    """Predict the items that are none of them problems, and leave these in their places."""
-    good = [item for item in items if not isinstance(item, ProblemError)]
-    found = iter(await predict(endpoint, good))
-    return [item if isinstance(item, ProblemError) else next(found) for item in items]
-
-
-def _encoded(endpoint: Endpoint, result: Any) -> bytes:
-    if isinstance(result, ProblemError):
-        return result.body()
-    if isinstance(result, Exception):
-        raise result
-    return json_of(endpoint.encode(result))
-
-
-def _body_of(answers: Sequence[bytes], media: MediaType) -> bytes:
+def _body_of(answers: Iterable[bytes], media: MediaType) -> bytes:
     if media is MediaType.LINES:
         return b"".join(answer + b"\n" for answer in answers)
     whole = b"[" + b",".join(answers) + b"]"

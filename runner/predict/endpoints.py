@@ -22,13 +22,19 @@ class Schema(Protocol):
     Attributes:
         names: The fields of an item, in order; empty if it has none.
         is_bare: Whether an item is a bare number, a boolean or null.
+        most_values: How many numbers, texts and others an item may have; None if any number.
     """
 
     names: tuple[str, ...]
     is_bare: bool
+    most_values: int | None
 
-    def decode(self, body: bytes) -> Any:
+    def decode(self, body: bytes, *, is_brief: bool = False) -> Any:
         """Read an item from a JSON body.
+
+        Args:
+            body: The JSON.
+            is_brief: Of what is wrong tell only what was seen first.
 
         Raises:
             ProblemError: 400 for what is no JSON, 422 for what has the wrong shape.

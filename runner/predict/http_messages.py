@@ -79,7 +79,7 @@ def timeout_of(headers: Iterable[tuple[bytes, bytes]]) -> float | None:
 
 
 def _seconds(name: bytes, value: bytes) -> float:
-    if not value.isdigit() or not 0 < int(value[:12]) <= _LONGEST:
+    if not value.isdigit() or len(value) > 12 or not 0 < int(value) <= _LONGEST:
         raise ProblemError(
             400,
             f"{name.decode()}: expected milliseconds from 1 to {_LONGEST}, "

@@ -64,7 +64,7 @@ def media_type_of(content_type: bytes, *, takes_forms: bool, is_bare: bool = Fal
         mend = "; curl needs -H 'Content-Type: application/json'" if name == _URLENCODED else ""
         raise ProblemError(
             415,
-            f"{name} is not read here; send {readable[0]} (one item), "
+            f"{name:.100} is not read here; send {readable[0]} (one item), "
             f"or {', '.join(readable[1:])}{mend}",
             headers=[(b"accept", ", ".join(readable).encode())],
         )

@@ -5,34 +5,27 @@ Sources: mlflow/pyfunc/scoring_server, and KServe's documentation of its V1 prot
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import io
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from runner import __version__
 from runner.http.forms import media_type
+from runner.predict.csv_rows import rows_of_csv
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import Request, Response, Route
 from runner.predict.json_protocols import (
-    PredictMany,
-    answers_for,
     constant_route,
     json_object_body,
     json_response,
     problem_text,
 )
 from runner.predict.problem_error import ProblemError
-from runner.predict.tensors import properties_of
+from runner.predict.row_calls import RowCalls
 
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
-def routes(
-    endpoints: Sequence[Endpoint], predict_many: PredictMany
-) -> dict[tuple[str, str], Route]:
+def routes(endpoints: Sequence[Endpoint], calls: RowCalls) -> dict[tuple[str, str], Route]:
     """Give what answers at ``/invocations`` and below ``/v1``."""
     found = {
         ("GET", "/ping"): _text_route("\n"),
@@ -45,8 +38,8 @@ def routes(
     for endpoint in endpoints:
         base = f"/v1/models/{endpoint.name}"
         found["GET", base] = constant_route({"name": endpoint.name, "ready": True})
-        found["POST", f"{base}:predict"] = _v1_route(endpoint, predict_many)
-        found["POST", invocations_path(endpoint)] = _invocations_route(endpoint, predict_many)
+        found["POST", f"{base}:predict"] = _v1_route(endpoint, calls)
+        found["POST", invocations_path(endpoint)] = _invocations_route(endpoint, calls)
     return found
 
 
@@ -71,29 +64,41 @@ def _text_route(text: str) -> Route:
     return say
 
 
-def _v1_route(endpoint: Endpoint, predict_many: PredictMany) -> Route:
-    async def predict(request: Request) -> Response:
+def _v1_route(endpoint: Endpoint, calls: RowCalls) -> Route:
+    def instances_of(request: Request) -> list[Any]:
+        calls.check_json(request.body, endpoint, calls.limits.max_rows)
         body = json_object_body(request)
         instances = body.get("instances", body.get("inputs"))
         if not isinstance(instances, list):
             raise ProblemError(422, 'expected {"instances": [row, …]}')
-        answers = await answers_for(endpoint, instances, predict_many, request)
-        return json_response({"predictions": _unwrapped(answers)})
+        return instances
 
-    return predict
+    return _predictions_route(endpoint, calls, instances_of)
 
 
-def _invocations_route(endpoint: Endpoint, predict_many: PredictMany) -> Route:
-    async def invoke(request: Request) -> Response:
+def _invocations_route(endpoint: Endpoint, calls: RowCalls) -> Route:
+    def rows_of(request: Request) -> list[Any]:
         kind = media_type(request.headers.get(b"content-type", b"").decode("latin-1"))
         if kind == "text/csv":
-            rows = _csv_rows(request.body, endpoint)
-        else:
-            rows = _rows(json_object_body(request), endpoint)
-        answers = await answers_for(endpoint, rows, predict_many, request)
-        return json_response({"predictions": _unwrapped(answers)})
+            return rows_of_csv(request.body, endpoint.schema, calls.limits.max_rows)
+        calls.check_json(request.body, endpoint, calls.limits.max_rows)
+        return _rows(json_object_body(request), endpoint, calls)
 
-    return invoke
+    return _predictions_route(endpoint, calls, rows_of)
+
+
+def _predictions_route(
+    endpoint: Endpoint, calls: RowCalls, rows_of: Callable[[Request], list[Any]]
+) -> Route:
+    def written(results: Sequence[Any]) -> Response:
+        return json_response({"predictions": _unwrapped(calls.answers(endpoint, results))})
+
+    async def predict(request: Request) -> Response:
+        items = await calls.run(request, lambda: calls.items(endpoint, rows_of(request)))
+        results = await calls.predict(endpoint, items, request)
+        return await calls.run(request, lambda: written(results))
+
+    return predict
 
 
 def _unwrapped(answers: Sequence[Any]) -> Sequence[Any]:
@@ -103,13 +108,14 @@ def _unwrapped(answers: Sequence[Any]) -> Sequence[Any]:
     return answers
 
 
-def _rows(body: dict[str, Any], endpoint: Endpoint) -> list[Any]:
+def _rows(body: dict[str, Any], endpoint: Endpoint, calls: RowCalls) -> list[Any]:
     given = [form for form in _FORMS if form in body]
     if len(given) != 1:
         raise ProblemError(422, f"expected an object with exactly one of {', '.join(_FORMS)}")
     if body.get("params"):
         raise ProblemError(422, "params are not supported: the model takes none")
     form, value = given[0], body[given[0]]
+    calls.check_count(_count(value))
     if form == "dataframe_split":
         return _split(value)
     if form != "dataframe_records" and isinstance(value, dict):
@@ -118,6 +124,13 @@ def _rows(body: dict[str, Any], endpoint: Endpoint) -> list[Any]:
         raise ProblemError(422, f"{form} must be a list of rows")
     is_flat = bool(value) and not any(isinstance(row, dict | list) for row in value)
     return [[row] for row in value] if is_flat and len(endpoint.schema.names) == 1 else value
+
+
+def _count(value: Any) -> int:
+    """Count the rows of any of the forms, as far as it has some."""
+    if not isinstance(value, dict):
+        return len(value) if isinstance(value, list) else 0
+    return max((len(each) for each in value.values() if isinstance(each, list)), default=0)
 
 
 def _split(value: Any) -> list[Any]:
@@ -145,39 +158,3 @@ def _from_columns(columns: dict[str, Any], form: str) -> list[Any]:
     if len({len(values) for values in columns.values()}) > 1:
         raise ProblemError(422, f"the columns of {form} have different lengths")
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _csv_rows(body: bytes, endpoint: Endpoint) -> list[Any]:
-    """Read a CSV with a line of names; a field that is to be text stays text."""
-    try:
-        lines = list(csv.reader(io.StringIO(body.decode(), newline=""), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ProblemError(400, f"the body is not CSV: {error}") from None
-    if not lines or not lines[0]:
-        raise ProblemError(422, "a CSV must begin with a line of the columns' names")
-    properties = properties_of(endpoint.schema.describe())
-    rows = []
-    for number, line in enumerate(line for line in lines[1:] if line):
-        if len(line) != len(lines[0]):
-            raise ProblemError(
-                422, f"row {number} has {len(line)} values, and there are {len(lines[0])} columns"
-            )
-        rows.append(
-            {
-                name: _cell(text, properties.get(name, {}))
-                for name, text in zip(lines[0], line, strict=True)
-            }
-        )
-    return rows
-
-
-def _cell(text: str, schema: dict[str, Any]) -> Any:
-    kind = schema.get("type")
-    if kind == "boolean" and text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for number, kinds in ((int, ("integer", "number")), (float, ("number",))):
-        if kind in kinds:
-            with contextlib.suppress(ValueError):
-                value = number(text)
-                return value if math.isfinite(value) else text
-    return text

@@ -17,14 +17,13 @@ from runner.predict import tensors
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import Request, Response, Route
 from runner.predict.json_protocols import (
-    PredictMany,
-    answers_for,
     constant_route,
     json_body,
     json_response,
     problem_text,
 )
 from runner.predict.problem_error import ProblemError
+from runner.predict.row_calls import RowCalls
 
 _BINARY_HEADER = b"inference-header-content-length"
 
@@ -43,7 +42,7 @@ class _InferenceRequest(msgspec.Struct):
 
 def routes(
     endpoints: Sequence[Endpoint],
-    predict_many: PredictMany,
+    calls: RowCalls,
     identity: Identity,
     is_draining: Callable[[], bool],
 ) -> dict[tuple[str, str], Route]:
@@ -58,7 +57,7 @@ def routes(
         ("GET", "/v2/models"): constant_route({"models": names}),
     }
     for endpoint in endpoints:
-        model = _Model(endpoint, predict_many, version)
+        model = _Model(endpoint, calls, version)
         base = f"/v2/models/{endpoint.name}"
         for path in (base, f"{base}/versions/{version}"):
             found["GET", path] = model.describe
@@ -98,9 +97,9 @@ class _Model:
     Its outputs are known from the answer to its example, which is asked for once.
     """
 
-    def __init__(self, endpoint: Endpoint, predict_many: PredictMany, version: str) -> None:
+    def __init__(self, endpoint: Endpoint, calls: RowCalls, version: str) -> None:
         self._endpoint = endpoint
-        self._predict_many = predict_many
+        self._calls = calls
         self._version = version
         self._outputs: list[dict[str, Any]] | None = None
 
@@ -120,9 +119,18 @@ class _Model:
 
     async def infer(self, request: Request) -> Response:
         """Predict rows that come as tensors."""
+        asked, items = await self._calls.run(request, lambda: self._read(request))
+        results = await self._calls.predict(self._endpoint, items, request)
+        return await self._calls.run(request, lambda: self._written(asked, results))
+
+    def _read(self, request: Request) -> tuple[_InferenceRequest, list[Any]]:
+        self._calls.check_json(request.body, self._endpoint, self._calls.limits.max_rows)
         asked = _inference_request(request)
-        rows = tensors.rows_of(asked.inputs, self._endpoint)
-        answers = await answers_for(self._endpoint, rows, self._predict_many, request)
+        rows = tensors.rows_of(asked.inputs, self._endpoint, self._calls.limits.max_rows)
+        return asked, self._calls.items(self._endpoint, rows)
+
+    def _written(self, asked: _InferenceRequest, results: Sequence[Any]) -> Response:
+        answers = self._calls.answers(self._endpoint, results)
         found = {output["name"]: output for output in tensors.outputs_of(answers)}
         body: dict[str, Any] = {
             "model_name": self._endpoint.name,
@@ -134,8 +142,9 @@ class _Model:
     async def _find_outputs(self, request: Request) -> list[dict[str, Any]]:
         if self._endpoint.example is None:
             return []
-        rows = [self._endpoint.example]
-        answers = await answers_for(self._endpoint, rows, self._predict_many, request)
+        items = self._calls.items(self._endpoint, [self._endpoint.example])
+        results = await self._calls.predict(self._endpoint, items, request)
+        answers = self._calls.answers(self._endpoint, results)
         return [
             {
                 "name": output["name"],
@@ -155,7 +164,7 @@ def _inference_request(request: Request) -> _InferenceRequest:
     try:
         asked = msgspec.convert(json_body(request), _InferenceRequest)
     except msgspec.ValidationError as error:
-        raise ProblemError(422, f"the body is no inference request: {error}") from None
+        raise ProblemError(422, f"the body is no inference request: {error!s:.200}") from None
     if any("binary_data_size" in tensor.parameters for tensor in asked.inputs):
         raise ProblemError(422, "binary tensors are not supported: send the data as JSON")
     return asked
@@ -172,7 +181,9 @@ def _requested_outputs(
         raise ProblemError(422, "binary outputs are not supported: ask for binary_data=False")
     unknown = [output.name for output in asked if output.name not in found]
     if unknown:
-        raise ProblemError(422, f"there is no output {unknown[0]!r}; there are {', '.join(found)}")
+        raise ProblemError(
+            422, f"there is no output {unknown[0]!r:.80}; there are {', '.join(found)}"
+        )
     return [found[output.name] for output in asked]
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 from runner.http import problems
+
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_FRAMING = (b"content-length", b"transfer-encoding")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,6 +34,9 @@ class ProblemError(Exception):
         detail: What is wrong, for people.
         errors: The invalid fields one by one, where the body is at fault.
         headers: More headers of the answer.
+
+    Raises:
+        ValueError: A header cannot be sent: with a line break in it, it would be two.
     """
 
     def __init__(
@@ -43,11 +51,19 @@ class ProblemError(Exception):
         self.detail = detail
         self.errors = tuple(errors)
         self.headers = tuple(headers)
+        for name, value in self.headers:
+            _check_header(name, value)
 
     def body(self) -> bytes:
         """Write it as problem details."""
         errors = [dataclasses.asdict(error) for error in self.errors]
         return problems.details(self.status, self.detail, **({"errors": errors} if errors else {}))
+
+
+def _check_header(name: bytes, value: bytes) -> None:
+    is_whole = _NAME.fullmatch(name) and _VALUE.fullmatch(value)
+    if not is_whole or name.lower() in _FRAMING:
+        raise ValueError(f"ProblemError: {name!r:.60}: {value!r:.60} cannot be sent as a header")
 
 
 def json_pointer(*steps: str | int) -> str:

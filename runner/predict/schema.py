@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
+import collections
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
+from runner.http.charsets import BOM
+from runner.predict.endpoints import Schema
 from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
-from runner.predict.type_descriptions import describe_type
+from runner.predict.type_descriptions import comma_separated, describe_type
 from runner.predict.validation_errors import (
     MOST_INVALID_FIELDS,
+    problem_of_all,
     problem_of_fields,
+    problem_of_reason,
     unknown_fields_in,
     validation_problem,
 )
+from runner.predict.whole_numbers import with_whole_numbers
 
 Item = TypeVar("Item")
 
@@ -31,6 +36,9 @@ _BARE_TYPES = (
     msgspec.inspect.UnionType,
 )
 
+_NESTED = (dict, list, tuple)
+_MOST_EXPLAINED = 1_048_576  # bytes of a body beyond which only the first fault is told
+
 _parse = msgspec.json.Decoder().decode
 
 
@@ -41,11 +49,15 @@ class TypedSchema(Generic[Item]):
         hint: Any type that msgspec reads.
         to_item: Makes an item of what was read.
 
+    Attributes:
+        most_values: How many numbers, texts and others an item may have; None if any number.
+
     Raises:
         TypeError: msgspec does not read it.
     """
 
     names: tuple[str, ...] = ()
+    most_values: int | None = None
 
     def __init__(self, hint: Any, to_item: Callable[[Any], Item]) -> None:
         self.hint = hint
@@ -53,11 +65,16 @@ class TypedSchema(Generic[Item]):
         self._read: Callable[[bytes], Any] = msgspec.json.Decoder(hint).decode
         within = list(types_within(msgspec.inspect.type_info(hint)))
         self.is_bare = all(isinstance(each, _BARE_TYPES) for each in within)
-        if any(_is_open(each) for each in within):
+        self._has_open_types = any(_is_open(each) for each in within)
+        if self._has_open_types:
             self._read = self._read_strictly
 
-    def decode(self, body: bytes) -> Item:
+    def decode(self, body: bytes, *, is_brief: bool = False) -> Item:
         """Read an item from a JSON body.
+
+        Args:
+            body: The JSON.
+            is_brief: Of what is wrong tell only what was seen first.
 
         Raises:
             ProblemError: 400 for what is no JSON, 422 for what has the wrong shape.
@@ -65,7 +82,7 @@ class TypedSchema(Generic[Item]):
         try:
             found = self._read(body)
         except (ValueError, RecursionError) as error:
-            raise self._refusal(body, error) from None
+            found = self._read_again(body, error, is_brief=is_brief or len(body) > _MOST_EXPLAINED)
         return self._to_item(found)
 
     def convert(self, value: Any) -> Item:
@@ -78,7 +95,7 @@ class TypedSchema(Generic[Item]):
         try:
             found = msgspec.convert(value, self.hint, str_keys=True)
         except msgspec.ValidationError as error:
-            raise validation_problem(value, self.hint, str(error)) from None
+            found = self._converted_again(value, error)
         return self._to_item(found)
 
     def describe(self) -> dict[str, Any]:
@@ -93,21 +110,35 @@ class TypedSchema(Generic[Item]):
 
     def _check(self, value: Any) -> None:
         """Refuse what msgspec lets pass."""
-        if invalid_fields := _first_invalid_fields(_not_finite(value)):
-            raise problem_of_fields(invalid_fields)
-        if unknown := _first_invalid_fields(unknown_fields_in(value, self.hint)):
-            raise validation_problem(value, self.hint, unknown[0].detail)
+        if problem := _problem_of_all(_not_finite(value)):
+            raise problem
+        if self._has_open_types and (unknown := next(unknown_fields_in(value, self.hint), None)):
+            raise validation_problem(value, self.hint, unknown.detail)
 
-    def _refusal(self, body: bytes, error: Exception) -> ProblemError:
-        """Say what is wrong with a body; this is the slow path."""
+    def _read_again(self, body: bytes, error: Exception, *, is_brief: bool) -> Any:
+        """Read what is refused for its form only, or say what is wrong; this is the slow path."""
+        if body.startswith(BOM):
+            return self._read_again(body.removeprefix(BOM), error, is_brief=is_brief)
         try:
             value = parse_json(body)
         except ProblemError as problem:
             wanted = f"; expected {describe_type(self.hint)}" if self.is_bare else ""
-            return ProblemError(problem.status, f"{problem.detail}{wanted}")
-        if invalid_fields := _first_invalid_fields(_not_finite(value)):
-            return problem_of_fields(invalid_fields)
-        return validation_problem(value, self.hint, str(error))
+            raise ProblemError(problem.status, f"{problem.detail}{wanted}") from None
+        self._check(value)
+        return self._converted_again(value, error, is_brief=is_brief)
+
+    def _converted_again(self, value: Any, error: Exception, *, is_brief: bool = False) -> Any:
+        """Take 1.0 for an integer, or say what is wrong."""
+        try:
+            if (whole := with_whole_numbers(value, self.hint)) is not value:
+                return msgspec.convert(whole, self.hint, str_keys=True)
+        except RecursionError:
+            raise ProblemError(422, "the body is nested too deep") from None
+        except msgspec.ValidationError as also:
+            value, error = whole, also
+        if is_brief:
+            raise problem_of_reason(str(error)) from None
+        raise validation_problem(value, self.hint, str(error)) from None
 
 
 class RowSchema(TypedSchema[tuple[Any, ...]]):
@@ -121,6 +152,7 @@ class RowSchema(TypedSchema[tuple[Any, ...]]):
         row = closed_struct("Row", {name: (hint, True) for name, hint in features.items()})
         super().__init__(row, msgspec.structs.astuple)
         self.names = tuple(features)
+        self.most_values = len(features)
 
 
 class ArraySchema(TypedSchema[tuple[Any, ...]]):
@@ -134,6 +166,7 @@ class ArraySchema(TypedSchema[tuple[Any, ...]]):
     def __init__(self, hint: Any, length: int | None) -> None:
         bounds = msgspec.Meta(min_length=length or 1, max_length=length)
         super().__init__(Annotated[list[hint], bounds], tuple)
+        self.most_values = length
 
 
 class TextSchema(TypedSchema[tuple[str]]):
@@ -163,6 +196,28 @@ def closed_struct(name: str, fields: Mapping[str, tuple[Any, bool]]) -> type[msg
         absent = (hint | msgspec.UnsetType, msgspec.UNSET) if not is_required else (hint,)
         made.append((attribute, *absent))
     return msgspec.defstruct(name, made, rename=own, forbid_unknown_fields=True, kw_only=True)
+
+
+def check_columns(schema: Schema, columns: Sequence[str]) -> None:
+    """Refuse a table by its columns, before any of it is read.
+
+    Raises:
+        ProblemError: 422, it has columns that the schema does not know, or one twice.
+    """
+    (twice, count), *_ = collections.Counter(columns).most_common(1) or [("", 0)]
+    if count > 1:
+        raise ProblemError(422, f"the column {twice!r:.80} is there twice")
+    described = schema.describe()
+    if not schema.names or described.get("additionalProperties") is not False:
+        return
+    known = set(schema.names)
+    if unknown := [name for name in columns if name not in known]:
+        detail = f"unknown field; expected {comma_separated(schema.names)}"
+        listed = [
+            InvalidField(field=json_pointer(name), detail=detail)
+            for name in unknown[:MOST_INVALID_FIELDS]
+        ]
+        raise problem_of_fields(listed, len(unknown) - len(listed))
 
 
 def parse_json(body: bytes) -> Any:
@@ -224,19 +279,19 @@ def _is_open(info: Any) -> bool:
     return isinstance(info, msgspec.inspect.DataclassType | msgspec.inspect.TypedDictType)
 
 
-def _first_invalid_fields(invalid_fields: Iterator[InvalidField]) -> list[InvalidField]:
+def _problem_of_all(invalid_fields: Iterator[InvalidField]) -> ProblemError | None:
     try:
-        return list(itertools.islice(invalid_fields, MOST_INVALID_FIELDS))
+        return problem_of_all(invalid_fields)
     except RecursionError:
         raise ProblemError(422, "the body is nested too deep") from None
 
 
 def _not_finite(value: Any, *at: str | int) -> Iterator[InvalidField]:
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, dict | list | tuple):
+        members = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, member in members:
+            kind = type(member)
+            if kind in _NESTED or (kind is float and not math.isfinite(member)):
+                yield from _not_finite(member, *at, key)
+    elif isinstance(value, float) and not math.isfinite(value):
         yield InvalidField(field=json_pointer(*at), detail="expected a finite number")
-    elif isinstance(value, dict):
-        for key, member in value.items():
-            yield from _not_finite(member, *at, key)
-    elif isinstance(value, list | tuple):
-        for number, member in enumerate(value):
-            yield from _not_finite(member, *at, number)

@@ -17,8 +17,8 @@ from runner.predict import (
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import Response, Route
-from runner.predict.json_protocols import PredictMany
 from runner.predict.problem_error import ProblemError
+from runner.predict.row_calls import RowCalls
 
 RESERVED = frozenset(
     {"docs", "health", "invocations", "metrics", "openapi.json", "ping", "static"}
@@ -29,7 +29,7 @@ RESERVED = frozenset(
 
 def routes(  # noqa: PLR0913 - what an app knows, handed on once
     endpoints: Sequence[Endpoint],
-    predict_many: PredictMany,
+    calls: RowCalls,
     counters: Callable[[], Counters],
     identity: Identity,
     *,
@@ -40,7 +40,7 @@ def routes(  # noqa: PLR0913 - what an app knows, handed on once
 
     Args:
         endpoints: What predicts.
-        predict_many: Predicts rows together.
+        calls: Predicts rows together.
         counters: Gives what all workers count; called at a scrape, not before.
         identity: What is running.
         is_draining: Tells whether this worker is about to end.
@@ -49,8 +49,8 @@ def routes(  # noqa: PLR0913 - what an app knows, handed on once
     document = openapi.describe(endpoints, identity)
     return {
         **pages.routes(endpoints, identity, document, page),
-        **open_inference.routes(endpoints, predict_many, identity, is_draining),
-        **mlflow_scoring.routes(endpoints, predict_many),
+        **open_inference.routes(endpoints, calls, identity, is_draining),
+        **mlflow_scoring.routes(endpoints, calls),
         ("GET", "/metrics"): prometheus.metrics_route(counters, identity),
     }
 

@@ -14,11 +14,13 @@ import msgspec
 
 from runner.predict.endpoints import Endpoint
 from runner.predict.problem_error import ProblemError
+from runner.predict.row_calls import too_many_rows
+from runner.predict.whole_numbers import MOST_EXACT, whole_number
 
 _BITS = {f"{sign}INT{bits}": (sign, bits) for sign in ("", "U") for bits in (8, 16, 32, 64)}
 _FLOATS = ("FP16", "FP32", "FP64")
 DATATYPES = ("BOOL", *_BITS, *_FLOATS, "BYTES")
-_MOST_EXACT = 2**53  # beyond it a double does not hold every integer
+_MOST_DIMENSIONS = 8
 _OF_JSON = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "string": "BYTES"}
 
 
@@ -40,13 +42,21 @@ class Tensor(msgspec.Struct):
     parameters: dict[str, Any] = {}
 
 
-def rows_of(tensors: Sequence[Tensor], endpoint: Endpoint) -> list[Any]:
+def rows_of(tensors: Sequence[Tensor], endpoint: Endpoint, max_rows: int) -> list[Any]:
     """Make rows of inputs: of one for all features, or of one for each.
 
+    Args:
+        tensors: The inputs.
+        endpoint: For which they are.
+        max_rows: Rows that there may be.
+
     Raises:
-        ProblemError: 422, naming the input that does not fit.
+        ProblemError: 400 for a shape that nothing has, 413 for too many rows, 422 for what does
+            not fit, naming the input.
     """
     names = endpoint.schema.names
+    for tensor in tensors:
+        _check_shape(tensor, max_rows)
     if not tensors:
         raise ProblemError(422, f"there are no inputs; expected {_expected(names)}")
     if len(tensors) == 1 and (not names or tensors[0].name not in names):
@@ -54,7 +64,7 @@ def rows_of(tensors: Sequence[Tensor], endpoint: Endpoint) -> list[Any]:
     given = {tensor.name for tensor in tensors}
     unknown = sorted(given - set(names))
     if unknown or len(given) != len(tensors):
-        what = f"input {unknown[0]!r} is no feature" if unknown else "an input is there twice"
+        what = f"input {unknown[0]!r:.80} is no feature" if unknown else "an input is there twice"
         raise ProblemError(422, f"{what}; expected {_expected(names)}")
     described = properties_of(endpoint.schema.describe())
     columns = [_column(tensor, described.get(tensor.name, {})) for tensor in tensors]
@@ -95,31 +105,45 @@ def _expected(names: Sequence[str]) -> str:
     return f"one of shape [n, {len(names)}], or one for each of: {', '.join(names)}"
 
 
+def _label(tensor: Tensor) -> str:
+    return f"input {tensor.name!r:.80}"
+
+
+def _check_shape(tensor: Tensor, max_rows: int) -> None:
+    """Refuse a shape before anything is made of it.
+
+    Raises:
+        ProblemError: 400 for no shape, 413 for too many rows.
+    """
+    shape = tensor.shape
+    if not 1 <= len(shape) <= _MOST_DIMENSIONS or not (
+        0 <= shape[0] < 2**63 and all(0 < size < 2**63 for size in shape[1:])
+    ):
+        wanted = f"a shape is [rows, …], up to {_MOST_DIMENSIONS} sizes of 1 or more"
+        raise ProblemError(400, f"{_label(tensor)}: {wanted}, not {shape!s:.60}")
+    if shape[0] > max_rows:
+        raise too_many_rows(max_rows)
+
+
 def _values(tensor: Tensor) -> list[Any]:
     """Give the rows of an input, nested as its shape says."""
-    label = f"input {tensor.name!r}"
-    if not tensor.shape or any(size < 0 for size in tensor.shape):
-        raise ProblemError(422, f"{label}: a shape is [rows, …], not {tensor.shape}")
+    label = _label(tensor)
     if tensor.datatype not in DATATYPES:
         known = ", ".join(DATATYPES)
-        raise ProblemError(422, f"{label}: datatype {tensor.datatype!r} is none of {known}")
+        raise ProblemError(422, f"{label}: datatype {tensor.datatype!r:.80} is none of {known}")
     flat = _flattened(tensor.data, tensor.shape, label)
     if len(flat) != math.prod(tensor.shape):
-        wanted = f"shape {tensor.shape} has {math.prod(tensor.shape)} elements"
+        wanted = f"shape {tensor.shape!s:.60} has {math.prod(tensor.shape)!s:.30} elements"
         raise ProblemError(422, f"{label}: {wanted}, but data has {len(flat)}")
+    if tensor.datatype in _BITS:
+        flat = [whole_number(each) if type(each) is float else each for each in flat]
     for place, element in enumerate(flat):
         if not _has_datatype(element, tensor.datatype):
             wrong = f"element {place} is {msgspec.json.encode(element)[:40].decode()}"
             raise ProblemError(422, f"{label}: {wrong}, which is not {tensor.datatype}")
     for size in reversed(tensor.shape[1:]):
-        flat = _split_by(flat, size, math.prod(tensor.shape[:1]))
+        flat = [flat[start : start + size] for start in range(0, len(flat), size)]
     return flat
-
-
-def _split_by(flat: list[Any], size: int, rows: int) -> list[Any]:
-    if not size:
-        return [[] for _ in range(rows)]
-    return [flat[start : start + size] for start in range(0, len(flat), size)]
 
 
 def _flattened(data: list[Any], shape: Sequence[int], label: str) -> list[Any]:
@@ -129,7 +153,7 @@ def _flattened(data: list[Any], shape: Sequence[int], label: str) -> list[Any]:
     found: list[Any] = [data]
     for size in shape:
         if not all(isinstance(part, list) and len(part) == size for part in found):
-            raise ProblemError(422, f"{label}: data is not nested as its shape {list(shape)} says")
+            raise ProblemError(422, f"{label}: data is not nested as its shape {shape!s:.60} says")
         found = list(itertools.chain.from_iterable(found))
     return found
 
@@ -163,7 +187,7 @@ def _parsed(values: Sequence[Any], name: str) -> Iterator[Any]:
             yield msgspec.json.decode(value) if isinstance(value, str) else value
         except msgspec.DecodeError as error:
             raise ProblemError(
-                422, f"input {name!r}: element {number} must be JSON text: {error}"
+                422, f"input {name!r:.80}: element {number} must be JSON text: {error}"
             ) from None
 
 
@@ -228,5 +252,5 @@ def _common_datatype(elements: Sequence[Any]) -> str:
 
 def _is_double(element: Any) -> bool:
     if isinstance(element, int) and not isinstance(element, bool):
-        return abs(element) <= _MOST_EXACT
+        return abs(element) <= MOST_EXACT
     return isinstance(element, float)

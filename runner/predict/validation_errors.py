@@ -23,6 +23,9 @@ from runner.predict.type_descriptions import (
 )
 
 MOST_INVALID_FIELDS = 100
+_MOST_COUNTED = 1_000  # of those that are not listed
+_AT_ONCE = 256  # members of a list that are tried together
+_LONGEST = 400  # characters of a field or a detail: both hold what a client sent
 
 Steps = tuple[str | int, ...]
 
@@ -45,19 +48,46 @@ class Field:
 def validation_problem(value: Any, hint: Any, reason: str) -> ProblemError:
     """Make the problem that names all that is invalid in a value that msgspec refused."""
     try:
-        invalid_fields = list(
-            itertools.islice(invalid_fields_in(value, hint, ()), MOST_INVALID_FIELDS)
-        )
+        return problem_of_all(invalid_fields_in(value, hint, ())) or problem_of_reason(reason)
     except RecursionError:
         return ProblemError(422, "the body is nested too deep")
-    return problem_of_fields(invalid_fields or [InvalidField(field="", detail=reason)])
 
 
-def problem_of_fields(invalid_fields: Sequence[InvalidField]) -> ProblemError:
-    """Make the problem that lists invalid fields."""
-    more = f" (and {len(invalid_fields) - 1} more, see errors)" if len(invalid_fields) > 1 else ""
-    at = invalid_fields[0].field or "the body"
-    return ProblemError(422, f"{at}: {invalid_fields[0].detail}{more}", invalid_fields)
+def problem_of_all(invalid_fields: Iterator[InvalidField]) -> ProblemError | None:
+    """Make the problem that lists the first invalid fields and counts the others."""
+    listed = list(itertools.islice(invalid_fields, MOST_INVALID_FIELDS))
+    more = sum(1 for _ in itertools.islice(invalid_fields, _MOST_COUNTED))
+    return problem_of_fields(listed, more) if listed else None
+
+
+def problem_of_reason(reason: str) -> ProblemError:
+    """Make the problem that says of a body what msgspec said first."""
+    return problem_of_fields([InvalidField(field="", detail=reason)])
+
+
+def problem_of_fields(invalid_fields: Sequence[InvalidField], unlisted: int = 0) -> ProblemError:
+    """Make the problem that lists invalid fields.
+
+    Args:
+        invalid_fields: Those to list, of which there is one at least.
+        unlisted: How many more there are.
+    """
+    shown = [_shortened(each) for each in invalid_fields]
+    others = len(shown) + unlisted - 1
+    which = f"errors has the first {len(shown)}" if unlisted else "see errors"
+    more = f" (and {others:,} more, {which})" if others else ""
+    at = shown[0].field or "the body"
+    return ProblemError(422, f"{at}: {shown[0].detail}{more}", shown)
+
+
+def _shortened(invalid_field: InvalidField) -> InvalidField:
+    if len(invalid_field.field) <= _LONGEST and len(invalid_field.detail) <= _LONGEST:
+        return invalid_field
+    field, detail = (
+        text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+        for text in (invalid_field.field, invalid_field.detail)
+    )
+    return InvalidField(field=field, detail=detail)
 
 
 def invalid_fields_in(value: Any, hint: Any, at: Steps) -> Iterator[InvalidField]:
@@ -95,8 +125,19 @@ def _invalid_in_fields(value: Any, hint: Any, at: Steps) -> Iterator[InvalidFiel
 
 def _invalid_in_members(value: Any, hint: Any, at: Steps) -> Iterator[InvalidField]:
     if (inner := _member_hint(value, hint)) is not None:
-        for key, member in enumerate(value) if isinstance(value, list) else value.items():
+        for key, member in (
+            _doubtful_items(value, inner) if isinstance(value, list) else value.items()
+        ):
             yield from invalid_fields_in(member, inner, (*at, key))
+
+
+def _doubtful_items(value: list[Any], hint: Any) -> Iterator[tuple[int, Any]]:
+    """Give the items that may be wrong: those of a stretch that is not right as a whole."""
+    for start in range(0, len(value), _AT_ONCE):
+        stretch = value[start : start + _AT_ONCE]
+        is_nested = any(isinstance(item, dict | list) for item in stretch)
+        if is_nested or why_refused(stretch, list[hint]):
+            yield from enumerate(stretch, start)
 
 
 def _member_hint(value: Any, hint: Any) -> Any:

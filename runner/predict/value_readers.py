@@ -22,9 +22,11 @@ from runner.predict.uploads import UploadFile
 from runner.predict.validation_errors import (
     Steps,
     invalid_fields_in,
+    problem_of_all,
     problem_of_fields,
     unknown_fields_in,
 )
+from runner.predict.whole_numbers import with_whole_numbers
 
 Scalar = str | int | float | bool | None
 _DEEPEST = 32
@@ -83,8 +85,10 @@ def _checked(value: Any, hint: Any, at: Steps) -> Any:
     try:
         return msgspec.convert(value, hint)
     except (msgspec.ValidationError, RecursionError):
-        found = list(invalid_fields_in(value, hint, at))
-        raise problem_of_fields(found) from None
+        whole = with_whole_numbers(value, hint)
+        if (problem := problem_of_all(invalid_fields_in(whole, hint, at))) is not None:
+            raise problem from None
+    return msgspec.convert(whole, hint)
 
 
 def _read_file(value: Any, at: Steps) -> UploadFile:

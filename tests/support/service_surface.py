@@ -9,12 +9,15 @@ from typing import Any
 
 import msgspec
 
+from runner.config import Limits
 from runner.identity import Identity
 from runner.predict import service_routes
+from runner.predict.body_work import BodyWork
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import Request, Response
 from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
+from runner.predict.row_calls import RowCalls
 
 IDENTITY = Identity(
     run_id="r1", notebook_sha256="a" * 64, notebook_title="Serve it", model_sha256="b" * 64
@@ -25,12 +28,13 @@ class StructSchema:
     """Read items as a msgspec type does; an item is a dict."""
 
     is_bare = False
+    most_values = None
 
     def __init__(self, kind: type[msgspec.Struct]) -> None:
         self._kind = kind
         self.names = tuple(field.encode_name for field in msgspec.structs.fields(kind))
 
-    def decode(self, body: bytes) -> Any:
+    def decode(self, body: bytes, *, is_brief: bool = False) -> Any:
         """Read an item from JSON."""
         return self.convert(msgspec.json.decode(body))
 
@@ -121,7 +125,7 @@ class Surface:
         self.is_draining = False
         self.routes = service_routes.routes(
             endpoints,
-            self._predict_many,
+            RowCalls(predict_many=self._predict_many, work=BodyWork(), limits=Limits()),
             lambda: self.counters,
             identity,
             is_draining=lambda: self.is_draining,
@@ -129,9 +133,9 @@ class Surface:
 
     async def _predict_many(
         self, endpoint: Endpoint, items: Sequence[Any], request: Request
-    ) -> Sequence[Any]:
+    ) -> list[Any]:
         self.calls.append(len(items))
-        return endpoint.predict(items)
+        return [*endpoint.predict(items)]
 
     def get(self, path: str, **headers: str) -> Response:
         """Ask for a page."""

@@ -28,6 +28,7 @@ def parquet(table: Any) -> bytes:
     return sink.getvalue()
 
 
+BOUND = arrow_tables.TableBound(rows=1_000, values=10_000, size=1_000_000)
 BODIES = [(ARROW, stream), (PARQUET, parquet)]
 
 
@@ -80,6 +81,6 @@ def test_without_pyarrow_the_mend_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     arrow_tables._pyarrow.cache_clear()
     monkeypatch.setattr("runner.predict.arrow_tables.importlib.import_module", absent)
     with pytest.raises(ProblemError, match=r"pip install 'notebook-runner\[arrow\]'") as caught:
-        arrow_tables.rows_of_table(b"", MediaType.ARROW, 1)
+        list(arrow_tables.rows_of_table(b"", MediaType.ARROW, BOUND, lambda names: None))
     assert caught.value.status == 415
     arrow_tables._pyarrow.cache_clear()
