@@ -5,9 +5,6 @@ The size of the body decides, for reading, validating and writing alike.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import functools
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -34,38 +31,11 @@ class BodyWork:
         """
         if size <= SMALL:
             return act()
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Found] = loop.create_future()
         self._thread = self._thread or SerialThread("bodies")
-        self._thread.run(lambda: _resolve(loop, future, act))
-        return await future
+        return await self._thread.result_of(act)
 
     def close(self) -> None:
         """Let the thread end after what it was given."""
         if self._thread is not None:
             self._thread.close()
             self._thread = None
-
-
-def _resolve(
-    loop: asyncio.AbstractEventLoop, future: asyncio.Future[Found], act: Callable[[], Found]
-) -> None:
-    if future.cancelled():  # nobody waits any more
-        return
-    try:
-        found = act()
-    except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
-        _set(loop, future, functools.partial(future.set_exception, error))
-    else:
-        _set(loop, future, functools.partial(future.set_result, found))
-
-
-def _set(
-    loop: asyncio.AbstractEventLoop, future: asyncio.Future[Found], act: Callable[[], None]
-) -> None:
-    def unless_cancelled() -> None:
-        if not future.done():
-            act()
-
-    with contextlib.suppress(RuntimeError):  # the loop has ended
-        loop.call_soon_threadsafe(unless_cancelled)

@@ -25,6 +25,7 @@ from runner.predict.json_protocols import (
 from runner.predict.problem_error import ProblemError
 from runner.predict.row_calls import RowCalls
 
+_MOST_DIMENSIONS = 500_000  # that are read, to say that they are too many
 _BINARY_HEADER = b"inference-header-content-length"
 
 
@@ -124,9 +125,10 @@ class _Model:
         return await self._calls.run(request, lambda: self._written(asked, results))
 
     def _read(self, request: Request) -> tuple[_InferenceRequest, list[Any]]:
-        self._calls.check_json(request.body, self._endpoint, self._calls.limits.max_rows)
+        most = self._calls.limits.max_rows
+        self._calls.check_json(request.body, self._endpoint, most, _MOST_DIMENSIONS)
         asked = _inference_request(request)
-        rows = tensors.rows_of(asked.inputs, self._endpoint, self._calls.limits.max_rows)
+        rows = tensors.rows_of(asked.inputs, self._endpoint, most)
         return asked, self._calls.items(self._endpoint, rows)
 
     def _written(self, asked: _InferenceRequest, results: Sequence[Any]) -> Response:

@@ -66,13 +66,16 @@ class RowCalls:
         if rows > self.limits.max_rows:
             raise too_many_rows(self.limits.max_rows)
 
-    def check_json(self, body: bytes, endpoint: Endpoint, rows: int = 1) -> None:
+    def check_json(
+        self, body: bytes, endpoint: Endpoint, rows: int = 1, spare: int = _SPARE_VALUES
+    ) -> None:
         """Refuse JSON of more values than there can be, before it is parsed.
 
         Args:
             body: The JSON.
             endpoint: For which it is.
             rows: How many items it may have.
+            spare: How many values may stand besides them.
 
         Raises:
             ProblemError: 413.
@@ -83,7 +86,7 @@ class RowCalls:
         width = endpoint.schema.most_values
         if width is not None:
             bound = JsonBound(
-                values=min(bound.values, rows * (width + 1) * 2 + _SPARE_VALUES),
+                values=min(bound.values, rows * (width + 1) * 2 + spare),
                 containers=min(bound.containers, rows * 2 + _SPARE_VALUES),
             )
         if bound.is_exceeded_by(body):

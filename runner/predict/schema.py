@@ -39,6 +39,12 @@ _BARE_TYPES = (
 _NESTED = (dict, list, tuple)
 _MOST_EXPLAINED = 1_048_576  # bytes of a body beyond which only the first fault is told
 
+_WHOLE_TYPES = (
+    msgspec.inspect.IntType,
+    msgspec.inspect.LiteralType,
+    msgspec.inspect.EnumType,
+)
+
 _parse = msgspec.json.Decoder().decode
 
 
@@ -68,6 +74,7 @@ class TypedSchema(Generic[Item]):
         self._has_open_types = any(_is_open(each) for each in within)
         if self._has_open_types:
             self._read = self._read_strictly
+        self._has_integers = any(isinstance(each, _WHOLE_TYPES) for each in within)
 
     def decode(self, body: bytes, *, is_brief: bool = False) -> Item:
         """Read an item from a JSON body.
@@ -130,7 +137,8 @@ class TypedSchema(Generic[Item]):
     def _converted_again(self, value: Any, error: Exception, *, is_brief: bool = False) -> Any:
         """Take 1.0 for an integer, or say what is wrong."""
         try:
-            if (whole := with_whole_numbers(value, self.hint)) is not value:
+            whole = with_whole_numbers(value, self.hint) if self._has_integers else value
+            if whole is not value:
                 return msgspec.convert(whole, self.hint, str_keys=True)
         except RecursionError:
             raise ProblemError(422, "the body is nested too deep") from None

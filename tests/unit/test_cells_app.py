@@ -210,3 +210,11 @@ def test_registered_cells_say_so_and_are_served(
     (app,) = served
     assert app.title == "simple"
     assert app.served() == ["GET /a"]
+
+
+def test_a_refused_body_says_what_is_read(make: Make) -> None:
+    """By its status and its headers; the cell is not run."""
+    app = make({"POST /a": ECHO})
+    headers = {"content-encoding": "br"}
+    (reply,) = ask(app, ("POST", "/a"), content=b"x", headers=headers)
+    assert (reply.status_code, reply.headers["accept-encoding"][:5]) == (415, "gzip,")

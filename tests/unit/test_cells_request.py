@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import itertools
 import json
 from typing import Any
 
@@ -63,7 +65,6 @@ def test_json_may_be_in_another_charset() -> None:
         (b"{", "application/json"),
         (b"\xff", "application/json"),
         (b"[" * 100_000, "application/json"),
-        (b"1", "application/json; charset=none-such"),
         (b"x", "multipart/form-data"),
         (b"--b\r\n\r\nx", "multipart/form-data; boundary=b"),
         (b"--b\r\nx\r\n--b--", "multipart/form-data; boundary=b"),
@@ -114,3 +115,43 @@ def test_what_is_no_text_comes_in_base64() -> None:
     found = request(ALL_BYTES, "image/png")
     assert found["body_encoding"] == "base64"
     assert base64.b64decode(found["body"]) == ALL_BYTES
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "coding", "status"),
+    [
+        (b"a" * 1_000_000, "text/plain; charset=punycode", "", 415),
+        (b"1", "application/json; charset=none-such", "", 415),
+        (b"[" + b"[]," * 1_000_000 + b"[]]", "application/json", "", 413),
+        (b"a=1&" * 100_000, "application/x-www-form-urlencoded", "", 413),
+        (b"--b\r\n\r\n\r\n" * 100_000 + b"--b--", "multipart/form-data; boundary=b", "", 400),
+        (b"x", "text/plain", "br", 415),
+        (b"x", "text/plain", "gzip", 400),
+        (gzip.compress(b"x" * 1_001, mtime=0), "text/plain", "gzip", 413),
+    ],
+    ids=itertools.count(),
+)
+def test_what_would_cost_too_much_is_refused(
+    body: bytes, content_type: str, coding: str, status: int
+) -> None:
+    """Before it is read, and by a status of its own."""
+    headers = [(b"content-type", content_type.encode())]
+    headers += [(b"content-encoding", coding.encode())] if coding else []
+    most = 1_000 if coding else 16_777_216
+    with pytest.raises(BadBodyError) as caught:
+        CellRequest(body=body, headers=headers, max_body=most).to_json()
+    assert caught.value.status == status
+
+
+def test_a_compressed_body_is_unpacked() -> None:
+    """The cell need not know, so it does not see the header."""
+    headers = [(b"content-type", b"application/json"), (b"content-encoding", b"gzip")]
+    found = json.loads(CellRequest(body=gzip.compress(b'{"a": 1}'), headers=headers).to_json())
+    assert found["body"] == {"a": 1}
+    assert list(found["headers"]) == ["Content-Type"]
+
+
+def test_a_mark_before_json_is_skipped() -> None:
+    """With a charset and without."""
+    for content_type in ("application/json", "application/json; charset=utf-8"):
+        assert request("\ufeff[1]".encode(), content_type)["body"] == [1]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+from support.prediction_apps import app_of, post
+
 from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
 
 
@@ -30,3 +33,35 @@ def test_a_problem_without_faults_has_no_list() -> None:
 def test_pointers_are_escaped() -> None:
     """A field may have any name (RFC 6901)."""
     assert json_pointer("a/b", 0, "c~d") == "/a~1b/0/c~0d"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"x-city", b"a\r\nSet-Cookie: b=c"),
+        (b"x-city", b"a\nb"),
+        (b"x-city", b"a\0"),
+        (b"x city", b"a"),
+        (b"x-city\r\nb", b"a"),
+        (b"", b"a"),
+        (b"Content-Length", b"0"),
+        (b"transfer-encoding", b"chunked"),
+    ],
+)
+def test_a_header_that_would_be_two_is_the_authors_error(header: tuple[bytes, bytes]) -> None:
+    """Seen where it is made, so that nothing of it is sent."""
+    with pytest.raises(ValueError, match="cannot be sent as a header"):
+        ProblemError(422, "no", headers=[(b"x-a", b"1"), header])
+
+
+def test_what_such_a_header_answers() -> None:
+    """500 with an id, on either way."""
+
+    def city(name: str) -> str:
+        raise ProblemError(422, "no such city", headers=[(b"x-city", name.encode())])
+
+    app = app_of(city)
+    good, bad = (post(app, {"name": name}) for name in ("\u00fc b", "a\r\nSet-Cookie: b=c"))
+    assert (good.status_code, good.headers["x-city"]) == (422, "\u00fc b")
+    assert (bad.status_code, "set-cookie" in bad.headers) == (500, False)
+    assert "the log has it under" in bad.json()["detail"]
