@@ -125,7 +125,11 @@ class TypedSchema(Generic[Item]):
     def _read_again(self, body: bytes, error: Exception, *, is_brief: bool) -> Any:
         """Read what is refused for its form only, or say what is wrong; this is the slow path."""
         if body.startswith(BOM):
-            return self._read_again(body.removeprefix(BOM), error, is_brief=is_brief)
+            body = body.removeprefix(BOM)
+            try:
+                return self._read(body)
+            except (ValueError, RecursionError) as without_mark:
+                error = without_mark
         try:
             value = parse_json(body)
         except ProblemError as problem:

@@ -173,3 +173,14 @@ def test_deep_nesting_is_refused_not_fatal() -> None:
     any_depth = TypedSchema(Any, lambda value: value)
     assert refused(any_depth, b"[" * 50_000 + b"]" * 50_000).status == 400
     assert refused(ROW, b'{"colour":' + b"[" * 900 + b"]" * 900 + b"}").status in (400, 422)
+
+
+def test_a_byte_order_mark_is_skipped() -> None:
+    """One; what is wrong behind it is told as ever."""
+    schema = RowSchema({"a": float})
+    mark = b"\xef\xbb\xbf"
+    assert schema.decode(mark + b'{"a": 1}') == (1.0,)
+    for body, status in ((b'{"a": "b"}', 422), (b"{", 400), (mark * 10_000 + b"1", 400)):
+        with pytest.raises(ProblemError) as caught:
+            schema.decode(mark + body)
+        assert caught.value.status == status
