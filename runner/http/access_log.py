@@ -35,25 +35,27 @@ class AccessLog:
             collections.deque()
         )
         self._dropped = 0
-        self._added = self._taken = 0  # bytes of paths; each is written by one thread only
+        self._adding = threading.Lock()
+        self._added = self._taken = 0  # bytes of paths
         self._has_some = threading.Event()
         self._is_closed = False
         self._writer: threading.Thread | None = None
 
     def add(self, *, client: str, method: str, path: str, status: int, seconds: float) -> None:
-        """Note one answered request."""
+        """Note one answered request; in any thread."""
         path = path[: _LENGTHS[0]] + "…" if len(path) > _LONGEST_PATH else path
-        size = self._added + len(path)
-        if len(self._waiting) >= _MOST_WAITING or size - self._taken > _MOST_BYTES:
-            self._dropped += 1
-            return
-        self._added = size
-        self._waiting.append((time.time(), client, method, path, status, seconds))
-        if not self._has_some.is_set():
-            if self._writer is None:  # not before the fork: threads do not survive it
-                self._writer = threading.Thread(target=self._write, daemon=True)
-                self._writer.start()
-            self._has_some.set()
+        with self._adding:
+            size = self._added + len(path)
+            if len(self._waiting) >= _MOST_WAITING or size - self._taken > _MOST_BYTES:
+                self._dropped += 1
+                return
+            self._added = size
+            self._waiting.append((time.time(), client, method, path, status, seconds))
+            if not self._has_some.is_set():
+                if self._writer is None:  # not before the fork: threads do not survive it
+                    self._writer = threading.Thread(target=self._write, daemon=True)
+                    self._writer.start()
+                self._has_some.set()
 
     def close(self) -> None:
         """Write what waits, for a second at most."""

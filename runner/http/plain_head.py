@@ -34,6 +34,7 @@ _UNUSUAL = frozenset(
         *(b"trailer", b"transfer-encoding", b"upgrade"),
     ]
 )
+_FIELD = re.compile(rb"\n([^:]++):[\t ]*+([^\r]*+)")
 _HOST = re.compile(rb"[a-z0-9._-]+(?::[0-9]+)?|\[[a-f0-9:.]+\](?::[0-9]+)?")
 _CONNECTIONS = (b"keep-alive", b"close")
 _MOST_DIGITS = 9
@@ -82,3 +83,8 @@ def plain_head(data: bytes) -> PlainHead | None:
         return None
     keeps = connection == b"keep-alive"
     return PlainHead(method, target, lines, fields, found.end(), int(length), keeps)
+
+
+def fields_of(head: PlainHead) -> list[tuple[bytes, bytes]]:
+    """Give all fields of a head, their names in small letters."""
+    return [(name.lower(), value.rstrip(b" \t")) for name, value in _FIELD.findall(head.lines)]

@@ -2,6 +2,8 @@
 
 - The app runs in a thread of a bounded pool, in a context of its own for each request. It gets
   one when the body is whole, or 64 KiB of it are here: a slow client costs no thread.
+- A plain request is lent to the thread with its connection, see `wsgi_connection`: a whole small
+  answer goes out from there.
 - Between that thread and the loop lie at most 64 KiB and one piece of the answer. A client that
   does not read makes the thread wait; for one that has gone, reading and writing raise
   `ClientGoneError`, and what the app returned is closed.
@@ -11,26 +13,25 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import concurrent.futures
 import contextvars
 import io
 import logging
-import queue
 import threading
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from runner.http.app_protocol import AppProtocol
 from runner.http.asgi_exchange import IS_CLOSING
+from runner.http.connection import Owner
 from runner.http.own_answers import BUSY
+from runner.http.thread_pool import ThreadPool
+from runner.http.wsgi_connection import MOST_WHOLE, LentConnection, WsgiConnection
 from runner.http.wsgi_environ import environ_of, head_of
 
 log = logging.getLogger(__name__)
 
 _MOST_BUFFERED = 65_536
-_MOMENT = 0.0005  # seconds
 _BODILESS = (204, 304)
 
 
@@ -44,12 +45,25 @@ class WsgiAdapter(AppProtocol):
     Args:
         app: Called in threads.
         most_threads: How many at a time; further requests wait for one.
+
+    Attributes:
+        threads: In which it is called.
+        waiting: Connections whose threads have answered, and wait for what comes next.
     """
 
     def __init__(self, app: Callable[..., Iterable[bytes]], most_threads: int) -> None:
         self._app = app
-        self._threads = ThreadPool(most_threads)
-        self._is_quick = True
+        self.threads = ThreadPool(most_threads)
+        self.waiting: set[LentConnection] = set()
+
+    def protocol(self, server: Owner) -> WsgiConnection:
+        """Make what speaks with one client."""
+        return WsgiConnection(server, self)
+
+    def call(self, scope: Any, body: bytes, lent: LentConnection) -> None:
+        """Call the app for a whole request; in a thread."""
+        environ = environ_of(scope, io.BytesIO(body), len(body))
+        _Call(self._app, environ, lent.connection.loop, lent).run()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -59,7 +73,7 @@ class WsgiAdapter(AppProtocol):
             for phase in ("startup", "shutdown"):
                 await receive()
                 await send({"type": f"lifespan.{phase}.complete"})
-            self._threads.close()
+            self.threads.close()
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         body, has_more = b"", True
@@ -73,51 +87,50 @@ class WsgiAdapter(AppProtocol):
         else:
             source = io.BytesIO(body)
         environ = environ_of(scope, source, None if has_more else len(body))
-        call = _Call(self._app, environ, scope["extensions"].get(IS_CLOSING, bool))
+        call = _Call(self._app, environ, asyncio.get_running_loop())
         try:
-            self._threads.start(call.run)
+            self.threads.start(call.run)
         except RuntimeError as error:
             log.warning("no thread could be started: %s", error)
             await BUSY(scope, receive, send)
             return
-        if self._is_quick:
-            call.wait_a_moment()
-        await call.send_on(send)
-        self._is_quick = call.seconds < _MOMENT
+        await call(scope, receive, send)
 
 
 class _Call:
-    """Call the app in a thread, and send from the loop what it gives there."""
+    """Call the app in a thread, and send from there or from the loop what it gives."""
 
-    def __init__(self, app: Any, environ: dict[str, Any], is_closing: Callable[[], bool]) -> None:
-        self._app, self._environ, self._is_closing = app, environ, is_closing
-        self._context = contextvars.copy_context()
-        self._loop = asyncio.get_running_loop()
+    def __init__(
+        self, app: Any, environ: dict[str, Any], loop: Any, lent: LentConnection | None = None
+    ) -> None:
+        self._app, self._environ, self._loop = app, environ, loop
+        self._lent = lent  # until it is answered or passed on
+        self._is_answered = False
         self._head: Any = None
         self._start: dict[str, Any] | None = None  # the head, once it is too late to change it
         self._is_bodiless = False
         self._left: int | None = None  # of the Content-Length
         self._last = b""
         self._error: BaseException | None = None
-        self.seconds = 0.0
         self._lock = threading.Lock()  # of the following
         self._pieces: list[bytes] = []
         self._size = 0
         self._is_over = self._is_gone = False
-        self._has_news = _closed_gate()
         self._waiter: asyncio.Future[None] | None = None
         self._room: threading.Lock | None = None
 
     def run(self) -> None:
         """Call the app; in a thread."""
-        began = time.perf_counter()
         try:
-            self._context.run(self._answer)
+            contextvars.Context().run(self._answer)
         except ClientGoneError:
             log.debug("the client has gone")
         except BaseException as error:  # noqa: BLE001 - raised again in the loop
             self._error = error
-        self.seconds = time.perf_counter() - began
+        if self._is_answered:
+            if self._error is not None:
+                log.error("the app failed behind its answer", exc_info=self._error)
+            return
         with self._lock:
             self._pieces.append(self._last)
             self._size += len(self._last)
@@ -156,6 +169,12 @@ class _Call:
         if self._start is None:
             self._begin(len(data) if is_all else None)
         data = self._measured(data)
+        if self._is_answered:
+            return
+        if is_all or self._is_bodiless or self._left == 0:
+            self._is_answered = self._answer_whole(data)
+            if self._is_answered:
+                return
         if is_last:
             self._last = data
             return
@@ -170,6 +189,12 @@ class _Call:
             room.acquire()
         if self._is_gone:
             raise ClientGoneError("the client has gone")
+
+    def _answer_whole(self, data: bytes) -> bool:
+        if self._lent is None or len(data) > MOST_WHOLE:
+            return False
+        start: Any = self._start
+        return self._lent.answer(start["status"], start["headers"], data)
 
     def _begin(self, size: int | None) -> None:
         if self._head is None:
@@ -199,30 +224,32 @@ class _Call:
         return data
 
     def _tell(self) -> None:
-        if self._waiter is not None:
+        if self._lent is not None:
+            self._lent.pass_on(self)
+            self._lent = None
+        elif self._waiter is not None:
             waiter, self._waiter = self._waiter, None
             try:
                 self._loop.call_soon_threadsafe(_wake, waiter)
             except RuntimeError:  # the loop has ended
                 self._is_gone = True
-        elif self._has_news.locked():
-            self._has_news.release()
 
-    def wait_a_moment(self) -> None:
-        """Let the thread run: to be woken by it later would cost more than what most apps do."""
-        self._has_news.acquire(timeout=_MOMENT)
+    def give_up(self) -> None:
+        """Tell the app that its client has gone."""
+        self._took(0, is_gone=True)
 
-    async def send_on(self, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Send what comes from the thread, until it ends.
 
         Raises:
             Exception: What the app raised.
         """
         is_over = is_started = False
+        is_closing = scope["extensions"].get(IS_CLOSING, bool)
         try:
             while not is_over:
                 pieces, is_over = await self._take()
-                is_gone = self._is_closing()
+                is_gone = is_closing()
                 data = b"".join(pieces)
                 if self._start is not None and not is_gone:
                     if not is_started:
@@ -232,7 +259,7 @@ class _Call:
                     await send({"type": "http.response.body", "body": data, "more_body": has_more})
                 self._took(len(data), is_gone=is_gone)
         finally:
-            self._took(0, is_gone=True)
+            self.give_up()
         if isinstance(self._error, Exception):
             raise self._error
         if self._error is not None:
@@ -297,44 +324,3 @@ class _Body(io.RawIOBase):
             raise ClientGoneError("the client has gone")
         self._has_more = message["more_body"]
         return bytes(message["body"])
-
-
-class ThreadPool:
-    """Run calls in daemon threads: an app that never returns must not keep the process alive.
-
-    Threads are started when they are needed, so a pool may be made before a fork.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._idle: collections.deque[None] = collections.deque()  # one for each idle thread
-        self._threads: list[threading.Thread] = []
-
-    def start(self, call: Callable[[], None]) -> None:
-        """Run a call, which must not raise, in the next thread that is free.
-
-        Raises:
-            RuntimeError: The system gives us no thread at all.
-        """
-        if self._idle:
-            self._idle.pop()
-        elif len(self._threads) < self._most:
-            try:
-                thread = threading.Thread(target=self._work, name="wsgi", daemon=True)
-                thread.start()
-                self._threads.append(thread)
-            except RuntimeError:
-                if not self._threads:
-                    raise
-        self._calls.put(call)
-
-    def close(self) -> None:
-        """Let the threads end when they have nothing to do."""
-        for _ in self._threads:
-            self._calls.put(None)
-
-    def _work(self) -> None:
-        while call := self._calls.get():
-            call()
-            self._idle.append(None)

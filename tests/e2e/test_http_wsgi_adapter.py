@@ -17,6 +17,7 @@ import pytest
 from support import until
 
 from runner.config import Limits
+from runner.http.asgi_exchange import AsgiExchange
 from runner.http.example_request import Example
 from runner.http.server import AsgiServer
 from runner.http.wsgi_adapter import ClientGoneError, WsgiAdapter
@@ -28,12 +29,15 @@ PATIENCE = 30.0
 class Served:
     """A WSGI app, served in a thread."""
 
-    def __init__(self, app: Any, host: str = "127.0.0.1", **limits: Any) -> None:
+    def __init__(
+        self, app: Any, host: str = "127.0.0.1", most_threads: int | None = None, **limits: Any
+    ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.create_server((host, 0), family=family)
         self.address = self.listener.getsockname()[:2]
         bounds = Limits(**{"linger": 0.1, "drain_timeout": 1.0, **limits})
-        self.server = AsgiServer(WsgiAdapter(app, bounds.max_concurrency), bounds)
+        adapter = WsgiAdapter(app, most_threads or bounds.max_concurrency)
+        self.server = AsgiServer(adapter, bounds)
         ready = threading.Event()
         self.thread = threading.Thread(target=self.server.run, args=(ready.set,), daemon=True)
         self.thread.start()
@@ -539,3 +543,225 @@ def test_an_example_that_fails_says_why() -> None:
         server = AsgiServer(WsgiAdapter(app, 1), Limits(), None, [Example(body=b"{}")])
         with pytest.raises((RuntimeError, OSError), match=said):
             server.run(lambda: None)
+
+
+def received(client: socket.socket, count: int) -> bytes:
+    """Give so many bytes of what comes."""
+    data = b""
+    while len(data) < count:
+        block = client.recv(min(65536, count - len(data)))
+        assert block, "the connection was ended"
+        data += block
+    return data
+
+
+def head_received(client: socket.socket) -> bytes:
+    """Give the next head, and take nothing of what follows."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += received(client, 1)
+    return head
+
+
+def path_of(environ: Any, start_response: Any) -> list[bytes]:
+    """Answer with the path, so often as it says."""
+    start_response(OK, [])
+    path = environ["PATH_INFO"]
+    return [path.encode() * int(path.rpartition("/")[2] or 1)]
+
+
+def test_pipelined_requests_keep_their_order(serve: Callable[..., Served]) -> None:
+    """Small, large and our own answers come as they were asked for, however each is sent."""
+    served = serve(path_of, keep_alive=0.2)
+    paths = [f"/{n}/{(1, 30_000, 1, 5)[n % 4]}" for n in range(40)]
+    asked = [*paths, "/healthz", "/last/1"]
+    lines = [f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode() for path in asked]
+    with socket.create_connection(served.address, timeout=PATIENCE) as client:
+        client.sendall(b"".join(lines))
+        for path in asked:
+            times = int(path.rpartition("/")[2]) if path != "/healthz" else 0
+            body = path.encode() * times or b'{"status": "alive"}'
+            assert b"\r\ncontent-length: %d\r\n" % len(body) in head_received(client)
+            assert received(client, len(body)) == body
+
+
+def test_each_answer_belongs_to_its_request(serve: Callable[..., Served]) -> None:
+    """Also while other connections are reset and their descriptors are used again."""
+    served = serve(path_of)
+    has_ended = threading.Event()
+
+    def reset() -> None:
+        while not has_ended.is_set():
+            with socket.create_connection(served.address, timeout=PATIENCE) as client:
+                client.sendall(b"GET /reset/1000 HTTP/1.1\r\nHost: h\r\n\r\n")
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+    found: list[bool] = []
+
+    def ask(name: int) -> None:
+        for number in range(200):
+            path = f"/{name}/{number}/3"
+            found.append(served.ask(path=path)[2] == path.encode() * 3)
+
+    resetting = [threading.Thread(target=reset) for _ in range(2)]
+    asking = [threading.Thread(target=ask, args=(name,)) for name in range(3)]
+    for thread in (*resetting, *asking):
+        thread.start()
+    for thread in asking:
+        thread.join(PATIENCE)
+    has_ended.set()
+    for thread in resetting:
+        thread.join(PATIENCE)
+    assert found == [True] * 600
+    until(lambda: not served.server.state.connections)
+
+
+def test_a_slow_reader_gets_all_of_a_small_answer(serve: Callable[..., Served]) -> None:
+    """What the kernel does not take at once follows, in order; nothing is sent twice."""
+    served = serve(app_of(lambda: [BODY]))
+    request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(PATIENCE)
+        client.connect(served.address)
+        client.sendall(request * 100)  # more than the kernel holds
+        threading.Event().wait(0.3)  # for the server to be held up
+        for _ in range(100):
+            assert b"\r\ncontent-length: 60000\r\n" in head_received(client)
+            assert received(client, 60_000) == BODY
+
+
+BODY = bytes(range(48, 108)) * 1000
+
+
+def test_one_place_is_enough_for_one_client(serve: Callable[..., Served]) -> None:
+    """Who has an answer finds a place for the next request, though the server still tidies up."""
+    served = serve(path_of, max_concurrency=1)
+    assert {served.ask(path="/a/1")[0] for _ in range(200)} == {200}
+    connection = served.connect()
+    for _ in range(500):
+        connection.request("GET", "/a/1")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"/a/1")
+    connection.close()
+
+
+def test_a_proxy_tells_the_client_of_a_small_request(serve: Callable[..., Served]) -> None:
+    """What sends it, and how it came, stands in the environ as for any other request."""
+    lines = b"X-Forwarded-For: 10.1.2.3\r\nX-Forwarded-Proto: https\r\n"
+    seen = environ_seen(serve, b"GET / HTTP/1.1\r\nHost: h\r\n" + lines + b"\r\n")
+    assert (seen["REMOTE_ADDR"], seen["wsgi.url_scheme"]) == ("10.1.2.3", "https")
+
+
+def split_app(environ: Any, start_response: Any) -> Any:
+    """Answer whole, in pieces, or more than a thread sends by itself."""
+    start_response(OK, [])
+    kinds = {"/pieces": lambda: iter([b"a", b"b"]), "/large": lambda: [b"x" * 300_000]}
+    return kinds.get(environ["PATH_INFO"], lambda: [environ["wsgi.input"].read() or b"whole"])()
+
+
+@pytest.fixture
+def in_the_loop(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of the requests that the loop had to answer."""
+    paths: list[str] = []
+    start = AsgiExchange.start
+
+    def noted(exchange: AsgiExchange) -> None:
+        paths.append(exchange.path)
+        start(exchange)
+
+    monkeypatch.setattr(AsgiExchange, "start", noted)
+    return paths
+
+
+def test_a_thread_answers_plain_requests_alone(
+    serve: Callable[..., Served], in_the_loop: list[str]
+) -> None:
+    """What is unusual, or in pieces, or large, is answered by the loop, on the same connection."""
+    connection = serve(split_app).connect()
+    asked: list[tuple[str, str, Any, bytes]] = [
+        ("GET", "/whole", None, b"whole"),
+        ("POST", "/body", b"abc", b"abc"),
+        ("GET", "/pieces", None, b"ab"),
+        ("GET", "/whole", None, b"whole"),
+        ("GET", "/large", None, b"x" * 300_000),
+        ("POST", "/chunked", iter([b"abc", b"d"]), b"abcd"),
+        ("GET", "/whole", None, b"whole"),
+    ]
+    for method, path, body, expected in asked:
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, expected)
+    connection.close()
+    assert in_the_loop == ["/pieces", "/large", "/chunked"]
+
+
+@pytest.mark.parametrize("cut", [1, 20, 75])
+def test_a_request_in_two_pieces_follows_a_plain_one(
+    serve: Callable[..., Served], cut: int
+) -> None:
+    """Whoever reads the first of them, the thread or the loop."""
+    request = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n" + b"0123456789"
+    with socket.create_connection(serve(split_app).address, timeout=PATIENCE) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(20):
+            for piece in (request, request[:-cut], request[-cut:]):
+                client.sendall(piece)
+                if piece == request or piece == request[-cut:]:
+                    head_received(client)
+                    assert received(client, 10) == b"0123456789"
+
+
+def test_a_kept_connection_does_not_keep_a_thread(serve: Callable[..., Served]) -> None:
+    """With one thread several busy clients are served in turn."""
+    served = serve(path_of, most_threads=1)
+    found: list[bytes] = []
+
+    def ask(name: int) -> None:
+        connection = served.connect()
+        for number in range(100):
+            connection.request("GET", f"/{name}/{number}/1")
+            found.append(connection.getresponse().read())
+        connection.close()
+
+    clients = [threading.Thread(target=ask, args=(name,)) for name in range(3)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join(PATIENCE)
+    assert sorted(found) == sorted(b"/%d/%d/1" % (n, m) for n in range(3) for m in range(100))
+
+
+def test_the_end_of_a_connection_is_told_with_its_last_answer(
+    serve: Callable[..., Served], in_the_loop: list[str]
+) -> None:
+    """By the thread that sends it."""
+    answer = serve(path_of).raw(b"GET /a/1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    assert answer.endswith(b"\r\nconnection: close\r\n\r\n/a/1")
+    assert in_the_loop == []
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/%68ealthz", "/readyz?a"])
+def test_a_thread_leaves_health_to_the_server(
+    serve: Callable[..., Served], in_the_loop: list[str], path: str
+) -> None:
+    """However it is written."""
+    assert b'{"status": ' in serve(path_of).ask(path=path)[2]
+    assert len(in_the_loop) == 1
+
+
+def test_an_app_may_fail_behind_its_answer(
+    serve: Callable[..., Served], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client has all of it, and the log says what failed."""
+
+    def blocks() -> Iterator[bytes]:
+        yield b"ab"
+        raise ValueError("too late")
+
+    connection = serve(app_of(blocks, ("Content-Length", "2"))).connect()
+    for _ in range(2):
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"ab"
+    connection.close()
+    until(lambda: caplog.text.count("too late") >= 2)

@@ -8,7 +8,7 @@ import time
 import httptools
 import pytest
 
-from runner.http.plain_head import plain_head
+from runner.http.plain_head import fields_of, plain_head
 
 HEAD = (
     b"POST /a/b?c=%20d HTTP/1.1\r\n"
@@ -230,6 +230,10 @@ def test_whatever_is_plain_httptools_reads_the_same_way() -> None:
         assert (heard.parser.get_method(), heard.parser.get_http_version()) == (head.method, "1.1")
         assert (heard.target, heard.body, heard.is_whole) == (head.target, body, True)
         assert heard.keeps == head.keeps
+        path, _, query = head.target.partition(b"?")
+        url = httptools.parse_url(head.target)
+        assert (url.path, url.query or b"") == (path, query)
+        assert fields_of(head) == [(name.lower(), value) for name, value in heard.fields]
         lines = [line.partition(b":") for line in head.lines.split(b"\r\n")[1:]]
         assert heard.fields == [(name, value.strip(b" \t")) for name, _, value in lines]
         lowered = [(name.lower(), value.strip(b" \t").lower()) for name, _, value in lines]
