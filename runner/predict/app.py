@@ -10,7 +10,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from runner.config import Limits
 from runner.http.app_protocol import AppProtocol
@@ -139,6 +139,7 @@ class PredictApp(AppProtocol):
                 self.counters.request_answered(name, response.status, time.monotonic() - began)
 
     async def _response(self, scope: Any, receive: Any) -> Response | None:
+        body: bytes | None = None
         try:
             route = self._route(scope["method"], scope["path"])
             body = await _read_body(receive, self.limits.max_body)
@@ -155,12 +156,22 @@ class PredictApp(AppProtocol):
             return await route(request)
         except ProblemError as problem:
             if EXAMPLE in scope.get("extensions", ()) and problem.__cause__ is not None:
-                raise problem.__cause__ from None  # the author sees it
+                self._raise_for_author(scope["path"], body, problem.__cause__)
             return service_routes.problem_response(scope["path"], problem)
         except Exception as error:
             if EXAMPLE in scope.get("extensions", ()):
                 raise
             return service_routes.problem_response(scope["path"], unexpected_problem(error))
+
+    def _raise_for_author(self, path: str, body: bytes | None, cause: BaseException) -> NoReturn:
+        endpoint = self.endpoints.get(path)
+        if endpoint is None or endpoint.example is not None:
+            raise cause from None
+        made = (body or b"").decode()
+        raise RuntimeError(
+            f"{endpoint.name} failed at {made:.200}, which was made of what it takes:"
+            f" {type(cause).__name__}: {cause}; give a request that it answers: serve(…, example=…)"
+        ) from cause
 
     def _route(self, method: str, path: str) -> Route:
         route = self.routes.get((method, path))

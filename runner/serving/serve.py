@@ -16,9 +16,9 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.config import Limits
 from runner.errors import ConfigurationError
@@ -33,6 +33,9 @@ from runner.serving.claim import claim
 from runner.serving.supervisor_link import SupervisorLink
 from runner.serving.worker import Server
 from runner.serving.workers import WorkerPool
+
+if TYPE_CHECKING:
+    from runner.predict.endpoints import Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -108,8 +111,9 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
     Args:
         target: Anything with ``predict``; or a function with type hints; or several of these by
             name; or any ASGI or WSGI callable, which is served as it is.
-        example: A JSON value that is POSTed before the service is called ready. For a model it
-            also names the features in their order.
+        example: A JSON value that is POSTed before the service is called ready; else one is made
+            of the type hints or the model's card. For a model it also names the features in their
+            order.
         answer: The key of the prediction in the answer, or a function that makes the answer of
             the prediction.
         probabilities: Also answer the probability of each class.
@@ -181,11 +185,7 @@ def _app_of(
 
         own = None if page is None else own_page(page)
         endpoints = endpoints_of(target, name, options)
-        return PredictApp(endpoints, page=own), [
-            Example(body=json.dumps(each.example).encode(), path=each.path)
-            for each in endpoints
-            if each.example is not None
-        ]
+        return PredictApp(endpoints, page=own), [*_examples_of(endpoints)]
     if isinstance(target, type) and hasattr(target, "predict"):
         raise TypeError(
             f"{target.__name__} is a class: serve one, as in serve({target.__name__}())"
@@ -195,6 +195,19 @@ def _app_of(
     if options.example is None:
         return target, []
     return target, [Example(body=json.dumps(options.example).encode(), path=path)]
+
+
+def _examples_of(endpoints: Sequence[Endpoint]) -> Iterator[Example]:
+    """Give what each endpoint must answer before it is ready: the author's example, or one made."""
+    from runner.predict.made_examples import example_for
+
+    for endpoint in endpoints:
+        is_made = endpoint.example is None
+        body = example_for(endpoint) if is_made else endpoint.example
+        if is_made and body is None:
+            log.warning("%s: no example could be made, so none is tried", endpoint.name)
+            continue
+        yield Example(body=json.dumps(body).encode(), path=endpoint.path, is_made=is_made)
 
 
 def _own_link() -> SupervisorLink | None:

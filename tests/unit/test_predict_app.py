@@ -144,8 +144,9 @@ def test_an_unforeseen_error_is_500_with_an_id(
     assert "division" not in response.text
 
 
-def test_the_authors_own_example_shows_the_error(app: PredictApp) -> None:
+def test_the_authors_own_example_shows_the_error() -> None:
     """Before anything serves, the author is the client."""
+    app = app_of(inverse, example={"n": 0})
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b'{"n": 0}'}
