@@ -78,8 +78,9 @@ test-browser: .venv/tested-with .venv/browser  ## test the pages in headless Chr
 bench: .venv/tested-with  ## measure how fast a model is served, against others (needs wrk)
 	python benchmarks/bench $(BENCH)
 
-fuzz: .venv/tested-with  ## attack a served model by 100,000 wrong bodies, and by schemathesis
+fuzz: .venv/tested-with  ## attack a served model by 100,000 wrong bodies, by schemathesis, and by what once ended it
 	python benchmarks/bench/fuzz.py $(FUZZ)
+	python benchmarks/wire_cases.py $(WIRE)
 
 bench-start: .venv/tested-with model/iris.json  ## measure the cold start against plain papermill
 	python benchmarks/cold_start.py
