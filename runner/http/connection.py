@@ -5,90 +5,38 @@ The rules of this file:
 1. A connection is in one phase (see `Phase`), and each has its deadline.
 2. One request at a time is taken out of what has arrived. What comes behind it stays unread bytes
    until it is answered, and there are few of them: then nothing more is read from this client.
-3. A request is refused before anything of it is done, and with it ends the connection. A client
-   that was refused is read for a moment more, so that it sees the answer instead of a reset.
-4. What was begun is told when nobody waits for it any more; once.
 """
 
 from __future__ import annotations
 
-import enum
 import re
-import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from runner.http import own_answers
 from runner.http.asgi_exchange import App, AsgiExchange
-from runner.http.client_link import ALL_PAUSES, ClientLink, Pause
-from runner.http.request_body import RequestBody, too_large
+from runner.http.client_link import Pause
+from runner.http.exchange_link import HALF_CLOSED, ExchangeLink, Owner, Phase
+from runner.http.request_body import too_large
 from runner.http.request_head import RefusedRequestError, RequestHead, read_head
-from runner.http.scope import TrustedProxies, scope_of
+from runner.http.scope import scope_of
 
 if TYPE_CHECKING:
-    from runner.config import Limits
-    from runner.http.access_log import AccessLog
     from runner.http.exchange import Exchange
-    from runner.http.server_state import ServerState
 
-_LINGER = 2.0  # seconds that a client is read which is to see our last answer
-_HALF_CLOSED = 0.25  # seconds that one is answered which sends no more
+__all__ = ["Connection", "Owner", "Phase"]
+
+_IDLE, _HEAD, _BODY = Phase.IDLE, Phase.HEAD, Phase.BODY
+_ANSWERING, _UPGRADED, _CLOSING = Phase.ANSWERING, Phase.UPGRADED, Phase.CLOSING
 _MOST_UNREAD = 65_536
 # No head has it, whatever comes behind.
 _NO_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n")
 
 
-class Phase(enum.Enum):
-    """Say what a connection waits for."""
+class Connection(ExchangeLink):
+    """Speak HTTP on one connection."""
 
-    IDLE = "a request"
-    HEAD = "the rest of a head"
-    BODY = "the rest of a body"
-    ANSWERING = "the answer to a request that is whole"
-    UPGRADED = "what another protocol says"
-    LENT = "a thread that reads and writes by itself"
-    CLOSING = "its end"
-
-
-_IDLE, _HEAD, _BODY = Phase.IDLE, Phase.HEAD, Phase.BODY
-_ANSWERING, _UPGRADED, _CLOSING = Phase.ANSWERING, Phase.UPGRADED, Phase.CLOSING
-
-
-class Owner(Protocol):
-    """Be the server that a connection belongs to."""
-
-    app: App
-    state: ServerState
-    limits: Limits
-    access_log: AccessLog | None
-    proxies: TrustedProxies
-    is_draining: bool
-    takes_websockets: bool
-
-
-class Connection(ClientLink):
-    """Speak HTTP on one connection.
-
-    Attributes:
-        exchange: The request that is read or answered; None between two.
-        phase: What is waited for.
-        unread: What came and was not looked at yet.
-    """
-
-    exchange: Exchange | None = None
-    phase = _IDLE
-    unread = b""
-    _searched = 0  # bytes of it that hold no end of a head
-    _body: RequestBody | None = None
-    _held = 0  # bytes that were counted
-    _body_held = 0  # of them those of the body
-    _is_timed = False  # the deadline is the request's
-    _is_reading = False
-    _is_plain = True  # the unread may begin with what `take_plain` takes
-    _is_half_closed = False
-
-    def __init__(self, owner: Owner) -> None:
-        super().__init__(owner.limits)
-        self.owner, self.state = owner, owner.state
+    _searched = 0  # bytes of the unread that hold no end of a head
+    _is_plain = True  # it may begin with what `take_plain` takes
 
     # -- what the transport calls
 
@@ -132,7 +80,7 @@ class Connection(ClientLink):
         else:
             self.unread = self.unread + data if self.unread else data
             self._is_plain = True
-        self._read_on()
+        self.read_on()
 
     def eof_received(self) -> bool:
         """Answer a client that has ended its own half, if that takes but a moment.
@@ -142,14 +90,14 @@ class Connection(ClientLink):
         if self.phase is not _ANSWERING:
             return False
         self._is_half_closed = True
-        self.expect_within(_HALF_CLOSED)
+        self.expect_within(HALF_CLOSED)
         return True
 
     def resume_writing(self) -> None:
         """Go on with what has waited for the client to read."""
         super().resume_writing()
         if self.unread:
-            self._read_on()
+            self.read_on()
 
     # -- what those who answer use
 
@@ -198,114 +146,13 @@ class Connection(ClientLink):
             return None
         return WebSocketExchange(self, head, scope)
 
-    def upgrade(self, exchange: Exchange) -> None:
-        """Give all that comes from now on to an exchange."""
-        self.phase = _UPGRADED
-        unread, self.unread = self.unread, b""
-        self.resume_reading(Pause.UNREAD)
-        if unread:
-            exchange.take_body(unread)
-
     def _readiness(self) -> App:
         app: App = own_answers.DRAINING if self.owner.is_draining else own_answers.READY
         return app
 
-    def has_room(self) -> bool:
-        """Tell that one more request may be begun."""
-        return self.state.in_flight < self.limits.max_concurrency and not self.is_write_paused
-
-    def begin(self, exchange: Exchange, length: int) -> None:
-        """Have an exchange.
-
-        Args:
-            exchange: Whose body and end are to be told to it.
-            length: Bytes of the body that are to be read; ``CHUNKED`` if it comes in chunks.
-        """
-        self.exchange = exchange
-        self.state.in_flight += 1
-        if length:
-            self.phase = _BODY
-            self._body = RequestBody(length, self.limits.max_body)
-        else:
-            self._await_answer()
-
-    def write(self, data: bytes) -> None:
-        """Write a piece of the answer."""
-        self.transport.write(data)
-
-    def finish_exchange(self, exchange: Exchange) -> None:
-        """Go on: the answer was written."""
-        exchange.is_complete = True
-        if not exchange.counts_itself:
-            self.state.in_flight -= 1
-        self.count(exchange)
-        self.go_on(exchange)
-
-    def count(self, exchange: Exchange) -> None:
-        """Count and log an answer; in any thread."""
-        self.state.count_request()
-        if self.owner.access_log is not None:
-            self._log_exchange(exchange)
-
-    def go_on(self, exchange: Exchange) -> None:
-        """Go on behind an answer."""
-        self._let_go_of_body()
-        if not exchange.keep_alive or (self._is_half_closed and not self.unread):
-            self._end()
-            return
-        if self.phase is _ANSWERING:
-            self._await_request()
-        self.answered(exchange)
-        if self.unread and not self._is_reading:
-            self._read_on()
-
-    def answered(self, exchange: Exchange) -> None:
-        """Note that an exchange was answered, and that the connection goes on."""
-
-    def cut(self, exchange: Exchange, *, resets: bool = False) -> None:
-        """End the connection in the middle of an answer.
-
-        Args:
-            exchange: Whose answer it is.
-            resets: The end of the connection would pass for the end of the answer.
-        """
-        exchange.is_complete = True
-        if not exchange.counts_itself:
-            self.state.in_flight -= 1
-        self._log_exchange(exchange)
-        self._let_go_of_body()
-        self.exchange, self.phase = None, _CLOSING
-        self.expect_nothing()
-        if resets:
-            self.abort()
-        else:
-            self.close()
-
-    def _let_go_of_body(self) -> None:
-        """Forget the body of what was answered; what still comes of it is dropped."""
-        self.resume_reading(Pause.BODY)
-        if self._body_held:
-            self._body_held = 0
-            self._hold(len(self.unread))
-
-    def _log_exchange(self, exchange: Exchange) -> None:
-        if self.owner.access_log is not None:
-            seconds = time.monotonic() - exchange.since
-            self._log(exchange.method, exchange.path, exchange.status, seconds)
-
-    def _log(self, method: str, path: str, status: int, seconds: float) -> None:
-        if self.owner.access_log is not None:
-            self.owner.access_log.add(
-                client=self.client[0] if self.client else "-",
-                method=method,
-                path=path,
-                status=status,
-                seconds=seconds,
-            )
-
     # -- reading
 
-    def _read_on(self) -> None:
+    def read_on(self) -> None:
         """Take one request after the other out of what has arrived."""
         if self._is_reading:
             return
@@ -333,17 +180,6 @@ class Connection(ClientLink):
             self.pause_reading(Pause.UNREAD)
         else:
             self.resume_reading(Pause.UNREAD)
-
-    def _hold(self, size: int) -> None:
-        """Count what is in hand, and wait for room if there is more to come."""
-        buffers = self.state.buffers
-        if size != self._held:
-            buffers.add(size - self._held)
-            self._held = size
-        if self.phase is _BODY:
-            buffers.expect_more(self)
-        else:
-            buffers.expect_no_more(self)
 
     def _read_head(self) -> bool:
         """Take the next request; tell whether there may be more to read."""
@@ -413,17 +249,6 @@ class Connection(ClientLink):
             exchange.end_body()
         return body.is_whole
 
-    def _await_answer(self) -> None:
-        self.phase, self._is_timed = _ANSWERING, False
-        if self._is_half_closed:
-            self.expect_within(_HALF_CLOSED)
-        else:
-            self.expect_nothing()
-
-    def _await_request(self) -> None:
-        self.phase, self.exchange, self._is_timed = _IDLE, None, False
-        self.expect_within(self.limits.keep_alive)
-
     # -- ending
 
     def late(self) -> None:
@@ -444,59 +269,6 @@ class Connection(ClientLink):
             self.expect_within(self.limits.keep_alive)  # it has the answers to read first
         else:
             self.close()
-
-    def announce_close(self, code: int) -> None:
-        """Have the answer in the making, if it has not begun, say that the connection ends."""
-        if self.exchange is not None:
-            self.exchange.announce_end(code)
-
-    def shutdown(self) -> None:
-        """End when nothing is in the making."""
-        if self.exchange is None or self.exchange.is_complete:
-            self.close()
-        else:
-            self.exchange.ask_to_end()
-
-    def _end(self) -> None:
-        """End behind the last answer."""
-        has_more = self.phase is _BODY or bool(self.unread)
-        self.phase, self.exchange, self.unread = _CLOSING, None, b""
-        self.expect_nothing()
-        if has_more:
-            self._linger()
-        else:
-            self.close()
-
-    def _linger(self) -> None:
-        """Read on for a moment, and drop what comes."""
-        self.close_our_half()
-        self.resume_reading(ALL_PAUSES)
-        self.expect_within(_LINGER)
-
-    def _refuse(self, status: int, said: str, head: RequestHead | None = None) -> None:
-        """Answer by ourselves and drop the rest of what the client sends."""
-        exchange = self.exchange
-        is_silent = exchange is not None and (exchange.is_started or exchange.is_complete)
-        if exchange is not None:
-            self._log(exchange.method, exchange.path, status, 0.0)
-        elif head is not None:
-            path = head.target.partition(b"?")[0].decode("latin-1")
-            self._log(head.method.decode("latin-1"), path, status, 0.0)
-        else:
-            self._log("-", "-", status, 0.0)
-        self._drop_exchange()
-        self.phase, self.unread = _CLOSING, b""
-        if not is_silent:
-            self.write(own_answers.refusal(status, said))
-        self._linger()
-
-    def _drop_exchange(self) -> None:
-        exchange, self.exchange = self.exchange, None
-        self._body_held = 0
-        if exchange is not None and not exchange.is_complete:
-            if not exchange.counts_itself:
-                self.state.in_flight -= 1
-            exchange.disconnect()
 
 
 def _only_asks(head: RequestHead) -> bool:
