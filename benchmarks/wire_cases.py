@@ -97,7 +97,6 @@ def status_of(port: int, request: bytes) -> int:
         client.settimeout(30)
         with contextlib.suppress(OSError):  # refused before it was sent whole
             client.sendall(request)
-            client.shutdown(socket.SHUT_WR)
         line = client.makefile("rb").readline().split()
         return int(line[1]) if len(line) > 1 else CUT
     return CUT

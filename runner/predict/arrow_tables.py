@@ -28,6 +28,7 @@ _MOST_COLUMNS = 10_000
 _MOST_IN_FOOTER = 200_000  # entries of a list in a Parquet file's metadata
 _DEEPEST = 8
 _ROWS_AT_ONCE = 256
+_BATCHES = 16  # in which the largest table is decoded at least
 _SIMPLE = (
     *("boolean", "integer", "floating", "decimal", "temporal", "null"),
     *("string", "large_string", "binary", "large_binary", "fixed_size_binary"),
@@ -88,6 +89,8 @@ def rows_of_table(
         yield from _rows(batches_of(body, bound, check_columns), bound)
     except (arrow.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:
         raise ProblemError(400, f"the body is no {media}: {error!s:.200}") from None
+    finally:
+        arrow.default_memory_pool().release_unused()
 
 
 def _batches_of_stream(
@@ -110,7 +113,7 @@ def _batches_of_file(body: bytes, bound: TableBound, check_columns: CheckColumns
     bound.check(file.metadata.num_rows, file.metadata.num_rows, 0)
     _check_schema(file.schema_arrow, check_columns)
     largest = _check_pages(body, file, bound)
-    rows_at_once = min(_ROWS_AT_ONCE, max(1, bound.size // max(1, largest)))
+    rows_at_once = min(_ROWS_AT_ONCE, max(1, bound.size // _BATCHES // max(1, largest)))
     yield from file.iter_batches(batch_size=rows_at_once, use_threads=False)
 
 
