@@ -53,6 +53,8 @@ class PredictApp(AppProtocol):
         fast_route: Answers plain requests, once a worker has started.
     """
 
+    can_be_busy = True  # for a slow model is called once at a time
+
     def __init__(
         self,
         endpoints: Sequence[Endpoint],
@@ -65,6 +67,7 @@ class PredictApp(AppProtocol):
         self.limits = limits or Limits.from_environment()
         self._work = BodyWork()
         self._calls = RowCalls(predict_many=self.predict_many, work=self._work, limits=self.limits)
+        self.needs_process = self.limits.predict_timeout > 0  # a call that hangs is killed
         identity = Identity.from_environment()
         self.routes: dict[tuple[str, str], Route] = service_routes.routes(
             endpoints,
@@ -82,6 +85,19 @@ class PredictApp(AppProtocol):
         self._endpoint_names = service_routes.endpoint_names_by_path(endpoints, identity)
         for endpoint in endpoints:
             self.routes["POST", endpoint.path] = self._predict_route(endpoint)
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell that a call runs for which a further one would have to wait."""
+        return bool(self._dispatcher) and self._dispatcher.is_busy
+
+    @property
+    def is_spent(self) -> bool:
+        """Tell that the worker must be replaced: a call in it does not end."""
+        return bool(self._dispatcher) and self._dispatcher.is_stuck
+
+    def _tell_busy(self) -> None:
+        self.on_busy_changed()  # which the server sets later
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Be an ASGI app."""
@@ -220,9 +236,12 @@ class PredictApp(AppProtocol):
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
         await receive()
-        most, run_id = self.limits.max_waiting, self._run_id
         self._dispatcher = Dispatcher(
-            [*self.endpoints.values()], self.counters, most_waiting=most, run_id=run_id
+            [*self.endpoints.values()],
+            self.counters,
+            limits=self.limits,
+            run_id=self._run_id,
+            on_busy_changed=self._tell_busy,
         )
         if self._uses_fast_route:
             self.fast_route = self._dispatcher.fast_route

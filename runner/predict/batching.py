@@ -11,6 +11,9 @@ The rules of this file:
 3. If a call fails, its items are tried one by one: none fails for its neighbour's sake.
 4. Who has gone, or waits no longer, is dropped before the call; who comes when too many wait
    is refused.
+5. If calls have a timeout, all are made in threads. Who is in one that takes longer is answered;
+   if it does not end a second later it never will: who waits is refused, and the worker has to
+   be replaced.
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ _SLOW, _QUICK = 0.002, 0.001
 _WEIGHT = 0.2
 # So many seconds in line behind a call are worth a word in the log.
 _LONG_LINE = 0.1
+_GRACE = 1.0  # seconds for a late call to end
 
 
 class Batcher:
@@ -53,16 +57,23 @@ class Batcher:
         loop: By which all methods are called.
         counters: Told of each call.
         most_waiting: How many may wait, besides those of a call that runs.
+        timeout: Seconds that a call may take; 0: as long as it likes.
+        on_busy_changed: Called when ``is_busy`` may have changed.
         clock: Seconds, the same as the loop's.
+
+    Attributes:
+        is_stuck: A call does not end: this process has to.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first are told by name
         self,
         endpoint: Endpoint,
         *,
         loop: asyncio.AbstractEventLoop,
         counters: Counters,
         most_waiting: int,
+        timeout: float = 0.0,
+        on_busy_changed: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.endpoint = endpoint
@@ -76,7 +87,10 @@ class Batcher:
         self._calls = 0  # that run in threads
         self._awaited = 0
         self._mean_seconds = 0.0
-        self.is_slow = endpoint.threads > 1
+        self._timeout, self._on_busy_changed = timeout, on_busy_changed
+        self._late: dict[int, asyncio.TimerHandle] = {}  # by the identity of a call's batch
+        self.is_stuck = False
+        self._is_always_slow = self.is_slow = endpoint.threads > 1 or timeout > 0
         self._threads = SerialThreads(endpoint.name, endpoint.threads)
         self._is_line_noted = endpoint.model is not None or endpoint.max_batch > 1
         self._timers: dict[PendingPrediction, asyncio.TimerHandle] = {}
@@ -125,6 +139,9 @@ class Batcher:
             pending: Gets the result, or the problem.
             is_alone: Nobody else can come in this turn of the loop.
         """
+        if self.is_stuck:
+            pending.reject(_is_replaced())
+            return
         if len(self._waiting) >= self._most_waiting:
             self._waiting = [pair for pair in self._waiting if not pair[1].is_gone]
             if len(self._waiting) >= self._most_waiting:
@@ -193,6 +210,10 @@ class Batcher:
             return
         if self.is_slow:
             self._calls += 1
+            self._on_busy_changed()
+            if self._timeout:
+                late = self._loop.call_later(self._timeout, self._refuse_late, batch)
+                self._late[id(batch)] = late
             self.thread().run(lambda: self._call_in_thread(batch))
         else:
             began = self._clock()
@@ -209,6 +230,8 @@ class Batcher:
     def _after_thread(self, batch: Any, results: Sequence[Any], began: float, took: float) -> None:
         """Let the thread go on before those are answered who have waited for it."""
         self._calls -= 1
+        if late := self._late.pop(id(batch), None):
+            late.cancel()
         if self.is_slow and self._waiting:
             self._call()
         self._counters.set_waiting(self.endpoint.name, len(self._waiting))
@@ -216,6 +239,28 @@ class Batcher:
             self.note_line(began - min(pending.since for _, pending in batch))
         self._give_results(batch, results, began, took)
         self._call_all()
+        self._on_busy_changed()
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether a further call would have to wait for one that runs."""
+        return self._calls >= self.endpoint.threads
+
+    def _refuse_late(self, batch: list[tuple[Any, PendingPrediction]]) -> None:
+        said = f"predict took longer than {self._timeout:g} s"
+        log.warning("%s: %s", self.endpoint.name, said)
+        self._late[id(batch)] = self._loop.call_later(_GRACE, self._declare_stuck)
+        for _, pending in batch:
+            if not pending.is_gone:
+                pending.reject(ProblemError(504, said))
+
+    def _declare_stuck(self) -> None:
+        log.warning("%s: a call does not end: its worker is replaced", self.endpoint.name)
+        self.is_stuck = True
+        waiting, self._waiting = self._waiting, []
+        for _, pending in waiting:
+            if not pending.is_gone:
+                pending.reject(_is_replaced())
 
     def _results(self, items: list[Any]) -> Sequence[Any]:
         """Call the model; in the place of what failed stands the exception."""
@@ -234,6 +279,8 @@ class Batcher:
         if self._awaited >= self._most_waiting:
             raise self._too_many_waiting
         began = self._clock()
+        if self._timeout:
+            deadline = min(began + self._timeout, float("inf") if deadline is None else deadline)
         self._awaited += 1
         try:
             async with asyncio.timeout_at(deadline) as limit:
@@ -253,7 +300,7 @@ class Batcher:
     def _give_results(self, batch: Any, results: Sequence[Any], began: float, took: float) -> None:
         self._counters.model_called(self.endpoint.name, len(batch), took)
         self._mean_seconds += (took - self._mean_seconds) * _WEIGHT
-        if self.endpoint.threads == 1:
+        if not self._is_always_slow:
             self.is_slow = self._mean_seconds > (_QUICK if self.is_slow else _SLOW)
         if self._timers:
             self._expire_overdue(batch)
@@ -296,6 +343,11 @@ class Batcher:
             timer.cancel()
         if not pending.is_gone:
             pending.reject(deadline_passed())
+
+
+def _is_replaced() -> ProblemError:
+    headers = [(b"retry-after", b"1"), (b"connection", b"close")]
+    return ProblemError(503, "an earlier call hangs; this worker is replaced", headers=headers)
 
 
 class _CountError(Exception):

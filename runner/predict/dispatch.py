@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
+from runner.config import Limits
 from runner.predict import pictures
 from runner.predict.answers import FunctionAnswers
 from runner.predict.batching import Batcher
@@ -31,7 +32,8 @@ class Dispatcher:
     Args:
         endpoints: What predicts.
         counters: Told of each call.
-        most_waiting: How many may wait for each endpoint.
+        limits: How many may wait for each endpoint, and how long a call may take.
+        on_busy_changed: Called when ``is_busy`` may have changed.
         run_id: Which run answers; empty if none does.
 
     Attributes:
@@ -43,13 +45,21 @@ class Dispatcher:
         endpoints: Sequence[Endpoint],
         counters: Counters,
         *,
-        most_waiting: int,
+        limits: Limits,
         run_id: bytes,
+        on_busy_changed: Callable[[], None] = lambda: None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._counters = counters
         self._batchers = {
-            each.name: Batcher(each, loop=loop, counters=counters, most_waiting=most_waiting)
+            each.name: Batcher(
+                each,
+                loop=loop,
+                counters=counters,
+                most_waiting=limits.max_waiting,
+                timeout=limits.predict_timeout,
+                on_busy_changed=on_busy_changed,
+            )
             for each in endpoints
         }
         batchers = {
@@ -59,6 +69,16 @@ class Dispatcher:
         }
         self.fast_route = FastRoute(batchers, counters, run_id)
         counters.publish_on(loop)
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether a call of one endpoint would have to wait."""
+        return any(batcher.is_busy for batcher in self._batchers.values())
+
+    @property
+    def is_stuck(self) -> bool:
+        """Tell whether a call does not end."""
+        return any(batcher.is_stuck for batcher in self._batchers.values())
 
     def close(self) -> None:
         """Show the last numbers, and end the threads."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support import until
+from support import post, until
 from support.serving_process import Serving
 
 APP = """
@@ -48,11 +48,13 @@ from runner import serve
 
 def app(number: int) -> int:
     if not number:
-        open("held", "w").close()
+        open("held", "a").close()
     while not number and not os.path.exists("released"):
         time.sleep(0.01)
     return os.getpid()
 """
+
+HELD, QUICK = b'{"number": 0}', b'{"number": 1}'
 
 Start = Callable[..., Serving]
 
@@ -64,7 +66,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
     def begin(source: str = APP, **variables: str) -> Serving:
         started.append(Serving(tmp_path, "workers=2", source, **variables))
-        until(started[-1].try_to_ask)
+        until(lambda: started[-1].try_to_ask() if source == APP else started[-1].is_ready())
         return started[-1]
 
     yield begin
@@ -107,3 +109,28 @@ def test_requests_do_not_wait_for_a_worker_that_blocks(start: Start, tmp_path: P
     assert not (tmp_path / "released").exists()
     (tmp_path / "released").touch()
     held.join()
+
+
+def test_requests_do_not_wait_for_a_worker_whose_model_is_called(
+    start: Start, tmp_path: Path
+) -> None:
+    """Its loop turns, and yet it leaves new connections to the one that is free."""
+    serving = start(SLOW, RUNNER_PREDICT_TIMEOUT="60")
+    held = threading.Thread(target=post, args=[serving.port, HELD])
+    held.start()
+    until((tmp_path / "held").exists)
+    pids = {post(serving.port, QUICK)[1] for _ in range(12)}
+    assert len(pids) == 1
+    (tmp_path / "released").touch()
+    held.join()
+
+
+def test_a_call_of_predict_that_never_returns_is_answered_and_its_worker_replaced(
+    start: Start,
+) -> None:
+    """504 within the timeout; the other worker goes on."""
+    serving = start(SLOW, RUNNER_PREDICT_TIMEOUT="0.5", RUNNER_LINGER="0.1")
+    before = {worker.pid for worker in serving.workers()}
+    assert post(serving.port, HELD)[0] == 504
+    assert {post(serving.port, QUICK)[0] for _ in range(12)} == {200}
+    until(lambda: len({worker.pid for worker in serving.workers()} - before) == 1)

@@ -40,6 +40,17 @@ class Serving:
         finally:
             connection.close()
 
+    def is_ready(self) -> bool:
+        """Tell whether our own path says so."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
     def try_to_ask(self, path: str = "/") -> Any:
         try:
             return self.ask(path)
