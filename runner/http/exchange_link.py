@@ -131,7 +131,8 @@ class ExchangeLink(ClientLink):
 
     def go_on(self, exchange: Exchange) -> None:
         """Go on behind an answer."""
-        self._let_go_of_body()
+        if self._body_held or self._pauses:
+            self._let_go_of_body()
         if not exchange.keep_alive or (self._is_half_closed and not self.unread):
             self._end()
             return
