@@ -38,7 +38,6 @@ class Phase(enum.Enum):
     BODY = "the rest of a body"
     ANSWERING = "the answer to a request that is whole"
     UPGRADED = "what another protocol says"
-    LENT = "a thread that reads and writes by itself"
     CLOSING = "its end"
 
 
