@@ -56,7 +56,7 @@ class AsgiServer:
         self.state = ServerState(limits.max_buffered)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._drained = asyncio.Event()
-        self._acceptor: Acceptor | None = None
+        self._acceptors: list[Acceptor] = []  # one for each listener
         self.takes_websockets = self._own.takes_websockets
         self._close_code = _GOING_AWAY
         self.proxies = TrustedProxies(trusted_proxies())
@@ -143,19 +143,20 @@ class AsgiServer:
             listener.close()
             return
         may_pause = is_shared and self._own.can_be_busy
-        self._acceptor = Acceptor(self._protocol, listener, may_pause=may_pause)
+        acceptor = Acceptor(self._protocol, listener, may_pause=may_pause)
+        self._acceptors.append(acceptor)
         self._own.on_busy_changed = self._note_busy
         self._note_busy()
-        await self._acceptor.open()
+        await acceptor.open()
 
     def _note_busy(self) -> None:
-        if self._acceptor is not None:
-            self._acceptor.set_busy(is_busy=self._own.is_busy)
+        for acceptor in self._acceptors:
+            acceptor.set_busy(is_busy=self._own.is_busy)
 
     def _take(self, listener: socket.socket, *, although_busy: bool) -> bool:
-        if self._acceptor is None or self.is_draining:
+        if not self._acceptors or self.is_draining:
             return False
-        return self._acceptor.take(listener, although_busy=although_busy)
+        return self._acceptors[0].take(listener, although_busy=although_busy)
 
     def _protocol(self, *args: Any, **settings: Any) -> Any:
         protocol = self._own.protocol(self)
@@ -164,8 +165,7 @@ class AsgiServer:
     async def _drain(self) -> None:
         """Close the listeners, answer what still comes for a while, then what is in flight."""
         self.is_draining = self._own.is_draining = True
-        if self._acceptor is not None:
-            await self._acceptor.drain()
+        await asyncio.gather(*(acceptor.drain() for acceptor in self._acceptors))
         await asyncio.sleep(_LAST_ACCEPTS)  # what was accepted last is not a connection yet
         for connection in self._connections():
             connection.announce_close(self._close_code)
