@@ -155,7 +155,7 @@ def test_connections_wait_while_the_notebook_is_run_again(
     """Its kernel dies, and a client that comes then is answered, not refused."""
     port = reserved_port()
     save(project, "accept", "here", reserved_port())
-    service = start("serve", "a.ipynb", "--port", str(port))
+    service = start("serve", "a.ipynb", "--port", str(port), "--no-standby")
     until(lambda: answer(port) == "here")
     [kernel] = service.kernels()
     kernel.kill()
