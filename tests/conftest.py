@@ -16,8 +16,9 @@ from support import ROOT, RUNNER, Service, reserved_port
 
 from runner.record.history import default_out
 
-# Two workers share the cores: threads of OpenMP that wait for each other must not spin.
+# Several workers share the cores: threads that wait for each other must not spin.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
