@@ -12,8 +12,7 @@ TENSORBOARD_PORT ?= 6006
 APT_GET := $(if $(filter 0,$(shell id -u)),,sudo -n )apt-get
 NBSTRIPOUT := nbstripout --keep-id
 # A file's tests share services, so they stay together; the long ones of tests/e2e begin first.
-# Four at a time even on two cores: a third of their time they wait.
-IN_PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV

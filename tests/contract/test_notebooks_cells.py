@@ -13,7 +13,7 @@ from typing import Any
 import nbformat
 import pytest
 import sklearn
-from jupyter_client.manager import run_kernel
+from jupyter_client.manager import AsyncKernelManager, KernelManager
 from support import EXAMPLE, is_serving, until
 from testbook import testbook
 from testbook.exceptions import TestbookRuntimeError
@@ -25,7 +25,7 @@ ALL_SERVING = ["serve", *SERVING]
 
 
 @pytest.fixture
-def open_notebook(project: Path) -> Iterator[Open]:
+def open_notebook(project: Path, tmp_path: Path) -> Iterator[Open]:
     """Open notebooks in kernels that end with the test, whatever happens in it.
 
     The kernels start in ``notebooks/``, as JupyterLab's do.
@@ -34,7 +34,31 @@ def open_notebook(project: Path) -> Iterator[Open]:
     os.chdir(project / "notebooks")
     with contextlib.ExitStack() as stack:
         stack.callback(os.chdir, before)
-        yield lambda name: stack.enter_context(testbook(f"{name}.ipynb", timeout=60))
+        yield lambda name: stack.enter_context(opened(name, tmp_path))
+
+
+def opened(name: str, folder: Path) -> Any:
+    """A notebook in a kernel that speaks by files: a port could be another test's by then."""
+    manager = AsyncKernelManager(
+        kernel_name="python3", transport="ipc", ip=str(folder / f"kernel-{name}")
+    )
+    return testbook(f"{name}.ipynb", timeout=60, km=manager)
+
+
+@contextlib.contextmanager
+def started_kernel(project: Path) -> Iterator[Any]:
+    """A client of a kernel in JupyterLab's folder."""
+    address = str(project / "kernel")
+    manager = KernelManager(kernel_name="python3", transport="ipc", ip=address)
+    manager.start_kernel(cwd=str(project / "notebooks"))
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        yield client
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 def run(book: Any, *, until: str, first: str = "imports") -> None:
@@ -69,11 +93,13 @@ def test_the_model_is_trained_in_the_kernel(open_notebook: Open, project: Path) 
 
 
 @pytest.fixture(scope="module", params=SERVING)
-def tried(request: pytest.FixtureRequest, trained: Path) -> Iterator[Any]:
+def tried(
+    request: pytest.FixtureRequest, trained: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
     """A serving notebook whose cells before the last have run, in JupyterLab's folder."""
     with (
         contextlib.chdir(trained / "notebooks"),
-        testbook(f"{request.param}.ipynb", timeout=60) as book,
+        opened(request.param, tmp_path_factory.mktemp("kernel")) as book,
     ):
         run(book, until="try-app")
         yield book
@@ -115,7 +141,7 @@ def test_it_serves_in_jupyter_and_can_be_edited_on(project: Path, port: int, nam
     """Cell by cell in JupyterLab's folder; after the stop button, the kernel works on."""
     notebook = nbformat.read(project / f"notebooks/{name}.ipynb", as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    with run_kernel(kernel_name="python3", cwd=str(project / "notebooks")) as client:
+    with started_kernel(project) as client:
         for cell in cells[:-1]:
             source = cell.source.replace("port: int = 8000", f"port: int = {port}")
             assert client.execute_interactive(source, timeout=60)["content"]["status"] == "ok"

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -571,6 +572,7 @@ def test_idle_connections_make_room(serve: Serve, caplog: pytest.LogCaptureFixtu
             client = socket.create_connection(("127.0.0.1", served.port), timeout=10)
             clients.append(opened.enter_context(client))
             until(lambda count=count: len(served.server.state.connections) == count, 5)
+            time.sleep(0.01)  # the loop tells times apart by milliseconds
         assert served.ask()[0] == 200
         assert clients[0].recv(1) == b""
         assert "3 connections are open" in caplog.text

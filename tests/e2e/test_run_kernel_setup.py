@@ -105,11 +105,15 @@ sys.stdout.flush = flush_late
 
 
 @pytest.mark.parametrize(("is_prepared", "code"), [(True, 0), (False, -signal.SIGKILL)])
-def test_it_ends_by_itself(tmp_path: Path, is_prepared: bool, code: int) -> None:
+def test_it_ends_by_itself(
+    tmp_path: Path, is_prepared: bool, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The thread that flushes the output ends before the one that carries it, however slow.
 
     If the second case fails, ipykernel has mended its ending, and this part of the set-up can go.
     """
+    if is_prepared:  # else it would only wait for longer
+        monkeypatch.setattr("runner.run.kernel._SHUTDOWN_WAIT", 30.0)
 
     async def shut_down() -> int:
         with contextlib.closing(Kernel.start("python3", tmp_path)) as kernel:
