@@ -7,7 +7,8 @@ import socket
 from pathlib import Path
 from typing import Any, Self
 
-from runner import stacks, wire
+from runner import wire
+from runner.liveness import stacks
 
 _MOST_FDS = 64
 _PATIENCE = 30.0

@@ -8,8 +8,8 @@ import os
 import signal
 from typing import IO
 
-from runner import stacks
-from runner.heartbeat import Heartbeat
+from runner.liveness import stacks
+from runner.liveness.heartbeat import Heartbeat
 from runner.serving.orders import Order, Report
 
 

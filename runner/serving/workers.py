@@ -34,9 +34,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from runner import net, processes, stacks
+from runner import net, processes
 from runner.config import Limits
-from runner.heartbeat import Heartbeat
+from runner.liveness import stacks
+from runner.liveness.heartbeat import Heartbeat
 from runner.serving import forking
 from runner.serving.orders import Order, Report
 from runner.serving.queue_watch import QueueWatch

@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from runner import stacks
-from runner.heartbeat import Heartbeat
+from runner.liveness import stacks
+from runner.liveness.heartbeat import Heartbeat
 from runner.supervise.events import Hung, Recovered, RunEvent
 
 log = logging.getLogger(__name__)

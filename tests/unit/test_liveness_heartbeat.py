@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.heartbeat import Heartbeat
+from runner.liveness.heartbeat import Heartbeat
 
 
 def silent_after(beat: Heartbeat, *times: float) -> bool:
