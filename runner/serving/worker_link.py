@@ -113,11 +113,11 @@ class WorkerLink:
     def how_ended(self) -> str:
         """Wait for the end, which its pipe has told, and say how it was."""
         if not self.is_process:
-            return "the serving thread ended"
+            return self.failure or "the serving thread ended"
         _, status = os.waitpid(self.pid, 0)
         code = os.waitstatus_to_exitcode(status)
-        if self.fault:
-            return self.fault
+        if said := self.fault or self.failure:
+            return said
         if code < 0:
             return f"worker {self.pid} was killed by {signal.Signals(-code).name}"
         return f"worker {self.pid} exited with code {code}"

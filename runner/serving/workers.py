@@ -321,14 +321,13 @@ class WorkerPool:
             self.error = self.error or worker.failure
             return
         if not self._accepts or not self._forks:
-            self._fail(worker.failure or reason)
+            self._fail(reason)
             return
         restart = _Restart(at=time.monotonic(), reason=reason, stacks=where)
-        has_crashed = not worker.is_leaving and not reason.endswith("exited with code 0")
-        if has_crashed and self._crashes_often():
+        if not worker.is_leaving and self._crashes_often():
             if not worker.is_ready:
-                said = f"{_CRASHES} workers died within {_CRASH_WINDOW:g} s; the last: "
-                self._fail(said + (worker.failure or reason))
+                said = f"{_CRASHES} workers died within {_CRASH_WINDOW:g} s; the last: {reason}"
+                self._fail(said)
                 return
             restart.at += _CRASH_DELAY
         self._restarts[worker.slot] = restart

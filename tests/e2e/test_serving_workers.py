@@ -52,7 +52,7 @@ MODEL = bytearray(50_000_000)
 ONLY_HTTP = 'assert scope["type"] == "http"'
 BREAKABLE = """if scope["type"] == "lifespan":
         if os.path.exists(__file__ + ".broken"):
-            os.kill(os.getpid(), 9)
+            END
         for phase in ("startup", "shutdown"):
             await receive()
             await send({"type": f"lifespan.{phase}.complete"})
@@ -121,13 +121,23 @@ def test_a_killed_worker_is_replaced(start: Start) -> None:
     assert len(before & after) == 1
 
 
-def test_workers_that_cannot_start_any_more_fail_the_run(start: Start) -> None:
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ("os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
+        ('return await send({"type": "lifespan.startup.failed", "message": ""})', "startup failed"),
+    ],
+    ids=["killed", "failed"],
+)
+def test_workers_that_cannot_start_any_more_fail_the_run(
+    start: Start, end: str, reason: str
+) -> None:
     """A crash loop is not hidden: the cell raises, with the last reason."""
-    serving = start("workers=2", APP.replace(ONLY_HTTP, BREAKABLE))
+    serving = start("workers=2", APP.replace(ONLY_HTTP, BREAKABLE.replace("END", end)))
     assert serving.try_to_ask("/die") is None
     said = serving.wait()
     assert "RuntimeError: 5 workers died within 10 s" in said
-    assert "was killed by SIGKILL" in said
+    assert reason in said
 
 
 def test_workers_that_die_of_requests_are_replaced_for_ever(start: Start) -> None:
