@@ -142,29 +142,32 @@ class WorkerPool:
     # -- starting
 
     def _start(self, slot: int) -> None:
-        status_read, status_write = os.pipe()
-        order_read, order_write = os.pipe()
-        written = tempfile.TemporaryFile() if self._forks else None  # noqa: SIM115 - the link closes it
+        with contextlib.ExitStack() as opened:  # and closed again if no process can be started
+            status_read, status_write = _pipe(opened)
+            order_read, order_write = _pipe(opened)
+            written = opened.enter_context(tempfile.TemporaryFile()) if self._forks else None
 
-        def work() -> None:
-            build = functools.partial(self.build, slot)
-            WorkerLoop(build, self.listeners, slot, status_write, order_read, self.limits).run()
+            def work() -> None:
+                build = functools.partial(self.build, slot)
+                WorkerLoop(build, self.listeners, slot, status_write, order_read, self.limits).run()
 
+            if written is None:
+                pid = os.getpid()
+                threading.Thread(target=work, name=f"worker-{slot}", daemon=True).start()
+            else:
+
+                def become() -> None:
+                    os.close(status_read)
+                    os.close(order_write)
+                    self._forget_siblings()
+                    stacks.write_when_asked(written.fileno())
+                    work()
+
+                pid = forking.fork(become, self.log_fd, self._pools)
+            opened.pop_all()
         if written is not None:
-
-            def become() -> None:
-                os.close(status_read)
-                os.close(order_write)
-                self._forget_siblings()
-                stacks.write_when_asked(written.fileno())
-                work()
-
-            pid = forking.fork(become, self.log_fd, self._pools)
             os.close(status_write)
             os.close(order_read)
-        else:
-            pid = os.getpid()
-            threading.Thread(target=work, name=f"worker-{slot}", daemon=True).start()
         self.workers[slot] = WorkerLink(
             slot=slot,
             pid=pid,
@@ -375,6 +378,13 @@ class WorkerPool:
             else:  # a thread cannot be killed; it ends with the kernel
                 del self.workers[worker.slot]
         self._deadline = float("inf")
+
+
+def _pipe(opened: contextlib.ExitStack) -> tuple[int, int]:
+    read, write = os.pipe()
+    opened.callback(os.close, read)
+    opened.callback(os.close, write)
+    return read, write
 
 
 def _readable(fds: Iterable[int], seconds: float) -> set[int]:
