@@ -94,8 +94,10 @@ class WorkerLink:
             stacks.ask(self.pid)
 
     def kill(self) -> None:
-        """End it at once."""
+        """End its process at once; a thread ends with the kernel."""
         self.ends_at = float("inf")
+        if not self.is_process:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
