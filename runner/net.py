@@ -8,7 +8,6 @@ import errno
 import os
 import socket
 import struct
-import time
 from collections.abc import MutableMapping
 
 from runner.errors import ConfigurationError
@@ -40,15 +39,6 @@ def is_listening(host: str, port: int, timeout: float = 1.0) -> bool:
         socket.create_connection((reachable(host), port), timeout=timeout).close()
     except OSError:
         return False
-    return True
-
-
-def wait_until_listening(host: str, port: int, deadline: float) -> bool:
-    """Wait for a listener until the monotonic clock reaches ``deadline``."""
-    while not is_listening(host, port):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
     return True
 
 
