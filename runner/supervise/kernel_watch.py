@@ -30,7 +30,6 @@ class KernelWatch:
         self._timeout, self._ask, self._tell = timeout, ask, tell
         self._loop = asyncio.get_running_loop()
         self._beats: dict[int, Heartbeat] = {}
-        self._hung: set[int] = set()
         self._timers: dict[int, asyncio.TimerHandle] = {}
 
     def begin(self, run: int) -> None:
@@ -41,16 +40,15 @@ class KernelWatch:
 
     def answered(self, run: int) -> None:
         """Take a kernel's answer."""
-        if run in self._beats:
-            self._beats[run].answered()
-        if run in self._hung:
-            self._hung.discard(run)
-            self._tell(Recovered(run=run))
+        if beat := self._beats.get(run):
+            has_hung = beat.is_overdue
+            beat.answered()
+            if has_hung:
+                self._tell(Recovered(run=run))
 
     def end(self, run: int) -> None:
         """Watch it no longer."""
         self._beats.pop(run, None)
-        self._hung.discard(run)
         if timer := self._timers.pop(run, None):
             timer.cancel()
 
@@ -61,11 +59,11 @@ class KernelWatch:
 
     def _look(self, run: int) -> None:
         beat = self._beats[run]
+        has_hung = beat.is_overdue
         if beat.look(self._loop.time()):
             self._ask(run)
         self._timers[run] = self._loop.call_later(beat.every, self._look, run)
-        if beat.is_overdue and run not in self._hung:
-            self._hung.add(run)
+        if beat.is_overdue and not has_hung:
             said = f"its kernel has not answered for {self._timeout:g} s"
             self._tell(Hung(run=run, reason=said))
 
