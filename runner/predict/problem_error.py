@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Sequence
 
 from runner.http import problems
+from runner.http.response_head import HeaderError, header_lines
 
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _FRAMING = (b"content-length", b"transfer-encoding")
 
 
@@ -61,8 +59,12 @@ class ProblemError(Exception):
 
 
 def _check_header(name: bytes, value: bytes) -> None:
-    is_whole = _NAME.fullmatch(name) and _VALUE.fullmatch(value)
-    if not is_whole or name.lower() in _FRAMING:
+    try:
+        header_lines([(name, value)])
+        is_sendable = name.lower() not in _FRAMING
+    except HeaderError:
+        is_sendable = False
+    if not is_sendable:
         raise ValueError(f"ProblemError: {name!r:.60}: {value!r:.60} cannot be sent as a header")
 
 

@@ -26,6 +26,7 @@ from runner.predict import result_encoding
 from runner.predict.app import PredictApp
 from runner.predict.endpoints import Endpoint
 from runner.predict.fast_route import FastRoute
+from runner.predict.problem_error import ProblemError
 from runner.predict.schema import RowSchema
 
 BODY = b'{"a": 1.0, "b": 2.0}'
@@ -33,7 +34,10 @@ LIMITS = {"linger": 0.2, "read_timeout": 0.4, "max_header": 2000, "max_body": 10
 
 
 class Model:
-    """Add two numbers; 13 is bad luck, 14 no JSON, and a gate can make it wait."""
+    """Add two numbers; 13 is bad luck, 14 no JSON, and a gate can make it wait.
+
+    15 is a problem whose header was changed into two after it was made.
+    """
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -45,6 +49,10 @@ class Model:
         self.sizes.append(len(rows))
         if any(row[0] == 13 for row in rows):
             raise ValueError("bad luck")
+        if any(row[0] == 15 for row in rows):
+            problem = ProblemError(422, "no such city")
+            problem.headers = ((b"x-city", b"a\r\nSet-Cookie: b=c"),)
+            raise problem
         return [object() if a == 14 else a + b for a, b in rows]
 
 
@@ -281,6 +289,7 @@ CASES: dict[str, list[bytes | None]] = {
     "no UTF-8": [request(b'{"a":1,"\xff":2}'), END],
     "predict raises": [request(b'{"a":13,"b":2}'), PLAIN, END],
     "the result is no JSON": [request(b'{"a":14,"b":2}'), PLAIN, END],
+    "a header that would be two": [request(b'{"a":15,"b":2}'), PLAIN, END],
     "h2c upgrade": [
         request(
             BODY, b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: A"
@@ -351,6 +360,7 @@ def test_the_cases_say_what_they_mean(pair: tuple[Served, Served]) -> None:
     assert statuses("JSON of another shape") == [422, 200]
     assert statuses("predict raises") == [500, 200, 200]
     assert statuses("the result is no JSON") == [500, 200, 200]
+    assert statuses("a header that would be two") == [500, 200, 200]
     assert statuses("time nonsense") == [400, 200]
     assert statuses("ends its half") == [200]
     assert statuses("ends its half in the body") == []
