@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
-import sys
 import typing
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
 
-from runner.predict.constraints import with_constraints
+from runner.predict.constraints import has_default_within, is_field, with_constraints
 from runner.predict.problem_error import InvalidField, ProblemError
 from runner.predict.schema import TypedSchema, closed_struct, types_within
 from runner.predict.uploads import UploadFile, value_of_text
@@ -153,7 +152,7 @@ def parameters_of(function: Callable[..., Any]) -> list[Parameter]:
                 f"{name}(): parameter {each.name!r} has no type hint: write {each.name}: float, or"
                 f" what it is. {_SERVABLE}.{_mend_for_app(given)}"
             )
-        if _is_pydantic_field(each.default):
+        if is_field(each.default):
             raise TypeError(
                 f"{name}(): parameter {each.name!r} has a Field as its default: write"
                 f" {each.name}: Annotated[{_hint_text(each.annotation)}, Field(…)], and its default"
@@ -183,11 +182,6 @@ def _mend_for_app(given: Collection[inspect.Parameter]) -> str:
     return f" If it is an app, name its parameters {kind}" if kind else ""
 
 
-def _is_pydantic_field(value: Any) -> bool:
-    pydantic = sys.modules.get("pydantic")
-    return pydantic is not None and isinstance(value, pydantic.fields.FieldInfo)
-
-
 def _written_name(name: str) -> str:
     return name if name.isidentifier() else "predict"
 
@@ -203,7 +197,8 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
     """Give a function's signature, with its hints as types.
 
     Raises:
-        TypeError: A hint names what is not there, or the signature cannot be told.
+        TypeError: A hint names what is not there or has a default within, or the signature cannot
+            be told.
     """
     try:
         found = inspect.signature(function, eval_str=True)
@@ -211,6 +206,12 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
         raise TypeError(f"{name_of(function)}(): a type hint cannot be read: {error}") from None
     except ValueError as error:
         raise TypeError(f"{name_of(function)}(): {error}") from None
+    for each in found.parameters.values():
+        if has_default_within(each.annotation):
+            raise TypeError(
+                f"{name_of(function)}(): parameter {each.name!r} has a default within its Field:"
+                f" write it behind the hint: {each.name}: Annotated[…, Field(…)] = …"
+            )
     return found.replace(
         parameters=[
             each.replace(annotation=with_constraints(each.annotation))

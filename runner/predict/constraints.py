@@ -52,6 +52,18 @@ def needs_pydantic(hint: Any) -> bool:
     )
 
 
+def is_field(value: Any) -> bool:
+    """Tell a Field of pydantic's."""
+    pydantic = sys.modules.get("pydantic")
+    return pydantic is not None and isinstance(value, pydantic.fields.FieldInfo)
+
+
+def has_default_within(hint: Any) -> bool:
+    """Tell whether a Field that annotates a hint gives a default, which no call would see."""
+    metadata = getattr(hint, "__metadata__", ())
+    return any(is_field(each) and not each.is_required() for each in metadata)
+
+
 def _metadata_in(hint: Any, *, is_field: bool = False) -> Iterator[tuple[Any, bool]]:
     """Give what annotates a type, its members, and (which msgspec reads itself) its fields."""
     if typing.get_origin(hint) is Annotated:

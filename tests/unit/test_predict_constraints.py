@@ -109,6 +109,13 @@ def test_a_field_as_default_is_told_at_once() -> None:
         app_of(area)
 
 
+@pytest.mark.parametrize("field", [Field(2.0, gt=0), Field(default_factory=float), Field(None)])
+def test_a_default_within_a_field_is_told_at_once(field: Any) -> None:
+    """The function would not see it."""
+    with pytest.raises(TypeError, match=r"value: Annotated\[…, Field\(…\)\] = …"):
+        app_of(function_of(Annotated[float, field]))
+
+
 def test_a_default_stands_behind_the_constraint() -> None:
     """As ever."""
 
