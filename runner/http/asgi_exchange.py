@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from runner.http import own_answers
 from runner.http.client_link import Pause
 from runner.http.exchange import Exchange
-from runner.http.problems import note_failure
+from runner.http.problems import NotedFailureError, note_failure
 from runner.http.response_head import (
     BODILESS,
     HeaderError,
@@ -282,6 +282,8 @@ class AsgiExchange(Exchange):
         except asyncio.CancelledError:
             self._give_up()
             raise
+        except NotedFailureError:
+            self._give_up()
         except BaseException as error:  # noqa: BLE001 - an app may raise anything
             self._fail(error)
         else:

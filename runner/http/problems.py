@@ -10,6 +10,10 @@ import uuid
 CONTENT_TYPE = b"application/problem+json"
 
 
+class NotedFailureError(Exception):
+    """End an answer that cannot become whole any more; the log has the reason already."""
+
+
 def details(status: int, detail: str, **members: object) -> bytes:
     """Write a problem as JSON.
 

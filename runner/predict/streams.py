@@ -21,6 +21,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
+from runner.http.problems import NotedFailureError
 from runner.predict.media_types import EVENTS, MediaType, negotiated
 from runner.predict.problem_error import ProblemError
 from runner.predict.serial_thread import SerialThread
@@ -129,11 +130,13 @@ class RunningStream:
         caller: Who called for it.
 
     Attributes:
-        is_cut: It failed in a way that only the end of the connection tells.
+        cut_by: What failed in a way that only the end of the connection tells; None if nothing did.
+        is_noted: The log has what failed.
     """
 
     def __init__(self, stream: Stream, caller: Caller) -> None:
-        self.is_cut = False
+        self.cut_by: ProblemError | None = None
+        self.is_noted = False
         self._stream, self._caller = stream, caller
         self._framing = _FRAMINGS.get(stream.media_type, Framing())
         self._is_async = isinstance(stream.source, AsyncIterator)
@@ -194,9 +197,10 @@ class RunningStream:
     def _end(self, error: BaseException | None) -> bytes:
         """Write what follows the last item, if it was the last."""
         if error is not None:
-            body = self._caller.problem(error).body()
-            self.is_cut = not self._framing.ends_cleanly
-            return self._framing.problem % body if self._framing.problem else b""
+            problem = self._caller.problem(error)
+            self.is_noted = problem is not error  # the author's own is not logged
+            self.cut_by = None if self._framing.ends_cleanly else problem
+            return self._framing.problem % problem.body() if self._framing.problem else b""
         return self._framing.end if self._has_ended else b""
 
     async def _step(self) -> tuple[bytes, BaseException | None]:
@@ -250,6 +254,9 @@ async def send_stream(
         running: What is sent.
         receive: Tells that the client has gone.
         send: Takes the pieces, and waits while the client does not read.
+
+    Raises:
+        NotedFailureError: It is cut off, and the log says why.
     """
 
     async def pump() -> None:
@@ -264,8 +271,10 @@ async def send_stream(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await running.close()
-    if not running.is_cut:
+    if running.cut_by is None:
         await send({"type": "http.response.body", "body": b""})
+    elif running.is_noted:
+        raise NotedFailureError
 
 
 async def collected(running: RunningStream) -> bytes:
@@ -283,8 +292,8 @@ async def collected(running: RunningStream) -> bytes:
         if size > _MOST_COLLECTED:
             await running.close()
             raise ProblemError(406, "this stream is too long to be gathered: ask for it by itself")
-    if running.is_cut:
-        raise ProblemError(500, "the stream failed; the log has it")
+    if running.cut_by is not None:
+        raise running.cut_by
     return b"".join(found)
 
 

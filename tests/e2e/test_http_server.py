@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from support import until, until_forgotten
+from support.prediction_apps import app_of
 
 from runner.config import Limits
 from runner.http.access_log import AccessLog
@@ -602,3 +603,18 @@ def test_a_body_that_the_app_does_not_read_is_dropped(serve: Serve) -> None:
         connection.request("POST", "/", b"x" * 1_000_000)
         assert connection.getresponse().read() == b"done"
     connection.close()
+
+
+def test_a_stream_that_fails_is_logged_once(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """By who knows what failed; the server only cuts it off."""
+
+    def failing(first: int) -> Iterator[int]:
+        yield first
+        raise ValueError("secret")
+
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n"
+    said = serve(app_of(failing)).raw(head + b'{"first":1}')
+    assert b"the log has it under" in said
+    assert not said.endswith(b"0\r\n\r\n")
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "secret" in caplog.text

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
+from runner.http.problems import NotedFailureError
 from runner.predict.app import PredictApp
 from support.prediction_apps import living
 
@@ -40,7 +42,8 @@ class Exchange:
             "query_string": b"",
             "headers": [(name.encode(), each.encode()) for name, each in self._headers.items()],
         }
-        await self._app(scope, self._receive, self._send)
+        with contextlib.suppress(NotedFailureError):  # as the server does, which cuts it off
+            await self._app(scope, self._receive, self._send)
 
     async def _receive(self) -> dict[str, Any]:
         if not self._asked:
