@@ -276,7 +276,9 @@ class Supervisor:
         log.warning(said, pid, slot, reason, where, extra={"facts": facts})
 
     async def _await_end(self, run: int) -> None:
-        self._tell(await self._runs.ended(run))
+        ended = await self._runs.ended(run)
+        self._watch.end(run)  # its kernel may not have hung up yet
+        self._tell(ended)
         self._versions.forget(run, self._life.good)
 
     # What is ordered.

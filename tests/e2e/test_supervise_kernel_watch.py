@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from support import Service, send, until, write_notebook
+from support import RUNNER, Service, send, until, write_notebook
 
 NOTEBOOK = """
 import ctypes, os, time
@@ -53,6 +55,21 @@ def ask(service: Service) -> Callable[..., int]:
         return int(body) if status == 200 else 0
 
     return ask
+
+
+def test_a_run_that_was_killed_is_watched_no_longer(
+    service: Service, ask: Callable[..., int]
+) -> None:
+    """What hangs later is noticed as ever, and meanwhile no watch has failed."""
+    before = until(lambda: ask("nothing"))
+    status = [*RUNNER, "status", "a.ipynb", "--format", "json"]
+    said = subprocess.run(status, cwd=service.cwd, stdout=subprocess.PIPE, check=True).stdout
+    os.kill(json.loads(said)["serving"]["pid"], signal.SIGKILL)
+    until(lambda: ask("nothing") not in (0, before), 60)
+    stopped = until(lambda: ask("nothing"))
+    os.kill(stopped, signal.SIGSTOP)
+    until(lambda: ask("nothing") not in (0, stopped), 60)
+    assert "Traceback" not in service.said()
 
 
 @pytest.mark.parametrize("how", ["python", "c"])
