@@ -7,6 +7,7 @@ What is executed is seen by Python's profiler hook, so nothing is guessed from i
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+PORT = int(os.environ.get("WALK_PORT", "18321"))
 REQUESTS = 3  # the first ones make what is made once
 
 # Note each file of ours in which a function begins, while a file called `on` exists.
@@ -65,14 +67,14 @@ def _walk_of_a_request(place: Path) -> list[str]:
     _write(place / "a.ipynb", SPY.format(on=str(on), out=str(out)), SERVES)
     service = _start(place, [sys.executable, "-m", "runner"])
     try:
-        url = _address(place)
+        _wait_until_ready()
+        client = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)  # urllib closes it
         for number in range(REQUESTS):
             if number == REQUESTS - 1:
                 on.touch()
-            asked = urllib.request.Request(
-                url, b'{"a": 1, "b": 2}', {"Content-Type": "application/json"}
-            )
-            urllib.request.urlopen(asked, timeout=30).read()
+            client.request("POST", "/", b'{"a": 1, "b": 2}', {"Content-Type": "application/json"})
+            client.getresponse().read()
+        client.close()
         on.unlink()
     finally:
         service.send_signal(signal.SIGTERM)
@@ -88,7 +90,7 @@ def _walk_of_serve(place: Path) -> list[str]:
     main = "cli.main" if Path(_package(), "cli", "main.py").exists() else "cli"
     service = _start(place, [sys.executable, "-c", code.replace("{main}", main)])
     try:
-        _address(place)
+        _wait_until_ready()
         on.unlink()
     finally:
         service.send_signal(signal.SIGTERM)
@@ -108,12 +110,11 @@ def _package() -> str:
 
 
 def _start(place: Path, words: list[str]) -> subprocess.Popen[bytes]:
-    port = os.environ.get("WALK_PORT", "18321")
-    return subprocess.Popen([*words, "serve", "a.ipynb", "--port", port], cwd=place)
+    return subprocess.Popen([*words, "serve", "a.ipynb", "--port", str(PORT)], cwd=place)
 
 
-def _address(place: Path) -> str:
-    url = f"http://127.0.0.1:{os.environ.get('WALK_PORT', '18321')}/"
+def _wait_until_ready() -> None:
+    url = f"http://127.0.0.1:{PORT}/"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
@@ -121,7 +122,7 @@ def _address(place: Path) -> str:
         except OSError:
             time.sleep(0.1)
         else:
-            return url
+            return
     raise SystemExit("the service did not come up")
 
 
