@@ -58,7 +58,7 @@ async def predict_bulk(
         body = _body_of(calls.encoded(endpoint, results, are_problems_told=True), wanted)
         return Response(body=body, content_type=_TYPES[wanted])
 
-    return await calls.work.run(size, written)
+    return await calls.write(size, results, written)
 
 
 def _items(endpoint: Endpoint, body: bytes, media: MediaType, calls: RowCalls) -> list[Any]:

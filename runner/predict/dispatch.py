@@ -18,6 +18,7 @@ from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.fast_route import FastRoute
 from runner.predict.http_messages import Request, Response, server_timing, timeout_of
+from runner.predict.large_results import is_large
 from runner.predict.pending_prediction import Prediction
 from runner.predict.problem_error import ProblemError
 from runner.predict.response import Response as AuthorResponse
@@ -128,13 +129,18 @@ class Dispatcher:
     async def _made_response(self, endpoint: Endpoint, result: Any, request: Request) -> Response:
         caller, answers = self._batchers[endpoint.name], endpoint.answers
         accept = request.headers.get(b"accept", b"")
+
+        def made() -> Response:
+            if answers is not None:
+                return answers.answer(result, accept)
+            found = endpoint.encode(result)
+            return found if isinstance(found, Response) else Response(body=found)
+
         try:
-            if answers is None:
-                found = endpoint.encode(result)
-                return found if isinstance(found, Response) else Response(body=found)
-            if isinstance(result, AuthorResponse) or pictures.writers_of(result):
-                return await caller.thread().result_of(lambda: answers.answer(result, accept))
-            return answers.answer(result, accept)
+            takes_long = isinstance(result, AuthorResponse) or pictures.writers_of(result)
+            if takes_long or is_large(result):
+                return await caller.thread().result_of(made)
+            return made()
         except Exception as error:
             raise caller.problem(error) from error
 

@@ -38,6 +38,7 @@ from runner.predict.http_messages import (
     response_headers,
     server_timing,
 )
+from runner.predict.large_results import is_large
 from runner.predict.plain_requests import PlainRequests
 from runner.predict.problem_error import ProblemError
 
@@ -125,14 +126,37 @@ class FastRequest(Exchange):
         batcher.submit(item, self, is_alone=len(self.connection.state.connections) == 1)
 
     def resolve(self, result: Any, waited: float, took: float) -> None:
-        """Answer with a prediction."""
-        batcher = self.batcher
+        """Answer with a prediction; a large one is written in a thread."""
+        timing, batcher = server_timing(waited, took), self.batcher
         try:
+            if is_large(result):
+                self._begin_large(result, timing)
+                return
             body = batcher.endpoint.encode(result)
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             self.reject(batcher.problem(error))
             return
-        timing = server_timing(waited, took)
+        self._answer_result(body, timing)
+
+    def _begin_large(self, result: Any, timing: bytes) -> None:
+        tasks = self.connection.state.tasks
+        task = self.connection.loop.create_task(self._answer_large(result, timing))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    async def _answer_large(self, result: Any, timing: bytes) -> None:
+        batcher = self.batcher
+        try:
+            body = await batcher.thread().result_of(lambda: batcher.endpoint.encode(result))
+        except Exception as error:  # noqa: BLE001 - the author's code may raise anything
+            problem = batcher.problem(error)
+            if not self.is_gone:
+                self.reject(problem)
+            return
+        if not self.is_gone:
+            self._answer_result(body, timing)
+
+    def _answer_result(self, body: bytes | Response, timing: bytes) -> None:
         if isinstance(body, Response):  # the author's own
             timed = (b"server-timing", timing)
             response = dataclasses.replace(body, headers=(timed, *body.headers))

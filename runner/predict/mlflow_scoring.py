@@ -96,7 +96,7 @@ def _predictions_route(
     async def predict(request: Request) -> Response:
         items = await calls.run(request, lambda: calls.items(endpoint, rows_of(request)))
         results = await calls.predict(endpoint, items, request)
-        return await calls.run(request, lambda: written(results))
+        return await calls.write(len(request.body), results, lambda: written(results))
 
     return predict
 

@@ -122,7 +122,9 @@ class _Model:
         """Predict rows that come as tensors."""
         asked, items = await self._calls.run(request, lambda: self._read(request))
         results = await self._calls.predict(self._endpoint, items, request)
-        return await self._calls.run(request, lambda: self._written(asked, results))
+        return await self._calls.write(
+            len(request.body), results, lambda: self._written(asked, results)
+        )
 
     def _read(self, request: Request) -> tuple[_InferenceRequest, list[Any]]:
         most = self._calls.limits.max_rows

@@ -14,9 +14,10 @@ import msgspec
 from runner.config import Limits
 from runner.http.json_size import JsonBound, bound_of_body
 from runner.predict.answers import json_of
-from runner.predict.body_work import BodyWork
+from runner.predict.body_work import SMALL, BodyWork
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import Request
+from runner.predict.large_results import is_large
 from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
 
 PredictMany = Callable[[Endpoint, Sequence[Any], Request], Awaitable[list[Any]]]
@@ -46,6 +47,10 @@ class RowCalls:
     async def run(self, request: Request, act: Callable[[], Found]) -> Found:
         """Work on a request's body where its size allows; see ``BodyWork.run``."""
         return await self.work.run(len(request.body), act)
+
+    async def write(self, size: int, results: Sequence[Any], act: Callable[[], Found]) -> Found:
+        """Write results where the size of the body that they answer, and their own, allow."""
+        return await self.work.run(SMALL + 1 if is_large(results) else size, act)
 
     async def predict(
         self, endpoint: Endpoint, items: Sequence[Any], request: Request

@@ -36,7 +36,8 @@ LIMITS = {"linger": 0.2, "read_timeout": 0.4, "max_header": 2000, "max_body": 10
 class Model:
     """Add two numbers; 13 is bad luck, 14 no JSON, and a gate can make it wait.
 
-    15 is a problem whose header was changed into two after it was made.
+    15 is a problem whose header was changed into two after it was made, 16 gives much, and 17 much
+    that is no JSON.
     """
 
     def __init__(self) -> None:
@@ -53,7 +54,8 @@ class Model:
             problem = ProblemError(422, "no such city")
             problem.headers = ((b"x-city", b"a\r\nSet-Cookie: b=c"),)
             raise problem
-        return [object() if a == 14 else a + b for a, b in rows]
+        others = {14: object(), 16: [*range(20_000)], 17: [object()] * 20_000}
+        return [others.get(a, a + b) for a, b in rows]
 
 
 class Served:
@@ -63,12 +65,13 @@ class Served:
         self, *, uses_fast_route: bool, log: AccessLog | None = None, **limits: Any
     ) -> None:
         self.model = Model()
+        self.writers: list[threading.Thread] = []
         endpoint = Endpoint(
             name="sum",
             path="/",
             schema=RowSchema({"a": float, "b": float}),
             predict=self.model,
-            encode=lambda result: result_encoding.encode_json({"sum": result}),
+            encode=self.encode,
         )
         self.limits = Limits(**{**LIMITS, **limits})
         self.app = PredictApp([endpoint], self.limits, uses_fast_route=uses_fast_route)
@@ -80,6 +83,10 @@ class Served:
         self.thread.start()
         assert ready.wait(10)
         self.server.accept(self.listener)
+
+    def encode(self, result: Any) -> bytes:
+        self.writers.append(threading.current_thread())
+        return result_encoding.encode_json({"sum": result})
 
     @property
     def route(self) -> FastRoute:
@@ -289,6 +296,9 @@ CASES: dict[str, list[bytes | None]] = {
     "no UTF-8": [request(b'{"a":1,"\xff":2}'), END],
     "predict raises": [request(b'{"a":13,"b":2}'), PLAIN, END],
     "the result is no JSON": [request(b'{"a":14,"b":2}'), PLAIN, END],
+    "a large result": [request(b'{"a":16,"b":2}'), PLAIN, END],
+    "a large result between others": [PLAIN + request(b'{"a":16,"b":2}') + PLAIN + END],
+    "a large result that is no JSON": [request(b'{"a":17,"b":2}'), PLAIN, END],
     "a header that would be two": [request(b'{"a":15,"b":2}'), PLAIN, END],
     "h2c upgrade": [
         request(
@@ -360,10 +370,22 @@ def test_the_cases_say_what_they_mean(pair: tuple[Served, Served]) -> None:
     assert statuses("JSON of another shape") == [422, 200]
     assert statuses("predict raises") == [500, 200, 200]
     assert statuses("the result is no JSON") == [500, 200, 200]
+    assert statuses("a large result") == [200, 200, 200]
+    assert statuses("a large result that is no JSON") == [500, 200, 200]
     assert statuses("a header that would be two") == [500, 200, 200]
     assert statuses("time nonsense") == [400, 200]
     assert statuses("ends its half") == [200]
     assert statuses("ends its half in the body") == []
+
+
+def test_a_large_result_is_written_in_a_thread(pair: tuple[Served, Served]) -> None:
+    """On either way; a small one in the loop."""
+    for served in pair:
+        served.writers.clear()
+        served.talk([request(b'{"a":16,"b":2}'), PLAIN, END])
+        large, small = served.writers
+        assert large is not served.thread
+        assert small is served.thread
 
 
 @pytest.fixture
