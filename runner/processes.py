@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import math
 import os
 import select
 import signal
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Protocol, Self
@@ -52,7 +53,7 @@ class ForkedChild:
         if self.poll() is None:
             fd = os.pidfd_open(self.pid)
             try:
-                select.select([fd], [], [], timeout)
+                readable([fd], timeout)
             finally:
                 os.close(fd)
         code = self.poll()
@@ -163,6 +164,22 @@ def own_memory() -> int:
     """Count the bytes that this process holds alone: resident, not shared. Source: statm(5)."""
     _, resident, shared = (int(word) for word in Path("/proc/self/statm").read_text().split()[:3])
     return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+
+
+def readable(fds: Iterable[int], seconds: float | None) -> set[int]:
+    """Wait until some files can be read; `select` takes none whose number is 1024 or more.
+
+    Args:
+        fds: Their numbers.
+        seconds: How long; None for ever.
+
+    Returns:
+        Those that can be read, or have ended.
+    """
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, select.POLLIN)
+    return {fd for fd, _ in poll.poll(None if seconds is None else math.ceil(seconds * 1000))}
 
 
 class Process(Protocol):

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import functools
 import os
-import select
 import socket
 import sys
 import threading
@@ -27,6 +26,7 @@ import weakref
 from types import FrameType
 from typing import Any
 
+from runner import processes
 from runner.serving import model_versions
 from runner.serving.claim import Claim
 from runner.serving.supervisor_link import SupervisorLink
@@ -170,7 +170,7 @@ _METHODS = ("bind", "listen", "getsockname", "shutdown")
 def _answer_supervisor(control: SupervisorLink) -> None:
     """Answer the supervisor for as long as it is there."""
     while control.is_open:
-        if select.select([control], [], [], _LONG)[0]:
+        if processes.readable([control.fileno()], _LONG):
             for order in control.receive():
                 if order.get("do") == "accept":
                     control.send("serving", workers=[os.getpid()])

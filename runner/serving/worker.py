@@ -11,7 +11,6 @@ import contextlib
 import logging
 import os
 import random
-import select
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -113,9 +112,9 @@ class WorkerLoop:
 
     def _take_orders(self, serving: threading.Thread) -> None:
         while serving.is_alive():
-            readable, _, _ = select.select([self._order], [], [], _LOOK_EVERY)
-            order = os.read(self._order, 2) if readable else b""
-            is_over = readable and order[:1] in _ENDS
+            is_told = processes.readable([self._order], _LOOK_EVERY)
+            order = os.read(self._order, 2) if is_told else b""
+            is_over = is_told and order[:1] in _ENDS
             server = self._server
             if server is None:
                 if is_over:

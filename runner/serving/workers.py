@@ -23,15 +23,13 @@ import contextlib
 import dataclasses
 import functools
 import logging
-import math
 import os
-import select
 import signal
 import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from runner import net, processes
@@ -206,7 +204,7 @@ class WorkerPool:
         fds = {worker.status: worker for worker in self.workers.values()}
         control = self.control if self.control is not None and self.control.is_open else None
         sources = {self._wake_read, *fds, *watched, *([control.fileno()] if control else [])}
-        readable = _readable(sources, self._seconds_until_due(now))
+        readable = processes.readable(sources, self._seconds_until_due(now))
         for fd in readable & fds.keys():
             self._read_status(fds[fd])
         if control is not None and control.fileno() in readable:
@@ -241,7 +239,7 @@ class WorkerPool:
     def _look_at_queues(self, now: float) -> None:
         if not self._shares_queues:
             return
-        readable = _readable({listener.fileno() for listener in self.listeners}, 0.0)
+        readable = processes.readable({listener.fileno() for listener in self.listeners}, 0.0)
         waiting = [slot for slot, each in enumerate(self.listeners) if each.fileno() in readable]
         accepting = [slot for slot, worker in self.workers.items() if worker.is_watched]
         for asked in self._queues.look(waiting, accepting, now):
@@ -385,11 +383,3 @@ def _pipe(opened: contextlib.ExitStack) -> tuple[int, int]:
     opened.callback(os.close, read)
     opened.callback(os.close, write)
     return read, write
-
-
-def _readable(fds: Iterable[int], seconds: float) -> set[int]:
-    """Wait for one of many files; `select` takes none beyond 1024."""
-    poll = select.poll()
-    for fd in fds:
-        poll.register(fd, select.POLLIN)
-    return {fd for fd, _ in poll.poll(math.ceil(seconds * 1000))}
