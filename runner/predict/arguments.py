@@ -92,12 +92,11 @@ class ArgumentsSchema(TypedSchema[dict[str, Any]]):
             return value_of_text(value, parameter.hint)
         return value
 
-    def describe(self) -> dict[str, Any]:
-        """Give the JSON schema (2020-12) of a body."""
+    def _describe(self) -> dict[str, Any]:
         if self._whole:
             reader = self._readers.get(self._whole)
-            return reader.schema if reader else super().describe()
-        found = super().describe()
+            return reader.schema if reader else super()._describe()
+        found = super()._describe()
         for name, reader in self._readers.items():
             inner = dict(reader.schema)
             parts = inner.pop("$defs", None)

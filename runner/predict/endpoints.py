@@ -48,7 +48,7 @@ class Schema(Protocol):
         """
 
     def describe(self) -> dict[str, Any]:
-        """Give the JSON schema (2020-12) of a body."""
+        """Give the JSON schema (2020-12) of a body, which is not to be changed."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -175,7 +175,7 @@ class _ReaderSchema(TypedSchema[Any]):
         super().__init__(Any, lambda value: reader.read(value, ()))
         self._reader = reader
 
-    def describe(self) -> dict[str, Any]:
+    def _describe(self) -> dict[str, Any]:
         return self._reader.schema
 
 

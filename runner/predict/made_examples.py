@@ -40,7 +40,7 @@ def example_for(endpoint: Endpoint) -> Any:
         try:
             made = _Maker(schema.get("$defs", {}), text).value(schema)
             if isinstance(made, dict):
-                made |= _middles(card_of(endpoint.model), made)
+                made = made | _middles(card_of(endpoint.model), made)
             endpoint.schema.convert(made)
         except (NotMadeError, ProblemError):
             continue

@@ -68,6 +68,7 @@ class TypedSchema(Generic[Item]):
     def __init__(self, hint: Any, to_item: Callable[[Any], Item]) -> None:
         self.hint = hint
         self._to_item = to_item
+        self._described: dict[str, Any] | None = None
         self._read: Callable[[bytes], Any] = msgspec.json.Decoder(hint).decode
         within = list(types_within(msgspec.inspect.type_info(hint)))
         self.is_bare = all(isinstance(each, _BARE_TYPES) for each in within)
@@ -106,7 +107,12 @@ class TypedSchema(Generic[Item]):
         return self._to_item(found)
 
     def describe(self) -> dict[str, Any]:
-        """Give the JSON schema (2020-12) of a body."""
+        """Give the JSON schema (2020-12) of a body: made once, and not to be changed."""
+        if self._described is None:
+            self._described = self._describe()
+        return self._described
+
+    def _describe(self) -> dict[str, Any]:
         return json_schema_of(self.hint)
 
     def _read_strictly(self, body: bytes) -> Any:
