@@ -38,7 +38,7 @@ class Prediction:
 
     Attributes:
         result: What the endpoint's ``encode`` takes.
-        timing: What a ``server-timing`` header says of it.
+        server_timing: What the header of this name says of it.
     """
 
     result: Any
