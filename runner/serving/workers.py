@@ -6,8 +6,7 @@ The rules of this file:
    process forked from the kernel. Both speak by two pipes, in the words of
    `runner.serving.orders`; the status pipe's end is the worker's end.
 2. A worker that has been ready and dies is forked again, for ever: requests can end workers, and
-   never the service. After five deaths within ten seconds each waits for a second. Five that
-   die within ten seconds before they are ready are a crash loop: the run fails.
+   never the service. A crash loop before that fails the run: see `runner.serving.restarts`.
 3. A worker drains by itself when it has answered ``max_requests``, outgrown ``max_memory``, or
    its app asks for it.
 4. A forked worker that does not turn for ``hang_timeout`` writes its stacks and is killed. A
@@ -39,22 +38,13 @@ from runner.liveness.heartbeat import Heartbeat
 from runner.serving import forking
 from runner.serving.orders import Order, Report
 from runner.serving.queue_watch import QueueWatch
+from runner.serving.restarts import Restart, Restarts
 from runner.serving.worker import Server, WorkerLoop
 from runner.serving.worker_link import WorkerLink
 
 log = logging.getLogger(__name__)
 
-_CRASHES, _CRASH_WINDOW, _CRASH_DELAY = 5, 10.0, 1.0
 _LONGEST_WAIT = 3600.0
-
-
-@dataclasses.dataclass(kw_only=True)
-class _Restart:
-    """Hold when a worker is to be started, in the place of which, and where that hung."""
-
-    at: float
-    reason: str
-    stacks: str
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -82,8 +72,7 @@ class WorkerPool:
         self.is_draining = False
         self.error = ""
         self._accepts = self._is_replaced = False
-        self._crashes: list[float] = []
-        self._restarts: dict[int, _Restart] = {}
+        self._restarts = Restarts()
         self._deadline = float("inf")
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
@@ -185,16 +174,13 @@ class WorkerPool:
         os.close(self._wake_write)
 
     def _restart_due(self, now: float) -> None:
-        for slot, restart in list(self._restarts.items()):
-            if now < restart.at:
-                continue
+        for restart in self._restarts.take_due(now):
             try:
-                self._start(slot)
+                self._start(restart.slot)
             except OSError as error:  # there can be no further process at the moment
-                restart.at, restart.reason = now + _CRASH_DELAY, f"{restart.reason}; {error}"
-                continue
-            del self._restarts[slot]
-            self._tell_of(restart, slot)
+                self._restarts.put_off(restart, str(error), now)
+            else:
+                self._tell_of(restart)
 
     # -- waiting
 
@@ -223,8 +209,7 @@ class WorkerPool:
 
     def _seconds_until_due(self, now: float) -> float:
         due = [worker.due_at(now) for worker in self.workers.values()]
-        due += [each.at for each in self._restarts.values()]
-        due += [self._deadline, self._queues.look_at()]
+        due += [self._restarts.due_at(), self._deadline, self._queues.look_at()]
         return max(0.0, min(min(due) - now, _LONGEST_WAIT))
 
     def _watched_listeners(self, now: float) -> list[socket.socket]:
@@ -324,28 +309,18 @@ class WorkerPool:
         if not self._accepts or not self._forks:
             self._fail(reason)
             return
-        restart = _Restart(at=time.monotonic(), reason=reason, stacks=where)
-        if not worker.is_leaving and self._crashes_often():
-            if not worker.is_ready:
-                said = f"{_CRASHES} workers died within {_CRASH_WINDOW:g} s; the last: {reason}"
-                self._fail(said)
-                return
-            restart.at += _CRASH_DELAY
-        self._restarts[worker.slot] = restart
+        if why_not := self._restarts.worker_ended(worker, reason, where, time.monotonic()):
+            self._fail(why_not)
 
-    def _tell_of(self, restart: _Restart, slot: int) -> None:
+    def _tell_of(self, restart: Restart) -> None:
         facts = {"reason": restart.reason, "stacks": restart.stacks}
         if self.control is not None:
-            self.control.send("worker", slot=slot, pid=self.workers[slot].pid, **facts)
+            pid = self.workers[restart.slot].pid
+            self.control.send("worker", slot=restart.slot, pid=pid, **facts)
             return
         where = f"; it was at:\n{restart.stacks}" if restart.stacks else ""
         with contextlib.suppress(OSError):
             os.write(self.log_fd, f"{restart.reason}{where}\n".encode(errors="replace"))
-
-    def _crashes_often(self) -> bool:
-        now = time.monotonic()
-        self._crashes = [then for then in self._crashes if now - then < _CRASH_WINDOW] + [now]
-        return len(self._crashes) >= _CRASHES
 
     def _fail(self, reason: str) -> None:
         self.error = reason
