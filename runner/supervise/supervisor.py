@@ -72,16 +72,7 @@ _CAUSES = {
     RollbackRequested: "a rollback was asked for",
     StopRequested: "a stop was asked for",
 }
-_OUTCOMES = {
-    error.exit_code: error
-    for error in (
-        errors.ConfigurationError,
-        errors.NotebookError,
-        errors.KernelDiedError,
-        errors.NotReadyError,
-        errors.CrashLoopError,
-    )
-}
+_OUTCOMES = {error.exit_code: error for error in errors.EXIT_CODES}
 
 
 def supervise(plan: Plan) -> None:
