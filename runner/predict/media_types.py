@@ -93,7 +93,8 @@ def _qualities(accept: str) -> dict[str, float]:
         name, *words = (word.strip().lower() for word in part.split(";"))
         quality = next((word[2:] for word in words if word.startswith("q=")), "1")
         try:
-            found[_ALIASES.get(name, name) if name else name] = float(quality)
+            # "nan" is a float too, and equal to nothing: here it is 0.
+            found[_ALIASES.get(name, name) if name else name] = max(0.0, float(quality))
         except ValueError:
             found[name] = 0.0
     return found

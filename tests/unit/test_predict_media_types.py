@@ -75,6 +75,7 @@ def test_a_bare_number_is_read_from_curl_as_it_is() -> None:
         (b"application/json;q=0.5, application/x-ndjson", MediaType.LINES),
         (b"application/json;q=0, */*", MediaType.LINES),
         (b"application/json;q=nonsense, application/x-ndjson;q=0.1", MediaType.LINES),
+        (b"application/json;q=nan, application/x-ndjson;q=0.1", MediaType.LINES),
     ],
 )
 def test_the_client_chooses(accept: bytes, media: MediaType) -> None:
@@ -82,7 +83,9 @@ def test_the_client_chooses(accept: bytes, media: MediaType) -> None:
     assert negotiated(accept, OFFERED) is media
 
 
-@pytest.mark.parametrize("accept", [b"text/html", b"application/json;q=0", b"image/*, text/*"])
+@pytest.mark.parametrize(
+    "accept", [b"text/html", b"application/json;q=0", b"*/*;q=nan", b"image/*, text/*"]
+)
 def test_a_client_that_takes_nothing_gets_406(accept: bytes) -> None:
     """With what there is."""
     with pytest.raises(ProblemError, match="application/json, application/x-ndjson") as caught:
