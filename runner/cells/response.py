@@ -17,7 +17,7 @@ import http
 import json
 from typing import Any
 
-from runner.http.forms import media_type
+from runner.http.accept import qualities_of, quality_of
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
@@ -122,8 +122,8 @@ def best_media_type(kinds: list[str], accept: str) -> str:
 
     A client that likes none of them gets the first: that is more use than a 406.
     """
-    ranges = [_accepted_type(part) for part in accept.split(",") if part.strip()]
-    return max(kinds, key=lambda kind: _quality_of(kind, ranges)) if ranges else kinds[0]
+    qualities = qualities_of(accept)
+    return max(kinds, key=lambda kind: quality_of(kind, qualities))
 
 
 def with_response_info(response: CellResponse, printed: bytes) -> CellResponse:
@@ -199,22 +199,3 @@ def _bytes(kind: str, data: Any) -> bytes:
 
 def _as_text(data: Any) -> str:
     return base64.b64encode(data).decode() if isinstance(data, bytes) else str(data)
-
-
-def _accepted_type(part: str) -> tuple[str, float]:
-    kind = media_type(part)
-    _, _, quality = part.replace(" ", "").partition(";q=")
-    try:
-        return kind, float(quality.partition(";")[0] or 1)
-    except ValueError:
-        return kind, 0.0
-
-
-def _quality_of(kind: str, ranges: list[tuple[str, float]]) -> float:
-    """Say how much a client likes a media type; the most specific range counts."""
-    general = kind.partition("/")[0] + "/*"
-    for wanted in (kind, general, "*/*"):
-        for given, quality in ranges:
-            if given == wanted:
-                return quality
-    return 0.0

@@ -8,6 +8,7 @@ import importlib.util
 from collections.abc import Sequence
 from typing import TypeVar
 
+from runner.http.accept import qualities_of, quality_of
 from runner.http.forms import media_type
 from runner.predict.problem_error import ProblemError
 
@@ -79,30 +80,13 @@ def negotiated(accept: bytes, offered: Sequence[Media]) -> Media:
     """
     if not accept or accept == b"*/*":
         return offered[0]
-    qualities = _qualities(accept.decode("latin-1"))
-    ranked = [(_quality_of(each, qualities), each) for each in offered]
+    named = qualities_of(accept.decode("latin-1")).items()
+    qualities = {_ALIASES.get(name, name) if name else name: quality for name, quality in named}
+    ranked = [(quality_of(each, qualities), each) for each in offered]
     best = max(quality for quality, _ in ranked)
     if best <= 0:
         raise ProblemError(406, f"the answer can be {', '.join(offered)}, not {accept!r:.80}")
     return next(each for quality, each in ranked if quality == best)
-
-
-def _qualities(accept: str) -> dict[str, float]:
-    found = {}
-    for part in accept.split(","):
-        name, *words = (word.strip().lower() for word in part.split(";"))
-        quality = next((word[2:] for word in words if word.startswith("q=")), "1")
-        try:
-            # "nan" is a float too, and equal to nothing: here it is 0.
-            found[_ALIASES.get(name, name) if name else name] = max(0.0, float(quality))
-        except ValueError:
-            found[name] = 0.0
-    return found
-
-
-def _quality_of(media: str, qualities: dict[str, float]) -> float:
-    family = media.partition("/")[0] + "/*"
-    return next((qualities[name] for name in (media, family, "*/*") if name in qualities), 0.0)
 
 
 @functools.cache

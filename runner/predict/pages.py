@@ -25,6 +25,7 @@ import msgspec
 
 from runner import __version__
 from runner.files import found_above
+from runner.http.accept import qualities_of
 from runner.identity import Identity
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import JSON, Request, Response, Route
@@ -164,11 +165,8 @@ def description(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, 
 
 def wants_html(accept: bytes) -> bool:
     """Tell a browser, which names HTML in its Accept header, from a program, which does not."""
-    for part in accept.lower().split(b","):
-        kind, *parameters = (piece.strip() for piece in part.split(b";"))
-        if kind in (b"text/html", b"application/xhtml+xml"):
-            return all(re.fullmatch(rb"q=0(\.0*)?", parameter) is None for parameter in parameters)
-    return False
+    qualities = qualities_of(accept.decode("latin-1"))
+    return any(qualities.get(kind, 0.0) > 0 for kind in ("text/html", "application/xhtml+xml"))
 
 
 def _filled_template(name: str, **texts: str) -> bytes:
