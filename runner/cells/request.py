@@ -13,6 +13,7 @@ import json
 import urllib.parse
 from typing import Any
 
+from runner.config import Limits
 from runner.http import charsets, content_coding
 from runner.http.forms import MOST_FIELDS, BadFormError, Part, media_type, parts_of
 from runner.http.json_size import bound_of_body
@@ -52,7 +53,7 @@ class CellRequest:
     parameters: dict[str, str] = dataclasses.field(default_factory=dict)
     headers: list[tuple[bytes, bytes]] = dataclasses.field(default_factory=list)
     body: bytes = b""
-    max_body: int = 16_777_216
+    max_body: int = Limits.max_body
 
     def header(self, name: str) -> str:
         """Give a header by its name in lower case; repeated ones are joined."""
