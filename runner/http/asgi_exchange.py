@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.http import own_answers
 from runner.http.client_link import Pause
-from runner.http.exchange import Exchange
+from runner.http.exchange import TaskExchange
 from runner.http.problems import NotedFailureError, note_failure
 from runner.http.response_head import (
     BODILESS,
@@ -49,7 +49,7 @@ _STREAM = re.compile(
 )
 
 
-class AsgiExchange(Exchange):
+class AsgiExchange(TaskExchange):
     """Be a request that an ASGI app answers.
 
     Args:
@@ -75,11 +75,8 @@ class AsgiExchange(Exchange):
         "_left",
         "_lines",
         "_scope",
-        "_task",
         "_waiters",
     )
-
-    counts_itself = True
 
     def __init__(
         self,
@@ -101,18 +98,15 @@ class AsgiExchange(Exchange):
         self._waiters: list[asyncio.Future[None]] = []
         self._lines: bytes | None = None  # of the head, once the app gave it
         self._left: int | None = None  # of the Content-Length
-        self._task: asyncio.Task[None] | None = None
 
     # -- what the connection calls
 
     def start(self) -> None:
         """Call the app."""
-        connection = self.connection
         # Neither is kept: that would be a circle, which only the collector ends.
         app, scope = self._app, self._scope
         del self._app, self._scope
-        self._task = task = connection.loop.create_task(self._run(app, scope))
-        connection.state.tasks.add(task)
+        self.start_task(self._run(app, scope))
 
     def take_body(self, data: bytes) -> None:
         """Keep a piece of the body until the app asks for it."""
@@ -290,11 +284,7 @@ class AsgiExchange(Exchange):
             if not (self.is_complete or self._is_gone):
                 self._end_of_app()
         finally:
-            state = self.connection.state
-            state.in_flight -= 1
-            if self._task is not None:
-                state.tasks.discard(self._task)
-                self._task = None
+            self.task_ended()
 
     def _end_of_app(self) -> None:
         if self._is_asked_to_end and self._is_chunked:

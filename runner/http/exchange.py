@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -70,3 +72,25 @@ class Exchange:
     def ask_to_end(self) -> None:
         """Note that an answer without an end has to find one, now that the linger is over."""
         self.keep_alive = False
+
+
+class TaskExchange(Exchange):
+    """Be a request that a task answers: it is in flight until that ends."""
+
+    __slots__ = ("_task",)
+
+    counts_itself = True
+    _task: asyncio.Task[None]
+
+    def start_task(self, work: Coroutine[None, None, None]) -> None:
+        """Begin the task."""
+        connection = self.connection
+        self._task = task = connection.loop.create_task(work)
+        connection.state.tasks.add(task)
+
+    def task_ended(self) -> None:
+        """Be in flight no longer; the task says so at its end."""
+        state = self.connection.state
+        state.in_flight -= 1
+        state.tasks.discard(self._task)
+        del self._task  # that would be a circle, which only the collector ends

@@ -28,7 +28,7 @@ from websockets.server import ServerProtocol
 from runner.http import own_answers
 from runner.http.asgi_exchange import App
 from runner.http.client_link import Pause
-from runner.http.exchange import Exchange
+from runner.http.exchange import TaskExchange
 from runner.http.problems import note_failure
 from runner.http.request_head import RefusedRequestError
 from runner.http.response_head import header_lines, status_line
@@ -51,7 +51,7 @@ _DEFLATE = ServerPerMessageDeflateFactory(
 _OURS = {"sec-websocket-accept", "sec-websocket-extensions", "upgrade", "connection", "date"}
 
 
-class WebSocketExchange(Exchange):
+class WebSocketExchange(TaskExchange):
     """Be a WebSocket from its handshake to its end.
 
     Args:
@@ -77,12 +77,9 @@ class WebSocketExchange(Exchange):
         "_response",
         "_scope",
         "_size",
-        "_task",
         "_waiter",
         "_waiting",
     )
-
-    counts_itself = True
 
     def __init__(self, connection: Connection, head: RequestHead, scope: dict[str, Any]) -> None:
         super().__init__(connection, scope["method"], scope["path"], keep_alive=False)
@@ -93,7 +90,6 @@ class WebSocketExchange(Exchange):
         )
         self._response = self._handshake(head)
         self._scope = _websocket_scope(scope)
-        self._task: asyncio.Task[None] | None = None
         self._waiting: collections.deque[dict[str, Any]] = collections.deque()
         self._waiting.append({"type": "websocket.connect"})
         self._size = 0
@@ -120,10 +116,9 @@ class WebSocketExchange(Exchange):
 
     def start(self) -> None:
         """Call the app."""
-        connection, scope = self.connection, self._scope
+        scope = self._scope
         del self._scope
-        self._task = task = connection.loop.create_task(self._run(connection.owner.app, scope))
-        connection.state.tasks.add(task)
+        self.start_task(self._run(self.connection.owner.app, scope))
 
     def take_body(self, data: bytes) -> None:
         """Take what the client sends."""
@@ -331,11 +326,7 @@ class WebSocketExchange(Exchange):
                     status, body = own_answers.failed(number)
                     self._refuse(status, own_answers.whole(status, body))
         finally:
-            state = self.connection.state
-            state.in_flight -= 1
-            if self._task is not None:
-                state.tasks.discard(self._task)
-                self._task = None
+            self.task_ended()
         if self._is_over:
             return
         if self._is_connected:
