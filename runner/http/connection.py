@@ -5,6 +5,7 @@ The rules of this file:
 1. A connection is in one phase (see `Phase`), and each has its deadline.
 2. One request at a time is taken out of what has arrived. What comes behind it stays unread bytes
    until it is answered, and there are few of them: then nothing more is read from this client.
+3. Who sends many at once is answered a few at a turn of the loop: others have their turns too.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ __all__ = ["Connection", "Owner", "Phase"]
 _IDLE, _HEAD, _BODY = Phase.IDLE, Phase.HEAD, Phase.BODY
 _ANSWERING, _UPGRADED, _CLOSING = Phase.ANSWERING, Phase.UPGRADED, Phase.CLOSING
 _MOST_UNREAD = 65_536
+_MOST_A_TURN = 8  # steps for one client before the loop looks after the others
 # No head has it, whatever comes behind.
 _NO_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n")
 
@@ -37,6 +39,7 @@ class Connection(ExchangeLink):
 
     _searched = 0  # bytes of the unread that hold no end of a head
     _is_plain = True  # it may begin with what `take_plain` takes
+    _has_next_turn = False  # it is called again when the others have had their turns
 
     # -- what the transport calls
 
@@ -153,18 +156,32 @@ class Connection(ExchangeLink):
     # -- reading
 
     def read_on(self) -> None:
-        """Take one request after the other out of what has arrived."""
+        """Take one request after the other out of what has arrived, a few at a turn of the loop."""
         if self._is_reading:
             return
-        self._is_reading = True
-        while self.unread and (
-            self._read_body()
-            if self.phase is _BODY
-            else self.phase in (_IDLE, _HEAD) and self._read_head()
-        ):
-            pass
-        self._is_reading = False
+        if not self._has_next_turn:
+            self._is_reading = True
+            self._read_some()
+            self._is_reading = False
         self._wait()
+
+    def _read_some(self) -> None:
+        for _ in range(_MOST_A_TURN):
+            if not self.unread:
+                return
+            if self.phase is _BODY:
+                goes_on = self._read_body()
+            else:
+                goes_on = self.phase in (_IDLE, _HEAD) and self._read_head()
+            if not goes_on:
+                return
+        if self.unread:
+            self._has_next_turn = True
+            self.loop.call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._has_next_turn = False
+        self.read_on()
 
     def _wait(self) -> None:
         """Give the client its time for what is not there yet, or read no more from it."""
