@@ -18,7 +18,6 @@ class Exchange:
     connection's `write` and `finish_exchange`, or `cut`.
 
     Attributes:
-        counts_itself: It is in flight for longer than its answer is.
         connection: Whose it is.
         keep_alive: The connection goes on when it is answered; may become false until then.
         is_started: Something of the answer was written.
@@ -40,8 +39,6 @@ class Exchange:
         "status",
     )
 
-    counts_itself = False
-
     def __init__(self, connection: Connection, method: str, path: str, *, keep_alive: bool) -> None:
         self.connection, self.method, self.path = connection, method, path
         self.keep_alive = keep_alive
@@ -57,6 +54,10 @@ class Exchange:
 
     def end_body(self) -> None:
         """Note that the body is whole."""
+
+    def leave(self) -> None:
+        """Be in flight no longer: it was answered, or nobody takes the answer."""
+        self.connection.state.in_flight -= 1
 
     def disconnect(self) -> None:
         """Note that nobody takes the answer any more; called once at most."""
@@ -79,7 +80,6 @@ class TaskExchange(Exchange):
 
     __slots__ = ("_task",)
 
-    counts_itself = True
     _task: asyncio.Task[None]
 
     def start_task(self, work: Coroutine[None, None, None]) -> None:
@@ -88,9 +88,11 @@ class TaskExchange(Exchange):
         self._task = task = connection.loop.create_task(work)
         connection.state.tasks.add(task)
 
+    def leave(self) -> None:
+        """Be in flight for longer, until the task ends."""
+
     def task_ended(self) -> None:
         """Be in flight no longer; the task says so at its end."""
-        state = self.connection.state
-        state.in_flight -= 1
-        state.tasks.discard(self._task)
+        super().leave()
+        self.connection.state.tasks.discard(self._task)
         del self._task  # that would be a circle, which only the collector ends

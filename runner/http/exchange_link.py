@@ -117,8 +117,7 @@ class ExchangeLink(ClientLink):
     def finish_exchange(self, exchange: Exchange) -> None:
         """Go on: the answer was written."""
         exchange.is_complete = True
-        if not exchange.counts_itself:
-            self.state.in_flight -= 1
+        exchange.leave()
         self.count(exchange)
         self.go_on(exchange)
 
@@ -152,8 +151,7 @@ class ExchangeLink(ClientLink):
             resets: The end of the connection would pass for the end of the answer.
         """
         exchange.is_complete = True
-        if not exchange.counts_itself:
-            self.state.in_flight -= 1
+        exchange.leave()
         self._log_exchange(exchange)
         self._let_go_of_body()
         self.exchange, self.phase = None, Phase.CLOSING
@@ -243,8 +241,7 @@ class ExchangeLink(ClientLink):
         exchange, self.exchange = self.exchange, None
         self._body_held = 0
         if exchange is not None and not exchange.is_complete:
-            if not exchange.counts_itself:
-                self.state.in_flight -= 1
+            exchange.leave()
             exchange.disconnect()
 
     def _log_exchange(self, exchange: Exchange) -> None:

@@ -119,7 +119,7 @@ class WsgiConnection(Connection):
         if self._is_lost(lent):
             return
         lent.is_complete = True
-        self.state.in_flight -= 1
+        lent.leave()
         self.unread = unread + self.unread
         if unsent:
             self.write(unsent)
