@@ -39,7 +39,6 @@ class Connection(ExchangeLink):
 
     _searched = 0  # bytes of the unread that hold no end of a head
     _is_plain = True  # it may begin with what `take_plain` takes
-    _has_next_turn = False  # it is called again when the others have had their turns
 
     # -- what the transport calls
 
@@ -176,12 +175,7 @@ class Connection(ExchangeLink):
             if not goes_on:
                 return
         if self.unread:
-            self._has_next_turn = True
-            self.loop.call_soon(self._take_turn)
-
-    def _take_turn(self) -> None:
-        self._has_next_turn = False
-        self.read_on()
+            self.read_next_turn()
 
     def _wait(self) -> None:
         """Give the client its time for what is not there yet, or read no more from it."""

@@ -73,6 +73,7 @@ class ExchangeLink(ClientLink):
     _body_held = 0  # of them those of the body
     _is_timed = False  # the deadline is the request's
     _is_reading = False
+    _has_next_turn = False
     _is_half_closed = False
 
     def __init__(self, owner: Owner) -> None:
@@ -82,6 +83,19 @@ class ExchangeLink(ClientLink):
     def read_on(self) -> None:
         """Take the next request out of what has arrived."""
         raise NotImplementedError
+
+    def read_next_turn(self) -> None:
+        """Do so when the loop has looked after the others.
+
+        Else a client that sends without end would be answered without end, and nobody besides.
+        """
+        if not self._has_next_turn:
+            self._has_next_turn = True
+            self.loop.call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._has_next_turn = False
+        self.read_on()
 
     def has_room(self) -> bool:
         """Tell that one more request may be begun."""
@@ -138,7 +152,7 @@ class ExchangeLink(ClientLink):
             self._await_request()
         self.answered(exchange)
         if self.unread and not self._is_reading:
-            self.read_on()
+            self.read_next_turn()
 
     def answered(self, exchange: Exchange) -> None:
         """Note that an exchange was answered, and that the connection goes on."""

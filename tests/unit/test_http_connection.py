@@ -50,6 +50,16 @@ class AtOnce(Connection):
         return data[len(REQUEST) :]
 
 
+class Waiting(Connection):
+    """Let each request wait for its answer."""
+
+    def take_plain(self, data: bytes) -> bytes | None:
+        if not data.startswith(REQUEST):
+            return None
+        self.begin(Exchange(self, "GET", "/", keep_alive=True), 0)
+        return data[len(REQUEST) :]
+
+
 def connected(connection: type[Connection]) -> tuple[Any, Transport]:
     owner: Any = types.SimpleNamespace(
         state=ServerState(1_000_000), limits=Limits(), access_log=None, is_draining=False
@@ -82,3 +92,19 @@ def test_who_sends_many_requests_at_once_leaves_others_their_turn() -> None:
     first, second, third, after_a_turn, last = asyncio.run(answered())
     assert 0 < first == second == third < after_a_turn < 100
     assert last == 3000
+
+
+def test_an_answer_does_not_begin_the_next_request_at_once() -> None:
+    """Else whoever answers all that wait would never come to an end."""
+
+    async def begun() -> list[bool]:
+        connection, _ = connected(Waiting)
+        connection.data_received(REQUEST * 2)
+        connection.finish_exchange(connection.exchange)
+        found = [connection.exchange is not None]
+        await asyncio.sleep(0)
+        found.append(connection.exchange is not None)
+        connection.connection_lost(None)
+        return found
+
+    assert asyncio.run(begun()) == [False, True]
