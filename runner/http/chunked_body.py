@@ -64,7 +64,7 @@ class ChunkedBody:
             end = data.find(b"\r\n", at, at + _LONGEST_LINE)
             if end < 0:
                 if len(data) - at >= _LONGEST_LINE or b"\n" in data[at:]:
-                    raise ChunkError("the size of a chunk is expected in a line")
+                    raise self._fault()
                 break
             self._take_line(data[at:end])
             at = end + 2
@@ -76,7 +76,7 @@ class ChunkedBody:
             return
         size = _SIZE.fullmatch(line)
         if size is None:
-            raise ChunkError("the size of a chunk is no number")
+            raise self._fault()
         length = int(size[1], 16)
         if length:
             self._left = length + 2
@@ -88,4 +88,10 @@ class ChunkedBody:
         if not line:
             self.is_whole = True
         elif self._trailers > _MOST_TRAILERS or not _TRAILER.fullmatch(line):
-            raise ChunkError("a trailer is not of the form of a header")
+            raise self._fault()
+
+    def _fault(self) -> ChunkError:
+        """Say what is wrong with a line, whether all of it is here or not."""
+        if self._trailers < 0:
+            return ChunkError("the size of a chunk is no number")
+        return ChunkError("a trailer is not of the form of a header")

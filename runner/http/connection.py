@@ -18,7 +18,13 @@ from runner.http.asgi_exchange import App, AsgiExchange
 from runner.http.client_link import Pause
 from runner.http.exchange_link import HALF_CLOSED, ExchangeLink, Owner, Phase
 from runner.http.request_body import too_large
-from runner.http.request_head import RefusedRequestError, RequestHead, read_head
+from runner.http.request_head import (
+    NO_REQUEST,
+    RefusedRequestError,
+    RequestHead,
+    check_line,
+    read_head,
+)
 from runner.http.scope import scope_of
 
 if TYPE_CHECKING:
@@ -89,7 +95,7 @@ class Connection(ExchangeLink):
 
         It may as well be gone for good, which looks the same: then the app has to know.
         """
-        if self.phase is not _ANSWERING:
+        if self.phase is not _ANSWERING and not (self.phase is _IDLE and self.unread):
             return False
         self._is_half_closed = True
         self.expect_within(HALF_CLOSED)
@@ -181,16 +187,19 @@ class Connection(ExchangeLink):
         """Give the client its time for what is not there yet, or read no more from it."""
         phase = self.phase
         self._hold(self._body_held + len(self.unread))
-        if phase is _BODY or phase is _HEAD:
-            if self._is_half_closed:
-                self._end()
-            elif not self._is_timed:
-                self.expect_within(self.limits.read_timeout)
-                self._is_timed = True
+        if self._is_half_closed and self._lacks_bytes():
+            self._end()
+        elif (phase is _BODY or phase is _HEAD) and not self._is_timed:
+            self.expect_within(self.limits.read_timeout)
+            self._is_timed = True
         if len(self.unread) > _MOST_UNREAD and phase is not _CLOSING:
             self.pause_reading(Pause.UNREAD)
         else:
             self.resume_reading(Pause.UNREAD)
+
+    def _lacks_bytes(self) -> bool:
+        """Tell that nothing goes on before more has come."""
+        return self.phase in (_HEAD, _BODY) or (self.phase is _IDLE and not self.unread)
 
     def _read_head(self) -> bool:
         """Take the next request; tell whether there may be more to read."""
@@ -228,13 +237,23 @@ class Connection(ExchangeLink):
         return True
 
     def _read_no_head(self, data: bytes) -> bool:
-        if len(data) > self.limits.max_header:
-            self._refuse(431, f"the headers are larger than {self.limits.max_header} bytes")
-        elif _NO_HEAD.search(data, max(0, self._searched - 1)):
-            self._refuse(400, "this is no HTTP request")
+        try:
+            self._check_begun(data)
+        except RefusedRequestError as refused:
+            self._refuse(refused.status, refused.said)
         else:
             self.phase, self._searched = _HEAD, max(0, len(data) - 3)
         return False
+
+    def _check_begun(self, data: bytes) -> None:
+        """Refuse what can become no head, whatever comes behind."""
+        most = self.limits.max_header
+        if len(data) > most:
+            raise RefusedRequestError(431, f"the headers are larger than {most} bytes")
+        if _NO_HEAD.search(data, max(0, self._searched - 1)):
+            raise RefusedRequestError(400, NO_REQUEST)
+        if b"\r\n" in data:
+            check_line(data)
 
     def _read_body(self) -> bool:
         """Take a piece of the body; tell whether that is whole."""

@@ -25,7 +25,13 @@ _DECIDING = frozenset(
 )
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _NO_FIELD: list[bytes] = []
-_VERSION = re.compile(rb"(?:\r\n)*[!-~]+ +[!-~]+ HTTP/([0-9]\.[0-9])\r\n")
+_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [!-~]+ HTTP/([0-9]\.[0-9])\r\n")
+# A name, an address in brackets, or nothing; with a port or without. Source: RFC 9110, 7.2, but for
+# commas: what has one may be two.
+HOST = rb"(?:[!$%&'()*+\-.0-9;=A-Z_a-z~]*|\[[0-9A-Za-z:.%_~\-]+\])(?::[0-9]*)?"
+_HOST = re.compile(HOST)
+_VERSIONS = (b"1.1", b"1.0")
+NO_REQUEST = "this is no HTTP request"
 CHUNKED = -1
 
 
@@ -53,7 +59,7 @@ class RequestHead:
         headers: Names in lower case.
         length: Bytes of the body; ``CHUNKED`` if it comes in chunks.
         keep_alive: The client wants to go on with the connection.
-        expects_continue: It waits for 100 before it sends the body.
+        expects_continue: It waits for 100 before it sends the body, and has one.
         upgrade: The protocol that it would rather speak, in lower case; empty if none.
         raw: The head as it was sent; empty if nobody needs it.
     """
@@ -83,7 +89,7 @@ class _Fields:
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
+        name, value = name.lower(), value.strip(b" \t")
         if name in _DECIDING:
             self.deciding.setdefault(name, []).append(value)
         self.headers.append((name, value))
@@ -98,6 +104,7 @@ def read_head(head: bytes) -> RequestHead:
     Raises:
         RefusedRequestError: It is not to be answered; it says by which status.
     """
+    check_line(head)
     fields = _Fields()
     parser = httptools.HttpRequestParser(fields)
     try:
@@ -105,10 +112,8 @@ def read_head(head: bytes) -> RequestHead:
     except httptools.HttpParserUpgrade:
         pass  # it would stop reading here, as we do
     except httptools.HttpParserError:
-        raise _not_read(head) from None
+        raise RefusedRequestError(400, NO_REQUEST) from None
     version = parser.get_http_version()
-    if version not in ("1.1", "1.0"):
-        raise _not_read(head)
     method, given = parser.get_method(), fields.deciding
     if len(fields.target) > _LONGEST_TARGET:
         raise RefusedRequestError(414, f"the path is longer than {_LONGEST_TARGET} bytes")
@@ -116,29 +121,38 @@ def read_head(head: bytes) -> RequestHead:
         raise RefusedRequestError(431, f"there are more than {_MOST_FIELDS} headers")
     if method == b"CONNECT":
         raise RefusedRequestError(501, "this is no proxy")
-    hosts = len(given.get(b"host", _NO_FIELD))
-    if hosts != 1 and (hosts or version == "1.1"):
+    hosts = given.get(b"host", _NO_FIELD)
+    if len(hosts) != 1 and (hosts or version == "1.1"):
         raise RefusedRequestError(400, "there must be one Host")
+    if hosts and _HOST.fullmatch(hosts[0]) is None:
+        raise RefusedRequestError(400, "the Host is none")
     options = _list_of(given.get(b"connection", _NO_FIELD))
     is_new = version == "1.1"
+    length = _length_of(given, is_new=is_new)
     return RequestHead(
         method,
         fields.target,
         version,
         fields.headers,
-        _length_of(given, is_new=is_new),
+        length,
         b"close" not in options and (is_new or b"keep-alive" in options),
-        is_new and _expects_continue(given.get(b"expect", _NO_FIELD)),
+        is_new and length != 0 and _expects_continue(given.get(b"expect", _NO_FIELD)),
         _upgrade_of(given) if b"upgrade" in options else b"",
         head,
     )
 
 
-def _not_read(head: bytes) -> RefusedRequestError:
-    version = _VERSION.match(head)
-    if version is not None and version[1] not in (b"1.0", b"1.1"):
-        return RefusedRequestError(505, "HTTP/1.1 is spoken here")
-    return RefusedRequestError(400, "this is no HTTP request")
+def check_line(data: bytes) -> None:
+    """Refuse what begins with a whole line that is none of a request.
+
+    Raises:
+        RefusedRequestError: It speaks another protocol, or another HTTP.
+    """
+    line = _LINE.match(data)
+    if line is None:
+        raise RefusedRequestError(400, NO_REQUEST)
+    if line[1] not in _VERSIONS:
+        raise RefusedRequestError(505, "HTTP/1.1 is spoken here")
 
 
 def _length_of(given: dict[bytes, list[bytes]], *, is_new: bool) -> int:

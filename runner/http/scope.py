@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import urllib.parse
 from collections.abc import Sequence
 from typing import Any
 
-import httptools
-
-from runner.http.request_head import RefusedRequestError, RequestHead
+from runner.http.request_head import HOST, NO_REQUEST, RefusedRequestError, RequestHead
 
 Address = tuple[str, int] | None
+Fields = list[tuple[bytes, bytes]]
+
+# Letters that ought to be encoded, such as ``|``, are not, by many clients. A fragment is for
+# nobody but the client: others on the way may take it for a part of the path, or not.
+_PATH = re.compile(rb"(/[!-\"$->@-~]*)(?:\?([!-\"$-~]*))?")
+_URL = re.compile(rb"(?i:https?)://(?=[^:/?])(%b)((?:[/?].*)?)" % HOST)
 
 _SCHEMES = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}
 
@@ -24,14 +29,7 @@ def scope_of(
     Raises:
         RefusedRequestError: What is asked for is no path.
     """
-    try:
-        url = httptools.parse_url(head.target)
-    except httptools.HttpParserInvalidURLError:
-        raise RefusedRequestError(400, "this is no HTTP request") from None
-    path = url.path.decode("ascii") if url.path else "/"
-    headers = head.headers
-    if url.host is not None:
-        headers = _with_host(headers, url)
+    path, query, headers = _asked_for(head)
     scheme = "http"
     if client is None or client[0] in proxies:
         scheme, client = proxies.forwarded(headers, scheme, client)
@@ -44,17 +42,33 @@ def scope_of(
         "scheme": scheme,
         "method": head.method.decode("ascii"),
         "root_path": "",
-        "path": urllib.parse.unquote(path) if "%" in path else path,
-        "raw_path": url.path or b"/",
-        "query_string": url.query or b"",
+        "path": path_of(path),
+        "raw_path": path,
+        "query_string": query,
         "headers": headers,
     }
 
 
-def _with_host(headers: list[tuple[bytes, bytes]], url: Any) -> list[tuple[bytes, bytes]]:
-    """Let the host of ``GET http://host/path`` overrule the header (RFC 9112, 3.2.2)."""
-    host = url.host if url.port is None else b"%b:%d" % (url.host, url.port)
-    return [(name, host if name == b"host" else value) for name, value in headers]
+def path_of(path: bytes) -> str:
+    """Decode the path of a target."""
+    text = path.decode("ascii")
+    return urllib.parse.unquote(text) if "%" in text else text
+
+
+def _asked_for(head: RequestHead) -> tuple[bytes, bytes, Fields]:
+    """Give the path, the query and the fields, of which a URL's host is one (RFC 9112, 3.2)."""
+    target, fields = head.target, head.headers
+    url = _URL.fullmatch(target)
+    if url is not None:
+        host, target = url.groups()
+        target = target if target.startswith(b"/") else b"/" + target
+        fields = [(b"host", host), *(field for field in fields if field[0] != b"host")]
+    found = _PATH.fullmatch(target)
+    if found is not None:
+        return found[1], found[2] or b"", fields
+    if target == b"*" and head.method == b"OPTIONS":
+        return target, b"", fields
+    raise RefusedRequestError(400, NO_REQUEST)
 
 
 class TrustedProxies:

@@ -21,7 +21,6 @@ import select
 import socket
 import threading
 import time
-import urllib.parse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ from runner.http.own_answers import BUSY
 from runner.http.plain_head import PlainHead, fields_of, plain_head
 from runner.http.request_head import RequestHead
 from runner.http.response_head import header_lines, status_line
-from runner.http.scope import scope_of
+from runner.http.scope import path_of, scope_of
 
 if TYPE_CHECKING:
     from runner.http.wsgi_adapter import WsgiAdapter
@@ -107,8 +106,7 @@ class WsgiConnection(Connection):
         body = data[head.end :]
         if not len(body) <= head.length <= min(MOST_WHOLE, limits.max_body):
             return None
-        path = head.target.partition(b"?")[0].decode("ascii")
-        path = urllib.parse.unquote(path) if "%" in path else path
+        path = path_of(head.target.partition(b"?")[0])
         is_asked = path in (limits.health_path, limits.ready_path) and head.method in _ASKING
         return None if is_asked else (head, path, body)
 

@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import types
 from typing import Any
 
-from runner.config import Limits
+import pytest
+from support.connections import Server, Transport
+
 from runner.http.connection import Connection
 from runner.http.exchange import Exchange
-from runner.http.server_state import ServerState
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-
-
-class Transport:
-    """Take what is written, and be asked for no more."""
-
-    def __init__(self) -> None:
-        self.written: list[bytes] = []
-        self.is_paused = False
-
-    def write(self, data: bytes) -> None:
-        self.written.append(data)
-
-    def pause_reading(self) -> None:
-        self.is_paused = True
-
-    def resume_reading(self) -> None:
-        self.is_paused = False
-
-    def is_closing(self) -> bool:
-        return False
-
-    def get_extra_info(self, name: str) -> None:
-        return None
 
 
 class AtOnce(Connection):
@@ -61,12 +38,9 @@ class Waiting(Connection):
 
 
 def connected(connection: type[Connection]) -> tuple[Any, Transport]:
-    owner: Any = types.SimpleNamespace(
-        state=ServerState(1_000_000), limits=Limits(), access_log=None, is_draining=False
-    )
-    made, transport = connection(owner), Transport()
-    made.connection_made(transport)
-    return made, transport
+    server = Server()
+    made = server.connect(lambda: connection(server))
+    return made, made.transport
 
 
 def test_who_sends_many_requests_at_once_leaves_others_their_turn() -> None:
@@ -108,3 +82,37 @@ def test_an_answer_does_not_begin_the_next_request_at_once() -> None:
         return found
 
     assert asyncio.run(begun()) == [False, True]
+
+
+def test_who_ends_his_half_behind_many_requests_gets_all_answers() -> None:
+    """Though the server leaves others their turn in between."""
+
+    async def answered() -> int:
+        connection, transport = connected(AtOnce)
+        connection.data_received(REQUEST * 100)
+        stays = connection.eof_received()
+        while stays and not transport.is_closing():  # noqa: ASYNC110 - each turn takes some
+            await asyncio.sleep(0)
+        return len(transport.written)
+
+    assert asyncio.run(answered()) == 100
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"EHLO x\r\n", b"SSH-2.0-OpenSSH_9.6\r\n", b"GET /\r\n", b"*1\r\n$4\r\nPING\r\n"),
+        *(b"PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n", b"\x16\x03\x01\x02\x00", b"GET / HTTP/1.1\n"),
+        b"\r\n\r\n\0\r\nQUIT\n",
+    ],
+)
+def test_who_speaks_another_protocol_is_told_at_once(data: bytes) -> None:
+    """Not when the time for a whole head is over."""
+
+    async def answered() -> set[bytes]:
+        server = Server()
+        single = [bytes([byte]) for byte in data]
+        answers = [await server.said(server.general_way, *sent) for sent in ([data], single)]
+        return {answer[:13] for answer, _ in answers}
+
+    assert asyncio.run(answered()) == {b"HTTP/1.1 400 "}

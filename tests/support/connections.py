@@ -1,0 +1,148 @@
+"""Speak with a connection of ours without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from runner.config import Limits
+from runner.http import app_protocol
+from runner.http.connection import Connection, Phase
+from runner.http.scope import TrustedProxies
+from runner.http.server_state import ServerState
+
+# What differs from one answer to the next.
+_CHANGING = re.compile(rb'server-timing: [^\r]*\r\n|"failure": "\w+"')
+
+
+class Transport:
+    """Take what is written.
+
+    Attributes:
+        written: In pieces.
+        unsent: Bytes that the client has not taken.
+        is_paused: Nothing is to be read.
+        is_ended: The client was told that nothing more comes.
+    """
+
+    def __init__(self) -> None:
+        self.connection: Any = None
+        self.written: list[bytes] = []
+        self.unsent = 0
+        self.is_paused = self.is_ended = self._is_closing = False
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def pause_reading(self) -> None:
+        self.is_paused = True
+
+    def resume_reading(self) -> None:
+        self.is_paused = False
+
+    def is_closing(self) -> bool:
+        return self._is_closing
+
+    def get_extra_info(self, name: str) -> None:
+        return None
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.is_ended = True
+
+    def close(self) -> None:
+        if not self._is_closing:
+            self._is_closing = self.is_ended = True
+            if self.connection is not None:
+                asyncio.get_running_loop().call_soon(self.connection.connection_lost, None)
+
+    abort = close
+
+
+class Server:
+    """Be the server that connections belong to.
+
+    Args:
+        app: Answers what comes the general way.
+        **limits: Of `Limits`.
+    """
+
+    def __init__(self, app: Any = None, **limits: Any) -> None:
+        self.app, self.limits = app, Limits(**limits)
+        self.state = ServerState(self.limits.max_buffered)
+        self.state.date_line = b"date: now\r\n"
+        self.access_log = None
+        self.proxies = TrustedProxies("127.0.0.1")
+        self.is_draining = False
+        self.takes_websockets = app_protocol.of(app).takes_websockets
+
+    def plain_way(self) -> Any:
+        """Make a connection that takes what is plain by itself."""
+        return self.app.protocol(self)
+
+    def general_way(self) -> Any:
+        """Make one that leaves all to the app."""
+        connection = self.plain_way() if hasattr(self.app, "protocol") else Connection(self)
+        connection.take_plain = lambda _: None
+        return connection
+
+    def connect(self, make: Callable[[], Any]) -> Any:
+        """Give a connection its transport."""
+        connection, transport = make(), Transport()
+        transport.connection = connection
+        connection.connection_made(transport)
+        return connection
+
+    async def said(self, make: Callable[[], Any], *pieces: bytes) -> tuple[bytes, str]:
+        """Send pieces, each when the one before was taken, and give the answers.
+
+        Returns:
+            All that was answered, without what always differs; and what is waited for next.
+        """
+        connection = self.connect(make)
+        transport = connection.transport
+        for piece in pieces:
+            if transport.is_closing():
+                break
+            connection.data_received(piece)
+            await _settled(connection)
+        phase = "the end" if transport.is_ended else connection.phase.name
+        if not transport.is_closing():
+            transport.close()
+        await asyncio.sleep(0)
+        await self._forgotten()
+        return _CHANGING.sub(b"", b"".join(transport.written)), phase
+
+    async def _forgotten(self) -> None:
+        """Wait until nothing is counted any more."""
+        state = self.state
+        async with asyncio.timeout(20):
+            while state.in_flight or state.tasks:  # noqa: ASYNC110 - a number, no event
+                await asyncio.sleep(0)
+        assert (state.buffers.held, state.connections) == (0, set())
+
+
+async def _settled(connection: Any) -> None:
+    """Wait until whatever was sent is answered, or waits for more."""
+    async with asyncio.timeout(20):
+        while _is_busy(connection):  # noqa: ASYNC110 - several facts, no event
+            await asyncio.sleep(0)
+
+
+def _is_busy(connection: Any) -> bool:
+    phase = connection.phase
+    return phase is Phase.ANSWERING or (phase is Phase.IDLE and bool(connection.unread))
+
+
+def pieces(data: bytes, *cuts: int) -> Sequence[bytes]:
+    """Cut bytes in pieces."""
+    ends = [0, *sorted(cuts), len(data)]
+    return [data[begin:end] for begin, end in itertools.pairwise(ends)]

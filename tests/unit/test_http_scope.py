@@ -1,0 +1,74 @@
+"""What a request asks for is told to apps, whatever form its target has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runner.http.request_head import RefusedRequestError, read_head
+from runner.http.scope import TrustedProxies, scope_of
+
+
+def asked(target: bytes, *, method: bytes = b"GET", version: bytes = b"1.1") -> dict[str, Any]:
+    head = read_head(b"%b %b HTTP/%b\r\nA: b\r\nHost: x\r\n\r\n" % (method, target, version))
+    return scope_of(head, ("10.0.0.1", 1), ("10.0.0.2", 2), TrustedProxies(""))
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [
+        (b"/", "/", b""),
+        (b"/a?b?c=/", "/a", b"b?c=/"),
+        (b"/a?", "/a", b""),
+        (b"//a//b", "//a//b", b""),
+        (b"/%2e%2e/%00%zz%", "/../\0%zz%", b""),
+        (b"/..", "/..", b""),
+        (b'/a|b^`{"c"}<\\>', '/a|b^`{"c"}<\\>', b""),
+        (b"/http://a/", "/http://a/", b""),
+    ],
+)
+def test_a_path_is_decoded_once(target: bytes, path: str, query: bytes) -> None:
+    """And left as it is otherwise: what it means is the app's business."""
+    scope = asked(target)
+    assert (scope["path"], scope["query_string"]) == (path, query)
+    assert scope["raw_path"] == target.partition(b"?")[0]
+    assert scope["headers"] == [(b"a", b"b"), (b"host", b"x")]
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "path", "query"),
+    [
+        (b"http://h", b"h", b"/", b""),
+        (b"HTTPS://H_x:99999/", b"H_x:99999", b"/", b""),
+        (b"http://h?a", b"h", b"/", b"a"),
+        (b"http://[::1]:80/a?b", b"[::1]:80", b"/a", b"b"),
+    ],
+)
+def test_the_host_of_a_url_is_the_host(
+    target: bytes, host: bytes, path: bytes, query: bytes
+) -> None:
+    """Whatever the header says (RFC 9112, 3.2.2)."""
+    scope = asked(target)
+    assert scope["headers"] == [(b"host", host), (b"a", b"b")]
+    assert (scope["raw_path"], scope["query_string"]) == (path, query)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(b"a", b"*", b"/a#b", b"/#", b"/a?b#c", b"?a", b"http://", b"http:///a", b"http://h/#"),
+        *(b"http://u:p@h/", b"http://:80/", b"http://h:x/", b"ftp://h/", b"http:/a", b"h:443"),
+        *(b"http://[::1/", b"http://a,b/", b"javascript:1"),
+    ],
+)
+def test_what_is_no_path_is_refused(target: bytes) -> None:
+    """A fragment above all: others may take it for a part of the path, or not."""
+    with pytest.raises(RefusedRequestError) as caught:
+        asked(target)
+    assert caught.value.status == 400
+
+
+def test_options_may_ask_for_all() -> None:
+    """And no other method may."""
+    assert asked(b"*", method=b"OPTIONS")["path"] == "*"

@@ -1,0 +1,86 @@
+"""Nobody can tell by an answer which way a request went, nor in which pieces it came."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from support.connections import Server, pieces
+from support.prediction_apps import app_of, living
+
+BODY = b'{"a": 1.0, "b": 2.0}'
+PLAIN = (
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 20\r\n"
+    b"User-Agent: y\r\n\r\n" + BODY
+)
+END = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+FIELDS = [
+    *(b"Content-Length: 20", b"content-length:\t20 \t", b"Content-Length: 3", b"Host: [::1]:80"),
+    *(b"Transfer-Encoding: chunked", b"Transfer-Encoding : chunked", b"Transfer-Encoding: "),
+    *(b"Connection: close", b"Connection: CLOSE", b"connection:  Keep-Alive\t", b"Connection:"),
+    *(b"Connection: host, close", b"X_Y: \t a \t", b"A:", b"Expect: 100-continue", b"Expect: x"),
+    *(b"Upgrade: h2c", b"TE: trailers", b"Trailer: x", b"Proxy-Connection: close", b"Host: a b"),
+    *(b"X-Request-Timeout-Ms: 0005000", b"X-Request-Timeout-Ms:", b"Accept: text/html"),
+    *(b"X-Envoy-Expected-Rq-Timeout-Ms: 9e9", b"Accept: */*", b"Accept:", b"Content-Type:"),
+    *(b"Content-Encoding: identity", b"Content-Type: APPLICATION/JSON; CHARSET=UTF-8"),
+]
+BYTES = [
+    *(b"\r\n", b"\r", b"\n", b" ", b"\t", b":", b"\0", b"\x7f", b"\x80", b",", b"0", b"_", b"#"),
+    *(b"?", b"%", b"//", b";", b"%00", b"%2e", b"HTTP/1.0", b"GET ", b"\r\n\r\n", b"http://x"),
+]
+
+
+def mutated(random_: random.Random) -> bytes:
+    """Spoil a plain request a little."""
+    data = bytearray(PLAIN)
+    for _ in range(random_.randint(1, 3)):
+        at = random_.randrange(len(data))
+        if random_.random() < 0.5:
+            at = data.find(b"\n", at) + 1
+            data[at:at] = random_.choice(FIELDS) + b"\r\n"
+        else:
+            data[at : at + random_.choice((0, 0, 1, 2, 9))] = random_.choice(BYTES)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_ways_answer_alike_what_is_odd(seed: int) -> None:
+    """Before, behind and between good requests, whole and cut anywhere."""
+
+    async def compared() -> int:
+        random_, app, taken = random.Random(seed), app_of(_sum), 0
+        async with living(app):
+            server = Server(app)
+            for _ in range(250):
+                odd = mutated(random_)
+                data = random_.choice((odd + END, odd + PLAIN + END, PLAIN + odd + PLAIN + END))
+                general = await server.said(server.general_way, data)
+                cut = random_.randrange(1, len(data))
+                assert await server.said(server.plain_way, data) == general, data
+                assert await server.said(server.plain_way, *pieces(data, cut)) == general, data
+                taken += general[0].startswith(b"HTTP/1.1 200")
+        return taken
+
+    assert 50 < asyncio.run(compared()) < 240
+
+
+def test_a_request_may_come_byte_by_byte() -> None:
+    """And so may what follows it."""
+
+    async def compared() -> None:
+        app, data = app_of(_sum), PLAIN * 2 + END
+        async with living(app):
+            server = Server(app)
+            whole = await server.said(server.plain_way, data)
+            assert whole[0].count(b"HTTP/1.1 200") == 3
+            for make in (server.plain_way, server.general_way):
+                assert await server.said(make, *pieces(data, *range(1, len(data)))) == whole
+            for cut in range(1, len(data)):
+                assert await server.said(server.plain_way, *pieces(data, cut)) == whole
+
+    asyncio.run(compared())
+
+
+def _sum(a: float, b: float = 2.0) -> float:
+    return a + b
