@@ -18,6 +18,10 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Protocol, Self
 
+# Of mallopt(3). The largest is what the thresholds grow to by themselves at most.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_LARGEST_THRESHOLD, _LEAST_CUT = 33_554_432, 131_072
+
 
 class ForkedChild:
     """Be, for a forked child, what ``subprocess.Popen`` is for a spawned one.
@@ -156,8 +160,32 @@ def freeze_memory() -> None:
     """
     gc.collect()
     gc.freeze()
+    return_memory()
+
+
+def return_memory() -> None:
+    """Give what was freed back to the system; the C library keeps it for who asks next.
+
+    Where it is not glibc, nothing happens. Sources: malloc_trim(3), mallopt(3).
+    """
     if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
         libc.malloc_trim(0)
+        return_end_of_heap()
+
+
+def return_end_of_heap() -> None:
+    """Give back the end of the heap of this thread, where ``malloc_trim`` does not look.
+
+    It is cut when something is freed and it is longer than a threshold, which grows with what was
+    freed. So that is lowered for one call. Afterwards both are what they grow to at most.
+    """
+    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+        libc.free.restype, libc.free.argtypes = None, [ctypes.c_void_p]
+        libc.mallopt(_MMAP_THRESHOLD, _LARGEST_THRESHOLD)
+        libc.mallopt(_TRIM_THRESHOLD, _LEAST_CUT)
+        libc.free(libc.malloc(_LEAST_CUT))
+        libc.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST_THRESHOLD)
 
 
 def own_memory() -> int:

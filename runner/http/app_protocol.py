@@ -37,6 +37,9 @@ class AppProtocol:
         """Tell that the worker must be replaced; asked every half second."""
         return False
 
+    def return_memory(self) -> None:
+        """Give memory that is not used any more back to the system; asked every second."""
+
     def prepare(self, slots: int) -> None:
         """Make what the workers share, before they are forked.
 

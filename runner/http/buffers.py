@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from runner.http.client_link import ClientLink
 
 _MOST_AT_ONCE = 262_144  # bytes that a loop reads before it looks again
+_LARGE = 1_048_576  # bytes in hand whose memory is worth returning
 
 
 class Buffers:
@@ -30,14 +31,23 @@ class Buffers:
     def __init__(self, most: int) -> None:
         self._most = most or float("inf")
         self.held = 0
+        self._most_held = 0  # since the last time that few were left
         self._senders: dict[ClientLink, None] = {}  # who has more to send, the oldest first
         self._paused: dict[ClientLink, None] = {}
 
     def add(self, size: int) -> None:
         """Count bytes in; below 0: out."""
         self.held += size
+        self._most_held = max(self._most_held, self.held)
         if self._paused and self.held < self._most:
             self._resume_some()
+
+    def has_emptied(self) -> bool:
+        """Tell, once, that much was in hand and is not any more."""
+        if self._most_held < _LARGE or self.held >= _LARGE:
+            return False
+        self._most_held = self.held
+        return True
 
     def expect_more(self, link: ClientLink) -> None:
         """Note that a client has more to send, and hold it up if there is no room."""

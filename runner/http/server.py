@@ -25,10 +25,12 @@ from runner.http.example_request import Example
 from runner.http.lifespan import Lifespan
 from runner.http.scope import TrustedProxies
 from runner.http.server_state import ServerState
+from runner.processes import return_end_of_heap, return_memory
 
 log = logging.getLogger(__name__)
 
 _LAST_ACCEPTS = 0.05
+_RETURN_EVERY = 1.0  # seconds
 # Of WebSockets. Source: RFC 6455, 7.4.1, and its registry.
 _GOING_AWAY, _SERVICE_RESTART = 1001, 1012
 
@@ -124,7 +126,7 @@ class AsgiServer:
         self._loop = asyncio.get_running_loop()
         lifespan = Lifespan(self.app, self.state.app_state)
         await lifespan.start_up()
-        ticking = asyncio.ensure_future(self.state.tick())
+        ticking = asyncio.gather(self.state.tick(), self._return_memory())
         try:
             for example in self.examples:
                 await _try(self.app, example, self.state.app_state)
@@ -134,6 +136,15 @@ class AsgiServer:
         finally:
             ticking.cancel()
             await lifespan.shut_down()
+
+    async def _return_memory(self) -> None:
+        """Give back to the system, again and again, what large bodies took."""
+        while True:
+            await asyncio.sleep(_RETURN_EVERY)
+            self._own.return_memory()
+            if self.state.buffers.has_emptied():
+                await asyncio.to_thread(return_memory)  # it may take many milliseconds
+                return_end_of_heap()
 
     def _listen(self, listener: socket.socket, is_shared: bool) -> None:
         asyncio.ensure_future(self._start_listening(listener, is_shared))  # noqa: RUF006 - ends at once

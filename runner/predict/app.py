@@ -96,6 +96,10 @@ class PredictApp(AppProtocol):
         """Tell that the worker must be replaced: a call in it does not end."""
         return bool(self._dispatcher) and self._dispatcher.is_stuck
 
+    def return_memory(self) -> None:
+        """Give back what large bodies took."""
+        self._work.return_memory()
+
     def _tell_busy(self) -> None:
         self.on_busy_changed()  # which the server sets later
 

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from runner.predict.serial_thread import SerialThread
+from runner.processes import return_memory
 
 SMALL = 16_384
 """Bytes of a body up to which no work on it takes longer than 50 ms."""
+
+_RETURNS = 2  # of memory behind a body: at the first it may be in use still
 
 Found = TypeVar("Found")
 
@@ -21,6 +24,7 @@ class BodyWork:
 
     def __init__(self) -> None:
         self._thread: SerialThread | None = None
+        self._returns_due = 0
 
     async def run(self, size: int, act: Callable[[], Found]) -> Found:
         """Give what a function gives, or raise what it raises.
@@ -32,7 +36,14 @@ class BodyWork:
         if size <= SMALL:
             return act()
         self._thread = self._thread or SerialThread("bodies")
+        self._returns_due = _RETURNS
         return await self._thread.result_of(act)
+
+    def return_memory(self) -> None:
+        """Give back what bodies took, if there were any; to be called now and then."""
+        if self._returns_due and self._thread is not None:
+            self._returns_due -= 1
+            self._thread.run(return_memory)
 
     def close(self) -> None:
         """Let the thread end after what it was given."""

@@ -84,7 +84,7 @@ def _items_of_lines(schema: Schema, lines: Sequence[bytes]) -> Iterator[Any]:
             yield schema.decode(line, is_brief=told >= MOST_INVALID_FIELDS)
         except ProblemError as problem:
             told += len(problem.errors)
-            yield problem
+            yield problem.with_traceback(None)  # which would be most of what is kept of it
 
 
 def _items_of_table(schema: Schema, rows: Iterable[dict[str, Any]]) -> list[Any]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import queue
 import sys
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 _SWITCH_EVERY = 0.0005
 
@@ -50,26 +51,13 @@ class SerialThread:
         """Have something done, and wait for its result, or for what it raised."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-
-        def settle(result: Result | None, error: BaseException | None) -> None:
-            if future.done():
-                return
-            if error is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(result)  # type: ignore[arg-type] # there is one if no error is
-
-        def work() -> None:
-            result = error = None
-            try:
-                result = act()
-            except BaseException as raised:  # noqa: BLE001 - raised where it is waited for
-                error = raised
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(settle, result, error)
-
-        self.run(work)
-        return await future
+        self.run(functools.partial(_settle, future, act, loop))
+        try:
+            return await future
+        finally:
+            # What was raised knows this frame, and the future what was raised: a circle, which
+            # would keep the request's body until the collector comes.
+            del future
 
     def close(self) -> None:
         """Let the thread end after what it was given."""
@@ -78,7 +66,31 @@ class SerialThread:
     def _work(self) -> None:
         while (act := self._given.get()) is not None:
             act()
+            del act  # it has the request's body
             self._count_done += 1
+
+
+def _settle(
+    future: asyncio.Future[Result], act: Callable[[], Result], loop: asyncio.AbstractEventLoop
+) -> None:
+    """Do something in a thread, and give its future the result, or what it raised."""
+    try:
+        settle: Callable[[], None] = functools.partial(_set_result, future, act())
+    except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+        settle = functools.partial(_set_exception, future, error)
+    with contextlib.suppress(RuntimeError):  # the loop has ended
+        loop.call_soon_threadsafe(settle)
+    del future, settle  # what was raised knows this frame, too
+
+
+def _set_result(future: asyncio.Future[Result], result: Result) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _set_exception(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
 
 
 class SerialThreads:
