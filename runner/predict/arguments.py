@@ -5,17 +5,24 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
+import itertools
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from runner.predict.constraints import has_default_within, is_field, with_constraints
+from runner.predict.constraints import is_pydantic_field
+from runner.predict.dataclass_defaults import has_dataclasses, with_dataclass_defaults
 from runner.predict.problem_error import InvalidField, ProblemError
 from runner.predict.schema import TypedSchema, closed_struct, types_within
+from runner.predict.signatures import name_of, signature_of
 from runner.predict.uploads import UploadFile, value_of_text
-from runner.predict.validation_errors import fields_of_type, problem_of_fields
+from runner.predict.validation_errors import (
+    fields_of_type,
+    problem_of_all,
+    problem_of_fields,
+)
 from runner.predict.value_readers import ValueReader, reader_for
 
 _SERVABLE = (
@@ -64,6 +71,7 @@ class ArgumentsSchema(TypedSchema[dict[str, Any]]):
         self.parameters = {each.name: each for each in parameters}
         self._readers = {each.name: each.reader for each in parameters if each.reader}
         self._whole = parameters[0].name if _takes_body(parameters) else ""
+        self._has_dataclasses = any(has_dataclasses(each.hint) for each in parameters)
         self._has_defaults = not all(each.is_required for each in parameters)
         if self._whole:
             hint = Any if self._readers else parameters[0].hint
@@ -110,25 +118,41 @@ class ArgumentsSchema(TypedSchema[dict[str, Any]]):
 
     def _whole_body(self, value: Any) -> dict[str, Any]:
         reader = self._readers.get(self._whole)
-        return {self._whole: reader.read(value, ()) if reader else value}
+        return {self._whole: reader.read(value, ()) if reader else self._with_defaults(value)}
 
     def _arguments(self, found: Any) -> dict[str, Any]:
         values = dict(zip(self.names, msgspec.structs.astuple(found), strict=True))
         if self._has_defaults:
             values = {name: value for name, value in values.items() if value is not msgspec.UNSET}
+        values = self._with_defaults(values)
         return self._read_special(values) if self._readers else values
 
+    def _with_defaults(self, values: Any) -> Any:
+        return with_dataclass_defaults(values) if self._has_dataclasses else values
+
     def _read_special(self, values: dict[str, Any]) -> dict[str, Any]:
-        invalid_fields: list[InvalidField] = []
+        if invalid_fields := [*self._invalid_special(values)]:
+            raise problem_of_fields(invalid_fields)
+        return values
+
+    def _invalid_special(self, values: dict[str, Any]) -> Iterator[InvalidField]:
+        """Read what msgspec does not, in its place, and give what is wrong."""
         for name, reader in self._readers.items():
             if name in values:
                 try:
                     values[name] = reader.read(values[name], (name,))
                 except ProblemError as error:
-                    invalid_fields += error.errors
-        if invalid_fields:
-            raise problem_of_fields(invalid_fields)
-        return values
+                    yield from error.errors
+
+    def _converted_again(self, value: Any, error: Exception, *, is_brief: bool = False) -> Any:
+        """Say also what is wrong where msgspec does not look."""
+        try:
+            return super()._converted_again(value, error, is_brief=is_brief)
+        except ProblemError as problem:
+            if is_brief or self._whole or not self._readers or not isinstance(value, dict):
+                raise
+            also = self._invalid_special(dict(value))
+            raise problem_of_all(itertools.chain(problem.errors, also)) or problem from None
 
 
 def parameters_of(function: Callable[..., Any]) -> list[Parameter]:
@@ -151,7 +175,7 @@ def parameters_of(function: Callable[..., Any]) -> list[Parameter]:
                 f"{name}(): parameter {each.name!r} has no type hint: write {each.name}: float, or"
                 f" what it is. {_SERVABLE}.{_mend_for_app(given)}"
             )
-        if is_field(each.default):
+        if is_pydantic_field(each.default):
             raise TypeError(
                 f"{name}(): parameter {each.name!r} has a Field as its default: write"
                 f" {each.name}: Annotated[{_hint_text(each.annotation)}, Field(…)], and its default"
@@ -190,40 +214,6 @@ def _can_be_given(each: inspect.Parameter, *, is_alone: bool) -> bool:
     if each.kind is each.POSITIONAL_ONLY:
         return is_alone and each.default is each.empty and each.annotation not in _FILES
     return each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
-
-
-def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """Give a function's signature, with its hints as types.
-
-    Raises:
-        TypeError: A hint names what is not there or has a default within, or the signature cannot
-            be told.
-    """
-    try:
-        found = inspect.signature(function, eval_str=True)
-    except (NameError, AttributeError, SyntaxError) as error:
-        raise TypeError(f"{name_of(function)}(): a type hint cannot be read: {error}") from None
-    except ValueError as error:
-        raise TypeError(f"{name_of(function)}(): {error}") from None
-    for each in found.parameters.values():
-        if has_default_within(each.annotation):
-            raise TypeError(
-                f"{name_of(function)}(): parameter {each.name!r} has a default within its Field:"
-                f" write it behind the hint: {each.name}: Annotated[…, Field(…)] = …"
-            )
-    return found.replace(
-        parameters=[
-            each.replace(annotation=with_constraints(each.annotation))
-            for each in found.parameters.values()
-        ],
-        return_annotation=with_constraints(found.return_annotation),
-    )
-
-
-def name_of(function: Any) -> str:
-    """Name a function, or an object that is called like one."""
-    inner = getattr(function, "func", function)
-    return str(getattr(inner, "__name__", type(inner).__name__))
 
 
 def reader_for_hint(function: str, name: str, hint: Any) -> ValueReader | None:

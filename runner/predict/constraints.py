@@ -12,6 +12,8 @@ import sys
 import types
 import typing
 from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -19,8 +21,11 @@ import msgspec
 _NUMBERS = ("gt", "ge", "lt", "le", "multiple_of")
 _LENGTHS = ("min_length", "max_length", "pattern")
 _TEXTS = ("title", "description", "examples")
+_BOUND_BY_PYDANTIC = frozenset({Decimal, date, datetime, time, timedelta})
+_CHECKS = ("Predicate", "Timezone")  # of annotated_types': msgspec has no such thing
 # What a Field may say besides, if it says it: msgspec has no word for it.
-_BEYOND = ("alias", "validation_alias", "discriminator", "default_factory")
+_BEYOND = ("discriminator", "default_factory")
+_ALIASES = ("alias", "validation_alias")
 
 
 def with_constraints(hint: Any) -> Any:
@@ -46,28 +51,45 @@ def with_constraints(hint: Any) -> Any:
 
 def needs_pydantic(hint: Any) -> bool:
     """Tell whether a hint says what only pydantic can check."""
-    pydantic = sys.modules.get("pydantic")
-    return pydantic is not None and any(
-        _is_beyond(pydantic, each, is_field=is_field) for each, is_field in _metadata_in(hint)
+    return any(
+        _is_beyond(inner, metadata, is_field=is_field)
+        for inner, metadata, is_field in _metadata_in(hint)
     )
 
 
-def is_field(value: Any) -> bool:
+def is_pydantic_field(value: Any) -> bool:
     """Tell a Field of pydantic's."""
-    pydantic = sys.modules.get("pydantic")
-    return pydantic is not None and isinstance(value, pydantic.fields.FieldInfo)
+    fields = sys.modules.get("pydantic.fields")  # which pydantic imports when it is asked for
+    return fields is not None and isinstance(value, fields.FieldInfo)
 
 
 def has_default_within(hint: Any) -> bool:
     """Tell whether a Field that annotates a hint gives a default, which no call would see."""
     metadata = getattr(hint, "__metadata__", ())
-    return any(is_field(each) and not each.is_required() for each in metadata)
+    return any(is_pydantic_field(each) and not each.is_required() for each in metadata)
 
 
-def _metadata_in(hint: Any, *, is_field: bool = False) -> Iterator[tuple[Any, bool]]:
-    """Give what annotates a type, its members, and (which msgspec reads itself) its fields."""
+def has_alias_within(hint: Any) -> bool:
+    """Tell whether a Field that annotates a hint gives another name, which no call would see."""
+    found = (each for each in getattr(hint, "__metadata__", ()) if is_pydantic_field(each))
+    return any(getattr(each, name) is not None for each in found for name in _ALIASES)
+
+
+def _metadata_in(hint: Any, *, is_field: bool = False) -> Iterator[tuple[Any, Any, bool]]:
+    """Give what annotates a type, its members, and (which msgspec reads itself) its fields.
+
+    Args:
+        hint: The type.
+        is_field: It is that of a field.
+
+    Yields:
+        What is annotated, one of its annotations, and whether that is a field's.
+    """
     if typing.get_origin(hint) is Annotated:
-        yield from ((each, is_field) for each in hint.__metadata__)
+        inner = typing.get_args(hint)[0]
+        yield from ((inner, each, is_field) for each in hint.__metadata__)
+        yield from _metadata_in(inner, is_field=is_field)
+        return
     if typing.get_origin(hint) is not Literal:
         for each in typing.get_args(hint):
             yield from _metadata_in(each, is_field=is_field)
@@ -76,13 +98,33 @@ def _metadata_in(hint: Any, *, is_field: bool = False) -> Iterator[tuple[Any, bo
             yield from _metadata_in(each, is_field=True)
 
 
-def _is_beyond(pydantic: Any, metadata: Any, *, is_field: bool) -> bool:
+def _is_beyond(inner: Any, metadata: Any, *, is_field: bool) -> bool:
     module = type(metadata).__module__.partition(".")[0]
-    if not isinstance(metadata, pydantic.fields.FieldInfo):
-        is_strange = module == "pydantic" and not _words_of(metadata)
-        return is_strange or (is_field and module == "annotated_types")
+    if module not in ("pydantic", "annotated_types"):
+        return False
+    words = _words_of(metadata)
+    if type(metadata).__name__ in _CHECKS or not _is_sayable(inner, words):
+        return True
+    if not is_pydantic_field(metadata):
+        return is_field or (module == "pydantic" and _says_more(metadata, words))
     says_more = any(getattr(metadata, name, None) is not None for name in _BEYOND)
     return is_field or says_more or not all(map(_words_of, metadata.metadata))
+
+
+def _says_more(metadata: Any, words: dict[str, Any]) -> bool:
+    """Tell whether an object of pydantic's says what is not among its words, or has none."""
+    about = vars(metadata) if words else {}
+    return not words or any(each is not None for name, each in about.items() if name not in words)
+
+
+def _is_sayable(inner: Any, words: dict[str, Any]) -> bool:
+    """Tell whether msgspec can bound a type so: numbers by numbers, and texts by their length."""
+    bounds = [each for name, each in words.items() if name not in _TEXTS]
+    members = _members(inner) or (inner,)
+    return not bounds or (
+        all(isinstance(each, int | float | str) for each in bounds)
+        and _BOUND_BY_PYDANTIC.isdisjoint(each for each in members if isinstance(each, type))
+    )
 
 
 def _words_of(metadata: Any) -> dict[str, Any]:

@@ -16,17 +16,17 @@ from runner.predict.answers import FunctionAnswers
 from runner.predict.arguments import (
     ArgumentsSchema,
     Parameter,
-    name_of,
     parameters_of,
     reader_for_hint,
-    signature_of,
 )
+from runner.predict.dataclass_defaults import has_dataclasses, with_dataclass_defaults
 from runner.predict.endpoints import Endpoint, Schema
 from runner.predict.media_types import MediaType
 from runner.predict.problem_error import ProblemError
 from runner.predict.response import Response
 from runner.predict.row_format import RowFormat, array_of, frame_converter_for, row_format_of
 from runner.predict.schema import ArraySchema, TypedSchema, json_schema_of
+from runner.predict.signatures import called_by, name_of, signature_of
 from runner.predict.targets import BATCHED, EndpointOptions
 from runner.predict.value_readers import ValueReader
 
@@ -63,7 +63,7 @@ def _single_endpoint(
         )
     parameters = parameters_of(function)
     schema = ArgumentsSchema(name_of(function), parameters)
-    called = _called(function)
+    called = called_by(function)
     is_async = inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called)
     if is_async and options.threads > 1:
         raise TypeError(f"{name_of(function)}(): is awaited, several at once: threads= is for def")
@@ -110,7 +110,7 @@ def _batched_endpoint(
     function: Callable[..., Any], name: str, path: str, options: EndpointOptions
 ) -> Endpoint:
     called = name_of(function)
-    if inspect.iscoroutinefunction(_called(function)):
+    if inspect.iscoroutinefunction(called_by(function)):
         raise TypeError(f"{called}(): a batched function cannot be async: write def, not async def")
     found = [
         each for each in signature_of(function).parameters.values() if each.default is each.empty
@@ -144,7 +144,8 @@ def _items_of(
     if typing.get_origin(hint) is list:
         (member,) = typing.get_args(hint)
         reader = reader_for_hint(function, parameter.name, member)
-        schema = _ReaderSchema(reader) if reader else TypedSchema(member, _unchanged)
+        complete = with_dataclass_defaults if has_dataclasses(member) else _unchanged
+        schema = _ReaderSchema(reader) if reader else TypedSchema(member, complete)
         return schema, list, checked_example(function, schema, example)
     kind = getattr(typing.get_origin(hint) or hint, "__name__", "")
     if kind not in ("ndarray", "DataFrame"):
@@ -255,16 +256,11 @@ def _answer_of(function: Callable[..., Any], options: EndpointOptions) -> dict[s
         reader = reader_for_hint(name_of(function), "return", hint)
     except TypeError:
         return None
-    schema = {} if reader else json_schema_of(hint)
+    schema = reader.answer if reader else json_schema_of(hint)
     if options.answer is None:
         return schema
     key = str(options.answer)
     return {"type": "object", "properties": {key: schema}, "required": [key]}
-
-
-def _called(function: Any) -> Any:
-    inner = getattr(function, "func", function)
-    return inner if inspect.isroutine(inner) else type(inner).__call__
 
 
 def _unchanged(value: Any) -> Any:

@@ -180,17 +180,26 @@ def _with_moved_references(value: Any, prefix: str) -> Any:
         return [_with_moved_references(each, prefix) for each in value]
     if not isinstance(value, dict):
         return value
-    found = {}
+    found: dict[str, Any] = {}
     for key, inner in value.items():
         if key == "$ref" and isinstance(inner, str):
-            found[key] = (
-                f"#/components/schemas/{prefix}.{_component_name(inner.rpartition('/')[2])}"
-            )
+            found[key] = _moved_reference(inner, prefix)
+        elif key == "mapping" and _is_mapping_of_references(value):
+            found[key] = {name: _moved_reference(each, prefix) for name, each in inner.items()}
         elif key in _NO_SCHEMAS and not _is_schema_map(value):
             found[key] = inner
         else:
             found[key] = _with_moved_references(inner, prefix)
     return found
+
+
+def _is_mapping_of_references(discriminator: Mapping[str, Any]) -> bool:
+    """Tell what says by a property's value which schema holds (OpenAPI 3.1, 4.8.25)."""
+    return isinstance(discriminator.get("propertyName"), str)
+
+
+def _moved_reference(reference: str, prefix: str) -> str:
+    return f"#/components/schemas/{prefix}.{_component_name(reference.rpartition('/')[2])}"
 
 
 def _is_schema_map(value: Mapping[str, Any]) -> bool:

@@ -28,13 +28,14 @@ class ProblemError(Exception):
     """Refuse a request.
 
     Args:
-        status: The HTTP status.
+        status: The HTTP status, from 400 to 599.
         detail: What is wrong, for people.
         errors: The invalid fields one by one, where the body is at fault.
         headers: More headers of the answer.
 
     Raises:
-        ValueError: A header cannot be sent: with a line break in it, it would be two.
+        ValueError: The status is no refusal, or a header cannot be sent: with a line break in it,
+            it would be two.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class ProblemError(Exception):
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         super().__init__(detail)
+        if not (isinstance(status, int) and 400 <= status <= 599):
+            raise ValueError(f"ProblemError: status={status!r:.60}: a refusal is from 400 to 599")
         self.status = status
         self.detail = detail
         self.errors = tuple(errors)

@@ -150,6 +150,8 @@ def _member_hint(value: Any, hint: Any) -> Any:
 
 def fields_of_type(hint: Any) -> list[Field] | None:
     """List the fields of a Struct, a dataclass or a TypedDict; None of anything else."""
+    if typing.get_origin(hint) is not None:
+        return _fields_of_generic(hint)
     if not isinstance(hint, type):
         return None
     if issubclass(hint, msgspec.Struct):
@@ -168,6 +170,22 @@ def fields_of_type(hint: Any) -> list[Field] | None:
         required: frozenset[str] = getattr(hint, "__required_keys__", frozenset())
         return [_key(name, each, is_required=name in required) for name, each in hints.items()]
     return None
+
+
+def _fields_of_generic(hint: Any) -> list[Field] | None:
+    """List the fields of a generic class with its parameters put in."""
+    if (fields := fields_of_type(typing.get_origin(hint))) is None:
+        return None
+    parameters = getattr(typing.get_origin(hint), "__parameters__", ())
+    given = dict(zip(parameters, typing.get_args(hint), strict=False))
+    return [dataclasses.replace(each, hint=_with_parameters(each.hint, given)) for each in fields]
+
+
+def _with_parameters(hint: Any, given: dict[Any, Any]) -> Any:
+    if isinstance(hint, typing.TypeVar):
+        return given.get(hint, hint)
+    parameters = getattr(hint, "__parameters__", ())
+    return hint[tuple(given.get(each, each) for each in parameters)] if parameters else hint
 
 
 def _key(name: str, hint: Any, *, is_required: bool) -> Field:

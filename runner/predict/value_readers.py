@@ -1,12 +1,13 @@
 """Read what msgspec does not: arrays, frames, pydantic's models, files.
 
 Each ``ValueReader`` stands for one type hint. Nothing is imported here that the hint has not
-brought along already.
+brought along already, but pydantic for a check that annotated_types can only name.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import sys
 import typing
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import msgspec
 from runner.predict.constraints import needs_pydantic
 from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
 from runner.predict.schema import json_schema_of
-from runner.predict.type_descriptions import describe_kind
+from runner.predict.type_descriptions import describe_kind, describe_value
 from runner.predict.uploads import UploadFile
 from runner.predict.validation_errors import (
     Steps,
@@ -40,11 +41,13 @@ class ValueReader:
         read: Makes a value of what JSON has; its second argument is where that stands.
             Raises a ProblemError with the invalid fields.
         schema: The JSON schema.
+        answer: That of a value as an answer; empty if it is not known.
         takes_body: As the only parameter it takes the whole body.
     """
 
     read: Callable[[Any, Steps], Any]
     schema: dict[str, Any]
+    answer: dict[str, Any] = dataclasses.field(default_factory=dict)
     takes_body: bool = False
 
 
@@ -67,6 +70,8 @@ def reader_for(hint: Any) -> ValueReader | None:
         ("pydantic", _pydantic_reader),
     ):
         loaded = sys.modules.get(module)
+        if module == "pydantic" and loaded is None and needs_pydantic(hint):
+            loaded = importlib.import_module(module)
         if loaded is not None and (found := choose(loaded, inner, hint)) is not None:
             return found
     return None
@@ -185,7 +190,7 @@ def _frame_of_split(pandas: Any, split: SplitFrame, at: Steps) -> Any:
 
 
 def _pydantic_reader(pydantic: Any, inner: Any, hint: Any) -> ValueReader | None:
-    if not _mentions(inner, pydantic.BaseModel) and not needs_pydantic(hint):
+    if not _is_of_pydantic(pydantic, inner) and not needs_pydantic(hint):
         return None
     is_closed = dataclasses.is_dataclass(inner) or typing.is_typeddict(inner)
     adapter = pydantic.TypeAdapter(hint)
@@ -194,26 +199,54 @@ def _pydantic_reader(pydantic: Any, inner: Any, hint: Any) -> ValueReader | None
         if is_closed and (unknown := list(unknown_fields_in(value, inner, at))):
             raise problem_of_fields(unknown)
         try:
-            return adapter.validate_python(value)
+            return adapter.validate_json(msgspec.json.encode(value))
         except pydantic.ValidationError as error:
             raise problem_of_fields(
-                [_invalid_field_of(each, at) for each in error.errors()]
+                [_invalid_field_of(each, value, at) for each in error.errors()]
             ) from None
 
     is_model = isinstance(inner, type) and issubclass(inner, pydantic.BaseModel)
-    takes_body = is_model or is_closed
-    return ValueReader(read=read, schema=adapter.json_schema(), takes_body=takes_body)
-
-
-def _mentions(hint: Any, kind: type) -> bool:
-    if isinstance(hint, type) and issubclass(hint, kind):
-        return True
-    return any(_mentions(word, kind) for word in typing.get_args(hint))
-
-
-def _invalid_field_of(error: Any, at: Steps) -> InvalidField:
-    detail = str(error["msg"])
-    got = "" if error["type"] == "missing" else f", got {describe_kind(error['input'])}"
-    return InvalidField(
-        field=json_pointer(*at, *error["loc"]), detail=detail[:1].lower() + detail[1:] + got
+    return ValueReader(
+        read=read,
+        schema=adapter.json_schema(),
+        answer=adapter.json_schema(mode="serialization"),
+        takes_body=is_model or is_closed,
     )
+
+
+def _is_of_pydantic(pydantic: Any, hint: Any) -> bool:
+    """Tell a hint that mentions a model of pydantic's, or a type that is pydantic's own."""
+    if isinstance(hint, type) and (
+        issubclass(hint, pydantic.BaseModel) or hint.__module__.partition(".")[0] == "pydantic"
+    ):
+        return True
+    return any(_is_of_pydantic(pydantic, word) for word in typing.get_args(hint))
+
+
+def _invalid_field_of(error: Any, value: Any, at: Steps) -> InvalidField:
+    is_missing = error["type"] == "missing"
+    steps = _steps_within(value, error["loc"][:-1] if is_missing else error["loc"])
+    steps += error["loc"][-1:] if is_missing else ()
+    detail = str(error["msg"])
+    got = "" if is_missing else f", got {_described(error)}"
+    return InvalidField(
+        field=json_pointer(*at, *steps), detail=detail[:1].lower() + detail[1:] + got
+    )
+
+
+def _steps_within(value: Any, steps: Steps) -> Steps:
+    """Leave out the steps that lead nowhere: pydantic also names which type of a union it tried."""
+    found: Steps = ()
+    for step in steps:
+        try:
+            value = value[step]
+        except (LookupError, TypeError):
+            continue
+        found += (step,)
+    return found
+
+
+def _described(error: Any) -> str:
+    """Say what was given: of which kind it is where another is wanted, else the value."""
+    of_kind = error["type"].endswith(("_type", "_parsing"))
+    return (describe_kind if of_kind else describe_value)(error["input"])

@@ -1,9 +1,7 @@
 """Classes that functions take, as an author's hints name them."""
 
-from __future__ import annotations
-
 import dataclasses
-from typing import NotRequired, TypedDict
+from typing import Any, Generic, NotRequired, Optional, TypedDict, TypeVar
 
 
 @dataclasses.dataclass
@@ -19,3 +17,33 @@ class Place(TypedDict):
 
     city: str
     street: NotRequired[str]
+
+
+Value = TypeVar("Value")
+
+
+@dataclasses.dataclass
+class Box(Generic[Value]):
+    """A dataclass of anything."""
+
+    value: Value
+    others: list[Value] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """A dataclass that refers to itself, and has defaults that only its class knows."""
+
+    name: str
+    left: Optional["Tree"] = None
+    weight: float = 1.5
+
+
+def plant(
+    tree: "Tree",
+    second: Optional["Tree"],
+    forest: "list[Tree]",
+    by_name: dict[str, "Tree"],
+) -> list[Any]:
+    """Take what is named before it is read."""
+    return [tree, second, forest, by_name]

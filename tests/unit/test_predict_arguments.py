@@ -16,7 +16,7 @@ import pandas as pd
 import pydantic
 import pytest
 from numpy.typing import NDArray
-from support.hinted_types import Flat, Place
+from support.hinted_types import Box, Flat, Place, Tree, plant
 
 from runner import UploadFile
 from runner.predict.arguments import ArgumentsSchema, parameters_of
@@ -290,3 +290,55 @@ def test_no_body_of_any_shape_is_an_error_of_ours() -> None:
             taken += 1
         assert is_explained, value
     assert 0 < taken < 1000
+
+
+def test_a_name_within_a_hint_is_looked_up() -> None:
+    """As Python's own tools do, wherever the string stands."""
+    body = {"tree": {"name": "a"}, "second": None, "forest": [{"name": "b"}], "by_name": {}}
+    found = schema_of(plant).convert(body)
+    assert found == {
+        "tree": Tree("a"), "second": None, "forest": [Tree("b")], "by_name": {},
+    }  # fmt: skip
+
+
+def test_a_name_that_is_nowhere_is_told_at_once() -> None:
+    """With the function's name."""
+    with pytest.raises(TypeError, match=r"function\(\): .* name 'Nothing'"):
+        parameters_of(typed(list["Nothing"]))  # type: ignore[name-defined] # noqa: F821
+
+
+def test_a_generic_dataclass_takes_the_body() -> None:
+    """And knows its fields, with its parameter put in."""
+
+    def unpack(box: Box[int]) -> Any:
+        return box
+
+    schema = schema_of(unpack)
+    assert schema.convert({"value": 1})["box"] == Box(1)
+    assert schema.names == ("value", "others")
+    with pytest.raises(ProblemError) as caught:
+        schema.convert({"value": "x", "others": ["y"], "more": 1})
+    assert [each.field for each in caught.value.errors] == ["/value", "/others/0", "/more"]
+
+
+def test_a_dataclass_has_its_defaults_as_attributes_of_its_own() -> None:
+    """As one that Python made; msgspec leaves them to the class, where ``vars`` finds none."""
+    nested = {"name": "a", "left": {"name": "b"}}
+
+    def grow(tree: Tree) -> Any:
+        return tree
+
+    for found in (schema_of(grow).convert(nested)["tree"], read(list[Tree], [nested])[0]):
+        assert vars(found) == vars(Tree("a", found.left))
+        assert vars(found.left) == vars(Tree("b"))
+
+
+def test_what_msgspec_does_not_look_at_is_told_too() -> None:
+    """All faults of a body at once, whoever finds them."""
+
+    def judge(person: Person, rooms: int, rows: NDArray[np.float64]) -> int:
+        return 1
+
+    with pytest.raises(ProblemError) as caught:
+        schema_of(judge).decode(b'{"person": {"age": "x"}, "rooms": "y", "rows": ["z"]}')
+    assert {each.field for each in caught.value.errors} == {"/person/age", "/rooms", "/rows/0"}

@@ -162,3 +162,18 @@ def test_definitions_become_components() -> None:
         },
         "x_y.request.B": {"const": {"$ref": "text"}, "type": "object"},
     }
+
+
+def test_a_discriminator_refers_to_the_components() -> None:
+    """A mapping of pydantic's names its definitions as references do."""
+    schema = {
+        "discriminator": {"propertyName": "kind", "mapping": {"cat": "#/$defs/Cat"}},
+        "oneOf": [{"$ref": "#/$defs/Cat"}],
+        "$defs": {"Cat": {"type": "object"}},
+        "properties": {"mapping": {"type": "object"}},
+    }
+    components: dict[str, Any] = {}
+    as_component(schema, "f", "request", components)
+    where = "#/components/schemas/f.request.Cat"
+    assert components["f.request"]["discriminator"]["mapping"] == {"cat": where}
+    assert components["f.request"]["properties"] == {"mapping": {"type": "object"}}

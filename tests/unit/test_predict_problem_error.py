@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from support.prediction_apps import app_of, post
@@ -65,3 +66,10 @@ def test_what_such_a_header_answers() -> None:
     assert (good.status_code, good.headers["x-city"]) == (422, "\u00fc b")
     assert (bad.status_code, "set-cookie" in bad.headers) == (500, False)
     assert "the log has it under" in bad.json()["detail"]
+
+
+@pytest.mark.parametrize("status", [200, 399, 600, "404"])
+def test_a_refusal_has_the_status_of_one(status: Any) -> None:
+    """A client must not take it for an answer."""
+    with pytest.raises(ValueError, match="from 400 to 599"):
+        ProblemError(status, "no")
