@@ -3,18 +3,21 @@
 The rules of this file:
 
 1. What JSON has not is null: NaN, the infinities, pandas' missing values.
-2. Dates and times are strings by ISO 8601, categories their values, arrays are arrays.
+2. Dates and times are strings by ISO 8601, categories their values, paths strings; arrays, and
+   what else has its members in a row or is a set, are arrays. A model of pydantic's is written as
+   it says itself, by its aliases.
 3. A DataFrame is a list of its rows, a Series a list of its values. If its index is not just
-   0, 1, 2 …, it is kept: a Series is then an object by its labels (or pairs, if a label comes
-   twice), and the index of a DataFrame becomes columns of it.
+   0, 1, 2 …, it is kept: a Series is then an object by its labels (or pairs, if two of them would
+   be one key), and the index of a DataFrame becomes columns of it.
 4. Of many rows, a list, an array, a Series or a DataFrame has one result for each, whatever its
    index. A tuple or a dict has parts of the results: each part has one value for each row.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set, ValuesView
 from typing import Any
 
 import msgspec
@@ -30,10 +33,21 @@ def json_value_of(value: Any) -> Any:
         module = sys.modules.get(name)
         if module is not None and (found := _CONVERTERS[name](module, value)) is not _UNKNOWN:
             return found
-    if isinstance(value, Mapping):
-        return dict(value)
+    for kind, make in _PLAIN:
+        if isinstance(value, kind) and not isinstance(value, bool):  # which only a key can be here
+            return make(value)
     raise TypeError(f"{type(value).__qualname__} is nothing that JSON can say: {value!r:.80}")
 
+
+# What is no more than another type, of a class of its own; a string before what has members.
+_PLAIN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (str, str.__str__),
+    (int, int),
+    (float, float),
+    (os.PathLike, os.fspath),
+    (Mapping, dict),
+    ((Sequence, Set, ValuesView), list),
+)
 
 _write = msgspec.json.Encoder(enc_hook=json_value_of).encode
 
@@ -101,12 +115,20 @@ _UNKNOWN = object()
 
 def _of_numpy(numpy: Any, value: Any) -> Any:
     if isinstance(value, numpy.datetime64 | numpy.timedelta64):
-        return None if numpy.isnat(value) else str(value)
+        return None if numpy.isnat(value) else _of_time(numpy, value)
     if isinstance(value, numpy.ndarray):
         return _values(value)
-    if isinstance(value, numpy.generic):
-        return value.item()
-    return _UNKNOWN
+    if isinstance(value, numpy.longdouble):  # of which numpy makes no number of Python's
+        return float(value)
+    return value.item() if isinstance(value, numpy.generic) else _UNKNOWN
+
+
+def _of_time(numpy: Any, value: Any) -> Any:
+    """Give a date by its text, and a duration as Python's own, if it is not one of months."""
+    if isinstance(value, numpy.datetime64):
+        return str(value)
+    found = value.astype("m8[us]").item() if numpy.datetime_data(value)[0] not in "YM" else value
+    return str(value) if found is value else found
 
 
 def _of_pandas(pandas: Any, value: Any) -> Any:
@@ -129,8 +151,9 @@ def _is_counted(pandas: Any, index: Any) -> bool:
 
 
 def _with_labels(series: Any) -> Any:
-    pairs = zip(series.index.tolist(), series.tolist(), strict=True)
-    return {_key(label): each for label, each in pairs} if series.index.is_unique else [*pairs]
+    labels, values = series.index.tolist(), series.tolist()
+    found = dict(zip(map(_key, labels), values, strict=True))
+    return found if len(found) == len(labels) else [*zip(labels, values, strict=True)]
 
 
 def _with_index(frame: Any) -> Any:
@@ -154,9 +177,16 @@ def _key(label: Any) -> str:
     """Give the key that a label becomes; the parts of one of several levels are joined."""
     if isinstance(label, tuple):
         return ".".join(str(_key(part)) for part in label if part != "")
-    if label is None or isinstance(label, bool):
-        return "null" if label is None else str(label).lower()
+    if isinstance(label, bool):
+        return str(label).lower()
+    if _is_missing(label):
+        return "null"
     return label.isoformat() if hasattr(label, "isoformat") else str(label)
+
+
+def _is_missing(label: Any) -> bool:
+    pandas = sys.modules.get("pandas")
+    return label is None or (pandas is not None and pandas.isna(label) is True)
 
 
 def _with_plain_keys(value: Any) -> Any:
@@ -166,7 +196,14 @@ def _with_plain_keys(value: Any) -> Any:
 
 
 def _of_pydantic(pydantic: Any, value: Any) -> Any:
-    return value.model_dump(mode="json") if isinstance(value, pydantic.BaseModel) else _UNKNOWN
+    if isinstance(value, pydantic.BaseModel):
+        return value.model_dump(mode="json", by_alias=True)
+    is_its_own = type(value).__module__.partition(".")[0] == "pydantic"
+    return (
+        pydantic.TypeAdapter(type(value)).dump_python(value, mode="json")
+        if is_its_own
+        else _UNKNOWN
+    )
 
 
 _CONVERTERS = {"numpy": _of_numpy, "pandas": _of_pandas, "pydantic": _of_pydantic}

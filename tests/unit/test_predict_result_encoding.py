@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,19 @@ class Point:
     """A result with a field."""
 
     x: float
+
+
+class Word(str):
+    """A string of a class of its own."""
+
+    __slots__ = ()
+
+
+class Priced(pydantic.BaseModel):
+    """A result with a name for others."""
+
+    price: float = pydantic.Field(alias="Price")
+    model_config = pydantic.ConfigDict(populate_by_name=True)
 
 
 class Model(pydantic.BaseModel):
@@ -47,6 +62,19 @@ class Model(pydantic.BaseModel):
         (date(2026, 1, 2), b'"2026-01-02"'),
         ([float("nan"), np.float64("inf")], b"[null,null]"),
         (np.datetime64("2026-01-02"), b'"2026-01-02"'),
+        (np.timedelta64(90, "m"), b'"PT5400S"'),
+        (np.timedelta64(3, "M"), b'"3 months"'),
+        (np.longdouble(1.5), b"1.5"),
+        (Path("a/b"), b'"a/b"'),
+        (collections.deque([1]), b"[1]"),
+        (range(2), b"[0,1]"),
+        ({"a": 1}.values(), b"[1]"),
+        ({"a": 1}.keys(), b'["a"]'),
+        (Word("a"), b'"a"'),
+        ({True: 1, None: 2}, b'{"true":1,"null":2}'),
+        (Priced(price=1), b'{"Price":1.0}'),
+        (pydantic.AnyUrl("http://a.b"), b'"http://a.b/"'),
+        (pydantic.SecretStr("secret"), b'"**********"'),
         (np.array(["2026-01-02", "NaT"], dtype="M8[D]"), b'["2026-01-02",null]'),
         (pd.Timestamp("2026-01-02", tz="UTC"), b'"2026-01-02T00:00:00+00:00"'),
         (pd.Timedelta(90, "s"), b'"P0DT0H1M30S"'),
@@ -69,6 +97,9 @@ def test_a_result_becomes_json(value: Any, text: bytes) -> None:
     [
         (pd.Series([1, 2], index=["a", "b"]), b'{"a":1,"b":2}'),
         (pd.Series([1, 2], index=["a", "a"]), b'[["a",1],["a",2]]'),
+        (pd.Series([1, 2], index=[1, "1"]), b'[[1,1],["1",2]]'),
+        (pd.Series([1, 2], index=[np.nan, 1.5]), b'{"null":1,"1.5":2}'),
+        (pd.Series([1], index=[pd.NaT]), b'{"null":1}'),
         (pd.Series([1, 2], index=DAYS), b'{"2026-01-01T00:00:00":1,"2026-01-02T00:00:00":2}'),
         (pd.DataFrame({"n": [1]}, index=["a"]), b'[{"index":"a","n":1}]'),
         (pd.DataFrame({"n": [1]}, index=pd.Index(["a"], name="id")), b'[{"id":"a","n":1}]'),
