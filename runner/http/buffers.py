@@ -1,21 +1,28 @@
 """Bound the bytes that all requests of a worker hold together.
 
 Whoever has more to send is not read beyond the bound, but for the one that has been at it longest:
-so there is always one that ends and gives its bytes back. What asks without a body, such as health,
-is never held up.
+so there is always one that ends and gives its bytes back, or whose time is over. What asks without
+a body, such as health, is never held up; a long head that comes in pieces is refused.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+from typing import Protocol
 
-from runner.http.client_link import Pause
-
-if TYPE_CHECKING:
-    from runner.http.client_link import ClientLink
-
+TOO_MUCH = "too many bytes at once"
 _MOST_AT_ONCE = 262_144  # bytes that a loop reads before it looks again
 _LARGE = 1_048_576  # bytes in hand whose memory is worth returning
+
+
+class Sender(Protocol):
+    """Be a client that has more to send."""
+
+    def hold_up(self) -> None:
+        """Have it wait."""
+
+    def let_go_on(self) -> None:
+        """Have it wait no longer."""
 
 
 class Buffers:
@@ -32,15 +39,24 @@ class Buffers:
         self._most = most or float("inf")
         self.held = 0
         self._most_held = 0  # since the last time that few were left
-        self._senders: dict[ClientLink, None] = {}  # who has more to send, the oldest first
-        self._paused: dict[ClientLink, None] = {}
+        self._senders: dict[Sender, None] = {}  # who has more to send, the oldest first
+        self._held_up: dict[Sender, None] = {}
+        self._was_full = False  # all but the first are held up
+
+    @property
+    def is_full(self) -> bool:
+        """Tell that there is no room."""
+        return self.held >= self._most
 
     def add(self, size: int) -> None:
         """Count bytes in; below 0: out."""
         self.held += size
         self._most_held = max(self._most_held, self.held)
-        if self._paused and self.held < self._most:
-            self._resume_some()
+        self._was_full = self._was_full and self.is_full
+        if self._held_up and not self.is_full:
+            room = max(1, int(self._most - self.held) // _MOST_AT_ONCE)
+            for sender in list(itertools.islice(self._held_up, room)):
+                self._let_go_on(sender)
 
     def has_emptied(self) -> bool:
         """Tell, once, that much was in hand and is not any more."""
@@ -49,32 +65,29 @@ class Buffers:
         self._most_held = self.held
         return True
 
-    def expect_more(self, link: ClientLink) -> None:
+    def expect_more(self, sender: Sender) -> None:
         """Note that a client has more to send, and hold it up if there is no room."""
-        self._senders.setdefault(link)
-        if self.held >= self._most:
-            first = next(iter(self._senders))
-            for each in self._senders:
-                if each is not first and each not in self._paused:
-                    self._paused[each] = None
-                    each.pause_reading(Pause.BUFFERS)
+        self._senders.setdefault(sender)
+        if not self.is_full:
+            return
+        first = next(iter(self._senders))
+        for each in [sender] if self._was_full else list(self._senders):
+            if each is not first and each not in self._held_up:
+                self._held_up[each] = None
+                each.hold_up()
+        self._was_full = True
 
-    def expect_no_more(self, link: ClientLink) -> None:
+    def expect_no_more(self, sender: Sender) -> None:
         """Note that it has sent all, or is gone."""
-        if link in self._senders:
-            del self._senders[link]
-            if self._paused:
-                self._resume(link)
+        if sender in self._senders:
+            del self._senders[sender]
+            if self._held_up:
+                self._let_go_on(sender)
                 first = next(iter(self._senders), None)
                 if first is not None:
-                    self._resume(first)
+                    self._let_go_on(first)
 
-    def _resume_some(self) -> None:
-        room = max(1, int(self._most - self.held) // _MOST_AT_ONCE)
-        for link in list(self._paused)[:room]:
-            self._resume(link)
-
-    def _resume(self, link: ClientLink) -> None:
-        if link in self._paused:
-            del self._paused[link]
-            link.resume_reading(Pause.BUFFERS)
+    def _let_go_on(self, sender: Sender) -> None:
+        if sender in self._held_up:
+            del self._held_up[sender]
+            sender.let_go_on()

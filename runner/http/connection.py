@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.http import own_answers
 from runner.http.asgi_exchange import App, AsgiExchange
+from runner.http.buffers import TOO_MUCH
 from runner.http.client_link import Pause
 from runner.http.exchange_link import HALF_CLOSED, ExchangeLink, Owner, Phase
 from runner.http.request_body import too_large
@@ -26,6 +27,7 @@ from runner.http.request_head import (
     read_head,
 )
 from runner.http.scope import scope_of
+from runner.http.sending_time import SendingTime
 
 if TYPE_CHECKING:
     from runner.http.exchange import Exchange
@@ -35,6 +37,7 @@ __all__ = ["Connection", "Owner", "Phase"]
 _IDLE, _HEAD, _BODY = Phase.IDLE, Phase.HEAD, Phase.BODY
 _ANSWERING, _UPGRADED, _CLOSING = Phase.ANSWERING, Phase.UPGRADED, Phase.CLOSING
 _MOST_UNREAD = 65_536
+_USUAL_HEAD = 4_096  # bytes
 _MOST_A_TURN = 8  # steps for one client before the loop looks after the others
 # No head has it, whatever comes behind.
 _NO_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n")
@@ -186,13 +189,14 @@ class Connection(ExchangeLink):
     def _wait(self) -> None:
         """Give the client its time for what is not there yet, or read no more from it."""
         phase = self.phase
-        self._hold(self._body_held + len(self.unread))
         if self._is_half_closed and self._lacks_bytes():
+            self._drop_exchange()
             self._end()
-        elif (phase is _BODY or phase is _HEAD) and not self._is_timed:
+        elif (phase is _BODY or phase is _HEAD) and self._time is None:
+            self._time = SendingTime(self.loop.time(), self.limits.read_timeout)
             self.expect_within(self.limits.read_timeout)
-            self._is_timed = True
-        if len(self.unread) > _MOST_UNREAD and phase is not _CLOSING:
+        self._hold(self._body_held + len(self.unread))
+        if len(self.unread) > _MOST_UNREAD and not self._lacks_bytes():
             self.pause_reading(Pause.UNREAD)
         else:
             self.resume_reading(Pause.UNREAD)
@@ -254,6 +258,8 @@ class Connection(ExchangeLink):
             raise RefusedRequestError(400, NO_REQUEST)
         if b"\r\n" in data:
             check_line(data)
+        if len(data) > _USUAL_HEAD and self.state.buffers.is_full:
+            raise RefusedRequestError(503, TOO_MUCH)
 
     def _read_body(self) -> bool:
         """Take a piece of the body; tell whether that is whole."""
@@ -285,11 +291,7 @@ class Connection(ExchangeLink):
         """End what has taken too long."""
         phase, exchange = self.phase, self.exchange
         if phase is _HEAD or phase is _BODY:
-            if self.is_read_paused:  # which is not the client's fault
-                self.expect_within(self.limits.read_timeout)
-            else:
-                seconds = self.limits.read_timeout
-                self._refuse(408, f"the request did not arrive within {seconds:g} s")
+            self._late_to_send()
         elif phase is _UPGRADED and exchange is not None:
             exchange.late()
         elif phase is _ANSWERING and exchange is not None:
@@ -299,6 +301,19 @@ class Connection(ExchangeLink):
             self.expect_within(self.limits.keep_alive)  # it has the answers to read first
         else:
             self.close()
+
+    def _late_to_send(self) -> None:
+        """End who was too slow, or was held up for too long; not who waits for the app."""
+        seconds = self.limits.read_timeout
+        left = self._time.left(self.loop.time()) if self._time is not None else 0.0
+        if self._pauses & ~Pause.BUFFERS:
+            self.expect_within(seconds)
+        elif left > 0:
+            self.expect_within(left)
+        elif self._pauses:
+            self._refuse(503, TOO_MUCH)
+        else:
+            self._refuse(408, f"the request did not arrive within {seconds:g} s")
 
 
 def _only_asks(head: RequestHead) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from runner.http import own_answers
 from runner.http.client_link import ALL_PAUSES, ClientLink, Pause
 from runner.http.request_body import RequestBody
+from runner.http.sending_time import SendingTime
 
 if TYPE_CHECKING:
     from runner.config import Limits
@@ -71,7 +72,7 @@ class ExchangeLink(ClientLink):
     _body: RequestBody | None = None
     _held = 0  # bytes that were counted
     _body_held = 0  # of them those of the body
-    _is_timed = False  # the deadline is the request's
+    _time: SendingTime | None = None  # of the request, while it is not whole
     _is_reading = False
     _has_next_turn = False
     _is_half_closed = False
@@ -193,15 +194,29 @@ class ExchangeLink(ClientLink):
         else:
             buffers.expect_no_more(self)
 
+    def hold_up(self) -> None:
+        """Read nothing more until others have given back what they hold."""
+        if self._time is not None:
+            self._time.hold_up(self.loop.time())
+        self.pause_reading(Pause.BUFFERS)
+
+    def let_go_on(self) -> None:
+        """Read on; the time that was lost is given back."""
+        if self._time is not None:
+            now = self.loop.time()
+            self._time.go_on(now)
+            self.expect_within(self._time.left(now))
+        self.resume_reading(Pause.BUFFERS)
+
     def _await_answer(self) -> None:
-        self.phase, self._is_timed = _ANSWERING, False
+        self.phase, self._time = _ANSWERING, None
         if self._is_half_closed:
             self.expect_within(HALF_CLOSED)
         else:
             self.expect_nothing()
 
     def _await_request(self) -> None:
-        self.phase, self.exchange, self._is_timed = _IDLE, None, False
+        self.phase, self.exchange, self._time = _IDLE, None, None
         self.expect_within(self.limits.keep_alive)
 
     def announce_close(self, code: int) -> None:
@@ -218,8 +233,9 @@ class ExchangeLink(ClientLink):
 
     def _end(self) -> None:
         """End behind the last answer."""
-        has_more = self.phase is _BODY or bool(self.unread)
+        has_more = (self.phase is _BODY or bool(self.unread)) and not self._is_half_closed
         self.phase, self.exchange, self.unread = Phase.CLOSING, None, b""
+        self._body_held = 0
         self._hold(0)
         self.expect_nothing()
         if has_more:

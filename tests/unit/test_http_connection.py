@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from support.connections import Server, Transport
+from support.connections import Server, Transport, pieces
 
 from runner.http.connection import Connection
 from runner.http.exchange import Exchange
@@ -116,3 +116,65 @@ def test_who_speaks_another_protocol_is_told_at_once(data: bytes) -> None:
         return {answer[:13] for answer, _ in answers}
 
     assert asyncio.run(answered()) == {b"HTTP/1.1 400 "}
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    body, has_more = b"", True
+    while has_more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body, has_more = body + message["body"], message["more_body"]
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def test_an_app_learns_that_the_rest_of_a_body_never_comes() -> None:
+    """Also if its client ended its half while the request before was answered."""
+
+    async def answered() -> tuple[bytes, str]:
+        server = Server(echo)
+        post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+        return await server.said(server.general_way, post + post[:-1], ends=True)
+
+    answer, phase = asyncio.run(answered())
+    assert (answer.count(b"HTTP/1.1 200"), phase) == (1, "the end")
+
+
+def begun(kind: bytes, size: int) -> bytes:
+    """Begin a request whose end is missing."""
+    if kind == b"head":
+        return b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * size
+    if kind == b"length":
+        return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + b"x" * size
+    chunk = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % size
+    return chunk + b"x" * size
+
+
+@pytest.mark.parametrize("kind", [b"head", b"length", b"chunks"])
+def test_who_never_ends_a_request_holds_up_others_for_a_while_only(kind: bytes) -> None:
+    """Beyond the bound but one is read; all have a deadline, and give back what they held."""
+
+    async def answered() -> list[bytes]:
+        server = Server(echo, max_buffered=500_000, read_timeout=0.1)
+        stalled = [server.connect(server.general_way) for _ in range(20)]
+        for connection in stalled:
+            for piece in pieces(begun(kind, 50_000), 2_000, 30_000):
+                if not connection.transport.is_paused:
+                    connection.data_received(piece)
+                    await asyncio.sleep(0)
+        assert 500_000 < server.state.buffers.held < 560_000
+        assert kind == b"head" or [each.transport.is_paused for each in stalled].count(False) == 1
+        health = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+        answer, _ = await server.said(server.general_way, health)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        async with asyncio.timeout(20):
+            while not all(each.transport.is_ended for each in stalled):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert (server.state.buffers.held, server.state.in_flight) == (0, 0)
+        return [b"".join(each.transport.written)[9:12] for each in stalled]
+
+    answers = asyncio.run(answered())
+    assert set(answers) == {b"408", b"503"}
+    assert answers[0] == b"408"
