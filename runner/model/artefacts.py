@@ -117,14 +117,22 @@ def feature_type(column: Any) -> dict[str, Any]:
     """Say of what kind a column of a DataFrame is, as ``runner.predict.columns`` reads it."""
     found: dict[str, Any] = {"dtype": str(column.dtype), "nullable": bool(column.isna().any())}
     if (categories := getattr(column.dtype, "categories", None)) is None:
-        return found
+        return found | ({"holds": _kind_of(column)} if found["dtype"] == "object" else {})
     plain = [each.item() if hasattr(each, "item") else each for each in categories]
     is_plain = all(isinstance(each, str | int | float) for each in plain)
     return found | {
         "dtype": "category",
         "categories": plain if is_plain else [str(each) for each in plain],
         "ordered": bool(column.dtype.ordered),
+        **({} if is_plain else {"holds": _kind_of(categories)}),
     }
+
+
+def _kind_of(values: Any) -> str:
+    """Name what there is in a column of any objects, as pandas does."""
+    import pandas as pd
+
+    return str(pd.api.types.infer_dtype(values, skipna=True))
 
 
 def _place(path: Path) -> Path:

@@ -7,7 +7,9 @@ import csv
 import io
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from runner.predict.endpoints import Schema
@@ -18,6 +20,10 @@ from runner.predict.tensors import properties_of
 from runner.predict.whole_numbers import whole_number
 
 _MOST_COLUMNS = 10_000
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_DURATION = re.compile(
+    r"(?P<days>-?\d+) days(?: \+?(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>[\d.]+))?"
+)
 
 
 def rows_of_csv(body: bytes, schema: Schema, max_rows: int) -> list[dict[str, Any]]:
@@ -74,14 +80,47 @@ def _rows(
 
 
 def _cell(text: str, schema: Mapping[str, Any]) -> Any:
+    """Read a cell as pandas has written it."""
+    options = schema.get("anyOf", [schema])
+    if not text and any(_is_null(each) for each in options):
+        return None
+    if any(_is_text(each) for each in options):
+        return text
+    for option in options:
+        if (found := _value(text, option)) is not None:
+            return found
+    return text
+
+
+def _is_null(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") == "null" or None in schema.get("enum", ())
+
+
+def _is_text(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") == "string" and "format" not in schema
+
+
+def _value(text: str, schema: Mapping[str, Any]) -> Any:
+    """Read a cell as one type; None if it is nothing of that."""
     kind = schema.get("type")
+    if "enum" in schema:
+        return next((each for each in schema["enum"] if str(each) == text), None)
     if kind == "boolean" and text.lower() in ("true", "false"):
         return text.lower() == "true"
     if kind in ("integer", "number"):
-        with contextlib.suppress(ValueError):
-            return int(text)
-        with contextlib.suppress(ValueError):
-            number = float(text)
-            if math.isfinite(number):
-                return whole_number(number) if kind == "integer" else number
-    return text
+        return _number(text, is_integer=kind == "integer")
+    if schema.get("format") == "date-time" and _DATE.fullmatch(text):
+        return f"{text}T00:00:00"
+    if schema.get("format") == "duration" and (parts := _DURATION.fullmatch(text)):
+        return timedelta(**{unit: float(each) for unit, each in parts.groupdict("0").items()})
+    return None
+
+
+def _number(text: str, *, is_integer: bool) -> Any:
+    with contextlib.suppress(ValueError):
+        return int(text)
+    with contextlib.suppress(ValueError):
+        number = float(text)
+        if math.isfinite(number):
+            return whole_number(number) if is_integer else number
+    return None

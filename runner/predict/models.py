@@ -26,12 +26,12 @@ def model_endpoint(model: Any, name: str, path: str, options: EndpointOptions) -
             f"{type(model).__name__}: threads= and media_type= are for functions: a model is called"
             " for many rows at once, and answers JSON"
         )
+    names = _class_names(model, options)
     rows = row_format_of(model, options.example)
     to_input = input_converter_for(rows, model)
     predict = public_call(model, to_input)
     if options.probabilities:
         predict = with_probabilities(model, predict, to_input)
-    names = _class_names(model, options)
     quickest, max_batch = _fastest_call(model, predict, rows, options)
     return Endpoint(
         name=name,
@@ -113,22 +113,58 @@ def with_probabilities(
         probabilities = result_encoding.one_result_per_row(
             model.predict_proba(to_input(rows)), len(rows)
         )
-        return list(zip(predict(rows), probabilities, strict=True))
+        shares = [[*each.values()] if isinstance(each, dict) else each for each in probabilities]
+        return list(zip(predict(rows), shares, strict=True))
 
     return predict_pairs
 
 
 def _class_names(model: Any, options: EndpointOptions) -> dict[Any, str]:
-    """Name each class, if names are asked for."""
+    """Name each class, in the model's order, if names are asked for.
+
+    Raises:
+        TypeError: The names are not those of the model's classes, or it has no one set of them.
+    """
     given = options.class_names
+    if given is None and not options.probabilities:
+        return {}
+    known = _classes(model)
+    if any(isinstance(each, list) for each in known):
+        raise TypeError(
+            f"{type(model).__name__} has several outputs, and classes of each: probabilities= and"
+            " class_names= are for models of one"
+        )
     if isinstance(given, Mapping):
-        return {key: str(name) for key, name in given.items()}
-    if given is None:
-        return {each: str(each) for each in _classes(model)} if options.probabilities else {}
-    known = _classes(model) or list(range(len(given)))
-    if len(known) != len(given):
-        raise TypeError(f"class_names has {len(given)} names, and the model {len(known)} classes")
-    return {each: str(name) for each, name in zip(known, given, strict=True)}
+        in_order = known if options.probabilities else ()
+        named = {each: str(given.get(each, each)) for each in in_order}
+        named |= {key: str(name) for key, name in given.items()}
+    elif given is None:
+        named = {each: str(each) for each in known}
+    else:
+        known = known or list(range(len(given)))
+        if len(known) != len(given):
+            raise TypeError(
+                f"class_names has {len(given)} names, and the model {len(known)} classes"
+            )
+        named = {each: str(name) for each, name in zip(known, given, strict=True)}
+    if options.probabilities:
+        _check_labels(model, known, named)
+    return named
+
+
+def _check_labels(model: Any, known: Sequence[Any], named: Mapping[Any, str]) -> None:
+    """See that each probability has a name of its own."""
+    if not named:
+        raise TypeError(
+            f"{type(model).__name__} has no classes_: name those of its probabilities, as in"
+            ' class_names=["no", "yes"]'
+        )
+    strange = [key for key in named if known and key not in known]
+    if strange or len({*named.values()}) < len(named):
+        raise TypeError(
+            f"class_names: each of the classes {list(known)} needs one name, and there are"
+            f" {dict(named)}"
+        )
 
 
 def _encoder(options: EndpointOptions, names: Mapping[Any, str]) -> Callable[[Any], bytes]:
@@ -177,8 +213,10 @@ def _answer_schema(
 
 
 def _classes(model: Any) -> list[Any]:
-    """Give a classifier's classes in its own order; empty for other models."""
+    """Give a classifier's classes in its own order, or those of each output; else nothing."""
     classes: Any = getattr(model, "classes_", None)
+    if isinstance(classes, list | tuple):
+        return [each.tolist() if hasattr(each, "tolist") else each for each in classes]
     found = classes.tolist() if hasattr(classes, "tolist") else []
     return found if isinstance(found, list) else []
 

@@ -14,6 +14,7 @@ import msgspec
 
 from runner.model.artefacts import card_of
 from runner.predict.columns import Column, columns_of, frame_of
+from runner.predict.problem_error import ProblemError
 from runner.predict.result_encoding import json_value_of, one_result_per_row
 from runner.predict.schema import ArraySchema, RowSchema, TextSchema, TypedSchema
 
@@ -108,7 +109,24 @@ def row_format_of(model: Any, example: Any) -> RowFormat:
     values = [given[name] for name in names] if names else list(given)
     kept = columns if set(names) == set(columns) else {}
     hints = tuple(kept[name].hint for name in names) if kept else _hints(values, given)
-    return RowFormat(names=names, hints=hints, example=given, length=len(values), columns=kept)
+    rows = RowFormat(names=names, hints=hints, example=given, length=len(values), columns=kept)
+    if kept:
+        _check_fits(rows)
+    return rows
+
+
+def _check_fits(rows: RowFormat) -> None:
+    """See that the example is one of the rows that the training data allows.
+
+    Raises:
+        TypeError: It is not.
+    """
+    try:
+        rows.schema().convert(rows.example)
+    except ProblemError as problem:
+        raise TypeError(
+            f"the example is no row such as the model was trained on: {problem.detail}"
+        ) from None
 
 
 def knows_its_features(model: Any) -> bool:

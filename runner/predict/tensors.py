@@ -138,7 +138,7 @@ def _values(tensor: Tensor) -> list[Any]:
     if tensor.datatype in _BITS:
         flat = [whole_number(each) if type(each) is float else each for each in flat]
     for place, element in enumerate(flat):
-        if not _has_datatype(element, tensor.datatype):
+        if element is not None and not _has_datatype(element, tensor.datatype):
             wrong = f"element {place} is {msgspec.json.encode(element)[:40].decode()}"
             raise ProblemError(422, f"{label}: {wrong}, which is not {tensor.datatype}")
     for size in reversed(tensor.shape[1:]):
@@ -206,9 +206,10 @@ def _input_metadata(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 def _datatype(schema: Mapping[str, Any]) -> str:
     found = _OF_JSON.get(str(schema.get("type")))
     if found is None and "enum" in schema:
-        return _common_datatype(schema["enum"])
-    for option in schema.get("anyOf", ()) if found is None else ():
-        found = found or _OF_JSON.get(str(option.get("type")))
+        return _common_datatype([each for each in schema["enum"] if each is not None])
+    if found is None and "anyOf" in schema:
+        known = (each for each in schema["anyOf"] if each.get("type") != "null")
+        return _datatype(next(known, {}))
     return found or "BYTES"
 
 

@@ -11,7 +11,7 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from support.prediction_apps import answered, app_of, faults_of, post
+from support.prediction_apps import answered, app_of, faults_of, post, send
 
 from runner import load_model, save_model
 
@@ -21,7 +21,15 @@ DATA = pd.DataFrame(
         "count": [1, 2, 3],
         "city": ["Rome", None, "Oslo"],
         "price": [1.5, np.nan, 2.0],
-        "day": pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03"]),
+        "day": pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03"]).astype("M8[ns]"),
+        "at": pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03"]).tz_localize("UTC"),
+        "half": np.array([1, 2, 3], dtype="float32"),
+        "level": pd.Categorical([0.5, 1.5, 0.5]),
+        "sure": pd.Categorical([True, False, True]),
+        "seen": pd.Series([True, None, False], dtype=object),
+        "mixed": pd.Series([1, "a", None], dtype=object),
+        "wait": pd.to_timedelta([1, 2, 3], unit="h"),
+        "arrow": pd.Series([1, 2, 3], dtype="Int16"),
         "flag": [True, False, True],
         "small": np.array([1, 2, 3], dtype="uint8"),
     }
@@ -32,6 +40,14 @@ ROW = {
     "city": "Rome",
     "price": 1.5,
     "day": "2026-01-01T00:00:00",
+    "at": "2026-01-01T00:00:00Z",
+    "half": 1.5,
+    "level": 1.5,
+    "sure": False,
+    "seen": True,
+    "mixed": "a",
+    "wait": "PT1H",
+    "arrow": 3,
     "flag": True,
     "small": 1,
 }
@@ -75,6 +91,12 @@ def test_the_card_says_it_too(tmp_path: Path) -> None:
         ({"count": None}, "an integer"),
         ({"small": 256}, "<= 255"),
         ({"day": "soon"}, "RFC"),
+        ({"day": "2026-01-01T00:00:00Z"}, "no timezone"),
+        ({"at": "2026-01-01T00:00:00"}, "a timezone"),
+        ({"day": "0001-01-01T00:00:00"}, "Out of bounds"),
+        ({"half": 1e300}, "<= 3.4"),
+        ({"level": 9.9}, "one of 0.5, 1.5"),
+        ({"seen": "yes"}, "a boolean or null"),
     ],
 )
 def test_what_the_data_cannot_have_is_refused(wrong: dict[str, Any], said: str) -> None:
@@ -139,3 +161,61 @@ def test_a_pipeline_takes_texts() -> None:
     }
     assert post(bare, 3).status_code == 422
     assert answered(model, {"review": "fine"}, example={"review": "good"}) == {"prediction": 1}
+
+
+@pytest.mark.parametrize("kind", ["interval", "datetime64"])
+def test_categories_that_json_cannot_name_are_told_at_once(kind: str) -> None:
+    """Their texts would be other categories, by which a model predicts other classes."""
+    numbers = pd.Series([1, 2, 3])
+    made = pd.cut(numbers, 2) if kind == "interval" else pd.to_datetime(numbers).astype("category")
+    with pytest.raises(
+        TypeError, match=rf"'bin' has categories of the kind '{kind}'.*astype\(str\)"
+    ):
+        app_of(Telling(), example=pd.DataFrame({"bin": made}))
+
+
+def test_an_example_unlike_the_data_is_told_at_once(tmp_path: Path) -> None:
+    """By what serve raises for all examples that do not fit."""
+    with pytest.raises(TypeError, match="no row such as the model was trained on: /zone"):
+        app_of(loaded(tmp_path), example=ROW | {"zone": 11})
+
+
+def test_one_of_very_many_categories_is_known() -> None:
+    """Though the schema does not list them."""
+    words = pd.DataFrame({"zone": pd.Categorical([f"w{number}" for number in range(1_200)])})
+    app = app_of(Telling(), example=words)
+    assert post(app, {"zone": "w0"}).json()["prediction"]["code"] == 0
+    assert "expected one of" in faults_of(post(app, {"zone": "other"}))["/zone"]
+
+
+def test_a_row_as_pandas_writes_it_to_csv_is_read() -> None:
+    """Categories of numbers, nulls, dates without a time, durations."""
+    whole = DATA[["zone", "day", "wait", "seen", "arrow", "price"]].assign(arrow=[1, None, 3])
+    data = whole.astype({"arrow": "Int16"})
+    app = app_of(Saying(), example=data)
+    rows = Saying().predict(data)
+    sent = send(
+        app, data.to_csv(index=False).encode(), path="/invocations",
+        headers={"content-type": "text/csv"},
+    )  # fmt: skip
+    assert sent.json() == {"predictions": rows}
+
+
+def test_a_tensor_may_have_nulls_where_the_data_had() -> None:
+    """As MLflow's and KServe's first formats may; elsewhere the schema refuses them."""
+    data = pd.DataFrame({"zone": pd.Categorical([3, 1, None])})
+    app = app_of(Telling(), example=data)
+    tensor = {"name": "zone", "datatype": "INT64", "shape": [2], "data": [1, None]}
+    asked, path = {"inputs": [tensor]}, "/v2/models/predict/infer"
+    (output,) = post(app, asked, path=path).json()["outputs"]
+    assert '"code":-1' in output["data"][1]
+    refused = post(app_of(Telling(), example=data.dropna()), asked, path=path)
+    assert (refused.status_code, "got null" in refused.json()["error"]) == (422, True)
+
+
+class Saying:
+    """Say each row in words."""
+
+    def predict(self, rows: Any) -> Any:
+        """Say."""
+        return [" ".join(map(str, row)) for row in rows.itertuples(index=False)]

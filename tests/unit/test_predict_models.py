@@ -55,6 +55,47 @@ def test_classes_and_probabilities_are_opt_in(model: Any) -> None:
     assert [*answered(model, ROW, example=ROW, probabilities=True)["probabilities"]] == [*"012"]
 
 
+def test_a_name_by_class_stands_at_its_own_probability(model: Any) -> None:
+    """In whatever order the names are given; a class without one is called as it is."""
+    names = {2: "virginica", 0: "setosa"}
+    shown = answered(model, ROW, example=ROW, probabilities=True, class_names=names)
+    shares = model.predict_proba(np.array([[*ROW.values()]]))[0].tolist()
+    assert shown["probabilities"] == dict(zip(["setosa", "1", "virginica"], shares, strict=True))
+
+
+def test_probabilities_need_one_name_for_each_class(model: Any) -> None:
+    """Else one of them would be lost, or stand at another class."""
+    several = RandomForestClassifier(2).fit(FRAME, np.c_[SPECIES, SPECIES])
+    for target, names, said in (
+        (model, ["a", "a", "b"], "needs one name"),
+        (model, {3: "d"}, "needs one name"),
+        (several, None, "has several outputs"),
+        (Unclassed(), None, "has no classes_"),
+    ):
+        with pytest.raises(TypeError, match=said):
+            app_of(target, example=ROW, probabilities=True, class_names=names)
+
+
+class Unclassed:
+    """A model of an author's own, whose probabilities have their names."""
+
+    def predict(self, rows: Any) -> Any:
+        """Tell nothing."""
+        return ["no"] * len(rows)
+
+    def predict_proba(self, rows: Any) -> Any:
+        """Tell of two classes."""
+        return pd.DataFrame({"no": [0.75] * len(rows), "yes": [0.25] * len(rows)})
+
+
+def test_a_model_of_ones_own_may_list_its_classes() -> None:
+    """And give its probabilities as a DataFrame."""
+    model = Unclassed()
+    model.classes_ = ["no", "yes"]  # type: ignore[attr-defined] # as authors do
+    found = answered(model, ROW, example=ROW, probabilities=True)
+    assert found == {"prediction": "no", "probabilities": {"no": 0.75, "yes": 0.25}}
+
+
 def test_class_names_may_be_given_by_class(model: Any) -> None:
     """What has no name is null."""
     named = answered(model, ROW, example=ROW, class_names={0: "setosa"})
