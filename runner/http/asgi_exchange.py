@@ -179,7 +179,10 @@ class AsgiExchange(TaskExchange):
                 raise RuntimeError(f"Expected 'http.response.start', but got '{kind}'")
             self._take_head(message["status"], message.get("headers", ()))
         elif kind == "http.response.body":
-            self._take_piece(message.get("body", b""), has_more=message.get("more_body", False))
+            body = message.get("body", b"")
+            if type(body) is not bytes:  # its length may be no number of bytes, or change
+                body = memoryview(body).tobytes()
+            self._take_piece(body, has_more=message.get("more_body", False))
         else:
             raise RuntimeError(f"Expected 'http.response.body', but got '{kind}'")
 
@@ -208,17 +211,15 @@ class AsgiExchange(TaskExchange):
                 self._is_chunked = True
             elif lower == b"connection" and b"close" in _tokens(value):
                 self.keep_alive = False
+            elif lower == b"content-length":
+                lengths.add(_length(value))
             else:
                 kept.append((name, value))
-                if lower == b"content-length":
-                    lengths.add(_length(value))
         if len(lengths) > 1:
             raise HeaderError("the app gave more than one Content-Length")
-        if not lengths:
-            return kept
-        if self._is_chunked:
-            return [field for field in kept if field[0].lower() != b"content-length"]
-        self._left = lengths.pop()
+        if lengths and not self._is_chunked:
+            self._left = lengths.pop()
+            kept.append((b"content-length", b"%d" % self._left))
         return kept
 
     def _take_piece(self, body: bytes, *, has_more: bool) -> None:
