@@ -25,8 +25,8 @@ class Sender(Protocol):
         """Have it wait no longer."""
 
 
-class Buffers:
-    """Count bytes, and hold up those who send them.
+class ByteCount:
+    """Count bytes up to a bound.
 
     Args:
         most: Bytes; 0: no bound.
@@ -39,9 +39,6 @@ class Buffers:
         self._most = most or float("inf")
         self.held = 0
         self._most_held = 0  # since the last time that few were left
-        self._senders: dict[Sender, None] = {}  # who has more to send, the oldest first
-        self._held_up: dict[Sender, None] = {}
-        self._was_full = False  # all but the first are held up
 
     @property
     def is_full(self) -> bool:
@@ -52,11 +49,6 @@ class Buffers:
         """Count bytes in; below 0: out."""
         self.held += size
         self._most_held = max(self._most_held, self.held)
-        self._was_full = self._was_full and self.is_full
-        if self._held_up and not self.is_full:
-            room = max(1, int(self._most - self.held) // _MOST_AT_ONCE)
-            for sender in list(itertools.islice(self._held_up, room)):
-                self._let_go_on(sender)
 
     def has_emptied(self) -> bool:
         """Tell, once, that much was in hand and is not any more."""
@@ -64,6 +56,25 @@ class Buffers:
             return False
         self._most_held = self.held
         return True
+
+
+class Buffers(ByteCount):
+    """Count the bytes of requests, and hold up those who send them."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self._senders: dict[Sender, None] = {}  # who has more to send, the oldest first
+        self._held_up: dict[Sender, None] = {}
+        self._was_full = False  # all but the first are held up
+
+    def add(self, size: int) -> None:
+        """Count bytes in; below 0: out."""
+        super().add(size)
+        self._was_full = self._was_full and self.is_full
+        if self._held_up and not self.is_full:
+            room = max(1, int(self._most - self.held) // _MOST_AT_ONCE)
+            for sender in list(itertools.islice(self._held_up, room)):
+                self._let_go_on(sender)
 
     def expect_more(self, sender: Sender) -> None:
         """Note that a client has more to send, and hold it up if there is no room."""

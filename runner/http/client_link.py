@@ -4,8 +4,7 @@ The rules of this file:
 
 1. Whoever waits has a deadline. There is one timer, moved only when it goes off too early, for
    most deadlines pass unused.
-2. A client that takes no bytes is cut off when ``write_timeout`` has passed, whether we write
-   or have closed. One that takes some is waited for.
+2. A client that takes no bytes is cut off, see `slow_reader`.
 3. Reading pauses for as long as anybody has a reason for it.
 4. A close is followed by an abort, if the client does not take what is left.
 """
@@ -18,9 +17,9 @@ import enum
 from typing import Any
 
 from runner.config import Limits
+from runner.http.buffers import ByteCount
+from runner.http.slow_reader import SlowReader
 
-# Bytes that a client has to take within the write timeout; less is no progress.
-_LEAST_PROGRESS = 4_096
 _NEVER = float("inf")
 
 
@@ -52,14 +51,13 @@ class ClientLink(asyncio.Protocol):
     server: tuple[str, int] | None = None
     is_write_paused = False
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, limits: Limits, unsent: ByteCount) -> None:
+        self.limits, self._unsent = limits, unsent
         self.loop = asyncio.get_running_loop()
         self.deadline = _NEVER
         self._timer: asyncio.TimerHandle | None = None
         self._pauses = 0
-        self._stall: asyncio.TimerHandle | None = None
-        self._left_to_write = 0
+        self._slow_reader: SlowReader | None = None
         self._writers: list[asyncio.Future[None]] = []
 
     def connection_made(self, transport: Any) -> None:
@@ -70,10 +68,10 @@ class ClientLink(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let nothing hold us any more."""
-        for timer in (self._timer, self._stall):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._stall = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._watch_no_longer()
         self._release_writers()
 
     # -- deadlines
@@ -140,9 +138,8 @@ class ClientLink(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Note that the client reads again."""
         self.is_write_paused = False
-        if self._stall is not None and not self.transport.is_closing():
-            self._stall.cancel()
-            self._stall = None
+        if not self.transport.is_closing():
+            self._watch_no_longer()
         self._release_writers()
 
     async def writable(self) -> None:
@@ -160,17 +157,13 @@ class ClientLink(asyncio.Protocol):
                 waiter.set_result(None)
 
     def _watch_writing(self) -> None:
-        if self._stall is None:
-            self._left_to_write = self.transport.get_write_buffer_size()
-            self._stall = self.loop.call_later(self.limits.write_timeout, self._look_at_progress)
+        if self._slow_reader is None:
+            self._slow_reader = SlowReader(self, self._unsent)
 
-    def _look_at_progress(self) -> None:
-        self._stall = None
-        left = self.transport.get_write_buffer_size()
-        if left > max(self._left_to_write - _LEAST_PROGRESS, 0):
-            self.transport.abort()
-        else:
-            self._watch_writing()
+    def _watch_no_longer(self) -> None:
+        if self._slow_reader is not None:
+            self._slow_reader.end()
+            self._slow_reader = None
 
     # -- ending
 

@@ -78,7 +78,7 @@ class ExchangeLink(ClientLink):
     _is_half_closed = False
 
     def __init__(self, owner: Owner) -> None:
-        super().__init__(owner.limits)
+        super().__init__(owner.limits, owner.state.unsent)
         self.owner, self.state = owner, owner.state
 
     def read_on(self) -> None:

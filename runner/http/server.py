@@ -142,7 +142,8 @@ class AsgiServer:
         while True:
             await asyncio.sleep(_RETURN_EVERY)
             self._own.return_memory()
-            if self.state.buffers.has_emptied():
+            counts = (self.state.buffers, self.state.unsent)
+            if any(count.has_emptied() for count in counts):
                 await asyncio.to_thread(return_memory)  # it may take many milliseconds
                 return_end_of_heap()
 

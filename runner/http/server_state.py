@@ -9,7 +9,7 @@ import time
 from email.utils import formatdate
 from typing import Any
 
-from runner.http.buffers import Buffers
+from runner.http.buffers import Buffers, ByteCount
 from runner.http.connection_bound import ConnectionBound
 
 
@@ -24,14 +24,16 @@ class ServerState:
         date_line: The ``date`` of an answer as a header line; another object each second.
         app_state: What the app's lifespan has set up.
         buffers: The bytes that requests hold.
+        unsent: Those of answers that clients have not taken.
         bound: Of the connections.
 
     Args:
-        max_buffered: Bytes that requests may hold together.
+        max_buffered: Bytes that requests may hold together, and likewise answers.
     """
 
     def __init__(self, max_buffered: int) -> None:
         self.buffers = Buffers(max_buffered)
+        self.unsent = ByteCount(max_buffered)
         self.bound = ConnectionBound(self, sys.maxsize)
         self.connections: set[Any] = set()
         self.tasks: set[asyncio.Task[None]] = set()
