@@ -20,7 +20,7 @@ from runner.config import Limits
 from runner.http.buffers import ByteCount
 from runner.http.slow_reader import SlowReader
 
-_NEVER = float("inf")
+NEVER = float("inf")
 
 
 class Pause(enum.IntFlag):
@@ -54,8 +54,9 @@ class ClientLink(asyncio.Protocol):
     def __init__(self, limits: Limits, unsent: ByteCount) -> None:
         self.limits, self._unsent = limits, unsent
         self.loop = asyncio.get_running_loop()
-        self.deadline = _NEVER
+        self.deadline = NEVER
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = NEVER
         self._pauses = 0
         self._slow_reader: SlowReader | None = None
         self._writers: list[asyncio.Future[None]] = []
@@ -83,28 +84,27 @@ class ClientLink(asyncio.Protocol):
     def expect_within(self, seconds: float) -> None:
         """Set the deadline anew."""
         self.deadline = deadline = self.loop.time() + seconds
-        timer = self._timer
-        if timer is None or timer.when() > deadline:
+        if deadline < self._timer_at:
             self._arm(deadline)
 
     def expect_nothing(self) -> None:
         """Have no deadline."""
-        self.deadline = _NEVER
+        self.deadline = NEVER
 
     def _arm(self, deadline: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self.loop.call_at(deadline, self._look_at_deadline)
+        self._timer, self._timer_at = self.loop.call_at(deadline, self._look_at_deadline), deadline
 
     def _look_at_deadline(self) -> None:
-        self._timer = None
-        if self.deadline == _NEVER:
+        self._timer, self._timer_at = None, NEVER
+        if self.deadline == NEVER:
             return
         # The loop may call a little early, by the grain of its clock.
         if self.deadline - self.loop.time() > 0.002:
             self._arm(self.deadline)
         else:
-            self.deadline = _NEVER
+            self.deadline = NEVER
             self.late()
 
     # -- reading

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from runner.http import own_answers
-from runner.http.client_link import ALL_PAUSES, ClientLink, Pause
+from runner.http.client_link import ALL_PAUSES, NEVER, ClientLink, Pause
 from runner.http.request_body import RequestBody
 from runner.http.sending_time import SendingTime
 
@@ -133,12 +133,14 @@ class ExchangeLink(ClientLink):
         """Go on: the answer was written."""
         exchange.is_complete = True
         exchange.leave()
-        self.count(exchange)
+        self.state.answers += 1
+        if self.owner.access_log is not None:
+            self._log_exchange(exchange)
         self.go_on(exchange)
 
-    def count(self, exchange: Exchange) -> None:
-        """Count and log an answer; in any thread."""
-        self.state.count_request()
+    def count_in_thread(self, exchange: Exchange) -> None:
+        """Count and log an answer that a thread has written."""
+        self.state.count_in_thread()
         if self.owner.access_log is not None:
             self._log_exchange(exchange)
 
@@ -151,12 +153,8 @@ class ExchangeLink(ClientLink):
             return
         if self.phase is _ANSWERING:
             self._await_request()
-        self.answered(exchange)
         if self.unread and not self._is_reading:
             self.read_next_turn()
-
-    def answered(self, exchange: Exchange) -> None:
-        """Note that an exchange was answered, and that the connection goes on."""
 
     def cut(self, exchange: Exchange, *, resets: bool = False) -> None:
         """End the connection in the middle of an answer.
@@ -209,11 +207,9 @@ class ExchangeLink(ClientLink):
         self.resume_reading(Pause.BUFFERS)
 
     def _await_answer(self) -> None:
-        self.phase, self._time = _ANSWERING, None
+        self.phase, self._time, self.deadline = _ANSWERING, None, NEVER
         if self._is_half_closed:
             self.expect_within(HALF_CLOSED)
-        else:
-            self.expect_nothing()
 
     def _await_request(self) -> None:
         self.phase, self.exchange, self._time = _IDLE, None, None

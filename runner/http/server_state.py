@@ -20,7 +20,7 @@ class ServerState:
         connections: All that are open.
         tasks: Of ASGI apps that have not ended.
         in_flight: Requests that were begun and have not ended, of every kind.
-        requests: How many were answered.
+        answers: How many the loop has written.
         date_line: The ``date`` of an answer as a header line; another object each second.
         app_state: What the app's lifespan has set up.
         buffers: The bytes that requests hold.
@@ -37,15 +37,21 @@ class ServerState:
         self.bound = ConnectionBound(self, sys.maxsize)
         self.connections: set[Any] = set()
         self.tasks: set[asyncio.Task[None]] = set()
-        self.in_flight = self.requests = 0
-        self._counting = threading.Lock()
+        self.in_flight = 0
+        self.answers = 0
+        self._answers_in_threads, self._counting = 0, threading.Lock()
         self.date_line = b""
         self.app_state: dict[str, Any] = {}
 
-    def count_request(self) -> None:
-        """Count an answer; in any thread."""
+    @property
+    def requests(self) -> int:
+        """How many were answered."""
+        return self.answers + self._answers_in_threads
+
+    def count_in_thread(self) -> None:
+        """Count an answer that a thread has written."""
         with self._counting:
-            self.requests += 1
+            self._answers_in_threads += 1
 
     async def tick(self) -> None:
         """Keep the date current."""

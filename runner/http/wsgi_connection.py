@@ -228,7 +228,7 @@ class LentConnection(Exchange):
                 _end_half(connection.descriptor)
         self.status, self.is_started, self._unsent = status, True, data[sent:]
         self.keep_alive = keeps  # as was said, though a drain may have begun meanwhile
-        connection.count(self)
+        connection.count_in_thread(self)
         return True
 
     def pass_on(self, app: Any) -> None:

@@ -28,7 +28,7 @@ from typing import Any
 from runner.http.problems import note_failure
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
-from runner.predict.http_messages import server_timing
+from runner.predict.http_messages import predict_timing, server_timing
 from runner.predict.pending_prediction import (
     AwaitedPrediction,
     PendingPrediction,
@@ -143,14 +143,13 @@ class Batcher:
             pending.reject(_is_replaced())
             return
         if len(self._waiting) >= self._most_waiting:
-            self._waiting = [pair for pair in self._waiting if not pair[1].is_gone]
+            self._waiting = [pair for pair in self._waiting if not pair[1].is_complete]
             if len(self._waiting) >= self._most_waiting:
                 pending.reject(self._too_many_waiting)
                 return
         self._waiting.append((item, pending))
-        if pending.deadline is not None:
-            self._timers[pending] = self._loop.call_at(pending.deadline, self._expire, pending)
         if self._calls >= self.endpoint.threads:
+            self._watch_deadline(pending)
             self._counters.set_waiting(self.endpoint.name, len(self._waiting))
         elif is_alone or len(self._waiting) >= self._largest_call:
             self._call_all()
@@ -195,6 +194,8 @@ class Batcher:
         else:
             self._is_looking = False
             self._call_all()
+            for _, pending in self._waiting:
+                self._watch_deadline(pending)
 
     def _call_all(self) -> None:
         while self._waiting and self._calls < self.endpoint.threads:
@@ -203,12 +204,13 @@ class Batcher:
     def _call(self) -> None:
         size = self.endpoint.max_batch
         batch, self._waiting = self._waiting[:size], self._waiting[size:]
-        if self._timers:
-            self._expire_overdue(batch)
-        batch = [pair for pair in batch if not pair[1].is_gone]
+        self._expire_overdue(batch)
+        batch = [pair for pair in batch if not pair[1].is_complete]
         if not batch:
             return
         if self.is_slow:
+            for _, pending in batch:
+                self._watch_deadline(pending)
             self._calls += 1
             self._on_busy_changed()
             if self._timeout:
@@ -251,7 +253,7 @@ class Batcher:
         log.warning("%s: %s", self.endpoint.name, said)
         self._late[id(batch)] = self._loop.call_later(_GRACE, self._declare_stuck)
         for _, pending in batch:
-            if not pending.is_gone:
+            if not pending.is_complete:
                 pending.reject(ProblemError(504, said))
 
     def _declare_stuck(self) -> None:
@@ -259,7 +261,7 @@ class Batcher:
         self.is_stuck = True
         waiting, self._waiting = self._waiting, []
         for _, pending in waiting:
-            if not pending.is_gone:
+            if not pending.is_complete:
                 pending.reject(_is_replaced())
 
     def _results(self, items: list[Any]) -> Sequence[Any]:
@@ -293,7 +295,7 @@ class Batcher:
             self._awaited -= 1
             took = self._clock() - began
             self._counters.model_called(self.endpoint.name, 1, took)
-        return Prediction(result=result, server_timing=server_timing(0.0, took))
+        return Prediction(result=result, server_timing=server_timing(0.0, predict_timing(took)))
 
     # -- answering
 
@@ -302,16 +304,17 @@ class Batcher:
         self._mean_seconds += (took - self._mean_seconds) * _WEIGHT
         if not self._is_always_slow:
             self.is_slow = self._mean_seconds > (_QUICK if self.is_slow else _SLOW)
+        self._expire_overdue(batch)
         if self._timers:
-            self._expire_overdue(batch)
             self._cancel_timers(batch)
+        timing = predict_timing(took)
         for (_, pending), result in zip(batch, results, strict=True):
-            if pending.is_gone:
+            if pending.is_complete:
                 continue
             if isinstance(result, BaseException):
                 pending.reject(self.problem(result))
             else:
-                pending.resolve(result, began - pending.since, took)
+                pending.resolve(result, server_timing(began - pending.since, timing))
         if self._check is not None and not self._waiting and not self._calls:
             self._check()
 
@@ -333,6 +336,12 @@ class Batcher:
             if pending.deadline is not None and pending.deadline <= now:
                 self._expire(pending)
 
+    def _watch_deadline(self, pending: PendingPrediction) -> None:
+        """Refuse one whose time is up while a call runs; who is called at once needs no timer."""
+        deadline = pending.deadline
+        if deadline is not None and pending not in self._timers:
+            self._timers[pending] = self._loop.call_at(deadline, self._expire, pending)
+
     def _cancel_timers(self, batch: list[tuple[Any, PendingPrediction]]) -> None:
         for _, pending in batch:
             if timer := self._timers.pop(pending, None):
@@ -341,7 +350,7 @@ class Batcher:
     def _expire(self, pending: PendingPrediction) -> None:
         if timer := self._timers.pop(pending, None):
             timer.cancel()
-        if not pending.is_gone:
+        if not pending.is_complete:
             pending.reject(deadline_passed())
 
 

@@ -17,7 +17,13 @@ from runner.predict.batching import Batcher
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.fast_route import FastRoute
-from runner.predict.http_messages import Request, Response, server_timing, timeout_of
+from runner.predict.http_messages import (
+    Request,
+    Response,
+    predict_timing,
+    server_timing,
+    timeout_of,
+)
 from runner.predict.large_results import is_large
 from runner.predict.pending_prediction import Prediction
 from runner.predict.problem_error import ProblemError
@@ -68,7 +74,7 @@ class Dispatcher:
             for each in endpoints
             if each.call is None and each.answers is None
         }
-        self.fast_route = FastRoute(batchers, counters, run_id)
+        self.fast_route = FastRoute(batchers, counters, limits, run_id)
         counters.publish_on(loop)
 
     @property
@@ -121,7 +127,7 @@ class Dispatcher:
         if response.stream is not None:
             running = RunningStream(response.stream, caller)
             await running.begin(_deadline_of(request))
-            timing = server_timing(0.0, time.monotonic() - began)
+            timing = server_timing(0.0, predict_timing(time.monotonic() - began))
             response = dataclasses.replace(response, stream=running)
         headers = ((b"server-timing", timing), *response.headers)
         return dataclasses.replace(response, headers=headers)

@@ -17,10 +17,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from runner.config import Limits
 from runner.http import own_answers
 from runner.http.client_link import Pause
 from runner.http.connection import Connection, Owner
 from runner.http.exchange import Exchange
+from runner.http.exchange_link import Phase
 from runner.http.problems import CONTENT_TYPE, note_failure
 from runner.http.response_head import (
     BODILESS,
@@ -36,7 +38,6 @@ from runner.predict.http_messages import (
     Response,
     headers_of,
     response_headers,
-    server_timing,
 )
 from runner.predict.large_results import is_large
 from runner.predict.plain_requests import PlainRequests
@@ -54,16 +55,21 @@ class FastRoute:
     Args:
         batchers: By path.
         counters: Told of each request.
+        limits: How large a head and a body may be.
         run_id: Which run answers; empty if none does.
     """
 
     def __init__(
-        self, batchers: Mapping[str, Batcher], counters: Counters, run_id: bytes = b""
+        self,
+        batchers: Mapping[str, Batcher],
+        counters: Counters,
+        limits: Limits,
+        run_id: bytes = b"",
     ) -> None:
         self.counters = counters
         self.run_id = run_id
-        self.plain_requests = PlainRequests(batchers)
-        self.run_line = header_lines([(b"x-run-id", run_id)]) if run_id else b""
+        self.read_plain = PlainRequests(batchers, limits).read
+        self._run_line = header_lines([(b"x-run-id", run_id)]) if run_id else b""
         self._date, self._ok_start = b"", b""
 
     def protocol(self, owner: Owner) -> FastRouteConnection:
@@ -73,13 +79,16 @@ class FastRoute:
     def ok_start(self, date: bytes) -> bytes:
         """Give the first lines of a prediction up to its length; they change once a second."""
         if date is not self._date:
-            lines = (status_line(200), date, header_lines([(b"content-type", JSON)]))
-            self._date, self._ok_start = date, b"".join((*lines, b"content-length: "))
+            json_line = header_lines([(b"content-type", JSON)])
+            lines = (status_line(200), date, json_line, self._run_line, b"content-length: ")
+            self._date, self._ok_start = date, b"".join(lines)
         return self._ok_start
 
 
 class FastRequest(Exchange):
     """Be one request on the fast route, and a pending prediction."""
+
+    connection: FastRouteConnection
 
     __slots__ = ("_body", "batcher", "deadline", "route")
 
@@ -96,11 +105,6 @@ class FastRequest(Exchange):
         self.route, self.batcher, self._body = route, batcher, b""
         self.deadline = None if timeout is None else self.since + timeout
         route.counters.request_started(endpoint.name)
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether nobody waits any more."""
-        return self.is_complete
 
     def take_body(self, data: bytes) -> None:
         """Take a piece of the body."""
@@ -125,9 +129,9 @@ class FastRequest(Exchange):
             return
         batcher.submit(item, self, is_alone=len(self.connection.state.connections) == 1)
 
-    def resolve(self, result: Any, waited: float, took: float) -> None:
+    def resolve(self, result: Any, timing: bytes) -> None:
         """Answer with a prediction; a large one is written in a thread."""
-        timing, batcher = server_timing(waited, took), self.batcher
+        batcher = self.batcher
         try:
             if is_large(result):
                 self._begin_large(result, timing)
@@ -150,10 +154,10 @@ class FastRequest(Exchange):
             body = await batcher.thread().result_of(lambda: batcher.endpoint.encode(result))
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             problem = batcher.problem(error)
-            if not self.is_gone:
+            if not self.is_complete:
                 self.reject(problem)
             return
-        if not self.is_gone:
+        if not self.is_complete:
             self._answer_result(body, timing)
 
     def _answer_result(self, body: bytes | Response, timing: bytes) -> None:
@@ -163,13 +167,10 @@ class FastRequest(Exchange):
             headers = headers_of(response, self.route.run_id)
             self._answer(response.status, headers, response.body)
             return
-        route, connection = self.route, self.connection
-        end = b"\r\n\r\n" if self.keep_alive else b"\r\nconnection: close\r\n\r\n"
-        parts = (
-            *(route.ok_start(connection.state.date_line), b"%d\r\n" % len(body), route.run_line),
-            *(b"server-timing: ", timing, end, body),
-        )
-        self._write(200, b"".join(parts))
+        start = self.route.ok_start(self.connection.state.date_line)
+        end = b"" if self.keep_alive else b"connection: close\r\n"
+        parts = (start, len(body), timing, end, body)
+        self._write(200, b"%b%d\r\nserver-timing: %b\r\n%b\r\n%b" % parts)
 
     def reject(self, problem: ProblemError) -> None:
         """Answer with the reason why there is no prediction."""
@@ -194,10 +195,12 @@ class FastRequest(Exchange):
     def _write(self, status: int, answer: bytes) -> None:
         connection = self.connection
         self.status, self.is_started, self.is_complete = status, True, True
-        connection.write(answer)
+        connection.transport.write(answer)
         seconds = time.monotonic() - self.since
         self.route.counters.request_answered(self.batcher.endpoint.name, status, seconds)
         connection.finish_exchange(self)
+        if status == 503:
+            connection.hold_off()
 
 
 class FastRouteConnection(Connection):
@@ -209,26 +212,25 @@ class FastRouteConnection(Connection):
 
     def take_plain(self, data: bytes) -> bytes | None:
         """Take a request whose head is plain."""
-        plain = self.route.plain_requests.read(data, self.limits)
+        plain = self.route.read_plain(data)
         if plain is None or not self.has_room():
             return None
-        batcher, head, timeout = plain
+        batcher, start, end, timeout = plain
         request = FastRequest(self, self.route, batcher, timeout)
-        end = head.end + head.length
         if len(data) < end:
-            self.begin(request, head.length)
-            return data[head.end :]
+            self.begin(request, end - start)
+            return data[start:]
         self.begin(request, 0)
-        request.predict(data[head.end : end])
+        request.predict(data[start:end])
         return data[end:]
 
-    def answered(self, exchange: Exchange) -> None:
+    def hold_off(self) -> None:
         """Read no more for a moment from a client that was told to come later.
 
         Those that do not heed it would take the time of those who are served; and not all of
         them come again at once.
         """
-        if exchange.status == 503 and not self.transport.is_closing():
+        if self.phase is not Phase.CLOSING:
             self.pause_reading(Pause.REFUSED)
             self.loop.call_later(
                 random.uniform(*_PAUSE_AFTER_503),  # noqa: S311 - no secret

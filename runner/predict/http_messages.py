@@ -20,7 +20,7 @@ Headers = list[tuple[bytes, bytes]]
 # Istio's and KServe's gateways. Source: Envoy's documentation of the router filter.
 TIMEOUTS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
 
-_LONGEST = 86_400_000
+LONGEST_TIMEOUT = 86_400_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,18 +79,28 @@ def timeout_of(headers: Iterable[tuple[bytes, bytes]]) -> float | None:
 
 
 def _seconds(name: bytes, value: bytes) -> float:
-    if not value.isdigit() or len(value) > 12 or not 0 < int(value) <= _LONGEST:
+    if not value.isdigit() or len(value) > 12 or not 0 < int(value) <= LONGEST_TIMEOUT:
         raise ProblemError(
             400,
-            f"{name.decode()}: expected milliseconds from 1 to {_LONGEST}, "
+            f"{name.decode()}: expected milliseconds from 1 to {LONGEST_TIMEOUT}, "
             f"got {value[:40].decode('latin-1')!r}",
         )
     return int(value) / 1000
 
 
-def server_timing(waited: float, took: float) -> bytes:
-    """Write the ``server-timing`` header, from seconds. Source: W3C Server Timing."""
-    return b"queue;dur=%.3f, predict;dur=%.3f" % (waited * 1000, took * 1000)
+def predict_timing(took: float) -> bytes:
+    """Write what the ``server-timing`` header says of a call, from seconds."""
+    return b", predict;dur=%.3f" % (took * 1000)
+
+
+def server_timing(waited: float, predict: bytes) -> bytes:
+    """Write the ``server-timing`` header. Source: W3C Server Timing.
+
+    Args:
+        waited: Seconds before the call.
+        predict: Of the call, by ``predict_timing``.
+    """
+    return b"queue;dur=%.3f%b" % (waited * 1000, predict)
 
 
 def headers_of(response: Response, run_id: bytes) -> Headers:

@@ -13,7 +13,9 @@ _ARRAYS = ("numpy", "pandas")
 
 def is_large(result: Any) -> bool:
     """Tell whether writing a result might keep the loop from others for more than 50 ms."""
-    left, waiting = _MOST_VALUES, [] if type(result) in _PLAIN else [result]
+    if type(result) in _PLAIN:
+        return False
+    left, waiting = _MOST_VALUES, [result]
     while waiting and left >= 0:
         members = _members(waiting.pop())
         left -= 1 + (members if isinstance(members, int) else len(members))

@@ -6,7 +6,6 @@ import asyncio
 import dataclasses
 from typing import Any, Protocol
 
-from runner.predict.http_messages import server_timing
 from runner.predict.problem_error import ProblemError
 
 
@@ -22,11 +21,11 @@ class PendingPrediction(Protocol):
     deadline: float | None
 
     @property
-    def is_gone(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether nobody waits any more: the client has gone, or has its answer."""
 
-    def resolve(self, result: Any, waited: float, took: float) -> None:
-        """Take the result, and for how many seconds it waited and the call took."""
+    def resolve(self, result: Any, timing: bytes) -> None:
+        """Take the result, and what the header ``server-timing`` says of it."""
 
     def reject(self, problem: ProblemError) -> None:
         """Take the reason why there is none."""
@@ -61,13 +60,13 @@ class AwaitedPrediction:
         self.deadline = deadline
 
     @property
-    def is_gone(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the future has its answer, or was cancelled."""
         return self.future.done()
 
-    def resolve(self, result: Any, waited: float, took: float) -> None:
+    def resolve(self, result: Any, timing: bytes) -> None:
         """Give the result."""
-        self.future.set_result(Prediction(result=result, server_timing=server_timing(waited, took)))
+        self.future.set_result(Prediction(result=result, server_timing=timing))
 
     def reject(self, problem: ProblemError) -> None:
         """Raise the problem where the future is awaited."""

@@ -78,18 +78,18 @@ class Client:
         self.has_left = False
 
     @property
-    def is_gone(self) -> bool:
+    def is_complete(self) -> bool:
         return self.has_left or bool(self.told)
 
-    def resolve(self, result: Any, waited: float, took: float) -> None:
-        self.told.append((result, waited, took))
+    def resolve(self, result: Any, timing: bytes) -> None:
+        self.told.append((result, timing))
 
     def reject(self, problem: ProblemError) -> None:
         self.told.append(problem.status)
 
     @property
     def result(self) -> Any:
-        ((result, _, _),) = self.told
+        ((result, _),) = self.told
         return result
 
 
@@ -198,7 +198,7 @@ def test_times_are_told_apart() -> None:
     bench = Bench()
     bench.model.takes = 0.25
     client = bench.ask(1, Client(since=99.5), is_alone=True)
-    assert client.told == [(10, 0.5, 0.25)]
+    assert client.told == [(10, b"queue;dur=500.000, predict;dur=250.000")]
     assert bench.counters.total()["iris"].call_seconds == 0.25
 
 
@@ -351,15 +351,30 @@ def test_who_has_gone_takes_no_room() -> None:
 def test_a_deadline_passes_while_waiting() -> None:
     """504 as soon as it does, and its row is not computed."""
     bench = Bench()
-    late, other = bench.ask(1, Client(deadline=101.0)), bench.ask(2)
+    bench.become_slow()
+    bench.model.may_go.clear()
+    first = bench.ask(1, is_alone=True)
+    late, other = bench.ask(2, Client(deadline=101.0)), bench.ask(3)
     (timer,) = bench.loop.timers
     assert timer.when == 101.0
     timer.act()
     assert late.told == [504]
+    bench.model.may_go.set()
+    bench.loop.take_back()
+    bench.loop.take_back()
+    assert bench.model.calls[-2:] == [[1], [3]]
+    assert (first.result, other.result) == (10, 30)
+    bench.batcher.close()
+
+
+def test_whoever_is_called_at_once_needs_no_timer() -> None:
+    """Its time is looked at before the call and after; a timer for each would cost more."""
+    bench = Bench(max_batch=1)
+    clients = [bench.ask(item, Client(deadline=101.0)) for item in (1, 2)]
     bench.loop.turn()
     bench.loop.turn()
-    assert bench.model.calls == [[2]]
-    assert other.result == 20
+    assert [client.result for client in clients] == [10, 20]
+    assert bench.loop.timers == []
 
 
 def test_a_deadline_that_the_loop_could_not_see_passing_is_kept_to() -> None:
