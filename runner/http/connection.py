@@ -66,7 +66,7 @@ class Connection(ExchangeLink):
         self.state.connections.discard(self)
         self.phase, self.unread = _CLOSING, b""
         self._drop_exchange()
-        self._hold(0)
+        self.hold(0)
 
     @property
     def is_idle(self) -> bool:
@@ -195,7 +195,7 @@ class Connection(ExchangeLink):
         elif (phase is _BODY or phase is _HEAD) and self._time is None:
             self._time = SendingTime(self.loop.time(), self.limits.read_timeout)
             self.expect_within(self.limits.read_timeout)
-        self._hold(self._body_held + len(self.unread))
+        self.hold(self._body_held + len(self.unread))
         if len(self.unread) > _MOST_UNREAD and not self._lacks_bytes():
             self.pause_reading(Pause.UNREAD)
         else:

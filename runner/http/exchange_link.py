@@ -179,9 +179,9 @@ class ExchangeLink(ClientLink):
         self.resume_reading(Pause.BODY)
         if self._body_held:
             self._body_held = 0
-            self._hold(len(self.unread))
+            self.hold(len(self.unread))
 
-    def _hold(self, size: int) -> None:
+    def hold(self, size: int) -> None:
         """Count what is in hand, and wait for room if there is more to come."""
         buffers = self.state.buffers
         if size != self._held:
@@ -232,7 +232,7 @@ class ExchangeLink(ClientLink):
         has_more = (self.phase is _BODY or bool(self.unread)) and not self._is_half_closed
         self.phase, self.exchange, self.unread = Phase.CLOSING, None, b""
         self._body_held = 0
-        self._hold(0)
+        self.hold(0)
         self.expect_nothing()
         if has_more:
             self._linger()
@@ -258,7 +258,7 @@ class ExchangeLink(ClientLink):
             self._log("-", "-", status, 0.0)
         self._drop_exchange()
         self.phase, self.unread = Phase.CLOSING, b""
-        self._hold(0)
+        self.hold(0)
         if not is_silent:
             self.write(own_answers.refusal(status, said))
         self._linger()

@@ -5,7 +5,8 @@ The rules of this file:
 1. The handshake is checked before the app hears of it. What the app refuses is a 403, or the answer
    that it gives (the extension ``websocket.http.response``).
 2. A client that is silent is pinged; if it stays so it is gone. Of what it sends, at most
-   a little waits for the app: then nothing more is read.
+   a little waits for the app: then nothing more is read. All of it counts as the bytes of requests
+   do; a large message for which there is no room ends the connection, for it may never be whole.
 3. A worker that ends tells the app first (``websocket.disconnect``), and takes what that still
    sends; then it closes with the code that says why.
 """
@@ -27,6 +28,7 @@ from websockets.server import ServerProtocol
 
 from runner.http import own_answers
 from runner.http.asgi_exchange import App
+from runner.http.buffers import TOO_MUCH
 from runner.http.client_link import Pause
 from runner.http.exchange import TaskExchange
 from runner.http.problems import note_failure
@@ -42,8 +44,9 @@ log = logging.getLogger(__name__)
 _PING_AFTER = 20.0  # seconds of silence; as long again for the answer
 _CLOSE_WITHIN = 5.0
 _MOST_WAITING = 65_536  # bytes of messages that the app has not taken
+_MOST_A_TURN = 16_384  # bytes, of frames that have six of them at least
 _EACH = 256  # that a message takes besides
-_ABNORMAL, _NORMAL, _INVALID, _FAILED = 1006, 1000, 1007, 1011
+_ABNORMAL, _NORMAL, _INVALID, _FAILED, _LATER = 1006, 1000, 1007, 1011, 1013
 # Small windows: each connection has two of them for as long as it lives.
 _DEFLATE = ServerPerMessageDeflateFactory(
     server_max_window_bits=12, client_max_window_bits=12, compress_settings={"memLevel": 5}
@@ -64,19 +67,22 @@ class WebSocketExchange(TaskExchange):
     """
 
     __slots__ = (
+        "_begun",
         "_code",
-        "_fragments",
+        "_has_next_turn",
         "_is_closed_by_client",
         "_is_connected",
         "_is_over",
         "_is_text",
         "_is_told",
         "_link",
+        "_message",
         "_pinged",
         "_refusal",
         "_response",
         "_scope",
         "_size",
+        "_unread",
         "_waiter",
         "_waiting",
     )
@@ -92,9 +98,11 @@ class WebSocketExchange(TaskExchange):
         self._scope = _websocket_scope(scope)
         self._waiting: collections.deque[dict[str, Any]] = collections.deque()
         self._waiting.append({"type": "websocket.connect"})
-        self._size = 0
+        self._size = _EACH  # of what waits for the app
+        self._unread, self._has_next_turn = b"", False
+        self._begun = 0  # of a frame that is not whole
         self._waiter: asyncio.Future[None] | None = None
-        self._fragments: list[bytes] = []
+        self._message = bytearray()  # what is here of it
         self._is_text = False
         self._is_connected = self._is_over = self._pinged = False
         self._is_told = self._is_closed_by_client = False
@@ -121,13 +129,34 @@ class WebSocketExchange(TaskExchange):
         self.start_task(self._run(self.connection.owner.app, scope))
 
     def take_body(self, data: bytes) -> None:
-        """Take what the client sends."""
+        """Take what the client sends, a little at a turn of the loop: frames may be tiny."""
         self._pinged = False
-        self._link.receive_data(data)
+        self._unread = self._unread + data if self._unread else data
+        if not self._has_next_turn:
+            self._take_some()
+
+    def _take_some(self) -> None:
+        self._has_next_turn = False
+        piece, self._unread = self._unread[:_MOST_A_TURN], self._unread[_MOST_A_TURN:]
+        self._begun += len(piece)
+        self._link.receive_data(piece)
         for event in self._link.events_received():
             if isinstance(event, Frame):
+                self._begun = 0
                 self._take_frame(event)
+        self._count()
         self._flush()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Take more at the next turn, unless there is none, or the app has to come first."""
+        if not self._unread:
+            self.connection.resume_reading(Pause.UNREAD)
+            return
+        self.connection.pause_reading(Pause.UNREAD)
+        if not self._has_next_turn and (self._size <= _MOST_WAITING or self._is_told):
+            self._has_next_turn = True
+            self.connection.loop.call_soon(self._take_some)
 
     def late(self) -> None:
         """Ping a silent client; end one that does not answer, or does not close."""
@@ -145,6 +174,7 @@ class WebSocketExchange(TaskExchange):
 
     def disconnect(self) -> None:
         """Note that the client has gone."""
+        self._unread = b""
         self._lose(_ABNORMAL)
 
     def announce_end(self, code: int) -> None:
@@ -171,6 +201,8 @@ class WebSocketExchange(TaskExchange):
         self._size -= _size_of(message)
         if self._size <= _MOST_WAITING:
             self.connection.resume_reading(Pause.BODY)
+            self._read_on()
+        self._count()
         return message
 
     async def send(self, message: dict[str, Any]) -> None:
@@ -241,14 +273,23 @@ class WebSocketExchange(TaskExchange):
 
     # -- frames
 
+    def _count(self) -> None:
+        """Count what is in hand, and end a large message for which there is no room."""
+        if self._is_told or not self._is_connected:
+            return
+        begun = self._begun + len(self._message)
+        self.connection.hold(self._size + begun)
+        if begun > _MOST_WAITING and self.connection.state.buffers.is_full:
+            self._link.fail(_LATER, TOO_MUCH)
+
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             if frame.opcode is not Opcode.CONT:
-                self._fragments, self._is_text = [], frame.opcode is Opcode.TEXT
-            self._fragments.append(bytes(frame.data))
+                self._is_text = frame.opcode is Opcode.TEXT
+            self._message += frame.data
             if frame.fin:
-                self._take_message(b"".join(self._fragments))
-                self._fragments = []
+                message, self._message = bytes(self._message), bytearray()
+                self._take_message(message)
         elif frame.opcode is Opcode.CLOSE:
             said = Close.parse(frame.data)
             self._is_closed_by_client = True
@@ -306,6 +347,7 @@ class WebSocketExchange(TaskExchange):
             self._put({"type": "websocket.disconnect", "code": code, "reason": reason})
 
     def _end(self) -> None:
+        self._unread = b""
         if not self.is_complete:
             self.is_complete = True
             self.connection.finish_exchange(self)
