@@ -211,15 +211,16 @@ class AsgiExchange(TaskExchange):
                 self._is_chunked = True
             elif lower == b"connection" and b"close" in _tokens(value):
                 self.keep_alive = False
-            elif lower == b"content-length":
-                lengths.add(_length(value))
-            else:
+            elif lower != b"content-length":
                 kept.append((name, value))
+            elif (length := _length(value)) not in lengths:
+                lengths.add(length)
+                kept.append((name, b"%d" % length))
         if len(lengths) > 1:
             raise HeaderError("the app gave more than one Content-Length")
-        if lengths and not self._is_chunked:
-            self._left = lengths.pop()
-            kept.append((b"content-length", b"%d" % self._left))
+        if lengths and self._is_chunked:
+            return [field for field in kept if field[0].lower() != b"content-length"]
+        self._left = lengths.pop() if lengths else None
         return kept
 
     def _take_piece(self, body: bytes, *, has_more: bool) -> None:
