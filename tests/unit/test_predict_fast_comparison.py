@@ -140,3 +140,27 @@ def test_batches_have_many_sizes_and_all_rows() -> None:
     cut = list(cut_into_batches(ROWS))
     assert [row for part in cut for row in part] == ROWS
     assert {1, 3, 64} <= {len(part) for part in cut}
+
+
+def test_few_rows_are_tried_in_large_batches_too() -> None:
+    """A slow model leaves no time for many rows, and may change what only large batches have."""
+
+    def mixing(rows: Sequence[Any]) -> list[Any]:
+        return [2 * row[0] + 1e-9 * (len(rows) > 32) for row in rows]
+
+    comparison = Comparison(mixing, 60)
+    assert not comparison.is_batchable(ROWS[:6], comparison.singles(ROWS[:6]))
+
+
+def test_batches_are_tried_for_no_longer_than_there_is_time() -> None:
+    """But each row once."""
+    asked: list[int] = []
+
+    def slow(rows: Sequence[Any]) -> list[Any]:
+        asked.append(len(rows))
+        return double(rows)
+
+    ticks = iter(range(1_000))
+    comparison = Comparison(slow, 0.5, clock=lambda: float(next(ticks)))
+    assert comparison.is_batchable(ROWS[:6], double(ROWS[:6]))
+    assert asked == [16]

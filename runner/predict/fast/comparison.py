@@ -62,10 +62,19 @@ class Comparison:
         return results
 
     def is_batchable(self, rows: Sequence[Any], singles: Sequence[Any]) -> bool:
-        """Tell whether the public call gives a batch's rows what it gave them one by one."""
+        """Tell whether the public call gives a batch's rows what it gave them one by one.
+
+        Where there was no time for many rows, the few are asked for again and again, as long as there
+        is, so that there is a batch of each size: small ones may hide what large ones change.
+        """
         pairs = zip(rows, singles, strict=False)  # there may have been no time for all
         kept = [(row, single) for row, single in pairs if not isinstance(single, Exception)]
-        for part in cut_into_batches(kept):
+        repeated = itertools.islice(itertools.cycle(kept), max(len(kept), _LEAST_ROWS))
+        asked, end = 0, self._clock() + self._seconds
+        for part in cut_into_batches(list(repeated)):
+            if asked >= len(kept) and self._clock() > end:
+                break
+            asked += len(part)
             try:
                 results = self._public([row for row, _ in part])
             except Exception:  # noqa: BLE001 - it takes the rows only one by one

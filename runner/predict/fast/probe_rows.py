@@ -49,12 +49,15 @@ def ordinary_rows(
 
 def rows_around(example: Sequence[Any], count: int) -> list[tuple[Any, ...]]:
     """Draw rows close to an example of any kind, in which only the floats vary."""
-    random = np.random.default_rng(0)
-
-    def near(value: Any) -> Any:
-        return value * float(1 + 0.05 * random.normal()) if isinstance(value, float) else value
-
-    return [tuple(example), *(tuple(map(near, example)) for _ in range(count - 1))]
+    numbers = [place for place, value in enumerate(example) if isinstance(value, float)]
+    center = np.array([example[place] for place in numbers], dtype=float)
+    found = [tuple(example)]
+    for near in _rows_near(center, count - 1, np.random.default_rng(0)).tolist():
+        row = list(example)
+        for place, value in zip(numbers, near, strict=True):
+            row[place] = value
+        found.append(tuple(row))
+    return found
 
 
 def extreme_rows(example: Row) -> Iterator[Row]:
