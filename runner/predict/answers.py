@@ -36,25 +36,34 @@ class FunctionAnswers:
     Attributes:
         shape: Makes of a result, or of an item of a stream, what the author wants to answer.
         media_type: What bytes and strings are; None: JSON.
+        is_json: An answer is JSON, as the function's return hint says.
     """
 
     shape: Shape
     media_type: str | None = None
+    is_json: bool = False
 
     def encode(self, result: Any) -> bytes | HttpResponse:
         """Write a result as JSON, or as the author's own response.
 
         Raises:
-            TypeError: It is neither.
+            ProblemError: 406, it is a stream or a picture, and stands among others.
+            TypeError: It is nothing that JSON can say.
         """
         if type(result) is msgspec.Raw:  # was written already
             return bytes(result)
         value = self.shape(result)
         if isinstance(value, Response) and not streams.is_stream(value.body):
             return _of_response(value, b"")
+        if isinstance(value, str | bytes) and self.media_type and _is_json(self.media_type):
+            return msgspec.json.encode(msgspec.json.decode(value))  # the author has written it
         try:
             return result_encoding.encode_json(value)
         except TypeError as error:
+            if not self.is_json and _is_alone(value):
+                raise ProblemError(
+                    406, f"this answer is {type(value).__name__}, which cannot stand among others"
+                ) from None
             raise TypeError(
                 f"{error}; a stream or a picture is answered by a function whose return hint says"
                 " so (-> Iterator[str], -> Figure, -> Response), or that has none"
@@ -84,6 +93,12 @@ class FunctionAnswers:
 
     def _item(self, item: Any) -> bytes:
         return json_of(self.encode(item))
+
+
+def _is_alone(value: Any) -> bool:
+    """Tell what is an answer by itself, and no JSON: a picture, or a stream."""
+    body = value.body if isinstance(value, Response) else value
+    return streams.is_stream(body) or pictures.writers_of(body) is not None
 
 
 def json_of(encoded: bytes | HttpResponse) -> bytes:

@@ -25,7 +25,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from runner.http.problems import note_failure
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import predict_timing, server_timing
@@ -35,7 +34,7 @@ from runner.predict.pending_prediction import (
     Prediction,
     deadline_passed,
 )
-from runner.predict.problem_error import ProblemError
+from runner.predict.problem_error import ProblemError, failed_prediction
 from runner.predict.serial_thread import SerialThread, SerialThreads
 
 log = logging.getLogger(__name__)
@@ -322,12 +321,8 @@ class Batcher:
         """Say to a client that something failed, and to the log what."""
         if isinstance(error, ProblemError):
             return error
-        is_count = isinstance(error, _CountError)
-        message = f"{self.endpoint.name}: {error if is_count else 'a prediction failed'}"
-        number = note_failure(log, message, None if is_count else error)
-        problem = ProblemError(500, f"the prediction failed; the log has it under {number}")
-        problem.__cause__ = error
-        return problem
+        said = str(error) if isinstance(error, _CountError) else ""
+        return failed_prediction(log, self.endpoint.name, error, said)
 
     def _expire_overdue(self, batch: list[tuple[Any, PendingPrediction]]) -> None:
         """Refuse those whose time was up while the loop could not see it."""

@@ -68,8 +68,11 @@ def _single_endpoint(
     if is_async and options.threads > 1:
         raise TypeError(f"{name_of(function)}(): is awaited, several at once: threads= is for def")
     apply = _caller_of(function, parameters)
-    answers = FunctionAnswers(shape=shape_of(options), media_type=options.media_type)
     kinds = kinds_of_answer(called, signature_of(function).return_annotation, options)
+    is_json = kinds == (MediaType.JSON,) and options.media_type is None
+    answers = FunctionAnswers(
+        shape=shape_of(options), media_type=options.media_type, is_json=is_json
+    )
 
     def predict(items: Sequence[Any]) -> list[Any]:
         return [apply(item) for item in items]
@@ -89,7 +92,7 @@ def _single_endpoint(
         predict=predict,
         call=call if is_async else None,
         encode=answers.encode,
-        answers=None if kinds == (MediaType.JSON,) else answers,
+        answers=None if is_json else answers,
         media_types=kinds,
         threads=options.threads,
         max_batch=1,
@@ -130,7 +133,7 @@ def _batched_endpoint(
         example=example,
         schema=schema,
         predict=predict,
-        encode=FunctionAnswers(shape=shape_of(options)).encode,
+        encode=FunctionAnswers(shape=shape_of(options), is_json=True).encode,
         threads=options.threads,
         max_batch=options.max_batch or getattr(function, BATCHED),
     )

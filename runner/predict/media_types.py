@@ -85,7 +85,8 @@ def negotiated(accept: bytes, offered: Sequence[Media]) -> Media:
     ranked = [(quality_of(each, qualities), each) for each in offered]
     best = max(quality for quality, _ in ranked)
     if best <= 0:
-        raise ProblemError(406, f"the answer can be {', '.join(offered)}, not {accept!r:.80}")
+        wanted = accept.decode("latin-1")
+        raise ProblemError(406, f"the answer can be {', '.join(offered)}, not {wanted:.80}")
     return next(each for quality, each in ranked if quality == best)
 
 

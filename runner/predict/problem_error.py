@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Sequence
 
 from runner.http import problems
@@ -59,6 +60,24 @@ class ProblemError(Exception):
         """Write it as problem details."""
         errors = [dataclasses.asdict(error) for error in self.errors]
         return problems.details(self.status, self.detail, **({"errors": errors} if errors else {}))
+
+
+def failed_prediction(
+    log: logging.Logger, name: str, cause: BaseException, said: str = ""
+) -> ProblemError:
+    """Say to a client that something failed, and to the log what.
+
+    Args:
+        log: Whose failure it is.
+        name: Of the endpoint.
+        cause: What was raised.
+        said: What the log has instead of the traceback.
+    """
+    message = f"{name}: {said or 'a prediction failed'}"
+    number = problems.note_failure(log, message, None if said else cause)
+    problem = ProblemError(500, f"the prediction failed; the log has it under {number}")
+    problem.__cause__ = cause
+    return problem
 
 
 def _check_header(name: bytes, value: bytes) -> None:

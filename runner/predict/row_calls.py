@@ -6,6 +6,7 @@ Rows, values and answers are counted before they are made.
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -18,7 +19,14 @@ from runner.predict.body_work import SMALL, BodyWork
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import Request
 from runner.predict.large_results import is_large
-from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
+from runner.predict.problem_error import (
+    InvalidField,
+    ProblemError,
+    failed_prediction,
+    json_pointer,
+)
+
+log = logging.getLogger(__name__)
 
 PredictMany = Callable[[Endpoint, Sequence[Any], Request], Awaitable[list[Any]]]
 """Gives a result for each item, with an exception in the place of one that failed."""
@@ -135,16 +143,27 @@ class RowCalls:
         """
         left = most = _ANSWERS_TO_BODY * self.limits.max_body
         for result in results:
-            if isinstance(result, ProblemError) and are_problems_told:
-                answer = result.body()
-            elif isinstance(result, Exception):
-                raise result
-            else:
-                answer = json_of(endpoint.encode(result))
+            answer = _answer(endpoint, result)
+            if isinstance(answer, Exception):
+                if not (isinstance(answer, ProblemError) and are_problems_told):
+                    raise answer
+                answer = answer.body()
             left -= len(answer)
             if left < 0:
                 raise ProblemError(413, f"the answer is larger than {most} bytes; send fewer rows")
             yield answer
+
+
+def _answer(endpoint: Endpoint, result: Any) -> bytes | Exception:
+    """Write a result, or give what keeps it from being written: the row fails, and no other."""
+    if isinstance(result, Exception):
+        return result
+    try:
+        return json_of(endpoint.encode(result))
+    except ProblemError as problem:
+        return problem
+    except Exception as error:  # noqa: BLE001 - the author's code may raise anything
+        return failed_prediction(log, endpoint.name, error)
 
 
 def too_many_rows(max_rows: int) -> ProblemError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 from collections.abc import Callable
@@ -196,14 +197,32 @@ def test_pictures_are_described() -> None:
 
 
 def test_what_is_no_json_cannot_stand_among_others() -> None:
-    """A line says so; a response that is JSON can."""
+    """Its line says so, and the others have their answers; a response that is JSON can."""
 
-    def page(n: int) -> Response:
-        return Response(f"<p>{n}", media_type="text/html")
+    def several(n: int) -> Any:
+        if n == 1:
+            return Response(f"<p>{n}", media_type="text/html")
+        return [n, None, image(n), Response(iter([n])), Response({"n": n})][n]
 
-    lines = send(app_of(custom), b'{"n": 1}\n', headers={"content-type": NDJSON})
-    assert lines.text == '{"n":1}\n'
-    assert send(app_of(page), b'{"n": 1}\n', headers={"content-type": NDJSON}).status_code == 406
+    def lines(target: Any, body: bytes, **options: Any) -> list[Any]:
+        sent = send(app_of(target, **options), body, headers={"content-type": NDJSON})
+        return [json.loads(line) for line in sent.text.splitlines()]
+
+    assert lines(custom, b'{"n": 1}\n') == [{"n": 1}]
+    found = lines(several, b"".join(b'{"n": %d}\n' % n for n in range(5)))
+    assert [found[0], *(each["status"] for each in found[1:4])] == [0, 406, 406, 406]
+    assert found[4] == {"n": 4}
+
+
+def test_text_of_a_declared_type_is_sent_as_it_is_though_it_be_json() -> None:
+    """The author has written it; among others it is that value."""
+
+    def written(n: int) -> str:
+        return f'{{"n":  {n}}}'
+
+    app = app_of(written, media_type="application/json")
+    assert post(app, {"n": 1}).text == '{"n":  1}'
+    assert send(app, b'{"n": 1}\n', headers={"content-type": NDJSON}).text == '{"n":1}\n'
 
 
 def test_a_stream_that_no_hint_announces_is_an_error_that_says_so(

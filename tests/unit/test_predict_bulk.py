@@ -92,6 +92,17 @@ def test_a_row_that_fails_its_batch_fails_alone() -> None:
     assert [answers[0], answers[1]["status"]] == [1.0, 500]
 
 
+def test_a_result_that_cannot_be_written_fails_its_own_row() -> None:
+    """As one that cannot be computed does; the log has what it was."""
+
+    def odd(n: int) -> Any:
+        return object() if n == 2 else n
+
+    answers = lines_of(send(app_of(odd), b'{"n": 1}\n{"n": 2}\n', headers=LINES).text)
+    assert [answers[0], answers[1]["status"]] == [1, 500]
+    assert "the prediction failed" in answers[1]["detail"]
+
+
 def test_a_table_with_a_wrong_row_is_refused_whole() -> None:
     """With row and column of every fault."""
     body = stream(pa.table({"n": [1.0, None, float("nan")]}))

@@ -64,8 +64,8 @@ class Comparison:
     def is_batchable(self, rows: Sequence[Any], singles: Sequence[Any]) -> bool:
         """Tell whether the public call gives a batch's rows what it gave them one by one.
 
-        Where there was no time for many rows, the few are asked for again and again, as long as there
-        is, so that there is a batch of each size: small ones may hide what large ones change.
+        Where there was no time for many rows, the few are asked for again and again, as long as
+        there is, so that there is a batch of each size: small ones may hide what large ones change.
         """
         pairs = zip(rows, singles, strict=False)  # there may have been no time for all
         kept = [(row, single) for row, single in pairs if not isinstance(single, Exception)]
