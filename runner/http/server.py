@@ -209,8 +209,13 @@ async def _try(app: Any, example: Example, state: dict[str, Any], within: float 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    async with asyncio.timeout(within):
-        await app(_scope(example) | {"state": state.copy()}, receive, send)
+    try:
+        async with asyncio.timeout(within) as limit:
+            await app(_scope(example) | {"state": state.copy()}, receive, send)
+    except TimeoutError:
+        if limit.expired():
+            raise RuntimeError(f"the example was not answered within {within:g} s") from None
+        raise
     status = next((m["status"] for m in sent if m["type"] == "http.response.start"), 0)
     example.check(status, b"".join(m.get("body", b"") for m in sent))
 

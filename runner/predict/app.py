@@ -184,13 +184,14 @@ class PredictApp(AppProtocol):
             return service_routes.problem_response(scope["path"], unexpected_problem(error))
 
     def _raise_for_author(self, path: str, body: bytes | None, cause: BaseException) -> NoReturn:
-        endpoint = self.endpoints.get(path)
-        if endpoint is None or endpoint.example is not None:
-            raise cause from None
-        made = (body or b"").decode()
+        endpoint, asked = self.endpoints[path], (body or b"").decode()
+        made, mend = "", ""
+        if endpoint.example is None:
+            made = ", which was made of what it takes"
+            mend = "; give a request that it answers: serve(…, example=…)"
         raise RuntimeError(
-            f"{endpoint.name} failed at {made:.200}, which was made of what it takes:"
-            f" {type(cause).__name__}: {cause}; give a request that it answers: serve(…, example=…)"
+            f"{endpoint.name} failed at its example {asked:.200}{made}:"
+            f" {type(cause).__name__}: {cause}{mend}"
         ) from cause
 
     def _route(self, method: str, path: str) -> Route:

@@ -186,7 +186,7 @@ def _app_of(
         own = None if page is None else own_page(page)
         endpoints = endpoints_of(target, name, options)
         return PredictApp(endpoints, page=own), [*_examples_of(endpoints)]
-    if isinstance(target, type) and hasattr(target, "predict"):
+    if isinstance(target, type) and not _is_class_of_apps(target):
         raise TypeError(
             f"{target.__name__} is a class: serve one, as in serve({target.__name__}())"
         )
@@ -195,6 +195,15 @@ def _app_of(
     if options.example is None:
         return target, []
     return target, [Example(body=json.dumps(options.example).encode(), path=path)]
+
+
+def _is_class_of_apps(target: type) -> bool:
+    """Tell a class that is called as an app, as PEP 3333 allows."""
+    try:
+        inspect.signature(target)
+        return not hasattr(target, "predict") and bool(kind_of(target))
+    except (TypeError, ValueError):
+        return False
 
 
 def _examples_of(endpoints: Sequence[Endpoint]) -> Iterator[Example]:
@@ -318,7 +327,8 @@ def kind_of(app: Any) -> str:
             signature.bind(*[None] * count)
             return kind
     raise TypeError(
-        f"{app!r} is no app: it takes neither (environ, start_response) nor (scope, receive, send)"
+        f"{app!r:.80} is no app: it takes neither (environ, start_response) nor (scope, receive,"
+        " send); if it is a function, give each of its parameters a type hint"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import socket
 from typing import Any
@@ -49,6 +50,27 @@ def test_what_is_no_app_is_refused(app: Any) -> None:
     """The error comes before anything is bound, and says what an app takes."""
     with pytest.raises(TypeError, match="is no app"):
         serve(app)
+
+
+@dataclasses.dataclass
+class Pair:
+    """A class that is no app."""
+
+    number: int
+
+    def __call__(self, other):  # type: ignore[no-untyped-def] # what the test is about
+        """Add."""
+        return self.number + other
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [(Pair, r"Pair is a class: serve one"), (Pair(1), "give each of its parameters a type hint")],
+)
+def test_what_may_have_been_meant_is_said(target: Any, said: str) -> None:
+    """Of a class an object, of an object that is called its hints."""
+    with pytest.raises(TypeError, match=said):
+        serve(target)
 
 
 @pytest.mark.parametrize(("app", "content"), [(asgi, b"asgi"), (wsgi, b"wsgi")])

@@ -155,7 +155,7 @@ def test_the_authors_own_example_shows_the_error() -> None:
         async with living(app):
             await asked(app, receive, extensions={"runner.http.example": {}})
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(RuntimeError, match=r'at its example {"n": 0}: ZeroDivisionError: float'):
         asyncio.run(tried())
 
 

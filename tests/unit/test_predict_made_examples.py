@@ -110,9 +110,42 @@ async def tried(target: Any) -> None:
 
 def test_what_fails_at_it_is_not_ready_and_says_what_to_give() -> None:
     """By the option's name."""
-    said = r'failed at {"number":1}.*ZeroDivisionError: no inverse.*example='
+    said = r'failed at its example {"number":1}, which was.*ZeroDivisionError: no inverse.*example='
     with pytest.raises(RuntimeError, match=said):
         asyncio.run(tried(inverse))
+
+
+@pytest.mark.parametrize("raised", [ValueError, SystemExit, KeyboardInterrupt])
+def test_what_fails_at_its_own_example_is_told_with_it(raised: type[BaseException]) -> None:
+    """Whatever it raises: what ends a program does not end the worker without a word."""
+
+    def failing(number: int) -> float:
+        raise raised("no")
+
+    async def asked() -> None:
+        app = app_of(failing, example={"number": 7})
+        async with living(app):
+            await _try(app, Example(body=b'{"number":7}'), {})
+
+    said = rf'predict failed at its example {{"number":7}}: {raised.__name__}: no$'
+    with pytest.raises(RuntimeError, match=said):
+        asyncio.run(asked())
+
+
+def test_an_example_that_is_not_answered_is_told_as_that() -> None:
+    """A TimeoutError alone would say nothing."""
+
+    async def waiting(number: int) -> float:
+        await asyncio.Event().wait()
+        return 0
+
+    async def asked() -> None:
+        app = app_of(waiting, example={"number": 7})
+        async with living(app):
+            await _try(app, Example(body=b'{"number":7}'), {}, within=0.01)
+
+    with pytest.raises(RuntimeError, match=r"not answered within 0\.01 s"):
+        asyncio.run(asked())
 
 
 def test_a_refusal_and_the_first_item_of_a_stream_are_answers() -> None:
