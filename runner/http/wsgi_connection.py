@@ -15,8 +15,10 @@ The rules of this file:
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
+import re
 import select
 import socket
 import threading
@@ -32,14 +34,15 @@ from runner.http.own_answers import BUSY
 from runner.http.plain_head import PlainHead, fields_of, plain_head
 from runner.http.request_head import RequestHead
 from runner.http.response_head import header_lines, status_line
-from runner.http.scope import path_of, scope_of
+from runner.http.scope import path_of
+from runner.http.wsgi_call import MOST_BUFFERED
+from runner.http.wsgi_environ import add_fields, add_request, client_environ, shared_environ
 
 if TYPE_CHECKING:
     from runner.http.wsgi_adapter import WsgiAdapter
 
 log = logging.getLogger(__name__)
 
-MOST_WHOLE = 65_536
 _MOST_READ = 16_384
 _MOMENT = 2  # milliseconds
 _MOST_WAITING = 8  # threads; more of them would be in each other's way
@@ -58,6 +61,8 @@ class WsgiConnection(Connection):
         self.adapter = adapter
         self.lock = threading.Lock()  # of the descriptor
         self.descriptor = -1
+        self.news = select.poll()
+        self.shared: dict[str, Any] = {}  # of all environs
 
     def connection_made(self, transport: Any) -> None:
         """Note what a thread may read and write."""
@@ -65,6 +70,7 @@ class WsgiConnection(Connection):
         plain = transport.get_extra_info("socket")
         if plain is not None and transport.get_extra_info("sslcontext") is None:
             self.descriptor = plain.fileno()
+            self.news.register(self.descriptor, select.POLLIN)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let no thread touch the descriptor any more: it is closed next."""
@@ -104,7 +110,7 @@ class WsgiConnection(Connection):
         if head is None or head.end > limits.max_header:
             return None
         body = data[head.end :]
-        if not len(body) <= head.length <= min(MOST_WHOLE, limits.max_body):
+        if not len(body) <= head.length <= min(MOST_BUFFERED, limits.max_body):
             return None
         path = path_of(head.target.partition(b"?")[0])
         is_asked = path in (limits.health_path, limits.ready_path) and head.method in _ASKING
@@ -123,12 +129,15 @@ class WsgiConnection(Connection):
             self.write(unsent)
         self.go_on(lent)
 
-    def pass_on(self, lent: LentConnection, head: RequestHead, app: Any) -> None:
+    def pass_on(self, lent: LentConnection, app: Any) -> None:
         """Let an ASGI app answer in the loop what a thread was to answer."""
         if self._is_lost(lent):
             app.give_up()
             return
-        scope = {"method": lent.method, "path": lent.path}
+        plain, scope = lent.head, {"method": lent.method, "path": lent.path}
+        head = RequestHead(
+            plain.method, plain.target, "1.1", [], plain.length, plain.keeps, False, b""
+        )
         exchange = AsgiExchange(self, head, scope, app, keep_alive=lent.keep_alive)
         exchange.since = lent.since
         self.exchange = exchange
@@ -144,12 +153,15 @@ class WsgiConnection(Connection):
 
 
 _ASKING = (b"GET", b"HEAD")
+_FIELD = re.compile(r"\n([^:]++):[\t ]*+([^\r]*+)")
 
 
 class LentConnection(Exchange):
     """Be the requests of a connection while a thread has it."""
 
-    __slots__ = ("_head", "_is_passed_on", "_unsent", "body", "request_head")
+    __slots__ = ("_is_passed_on", "_unsent", "body", "head")
+
+    connection: WsgiConnection
 
     def __init__(self, connection: WsgiConnection, head: PlainHead, path: str, body: bytes) -> None:
         super().__init__(connection, "", path, keep_alive=True)
@@ -157,13 +169,10 @@ class LentConnection(Exchange):
         self._take(head, path, body)
 
     def _take(self, head: PlainHead, path: str, body: bytes) -> None:
-        self._head, self.body = head, body
+        self.head, self.body = head, body
         self.method, self.path, self.since = head.method.decode("ascii"), path, time.monotonic()
         self.keep_alive = head.keeps and not self.connection.owner.is_draining
         self.is_started = False
-        self.request_head = RequestHead(
-            head.method, head.target, "1.1", [], head.length, head.keeps, False, b""
-        )
 
     def take_body(self, data: bytes) -> None:
         """Take a piece of the body; in the loop."""
@@ -171,23 +180,20 @@ class LentConnection(Exchange):
 
     def end_body(self) -> None:
         """Lend the connection to a thread; in the loop."""
-        connection: Any = self.connection
+        connection = self.connection
         connection.pause_reading(Pause.LENT)
         try:
             connection.adapter.threads.start(self.answer_all)
         except RuntimeError as error:
             log.warning("no thread could be started: %s", error)
-            connection.pass_on(self, self.request_head, BUSY)
+            connection.pass_on(self, BUSY)
 
     def answer_all(self) -> None:
         """Answer requests as long as they come."""
-        connection: Any = self.connection
+        connection = self.connection
         adapter, loop = connection.adapter, connection.loop
         while True:
-            self.request_head.headers = fields_of(self._head)
-            owner = connection.owner
-            scope = scope_of(self.request_head, connection.client, connection.server, owner.proxies)
-            adapter.call(scope, self.body, self)
+            adapter.call(self)
             if self._is_passed_on:
                 return
             data = self._read() if self._may_read_on() else b""
@@ -202,13 +208,30 @@ class LentConnection(Exchange):
             adapter.waiting.discard(self)
             self._take(*request)
 
+    def environ(self) -> dict[str, Any]:
+        """Describe the request as CGI does."""
+        connection = self.connection
+        if not connection.shared:
+            connection.shared = shared_environ(connection.server, connection.client, "http")
+        environ = connection.shared.copy()
+        path, _, query = self.head.target.decode("ascii").partition("?")
+        add_request(environ, self.method, path, query, io.BytesIO(self.body))
+        fields = _FIELD.findall(self.head.lines.decode("latin-1"))
+        add_fields(environ, [(name, value.rstrip(" \t")) for name, value in fields])
+        if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_X_FORWARDED_PROTO" in environ:
+            client, proxies = connection.client, connection.owner.proxies
+            if client is None or client[0] in proxies:
+                scheme, client = proxies.forwarded(fields_of(self.head), "http", client)
+                environ |= client_environ(client, scheme)
+        return environ
+
     def answer(self, status: int, fields: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
         """Send a whole answer, whose fields say the body's length; False if that cannot be.
 
         Raises:
             HeaderError: A field must not be sent.
         """
-        connection: Any = self.connection
+        connection = self.connection
         keeps = self.keep_alive
         lines = status_line(status) + connection.state.date_line + header_lines(fields)
         end = b"\r\n" if keeps else b"connection: close\r\n\r\n"
@@ -234,14 +257,14 @@ class LentConnection(Exchange):
     def pass_on(self, app: Any) -> None:
         """Let the loop answer after all, by an ASGI app."""
         self._is_passed_on = True
-        connection: Any = self.connection
+        connection = self.connection
         try:
-            connection.loop.call_soon_threadsafe(connection.pass_on, self, self.request_head, app)
+            connection.loop.call_soon_threadsafe(connection.pass_on, self, app)
         except RuntimeError:  # the loop has ended
             app.give_up()
 
     def _may_read_on(self) -> bool:
-        connection: Any = self.connection
+        connection = self.connection
         return not (
             self._unsent
             or not self.keep_alive
@@ -253,15 +276,13 @@ class LentConnection(Exchange):
 
     def _read(self) -> bytes:
         """Give what the client sends within a moment."""
-        connection: Any = self.connection
-        descriptor = connection.descriptor
-        if descriptor < 0:
-            return b""
-        news = select.poll()
-        news.register(descriptor, select.POLLIN)
-        if news.poll(_MOMENT):
-            with connection.lock, contextlib.suppress(OSError):
-                return os.read(connection.descriptor, _MOST_READ)
+        connection = self.connection
+        if connection.news.poll(_MOMENT):
+            with connection.lock:
+                try:
+                    return os.read(connection.descriptor, _MOST_READ)
+                except OSError:
+                    pass
         return b""
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 from wsgiref.util import FileWrapper, is_hop_by_hop
 
+from runner.http.scope import Address
+
 _STATUS = re.compile(r"([2-5]\d\d)(?: [^\x00-\x1f\x7f]*)?")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -17,9 +19,6 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 def environ_of(scope: Any, source: Any, size: int | None) -> dict[str, Any]:
     """Describe a request as CGI does.
-
-    Header names with an underscore are left out: they would pass for those with a hyphen,
-    which a proxy may have set.
 
     Args:
         scope: The request's.
@@ -29,51 +28,85 @@ def environ_of(scope: Any, source: Any, size: int | None) -> dict[str, Any]:
     path = scope["raw_path"].decode("latin-1")
     if path.startswith("//"):  # which would pass for a host when an app redirects to its path
         path = "/" + path.lstrip("/")
+    environ = shared_environ(scope["server"], scope["client"], scope["scheme"])
     query = scope["query_string"].decode("latin-1")
-    server, client = scope["server"] or ("", 0), scope["client"] or ("", 0)
-    environ = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": urllib.parse.unquote(path, "latin-1"),
-        "QUERY_STRING": query,
-        "REQUEST_URI": f"{path}?{query}" if query else path,
-        "SERVER_NAME": server[0],
-        "SERVER_PORT": str(server[1]),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "REMOTE_ADDR": client[0],
-        "REMOTE_PORT": str(client[1]),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope["scheme"],
-        "wsgi.input": source,
-        "wsgi.input_terminated": True,
-        "wsgi.errors": sys.stderr,
-        "wsgi.file_wrapper": FileWrapper,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    environ |= _fields_of(scope["headers"])
+    add_request(environ, scope["method"], path, query, source)
+    environ["SERVER_PROTOCOL"] = f"HTTP/{scope['http_version']}"
+    add_fields(
+        environ,
+        [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
+    )
     # It is decoded, whatever its coding was.
     if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None and size is not None:
         environ["CONTENT_LENGTH"] = str(size)
     return environ
 
 
-def _fields_of(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    fields = {"CONTENT_TYPE": ""}
-    for name, value in headers:
-        if b"_" in name:
+def shared_environ(server: Address, client: Address, scheme: str) -> dict[str, Any]:
+    """Describe what the requests of one client have in common."""
+    host, port = server or ("", 0)
+    return {
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_TYPE": "",
+        "wsgi.version": (1, 0),
+        "wsgi.input_terminated": True,
+        "wsgi.file_wrapper": FileWrapper,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        **client_environ(client, scheme),
+    }
+
+
+def client_environ(client: Address, scheme: str) -> dict[str, str]:
+    """Describe who asks, and how."""
+    host, port = client or ("", 0)
+    return {"REMOTE_ADDR": host, "REMOTE_PORT": str(port), "wsgi.url_scheme": scheme}
+
+
+def add_request(environ: dict[str, Any], method: str, path: str, query: str, source: Any) -> None:
+    """Add what is asked for.
+
+    Args:
+        environ: To which it is added.
+        method: In capitals.
+        path: As it was sent.
+        query: Likewise.
+        source: What the body is read from.
+    """
+    environ["REQUEST_METHOD"] = method
+    environ["PATH_INFO"] = urllib.parse.unquote(path, "latin-1") if "%" in path else path
+    environ["QUERY_STRING"] = query
+    environ["REQUEST_URI"] = f"{path}?{query}" if query else path
+    environ["wsgi.input"], environ["wsgi.errors"] = source, sys.stderr
+
+
+def add_fields(environ: dict[str, Any], fields: Iterable[tuple[str, str]]) -> None:
+    """Add a request's headers.
+
+    Those whose names have an underscore are left out: they would pass for those with a hyphen,
+    which a proxy may have set.
+    """
+    for name, value in fields:
+        key = _key_of(name)
+        if not key:
             continue
-        key, text = _key_of(name), value.decode("latin-1")
-        if fields.get(key):
-            text = fields[key] + ("; " if key == "HTTP_COOKIE" else ",") + text
-        fields[key] = text
-    return fields
+        before = environ.get(key)
+        if before:
+            environ[key] = before + ("; " if key == "HTTP_COOKIE" else ",") + value
+        else:
+            environ[key] = value
 
 
 @functools.lru_cache(256)
-def _key_of(name: bytes) -> str:
-    key = name.decode("latin-1").upper().replace("-", "_")
+def _key_of(name: str) -> str:
+    """Give a header's name in an environ; none if it must not stand there."""
+    if "_" in name:
+        return ""
+    key = name.upper().replace("-", "_")
     return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
 
 
@@ -87,9 +120,6 @@ def head_of(
     Raises:
         ValueError: They would write more lines than they are, or speak of the connection.
     """
-    found = _STATUS.fullmatch(status)
-    if found is None:
-        raise ValueError(f"the app's status is none: {status!r}")
     fields, length = [], None
     for name, value in headers:
         key = _field_name(name)
@@ -99,7 +129,15 @@ def head_of(
             length = _natural(value)
         if key != b"date":
             fields.append((key, value.encode("latin-1")))
-    return int(found[1]), fields, length
+    return _number_of(status), fields, length
+
+
+@functools.lru_cache(256)
+def _number_of(status: str) -> int:
+    found = _STATUS.fullmatch(status)
+    if found is None:
+        raise ValueError(f"the app's status is none: {status!r}")
+    return int(found[1])
 
 
 @functools.lru_cache(256)

@@ -20,7 +20,8 @@ from runner.config import Limits
 from runner.http.asgi_exchange import AsgiExchange
 from runner.http.example_request import Example
 from runner.http.server import AsgiServer
-from runner.http.wsgi_adapter import ClientGoneError, WsgiAdapter
+from runner.http.wsgi_adapter import WsgiAdapter
+from runner.http.wsgi_call import ClientGoneError
 
 OK = "200 OK"
 PATIENCE = 30.0
