@@ -17,9 +17,9 @@ from runner.predict.dataclass_defaults import has_dataclasses, with_dataclass_de
 from runner.predict.problem_error import InvalidField, ProblemError
 from runner.predict.schema import TypedSchema, closed_struct, types_within
 from runner.predict.signatures import name_of, signature_of
+from runner.predict.type_members import fields_of_type
 from runner.predict.uploads import UploadFile, value_of_text
 from runner.predict.validation_errors import (
-    fields_of_type,
     problem_of_all,
     problem_of_fields,
 )

@@ -108,12 +108,17 @@ def _choices(hint: Any) -> list[Any]:
 def without_none(hint: Any) -> Any:
     """Take the one other type of an optional one."""
     hint = _without_annotations(hint)
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+    if is_union(hint):
         others = [
             word for word in typing.get_args(hint) if word not in (type(None), msgspec.UnsetType)
         ]
         return without_none(others[0]) if len(others) == 1 else hint
     return hint
+
+
+def is_union(hint: Any) -> bool:
+    """Tell a type that is one of several."""
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
 
 
 def _without_annotations(hint: Any) -> Any:

@@ -6,20 +6,22 @@ all. So this slower pass runs over what was refused already, and over nothing el
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
-
-import msgspec
 
 from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
 from runner.predict.type_descriptions import (
     comma_separated,
     describe_type,
+    describe_value,
     why_refused,
-    without_none,
+)
+from runner.predict.type_members import (
+    fields_of_type,
+    fitting_type,
+    hints_of_items,
+    words_of_dict,
 )
 
 MOST_INVALID_FIELDS = 100
@@ -28,21 +30,6 @@ _AT_ONCE = 256  # members of a list that are tried together
 _LONGEST = 400  # characters of a field or a detail: both hold what a client sent
 
 Steps = tuple[str | int, ...]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Field:
-    """Describe one field of an object.
-
-    Attributes:
-        name: Its key in JSON.
-        hint: The type of its value.
-        is_required: Whether it must be there.
-    """
-
-    name: str
-    hint: Any
-    is_required: bool
 
 
 def validation_problem(value: Any, hint: Any, reason: str) -> ProblemError:
@@ -98,7 +85,7 @@ def invalid_fields_in(value: Any, hint: Any, at: Steps) -> Iterator[InvalidField
         hint: The type that it should have had.
         at: The steps that lead to it.
     """
-    inner = without_none(hint) if value is not None else hint
+    inner = fitting_type(value, hint) if value is not None else hint
     found = itertools.chain(
         _invalid_in_members(value, inner, at), _invalid_in_fields(value, inner, at)
     )
@@ -124,90 +111,50 @@ def _invalid_in_fields(value: Any, hint: Any, at: Steps) -> Iterator[InvalidFiel
 
 
 def _invalid_in_members(value: Any, hint: Any, at: Steps) -> Iterator[InvalidField]:
-    if (inner := _member_hint(value, hint)) is not None:
-        for key, member in (
-            _doubtful_items(value, inner) if isinstance(value, list) else value.items()
-        ):
-            yield from invalid_fields_in(member, inner, (*at, key))
+    if isinstance(value, list):
+        for number, item, inner in _doubtful_items(value, hints_of_items(value, hint)):
+            yield from invalid_fields_in(item, inner, (*at, number))
+    elif isinstance(value, dict) and (words := words_of_dict(hint)):
+        for key, member in value.items():
+            if reason := _why_no_key(key, words[0]):
+                yield InvalidField(field=json_pointer(*at, key), detail=reason)
+            yield from invalid_fields_in(member, words[1], (*at, key))
 
 
-def _doubtful_items(value: list[Any], hint: Any) -> Iterator[tuple[int, Any]]:
+def _are_all(items: list[Any], hint: Any, hints: list[Any]) -> bool:
+    """Tell whether items without members are of a type, which is the one of all of them."""
+    is_one = all(each is hint for each in hints)
+    is_flat = not any(isinstance(item, dict | list) for item in items)
+    return is_one and is_flat and not why_refused(items, list[hint])
+
+
+def _why_no_key(key: str, hint: Any) -> str:
+    reason = "" if hint is str else why_refused({key: None}, dict[hint, None])
+    return reason and f"{reason.partition(', got ')[0]} as a key, got {describe_value(key)}"
+
+
+def _doubtful_items(value: list[Any], hints: list[Any]) -> Iterator[tuple[int, Any, Any]]:
     """Give the items that may be wrong: those of a stretch that is not right as a whole."""
-    for start in range(0, len(value), _AT_ONCE):
-        stretch = value[start : start + _AT_ONCE]
-        is_nested = any(isinstance(item, dict | list) for item in stretch)
-        if is_nested or why_refused(stretch, list[hint]):
-            yield from enumerate(stretch, start)
-
-
-def _member_hint(value: Any, hint: Any) -> Any:
-    """Give the type of the members of a list or a dict; None of what has none."""
-    origin, words = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (list, set, frozenset) and words and isinstance(value, list):
-        return words[0]
-    return words[1] if origin is dict and isinstance(value, dict) else None
-
-
-def fields_of_type(hint: Any) -> list[Field] | None:
-    """List the fields of a Struct, a dataclass or a TypedDict; None of anything else."""
-    if typing.get_origin(hint) is not None:
-        return _fields_of_generic(hint)
-    if not isinstance(hint, type):
-        return None
-    if issubclass(hint, msgspec.Struct):
-        return [
-            Field(name=field.encode_name, hint=field.type, is_required=field.required)
-            for field in msgspec.structs.fields(hint)
-        ]
-    hints = typing.get_type_hints(hint, include_extras=True) if _has_hints(hint) else {}
-    if dataclasses.is_dataclass(hint):
-        return [
-            Field(name=each.name, hint=hints[each.name], is_required=_is_required(each))
-            for each in dataclasses.fields(hint)
-            if each.init
-        ]
-    if typing.is_typeddict(hint):
-        required: frozenset[str] = getattr(hint, "__required_keys__", frozenset())
-        return [_key(name, each, is_required=name in required) for name, each in hints.items()]
-    return None
-
-
-def _fields_of_generic(hint: Any) -> list[Field] | None:
-    """List the fields of a generic class with its parameters put in."""
-    if (fields := fields_of_type(typing.get_origin(hint))) is None:
-        return None
-    parameters = getattr(typing.get_origin(hint), "__parameters__", ())
-    given = dict(zip(parameters, typing.get_args(hint), strict=False))
-    return [dataclasses.replace(each, hint=_with_parameters(each.hint, given)) for each in fields]
-
-
-def _with_parameters(hint: Any, given: dict[Any, Any]) -> Any:
-    if isinstance(hint, typing.TypeVar):
-        return given.get(hint, hint)
-    parameters = getattr(hint, "__parameters__", ())
-    return hint[tuple(given.get(each, each) for each in parameters)] if parameters else hint
-
-
-def _key(name: str, hint: Any, *, is_required: bool) -> Field:
-    """Describe a key of a TypedDict, which does not know its own if hints are strings."""
-    origin = typing.get_origin(hint)
-    if origin in (typing.Required, typing.NotRequired):
-        (hint,), is_required = typing.get_args(hint), origin is typing.Required
-    return Field(name=name, hint=hint, is_required=is_required)
+    for start in range(0, len(hints), _AT_ONCE):
+        stretch, wanted = value[start : start + _AT_ONCE], hints[start : start + _AT_ONCE]
+        if not _are_all(stretch, wanted[0], wanted):
+            yield from zip(range(start, start + len(stretch)), stretch, wanted, strict=True)
 
 
 def unknown_fields_in(value: Any, hint: Any, at: Steps = ()) -> Iterator[InvalidField]:
     """Say which fields no dataclass and no TypedDict has; msgspec lets them pass."""
-    hint = without_none(hint)
-    members: Iterator[tuple[str | int, Any, Any]] = iter(())
-    fields = fields_of_type(hint)
-    if fields is not None and isinstance(value, dict):
-        named = {field.name: field.hint for field in fields}
-        yield from _unknown_fields(value, list(named), hint, at)
-        members = ((key, value[key], named[key]) for key in value if key in named)
-    elif (inner := _member_hint(value, hint)) is not None:
-        pairs = enumerate(value) if isinstance(value, list) else value.items()
-        members = ((key, member, inner) for key, member in pairs)
+    hint = fitting_type(value, hint)
+    members: Iterable[tuple[str | int, Any, Any]] = ()
+    if isinstance(value, list):
+        pairs = zip(value, hints_of_items(value, hint), strict=False)
+        members = ((number, *pair) for number, pair in enumerate(pairs))
+    elif isinstance(value, dict):
+        if (fields := fields_of_type(hint)) is not None:
+            named = {field.name: field.hint for field in fields}
+            yield from _unknown_fields(value, list(named), hint, at)
+            members = ((key, value[key], named[key]) for key in value if key in named)
+        elif words := words_of_dict(hint):
+            members = ((key, member, words[1]) for key, member in value.items())
     for key, member, inner in members:
         yield from unknown_fields_in(member, inner, (*at, key))
 
@@ -227,12 +174,3 @@ def forbids_unknown_fields(hint: Any) -> bool:
     """
     config = getattr(hint, "__struct_config__", None)
     return config is None or bool(config.forbid_unknown_fields)
-
-
-def _has_hints(hint: type) -> bool:
-    return dataclasses.is_dataclass(hint) or typing.is_typeddict(hint)
-
-
-def _is_required(field: dataclasses.Field[Any]) -> bool:
-    missing = dataclasses.MISSING
-    return field.default is missing and field.default_factory is missing

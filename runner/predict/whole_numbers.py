@@ -6,14 +6,18 @@ msgspec refuses it. So this pass runs over what was refused, and over nothing el
 from __future__ import annotations
 
 import operator
-import types
 import typing
 from typing import Any
 
 import msgspec
 
-from runner.predict.type_descriptions import without_none
-from runner.predict.validation_errors import fields_of_type
+from runner.predict.type_descriptions import is_union
+from runner.predict.type_members import (
+    fields_of_type,
+    fitting_type,
+    hints_of_items,
+    words_of_dict,
+)
 
 MOST_EXACT = 2**53
 """Beyond it a double does not hold every integer: what was sent may have been another."""
@@ -32,10 +36,10 @@ def with_whole_numbers(value: Any, hint: Any) -> Any:
         value: As JSON has it.
         hint: The type that it is to have.
     """
-    inner = without_none(hint)
+    inner = fitting_type(value, hint)
     if type(value) is float:
         return _integer_if_wanted(value, hint, inner)
-    if typing.get_origin(inner) in (typing.Union, types.UnionType):
+    if is_union(inner):
         for each in typing.get_args(inner):
             if (found := with_whole_numbers(value, each)) is not value:
                 return found
@@ -43,7 +47,7 @@ def with_whole_numbers(value: Any, hint: Any) -> Any:
     if isinstance(value, dict):
         return _with_members(value, _hints_of_members(value, inner))
     if isinstance(value, list):
-        return _with_items(value, _hints_of_items(value, inner))
+        return _with_items(value, hints_of_items(value, inner))
     return value
 
 
@@ -83,12 +87,5 @@ def _with_items(value: list[Any], hints: list[Any]) -> Any:
 def _hints_of_members(value: dict[Any, Any], hint: Any) -> dict[Any, Any]:
     if (fields := fields_of_type(hint)) is not None:
         return {field.name: field.hint for field in fields}
-    words = typing.get_args(hint)
-    return dict.fromkeys(value, words[1]) if typing.get_origin(hint) is dict and words else {}
-
-
-def _hints_of_items(value: list[Any], hint: Any) -> list[Any]:
-    origin, words = typing.get_origin(hint), typing.get_args(hint)
-    if origin is tuple and words[-1] is not Ellipsis:
-        return [*words]
-    return [words[0]] * len(value) if origin in (list, set, frozenset, tuple) and words else []
+    words = words_of_dict(hint)
+    return dict.fromkeys(value, words[1]) if words else {}

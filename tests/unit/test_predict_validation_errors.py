@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -32,6 +33,10 @@ class Open(msgspec.Struct):
     """A Struct that lets unknown fields pass."""
 
     size: float
+
+
+INTEGER = "expected an integer, got a string"
+UNKNOWN = 'unknown field; expected "rooms", "tags"'
 
 
 def found(value: Any, hint: Any) -> dict[str, str]:
@@ -74,6 +79,34 @@ def test_every_fault_is_found_however_deep() -> None:
         "/a/1/x~1y": 'unknown field; expected "rooms", "tags"',
         "/a/2/rooms": "missing; expected an integer",
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "faults"),
+    [
+        ([1, "x"], tuple[int, ...], {"/1": "expected an integer, got a string"}),
+        (["x", {"rooms": "y"}], tuple[int, Flat], {"/0": INTEGER, "/1/rooms": INTEGER}),
+        ([1, "x"], Sequence[int], {"/1": INTEGER}),
+        ({"a": "x"}, Mapping[str, int], {"/a": INTEGER}),
+        ({"a": 1}, dict[int, int], {"/a": 'expected an integer as a key, got "a"'}),
+        (["x"], int | list[int], {"/0": INTEGER}),
+        ({"rooms": "x"}, Flat | int, {"/rooms": INTEGER}),
+        ([{"rooms": 1, "x": 1}], int | list[Flat | None], {"/0/x": UNKNOWN}),
+    ],
+)
+def test_a_fault_is_told_where_it_stands(value: Any, hint: Any, faults: dict[str, str]) -> None:
+    """In whatever holds it: a tuple, an abstract sequence, one type of several, a key."""
+    assert found(value, hint) == faults
+
+
+@pytest.mark.parametrize(
+    "hint", [Flat | int, list[Flat | None], tuple[Flat, ...], Sequence[Flat], tuple[Flat, int]]
+)
+def test_no_unknown_field_passes_in_whatever_holds_it(hint: Any) -> None:
+    """A misspelt field with a default would be ignored."""
+    flat = {"rooms": 1, "tag": ["old"]}
+    value = {Flat | int: flat, tuple[Flat, int]: [flat, 1]}.get(hint, [flat])
+    assert len(list(unknown_fields_in(value, hint))) == 1
 
 
 def test_what_is_right_has_no_fault() -> None:

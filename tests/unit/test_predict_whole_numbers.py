@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -31,6 +32,9 @@ class Room:
         (list[int], b"[1.0, 2]", [1, 2]),
         (dict[str, int], b'{"a": 3.0}', {"a": 3}),
         (tuple[int, float], b"[1.0, 2.0]", (1, 2.0)),
+        (Sequence[int], b"[1.0]", [1]),
+        (Mapping[str, int], b'{"a": 1.0}', {"a": 1}),
+        (str | list[int], b"[1.0]", [1]),
         (Annotated[int, msgspec.Meta(ge=0)], b"9007199254740992.0", 2**53),
         (Literal[1, 2], b"2.0", 2),
         (int | str, b"1.0", 1),
