@@ -15,7 +15,8 @@ NBSTRIPOUT := nbstripout --keep-id
 IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-unexport VIRTUAL_ENV
+# Bytecode is kept: else each process compiles our modules anew, a thousand of them in the tests.
+unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help serve train lab test test-unit lint format test-browser test-docker test-versions bench bench-start fuzz git-setup docs pictures clean

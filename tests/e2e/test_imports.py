@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from support import HEAVY, ROOT, RUNNER, loaded_by
+from support import HEAVY, ROOT, RUNNER, SPARED, loaded_by
 
 import runner
 
@@ -42,7 +42,8 @@ def test_papermill_can_be_imported_in_any_order() -> None:
     """Papermill loads our engine whenever it is imported, even half-way through itself."""
     for first in ("papermill", "runner.run.engine", "runner.run.run"):
         code = (
-            f"import {first}\nfrom papermill.engines import papermill_engines\n"
+            f"import sys; {SPARED}\nimport {first}\n"
+            "from papermill.engines import papermill_engines\n"
             "print(papermill_engines.get_engine('runner').__name__)"
         )
         shown = subprocess.run(

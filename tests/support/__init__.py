@@ -21,9 +21,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import psutil
-from nbformat.v4 import new_code_cell, new_notebook
+
+# Jupyter's servers bring it, and jsonschema has it compile a grammar of internationalised
+# addresses for a second, in each process that imports nbformat or papermill.
+SPARED = "sys.modules['rfc3987_syntax'] = None"
+exec(SPARED)
+
+import nbformat  # noqa: E402 - it imports jsonschema
+from nbformat.v4 import new_code_cell, new_notebook  # noqa: E402 - likewise
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = {
@@ -36,7 +42,8 @@ MARK = "RUNNER_TEST_MARK"
 
 
 RUNNER = [sys.executable, "-m", "runner"]
-PAPERMILL = [sys.executable, "-m", "papermill"]
+_PAPERMILL = "from papermill.__main__ import papermill; papermill()"
+PAPERMILL = [sys.executable, "-c", f"import sys; {SPARED}; {_PAPERMILL}"]
 
 # What only the host's side needs, and takes long to import.
 HEAVY = {"papermill", "nbclient", "nbformat", "jupyter_client", "zmq", "asyncio"}
