@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +18,26 @@ from support import EXAMPLE, is_serving, until
 from testbook import testbook
 from testbook.exceptions import TestbookRuntimeError
 
-Open = Callable[[str], Any]
-
 SERVING = ["serve_asgi", "serve_wsgi"]
 ALL_SERVING = ["serve", *SERVING]
+# A notebook in a kernel that the tests share.
+with_app = pytest.mark.parametrize("book", SERVING, indirect=True, scope="module")
+with_model = pytest.mark.parametrize("book", ALL_SERVING, indirect=True, scope="module")
 
 
-@pytest.fixture
-def open_notebook(project: Path, tmp_path: Path) -> Iterator[Open]:
-    """Open notebooks in kernels that end with the test, whatever happens in it.
+@contextlib.contextmanager
+def opened(name: str, project: Path) -> Iterator[Any]:
+    """A notebook in a kernel that starts in ``notebooks/``, as JupyterLab's do.
 
-    The kernels start in ``notebooks/``, as JupyterLab's do.
+    It speaks by files: a port could be another test's by then.
     """
-    before = Path.cwd()
-    os.chdir(project / "notebooks")
-    with contextlib.ExitStack() as stack:
-        stack.callback(os.chdir, before)
-        yield lambda name: stack.enter_context(opened(name, tmp_path))
-
-
-def opened(name: str, folder: Path) -> Any:
-    """A notebook in a kernel that speaks by files: a port could be another test's by then."""
-    manager = AsyncKernelManager(
-        kernel_name="python3", transport="ipc", ip=str(folder / f"kernel-{name}")
-    )
-    return testbook(f"{name}.ipynb", timeout=60, km=manager)
+    address = str(project / f"kernel-{name}")
+    manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=address)
+    with (
+        contextlib.chdir(project / "notebooks"),
+        testbook(f"{name}.ipynb", timeout=60, km=manager) as book,
+    ):
+        yield book
 
 
 @contextlib.contextmanager
@@ -63,20 +58,25 @@ def started_kernel(project: Path) -> Iterator[Any]:
 
 def run(book: Any, *, until: str, first: str = "imports") -> None:
     """Execute the code cells from one id to another."""
-    ids = [cell.id for cell in book.cells]
+    ids = ids_of(book)
     for index in range(ids.index(first), ids.index(until) + 1):
         book.execute_cell(index)
+
+
+def ids_of(book: Any) -> list[str]:
+    return [cell.id for cell in book.cells]
 
 
 def output_of(book: Any, cell_id: str) -> Any:
     return next(cell for cell in book.cells if cell.id == cell_id).outputs
 
 
-def test_the_model_is_trained_in_the_kernel(open_notebook: Open, project: Path) -> None:
+def test_the_model_is_trained_in_the_kernel(project: Path) -> None:
     """The trained model is good, the pictures are there, and the artefacts are as described."""
-    book = open_notebook("train")
-    run(book, until="verify")
-    assert book.value("accuracy") >= 0.95
+    with opened("train", project) as book:
+        run(book, until="verify")
+        accuracy = book.value("accuracy")
+    assert accuracy >= 0.95
     for cell_id in ("plot-data", "show-confusion"):
         assert any("image/png" in output.get("data", {}) for output in output_of(book, cell_id))
     card = json.loads((project / "model/iris.json").read_text())
@@ -86,25 +86,45 @@ def test_the_model_is_trained_in_the_kernel(open_notebook: Open, project: Path) 
     assert card["feature_names"] == list(EXAMPLE)
     assert card["feature_ranges"]["petal width (cm)"] == [0.1, 2.5]
     assert card["class_names"] == ["setosa", "versicolor", "virginica"]
-    assert card["metrics"]["accuracy"] == book.value("accuracy")
+    assert card["metrics"]["accuracy"] == accuracy
     assert card["parameters"]["gamma"] == "scale"
     names = sorted(path.name for path in (project / "model").iterdir())
     assert names == ["iris.joblib", "iris.json"]
 
 
-@pytest.fixture(scope="module", params=SERVING)
-def tried(
-    request: pytest.FixtureRequest, trained: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Any]:
-    """A serving notebook whose cells before the last have run, in JupyterLab's folder."""
-    with (
-        contextlib.chdir(trained / "notebooks"),
-        opened(request.param, tmp_path_factory.mktemp("kernel")) as book,
-    ):
-        run(book, until="try-app")
+@pytest.fixture(scope="module")
+def own_project(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of ``trained`` for these tests, which restore what they spoil."""
+    folder = tmp_path_factory.mktemp("project")
+    return shutil.copytree(trained, folder, dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def book(request: pytest.FixtureRequest, own_project: Path) -> Iterator[Any]:
+    """A serving notebook in a kernel; each test runs the cells that it asks about."""
+    with opened(request.param, own_project) as book:
         yield book
 
 
+@pytest.fixture
+def model(own_project: Path) -> Iterator[Path]:
+    """The folder of the model and its card, which is as before after the test."""
+    folder = own_project / "model"
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    yield folder
+    for path, content in before.items():
+        path.write_bytes(content)
+
+
+@pytest.fixture
+def tried(book: Any) -> Any:
+    """The notebook when its cells before the last have run."""
+    if not output_of(book, "try-app"):
+        run(book, until="try-app")
+    return book
+
+
+@with_app
 def test_the_predictor_answers_an_integer(tried: Any) -> None:
     """All three species are told apart, and numpy's integers become JSON's."""
     rows = [[5.1, 3.5, 1.4, 0.2], [6.0, 2.7, 4.5, 1.5], [6.3, 3.3, 6.0, 2.5]]
@@ -113,6 +133,7 @@ def test_the_predictor_answers_an_integer(tried: Any) -> None:
     assert answers == ['{"val": 0}', '{"val": 1}', '{"val": 2}']
 
 
+@with_app
 def test_bad_fields_are_named(tried: Any) -> None:
     """Missing, not a number, not finite: 422, and which field."""
     tried.inject(
@@ -123,13 +144,14 @@ def test_bad_fields_are_named(tried: Any) -> None:
             except RequestError as error:
                 return [error.status, error.body["field"]]
         """,
-        after=[cell.id for cell in tried.cells].index("predict"),
+        after=ids_of(tried).index("predict"),
     )
     values = ["None", "'1'", "True", "[]", "math.nan", "-math.inf", "10**400"]
     answers = [tried.value(f"refused({value})") for value in values]
     assert answers == [[422, "petal width (cm)"]] * len(values)
 
 
+@with_app
 def test_the_app_answers_without_a_server(tried: Any) -> None:
     """All cells before the last run in JupyterLab's folder too."""
     (output,) = output_of(tried, "try-app")
@@ -155,32 +177,24 @@ def test_it_serves_in_jupyter_and_can_be_edited_on(project: Path, port: int, nam
     assert answer["content"]["status"] == "ok"
 
 
-@pytest.mark.parametrize("name", ALL_SERVING)
-def test_another_model_than_the_cards_is_refused(
-    open_notebook: Open, project: Path, name: str
-) -> None:
-    """A model whose hash is wrong is never unpickled."""
-    trap = project / "trap"
-    pickled = b"cpathlib\nPath.touch\n(cpathlib\nPath\n(V" + str(trap).encode() + b"\ntRtR."
-    (project / "model/iris.joblib").write_bytes(pickled)
-    book = open_notebook(name)
-    with pytest.raises(TestbookRuntimeError, match="is not the model of its card: refused"):
-        run(book, until="load-model")
-    assert not trap.exists()
-
-
-@pytest.mark.parametrize(
-    ("name", "cell"),
-    [("serve", "load-model"), *((name, "check-version") for name in SERVING)],
-)
-def test_another_version_than_the_models_is_warned_of(
-    open_notebook: Open, project: Path, name: str, cell: str
-) -> None:
+@with_model
+def test_another_version_than_the_models_is_warned_of(book: Any, model: Path) -> None:
     """A model of another scikit-learn is served, with a warning that names both versions."""
-    card = project / "model/iris.json"
+    card = model / "iris.json"
     card.write_text(json.dumps(json.loads(card.read_text()) | {"scikit-learn": "0.1"}))
-    book = open_notebook(name)
+    cell = "check-version" if "check-version" in ids_of(book) else "load-model"
     run(book, until=cell)
     said = "".join(output["text"] for output in output_of(book, cell))
     assert "UserWarning" in said
     assert f"trained with scikit-learn 0.1 and is read by {sklearn.__version__}" in said
+
+
+@with_model
+def test_another_model_than_the_cards_is_refused(book: Any, model: Path, tmp_path: Path) -> None:
+    """A model whose hash is wrong is never unpickled."""
+    trap = tmp_path / "trap"
+    pickled = b"cpathlib\nPath.touch\n(cpathlib\nPath\n(V" + str(trap).encode() + b"\ntRtR."
+    (model / "iris.joblib").write_bytes(pickled)
+    with pytest.raises(TestbookRuntimeError, match="is not the model of its card: refused"):
+        run(book, until="load-model")
+    assert not trap.exists()
