@@ -47,7 +47,10 @@ def new_project(folder: Path) -> None:
 
 
 def run_in(folder: Path, notebook: str) -> None:
-    subprocess.run([*RUNNER, "run", notebook], cwd=folder, check=True, timeout=100)
+    """Run a notebook where a download would fail."""
+    nowhere = f"http://127.0.0.1:{reserved_port()}"
+    environ = {**os.environ, "http_proxy": nowhere, "https_proxy": nowhere}
+    subprocess.run([*RUNNER, "run", notebook], cwd=folder, env=environ, check=True, timeout=100)
 
 
 @pytest.fixture(scope="session")

@@ -4,37 +4,25 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ROOT, RUNNER, Service, post, read_record, reserved_port, send, text_of, until
+from support import ROOT, Service, is_ready, post, read_record, reserved_port, send, text_of, until
 
 FOLDER = "notebooks/examples/sentiment"
 NO_TEXT = (422, {"error": "no text was sent"})
 
 
 @pytest.fixture(scope="module")
-def learnt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the train notebook has run, where a download would fail."""
-    folder = tmp_path_factory.mktemp("sentiment")
-    (folder / FOLDER).parent.mkdir(parents=True)
-    (folder / FOLDER).symlink_to(ROOT / FOLDER)
-    (folder / "model").mkdir()
-    nowhere = f"http://127.0.0.1:{reserved_port()}"
-    subprocess.run(
-        [*RUNNER, "run", f"{FOLDER}/train.ipynb"],
-        cwd=folder,
-        env={**os.environ, "http_proxy": nowhere, "https_proxy": nowhere},
-        check=True,
-        timeout=100,
-    )
-    return folder
+def learnt(gallery: Path, train_example: Callable[[str], Path]) -> Path:
+    """A folder in which the train notebook has run, where a download would have failed."""
+    train_example("sentiment")
+    return gallery
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +31,8 @@ def served(learnt: Path) -> Iterator[int]:
     port = reserved_port()
     words = ["serve", f"{FOLDER}/serve.ipynb", "--workers", "2", "--port", str(port)]
     service = Service(*words, cwd=learnt)
-
-    def is_up() -> bool:
-        assert service.process.poll() is None, service.said()
-        try:
-            return send(port, method="GET", path="/readyz")[0] == 200
-        except OSError:
-            return False
-
     try:
-        until(is_up, 60)
+        until(lambda: is_ready(port, service), 60)
         yield port
         assert service.stop() == 0
     finally:

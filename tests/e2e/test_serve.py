@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from support import (
     EXAMPLE,
-    PAPERMILL,
     Service,
     post,
     read_record,
@@ -263,17 +262,6 @@ def test_a_killed_kernel_is_reported(start: Start, project: Path, port: int) -> 
     assert list(states(record).values())[-1] == "failed"
     assert f"the kernel (pid {kernel.pid}) was killed by SIGKILL" in record.metadata.runner.reason
     assert "killed by SIGKILL" in service.said().splitlines()[-2]
-
-
-@pytest.mark.parametrize("name", ["serve", "serve_asgi"])
-def test_plain_papermill_runs_it_too(start: Start, port: int, name: str) -> None:
-    """The notebooks need nothing that surrounds them: papermill alone serves them."""
-    words = [f"notebooks/{name}.ipynb", "out.ipynb", "-p", "port", str(port)]
-    service = start(*words, program=PAPERMILL)
-    service.wait_ready(port)
-    (kernel,) = service.kernels()
-    kernel.kill()
-    assert service.wait() == 138
 
 
 def test_an_untrained_model_fails_truthfully(start: Start, project: Path, port: int) -> None:
