@@ -6,6 +6,7 @@ import contextlib
 import csv
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 from collections import Counter
@@ -83,10 +84,19 @@ def done(folder: Path) -> Counter[str]:
     return Counter((folder / "done").read_text().split())
 
 
-def test_a_failed_point_does_not_stop_the_others(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def swept(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A folder in which three points were run, of which the first fails; and how that ended."""
+    folder = tmp_path_factory.mktemp("swept")
+    write_notebook(folder / "a.ipynb", COUNTS, RECORDS, parameters=X)
+    return folder, sweep(folder, "--grid", "x=0,1,2", "-j", "2")
+
+
+def test_a_failed_point_does_not_stop_the_others(swept: Any) -> None:
     """It is in the table with its reason, the best is marked, and the exit code is 3."""
-    write_notebook(folder / "a.ipynb", RECORDS, COUNTS, parameters=X)
-    ended = sweep(folder, "--grid", "x=0,1,2", "-j", "2")
+    folder, ended = swept
     assert ended.returncode == 3, ended.stderr
     rows = [(row["x"], row["best"], row["status"], row["score"]) for row in table(folder)]
     assert rows == [
@@ -102,17 +112,27 @@ def test_a_failed_point_does_not_stop_the_others(folder: Path) -> None:
     assert (folder / "runs/sweeps/a/results.svg").read_text().rstrip().endswith("</svg>")
 
 
-def test_only_what_is_new_is_run_again(folder: Path) -> None:
+def test_the_report_can_be_run_again_in_its_folder(swept: Any) -> None:
+    """As Jupyter runs it, and as its own text says."""
+    own = swept[0] / "runs/sweeps/a"
+    (own / "results.svg").unlink()
+    words = [*RUNNER, "run", "report.ipynb"]
+    ended = subprocess.run(words, cwd=own, capture_output=True, text=True, timeout=100, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert (own / "results.svg").exists()
+
+
+def test_only_what_is_new_is_run_again(swept: Any, folder: Path) -> None:
     """What completed or failed stays; a wider grid, an edit and --retry-failed run their part."""
-    write_notebook(folder / "a.ipynb", COUNTS, RECORDS, parameters=X)
-    sweep(folder, "--grid", "x=0,1")
-    assert sweep(folder, "--grid", "x=0,1,2").returncode == 3
-    assert done(folder) == {"0": 1, "1": 1, "2": 1}
-    sweep(folder, "--grid", "x=0,1", "--retry-failed")
-    assert done(folder) == {"0": 2, "1": 1, "2": 1}
+    shutil.copytree(swept[0], folder, dirs_exist_ok=True)
+    assert sweep(folder, "--grid", "x=0,1,2,3").returncode == 3
+    assert done(folder) == {"0": 1, "1": 1, "2": 1, "3": 1}
+    retried = sweep(folder, "--grid", "x=0,1", "--retry-failed", "--dry-run")
+    assert retried.stdout.splitlines()[0] == "run   x=0  (failed)"
+    assert "2 points, 1 of them to run" in retried.stdout
     write_notebook(folder / "a.ipynb", COUNTS, RECORDS, "'edited'", parameters=X)
     assert sweep(folder, "--grid", "x=1").returncode == 0
-    assert done(folder) == {"0": 2, "1": 2, "2": 1}
+    assert done(folder) == {"0": 1, "1": 2, "2": 1, "3": 1}
     kept = list((folder / "runs/sweeps/a/points/x=1").glob("*.ipynb"))
     assert len(kept) == 2, "the record of before the edit is kept"
 
@@ -243,18 +263,6 @@ def test_mistakes_are_found_before_any_kernel(
     assert ended.returncode == 2
     assert said in ended.stderr
     assert not (folder / "runs").exists()
-
-
-def test_the_report_can_be_run_again_in_its_folder(folder: Path) -> None:
-    """As Jupyter runs it, and as its own text says."""
-    write_notebook(folder / "a.ipynb", RECORDS, parameters=X)
-    assert sweep(folder, "--grid", "x=1,2").returncode == 0
-    own = folder / "runs/sweeps/a"
-    (own / "results.svg").unlink()
-    words = [*RUNNER, "run", "report.ipynb"]
-    ended = subprocess.run(words, cwd=own, capture_output=True, text=True, timeout=100, check=False)
-    assert ended.returncode == 0, ended.stderr
-    assert (own / "results.svg").exists()
 
 
 def test_a_metric_that_nobody_recorded_is_named_after_the_runs(folder: Path) -> None:
