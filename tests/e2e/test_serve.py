@@ -26,23 +26,42 @@ from support import (
 )
 
 Start = type[Service]
-SERVING = ["serve_asgi", "serve_wsgi"]
+SERVING = {"serve_asgi": signal.SIGTERM, "serve_wsgi": signal.SIGINT}
+APP = """
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"{}"})
+"""
 
 
 @pytest.fixture(scope="module", params=SERVING)
 def shared_port(request: pytest.FixtureRequest, trained: Path) -> Iterator[int]:
-    """The port of a service that several tests ask, none of which may harm it."""
-    port = reserved_port()
+    """The port of a service that several tests ask, none of which may harm it.
+
+    Its record is true while it serves, and after the signal that ends it: exit code 0.
+    """
+    port, record = reserved_port(), trained / f"runs/{request.param}/out.ipynb"
     words = ["serve", f"notebooks/{request.param}.ipynb", "--port", str(port)]
     service = Service(*words, "-p", "read_timeout", "1", "--read-timeout", "1", cwd=trained)
     try:
         service.wait_ready(port)
+        until(lambda: f":{port}" in text_of(read_record(record).cells[-1]))
+        assert read_record(record).cells[-1].metadata.papermill.status == "running"
         yield port
-        assert service.stop() == 0, service.said()
-        said = text_of(read_record(trained / f"runs/{request.param}/out.ipynb").cells[-1])
-        assert "Traceback" not in said
+        assert service.stop(SERVING[request.param]) == 0, service.said()
+        assert f"on http://127.0.0.1:{port}" in service.said()
+        assert_it_was_stopped(read_record(record))
     finally:
         assert service.end() == []
+
+
+def assert_it_was_stopped(record: Any) -> None:
+    *before, last = states(record).values()
+    assert (set(before), last) == ({"completed"}, "interrupted")
+    assert record.metadata.runner.status == "stopped"
+    assert record.metadata.papermill.end_time
+    assert "interrupted by SIGTERM" in text_of(record.cells[-1])
+    assert "Traceback" not in text_of(record.cells[-1])
 
 
 def test_the_example_is_answered_exactly(shared_port: int) -> None:
@@ -226,39 +245,17 @@ def test_garbage_never_shows_a_traceback(shared_port: int) -> None:
     assert post(shared_port)[0] == 200
 
 
-def serving_cell(project: Path, name: str) -> Any:
-    return read_record(project / f"runs/{name}/out.ipynb").cells[-1]
-
-
-@pytest.mark.parametrize(
-    ("name", "signum"), [("serve_asgi", signal.SIGTERM), ("serve_wsgi", signal.SIGINT)]
-)
-def test_the_record_is_true_while_it_serves_and_after(
-    start: Start, project: Path, port: int, name: str, signum: int
-) -> None:
-    """While it serves: ``running`` and its output. After the signal: the truth, and exit code 0."""
-    service = start("serve", f"notebooks/{name}.ipynb", "--port", str(port))
-    service.wait_ready(port)
-    until(lambda: f":{port}" in text_of(serving_cell(project, name)))
-    assert serving_cell(project, name).metadata.papermill.status == "running"
-    assert service.stop(signum) == 0, service.said()
-    record = read_record(project / f"runs/{name}/out.ipynb")
-    *before, last = states(record).values()
-    assert (set(before), last) == ({"completed"}, "interrupted")
-    assert record.metadata.runner.status == "stopped"
-    assert record.metadata.papermill.end_time
-    assert "interrupted by SIGTERM" in text_of(record.cells[-1])
-    assert f"on http://127.0.0.1:{port}" in service.said()
-
-
-def test_a_killed_kernel_is_reported(start: Start, project: Path, port: int) -> None:
+def test_a_killed_kernel_is_reported(start: Start, tmp_path: Path, port: int) -> None:
     """Without a supervisor: the exit code is 4, and the record says of what the kernel died."""
-    service = start("run", "notebooks/serve_asgi.ipynb", "out.ipynb", "-p", "port", str(port))
+    config = f"uvicorn.Config(app, port={port}, lifespan='off')"
+    serves = f"import uvicorn; await uvicorn.Server({config}).serve()"
+    write_notebook(tmp_path / "a.ipynb", APP, serves)
+    service = start("run", "a.ipynb", cwd=tmp_path)
     service.wait_ready(port)
     (kernel,) = service.kernels()
     kernel.kill()
     assert service.wait() == 4
-    record = read_record(project / "out.ipynb")
+    record = read_record(tmp_path / "runs/a/out.ipynb")
     assert list(states(record).values())[-1] == "failed"
     assert f"the kernel (pid {kernel.pid}) was killed by SIGKILL" in record.metadata.runner.reason
     assert "killed by SIGKILL" in service.said().splitlines()[-2]
@@ -299,14 +296,15 @@ def test_a_port_in_use_starts_no_kernel(start: Start, project: Path) -> None:
     assert not (project / "runs/serve_asgi").exists()
 
 
-def test_the_probe_tells_whether_it_answers(start: Start, project: Path, port: int) -> None:
+def test_the_probe_tells_whether_it_answers(start: Start, tmp_path: Path, port: int) -> None:
     """0 while the service answers, 1 before and after."""
-    assert start("probe", "--port", str(port)).wait() == 1
-    service = start("serve", "notebooks/serve_wsgi.ipynb", "--port", str(port))
+    assert start("probe", "--port", str(port), cwd=tmp_path).wait() == 1
+    write_notebook(tmp_path / "a.ipynb", APP)
+    service = start("serve", "a.ipynb", "--port", str(port), cwd=tmp_path)
     service.wait_ready(port)
-    assert start("probe", "--port", str(port)).wait() == 0
+    assert start("probe", "--port", str(port), cwd=tmp_path).wait() == 0
     assert service.stop() == 0
-    assert start("probe", "--port", str(port)).wait() == 1
+    assert start("probe", "--port", str(port), cwd=tmp_path).wait() == 1
 
 
 def test_kept_alive_connections_are_served(shared_port: int) -> None:
