@@ -10,6 +10,7 @@ import pty
 import signal
 import subprocess
 import termios
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +30,51 @@ def record_of(name: str, project: Path) -> Any:
     return read_record(project / "runs" / name / "out.ipynb")
 
 
-def test_a_finished_run_says_so(start: Start, project: Path) -> None:
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A run that has completed, of whose notebook and record several tests ask."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "requirements.txt").write_text("numpy\n")
+    types = "x: int = 1\nscale: float | str = 'scale'"
+    write_notebook(folder / "a.ipynb", "print(x + 1, scale)", "", parameters=types)
+    words = ("run", "a.ipynb", "-p", "x", "41", "-p", "scale", "0.5", "--log-output")
+    service = Service(*words, cwd=folder)
+    try:
+        assert service.wait() == 0, service.said()
+        yield service
+    finally:
+        assert service.end() == []
+
+
+def test_a_finished_run_says_so(finished: Service) -> None:
     """Every cell is completed, parameters are in, and the exit code is 0."""
-    write_notebook(project / "a.ipynb", "print(x + 1)", "", parameters="x: int = 1")
-    service = start("run", "a.ipynb", "-p", "x", "41")
-    assert service.wait() == 0, service.said()
-    record = record_of("a", project)
+    record = record_of("a", finished.cwd)
     assert set(states(record).values()) == {"completed"}
-    assert text_of(record.cells[2]) == "42\n"
+    assert text_of(record.cells[2]) == "42 0.5\n"
     assert record.metadata.runner.status == "completed"
-    assert "cell 3/3 cell-0 completed" in service.said()
+    assert "cell 3/3 cell-0 completed" in finished.said()
+
+
+def test_a_parameter_of_several_types_is_not_doubted(finished: Service) -> None:
+    """papermill, which cannot read such an annotation, would warn that it is unknown."""
+    assert "unknown parameter" not in finished.said()
+
+
+def test_cells_output_can_be_logged(finished: Service) -> None:
+    """``--log-output`` shows in the log what the cells print."""
+    assert "stdout: 42 0.5" in finished.said()
+
+
+def test_the_record_says_by_what_it_was_made(finished: Service) -> None:
+    """Hash, versions, parameters, times, how it ended: all in metadata.runner."""
+    facts = record_of("a", finished.cwd).metadata.runner
+    content = (finished.cwd / "a.ipynb").read_bytes()
+    assert facts.notebook_sha256 == hashlib.sha256(content).hexdigest()
+    assert facts.parameters == {"x": 41, "scale": 0.5}
+    assert facts.python == platform.python_version()
+    assert set(facts.packages) == {"numpy"}
+    assert facts.started < facts.ended
+    assert (facts.status, facts.exit_code) == ("completed", 0)
 
 
 def test_a_notebook_that_names_no_kernel_is_python(start: Start, project: Path) -> None:
@@ -48,15 +84,6 @@ def test_a_notebook_that_names_no_kernel_is_python(start: Start, project: Path) 
     service = start("run", "a.ipynb", "-p", "x", "41")
     assert service.wait() == 0, service.said()
     assert text_of(record_of("a", project).cells[2]) == "42\n"
-
-
-def test_a_parameter_of_several_types_is_not_doubted(start: Start, project: Path) -> None:
-    """papermill, which cannot read such an annotation, would warn that it is unknown."""
-    write_notebook(project / "a.ipynb", "print(x)", parameters="x: float | str = 'scale'")
-    service = start("run", "a.ipynb", "-p", "x", "0.5")
-    assert service.wait() == 0, service.said()
-    assert text_of(record_of("a", project).cells[2]) == "0.5\n"
-    assert "unknown parameter" not in service.said()
 
 
 def test_a_failed_cell_is_told_apart_from_those_never_run(start: Start, project: Path) -> None:
@@ -339,29 +366,6 @@ def test_output_files_go_where_they_are_told(start: Start, project: Path) -> Non
     for _ in range(2):
         assert start("run", "a.ipynb", "deep/er/b.ipynb").wait() == 0
     assert [path.name for path in (project / "deep/er").iterdir()] == ["b.ipynb"]
-
-
-def test_cells_output_can_be_logged(start: Start, project: Path) -> None:
-    """``--log-output`` shows in the log what the cells print."""
-    write_notebook(project / "a.ipynb", "print('hello')")
-    service = start("run", "a.ipynb", "--log-output")
-    assert service.wait() == 0
-    assert "stdout: hello" in service.said()
-
-
-def test_the_record_says_by_what_it_was_made(start: Start, project: Path) -> None:
-    """Hash, versions, parameters, times, how it ended: all in metadata.runner."""
-    (project / "requirements.txt").write_text("numpy\n")
-    write_notebook(project / "a.ipynb", "print(x)", parameters="x: int = 1")
-    assert start("run", "a.ipynb", "-p", "x", "41").wait() == 0
-    facts = record_of("a", project).metadata.runner
-    content = (project / "a.ipynb").read_bytes()
-    assert facts.notebook_sha256 == hashlib.sha256(content).hexdigest()
-    assert facts.parameters == {"x": 41}
-    assert facts.python == platform.python_version()
-    assert set(facts.packages) == {"numpy"}
-    assert facts.started < facts.ended
-    assert (facts.status, facts.exit_code) == ("completed", 0)
 
 
 def test_a_secret_is_nowhere_in_the_record(start: Start, project: Path) -> None:
