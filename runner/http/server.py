@@ -126,7 +126,10 @@ class AsgiServer:
         self._loop = asyncio.get_running_loop()
         lifespan = Lifespan(self.app, self.state.app_state)
         await lifespan.start_up()
-        ticking = asyncio.gather(self.state.tick(), self._return_memory())
+        # Not gathered: of a gathering that was cancelled, and nobody awaits, asyncio complains.
+        ticking = [
+            asyncio.ensure_future(each) for each in (self.state.tick(), self._return_memory())
+        ]
         try:
             for example in self.examples:
                 await _try(self.app, example, self.state.app_state)
@@ -134,7 +137,8 @@ class AsgiServer:
             await self._drained.wait()
             await self._drain()
         finally:
-            ticking.cancel()
+            for each in ticking:
+                each.cancel()
             await lifespan.shut_down()
 
     async def _return_memory(self) -> None:

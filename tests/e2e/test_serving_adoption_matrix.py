@@ -169,6 +169,7 @@ def test_it_answers_reloads_and_drains(name: str, project: Path, start: type[Ser
         until(lambda: answer(port) == "late")
     assert set(load.answers) <= {"early", "late"}
     assert service.stop() == 0, service.said()
+    assert "Traceback" not in service.said()
     record = read_record(project / "runs/a/out.ipynb")
     is_bare = name == "bare app"
     said = "was left, and is served here" if is_bare else "the supervisor decides on the address"
