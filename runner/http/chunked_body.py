@@ -11,6 +11,7 @@ _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?"
 _TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*")
 _LONGEST_LINE = 1024
 _MOST_TRAILERS = 64
+_MOST_AT_ONCE = 500  # chunks
 
 
 class ChunkError(ValueError):
@@ -22,14 +23,15 @@ class ChunkedBody:
 
     Attributes:
         is_whole: The last chunk and the trailers were read.
+        has_more: Not all that was there was read, lest tiny chunks take others their time.
     """
 
-    __slots__ = ("_left", "_trailers", "is_whole")
+    __slots__ = ("_left", "_trailers", "has_more", "is_whole")
 
     def __init__(self) -> None:
         self._left = 0  # of the chunk; two more for the end of its line
         self._trailers = -1  # how many were read; -1 before the last chunk
-        self.is_whole = False
+        self.is_whole = self.has_more = False
 
     def read(self, data: bytes, most: int) -> tuple[bytes, bytes]:
         """Take what is there of the body.
@@ -39,14 +41,15 @@ class ChunkedBody:
             most: Stop when more than so many bytes were found.
 
         Returns:
-            A piece of the body, and what is left: of a line that is not whole yet, or behind
-            the body when that is whole.
+            A piece of the body, and what is left: of a line that is not whole yet, behind the body
+            when that is whole, or for the next time.
 
         Raises:
             ChunkError: It is not chunked as it has to be.
         """
         pieces: list[bytes] = []
-        found = at = 0
+        found = at = lines = 0
+        self.has_more = False
         while not self.is_whole and found <= most:
             if self._left:
                 end = at + self._left
@@ -61,6 +64,10 @@ class ChunkedBody:
                     raise ChunkError("a chunk is longer than it says")
                 at, self._left = end, 0
                 continue
+            if lines == _MOST_AT_ONCE:
+                self.has_more = True
+                break
+            lines += 1
             end = data.find(b"\r\n", at, at + _LONGEST_LINE)
             if end < 0:
                 if len(data) - at >= _LONGEST_LINE or b"\n" in data[at:]:

@@ -203,6 +203,8 @@ class Connection(ExchangeLink):
 
     def _lacks_bytes(self) -> bool:
         """Tell that nothing goes on before more has come."""
+        if self._has_next_turn:
+            return False
         return self.phase in (_HEAD, _BODY) or (self.phase is _IDLE and not self.unread)
 
     def _read_head(self) -> bool:
@@ -262,7 +264,7 @@ class Connection(ExchangeLink):
             raise RefusedRequestError(503, TOO_MUCH)
 
     def _read_body(self) -> bool:
-        """Take a piece of the body; tell whether that is whole."""
+        """Take a piece of the body; tell whether there may be more to read."""
         exchange, body = self.exchange, self._body
         if body is None:
             return False
@@ -276,14 +278,14 @@ class Connection(ExchangeLink):
         if exchange is None or exchange.is_complete:  # the rest of one that was answered
             if body.is_whole:
                 self._await_request()
-            return body.is_whole
+            return body.is_whole or body.has_more
         if piece:
             self._body_held += len(piece)
             exchange.take_body(piece)
         if body.is_whole:
             self._await_answer()
             exchange.end_body()
-        return body.is_whole
+        return body.is_whole or body.has_more
 
     # -- ending
 

@@ -25,6 +25,11 @@ class RequestBody:
         self._most = most
         self.is_whole = False
 
+    @property
+    def has_more(self) -> bool:
+        """Tell that not all that was there was read: there is more to do without more bytes."""
+        return self._chunks is not None and self._chunks.has_more
+
     def read(self, data: bytes) -> tuple[bytes, bytes]:
         """Take what is there of it.
 

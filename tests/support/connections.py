@@ -67,6 +67,19 @@ class Transport:
     abort = close
 
 
+class ClockedLoop(asyncio.SelectorEventLoop):
+    """Be a loop whose clock a test moves by hand.
+
+    Attributes:
+        ahead: Seconds that were skipped.
+    """
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+
 class Server:
     """Be the server that connections belong to.
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from support.connections import Server, Transport, pieces
+from support.connections import ClockedLoop, Server, Transport, pieces
 
 from runner.http.connection import Connection
 from runner.http.exchange import Exchange
@@ -157,7 +157,7 @@ def test_who_never_ends_a_request_holds_up_others_for_a_while_only(kind: bytes) 
     """Beyond the bound but one is read; all have a deadline, and give back what they held."""
 
     async def answered() -> list[bytes]:
-        server = Server(echo, max_buffered=500_000, read_timeout=0.1)
+        server = Server(echo, max_buffered=500_000, read_timeout=100)
         stalled = [server.connect(server.general_way) for _ in range(20)]
         for connection in stalled:
             for piece in pieces(begun(kind, 50_000), 2_000, 30_000):
@@ -169,12 +169,40 @@ def test_who_never_ends_a_request_holds_up_others_for_a_while_only(kind: bytes) 
         health = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
         answer, _ = await server.said(server.general_way, health)
         assert answer.startswith(b"HTTP/1.1 200 ")
-        async with asyncio.timeout(20):
-            while not all(each.transport.is_ended for each in stalled):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        loop: Any = asyncio.get_running_loop()
+        for _ in range(2):
+            loop.ahead += 101
+            await asyncio.sleep(0.01)
+        assert all(each.transport.is_ended for each in stalled)
+        loop.ahead += 10  # for those that have not ended their half
+        await asyncio.sleep(0.01)
         assert (server.state.buffers.held, server.state.in_flight) == (0, 0)
+        assert not server.state.connections
         return [b"".join(each.transport.written)[9:12] for each in stalled]
 
-    answers = asyncio.run(answered())
+    with asyncio.Runner(loop_factory=ClockedLoop) as runner:
+        answers = runner.run(answered())
     assert set(answers) == {b"408", b"503"}
     assert answers[0] == b"408"
+
+
+def test_tiny_chunks_leave_others_their_turn() -> None:
+    """Nothing more is read meanwhile, and the body is whole in the end."""
+
+    async def answered() -> tuple[int, bytes]:
+        server = Server(echo)
+        connection = server.connect(server.general_way)
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.data_received(head + b"1\r\nx\r\n" * 40_000 + b"0\r\n\r\n")
+        turns = 0
+        while connection.transport.is_paused:
+            turns += 1
+            await asyncio.sleep(0)
+        while not connection.transport.written:  # noqa: ASYNC110 - a list, no event
+            await asyncio.sleep(0)
+        connection.transport.close()
+        return turns, b"".join(connection.transport.written).rpartition(b"\r\n\r\n")[2]
+
+    turns, body = asyncio.run(answered())
+    assert turns > 5
+    assert body == b"x" * 40_000
