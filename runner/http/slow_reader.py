@@ -11,6 +11,7 @@ The rules of this file:
 from __future__ import annotations
 
 import fcntl
+import math
 import struct
 import termios
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from runner.http.client_link import ClientLink
 
 _LEAST = 4_096  # bytes within the write timeout; less is no progress
-_LOOK_EVERY = 5.0  # seconds, or the write timeout if that is less
+_LOOK_EVERY = 5.0  # seconds at most
 _LEAST_RATE = 65_536  # bytes a second, where there is no room
 
 
@@ -35,6 +36,8 @@ class SlowReader:
     def __init__(self, link: ClientLink, unsent: ByteCount) -> None:
         self._link, self._unsent = link, unsent
         self._counted = 0
+        timeout = link.limits.write_timeout
+        self._every = timeout / max(1, math.ceil(timeout / _LOOK_EVERY))
         self._left = self._left_at_last = self._look()
         self._since = link.loop.time()
         self._arm()
@@ -45,7 +48,6 @@ class SlowReader:
         self._unsent.add(-self._counted)
 
     def _arm(self) -> None:
-        self._every = min(_LOOK_EVERY, self._link.limits.write_timeout)
         self._timer = self._link.loop.call_later(self._every, self._check)
 
     def _check(self) -> None:

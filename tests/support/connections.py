@@ -26,13 +26,14 @@ class Transport:
         unsent: Bytes that the client has not taken.
         is_paused: Nothing is to be read.
         is_ended: The client was told that nothing more comes.
+        is_lost: The connection is no more.
     """
 
     def __init__(self) -> None:
         self.connection: Any = None
         self.written: list[bytes] = []
         self.unsent = 0
-        self.is_paused = self.is_ended = self._is_closing = False
+        self.is_paused = self.is_ended = self.is_lost = self._is_closing = False
 
     def write(self, data: bytes) -> None:
         self.written.append(data)
@@ -61,10 +62,17 @@ class Transport:
     def close(self) -> None:
         if not self._is_closing:
             self._is_closing = self.is_ended = True
-            if self.connection is not None:
-                asyncio.get_running_loop().call_soon(self.connection.connection_lost, None)
+            if not self.unsent:
+                self._lose()
 
-    abort = close
+    def abort(self) -> None:
+        self._is_closing = self.is_ended = True
+        self._lose()
+
+    def _lose(self) -> None:
+        if self.connection is not None and not self.is_lost:
+            self.is_lost = True
+            asyncio.get_running_loop().call_soon(self.connection.connection_lost, None)
 
 
 class ClockedLoop(asyncio.SelectorEventLoop):
