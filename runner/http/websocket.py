@@ -163,7 +163,7 @@ class WebSocketExchange(TaskExchange):
         if self._link.state is not State.OPEN:
             self._end()
             return
-        if self._pinged:
+        if self._pinged and not self.connection.is_read_paused:
             self._link.fail(_FAILED, "no answer to a ping")
             self._flush()
             return

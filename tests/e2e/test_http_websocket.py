@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 from support import until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.server import ServerProtocol
 from websockets.sync.client import ClientConnection, connect
 
 from runner.config import Limits
+from runner.http import websocket
 from runner.http.server import AsgiServer
 from runner.http.wsgi_adapter import WsgiAdapter
 
@@ -231,3 +234,72 @@ def test_a_client_that_is_gone_is_noticed(serve: Callable[..., Served], app: App
     client.socket.close()
     until(lambda: app.received)
     assert app.received[-1]["code"] == 1006
+
+
+def test_a_silent_client_is_pinged_and_stays(
+    serve: Callable[..., Served], app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pong says that it is there, again and again."""
+    monkeypatch.setattr(websocket, "_PING_AFTER", 0.1)
+    pings: list[bytes] = []
+    monkeypatch.setattr(ServerProtocol, "send_ping", _noting(ServerProtocol.send_ping, pings))
+    with serve().connect() as client:
+        until(lambda: len(pings) > 3)
+        client.send("still here")
+        assert client.recv(PATIENCE) == "still here"
+
+
+def test_a_client_that_answers_no_ping_is_gone(
+    serve: Callable[..., Served], app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The app hears of it, and nothing is left of the connection."""
+    monkeypatch.setattr(websocket, "_PING_AFTER", 0.1)
+    monkeypatch.setattr(websocket, "_CLOSE_WITHIN", 0.1)
+    served = serve()
+    with deaf(served):
+        until(lambda: app.received)
+        assert app.received == [{"type": "websocket.disconnect", "code": 1006, "reason": ""}]
+        until(lambda: not served.server.state.connections)
+
+
+def test_whom_the_app_does_not_read_need_not_answer_pings(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pong waits behind what the app has not taken."""
+    monkeypatch.setattr(websocket, "_PING_AFTER", 0.05)
+    pings: list[bytes] = []
+    monkeypatch.setattr(ServerProtocol, "send_ping", _noting(ServerProtocol.send_ping, pings))
+    gate = threading.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await asyncio.to_thread(gate.wait, PATIENCE)
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": str(len(message["text"]))})
+
+    with serve(app).connect() as client:
+        for _ in range(3):
+            client.send("x" * 100_000)
+        until(lambda: len(pings) > 4)
+        gate.set()
+        assert [client.recv(PATIENCE) for _ in range(3)] == ["100000"] * 3
+
+
+def _noting(call: Callable[..., Any], noted: list[bytes]) -> Callable[..., Any]:
+    def noting(self: Any, data: bytes) -> None:
+        noted.append(data)
+        call(self, data)
+
+    return noting
+
+
+@contextlib.contextmanager
+def deaf(served: Served) -> Iterator[socket.socket]:
+    """Shake hands, and never read or say anything again."""
+    with socket.create_connection(served.address, PATIENCE) as client:
+        client.sendall(
+            b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        yield client
