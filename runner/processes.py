@@ -244,6 +244,14 @@ async def wait_pid_ended(pid: int) -> None:
         os.close(fd)
 
 
+def open_end(pid: int) -> int:
+    """Open a file that can be read when a child of ours has ended; -1 if there can be none."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):  # on other systems; too many open files
+        return -1
+
+
 _MOST_FILES = 65_536
 
 

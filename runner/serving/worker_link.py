@@ -22,8 +22,10 @@ class WorkerLink:
         pid: Its process, which is ours if it is a thread.
         status: Where it says how it is.
         order: Where it is told what to do.
+        ended: Can be read when its process has ended; -1 if nothing but the status pipe tells.
         stacks: Where it writes its stacks when asked; None for a thread.
-        heartbeat: Tells whether it turns.
+        heartbeat: Tells whether it turns, and until it is ready whether it takes too long for that.
+        since: When it was started.
         is_ready: Whether it has ever been.
         is_leaving: Whether it drains by itself.
         ends_at: When it is killed, if it lives until then.
@@ -37,6 +39,8 @@ class WorkerLink:
     order: int
     stacks: IO[bytes] | None
     heartbeat: Heartbeat
+    since: float
+    ended: int = -1
     is_ready: bool = False
     is_leaving: bool = False
     ends_at: float = float("inf")
@@ -51,8 +55,17 @@ class WorkerLink:
 
     @property
     def is_watched(self) -> bool:
-        """Tell whether it has to turn: not while it starts, nor while it ends."""
-        return self.is_process and self.is_ready and not self.is_leaving and not self.fault
+        """Tell whether it has to get on: not while it ends."""
+        return self.is_process and not self.is_leaving and not self.fault
+
+    @property
+    def can_accept(self) -> bool:
+        """Tell whether it can be asked to."""
+        return self.is_watched and self.is_ready
+
+    def become_ready(self, hang_timeout: float) -> None:
+        """Note that it has started: from now on it has to turn."""
+        self.is_ready, self.heartbeat = True, Heartbeat(hang_timeout)
 
     def send(self, order: Order, queue: int = 0) -> None:
         """Give an order; a dead worker does not mind."""
@@ -86,10 +99,11 @@ class WorkerLink:
             self.kill()
         if not self.is_watched or now < self.heartbeat.due_at(now):
             return
-        if self.heartbeat.look(now):
+        if self.heartbeat.look(now) and self.is_ready:
             self.send(Order.SAY)
         if self.heartbeat.is_overdue:
-            self.fault = f"worker {self.pid} did not turn for {self.heartbeat.timeout:g} s"
+            failed = "did not turn for" if self.is_ready else "was not ready after"
+            self.fault = f"worker {self.pid} {failed} {self.heartbeat.timeout:.3g} s"
             self.ends_at = now + stacks.WITHIN
             stacks.ask(self.pid)
 
@@ -109,6 +123,8 @@ class WorkerLink:
         """Give up the pipes."""
         os.close(self.status)
         os.close(self.order)
+        if self.ended >= 0:
+            os.close(self.ended)
         if self.stacks is not None:
             self.stacks.close()
 

@@ -4,13 +4,14 @@ The rules of this file:
 
 1. A worker is a thread of the kernel, if there is just one that is never replaced, or a
    process forked from the kernel. Both speak by two pipes, in the words of
-   `runner.serving.orders`; the status pipe's end is the worker's end.
+   `runner.serving.orders`; the status pipe's end is the worker's end, and so is its process's.
 2. A worker that has been ready and dies is forked again, for ever: requests can end workers, and
    never the service. A crash loop before that fails the run: see `runner.serving.restarts`.
 3. A worker drains by itself when it has answered ``max_requests``, outgrown ``max_memory``, or
    its app asks for it.
-4. A forked worker that does not turn for ``hang_timeout`` writes its stacks and is killed. A
-   thread that does not turn is the supervisor's to notice: its question is passed on.
+4. A forked worker that does not turn for ``hang_timeout``, or takes that much longer to start than
+   those before it, writes its stacks and is killed. A thread that does not turn is the
+   supervisor's to notice: its question is passed on.
 5. A connection that waits for a busy worker is offered to the others: see
    `runner.serving.queue_watch`.
 6. Draining has a deadline: whoever still lives then is killed.
@@ -74,6 +75,7 @@ class WorkerPool:
         self._accepts = self._is_replaced = False
         self._restarts = Restarts()
         self._deadline = float("inf")
+        self._slowest_start = 0.0
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         recycles = bool(self.limits.max_requests or self.limits.max_memory)
@@ -161,8 +163,19 @@ class WorkerPool:
             status=status_read,
             order=order_write,
             stacks=written,
-            heartbeat=Heartbeat(self.limits.hang_timeout),
+            heartbeat=Heartbeat(self._start_timeout()),
+            since=time.monotonic(),
+            ended=processes.open_end(pid) if written is not None else -1,
         )
+
+    def _start_timeout(self) -> float:
+        """Give a worker as long as the slowest before it took, and what it may stand still.
+
+        Those before the first that is ready have no timeout of ours.
+        """
+        if not (self._accepts and self.limits.hang_timeout):
+            return 0.0
+        return self._slowest_start + self.limits.hang_timeout
 
     def _forget_siblings(self) -> None:
         """Close, in a child, what is another's: an end held open here hides the end there."""
@@ -187,12 +200,20 @@ class WorkerPool:
     def _wait_once(self) -> None:
         now = time.monotonic()
         watched = {listener.fileno() for listener in self._watched_listeners(now)}
-        fds = {worker.status: worker for worker in self.workers.values()}
+        fds = {fd for worker in self.workers.values() for fd in (worker.status, worker.ended)}
         control = self.control if self.control is not None and self.control.is_open else None
-        sources = {self._wake_read, *fds, *watched, *([control.fileno()] if control else [])}
+        sources = {
+            self._wake_read,
+            *(fds - {-1}),
+            *watched,
+            *([control.fileno()] if control else []),
+        }
         readable = processes.readable(sources, self._seconds_until_due(now))
-        for fd in readable & fds.keys():
-            self._read_status(fds[fd])
+        for worker in list(self.workers.values()):
+            if worker.status in readable:
+                self._read_status(worker)
+            elif worker.ended in readable:  # what it has started may hold its pipes open
+                self._worker_ended(worker)
         if control is not None and control.fileno() in readable:
             self._take_orders()
         if self._wake_read in readable:
@@ -226,7 +247,7 @@ class WorkerPool:
             return
         readable = processes.readable({listener.fileno() for listener in self.listeners}, 0.0)
         waiting = [slot for slot, each in enumerate(self.listeners) if each.fileno() in readable]
-        accepting = [slot for slot, worker in self.workers.items() if worker.is_watched]
+        accepting = [slot for slot, worker in self.workers.items() if worker.can_accept]
         for asked in self._queues.look(waiting, accepting, now):
             self.workers[asked.worker].send(asked.order, asked.queue)
 
@@ -256,7 +277,8 @@ class WorkerPool:
                 self._queues.took(worker.slot, now, has_taken=report is Report.TOOK)
 
     def _worker_ready(self, worker: WorkerLink) -> None:
-        worker.is_ready = True
+        self._slowest_start = max(self._slowest_start, time.monotonic() - worker.since)
+        worker.become_ready(self.limits.hang_timeout)
         if self._accepts and not self.is_draining:
             worker.send(Order.ACCEPT)
         elif all(each.is_ready for each in self.workers.values()):

@@ -17,6 +17,7 @@ def a_worker(*, is_ready: bool = True, is_leaving: bool = False) -> WorkerLink:
         order=-1,
         stacks=None,
         heartbeat=Heartbeat(0.0),
+        since=0.0,
         is_ready=is_ready,
         is_leaving=is_leaving,
     )

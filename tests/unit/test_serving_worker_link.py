@@ -15,7 +15,13 @@ def test_a_thread_that_overstays_is_not_killed(monkeypatch: pytest.MonkeyPatch) 
     killed: list[tuple[int, ...]] = []
     monkeypatch.setattr(os, "kill", lambda *words: killed.append(words))
     link = WorkerLink(
-        slot=0, pid=os.getpid(), status=-1, order=-1, stacks=None, heartbeat=Heartbeat(0.0)
+        slot=0,
+        pid=os.getpid(),
+        status=-1,
+        order=-1,
+        stacks=None,
+        heartbeat=Heartbeat(0.0),
+        since=0.0,
     )
     link.is_leaving, link.ends_at = True, 1.0
     link.look(2.0)
