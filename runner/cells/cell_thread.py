@@ -61,7 +61,7 @@ class CellThread(Generic[Result]):
         late: Makes the answer of a call that took too long.
         refused: Makes the answer of a call that never ran.
         kills: Whether the alarm may kill this process, since it is a worker of its own.
-        on_busy_changed: Called when the first call comes, and when the last is over.
+        on_busy_changed: Called when the first call comes, and when any is over.
 
     Attributes:
         is_stuck: A cell cannot be ended: this process has to be.
@@ -173,8 +173,7 @@ class CellThread(Generic[Result]):
         self, set_outcome: Callable[[_CellCall[Result]], None], call: _CellCall[Result]
     ) -> None:
         set_outcome(call)
-        if not self._unfinished:  # it was answered before it ended
-            self._on_busy_changed()
+        self._on_busy_changed()
 
     def _tick(self) -> None:
         self._ticking = None

@@ -13,8 +13,10 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 _BACKLOG = 2048
-_ANYWAY = 0.25  # seconds for which a busy worker accepts, when it was told that all are
+_WINDOW = 0.25  # seconds for which a busy worker goes on to accept, when it was told that all are
 _LAST_ACCEPTS, _LAST_TURNS = 0.05, 1000
+_FULL = 0.01  # seconds until it is seen whether there is room again
+_FOR_EVER = float("inf")
 _PAUSE = 1.0  # seconds without what the system lacks for a further connection
 _LACKS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -25,20 +27,29 @@ class Acceptor:
     Args:
         protocol: Makes what speaks with one client.
         listener: Whose connections are ours first; it is closed with this.
-        may_pause: Others can accept from it while we are busy. Then it is read by ourselves, at
-            the price of 30 µs for each connection: a loop's own server cannot pause.
+        is_full: Tells that a further request would be refused.
+        may_pause: Others can accept from it while we are busy or full. Then it is read by
+            ourselves, at the price of 30 µs for each connection: a loop's own server cannot pause.
     """
 
     def __init__(
-        self, protocol: Callable[[], Any], listener: socket.socket, *, may_pause: bool
+        self,
+        protocol: Callable[[], Any],
+        listener: socket.socket,
+        is_full: Callable[[], bool],
+        *,
+        may_pause: bool,
     ) -> None:
         self._protocol, self._listener, self._may_pause = protocol, listener, may_pause
+        self._is_full = is_full
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_busy = self._is_reading = self._is_closed = False
         self._pause: asyncio.TimerHandle | None = None
-        self._accepts_until = 0.0
+        self._recheck: asyncio.TimerHandle | None = None
+        self._busy_since = self._accepts_until = 0.0
+        self._window_for = 0.0
 
     async def open(self) -> None:
         """Begin to accept."""
@@ -50,20 +61,32 @@ class Acceptor:
             )
 
     def set_busy(self, *, is_busy: bool) -> None:
-        """Note whether a request would have to wait for another."""
+        """Note, whenever a request begins or ends, whether another would have to wait."""
         self._is_busy = is_busy
+        self._busy_since = self._loop.time()
         if self._may_pause:
             self._update()
 
-    def take(self, listener: socket.socket, *, although_busy: bool) -> bool:
-        """Accept one connection of any listener; tell whether there was one to be had."""
-        if self._is_closed or (self._is_busy and not although_busy):
+    def take(self, listener: socket.socket, *, busy_for: float) -> bool:
+        """Accept one connection of any listener; tell whether there was one to be had.
+
+        Args:
+            listener: Gives it.
+            busy_for: For how many seconds we may have been busy with one request at most.
+        """
+        if self._is_closed or self._pause is not None:
             return False
-        if although_busy and self._may_pause:
-            self._accepts_until = self._loop.time() + _ANYWAY
-            self._loop.call_later(_ANYWAY, self._update)
+        if self._is_full() and busy_for != _FOR_EVER:
+            return False
+        if self._is_busy and self._busy_seconds() >= busy_for:
+            return False
+        if self._may_pause and 0 < busy_for < _FOR_EVER:
+            self._window_for, self._accepts_until = busy_for, self._loop.time() + _WINDOW
             self._update()
         return self._accept_one(listener)
+
+    def _busy_seconds(self) -> float:
+        return self._loop.time() - self._busy_since
 
     async def drain(self) -> None:
         """Take in who has connected, busy or not, and accept nothing any more.
@@ -97,23 +120,41 @@ class Acceptor:
 
     def _update(self) -> None:
         """Read the listener, or cease to."""
-        pauses = self._may_pause and self._is_busy and self._loop.time() >= self._accepts_until
-        reads = not (pauses or self._is_closed or self._pause is not None)
+        reads = not (self._leaves_it_to_others() or self._is_closed or self._pause is not None)
         if reads is self._is_reading:
             return
         self._is_reading = reads
         if reads:
-            self._loop.add_reader(self._listener, self._accept_one, self._listener)
+            self._loop.add_reader(self._listener, self._accept_own)
         else:
             self._loop.remove_reader(self._listener)
+
+    def _leaves_it_to_others(self) -> bool:
+        if not self._may_pause:
+            return False
+        if self._is_full():
+            if self._recheck is None:
+                self._recheck = self._loop.call_later(_FULL, self._check_again)
+            return True
+        has_window = self._loop.time() < self._accepts_until
+        return self._is_busy and not (has_window and self._busy_seconds() < self._window_for)
+
+    def _check_again(self) -> None:
+        self._recheck = None
+        self._update()
+
+    def _accept_own(self) -> None:
+        self._update()
+        if self._is_reading:
+            self._accept_one(self._listener)
 
     def _accept_one(self, listener: socket.socket) -> bool:
         try:
             client, _ = listener.accept()
         except OSError as error:  # also if there was none, or it was closed
-            if error.errno in _LACKS:
+            if error.errno in _LACKS and self._pause is None:
                 log.warning("no further connection: %s", error.strerror)
-                self._pause = self._pause or self._loop.call_later(_PAUSE, self._go_on)
+                self._pause = self._loop.call_later(_PAUSE, self._go_on)
                 self._update()
             return False
         client.setblocking(False)

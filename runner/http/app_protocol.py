@@ -17,7 +17,8 @@ class AppProtocol:
         needs_process: A worker that runs it must be a process, since it may have to be killed.
         takes_websockets: It knows WebSockets; else an upgrade to one is not taken up.
         can_be_busy: Whether ``is_busy`` can ever hold.
-        on_busy_changed: Set by the server; to be called in its loop when ``is_busy`` changes.
+        on_busy_changed: Set by the server; to be called in its loop when ``is_busy`` changes, and
+            whenever a request ends while it holds.
         is_draining: Set by the server when it begins to end.
     """
 

@@ -97,13 +97,19 @@ class AsgiServer:
 
     def say(self, answer: Callable[[bool], None]) -> None:
         """Have the loop say whether it would begin a further request at once."""
-        self._call(lambda: answer(not (self._own.is_busy or self.is_draining)))
+        self._call(lambda: answer(not (self._own.is_busy or self._is_full() or self.is_draining)))
 
     def take(
-        self, listener: socket.socket, answer: Callable[[bool], None], *, although_busy: bool
+        self, listener: socket.socket, answer: Callable[[bool], None], *, busy_for: float
     ) -> None:
-        """Have the loop accept one connection of any worker's, and say whether it has."""
-        self._call(lambda: answer(self._take(listener, although_busy=although_busy)))
+        """Have the loop accept one connection of any worker's, and say whether it has.
+
+        Args:
+            listener: Gives it.
+            answer: Told that.
+            busy_for: For how many seconds it may have been busy with one request at most.
+        """
+        self._call(lambda: answer(self._take(listener, busy_for)))
 
     def drain(self, *, is_replaced: bool = False) -> None:
         """Begin to drain; the second time nothing happens.
@@ -158,8 +164,10 @@ class AsgiServer:
         if self.is_draining:
             listener.close()
             return
-        may_pause = is_shared and self._own.can_be_busy
-        acceptor = Acceptor(self._protocol, listener, may_pause=may_pause)
+        # A bound that nobody has lowered is hardly ever reached.
+        may_be_full = self.limits.max_concurrency < Limits.max_concurrency
+        may_pause = is_shared and (self._own.can_be_busy or may_be_full)
+        acceptor = Acceptor(self._protocol, listener, self._is_full, may_pause=may_pause)
         self._acceptors.append(acceptor)
         self._own.on_busy_changed = self._note_busy
         self._note_busy()
@@ -169,10 +177,13 @@ class AsgiServer:
         for acceptor in self._acceptors:
             acceptor.set_busy(is_busy=self._own.is_busy)
 
-    def _take(self, listener: socket.socket, *, although_busy: bool) -> bool:
+    def _is_full(self) -> bool:
+        return self.state.in_flight >= self.limits.max_concurrency
+
+    def _take(self, listener: socket.socket, busy_for: float) -> bool:
         if not self._acceptors or self.is_draining:
             return False
-        return self._acceptors[0].take(listener, although_busy=although_busy)
+        return self._acceptors[0].take(listener, busy_for=busy_for)
 
     def _protocol(self, *args: Any, **settings: Any) -> Any:
         protocol = self._own.protocol(self)

@@ -17,12 +17,20 @@ WITHIN = 0.5
 """Seconds that a process has to write them."""
 
 _LONGEST = 20_000
+_files: list[int] = []  # where this process writes them
 
 
 def write_when_asked(fd: int) -> None:
     """Let this process write its stacks to an open file whenever it is asked."""
+    _files[:] = [fd]
     if sys.platform == "linux":
         faulthandler.register(_signal(), file=fd, all_threads=True, chain=False)
+
+
+def write_now() -> None:
+    """Write them without being asked, if this process has prepared for it."""
+    for fd in _files:
+        faulthandler.dump_traceback(file=fd, all_threads=True)
 
 
 def ask(pid: int) -> None:

@@ -17,6 +17,7 @@ class Order(enum.StrEnum):
     GIVE_WAY = "G"  # drain, for another serves
     SAY = "S"  # whether it is free
     TAKE = "T"  # one connection of a queue, if it is free
+    TAKE_SOON = "V"  # or if what it does will not take long, by what that did until now
     TAKE_ANYWAY = "U"
 
     def encode_for(self, queue: int = 0) -> bytes:

@@ -9,8 +9,9 @@ The rules of this file:
    it turns, and whether it would begin a request at once. If it says so it accepts by itself.
 2. Else the others are asked to accept one connection of that queue, each one at a time, and
    only if they are free. Who does not turn does not get to it: nobody has to know who is free.
-3. If nobody was free for a while, all are asked to accept although they are busy: so the limits
-   on what may wait, and the health paths, answer for the worker.
+3. If nobody was free for a while, those accept whose calls are short; if there are none either,
+   all do: so the limits on what may wait, and the health paths, answer for the worker. That is
+   remembered, but whoever is free is asked first each time.
 4. While no connection waits nothing is done at all.
 """
 
@@ -23,11 +24,13 @@ from runner.serving.orders import Order
 
 PATIENCE = 0.1
 """Seconds that a connection waits for somebody to become free."""
+LONG_PATIENCE = 0.3
+"""Seconds that it waits for somebody whose calls are short."""
 
 _GRACE = 0.01  # so long a worker may take to say that it turns
 _REST = 0.025  # so long a queue whose worker turns is not looked at
 _STEP = 0.01
-_REMEMBERED = 1.0  # so long nobody is taken to be free after nobody was
+_REMEMBERED = 1.0  # so long nobody is taken to be free, or soon to be, after nobody was
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,8 +67,8 @@ class QueueWatch:
     def __init__(self, slots: int) -> None:
         self._queues = [_Queue() for _ in range(slots)]
         self._asked_to_take: dict[int, Order] = {}
-        self._none_free_until = 0.0
-        self._last_taken = 0.0
+        self._none_free_until = self._none_soon_until = 0.0
+        self._taken_by_free = self._taken_soon = 0.0
 
     def watched(self, now: float) -> list[int]:
         """Give the queues that a connection is to be noticed in: those that are calm."""
@@ -123,7 +126,9 @@ class QueueWatch:
         order = self._asked_to_take.pop(slot, None)
         if has_taken:
             if order is Order.TAKE:
-                self._last_taken, self._none_free_until = now, 0.0
+                self._taken_by_free, self._none_free_until = now, 0.0
+            if order is not Order.TAKE_ANYWAY:
+                self._taken_soon, self._none_soon_until = now, 0.0
             for queue in self._queues:
                 if queue.stuck_since is not None:
                     queue.look_at = now
@@ -151,15 +156,21 @@ class QueueWatch:
         return []
 
     def _call_others(self, slot: int, queue: _Queue, alive: list[int], now: float) -> list[Asked]:
-        since = max(queue.stuck_since or now, self._last_taken)
-        if now - since >= PATIENCE:
-            self._none_free_until = now + _REMEMBERED
-        is_anyway = now < self._none_free_until
-        order = Order.TAKE_ANYWAY if is_anyway else Order.TAKE
+        order = self._order_for(queue.stuck_since or now, now)
         called = [
             worker
             for worker in alive
-            if worker not in self._asked_to_take and (is_anyway or worker != slot)
+            if worker not in self._asked_to_take and (order is not Order.TAKE or worker != slot)
         ]
         self._asked_to_take |= dict.fromkeys(called, order)
         return [Asked(worker=worker, order=order, queue=slot) for worker in called]
+
+    def _order_for(self, stuck_since: float, now: float) -> Order:
+        """Say how far to go for a queue that has been stuck for a while."""
+        if now - max(stuck_since, self._taken_by_free) >= PATIENCE:
+            self._none_free_until = now + _REMEMBERED
+        if now - max(stuck_since, self._taken_soon) >= LONG_PATIENCE:
+            self._none_soon_until = now + _REMEMBERED
+        if now - stuck_since < _STEP or now >= self._none_free_until:
+            return Order.TAKE
+        return Order.TAKE_ANYWAY if now < self._none_soon_until else Order.TAKE_SOON

@@ -18,11 +18,14 @@ from typing import Protocol
 
 from runner import processes
 from runner.config import Limits
+from runner.liveness import stacks
 from runner.serving.orders import Order, Report
 
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY = 0.5
+# Seconds with one request, by which a worker that is asked for one more tells its calls to be long.
+_BUSY_FOR = {Order.TAKE: 0.0, Order.TAKE_SOON: 0.05, Order.TAKE_ANYWAY: float("inf")}
 _ENDS = (b"", Order.DRAIN.encode(), Order.GIVE_WAY.encode())
 
 
@@ -47,9 +50,12 @@ class Server(Protocol):
         """Have the loop say whether it is free: whether it would begin a request at once."""
 
     def take(
-        self, listener: socket.socket, answer: Callable[[bool], None], *, although_busy: bool
+        self, listener: socket.socket, answer: Callable[[bool], None], *, busy_for: float
     ) -> None:
-        """Have the loop accept one connection of any queue, and say whether it has."""
+        """Have the loop accept one connection of any queue, and say whether it has.
+
+        It must not have been busy with one request for longer than ``busy_for`` seconds.
+        """
 
     def drain(self, *, is_replaced: bool = False) -> None:
         """Begin to drain; another serves instead, or none does."""
@@ -141,11 +147,12 @@ class WorkerLoop:
             server.take(
                 self._listeners[queue],
                 lambda took: self._report(Report.TOOK if took else Report.TOOK_NONE),
-                although_busy=order is Order.TAKE_ANYWAY,
+                busy_for=_BUSY_FOR[order],
             )
 
     def _is_spent(self, server: Server) -> bool:
         if server.is_spent:
+            stacks.write_now()  # a call hangs in it
             return True
         if self._limits.max_requests and server.requests >= self._most_requests:
             return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner.serving.orders import Order
-from runner.serving.queue_watch import PATIENCE, Asked, QueueWatch
+from runner.serving.queue_watch import LONG_PATIENCE, PATIENCE, Asked, QueueWatch
 
 
 def asked(*orders: tuple[int, Order, int]) -> list[Asked]:
@@ -59,17 +59,50 @@ def test_a_worker_that_does_not_say_that_it_turns_is_busy() -> None:
     assert QueueWatch(2).look([0], [1], 0.0) == asked((1, Order.TAKE, 0))
 
 
-def test_when_nobody_is_free_for_a_while_all_may_accept() -> None:
-    """So what limits the requests that wait, and the health paths, answer; and at once then."""
+def nobody_free(watch: QueueWatch, workers: list[int], now: float, until: float) -> list[Asked]:
+    """Have nobody take anything, step by step; give what was asked last."""
+    given: list[Asked] = []
+    while now < until:
+        given = watch.look([0], workers, now)
+        for each in given:
+            watch.took(each.worker, now, has_taken=False)
+        now = watch.look_at()
+    return given
+
+
+def test_when_nobody_is_free_those_accept_whose_calls_are_short() -> None:
+    """The busy one is asked, too; and if nobody is found for long, all are, whatever they do."""
     watch = stuck()
-    watch.look([0], [0, 1], 0.002)
-    watch.took(1, 0.003, has_taken=False)
-    later = 0.003 + PATIENCE
-    everyone = asked((0, Order.TAKE_ANYWAY, 0), (1, Order.TAKE_ANYWAY, 0))
-    assert watch.look([0], [0, 1], later) == everyone
-    watch.took(0, later, has_taken=True)
-    watch.took(1, later, has_taken=False)
-    assert watch.look([0], [0, 1], later) == everyone
+    soon = asked((0, Order.TAKE_SOON, 0), (1, Order.TAKE_SOON, 0))
+    assert nobody_free(watch, [0, 1], 0.002, PATIENCE) == asked((1, Order.TAKE, 0))
+    assert nobody_free(watch, [0, 1], PATIENCE + 0.01, LONG_PATIENCE) == soon
+    anyway = asked((0, Order.TAKE_ANYWAY, 0), (1, Order.TAKE_ANYWAY, 0))
+    assert nobody_free(watch, [0, 1], LONG_PATIENCE + 0.01, LONG_PATIENCE + 0.03) == anyway
+
+
+def test_that_nobody_is_free_is_remembered_but_who_is_free_comes_first() -> None:
+    """The next queue that is stuck waits one step for it, and not all the patience."""
+    watch = stuck()
+    nobody_free(watch, [0, 1], 0.002, PATIENCE + 0.03)
+    assert watch.look([], [0, 1], 0.2) == []
+    assert watch.look([0], [0, 1], 0.25) == asked((0, Order.SAY, 0))
+    watch.turns(0, 0.25, is_busy=True)
+    assert watch.look([0], [0, 1], 0.251) == asked((1, Order.TAKE, 0))
+    watch.took(1, 0.252, has_taken=False)
+    soon = asked((0, Order.TAKE_SOON, 0), (1, Order.TAKE_SOON, 0))
+    assert watch.look([0], [0, 1], 0.262) == soon
+
+
+def test_once_somebody_was_free_nobody_is_taken_to_be_busy() -> None:
+    """What was remembered is forgotten."""
+    watch = stuck()
+    nobody_free(watch, [0, 1], 0.002, PATIENCE + 0.03)
+    watch.look([], [0, 1], 0.2)
+    watch.look([0], [0, 1], 0.25)
+    watch.turns(0, 0.25, is_busy=True)
+    watch.look([0], [0, 1], 0.251)
+    watch.took(1, 0.252, has_taken=True)
+    assert watch.look([0], [0, 1], 0.262) == asked((1, Order.TAKE, 0))
 
 
 def test_who_does_not_answer_is_not_asked_again() -> None:
