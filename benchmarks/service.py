@@ -41,9 +41,11 @@ SERVE = "from runner import serve\nserve(app)"
 
 
 class Service:
-    """One supervisor on a notebook of ours."""
+    """One supervisor on a notebook of ours; it serves once ``path`` answers a JSON object."""
 
-    def __init__(self, folder: Path, *words: str, cells: tuple[str, ...] = (APP, SERVE)) -> None:
+    def __init__(
+        self, folder: Path, *words: str, cells: tuple[str, ...] = (APP, SERVE), path: str = "/"
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.save(*cells)
@@ -53,7 +55,7 @@ class Service:
             self.process = subprocess.Popen(
                 [*line, *words], cwd=folder, stdout=log, stderr=log, start_new_session=True
             )
-        until(self.ask, 60)
+        until(lambda: self.ask(path), 60)
 
     def save(self, *sources: str) -> None:
         """Save the notebook in one step, as Jupyter does."""
@@ -103,10 +105,12 @@ class Service:
 
 
 @contextlib.contextmanager
-def serving(*words: str, cells: tuple[str, ...] = (APP, SERVE)) -> Iterator[Service]:
+def serving(
+    *words: str, cells: tuple[str, ...] = (APP, SERVE), path: str = "/"
+) -> Iterator[Service]:
     """Run a service, and end it."""
     with tempfile.TemporaryDirectory() as folder:
-        service = Service(Path(folder), *words, cells=cells)
+        service = Service(Path(folder), *words, cells=cells, path=path)
         try:
             yield service
         finally:
@@ -156,11 +160,20 @@ class Account:
 
 
 @contextlib.contextmanager
-def load(port: int, clients: int) -> Iterator[Account]:
-    """Ask all the time, half of the clients on connections that they keep."""
+def load(
+    port: int, clients: int, *, pause: float = 0.0, body: str | None = None
+) -> Iterator[Account]:
+    """Ask all the time, half of the clients on connections that they keep.
+
+    Args:
+        port: Of the service.
+        clients: How many.
+        pause: Seconds between an answer and the next request.
+        body: A JSON value that is POSTed; else it is a GET.
+    """
     account = Account()
     threads = [
-        threading.Thread(target=_ask, args=(port, number % 2 == 0, account))
+        threading.Thread(target=_ask, args=(port, number % 2 == 0, account, pause, body))
         for number in range(clients)
     ]
     for thread in threads:
@@ -173,13 +186,14 @@ def load(port: int, clients: int) -> Iterator[Account]:
             thread.join()
 
 
-def _ask(port: int, keeps: bool, account: Account) -> None:
+def _ask(port: int, keeps: bool, account: Account, pause: float, body: str | None) -> None:
     """Be one client; a kept connection is left when the server says so, as HTTP has it."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    while not account.is_over.is_set():
+    method, headers = ("POST", {"Content-Type": "application/json"}) if body else ("GET", {})
+    while not account.is_over.wait(pause):
         began, answer, fault = time.monotonic(), {}, ""
         try:
-            connection.request("GET", "/")
+            connection.request(method, "/", body, headers)
             response = connection.getresponse()
             answer = json.loads(response.read())
             fault = "" if response.status == 200 else str(response.status)
