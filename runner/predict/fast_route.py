@@ -101,7 +101,7 @@ class FastRequest(Exchange):
     ) -> None:
         keep_alive = not connection.owner.is_draining
         endpoint = batcher.endpoint
-        super().__init__(connection, "POST", endpoint.path, keep_alive=keep_alive)
+        Exchange.__init__(self, connection, "POST", endpoint.path, keep_alive=keep_alive)
         self.route, self.batcher, self._body = route, batcher, b""
         self.deadline = None if timeout is None else self.since + timeout
         route.counters.request_started(endpoint.name)
