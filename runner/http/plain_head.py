@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Mapping
 from typing import NamedTuple
 
 _TOKEN = string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~"
@@ -21,17 +22,18 @@ _NAME = b"[%b]*+" % re.escape(_TOKEN).encode()
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
 _SPACE = rb"[ \t]*+"
 
-# The deciding fields that a plain head may have, and what their values are then: each is a group
-# of the expression, in this order, which has to be that of the alphabet.
-_PLAIN_FIELDS = {
-    "accept": _VALUE,
-    "connection": rb"(?i:keep-alive|close)",
-    "content-length": rb"[0-9]{1,9}+",
-    "content-type": _VALUE,
-    "host": rb"(?:[a-zA-Z0-9._-]++|\[[a-fA-F0-9:.]++\])(?::[0-9]++)?+",
-    "x-request-timeout-ms|x-envoy-expected-rq-timeout-ms": rb"[0-9]{1,12}+",
+_METHODS = rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)"
+
+# The deciding fields that a plain head may have, in the order of the alphabet, and what their
+# values are then. Each has one group: what is to be known of the value, or that it is there.
+PLAIN_FIELDS = {
+    "accept": _VALUE + rb"()",
+    "connection": rb"((?i:keep-alive|close))",
+    "content-length": rb"([0-9]{1,9}+)",
+    "content-type": _VALUE + rb"()",
+    "host": rb"(?:[a-zA-Z0-9._-]++|\[[a-fA-F0-9:.]++\])(?::[0-9]++)?+()",
+    "x-request-timeout-ms|x-envoy-expected-rq-timeout-ms": rb"([0-9]{1,12}+)",
 }
-_FIRST_GROUP = 4
 # Those that it may not.
 _OTHER_DECIDING = (
     *("content-encoding", "expect", "proxy-connection"),
@@ -39,39 +41,46 @@ _OTHER_DECIDING = (
 )
 
 
-def _expression() -> re.Pattern[bytes]:
-    """Make the expression of a whole head, with a group for each value that decides.
+def head_expression(method: bytes, fields: Mapping[str, bytes]) -> re.Pattern[bytes]:
+    """Make the expression of a whole head.
 
     Lines are told apart by their first letters, for most of them decide nothing.
+
+    Args:
+        method: An expression, with a group or without.
+        fields: By the names of ``PLAIN_FIELDS``, and with as many groups.
+
+    Returns:
+        Its groups are those of the method, the target, and those of the fields.
     """
-    deciding = [*"|".join([*_PLAIN_FIELDS, *_OTHER_DECIDING]).split("|")]
+    deciding = "|".join([*fields, *_OTHER_DECIDING]).split("|")
+    first_group = re.compile(method).groups + 2
     lines = []
     for letter in sorted({name[0] for name in deciding}):
-        names = "|".join(name[1:] for name in deciding if name[0] == letter)
-        fields = [
+        rests = "|".join(name[1:] for name in deciding if name[0] == letter)
+        known = [
             _field(name.replace(f"|{letter}", "|")[1:], value, group)
-            for group, (name, value) in enumerate(_PLAIN_FIELDS.items(), _FIRST_GROUP)
+            for group, (name, value) in enumerate(fields.items(), first_group)
             if name[0] == letter
         ]
-        fields.append(b"(?!(?i:%b):)%b:%b" % (names.encode(), _NAME, _VALUE))
-        lines.append(f"[{letter}{letter.upper()}]".encode() + b"(?:%b)" % b"|".join(fields))
-    others = {*_TOKEN} - {*"".join(line[:1] + line[:1].upper() for line in deciding)}
+        known.append(b"(?!(?i:%b):)%b:%b" % (rests.encode(), _NAME, _VALUE))
+        lines.append(f"[{letter}{letter.upper()}]".encode() + b"(?:%b)" % b"|".join(known))
+    others = {*_TOKEN} - {*"".join(name[0] + name[0].upper() for name in deciding)}
     lines.append(b"[%b]%b:%b" % (re.escape("".join(sorted(others))).encode(), _NAME, _VALUE))
     return re.compile(
-        rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) "
-        rb"(/(?!/)[!$%&-;=?-Z_a-z~]{0,8000}+) HTTP/1\.1"
-        rb"((?:\r\n(?:" + b"|".join(lines) + rb")){1,200})\r\n\r\n"
+        method + rb" (/(?!/)[!$%&-;=?-Z_a-z~]{0,8000}+) HTTP/1\.1"
+        rb"(?:\r\n(?:" + b"|".join(lines) + rb")){1,200}\r\n\r\n"
     )
 
 
 def _field(name: str, value: bytes, group: int) -> bytes:
     """Match a field, unless there was one before."""
     is_first = b"(?(%d)(?!))" % group
-    return b"(?i:%b):%b%b(%b)%b" % (name.encode(), _SPACE, is_first, value, _SPACE)
+    return b"(?i:%b):%b%b%b%b" % (name.encode(), _SPACE, is_first, value, _SPACE)
 
 
-# What its groups are stands in `plain_head`.
-match_head = _expression().match
+_match = head_expression(_METHODS, PLAIN_FIELDS).match
+_START_OF_LINES = len(" HTTP/1.1")
 _FIELD = re.compile(rb"\n([^:]++):[\t ]*+([^\r]*+)")
 
 
@@ -82,9 +91,6 @@ class PlainHead(NamedTuple):
         method: In capitals.
         target: The path, and the query if there is one, as they were sent.
         lines: All its fields, each behind the end of a line.
-        content_type: What the body is said to be; None if nothing is said.
-        accept: What the answer may be; None if nothing is said.
-        timeout: Milliseconds that the client waits, in digits; None if it does not say.
         end: Where the body begins.
         length: Bytes of the body.
         keeps: Whether the client would go on with the connection.
@@ -93,9 +99,6 @@ class PlainHead(NamedTuple):
     method: bytes
     target: bytes
     lines: bytes
-    content_type: bytes | None
-    accept: bytes | None
-    timeout: bytes | None
     end: int
     length: int
     keeps: bool
@@ -103,17 +106,16 @@ class PlainHead(NamedTuple):
 
 def plain_head(data: bytes) -> PlainHead | None:
     """Read the head with which these bytes begin; None if it is not whole, or not plain."""
-    found = match_head(data)
+    found = _match(data)
     if found is None:
         return None
-    method, target, lines, accept, ends, length, content_type, host, timeout = found.groups()
+    method, target, _, connection, length, _, host, _ = found.groups()
     if host is None:
         return None
-    keeps = ends is None or ends.lower() == b"keep-alive"
-    size = int(length) if length else 0
-    return PlainHead._make(
-        (method, target, lines, content_type, accept, timeout, found.end(), size, keeps)
-    )
+    keeps = connection is None or connection.lower() == b"keep-alive"
+    end = found.end()
+    lines = data[found.end(2) + _START_OF_LINES : end - 4]
+    return PlainHead(method, target, lines, end, int(length) if length else 0, keeps)
 
 
 def fields_of(head: PlainHead) -> list[tuple[bytes, bytes]]:

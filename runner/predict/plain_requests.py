@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runner.config import Limits
-from runner.http.plain_head import match_head
+from runner.http.plain_head import PLAIN_FIELDS, head_expression
 from runner.predict.batching import Batcher
-from runner.predict.http_messages import JSON, LONGEST_TIMEOUT
+from runner.predict.http_messages import LONGEST_TIMEOUT
 
+_LONGEST = LONGEST_TIMEOUT / 1000
 _LONGEST_BODY = 65_536  # beyond it the ordinary way has a client wait (flow control)
 
-# What may stand in a plain head, besides fields that nobody here reads.
-_TYPES = {JSON, JSON + b"; charset=utf-8", JSON + b";charset=utf-8"}
-_ACCEPTED = {None, b"*/*", JSON, JSON + b", */*", JSON + b", text/plain, */*"}
-_CONNECTIONS = {None, b"keep-alive", b"Keep-Alive"}
-_LONGEST = LONGEST_TIMEOUT / 1000
+# A model's client sends JSON, takes JSON, and goes on; all else is for the ordinary way.
+_match = head_expression(
+    b"POST",
+    PLAIN_FIELDS
+    | {
+        "accept": rb"(?:\*/\*|application/json(?:, (?:text/plain, )?\*/\*)?)()",
+        "connection": rb"(?i:keep-alive)()",
+        "content-type": rb"(?i:application/json(?:; ?charset=utf-8)?)()",
+    },
+).match
 
 
 # Who predicts, where the body begins and ends, and the seconds that the client waits; None if it
@@ -38,23 +44,15 @@ class PlainRequests:
 
     def read(self, data: bytes) -> PlainRequest | None:
         """Read the head with which these bytes begin; None if it is not whole, or not plain."""
-        found = match_head(data)
+        found = _match(data)
         if found is None:
             return None
-        method, target, _, accept, connection, length, content_type, host, time = found.groups()
+        target, _, _, length, content_type, host, milliseconds = found.groups()
         batcher = self._batchers.get(target)
-        if (
-            batcher is None
-            or method != b"POST"
-            or host is None
-            or length is None
-            or content_type not in _TYPES
-            or accept not in _ACCEPTED
-            or connection not in _CONNECTIONS
-        ):
+        if batcher is None or length is None or content_type is None or host is None:
             return None
         start, size = found.end(), int(length)
-        seconds = None if time is None else int(time) / 1000
+        seconds = None if milliseconds is None else int(milliseconds) / 1000
         if (
             not 0 < size <= self._largest_body
             or start > self._largest_head
