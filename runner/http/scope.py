@@ -18,6 +18,7 @@ Fields = list[tuple[bytes, bytes]]
 _PATH = re.compile(rb"(/[!-\"$->@-~]*)(?:\?([!-\"$-~]*))?")
 _URL = re.compile(rb"(?i:https?)://(?=[^:/?])(%b)((?:[/?].*)?)" % HOST)
 
+_PORT = re.compile(r"[0-9]{1,5}")
 _SCHEMES = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}
 
 
@@ -130,7 +131,7 @@ def _host_and_port(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if text.startswith("["):
         host, _, port = text[1:].partition("]")
-        return host, int(port[1:]) if port[1:].isdecimal() else 0
-    if ":" in host or not port.isdecimal() or not host:
+        return host, int(port[1:]) if _PORT.fullmatch(port[1:]) else 0
+    if ":" in host or not host or not _PORT.fullmatch(port):
         return text, 0
     return host, int(port)

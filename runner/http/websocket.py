@@ -110,7 +110,7 @@ class WebSocketExchange(TaskExchange):
         self._refusal: bytes | None = None
 
     def _handshake(self, head: RequestHead) -> Response:
-        self._link.receive_data(head.raw.lstrip(b"\r\n"))
+        self._link.receive_data(head.raw)
         requests = [each for each in self._link.events_received() if isinstance(each, Request)]
         if not requests:
             raise RefusedRequestError(400, "this is no handshake of a WebSocket")
