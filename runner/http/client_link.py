@@ -109,6 +109,11 @@ class ClientLink(asyncio.Protocol):
 
     # -- reading
 
+    @property
+    def is_read_paused(self) -> bool:
+        """Tell that nothing is read at the moment."""
+        return self._pauses != 0
+
     def pause_reading(self, why: Pause) -> None:
         """Read nothing more until the reason is taken back."""
         if not self._pauses and not self.transport.is_closing():
