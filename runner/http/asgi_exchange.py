@@ -120,6 +120,10 @@ class AsgiExchange(TaskExchange):
         self._has_more = False
         self._tell()
 
+    def owes_word(self) -> bool:
+        """Tell that the app has not asked for the body of a client that waits for 100."""
+        return self._expects_continue
+
     def disconnect(self) -> None:
         """Let the app know, when it asks."""
         self._is_gone = True

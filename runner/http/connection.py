@@ -38,6 +38,8 @@ _IDLE, _HEAD, _BODY = Phase.IDLE, Phase.HEAD, Phase.BODY
 _ANSWERING, _UPGRADED, _CLOSING = Phase.ANSWERING, Phase.UPGRADED, Phase.CLOSING
 _MOST_UNREAD = 65_536
 _USUAL_HEAD = 4_096  # bytes
+_AT_EASE = 1.0  # seconds that a client has for its request in any case
+_SLOW = 16_384  # bytes a second
 _MOST_A_TURN = 8  # steps for one client before the loop looks after the others
 # No head has it, whatever comes behind.
 _NO_HEAD = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n")
@@ -140,7 +142,7 @@ class Connection(ExchangeLink):
         if path in (limits.health_path, limits.ready_path) and path and _only_asks(head):
             is_health = path == limits.health_path
             app = own_answers.ALIVE if is_health else self._readiness()
-        elif not self.has_room():
+        elif not self.has_room() and not self.state.bound.end_slow(in_flight=True):
             app = own_answers.BUSY
         keep_alive = head.keep_alive and not owner.is_draining
         return AsgiExchange(self, head, scope, app, keep_alive=keep_alive)
@@ -304,11 +306,26 @@ class Connection(ExchangeLink):
         else:
             self.close()
 
+    def is_slow(self) -> bool:
+        """Tell that the client, and nobody else, has let others wait for its request."""
+        if self._time is None or self._pauses or self._owes_word():
+            return False
+        seconds = self._time.spent(self.loop.time())
+        return seconds > _AT_EASE and self._held < seconds * _SLOW
+
+    def _owes_word(self) -> bool:
+        return self.exchange is not None and self.exchange.owes_word()
+
+    def give_up(self) -> None:
+        """End a request for others, who need what it holds."""
+        self._refuse(408, "the request came so slowly that others had its place")
+        self.close()
+
     def _late_to_send(self) -> None:
         """End who was too slow, or was held up for too long; not who waits for the app."""
         seconds = self.limits.read_timeout
         left = self._time.left(self.loop.time()) if self._time is not None else 0.0
-        if self._pauses & ~Pause.BUFFERS:
+        if self._pauses & ~Pause.BUFFERS or self._owes_word():
             self.expect_within(seconds)
         elif left > 0:
             self.expect_within(left)

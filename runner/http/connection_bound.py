@@ -1,7 +1,8 @@
 """Bound the connections of a worker, below the files that it may have open.
 
-Idle ones make room for new ones, those that have been idle longest first. If none is idle, the new
-one is refused.
+Idle ones make room for new ones, those that have been idle longest first. If none is idle, those do
+that send next to nothing of a request, and likewise they give up their places in flight: else a few
+hundred of them would keep out everybody. If there is none either, the new one is refused.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class ConnectionBound:
 
     def __init__(self, state: ServerState, most: int) -> None:
         self._state, self.most = state, most
-        self._said_at = self._looked_at = float("-inf")
+        self._said_at = self._looked_at = self._looked_for_slow_at = float("-inf")
 
     def make_room(self, new: Connection) -> bool:
         """Close who is idle, or refuse who comes; tell whether it may stay."""
@@ -55,6 +56,8 @@ class ConnectionBound:
         idle: list[Connection] = []
         if now - self._looked_at > _LOOK_EVERY:
             idle = [each for each in self._state.connections if each.is_idle and each is not new]
+        if not idle and self.end_slow():
+            return True
         if not idle:
             if now - self._looked_at > _LOOK_EVERY:
                 self._looked_at = now
@@ -65,6 +68,26 @@ class ConnectionBound:
             each.close()
             self._state.connections.discard(each)
         return True
+
+    def end_slow(self, *, in_flight: bool = False) -> bool:
+        """End some that send next to nothing, the first that began; tell whether there were any.
+
+        Args:
+            in_flight: Only those whose request is in flight: its head is here.
+        """
+        now = time.monotonic()
+        if now - self._looked_for_slow_at < _LOOK_EVERY:
+            return False
+        self._looked_for_slow_at = now
+        slow: list[Connection] = [
+            each
+            for each in self._state.connections
+            if each.is_slow() and (each.exchange is not None or not in_flight)
+        ]
+        for each in heapq.nsmallest((len(slow) + 9) // 10, slow, key=lambda one: one.deadline):
+            each.give_up()
+            self._state.connections.discard(each)
+        return bool(slow)
 
     def _say(self) -> None:
         now = time.monotonic()

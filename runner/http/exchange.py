@@ -55,6 +55,10 @@ class Exchange:
     def end_body(self) -> None:
         """Note that the body is whole."""
 
+    def owes_word(self) -> bool:
+        """Tell that the client may wait for a word of ours before it sends its body."""
+        return False
+
     def leave(self) -> None:
         """Be in flight no longer: it was answered, or nobody takes the answer."""
         self.connection.state.in_flight -= 1

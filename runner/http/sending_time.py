@@ -32,6 +32,12 @@ class SendingTime:
             self._waited += waited
             self._end += waited
 
+    def spent(self, now: float) -> float:
+        """Give the seconds for which it was not held up."""
+        return (now if self._held_up_since is None else self._held_up_since) - (
+            self._end - self._seconds
+        )
+
     def left(self, now: float) -> float:
         """Give the seconds after which one or the other has taken too long; 0 or less: it has."""
         if self._held_up_since is None:

@@ -99,6 +99,7 @@ class Server:
     def __init__(self, app: Any = None, **limits: Any) -> None:
         self.app, self.limits = app, Limits(**limits)
         self.state = ServerState(self.limits.max_buffered)
+        self.state.bound.most = self.limits.max_connections or self.state.bound.most
         self.state.date_line = b"date: now\r\n"
         self.access_log = None
         self.proxies = TrustedProxies("127.0.0.1")

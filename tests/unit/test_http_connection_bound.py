@@ -1,0 +1,75 @@
+"""Who sends next to nothing keeps out nobody, however many of them there are."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from support.connections import ClockedLoop, Server
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answer when the body is whole; ``/wait`` never, and without asking for it."""
+    has_more = True
+    if scope["path"] == "/wait":
+        await asyncio.Event().wait()
+    while has_more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        has_more = message["more_body"]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def status_of_another(*begun: bytes, seconds: float, **limits: int) -> tuple[bytes, list[bytes]]:
+    """Begin requests, and ask after a while; give that status, and of those that were begun."""
+
+    async def asked() -> tuple[bytes, list[bytes]]:
+        server, loop = Server(app, **limits), asyncio.get_running_loop()
+        assert isinstance(loop, ClockedLoop)
+        others = [server.connect(server.general_way) for _ in begun]
+        for connection, data in zip(others, begun, strict=True):
+            connection.data_received(data)
+        await asyncio.sleep(0)
+        loop.ahead += seconds
+        answer, _ = await server.said(server.general_way, GET)
+        for connection in others:
+            connection.transport.close()
+        await asyncio.sleep(0.01)
+        for task in server.state.tasks:
+            task.cancel()
+        return answer[9:12], [b"".join(each.transport.written)[9:12] for each in others]
+
+    with asyncio.Runner(loop_factory=ClockedLoop) as runner:
+        return runner.run(asked())
+
+
+def test_a_slow_body_gives_up_its_place() -> None:
+    """The one that began first, when another needs it."""
+    status, others = status_of_another(*[POST + b"a"] * 3, seconds=2, max_concurrency=3)
+    assert (status, others) == (b"200", [b"408", b"", b""])
+
+
+EXPECT = b"POST /wait HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begun", "seconds"),
+    [(POST + b"a", 0.5), (POST + b"a" * 100_000, 5), (EXPECT, 5), (EXPECT + b"a" * 9, 5)],
+    ids=["young", "quick", "waiting for a word of ours", "whole"],
+)
+def test_whoever_is_not_slow_keeps_its_place(begun: bytes, seconds: float) -> None:
+    """Then the one who comes is told to come later."""
+    assert status_of_another(begun, seconds=seconds, max_concurrency=1) == (b"503", [b""])
+
+
+@pytest.mark.parametrize("begun", [GET[:9], POST + b"a"])
+def test_slow_connections_make_room(begun: bytes) -> None:
+    """If none is idle, one that is slow ends; while all are young the new one is refused."""
+    assert status_of_another(*[begun] * 3, seconds=2, max_connections=3)[0] == b"200"
+    assert status_of_another(*[begun] * 3, seconds=0.5, max_connections=3)[0] == b"503"
