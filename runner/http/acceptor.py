@@ -18,7 +18,9 @@ _LAST_ACCEPTS, _LAST_TURNS = 0.05, 1000
 _FULL = 0.01  # seconds until it is seen whether there is room again
 _FOR_EVER = float("inf")
 _PAUSE = 1.0  # seconds without what the system lacks for a further connection
-_LACKS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_SHORT_PAUSE = 0.01  # until what was ended is closed
+_LACKS_FILES = {errno.EMFILE, errno.ENFILE}
+_LACKS = {*_LACKS_FILES, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Acceptor:
@@ -28,6 +30,8 @@ class Acceptor:
         protocol: Makes what speaks with one client.
         listener: Whose connections are ours first; it is closed with this.
         is_full: Tells that a further request would be refused.
+        make_room: Ends what is idle, if the system lacks what a connection takes; tells whether
+            anything was.
         may_pause: Others can accept from it while we are busy or full. Then it is read by
             ourselves, at the price of 30 µs for each connection: a loop's own server cannot pause.
     """
@@ -36,12 +40,13 @@ class Acceptor:
         self,
         protocol: Callable[[], Any],
         listener: socket.socket,
-        is_full: Callable[[], bool],
         *,
+        is_full: Callable[[], bool],
+        make_room: Callable[[], bool],
         may_pause: bool,
     ) -> None:
         self._protocol, self._listener, self._may_pause = protocol, listener, may_pause
-        self._is_full = is_full
+        self._is_full, self._make_room = is_full, make_room
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -153,8 +158,11 @@ class Acceptor:
             client, _ = listener.accept()
         except OSError as error:  # also if there was none, or it was closed
             if error.errno in _LACKS and self._pause is None:
-                log.warning("no further connection: %s", error.strerror)
-                self._pause = self._loop.call_later(_PAUSE, self._go_on)
+                has_room = self._make_room()  # it says so, if files are what it lacks
+                if error.errno not in _LACKS_FILES:
+                    log.warning("no further connection: %s", error.strerror)
+                seconds = _SHORT_PAUSE if has_room else _PAUSE
+                self._pause = self._loop.call_later(seconds, self._go_on)
                 self._update()
             return False
         client.setblocking(False)

@@ -3,13 +3,19 @@
 Idle ones make room for new ones, those that have been idle longest first. If none is idle, those do
 that send next to nothing of a request, and likewise they give up their places in flight: else a few
 hundred of them would keep out everybody. If there is none either, the new one is refused.
+They make room for files, too, if the notebook's own leave hardly any: without one a connection is
+not even accepted.
 """
 
 from __future__ import annotations
 
+import errno
 import heapq
 import logging
+import os
+import sys
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from runner import processes
@@ -21,19 +27,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_RESERVE = 64  # open files besides: libraries, the model, the log, the app's own
+_RESERVE = 64  # files that are opened later: by libraries, by the app
+_SPARE = 16  # files that can always be opened
 _LOG_EVERY = 1.0
 _LOOK_EVERY = 0.1  # for idle ones, after none was found
 
 
-def most_connections(given: int) -> int:
+def most_connections(files: int, given: int) -> int:
     """Say how many connections there may be.
 
     Args:
+        files: How many this process may have open.
         given: As it was set; 0: as many as open files allow.
     """
-    files = processes.raise_open_files()
-    allowed = max(files - max(_RESERVE, files // 8), files // 2)
+    free = max(files - processes.open_files(), 2)
+    allowed = max(free - max(_RESERVE, files // 8), free // 2)
     return min(given, allowed) if given else allowed
 
 
@@ -43,19 +51,23 @@ class ConnectionBound:
     Args:
         state: Whose connections are bounded.
         most: How many there may be.
+
+    Attributes:
+        files: How many this process may have open.
     """
 
     def __init__(self, state: ServerState, most: int) -> None:
         self._state, self.most = state, most
+        self.files = sys.maxsize
         self._said_at = self._looked_at = self._looked_for_slow_at = float("-inf")
 
     def make_room(self, new: Connection) -> bool:
         """Close who is idle, or refuse who comes; tell whether it may stay."""
-        self._say()
+        self._say("%d connections are open, the most there may be: idle ones end", self.most)
         now = time.monotonic()
         idle: list[Connection] = []
         if now - self._looked_at > _LOOK_EVERY:
-            idle = [each for each in self._state.connections if each.is_idle and each is not new]
+            idle = [each for each in self._idle() if each is not new]
         if not idle and self.end_slow():
             return True
         if not idle:
@@ -64,9 +76,7 @@ class ConnectionBound:
             new.write(own_answers.refusal(503, "too many connections at once"))
             new.close()
             return False
-        for each in heapq.nsmallest(max(1, len(idle) // 100), idle, key=lambda one: one.deadline):
-            each.close()
-            self._state.connections.discard(each)
+        self._end_some(max(1, len(idle) // 100), idle)
         return True
 
     def end_slow(self, *, in_flight: bool = False) -> bool:
@@ -89,8 +99,38 @@ class ConnectionBound:
             self._state.connections.discard(each)
         return bool(slow)
 
-    def _say(self) -> None:
+    def keep_files_free(self) -> bool:
+        """End some who are idle or slow if hardly a file can be opened; tell whether any were."""
+        if not _lacks_files(self.files):
+            return False
+        idle = self._idle()
+        count = min(len(idle), max(_SPARE, len(idle) // 10))
+        self._say(
+            "hardly any of %d files can be opened: %d idle connections end", self.files, count
+        )
+        self._end_some(count, idle)
+        return bool(idle) or self.end_slow()
+
+    def _idle(self) -> list[Connection]:
+        return [each for each in self._state.connections if each.is_idle]
+
+    def _end_some(self, count: int, idle: Iterable[Connection]) -> None:
+        for each in heapq.nsmallest(count, idle, key=lambda one: one.deadline):
+            each.close()
+            self._state.connections.discard(each)
+
+    def _say(self, what: str, *facts: int) -> None:
         now = time.monotonic()
         if now - self._said_at >= _LOG_EVERY:
             self._said_at = now
-            log.warning("%d connections are open, the most there may be: idle ones end", self.most)
+            log.warning(what, *facts)
+
+
+def _lacks_files(most: int) -> bool:
+    """Tell whether fewer than a few can be opened: the next one has the lowest number free."""
+    try:
+        fd = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        return error.errno in {errno.EMFILE, errno.ENFILE}
+    os.close(fd)
+    return fd >= most - _SPARE

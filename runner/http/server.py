@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from runner import processes
 from runner.config import Limits, trusted_proxies
 from runner.http import app_protocol
 from runner.http.acceptor import Acceptor
@@ -30,6 +31,7 @@ from runner.processes import return_end_of_heap, return_memory
 log = logging.getLogger(__name__)
 
 _LAST_ACCEPTS = 0.05
+_LOOK_AT_FILES = 1.0
 _RETURN_EVERY = 1.0  # seconds
 # Of WebSockets. Source: RFC 6455, 7.4.1, and its registry.
 _GOING_AWAY, _SERVICE_RESTART = 1001, 1012
@@ -82,7 +84,9 @@ class AsgiServer:
         Raises:
             RuntimeError: The app did not start, or did not answer an example.
         """
-        self.state.bound.most = most_connections(self.limits.max_connections)
+        bound = self.state.bound
+        bound.files = processes.raise_open_files()
+        bound.most = most_connections(bound.files, self.limits.max_connections)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(self._serve(on_ready))
 
@@ -133,9 +137,8 @@ class AsgiServer:
         lifespan = Lifespan(self.app, self.state.app_state)
         await lifespan.start_up()
         # Not gathered: of a gathering that was cancelled, and nobody awaits, asyncio complains.
-        ticking = [
-            asyncio.ensure_future(each) for each in (self.state.tick(), self._return_memory())
-        ]
+        works = (self.state.tick(), self._return_memory(), self._keep_files_free())
+        ticking = [asyncio.ensure_future(each) for each in works]
         try:
             for example in self.examples:
                 await _try(self.app, example, self.state.app_state)
@@ -146,6 +149,11 @@ class AsgiServer:
             for each in ticking:
                 each.cancel()
             await lifespan.shut_down()
+
+    async def _keep_files_free(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_AT_FILES)
+            self.state.bound.keep_files_free()
 
     async def _return_memory(self) -> None:
         """Give back to the system, again and again, what large bodies took."""
@@ -167,7 +175,13 @@ class AsgiServer:
         # A bound that nobody has lowered is hardly ever reached.
         may_be_full = self.limits.max_concurrency < Limits.max_concurrency
         may_pause = is_shared and (self._own.can_be_busy or may_be_full)
-        acceptor = Acceptor(self._protocol, listener, self._is_full, may_pause=may_pause)
+        acceptor = Acceptor(
+            self._protocol,
+            listener,
+            is_full=self._is_full,
+            make_room=self.state.bound.keep_files_free,
+            may_pause=may_pause,
+        )
         self._acceptors.append(acceptor)
         self._own.on_busy_changed = self._note_busy
         self._note_busy()

@@ -6,6 +6,7 @@ that a kernel has not.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -146,6 +147,19 @@ def test_workers_that_die_of_requests_are_replaced_for_ever(start: Start) -> Non
     for _ in range(8):
         assert serving.try_to_ask("/die") is None
         until(serving.try_to_ask)
+
+
+def test_many_idle_connections_leave_room_for_health(start: Start) -> None:
+    """Under a low limit of open files, of which the notebook has taken many already."""
+    limit = "import os, resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))\n"
+    held = "held = [os.open(os.devnull, os.O_RDONLY) for _ in range(100)]\n"
+    serving = start("workers=1", limit + held + APP)
+    with contextlib.ExitStack() as opened:
+        for _ in range(400):
+            opened.enter_context(socket.create_connection(("127.0.0.1", serving.port), 10))
+        assert all(serving.is_ready() for _ in range(5))
+    serving.end()
+    assert 1 <= serving.said.count("connections are open") <= 5
 
 
 def test_workers_die_with_the_kernel(start: Start) -> None:

@@ -1,12 +1,18 @@
-"""Who sends next to nothing keeps out nobody, however many of them there are."""
+"""Who makes room when there is none for connections, for requests or for files."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from support.connections import ClockedLoop, Server
+
+from runner import processes
+from runner.http.connection_bound import ConnectionBound, most_connections
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
@@ -73,3 +79,66 @@ def test_slow_connections_make_room(begun: bytes) -> None:
     """If none is idle, one that is slow ends; while all are young the new one is refused."""
     assert status_of_another(*[begun] * 3, seconds=2, max_connections=3)[0] == b"200"
     assert status_of_another(*[begun] * 3, seconds=0.5, max_connections=3)[0] == b"503"
+
+
+@dataclasses.dataclass(eq=False)
+class Client:
+    """Be a connection, idle since the server expects something until ``deadline``."""
+
+    deadline: float
+    is_idle: bool = True
+    is_closed: bool = False
+
+    def is_slow(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def bound_of(clients: list[Client]) -> ConnectionBound:
+    state: Any = SimpleNamespace(connections=set(clients))
+    return ConnectionBound(state, sys.maxsize)
+
+
+def test_files_that_are_open_already_leave_room_for_fewer_connections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A notebook may have many; there is always room for some."""
+    for opened, most in [(20, 172), (100, 92), (200, 28), (256, 1)]:
+        monkeypatch.setattr(processes, "open_files", lambda opened=opened: opened)
+        assert most_connections(256, 0) == most
+        assert most_connections(256, 10) == min(10, most)
+
+
+def test_the_files_that_are_open_are_counted() -> None:
+    """Those of this process, whoever has opened them."""
+    before = processes.open_files()
+    with open("/dev/null", "rb"), open("/dev/null", "rb"):  # noqa: PTH123 - no file to read
+        assert processes.open_files() == before + 2 > 4
+
+
+def test_idle_connections_end_when_hardly_a_file_can_be_opened(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Those that have been idle longest, some at a time, and the log says so once a second."""
+    clients = [Client(deadline=float(number)) for number in range(20)]
+    busy = Client(deadline=-1.0, is_idle=False)
+    bound = bound_of([*clients, busy])
+    bound.files = processes.open_files() + 2
+    assert bound.keep_files_free()
+    assert [each.is_closed for each in clients] == [True] * 16 + [False] * 4
+    assert bound.keep_files_free()
+    assert all(each.is_closed for each in clients)
+    assert not bound.keep_files_free()
+    assert not busy.is_closed
+    assert caplog.text.count("files can be opened") == 1
+
+
+def test_nobody_ends_while_files_can_be_opened() -> None:
+    """However many connections there are."""
+    client = Client(deadline=0.0)
+    bound = bound_of([client])
+    bound.files = processes.open_files() + 200
+    assert not bound.keep_files_free()
+    assert not client.is_closed
