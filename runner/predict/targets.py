@@ -55,10 +55,9 @@ class EndpointOptions:
         """
         if self.answer is not None and not (isinstance(self.answer, str) or callable(self.answer)):
             raise TypeError(f"answer={self.answer!r}: give a key, or a function of the prediction")
-        if self.max_batch is not None and self.max_batch < 1:
-            raise ValueError(f"max_batch={self.max_batch}: must be 1 or more")
-        if self.threads < 1:
-            raise ValueError(f"threads={self.threads}: must be 1 or more")
+        if self.max_batch is not None:
+            _check_count("max_batch", self.max_batch)
+        _check_count("threads", self.threads)
         if self.media_type is not None:
             checked_media_type(self.media_type)
 
@@ -95,16 +94,25 @@ def batched(max_size: int = ROWS_AT_ONCE) -> Callable[[Function], Function]:
         max_size: The most items of one call.
 
     Raises:
+        TypeError: That is no whole number, or the parentheses are missing.
         ValueError: That is less than 1.
     """
-    if max_size < 1:
-        raise ValueError(f"max_size={max_size}: must be 1 or more")
+    if callable(max_size):
+        raise TypeError("write @batched(), with its parentheses")
+    _check_count("max_size", max_size)
 
     def mark(function: Function) -> Function:
         setattr(function, BATCHED, max_size)
         return function
 
     return mark
+
+
+def _check_count(name: str, value: Any) -> None:
+    if type(value) is not int:
+        raise TypeError(f"{name}={value!r:.40}: must be a whole number")
+    if value < 1:
+        raise ValueError(f"{name}={value}: must be 1 or more")
 
 
 def is_target(target: Any) -> bool:

@@ -12,7 +12,14 @@ from runner.predict.targets import EndpointOptions, batched, endpoint, is_target
 
 @pytest.mark.parametrize(
     ("options", "error"),
-    [({"answer": 3}, TypeError), ({"max_batch": 0}, ValueError), ({"exmaple": 1}, TypeError)],
+    [
+        ({"answer": 3}, TypeError),
+        ({"max_batch": 0}, ValueError),
+        ({"threads": 0}, ValueError),
+        ({"threads": "8"}, TypeError),
+        ({"threads": 2.5}, TypeError),
+        ({"exmaple": 1}, TypeError),
+    ],
 )
 def test_a_wrong_option_is_an_error(options: Any, error: type[Exception]) -> None:
     """Also one that does not exist."""
@@ -31,6 +38,12 @@ def test_a_batch_has_at_least_one_item() -> None:
     """Else nothing would ever be asked."""
     with pytest.raises(ValueError, match="must be 1 or more"):
         batched(max_size=0)
+
+
+def test_a_batched_without_parentheses_says_so() -> None:
+    """It would take the function for a size."""
+    with pytest.raises(TypeError, match=r"@batched\(\), with its parentheses"):
+        batched(len)  # type: ignore[arg-type] # what the test is about
 
 
 def two(a: int, b: int) -> int:
