@@ -5,7 +5,7 @@ The rules of this file:
 1. What is asked of the generator was sent before: nothing is gathered ahead of the client but the
    items of a few milliseconds, and what the transport holds.
 2. A plain generator runs in one thread, always the same. Its steps take turns with those of other
-   streams there; an async one runs on the loop.
+   streams there; an async one runs on the loop (see ``stream_steps``).
 3. An error before the first item is a problem like any other. One after it is told in the stream,
    as an event ``error`` or as a last line, which is a problem; and except in events, whose end is
    clean, the body is then cut off: a client sees that it is not whole.
@@ -15,9 +15,7 @@ The rules of this file:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
@@ -25,9 +23,8 @@ from runner.http.problems import NotedFailureError
 from runner.predict.media_types import EVENTS, MediaType, negotiated
 from runner.predict.problem_error import ProblemError
 from runner.predict.serial_thread import SerialThread
+from runner.predict.stream_steps import LoopSteps, Step, Steps, ThreadSteps
 
-# A step goes on for so many seconds or bytes before what it has is sent.
-_STEP_SECONDS, _STEP_BYTES = 0.002, 65_536
 _MOST_COLLECTED = 16_000_000
 
 FRAMED: tuple[str, ...] = (MediaType.LINES, EVENTS, MediaType.JSON)
@@ -139,10 +136,11 @@ class RunningStream:
         self.is_noted = False
         self._stream, self._caller = stream, caller
         self._framing = _FRAMINGS.get(stream.media_type, Framing())
-        self._is_async = isinstance(stream.source, AsyncIterator)
-        self._thread = None if self._is_async else caller.thread()
-        if self._thread is not None:
-            self._thread.streams += 1
+        self._steps: Steps = (
+            LoopSteps(stream.source, self._framed)
+            if isinstance(stream.source, AsyncIterator)
+            else ThreadSteps(stream.source, self._framed, caller.thread(), caller.note_line)
+        )
         self._first = b""
         self._has_begun = self._has_ended = self._is_closed = False
 
@@ -155,85 +153,45 @@ class RunningStream:
         Raises:
             ProblemError: There is none in time, or it failed.
         """
+        step = Step()
         try:
             async with asyncio.timeout_at(deadline):
-                pieces, error = await self._step()
+                while not (step.pieces or step.is_last):
+                    step = await self._steps.take()
         except BaseException as reason:
             await self.close()
             if isinstance(reason, TimeoutError):
                 raise ProblemError(504, "there was no item within the client's time") from None
             raise
-        if error is not None and not pieces:
-            raise self._caller.problem(error) from error
-        self._first = self._framing.start + pieces + self._end(error)
+        if step.error is not None and not step.pieces:
+            raise self._caller.problem(step.error) from step.error
+        self._first = self._framing.start + self._written(step)
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Give the body piece by piece; an error of the generator's ends it."""
         yield self._first
         while not self._has_ended:
-            pieces, error = await self._step()
-            pieces += self._end(error)
-            if pieces:
+            if pieces := self._written(await self._steps.take()):
                 yield pieces
 
     async def close(self) -> None:
-        """Close the generator; one that is in the midst of a step, behind it."""
+        """Close the generator."""
         self._has_ended = True
-        if self._is_closed:
-            return
-        self._is_closed = True
-        if self._thread is not None:
-            self._thread.streams -= 1
-        source = self._stream.source
-        close = getattr(source, "aclose" if self._is_async else "close", None)
-        if close is None:
-            return
-        with contextlib.suppress(Exception):  # nobody is there to be told
-            if self._thread is None:
-                await close()
-            else:
-                self._thread.run(lambda: _closed(close))
+        if not self._is_closed:
+            self._is_closed = True
+            await self._steps.close()
 
-    def _end(self, error: BaseException | None) -> bytes:
-        """Write what follows the last item, if it was the last."""
-        if error is not None:
-            problem = self._caller.problem(error)
-            self.is_noted = problem is not error  # the author's own is not logged
+    def _written(self, step: Step) -> bytes:
+        """Give what a step has brought, and what follows the last item, if it was the last."""
+        self._has_ended = self._has_ended or step.is_last
+        if step.error is not None:
+            problem = self._caller.problem(step.error)
+            self.is_noted = problem is not step.error  # the author's own is not logged
             self.cut_by = None if self._framing.ends_cleanly else problem
-            return self._framing.problem % problem.body() if self._framing.problem else b""
-        return self._framing.end if self._has_ended else b""
-
-    async def _step(self) -> tuple[bytes, BaseException | None]:
-        """Take the next items; what is wrong with the one after them comes with them."""
-        if self._thread is not None:
-            waited, pieces, error = await _result_in(self._thread, self._step_in_thread)
-            self._caller.note_line(waited)
-            return pieces, error
-        await asyncio.sleep(0)  # others have their turn, even if it never waits
-        try:
-            item = await anext(self._stream.source)  # type: ignore[arg-type] # it is async
-            return self._framed(item), None
-        except StopAsyncIteration:
-            self._has_ended = True
-        except Exception as error:  # noqa: BLE001 - the author's code may raise anything
-            self._has_ended = True
-            return b"", error
-        return b"", None
-
-    def _step_in_thread(self) -> tuple[bytes, BaseException | None]:
-        pieces: list[bytes] = []
-        size = 0
-        until = time.monotonic() + _STEP_SECONDS
-        try:
-            while size < _STEP_BYTES and (not pieces or time.monotonic() < until):
-                pieces.append(self._framed(next(self._stream.source)))  # type: ignore[arg-type] # it is not async
-                size += len(pieces[-1])
-        except StopIteration:
-            self._has_ended = True
-        except BaseException as error:  # noqa: BLE001 - the author's code may raise anything
-            self._has_ended = True
-            return b"".join(pieces), error
-        return b"".join(pieces), None
+            return step.pieces + (
+                self._framing.problem % problem.body() if self._framing.problem else b""
+            )
+        return step.pieces + (self._framing.end if step.is_last else b"")
 
     def _framed(self, item: Any) -> bytes:
         framing, before = self._framing, self._framing.before
@@ -305,27 +263,6 @@ def array_of(source: Any, encode: Callable[[Any], bytes]) -> Stream:
 async def _until_gone(receive: Callable[[], Awaitable[Any]]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _result_in(
-    thread: SerialThread, act: Callable[[], tuple[bytes, BaseException | None]]
-) -> tuple[float, bytes, BaseException | None]:
-    """Have a step done in a thread; give for how long it waited there, and what came of it."""
-    asked = time.monotonic()
-    began = asked
-
-    def work() -> tuple[bytes, BaseException | None]:
-        nonlocal began
-        began = time.monotonic()
-        return act()
-
-    pieces, error = await thread.result_of(work)
-    return began - asked, pieces, error
-
-
-def _closed(close: Callable[[], object]) -> None:
-    with contextlib.suppress(Exception):  # nobody is there to be told
-        close()
 
 
 def _as_it_is(item: Any) -> bytes:
