@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import json
 import os
 import threading
@@ -101,10 +102,14 @@ class AccessLog:
                 "seconds": round(seconds, 6),
             }
             return json.dumps(fields) + "\n"
-        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
-        at += f",{int(moment % 1 * 1000):03d}"
+        at = f"{_second(int(moment))},{int(moment % 1 * 1000):03d}"
         shown = _escaped(_cut(path, _escaped))
         return f"{at} INFO    {client} {method} {shown} {status} {seconds * 1000:.2f} ms\n"
+
+
+@functools.lru_cache(4)
+def _second(moment: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
 
 
 def _escaped(text: str) -> str:
@@ -113,7 +118,7 @@ def _escaped(text: str) -> str:
 
 def _cut(path: str, written: Callable[[str], str]) -> str:
     """Give as much of a path as fits in a line once it is written."""
-    if len(written(path)) <= _LONGEST_PATH:
+    if len(path) <= _LENGTHS[-1] or len(written(path)) <= _LONGEST_PATH:
         return path
     cuts = (f"{path[:length]}…" for length in _LENGTHS)
     return next((cut for cut in cuts if len(written(cut)) <= _LONGEST_PATH), "…")
