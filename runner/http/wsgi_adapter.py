@@ -16,10 +16,11 @@ from typing import Any
 
 from runner.http.app_protocol import AppProtocol
 from runner.http.connection import Owner
+from runner.http.lent_connection import LentConnection
 from runner.http.own_answers import BUSY
-from runner.http.thread_pool import ThreadPool
+from runner.http.thread_pool import Answer, Pipe, ThreadPool
 from runner.http.wsgi_call import MOST_BUFFERED, ClientGoneError, WsgiCall
-from runner.http.wsgi_connection import LentConnection, WsgiConnection
+from runner.http.wsgi_connection import WsgiConnection
 from runner.http.wsgi_environ import environ_of
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,11 @@ class WsgiAdapter(AppProtocol):
     Attributes:
         threads: In which it is called.
         waiting: Connections whose threads have answered, and wait for what comes next.
+        is_quick: The last call took but a moment.
     """
+
+    is_quick = True
+    _pipe: Pipe | None = None
 
     def __init__(self, app: Callable[..., Iterable[bytes]], most_threads: int) -> None:
         self._app = app
@@ -45,6 +50,15 @@ class WsgiAdapter(AppProtocol):
     def protocol(self, server: Owner) -> WsgiConnection:
         """Make what speaks with one client."""
         return WsgiConnection(server, self)
+
+    def answer(self) -> Answer:
+        """Make what the loop may wait for.
+
+        Raises:
+            RuntimeError: The system gives us no pipe.
+        """
+        self._pipe = self._pipe or Pipe()
+        return Answer(self._pipe)
 
     def call(self, lent: LentConnection) -> None:
         """Call the app for a whole request; in a thread."""

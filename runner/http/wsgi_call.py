@@ -21,7 +21,7 @@ from runner.http.response_head import BODILESS
 from runner.http.wsgi_environ import head_of
 
 if TYPE_CHECKING:
-    from runner.http.wsgi_connection import LentConnection
+    from runner.http.lent_connection import LentConnection
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,194 @@
+"""Answer the plain requests of one lent connection in a thread, one after the other (PEP 3333).
+
+See `wsgi_connection` for the rules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import re
+import select
+import socket
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from runner.http.client_link import Pause
+from runner.http.exchange import Exchange
+from runner.http.own_answers import BUSY
+from runner.http.plain_head import PlainHead, fields_of
+from runner.http.response_head import header_lines, status_line
+from runner.http.wsgi_environ import add_fields, add_request, client_environ, shared_environ
+
+if TYPE_CHECKING:
+    from runner.http.wsgi_connection import WsgiConnection
+
+log = logging.getLogger(__name__)
+
+_MOST_READ = 16_384
+_MOMENT = 2  # milliseconds
+_QUICK = 0.0005  # seconds
+_MOST_WAITING = 8  # threads; more of them would be in each other's way
+_FIELD = re.compile(r"\n([^:]++):[\t ]*+([^\r]*+)")
+
+
+class LentConnection(Exchange):
+    """Be the requests of a connection while a thread has it."""
+
+    __slots__ = ("_answer", "_goes_on", "_is_passed_on", "_returned", "_unsent", "body", "head")
+
+    connection: WsgiConnection
+
+    def __init__(self, connection: WsgiConnection, head: PlainHead, path: str, body: bytes) -> None:
+        super().__init__(connection, "", path, keep_alive=True)
+        self._is_passed_on = self._goes_on = False
+        self._unsent = b""
+        self._returned: tuple[Any, ...] = ()
+        self._take(head, path, body)
+
+    def _take(self, head: PlainHead, path: str, body: bytes) -> None:
+        self.head, self.body = head, body
+        self.method, self.path, self.since = head.method.decode("ascii"), path, time.monotonic()
+        self.keep_alive = head.keeps and not self.connection.owner.is_draining
+        self.is_started = False
+
+    def take_body(self, data: bytes) -> None:
+        """Take a piece of the body; in the loop."""
+        self.body += data
+
+    def end_body(self) -> None:
+        """Lend the connection to a thread; in the loop."""
+        connection, adapter = self.connection, self.connection.adapter
+        try:
+            self._answer = adapter.answer()
+            is_free = adapter.threads.start(self.answer_all)
+        except RuntimeError as error:
+            log.warning("no thread could be started: %s", error)
+            connection.pass_on(self, BUSY)
+            return
+        is_here = self._answer.wait(for_a_moment=is_free and adapter.is_quick)
+        if is_here and not self._goes_on:
+            connection.loop.call_soon(*self._returned)
+        else:
+            connection.pause_reading(Pause.LENT)
+
+    def _return(self, *call: Any) -> None:
+        """Let the loop go on by a call; RuntimeError if it has ended."""
+        self._returned = call
+        if self._goes_on or not self._answer.give():
+            self.connection.loop.call_soon_threadsafe(*call)
+
+    def answer_all(self) -> None:
+        """Answer requests as long as they come."""
+        connection, adapter = self.connection, self.connection.adapter
+        while True:
+            began = time.monotonic()
+            adapter.call(self)
+            adapter.is_quick = time.monotonic() - began < _QUICK
+            if self._is_passed_on:
+                return
+            data = self._read() if self._may_read_on() else b""
+            request = connection.plain_request(data) if data else None
+            if request is not None and len(request[2]) < request[0].length:
+                data += self._read()  # many clients send a body behind its head
+                request = connection.plain_request(data)
+            if request is None or len(request[2]) < request[0].length or not connection.has_room():
+                with contextlib.suppress(RuntimeError):
+                    self._return(connection.take_back, self, data, self._unsent)
+                return
+            adapter.waiting.discard(self)
+            self._take(*request)
+
+    def environ(self) -> dict[str, Any]:
+        """Describe the request as CGI does."""
+        connection = self.connection
+        if not connection.shared:
+            connection.shared = shared_environ(connection.server, connection.client, "http")
+        environ = connection.shared.copy()
+        path, _, query = self.head.target.decode("ascii").partition("?")
+        add_request(environ, self.method, path, query, io.BytesIO(self.body))
+        fields = _FIELD.findall(self.head.lines.decode("latin-1"))
+        add_fields(environ, [(name, value.rstrip(" \t")) for name, value in fields])
+        if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_X_FORWARDED_PROTO" in environ:
+            client, proxies = connection.client, connection.owner.proxies
+            if client is None or client[0] in proxies:
+                scheme, client = proxies.forwarded(fields_of(self.head), "http", client)
+                environ |= client_environ(client, scheme)
+        return environ
+
+    def answer(self, status: int, fields: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Send a whole answer, whose fields say the body's length; False if that cannot be.
+
+        Raises:
+            HeaderError: A field must not be sent.
+        """
+        connection = self.connection
+        keeps = self.keep_alive
+        lines = status_line(status) + connection.state.date_line + header_lines(fields)
+        end = b"\r\n" if keeps else b"connection: close\r\n\r\n"
+        data = lines + end + (b"" if self.method == "HEAD" else body)
+        # Who has the answer may ask again at once, and has to find a place.
+        connection.adapter.waiting.add(self)
+        with connection.lock:
+            if connection.descriptor < 0:
+                return False
+            try:
+                sent = os.write(connection.descriptor, data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                return False
+            if not keeps and sent == len(data):
+                _end_half(connection.descriptor)
+        self.status, self.is_started, self._unsent = status, True, data[sent:]
+        self.keep_alive = keeps  # as was said, though a drain may have begun meanwhile
+        connection.count_in_thread(self)
+        return True
+
+    def pass_on(self, app: Any) -> None:
+        """Let the loop answer after all, by an ASGI app."""
+        self._is_passed_on = True
+        connection = self.connection
+        try:
+            self._return(connection.pass_on, self, app)
+        except RuntimeError:
+            app.give_up()
+
+    def _may_read_on(self) -> bool:
+        connection = self.connection
+        return not (
+            self._unsent
+            or not self.keep_alive
+            or connection.unread
+            or connection.owner.is_draining
+            or connection.adapter.threads.has_calls_waiting
+            or len(connection.adapter.waiting) > _MOST_WAITING
+        )
+
+    def _read(self) -> bytes:
+        """Give what the client sends within a moment."""
+        connection = self.connection
+        if not self._goes_on:
+            self._goes_on = True
+            self._answer.give()
+        if connection.news is None:
+            connection.news = select.poll()
+            connection.news.register(connection.descriptor, select.POLLIN)
+        if connection.news.poll(_MOMENT):
+            with connection.lock:
+                try:
+                    return os.read(connection.descriptor, _MOST_READ)
+                except OSError:
+                    pass
+        return b""
+
+
+def _end_half(descriptor: int) -> None:
+    """Tell the client at once that nothing more comes."""
+    borrowed = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=descriptor)
+    with contextlib.suppress(OSError):
+        borrowed.shutdown(socket.SHUT_WR)
+    borrowed.detach()
