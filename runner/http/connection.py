@@ -307,7 +307,9 @@ class Connection(ExchangeLink):
             self.close()
 
     def is_slow(self) -> bool:
-        """Tell that the client, and nobody else, has let others wait for its request."""
+        """Tell that the client, and nobody else, makes its request or its answer last."""
+        if self._slow_reader is not None:
+            return self._slow_reader.is_slow
         if self._time is None or self._pauses or self._owes_word():
             return False
         seconds = self._time.spent(self.loop.time())
@@ -317,7 +319,10 @@ class Connection(ExchangeLink):
         return self.exchange is not None and self.exchange.owes_word()
 
     def give_up(self) -> None:
-        """End a request for others, who need what it holds."""
+        """End for others, who need what it holds."""
+        if self._slow_reader is not None:
+            self.abort()
+            return
         self._refuse(408, "the request came so slowly that others had its place")
         self.close()
 

@@ -1,10 +1,10 @@
 """Bound the connections of a worker, below the files that it may have open.
 
 Idle ones make room for new ones, those that have been idle longest first. If none is idle, those do
-that send next to nothing of a request, and likewise they give up their places in flight: else a few
-hundred of them would keep out everybody. If there is none either, the new one is refused.
-They make room for files, too, if the notebook's own leave hardly any: without one a connection is
-not even accepted.
+that send next to nothing of a request or take next to nothing of an answer. Likewise they give up
+their places in flight: else a few hundred of them would keep out everybody. If there is none
+either, the new one is refused. They make room for files, too, if the notebook's own leave hardly
+any: without one a connection is not even accepted.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class ConnectionBound:
         return True
 
     def end_slow(self, *, in_flight: bool = False) -> bool:
-        """End some that send next to nothing, the first that began; tell whether there were any.
+        """End some that are slow, the first that began; tell whether there were any.
 
         Args:
             in_flight: Only those whose request is in flight: its head is here.

@@ -5,7 +5,7 @@ The rules of this file:
 1. A client that takes no bytes for ``write_timeout`` is cut off, whether we write or have closed.
    One that takes some is waited for.
 2. What clients have not taken is counted, all of them together. At the bound each has to take
-   bytes at a rate that costs it as much as us.
+   bytes at a rate that costs it as much as us. So it has where others need its place.
 """
 
 from __future__ import annotations
@@ -31,7 +31,12 @@ class SlowReader:
     Args:
         link: Aborted if it is too slow.
         unsent: Of all clients.
+
+    Attributes:
+        is_slow: It takes less than where there is no room it has to.
     """
+
+    is_slow = False
 
     def __init__(self, link: ClientLink, unsent: ByteCount) -> None:
         self._link, self._unsent = link, unsent
@@ -55,8 +60,9 @@ class SlowReader:
         taken, self._left_at_last = self._left_at_last - left, left
         if self._left - left >= _LEAST or not left:
             self._left, self._since = left, now
+        self.is_slow = bool(left) and taken < _LEAST_RATE * self._every
         is_stalled = now - self._since > self._link.limits.write_timeout - 0.002
-        if is_stalled or (self._unsent.is_full and left and taken < _LEAST_RATE * self._every):
+        if is_stalled or (self._unsent.is_full and self.is_slow):
             self._link.abort()
         else:
             self._arm()

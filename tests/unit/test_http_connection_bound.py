@@ -12,6 +12,7 @@ import pytest
 from support.connections import ClockedLoop, Server
 
 from runner import processes
+from runner.http.asgi_exchange import IS_CLOSING
 from runner.http.connection_bound import ConnectionBound, most_connections
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -19,7 +20,10 @@ POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer when the body is whole; ``/wait`` never, and without asking for it."""
+    """Answer when the body is whole; ``/wait`` never, and without asking for it.
+
+    ``/stream`` is answered until the client has gone.
+    """
     has_more = True
     if scope["path"] == "/wait":
         await asyncio.Event().wait()
@@ -29,6 +33,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             return
         has_more = message["more_body"]
     await send({"type": "http.response.start", "status": 200, "headers": []})
+    while scope["path"] == "/stream" and not scope["extensions"][IS_CLOSING]():
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 
@@ -142,3 +148,31 @@ def test_nobody_ends_while_files_can_be_opened() -> None:
     bound.files = processes.open_files() + 200
     assert not bound.keep_files_free()
     assert not client.is_closed
+
+
+@pytest.mark.parametrize("rate", [0, 60_000, 70_000])
+def test_who_takes_next_to_nothing_gives_up_its_place(rate: int) -> None:
+    """Below 64 KB a second, when another needs it."""
+
+    async def asked() -> tuple[bytes, bool]:
+        server, loop = Server(app, max_concurrency=1), asyncio.get_running_loop()
+        assert isinstance(loop, ClockedLoop)
+        reader = server.connect(server.general_way)
+        reader.data_received(GET.replace(b"/ ", b"/stream "))
+        await asyncio.sleep(0)
+        reader.transport.unsent = 10_000_000
+        reader.pause_writing()
+        for _ in range(2):
+            reader.transport.unsent -= 5 * rate
+            loop.ahead += 5
+            await asyncio.sleep(0.01)
+        answer, _ = await server.said(server.general_way, GET)
+        is_lost = reader.transport.is_lost
+        reader.transport.abort()
+        await asyncio.sleep(0.01)
+        assert (server.state.in_flight, server.state.unsent.held) == (0, 0)
+        return answer[9:12], is_lost
+
+    with asyncio.Runner(loop_factory=ClockedLoop) as runner:
+        expected = (b"200", True) if rate < 65_536 else (b"503", False)
+        assert runner.run(asked()) == expected
