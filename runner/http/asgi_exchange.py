@@ -36,6 +36,7 @@ App = Callable[..., Awaitable[None]]
 # then is dropped without a word.
 IS_CLOSING = "runner.http.is_closing"
 
+MOST_A_TURN = 32  # messages of an app before the loop looks after the others
 _MOST_BODY_WAITING = 65_536
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FRAMING = {b"connection", b"content-length", b"date", b"transfer-encoding"}
@@ -75,6 +76,7 @@ class AsgiExchange(TaskExchange):
         "_left",
         "_lines",
         "_scope",
+        "_sent",
         "_waiters",
     )
 
@@ -98,6 +100,7 @@ class AsgiExchange(TaskExchange):
         self._waiters: list[asyncio.Future[None]] = []
         self._lines: bytes | None = None  # of the head, once the app gave it
         self._left: int | None = None  # of the Content-Length
+        self._sent = 0  # messages
 
     # -- what the connection calls
 
@@ -165,12 +168,16 @@ class AsgiExchange(TaskExchange):
             await waiter
         self._has_news = False
         if self._is_gone or self.is_complete or self._is_asked_to_end:
+            await asyncio.sleep(0)  # an app may ask without end
             return {"type": "http.disconnect"}
         body, self._body = self._body, b""
         return {"type": "http.request", "body": body, "more_body": self._has_more}
 
     async def send(self, message: dict[str, Any]) -> None:
         """Take a message of the app."""
+        self._sent += 1
+        if self._is_gone or not self._sent % MOST_A_TURN:
+            await asyncio.sleep(0)  # others have their turn, whoever never waits
         if self.connection.is_write_paused and not self._is_gone:
             await self.connection.writable()
         if self._is_gone:

@@ -27,7 +27,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from runner.http import own_answers
-from runner.http.asgi_exchange import App
+from runner.http.asgi_exchange import MOST_A_TURN, App
 from runner.http.buffers import TOO_MUCH
 from runner.http.client_link import Pause
 from runner.http.exchange import TaskExchange
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 _PING_AFTER = 20.0  # seconds of silence; as long again for the answer
 _CLOSE_WITHIN = 5.0
 _MOST_WAITING = 65_536  # bytes of messages that the app has not taken
-_MOST_A_TURN = 16_384  # bytes, of frames that have six of them at least
+_MOST_READ_A_TURN = 16_384  # bytes, of frames that have six of them at least
 _EACH = 256  # that a message takes besides
 _ABNORMAL, _NORMAL, _INVALID, _FAILED, _LATER = 1006, 1000, 1007, 1011, 1013
 # Small windows: each connection has two of them for as long as it lives.
@@ -81,6 +81,7 @@ class WebSocketExchange(TaskExchange):
         "_refusal",
         "_response",
         "_scope",
+        "_sent",
         "_size",
         "_unread",
         "_waiter",
@@ -100,6 +101,7 @@ class WebSocketExchange(TaskExchange):
         self._waiting.append({"type": "websocket.connect"})
         self._size = _EACH  # of what waits for the app
         self._unread, self._has_next_turn = b"", False
+        self._sent = 0  # messages
         self._begun = 0  # of a frame that is not whole
         self._waiter: asyncio.Future[None] | None = None
         self._message = bytearray()  # what is here of it
@@ -137,7 +139,7 @@ class WebSocketExchange(TaskExchange):
 
     def _take_some(self) -> None:
         self._has_next_turn = False
-        piece, self._unread = self._unread[:_MOST_A_TURN], self._unread[_MOST_A_TURN:]
+        piece, self._unread = self._unread[:_MOST_READ_A_TURN], self._unread[_MOST_READ_A_TURN:]
         self._begun += len(piece)
         self._link.receive_data(piece)
         for event in self._link.events_received():
@@ -196,6 +198,7 @@ class WebSocketExchange(TaskExchange):
             self._waiter = self.connection.loop.create_future()
             await self._waiter
         if self._is_told and len(self._waiting) == 1:
+            await asyncio.sleep(0)  # an app may ask without end
             return self._waiting[0]  # the last, which stays
         message = self._waiting.popleft()
         self._size -= _size_of(message)
@@ -207,6 +210,9 @@ class WebSocketExchange(TaskExchange):
 
     async def send(self, message: dict[str, Any]) -> None:
         """Take a message of the app."""
+        self._sent += 1
+        if not self._sent % MOST_A_TURN:
+            await asyncio.sleep(0)  # others have their turn, whoever never waits
         await self.connection.writable()
         if self._is_over:
             raise ConnectionResetError("the WebSocket is closed")

@@ -146,3 +146,31 @@ def test_what_comes_behind_the_end_is_not_sent() -> None:
     answer, phase = answered(start(), body(b"a"), start(), body(b"b"))
     assert answer == b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na"
     assert phase == "IDLE"
+
+
+@pytest.mark.parametrize("calls", ["send", "send to nobody", "receive"])
+def test_an_app_that_never_waits_leaves_others_their_turn(calls: str) -> None:
+    """Whoever reads as fast as it writes, or has gone, would stop the worker by it."""
+    times = 500
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send(start())
+        for _ in range(times if calls == "send" else 1):
+            await send(body(b"a", more=True))
+        if calls != "send":
+            connections[0].connection_lost(None)
+        for _ in range(times):
+            await (receive() if calls == "receive" else send(body(b"a", more=True)))
+
+    connections: list[Any] = []
+
+    async def asked() -> int:
+        server, turns = Server(app), 0
+        connections.append(server.connect(server.general_way))
+        connections[0].data_received(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        while server.state.tasks:
+            turns += 1
+            await asyncio.sleep(0)
+        return turns
+
+    assert asyncio.run(asked()) > times // 50
