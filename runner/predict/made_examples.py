@@ -19,6 +19,11 @@ _FORMATS = {
     "time": "12:00:00Z",
     "duration": "P1D",
     "uuid": "00000000-0000-4000-8000-000000000000",
+    "uuid4": "00000000-0000-4000-8000-000000000000",
+    "uri": "http://localhost/",
+    "email": "a@localhost.org",
+    "ipv4": "127.0.0.1",
+    "ipv6": "::1",
     "decimal": "1",
 }
 
@@ -91,8 +96,7 @@ class _Maker:
     def _of_type(self, schema: Any, depth: int) -> Any:
         kind = schema.get("type", "number")
         if kind == "object":
-            fields = schema.get("properties", {})
-            return {name: self.value(fields[name], depth) for name in schema.get("required", ())}
+            return self._object(schema, depth)
         if kind == "array":
             return self._array(schema, depth)
         if kind == "string":
@@ -101,6 +105,14 @@ class _Maker:
             return _number(schema)
         return {"boolean": True}.get(kind) if isinstance(kind, str) else None
 
+    def _object(self, schema: Any, depth: int) -> dict[str, Any]:
+        fields = schema.get("properties", {})
+        found = {name: self.value(fields[name], depth) for name in schema.get("required", ())}
+        others = schema.get("additionalProperties") or {}
+        for number in range(min(schema.get("minProperties", 0), 1_000) - len(found)):
+            found[str(number)] = self.value(others if isinstance(others, dict) else {}, depth)
+        return found
+
     def _array(self, schema: Any, depth: int) -> list[Any]:
         if "prefixItems" in schema:
             return [self.value(each, depth) for each in schema["prefixItems"]]
@@ -108,7 +120,9 @@ class _Maker:
         return [self.value(schema.get("items") or {}, depth) for _ in range(min(count, 10_000))]
 
     def _string(self, schema: Any) -> str:
-        text = _FORMATS.get(schema.get("format", ""), self._text)
+        # Of dates with a time some are read with a zone only, and some without: see the texts.
+        is_moment = schema.get("format") == "date-time" and self._text.startswith("2026")
+        text = self._text if is_moment else _FORMATS.get(schema.get("format", ""), self._text)
         return text * max(1, schema.get("minLength", 1) if text == "a" else 1)
 
 

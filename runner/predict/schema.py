@@ -13,6 +13,7 @@ import msgspec
 from runner.http.charsets import BOM
 from runner.predict.endpoints import Schema
 from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
+from runner.predict.schema_formats import add_formats
 from runner.predict.type_descriptions import comma_separated, describe_type
 from runner.predict.validation_errors import (
     MOST_INVALID_FIELDS,
@@ -272,6 +273,7 @@ def json_schema_of(hint: Any) -> dict[str, Any]:
     for each in parts.values():
         if each.get("title") in closed:
             each["additionalProperties"] = False
+    add_formats(schema, hint, parts)
     outer = schema.get("$ref", "")
     if outer:
         schema = parts[outer.removeprefix("#/$defs/")]

@@ -113,7 +113,10 @@ def _numpy_reader(numpy: Any, inner: Any, hint: Any) -> ValueReader | None:
     def read(value: Any, at: Steps) -> Any:
         return _array(numpy, value, dtype, member, at)
 
-    return ValueReader(read=read, schema={"type": "array", "items": {}})
+    member_schema = json_schema_of(member)
+    items = member_schema.get("anyOf", [member_schema])
+    schema = {"type": "array", "items": {"anyOf": [*items, {"type": "array"}]}}
+    return ValueReader(read=read, schema=schema)
 
 
 _MEMBER_TYPES: dict[str, Any] = {"i": int, "u": int, "f": float, "b": bool, "U": str, "M": str}
@@ -206,9 +209,12 @@ def _pydantic_reader(pydantic: Any, inner: Any, hint: Any) -> ValueReader | None
             ) from None
 
     is_model = isinstance(inner, type) and issubclass(inner, pydantic.BaseModel)
+    schema = adapter.json_schema()
+    if is_closed and "properties" in schema:
+        schema["additionalProperties"] = False
     return ValueReader(
         read=read,
-        schema=adapter.json_schema(),
+        schema=schema,
         answer=adapter.json_schema(mode="serialization"),
         takes_body=is_model or is_closed,
     )
