@@ -303,6 +303,8 @@ class Connection(ExchangeLink):
             self.close()
         elif phase is _IDLE and self.is_write_paused:
             self.expect_within(self.limits.keep_alive)  # it has the answers to read first
+        elif phase is _CLOSING:
+            self._late_to_leave()
         else:
             self.close()
 

@@ -17,6 +17,7 @@ from runner.http import own_answers
 from runner.http.client_link import ALL_PAUSES, NEVER, ClientLink, Pause
 from runner.http.request_body import RequestBody
 from runner.http.sending_time import SendingTime
+from runner.http.slow_reader import left_to_take
 
 if TYPE_CHECKING:
     from runner.config import Limits
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from runner.http.server_state import ServerState
 
 HALF_CLOSED = 0.25  # seconds that a client is answered which sends no more
+_LITTLE = 16_384  # bytes of an answer, which are on their way at once
 _LINGER = 2.0  # seconds that one is read which is to see our last answer
 
 
@@ -76,6 +78,7 @@ class ExchangeLink(ClientLink):
     _is_reading = False
     _has_next_turn = False
     _is_half_closed = False
+    _lingers_until = 0.0
 
     def __init__(self, owner: Owner) -> None:
         super().__init__(owner.limits, owner.state.unsent)
@@ -229,21 +232,30 @@ class ExchangeLink(ClientLink):
 
     def _end(self) -> None:
         """End behind the last answer."""
-        has_more = (self.phase is _BODY or bool(self.unread)) and not self._is_half_closed
+        # What a client sends behind its request would reset an answer that is under way.
+        has_more = self.phase is _BODY or self.unread or left_to_take(self.transport) > _LITTLE
         self.phase, self.exchange, self.unread = Phase.CLOSING, None, b""
         self._body_held = 0
         self.hold(0)
         self.expect_nothing()
-        if has_more:
+        if has_more and not self._is_half_closed:
             self._linger()
         else:
             self.close()
 
     def _linger(self) -> None:
-        """Read on for a moment, and drop what comes."""
+        """Read on for a moment, or as long as the client takes the answer; drop what comes."""
         self.close_our_half()
         self.resume_reading(ALL_PAUSES)
+        self._watch_writing()
+        self._lingers_until = self.loop.time() + self.limits.write_timeout
         self.expect_within(_LINGER)
+
+    def _late_to_leave(self) -> None:
+        if self.loop.time() < self._lingers_until and left_to_take(self.transport):
+            self.expect_within(_LINGER)
+        else:
+            self.close()
 
     def _refuse(self, status: int, said: str, head: RequestHead | None = None) -> None:
         """Answer by ourselves and drop the rest of what the client sends."""

@@ -14,7 +14,7 @@ import fcntl
 import math
 import struct
 import termios
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.http.buffers import ByteCount
@@ -72,12 +72,18 @@ class SlowReader:
         size: int = self._link.transport.get_write_buffer_size()
         self._unsent.add(size - self._counted)
         self._counted = size
-        return size + _in_kernel(self._link)
+        return size + _in_kernel(self._link.transport)
 
 
-def _in_kernel(link: ClientLink) -> int:
+def left_to_take(transport: Any) -> int:
+    """Count the bytes that a client has not taken, with the kernel's."""
+    size: int = transport.get_write_buffer_size()
+    return size + _in_kernel(transport)
+
+
+def _in_kernel(transport: Any) -> int:
     """Count what the kernel has of it: it takes more by large steps only."""
-    connection = link.transport.get_extra_info("socket")
+    connection = transport.get_extra_info("socket")
     if connection is None:
         return 0
     try:

@@ -206,3 +206,28 @@ def test_tiny_chunks_leave_others_their_turn() -> None:
     turns, body = asyncio.run(answered())
     assert turns > 5
     assert body == b"x" * 40_000
+
+
+def test_what_comes_behind_the_last_request_does_not_cut_off_its_answer() -> None:
+    """It is read and dropped while the client takes the answer: else the kernel would reset it."""
+
+    async def asked() -> list[bool]:
+        server, loop = Server(echo), asyncio.get_running_loop()
+        assert isinstance(loop, ClockedLoop)
+        connection = server.connect(server.general_way)
+        transport = connection.transport
+        transport.unsent = 100_000
+        connection.data_received(REQUEST.replace(b"a\r\n", b"a\r\nConnection: close\r\n"))
+        ended = []
+        for unsent in (90_000, 10_000, 0):
+            await asyncio.sleep(0.01)
+            connection.data_received(REQUEST)
+            ended.append(transport.is_closing())
+            transport.unsent = unsent
+            loop.ahead += 2
+        await asyncio.sleep(0.01)
+        assert b"".join(transport.written).count(b"HTTP/1.1") == 1
+        return [*ended, transport.is_lost]
+
+    with asyncio.Runner(loop_factory=ClockedLoop) as runner:
+        assert runner.run(asked()) == [False, False, False, True]
