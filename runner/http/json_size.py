@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator
 
 _CHUNK = 65_536
-_BYTES_A_VALUE, _BYTES_A_CONTAINER = 8, 32
+_BYTES_A_VALUE, _BYTES_A_CONTAINER = 8, 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

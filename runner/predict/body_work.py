@@ -5,6 +5,8 @@ The size of the body decides, for reading, validating and writing alike.
 
 from __future__ import annotations
 
+import functools
+import gc
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,6 +19,20 @@ SMALL = 16_384
 _RETURNS = 2  # of memory behind a body: at the first it may be in use still
 
 Found = TypeVar("Found")
+
+
+def _uncollected(act: Callable[[], Found]) -> Found:
+    """Do something without Python's collector, which would walk all that is made, again and again.
+
+    While a body of many lists is read, that takes most of the time, and nobody else has a turn.
+    """
+    if not gc.isenabled():
+        return act()
+    gc.disable()
+    try:
+        return act()
+    finally:
+        gc.enable()
 
 
 class BodyWork:
@@ -37,7 +53,7 @@ class BodyWork:
             return act()
         self._thread = self._thread or SerialThread("bodies")
         self._returns_due = _RETURNS
-        return await self._thread.result_of(act)
+        return await self._thread.result_of(functools.partial(_uncollected, act))
 
     def return_memory(self) -> None:
         """Give back what bodies took, if there were any; to be called now and then."""

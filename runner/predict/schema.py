@@ -100,7 +100,8 @@ class TypedSchema(Generic[Item]):
         Raises:
             ProblemError: 422 for the wrong shape, or for NaN and the infinities.
         """
-        self._check(value)
+        _check_finite(value)
+        self._check_fields(value)
         try:
             found = msgspec.convert(value, self.hint, str_keys=True)
         except msgspec.ValidationError as error:
@@ -119,13 +120,11 @@ class TypedSchema(Generic[Item]):
     def _read_strictly(self, body: bytes) -> Any:
         """Read what has types that would let unknown fields pass."""
         value = parse_json(body)
-        self._check(value)
+        self._check_fields(value)
         return msgspec.convert(value, self.hint, str_keys=True)
 
-    def _check(self, value: Any) -> None:
+    def _check_fields(self, value: Any) -> None:
         """Refuse what msgspec lets pass."""
-        if problem := _problem_of_all(_not_finite(value)):
-            raise problem
         if self._has_open_types and (unknown := next(unknown_fields_in(value, self.hint), None)):
             raise validation_problem(value, self.hint, unknown.detail)
 
@@ -140,9 +139,10 @@ class TypedSchema(Generic[Item]):
         try:
             value = parse_json(body)
         except ProblemError as problem:
-            wanted = f"; expected {describe_type(self.hint)}" if self.is_bare else ""
+            if problem.errors or not self.is_bare:
+                raise
+            wanted = f"; expected {describe_type(self.hint)}"
             raise ProblemError(problem.status, f"{problem.detail}{wanted}") from None
-        self._check(value)
         return self._converted_again(value, error, is_brief=is_brief)
 
     def _converted_again(self, value: Any, error: Exception, *, is_brief: bool = False) -> Any:
@@ -243,7 +243,7 @@ def parse_json(body: bytes) -> Any:
     """Read JSON of any shape.
 
     Raises:
-        ProblemError: 400, it is no JSON; 422, it has a number of thousands of digits.
+        ProblemError: 400, it is no JSON; 422, it has a number that no float holds.
     """
     try:
         return _parse(body)
@@ -260,9 +260,11 @@ def parse_json(body: bytes) -> Any:
 def _parse_large_numbers(body: bytes) -> Any:
     """Read numbers that no float holds as infinite, so that it can be said where they are."""
     try:
-        return json.loads(body)
-    except ValueError:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
         raise ProblemError(422, "the body has a number that is out of range") from None
+    _check_finite(value)
+    return value
 
 
 def json_schema_of(hint: Any) -> dict[str, Any]:
@@ -299,11 +301,13 @@ def _is_open(info: Any) -> bool:
     return isinstance(info, msgspec.inspect.DataclassType | msgspec.inspect.TypedDictType)
 
 
-def _problem_of_all(invalid_fields: Iterator[InvalidField]) -> ProblemError | None:
+def _check_finite(value: Any) -> None:
     try:
-        return problem_of_all(invalid_fields)
+        problem = problem_of_all(_not_finite(value))
     except RecursionError:
         raise ProblemError(422, "the body is nested too deep") from None
+    if problem is not None:
+        raise problem
 
 
 def _not_finite(value: Any, *at: str | int) -> Iterator[InvalidField]:

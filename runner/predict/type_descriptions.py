@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import enum
+import functools
 import re
 import types
 import typing
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
+
+Found = TypeVar("Found")
 
 _KINDS = {
     "object": "an object",
@@ -105,6 +108,21 @@ def _choices(hint: Any) -> list[Any]:
     return []
 
 
+def remembered(look: Callable[[Any], Found]) -> Callable[[Any], Found]:
+    """Let a function look at each type but once: a body may have many values of it."""
+    known = functools.lru_cache(maxsize=1_024)(look)
+
+    @functools.wraps(look)
+    def find(hint: Any) -> Found:
+        try:
+            return known(hint)
+        except TypeError:  # it is annotated by what has no hash
+            return look(hint)
+
+    return find
+
+
+@remembered
 def without_none(hint: Any) -> Any:
     """Take the one other type of an optional one."""
     hint = _without_annotations(hint)

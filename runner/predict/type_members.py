@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from runner.predict.type_descriptions import is_union, without_none
+from runner.predict.type_descriptions import is_union, remembered, without_none
 
 _DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _LISTS = (
@@ -33,6 +33,7 @@ class Field:
     is_required: bool
 
 
+@remembered
 def fields_of_type(hint: Any) -> list[Field] | None:
     """List the fields of a Struct, a dataclass or a TypedDict; None of anything else."""
     if typing.get_origin(hint) is not None:

@@ -156,7 +156,8 @@ def unknown_fields_in(value: Any, hint: Any, at: Steps = ()) -> Iterator[Invalid
         elif words := words_of_dict(hint):
             members = ((key, member, words[1]) for key, member in value.items())
     for key, member, inner in members:
-        yield from unknown_fields_in(member, inner, (*at, key))
+        if isinstance(member, dict | list):
+            yield from unknown_fields_in(member, inner, (*at, key))
 
 
 def _unknown_fields(

@@ -22,6 +22,8 @@ from runner.predict.type_members import (
 MOST_EXACT = 2**53
 """Beyond it a double does not hold every integer: what was sent may have been another."""
 
+_CHANGEABLE = frozenset({float, dict, list})  # types of what may be, or hold, such a number
+
 
 def whole_number(value: float) -> float | int:
     """Give the integer that a number is; itself if it is none for certain."""
@@ -68,7 +70,9 @@ def _fits(value: Any, hint: Any) -> bool:
 
 def _with_members(value: dict[Any, Any], hints: dict[Any, Any]) -> Any:
     found = {
-        key: with_whole_numbers(member, hints[key]) if key in hints else member
+        key: with_whole_numbers(member, hints[key])
+        if type(member) in _CHANGEABLE and key in hints
+        else member
         for key, member in value.items()
     }
     return found if any(found[key] is not value[key] for key in value) else value
@@ -80,7 +84,10 @@ def _with_items(value: list[Any], hints: list[Any]) -> Any:
         return value
     if kinds == {int}:
         return [whole_number(item) if type(item) is float else item for item in value]
-    found = [with_whole_numbers(item, hint) for item, hint in zip(value, hints, strict=True)]
+    found = [
+        with_whole_numbers(item, hint) if type(item) in _CHANGEABLE else item
+        for item, hint in zip(value, hints, strict=True)
+    ]
     return found if any(map(operator.is_not, found, value)) else value
 
 

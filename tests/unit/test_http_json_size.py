@@ -38,4 +38,4 @@ def test_a_string_is_not_cut_by_the_pieces_of_the_count(before: int) -> None:
 
 def test_the_bound_grows_with_the_body() -> None:
     """A body of 16 MB may hold the picture of a phone in numbers, not millions of lists."""
-    assert bound_of_body(16_777_216) == JsonBound(values=2_097_152, containers=524_288)
+    assert bound_of_body(16_777_216) == JsonBound(values=2_097_152, containers=262_144)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -29,3 +30,22 @@ def test_memory_is_returned_behind_a_large_body(monkeypatch: pytest.MonkeyPatch)
         return found
 
     assert asyncio.run(counts()) == [0, 2, 2]
+
+
+def test_the_collector_pauses_while_a_large_body_is_worked_on() -> None:
+    """It would walk all that is made, again and again; an author who has ended it is respected."""
+
+    async def states() -> list[bool]:
+        work, found = BodyWork(), []
+        found.append(await work.run(SMALL + 1, gc.isenabled))
+        found.append(gc.isenabled())
+        gc.disable()
+        found.append(await work.run(SMALL + 1, gc.isenabled))
+        found.append(gc.isenabled())
+        work.close()
+        return found
+
+    try:
+        assert asyncio.run(states()) == [False, True, False, False]
+    finally:
+        gc.enable()
