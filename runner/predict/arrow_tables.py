@@ -112,6 +112,8 @@ def _batches_of_file(body: bytes, bound: TableBound, check_columns: CheckColumns
     )
     bound.check(file.metadata.num_rows, file.metadata.num_rows, 0)
     _check_schema(file.schema_arrow, check_columns)
+    if not file.metadata.num_rows:
+        return
     largest = _check_pages(body, file, bound)
     rows_at_once = min(_ROWS_AT_ONCE, max(1, bound.size // _BATCHES // max(1, largest)))
     yield from file.iter_batches(batch_size=rows_at_once, use_threads=False)
@@ -120,11 +122,10 @@ def _batches_of_file(body: bytes, bound: TableBound, check_columns: CheckColumns
 def _check_pages(body: bytes, file: Any, bound: TableBound) -> int:
     """Weigh all columns; give the bytes of the largest value that there can be in a row."""
     values = size = decoded = largest = 0
-    for group in range(file.metadata.num_row_groups):
+    columns = [file.schema.column(number) for number in range(file.metadata.num_columns)]
+    for group in parquet_pages.weigh(body, len(columns)):
         in_group = 0
-        for number in range(file.metadata.num_columns):
-            column = file.schema.column(number)
-            pages = parquet_pages.weigh(body, file.metadata.row_group(group).column(number))
+        for column, pages in zip(columns, group, strict=True):
             values, size = values + pages.values, size + pages.size
             if column.physical_type != "BYTE_ARRAY":
                 bits = _BITS.get(column.physical_type, 8 * column.length)

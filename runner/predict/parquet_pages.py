@@ -1,20 +1,32 @@
 """Weigh the columns of a Parquet file by their pages, before one of them is decompressed.
 
 The file's own metadata may say anything; what is allocated is what the header of each page says.
-Sources: parquet.thrift of parquet-format, and Thrift's compact protocol.
+Where the columns are is read here, too: pyarrow ends the process when it is asked for a column
+whose metadata contradict each other. Source: parquet.thrift of parquet-format.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Iterator
+
+from runner.predict.thrift_structs import INT32, INT64, LIST, STRUCT, Struct, StructReader
 
 _LONGEST_FOOTER = 1_048_576
 _MOST_PAGES = 20_000
-_DEEPEST = 8
+_MOST_FIELDS = 1_000_000  # of all structs of a file
 
-_BOOLEANS, _BYTE, _VARINTS, _DOUBLE = (1, 2), 3, (4, 5, 6), 7
-_BINARY, _STRUCT = 8, 12
+# Numbers and types of fields. FileMetaData, RowGroup and ColumnChunk:
+_GROUPS, _COLUMNS, _COLUMN = (4, LIST), (1, LIST), (3, STRUCT)
+# ColumnMetaData:
+_SIZE, _DATA_PAGE, _DICTIONARY_PAGE = (7, INT64), (9, INT64), (11, INT64)
+# PageHeader, DataPageHeader and DataPageHeaderV2:
+_UNPACKED, _PACKED, _HEADERS, _VALUES = (
+    (2, INT32),
+    (3, INT32),
+    ((5, STRUCT), (8, STRUCT)),
+    (1, INT32),
+)
 
 
 class BadPagesError(ValueError):
@@ -23,7 +35,7 @@ class BadPagesError(ValueError):
 
 @dataclasses.dataclass(kw_only=True)
 class Weight:
-    """Sum up pages.
+    """Sum up the pages of a column in one group of rows.
 
     Attributes:
         values: How many they hold.
@@ -36,101 +48,67 @@ class Weight:
     pages: int = 0
 
 
+def weigh(body: bytes, columns: int) -> Iterator[list[Weight]]:
+    """Sum up the pages of each column, one group of rows after the other.
+
+    Args:
+        body: The file.
+        columns: How many each group has to have.
+
+    Raises:
+        ValueError: The metadata are absurdly large, or not what the format says; or the pages do
+            not fill their column, or are too many.
+    """
+    reader = StructReader(body, _MOST_FIELDS)
+    file, _ = reader.struct(_footer(body))
+    for group in file.get(_GROUPS, ()):
+        chunks = group.get(_COLUMNS, ()) if isinstance(group, dict) else ()
+        if len(chunks) != columns:
+            raise BadPagesError("a group of rows has not the file's columns")
+        yield [_weight(body, reader, _column_of(each)) for each in chunks]
+
+
 def check_footer(body: bytes) -> None:
     """Refuse a file whose metadata are absurdly large.
 
     Raises:
         BadPagesError: They are, or the file does not end with them.
     """
+    _footer(body)
+
+
+def _footer(body: bytes) -> int:
+    """Say where the metadata begin."""
     length = int.from_bytes(body[-8:-4], "little")
-    if body[-4:] != b"PAR1" or length > min(len(body), _LONGEST_FOOTER):
+    if body[-4:] != b"PAR1" or length > min(len(body) - 8, _LONGEST_FOOTER):
         raise BadPagesError("its metadata are missing, or larger than a megabyte")
+    return len(body) - 8 - length
 
 
-def weigh(body: bytes, chunk: Any) -> Weight:
-    """Sum up the pages of a column's chunk.
+def _column_of(chunk: object) -> Struct:
+    column = chunk.get(_COLUMN) if isinstance(chunk, dict) else None
+    if not (isinstance(column, dict) and _SIZE in column and _DATA_PAGE in column):
+        raise BadPagesError("a column has no metadata")
+    return column
 
-    Args:
-        body: The file.
-        chunk: A ``ColumnChunkMetaData`` of pyarrow.
 
-    Raises:
-        BadPagesError: They do not fill it, or are too many.
-    """
+def _weight(body: bytes, reader: StructReader, column: Struct) -> Weight:
     found = Weight()
-    at = chunk.data_page_offset
-    if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < at:
-        at = chunk.dictionary_page_offset
-    end = at + chunk.total_compressed_size
+    at, dictionary = column[_DATA_PAGE], column.get(_DICTIONARY_PAGE, 0)
+    if 0 < dictionary < at:
+        at = dictionary
+    end = at + column[_SIZE]
     if not 0 < at <= end <= len(body):
         raise BadPagesError("a column lies outside of the file")
     while at < end:
-        header, at = _struct(body, at)
-        size, compressed = header.get(2, -1), header.get(3, -1)
-        if not (
-            isinstance(size, int) and isinstance(compressed, int) and min(size, compressed) >= 0
-        ):
+        header, at = reader.struct(at)
+        size, packed = header.get(_UNPACKED, -1), header.get(_PACKED, -1)
+        if min(size, packed) < 0:
             raise BadPagesError("a page has no size")
-        counts = [
-            each[1] for field in (5, 8) if isinstance(each := header.get(field), dict) and 1 in each
-        ]
-        found.values += sum(max(0, each) for each in counts)
+        found.values += sum(max(0, header.get(each, {}).get(_VALUES, 0)) for each in _HEADERS)
         found.size += size
         found.pages += 1
-        at += compressed
+        at += packed
         if found.pages > _MOST_PAGES:
             raise BadPagesError(f"a column has more than {_MOST_PAGES} pages")
     return found
-
-
-def _struct(body: bytes, at: int, depth: int = 0) -> tuple[dict[int, Any], int]:
-    """Read a struct of Thrift's compact protocol; what is no integer and no struct is skipped."""
-    fields: dict[int, Any] = {}
-    field = 0
-    if depth > _DEEPEST:
-        raise BadPagesError("a page's header is nested too deep")
-    while True:
-        kind, at = _byte(body, at)
-        if not kind:
-            return fields, at
-        if kind >> 4:
-            field += kind >> 4
-        else:
-            field, at = _integer(body, at)
-        fields[field], at = _value(body, at, kind & 15, depth)
-
-
-def _value(body: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
-    if kind in _BOOLEANS:
-        return None, at
-    if kind in _VARINTS:
-        return _integer(body, at)
-    if kind == _STRUCT:
-        return _struct(body, at, depth + 1)
-    if kind in (_BYTE, _DOUBLE):
-        return None, at + (1 if kind == _BYTE else 8)
-    if kind == _BINARY:
-        length, at = _varint(body, at)
-        return None, at + length
-    raise BadPagesError("a page's header is none")  # it has no lists and no maps
-
-
-def _byte(body: bytes, at: int) -> tuple[int, int]:
-    if not at < len(body):
-        raise BadPagesError("a page's header is not whole")
-    return body[at], at + 1
-
-
-def _varint(body: bytes, at: int) -> tuple[int, int]:
-    found = 0
-    for shift in range(0, 70, 7):
-        byte, at = _byte(body, at)
-        found |= (byte & 127) << shift
-        if byte < 128:
-            return found, at
-    raise BadPagesError("a number in a page's header is none")
-
-
-def _integer(body: bytes, at: int) -> tuple[int, int]:
-    found, at = _varint(body, at)
-    return (found >> 1) ^ -(found & 1), at

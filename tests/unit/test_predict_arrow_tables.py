@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import io
 from typing import Any
 
@@ -84,3 +86,30 @@ def test_without_pyarrow_the_mend_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         list(arrow_tables.rows_of_table(b"", MediaType.ARROW, BOUND, lambda names: None))
     assert caught.value.status == 415
     arrow_tables._pyarrow.cache_clear()
+
+
+# A Parquet file whose histogram of levels is longer than its levels; it is spoilt besides.
+CONTRADICTING = base64.b64decode(
+    "UEFSMRUEFYjxBBUuTBUCFQASAAAotS/9YESbbQAAKECcAAB4AQDlyI6D6Huy5NotFaCcARUQFQYVBhw2AAAAACi1"
+    "L/0gDWkAAAQAAACgnAEBAaCcAQAVBBksNQAYBnNjaGVtYRUCABUMJQIYAWElAEwcAAAAFqCcARkcGRwmABwVDBk1"
+    "AAYQGRgBYRUMFqCcARaw8QQWqAEmViYIHDYAABksFQQVABUCABUAFRAVAgA8FoCQ/////wYZJgCgnAEAAAAW8PEE"
+    "FqCcASYIFqgBACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZHBwAAACiAAAAUEFSMQ=="
+)
+
+
+def test_metadata_that_contradict_each_other_do_not_end_the_process() -> None:
+    """Which pyarrow does if it is asked for one column of them."""
+    bound = dataclasses.replace(BOUND, rows=10_000)
+    with pytest.raises(ProblemError) as caught:
+        list(
+            arrow_tables.rows_of_table(CONTRADICTING, MediaType.PARQUET, bound, lambda names: None)
+        )
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(("media", "written"), BODIES)
+def test_a_table_may_have_no_rows(media: str, written: Any) -> None:
+    """Then there are no answers."""
+    table = pa.table({"a": pa.array([], pa.string())})
+    kind = MediaType(media)
+    assert not list(arrow_tables.rows_of_table(written(table), kind, BOUND, lambda names: None))
