@@ -155,7 +155,10 @@ class ExchangeLink(ClientLink):
             self._end()
             return
         if self.phase is _ANSWERING:
-            self._await_request()
+            self.phase, self.exchange, self._time = _IDLE, None, None
+            self.deadline = deadline = self.loop.time() + self.limits.keep_alive
+            if deadline < self._timer_at:
+                self._arm(deadline)
         if self.unread and not self._is_reading:
             self.read_next_turn()
 

@@ -145,7 +145,8 @@ class PredictApp(AppProtocol):
     async def _respond_counted(self, scope: Any, receive: Any, send: Any) -> None:
         began = time.monotonic()
         name = self._endpoint_names.get(scope["path"], "") if scope["method"] == "POST" else ""
-        self.counters.request_started(name)
+        counter = self.counters[name]
+        counter.request_started()
         response = None
         try:
             response = await self._response(scope, receive)
@@ -154,9 +155,9 @@ class PredictApp(AppProtocol):
                 await _send(response, self._run_id, receive, send, is_head=is_head)
         finally:
             if response is None:
-                self.counters.request_abandoned(name)
+                counter.request_abandoned()
             else:
-                self.counters.request_answered(name, response.status, time.monotonic() - began)
+                counter.request_answered(response.status, time.monotonic() - began)
 
     async def _response(self, scope: Any, receive: Any) -> Response | None:
         body: bytes | None = None

@@ -61,6 +61,9 @@ class Batcher:
         clock: Seconds, the same as the loop's.
 
     Attributes:
+        counter: Counts for the endpoint.
+        decode: Reads an item, as the endpoint's schema does.
+        encode: Writes a result, as the endpoint does.
         is_stuck: A call does not end: this process has to.
     """
 
@@ -76,11 +79,13 @@ class Batcher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.endpoint = endpoint
-        self._loop, self._counters, self._clock = loop, counters, clock
+        self.counter = counters[endpoint.name]
+        self.decode, self.encode = endpoint.schema.decode, endpoint.encode
+        self._loop, self._clock = loop, clock
         self._most_waiting = max(1, most_waiting)
         self._largest_call = min(endpoint.max_batch, self._most_waiting)
         self._check = getattr(endpoint.predict, "check_later", None)
-        self._waiting: list[tuple[Any, PendingPrediction]] = []
+        self._waiting: list[PendingPrediction] = []
         self._waiting_at_last_look = 0
         self._is_looking = False
         self._calls = 0  # that run in threads
@@ -109,8 +114,8 @@ class Batcher:
         """
         if self.endpoint.call is not None:
             return await self._await_call(self.endpoint.call, item, deadline)
-        pending = AwaitedPrediction(self._loop.create_future(), self._clock(), deadline)
-        self.submit(item, pending)
+        pending = AwaitedPrediction(item, self._loop.create_future(), self._clock(), deadline)
+        self.submit(pending)
         return await pending.future
 
     async def predict_many(self, items: Sequence[Any], deadline: float | None = None) -> list[Any]:
@@ -130,26 +135,25 @@ class Batcher:
             results += _results_or_raise(await asyncio.gather(*asked, return_exceptions=True))
         return results
 
-    def submit(self, item: Any, pending: PendingPrediction, *, is_alone: bool = False) -> None:
+    def submit(self, pending: PendingPrediction, is_alone: bool = False) -> None:
         """Have an item predicted; ``pending`` gets the result, at once or later.
 
         Args:
-            item: As the endpoint's schema gave it.
-            pending: Gets the result, or the problem.
+            pending: Has the item, and gets the result, or the problem.
             is_alone: Nobody else can come in this turn of the loop.
         """
         if self.is_stuck:
             pending.reject(_is_replaced())
             return
         if len(self._waiting) >= self._most_waiting:
-            self._waiting = [pair for pair in self._waiting if not pair[1].is_complete]
+            self._waiting = [each for each in self._waiting if not each.is_complete]
             if len(self._waiting) >= self._most_waiting:
                 pending.reject(self._too_many_waiting)
                 return
-        self._waiting.append((item, pending))
+        self._waiting.append(pending)
         if self._calls >= self.endpoint.threads:
             self._watch_deadline(pending)
-            self._counters.set_waiting(self.endpoint.name, len(self._waiting))
+            self.counter.set_waiting(len(self._waiting))
         elif is_alone or len(self._waiting) >= self._largest_call:
             self._call_all()
         elif not self._is_looking:
@@ -193,7 +197,7 @@ class Batcher:
         else:
             self._is_looking = False
             self._call_all()
-            for _, pending in self._waiting:
+            for pending in self._waiting:
                 self._watch_deadline(pending)
 
     def _call_all(self) -> None:
@@ -204,11 +208,11 @@ class Batcher:
         size = self.endpoint.max_batch
         batch, self._waiting = self._waiting[:size], self._waiting[size:]
         self._expire_overdue(batch)
-        batch = [pair for pair in batch if not pair[1].is_complete]
+        batch = [each for each in batch if not each.is_complete]
         if not batch:
             return
         if self.is_slow:
-            for _, pending in batch:
+            for pending in batch:
                 self._watch_deadline(pending)
             self._calls += 1
             self._on_busy_changed()
@@ -218,12 +222,12 @@ class Batcher:
             self.thread().run(lambda: self._call_in_thread(batch))
         else:
             began = self._clock()
-            results = self._results([item for item, _ in batch])
+            results = self._results([each.item for each in batch])
             self._give_results(batch, results, began, self._clock() - began)
 
-    def _call_in_thread(self, batch: list[tuple[Any, PendingPrediction]]) -> None:
+    def _call_in_thread(self, batch: list[PendingPrediction]) -> None:
         began = self._clock()
-        results = self._results([item for item, _ in batch])
+        results = self._results([each.item for each in batch])
         took = self._clock() - began
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._after_thread, batch, results, began, took)
@@ -235,9 +239,9 @@ class Batcher:
             late.cancel()
         if self.is_slow and self._waiting:
             self._call()
-        self._counters.set_waiting(self.endpoint.name, len(self._waiting))
+        self.counter.set_waiting(len(self._waiting))
         if not self._is_line_noted:
-            self.note_line(began - min(pending.since for _, pending in batch))
+            self.note_line(began - min(pending.since for pending in batch))
         self._give_results(batch, results, began, took)
         self._call_all()
         self._on_busy_changed()
@@ -247,11 +251,11 @@ class Batcher:
         """Tell whether a further call would have to wait for one that runs."""
         return self._calls >= self.endpoint.threads
 
-    def _refuse_late(self, batch: list[tuple[Any, PendingPrediction]]) -> None:
+    def _refuse_late(self, batch: list[PendingPrediction]) -> None:
         said = f"predict took longer than {self._timeout:g} s"
         log.warning("%s: %s", self.endpoint.name, said)
         self._late[id(batch)] = self._loop.call_later(_GRACE, self._declare_stuck)
-        for _, pending in batch:
+        for pending in batch:
             if not pending.is_complete:
                 pending.reject(ProblemError(504, said))
 
@@ -259,7 +263,7 @@ class Batcher:
         log.warning("%s: a call does not end: its worker is replaced", self.endpoint.name)
         self.is_stuck = True
         waiting, self._waiting = self._waiting, []
-        for _, pending in waiting:
+        for pending in waiting:
             if not pending.is_complete:
                 pending.reject(_is_replaced())
 
@@ -293,24 +297,25 @@ class Batcher:
         finally:
             self._awaited -= 1
             took = self._clock() - began
-            self._counters.model_called(self.endpoint.name, 1, took)
+            self.counter.model_called(1, took)
         return Prediction(result=result, server_timing=server_timing(0.0, predict_timing(took)))
 
     # -- answering
 
     def _give_results(self, batch: Any, results: Sequence[Any], began: float, took: float) -> None:
-        self._counters.model_called(self.endpoint.name, len(batch), took)
+        self.counter.model_called(len(batch), took)
         self._mean_seconds += (took - self._mean_seconds) * _WEIGHT
         if not self._is_always_slow:
             self.is_slow = self._mean_seconds > (_QUICK if self.is_slow else _SLOW)
-        self._expire_overdue(batch)
         if self._timers:
             self._cancel_timers(batch)
-        timing = predict_timing(took)
-        for (_, pending), result in zip(batch, results, strict=True):
+        ended, timing = began + took, predict_timing(took)
+        for pending, result in zip(batch, results, strict=True):
             if pending.is_complete:
                 continue
-            if isinstance(result, BaseException):
+            if pending.deadline is not None and pending.deadline <= ended:
+                pending.reject(deadline_passed())
+            elif isinstance(result, BaseException):
                 pending.reject(self.problem(result))
             else:
                 pending.resolve(result, server_timing(began - pending.since, timing))
@@ -324,10 +329,10 @@ class Batcher:
         said = str(error) if isinstance(error, _CountError) else ""
         return failed_prediction(log, self.endpoint.name, error, said)
 
-    def _expire_overdue(self, batch: list[tuple[Any, PendingPrediction]]) -> None:
+    def _expire_overdue(self, batch: list[PendingPrediction]) -> None:
         """Refuse those whose time was up while the loop could not see it."""
         now = self._clock()
-        for _, pending in batch:
+        for pending in batch:
             if pending.deadline is not None and pending.deadline <= now:
                 self._expire(pending)
 
@@ -337,8 +342,8 @@ class Batcher:
         if deadline is not None and pending not in self._timers:
             self._timers[pending] = self._loop.call_at(deadline, self._expire, pending)
 
-    def _cancel_timers(self, batch: list[tuple[Any, PendingPrediction]]) -> None:
-        for _, pending in batch:
+    def _cancel_timers(self, batch: list[PendingPrediction]) -> None:
+        for pending in batch:
             if timer := self._timers.pop(pending, None):
                 timer.cancel()
 

@@ -15,6 +15,7 @@ import enum
 import mmap
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import chain
 
 STATUSES = (0, 200, 400, 404, 405, 406, 413, 415, 422, 500, 503, 504)  # 0: any other
 LATENCIES = (
@@ -86,6 +87,56 @@ class EndpointCounts:
         return errors
 
 
+class EndpointCounter:
+    """Count for one endpoint in one worker.
+
+    Attributes:
+        values: The numbers, in the order of their places.
+    """
+
+    __slots__ = ("_counters", "values")
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self.values = [0.0] * _WIDTH
+
+    def request_started(self) -> None:
+        """Count a request that has come."""
+        self.values[_IN_FLIGHT] += 1
+        if not self._counters.is_dirty:
+            self._counters.publish_soon()
+
+    def request_answered(self, status: int, seconds: float) -> None:
+        """Count a request's answer, after ``request_started``."""
+        values = self.values
+        values[_STATUS.get(status, 0)] += 1
+        values[_LATENCY + bisect_left(LATENCIES, seconds)] += 1
+        values[_SECONDS] += seconds
+        values[_IN_FLIGHT] -= 1
+        if not self._counters.is_dirty:
+            self._counters.publish_soon()
+
+    def request_abandoned(self) -> None:
+        """Count a request whose client has gone, in place of ``request_answered``."""
+        self.values[_GONE] += 1
+        self.values[_IN_FLIGHT] -= 1
+        if not self._counters.is_dirty:
+            self._counters.publish_soon()
+
+    def model_called(self, size: int, seconds: float) -> None:
+        """Count a call of the model."""
+        values = self.values
+        values[_SIZE + bisect_left(SIZES, size)] += 1
+        values[_ROWS] += size
+        values[_CALL_SECONDS] += seconds
+
+    def set_waiting(self, count: int) -> None:
+        """Note how many requests wait for a call."""
+        self.values[_WAITING] = count
+        if not self._counters.is_dirty:
+            self._counters.publish_soon()
+
+
 class Counters:
     """Count in one worker, and sum over all.
 
@@ -94,82 +145,50 @@ class Counters:
     Args:
         names: The endpoints; the empty name, for requests of no endpoint, is added.
         slots: How many workers there may be at a time.
+
+    Attributes:
+        is_dirty: Something has changed that is not published, and will be.
     """
 
     def __init__(self, names: Sequence[str], slots: int) -> None:
-        self.names = ("", *names)
-        self._starts = {name: place * _WIDTH for place, name in enumerate(self.names)}
-        self._width = len(self.names) * _WIDTH
+        self._counters = {name: EndpointCounter(self) for name in ("", *names)}
+        self._width = len(self._counters) * _WIDTH
         self._slots = slots
         self._shared = memoryview(mmap.mmap(-1, slots * self._width * 8)).cast("d")
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_dirty = False
+        self.is_dirty = False
         self.take_slot(0)
+
+    def __getitem__(self, name: str) -> EndpointCounter:
+        """Give who counts for an endpoint."""
+        return self._counters[name]
 
     def take_slot(self, slot: int) -> None:
         """Go on from the numbers of the worker that had this slot before."""
         self._first = slot * self._width
-        self._values: list[float] = list(self._shared[self._first : self._first + self._width])
-        for start in self._starts.values():
-            self._values[start + _IN_FLIGHT] = self._values[start + _WAITING] = 0
+        left = self._slot(slot)
+        for place, counter in enumerate(self._counters.values()):
+            counter.values = left[place * _WIDTH : (place + 1) * _WIDTH]
+            counter.values[_IN_FLIGHT] = counter.values[_WAITING] = 0
         self.publish()
 
     def publish_on(self, loop: asyncio.AbstractEventLoop) -> None:
         """Publish by a worker's loop from now on, whenever something has changed."""
         self._loop = loop
-        self._is_dirty = False
-
-    # -- counting
-
-    def request_started(self, name: str) -> None:
-        """Count a request that has come."""
-        self._values[self._starts[name] + _IN_FLIGHT] += 1
-        if not self._is_dirty:
-            self._publish_soon()
-
-    def request_answered(self, name: str, status: int, seconds: float) -> None:
-        """Count a request's answer, after ``request_started``."""
-        values, start = self._values, self._starts[name]
-        values[start + _STATUS.get(status, 0)] += 1
-        values[start + _LATENCY + bisect_left(LATENCIES, seconds)] += 1
-        values[start + _SECONDS] += seconds
-        values[start + _IN_FLIGHT] -= 1
-        if not self._is_dirty:
-            self._publish_soon()
-
-    def request_abandoned(self, name: str) -> None:
-        """Count a request whose client has gone, in place of ``answered``."""
-        start = self._starts[name]
-        self._values[start + _GONE] += 1
-        self._values[start + _IN_FLIGHT] -= 1
-        if not self._is_dirty:
-            self._publish_soon()
-
-    def model_called(self, name: str, size: int, seconds: float) -> None:
-        """Count a call of the model."""
-        values, start = self._values, self._starts[name]
-        values[start + _SIZE + bisect_left(SIZES, size)] += 1
-        values[start + _ROWS] += size
-        values[start + _CALL_SECONDS] += seconds
-
-    def set_waiting(self, name: str, count: int) -> None:
-        """Note how many requests wait for a call."""
-        self._values[self._starts[name] + _WAITING] = count
-        if not self._is_dirty:
-            self._publish_soon()
+        self.is_dirty = False
 
     # -- showing
 
     def publish(self) -> None:
         """Show this worker's numbers to the others."""
-        self._is_dirty = False
-        self._shared[self._first : self._first + self._width] = memoryview(
-            array.array("d", self._values)
-        )
+        self.is_dirty = False
+        values = chain.from_iterable(counter.values for counter in self._counters.values())
+        self._shared[self._first : self._first + self._width] = memoryview(array.array("d", values))
 
-    def _publish_soon(self) -> None:
+    def publish_soon(self) -> None:
+        """Publish within a moment, if there is a loop to do it."""
         if self._loop is not None:
-            self._is_dirty = True
+            self.is_dirty = True
             self._loop.call_later(_PUBLISH_AFTER, self.publish)
 
     def total(self) -> dict[str, EndpointCounts]:
@@ -178,7 +197,8 @@ class Counters:
         slots = [self._slot(slot) for slot in range(self._slots)]
         sums = [sum(column) for column in zip(*slots, strict=True)]
         return {
-            name: _counts_of(sums[start : start + _WIDTH]) for name, start in self._starts.items()
+            name: _counts_of(sums[place * _WIDTH : (place + 1) * _WIDTH])
+            for place, name in enumerate(self._counters)
         }
 
     def _slot(self, slot: int) -> list[float]:

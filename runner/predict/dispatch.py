@@ -74,7 +74,7 @@ class Dispatcher:
             for each in endpoints
             if each.call is None and each.answers is None
         }
-        self.fast_route = FastRoute(batchers, counters, limits, run_id)
+        self.fast_route = FastRoute(batchers, limits, run_id)
         counters.publish_on(loop)
 
     @property

@@ -13,10 +13,12 @@ class PendingPrediction(Protocol):
     """Wait for one prediction.
 
     Attributes:
+        item: What is asked, as the endpoint's schema gave it.
         since: When it began to wait, by the batcher's clock.
         deadline: When it ceases to, by the batcher's clock; None for never.
     """
 
+    item: Any
     since: float
     deadline: float | None
 
@@ -53,9 +55,13 @@ class AwaitedPrediction:
     """Wait in a coroutine, for ``future``."""
 
     def __init__(
-        self, future: asyncio.Future[Prediction], since: float, deadline: float | None
+        self,
+        item: Any,
+        future: asyncio.Future[Prediction],
+        since: float,
+        deadline: float | None,
     ) -> None:
-        self.future = future
+        self.item, self.future = item, future
         self.since = since
         self.deadline = deadline
 

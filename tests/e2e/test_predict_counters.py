@@ -19,8 +19,8 @@ class Loop:
 
 
 def answer(counters: Counters, status: int = 200, seconds: float = 0.0003) -> None:
-    counters.request_started("iris")
-    counters.request_answered("iris", status, seconds)
+    counters["iris"].request_started()
+    counters["iris"].request_answered(status, seconds)
 
 
 def test_an_answer_is_counted_once_in_each_way() -> None:
@@ -53,8 +53,8 @@ def test_a_rare_status_is_counted_as_any_other() -> None:
 def test_endpoints_are_counted_apart() -> None:
     """What belongs to no endpoint has the empty name."""
     counters = Counters(["iris", "price"], 1)
-    counters.request_started("")
-    counters.request_answered("", 404, 0.001)
+    counters[""].request_started()
+    counters[""].request_answered(404, 0.001)
     total = counters.total()
     assert (total[""].answered[404], total["iris"].answered[404]) == (1, 0)
 
@@ -62,8 +62,8 @@ def test_endpoints_are_counted_apart() -> None:
 def test_calls_are_counted_by_size() -> None:
     """The number of calls, of rows, and the seconds."""
     counters = Counters(["iris"], 1)
-    counters.model_called("iris", 1, 0.5)
-    counters.model_called("iris", 3, 0.25)
+    counters["iris"].model_called(1, 0.5)
+    counters["iris"].model_called(3, 0.25)
     numbers = counters.total()["iris"]
     assert (numbers.sizes[:4], numbers.rows, numbers.call_seconds) == ((1, 0, 1, 0), 4, 0.75)
 
@@ -73,8 +73,8 @@ def test_errors_are_sorted_by_kind() -> None:
     counters = Counters(["iris"], 1)
     for status in (200, 400, 422, 500, 503, 504):
         answer(counters, status)
-    counters.request_started("iris")
-    counters.request_abandoned("iris")
+    counters["iris"].request_started()
+    counters["iris"].request_abandoned()
     kinds = {
         ErrorKind.INVALID: 2,
         ErrorKind.FAILED: 1,
@@ -104,8 +104,8 @@ def test_a_replaced_worker_goes_on_from_the_numbers_of_its_slot() -> None:
     """A sum never falls because a worker died; what was in flight in it is no more."""
     counters = Counters(["iris"], 1)
     answer(counters)
-    counters.request_started("iris")
-    counters.set_waiting("iris", 5)
+    counters["iris"].request_started()
+    counters["iris"].set_waiting(5)
     counters.publish()
     counters.take_slot(0)
     answer(counters)
@@ -123,7 +123,7 @@ def test_only_a_change_is_published_by_itself() -> None:
     assert len(loop.timers) == 1
     loop.timers.pop()()
     assert loop.timers == []
-    counters.request_started("iris")
+    counters["iris"].request_started()
     assert len(loop.timers) == 1
 
 

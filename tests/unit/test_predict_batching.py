@@ -16,6 +16,7 @@ from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.pending_prediction import Prediction
 from runner.predict.problem_error import ProblemError
+from runner.predict.schema import TextSchema
 
 FULL = 4
 
@@ -130,7 +131,8 @@ class Bench:
 
     def ask(self, item: Any, client: Client | None = None, **how: Any) -> Client:
         client = client or Client()
-        self.batcher.submit(item, client, **how)
+        client.item = item
+        self.batcher.submit(client, **how)
         return client
 
     def become_slow(self) -> None:
@@ -141,13 +143,12 @@ class Bench:
 
 
 def endpoint(predict: Any, max_batch: int = FULL, **more: Any) -> Endpoint:
-    none: Any = None
     return Endpoint(
         name="iris",
         path="/",
-        schema=none,
+        schema=TextSchema(),
         predict=predict,
-        encode=none,
+        encode=str.encode,
         max_batch=max_batch,
         **more,
     )

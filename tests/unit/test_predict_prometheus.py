@@ -31,8 +31,8 @@ def value(answer: Response, name: str, **labels: str) -> float:
 def test_requests_are_counted_by_endpoint_and_status(service: Surface) -> None:
     """Each answer counts once, a rare status among the others."""
     for name, status in (("species", 200), ("species", 200), ("price", 422), ("price", 418)):
-        service.counters.request_started(name)
-        service.counters.request_answered(name, status, 0.003)
+        service.counters[name].request_started()
+        service.counters[name].request_answered(status, 0.003)
     answer = service.get("/metrics")
     requests = "runner_requests_total"
     assert value(answer, requests, endpoint="species", status="200") == 2
@@ -43,10 +43,10 @@ def test_requests_are_counted_by_endpoint_and_status(service: Surface) -> None:
 def test_errors_are_counted_by_kind(service: Surface) -> None:
     """What is not answered well is sorted: whose fault it was, and whether one may try again."""
     for status in (422, 500, 503, 504):
-        service.counters.request_started("price")
-        service.counters.request_answered("price", status, 0.001)
-    service.counters.request_started("price")
-    service.counters.request_abandoned("price")
+        service.counters["price"].request_started()
+        service.counters["price"].request_answered(status, 0.001)
+    service.counters["price"].request_started()
+    service.counters["price"].request_abandoned()
     answer = service.get("/metrics")
     for kind in ("invalid", "failed", "busy", "late", "gone"):
         assert value(answer, "runner_errors_total", endpoint="price", kind=kind) == 1
@@ -55,8 +55,8 @@ def test_errors_are_counted_by_kind(service: Surface) -> None:
 def test_latencies_are_a_histogram(service: Surface) -> None:
     """Buckets accumulate, and the last one is the count."""
     for seconds in (0.0002, 0.0009, 0.0009, 99):
-        service.counters.request_started("species")
-        service.counters.request_answered("species", 200, seconds)
+        service.counters["species"].request_started()
+        service.counters["species"].request_answered(200, seconds)
     answer, name = service.get("/metrics"), "runner_request_duration_seconds"
     buckets = [
         value(answer, f"{name}_bucket", endpoint="species", le=bound)
@@ -69,8 +69,8 @@ def test_latencies_are_a_histogram(service: Surface) -> None:
 
 def test_batches_are_a_histogram(service: Surface) -> None:
     """How many rows the calls had, and how long they took."""
-    service.counters.model_called("species", 1, 0.5)
-    service.counters.model_called("species", 30, 0.25)
+    service.counters["species"].model_called(1, 0.5)
+    service.counters["species"].model_called(30, 0.25)
     answer, name = service.get("/metrics"), "runner_predict_rows"
     assert value(answer, f"{name}_bucket", endpoint="species", le="1.0") == 1
     assert value(answer, f"{name}_bucket", endpoint="species", le="32.0") == 2
@@ -80,9 +80,9 @@ def test_batches_are_a_histogram(service: Surface) -> None:
 
 def test_what_waits_is_shown(service: Surface) -> None:
     """Requests in flight and those that wait for a call are gauges."""
-    service.counters.request_started("price")
-    service.counters.request_started("price")
-    service.counters.set_waiting("price", 1)
+    service.counters["price"].request_started()
+    service.counters["price"].request_started()
+    service.counters["price"].set_waiting(1)
     answer = service.get("/metrics")
     assert value(answer, "runner_requests_in_flight", endpoint="price") == 2
     assert value(answer, "runner_requests_waiting", endpoint="price") == 1
@@ -108,7 +108,7 @@ def test_a_strange_name_is_a_label(service: Surface) -> None:
     """Whatever an endpoint is called, the format holds."""
     name = 'a"b\\c\nd'
     service = Surface(species(name=name))
-    service.counters.model_called(name, 1, 0.5)
+    service.counters[name].model_called(1, 0.5)
     answer = service.get("/metrics")
     assert value(answer, "runner_predict_seconds_total", endpoint=name) == 0.5
 
