@@ -13,6 +13,7 @@ import pytest
 from support.connections import ClockedLoop, Server
 
 from runner import processes
+from runner.http import connection_bound
 from runner.http.asgi_exchange import IS_CLOSING
 from runner.http.connection_bound import ConnectionBound, most_connections
 
@@ -134,8 +135,7 @@ def test_idle_connections_end_when_hardly_a_file_can_be_opened(
     clients = [Client(deadline=float(number)) for number in range(20)]
     busy = Client(deadline=-1.0, is_idle=False)
     bound = bound_of([*clients, busy])
-    bound.files = 102
-    monkeypatch.setattr(processes, "open_files", lambda: 100)
+    monkeypatch.setattr(connection_bound, "_lacks_files", lambda _: True)
     assert bound.keep_files_free()
     assert [each.is_closed for each in clients] == [True] * 16 + [False] * 4
     assert bound.keep_files_free()
@@ -147,10 +147,9 @@ def test_idle_connections_end_when_hardly_a_file_can_be_opened(
 
 def test_nobody_ends_while_files_can_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many connections there are."""
-    monkeypatch.setattr(processes, "open_files", lambda: 100)
+    monkeypatch.setattr(connection_bound, "_lacks_files", lambda _: False)
     client = Client(deadline=0.0)
     bound = bound_of([client])
-    bound.files = 300
     assert not bound.keep_files_free()
     assert not client.is_closed
 
