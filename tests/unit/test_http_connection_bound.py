@@ -180,3 +180,9 @@ def test_who_takes_next_to_nothing_gives_up_its_place(rate: int) -> None:
     with asyncio.Runner(loop_factory=ClockedLoop) as runner:
         expected = (b"200", True) if rate < 65_536 else (b"503", False)
         assert runner.run(asked()) == expected
+
+
+def test_files_are_lacking_when_the_next_one_is_near_the_last() -> None:
+    """The system gives the lowest number that is free."""
+    assert connection_bound._lacks_files(1)
+    assert not connection_bound._lacks_files(1_000_000)
