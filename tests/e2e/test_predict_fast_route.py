@@ -20,6 +20,7 @@ import pytest
 from support import break_off, until, until_forgotten
 
 from runner.config import Limits
+from runner.http import connection, exchange_link
 from runner.http.access_log import AccessLog
 from runner.http.server import AsgiServer
 from runner.predict import result_encoding
@@ -151,9 +152,12 @@ def received(client: socket.socket) -> bytes:
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[tuple[Served, Served]]:
-    """A worker with the fast route, and one without."""
+    """A worker with the fast route, and one without, on a machine that may be busy."""
     both = Served(uses_fast_route=True), Served(uses_fast_route=False)
-    yield both
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (connection, exchange_link):
+            patch.setattr(module, "HALF_CLOSED", 5.0)
+        yield both
     for served in both:
         served.end()
 
