@@ -86,8 +86,9 @@ def rules() -> str:
 def metrics() -> str:
     """Show every family that ``/metrics`` has after a request."""
     counters = Counters(["name"], slots=1)
-    counters.request_started("name")
-    counters.request_answered("name", 200, 0.1)
+    counter = counters["name"]
+    counter.request_started()
+    counter.request_answered(200, 0.1)
     rows = []
     for family in PrometheusCollector(lambda: counters, Identity()).collect():
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
