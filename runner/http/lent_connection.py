@@ -174,9 +174,12 @@ class LentConnection(Exchange):
         if not self._goes_on:
             self._goes_on = True
             self._answer.give()
+        descriptor = connection.descriptor
+        if descriptor < 0:
+            return b""
         if connection.news is None:
             connection.news = select.poll()
-            connection.news.register(connection.descriptor, select.POLLIN)
+            connection.news.register(descriptor, select.POLLIN)
         if connection.news.poll(_MOMENT):
             with connection.lock:
                 try:
