@@ -710,6 +710,7 @@ def test_a_client_that_does_not_read_is_not_answered_without_end(
 ) -> None:
     """What it does not take is bounded, and it is cut off in time."""
     served = serve(write_timeout=0.3, read_timeout=5)
+    served.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # else megabytes fit
     with served.connect() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.settimeout(5)
