@@ -37,17 +37,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Not to be imported by what executes a notebook; whoever tries goes on without. nbformat imports
-# jsonschema, which would compile a grammar of internationalised addresses for 0.9 s, if Jupyter's
-# servers brought it. papermill would import the clients of clouds, and what guesses in which
-# charset a web page is written; our notebooks are files.
+# jsonschema, which would compile a grammar of internationalised addresses for 0.9 s, and load what
+# reads addresses and durations, if Jupyter's servers brought them. papermill would import the
+# clients of clouds, and what guesses in which charset a web page is written; our notebooks are
+# files.
 BARRED = (
     "azure",
     "boto3",
     "charset_normalizer",
     "gcsfs",
     "github",
+    "isoduration",
     "pyarrow",
     "pyarrow.fs",
+    "rfc3986_validator",
     "rfc3987_syntax",
 )
 
