@@ -105,7 +105,8 @@ time.sleep(3600)
 re.match("(a+)+$", "a" * 60 + "b")
 ---
 # GET /slow
-time.sleep(0.5)
+while not os.path.exists("gate"):
+    time.sleep(0.02)
 print("slow", end="")
 ---
 # GET /exit
@@ -280,8 +281,9 @@ def test_health_is_answered_while_a_cell_runs(serve: Serve) -> None:
     with concurrent.futures.ThreadPoolExecutor() as pool:
         slow = pool.submit(service.text, "/slow")
         until(lambda: service.try_to_ask("/healthz"))
-        assert not slow.done()
         assert service.ask("/healthz")[0] == 200
+        assert not slow.done()
+        (service.cwd / "gate").touch()
         assert slow.result() == "slow"
 
 
@@ -330,7 +332,10 @@ def test_a_stop_answers_what_is_under_way(serve: Serve) -> None:
     with concurrent.futures.ThreadPoolExecutor() as pool:
         slow = [pool.submit(service.text, "/slow") for _ in range(3)]
         until(lambda: connections(service.port) >= 3)
-        assert service.stop() == 0
+        service.process.terminate()
+        until(lambda: "a stop was asked for" in service.said())
+        (service.cwd / "gate").touch()
+        assert service.wait() == 0
         assert [each.result() for each in slow] == ["slow"] * 3
 
 
