@@ -1,9 +1,7 @@
-"""What the documentation says of each example is true: its row is executed as it stands."""
+"""What the documentation says of each example is true; `tests/e2e` serves it as its row says."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import re
 import shlex
 import subprocess
@@ -13,43 +11,9 @@ from typing import Any
 
 import nbformat
 import pytest
-from support import ROOT, RUNNER, Service, is_ready, until
+from support import ROOT
+from support.gallery import HEAD, NOTHING, ROWS, Row, table
 
-HEAD = ["example", "what it is", "train", "serve", "ask", "answer", "measured"]
-NOTHING = "–"  # noqa: RUF001 - the page is typeset
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One example, as the page's table has it, without the marks of Markdown."""
-
-    example: str
-    what: str
-    train: str
-    serve: str
-    ask: str
-    answer: str
-    measured: str
-
-    @property
-    def name(self) -> str:
-        """The name of its folder."""
-        return re.findall(r"[\w-]+", self.example)[0]
-
-
-def table() -> list[list[str]]:
-    """The cells of the gallery's table, row by row."""
-    section = re.split(r"^## ", (ROOT / "docs/gallery.md").read_text(), flags=re.MULTILINE)
-    (text,) = (each for each in section if each.startswith("The gallery\n"))
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    return [[plain(cell) for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
-
-
-def plain(cell: str) -> str:
-    return cell.strip().strip("`").replace(r"\|", "|")
-
-
-ROWS = [Row(*cells) for cells in table()[2:]]
 MEASURED = [row for row in ROWS if row.measured != NOTHING]
 
 
@@ -71,58 +35,12 @@ def test_every_example_has_its_row() -> None:
         assert row.serve.startswith(f"runner serve {folder / 'serve.ipynb'} --workers 2")
 
 
-def test_a_row_does_what_it_says(
-    row: Row, gallery: Path, train_example: Callable[[str], Path], port: int
-) -> None:
-    """Train, serve by two workers, ask by curl: that is the answer."""
-    if row.train != NOTHING:
-        train_example(row.name)
-    words = [*shlex.split(row.serve)[1:], "--port", str(port)]
-    service = Service(*words, cwd=gallery)
-    try:
-        until(lambda: is_ready(port, service), 60)
-        assert len(workers_of(gallery, words[1])) == 2
-        said = asked(row.ask, port, gallery)
-        assert is_answer(said, row.answer), said
-        assert service.stop() == 0, service.said()
-    finally:
-        assert service.end() == []
-
-
 def test_its_notebook_asks_as_the_row_does(row: Row) -> None:
     """The row is executed, so what the notebook proposes to its reader works too."""
     notebook = nbformat.read(ROOT / f"notebooks/examples/{row.name}/serve.ipynb", as_version=4)
     (curl,) = re.findall(r"^    curl .*(?:\n    .*)*", notebook.cells[0].source, re.MULTILINE)
     there = curl.replace("\\\n", " ")
     assert shlex.split(there.replace("http://", "")) == shlex.split(row.ask.replace("http://", ""))
-
-
-def workers_of(folder: Path, notebook: str) -> list[int]:
-    words = [*RUNNER, "status", notebook, "--format", "json"]
-    said = subprocess.run(words, cwd=folder, capture_output=True, check=True, timeout=30).stdout
-    workers: list[int] = json.loads(said)["serving"]["workers"]
-    return workers
-
-
-def asked(curl: str, port: int, folder: Path) -> str:
-    """What a row's own command prints, asked of another port."""
-    assert "localhost:8000" in curl
-    words = shlex.split(curl.replace("localhost:8000", f"127.0.0.1:{port}"))
-    done = subprocess.run(
-        [*words, "-sS"], cwd=folder, capture_output=True, text=True, check=True, timeout=60
-    )
-    return done.stdout.strip()
-
-
-def is_answer(said: str, wanted: str) -> bool:
-    """Compare JSON by what it means, text by the letter, and to … its beginning."""
-    if wanted.endswith("…"):
-        return said.startswith(wanted.removesuffix("…").rstrip())
-    try:
-        value, expected = json.loads(said), json.loads(wanted)
-    except ValueError:
-        return said == wanted
-    return bool(value == expected and type(value) is type(expected))
 
 
 @pytest.mark.parametrize("measured", MEASURED, ids=[row.name for row in MEASURED])

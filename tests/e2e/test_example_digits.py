@@ -17,7 +17,8 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
-from support import RUNNER, Service, read_record, reserved_port, states, text_of, until
+from support import Service, read_record, reserved_port, states, text_of, until
+from support.gallery import served
 
 FOLDER = "notebooks/examples/digits"
 Ask = Any
@@ -25,18 +26,9 @@ Ask = Any
 
 @pytest.fixture(scope="module")
 def url(digits: Path) -> Iterator[str]:
-    """The serve notebook with two workers, which no test may harm."""
-    port = reserved_port()
-    words = ["serve", f"{FOLDER}/serve.ipynb", "--port", str(port), "--workers", "2"]
-    found = Service(*words, cwd=digits, program=RUNNER)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        until(lambda: status_of(f"{address}/readyz", found) == 200, 60)
-        yield address
-        assert found.stop() == 0, found.said()
-        assert "Traceback" not in found.said()
-    finally:
-        assert found.end() == []
+    """The example as the gallery serves it, which no test may harm."""
+    with served("digits", digits) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def status_of(url: str, process: Service) -> int:

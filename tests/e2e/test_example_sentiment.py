@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ROOT, Service, is_ready, post, read_record, reserved_port, send, text_of, until
+from support import ROOT, post, read_record, send, text_of
+from support.gallery import served as gallery_served
 
 FOLDER = "notebooks/examples/sentiment"
 NO_TEXT = (422, {"error": "no text was sent"})
@@ -27,16 +28,9 @@ def learnt(gallery: Path, train_example: Callable[[str], Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def served(learnt: Path) -> Iterator[int]:
-    """The port on which two workers serve what was learnt."""
-    port = reserved_port()
-    words = ["serve", f"{FOLDER}/serve.ipynb", "--workers", "2", "--port", str(port)]
-    service = Service(*words, cwd=learnt)
-    try:
-        until(lambda: is_ready(port, service), 60)
+    """The port on which two workers serve what was learnt, as the gallery serves it."""
+    with gallery_served("sentiment", learnt) as port:
         yield port
-        assert service.stop() == 0
-    finally:
-        assert service.end() == []
 
 
 def ask(port: int, body: Any) -> tuple[int, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,9 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ROOT, Service, is_ready, reserved_port, send, until
+from support import ROOT, Service, send
+from support.gallery import NOTHING, ROWS, row_of, served
 
-NAMES = ["hello", "square", "features", "petal"]
+# The others have a module of their own.
+OWN = {
+    path.stem.removeprefix("test_example_") for path in Path(__file__).parent.glob("test_example_*")
+}
+NAMES = [row.name for row in ROWS if row.name not in OWN]
 FORM = "application/x-www-form-urlencoded"
 PROBLEM = "application/problem+json"
 
@@ -20,22 +25,19 @@ PROBLEM = "application/problem+json"
 @pytest.fixture(scope="module")
 def ports(gallery: Path, train_example: Callable[[str], Path]) -> Iterator[dict[str, int]]:
     """The port of each example, which no test may harm."""
-    train_example("features")
-    train_example("petal")
-    found = {name: reserved_port() for name in NAMES}
-    started: list[Service] = []
-    try:
-        for name, port in found.items():
-            words = ["serve", f"notebooks/examples/{name}/serve.ipynb", "--port", str(port)]
-            started.append(Service(*words, cwd=gallery))
-        for port, service in zip(found.values(), started, strict=True):
-            until(functools.partial(is_ready, port, service), 60)
-        yield found
-    finally:
-        for service in started:
-            service.process.terminate()
-        assert [service.wait() for service in started] == [0] * len(NAMES)
-        assert [service.end() for service in started] == [[]] * len(NAMES)
+    with contextlib.ExitStack() as stack:
+        yield {
+            name: stack.enter_context(in_gallery(name, gallery, train_example)) for name in NAMES
+        }
+
+
+def in_gallery(
+    name: str, gallery: Path, train_example: Callable[[str], Path]
+) -> contextlib.AbstractContextManager[int]:
+    """Serve an example, trained before if it learns."""
+    if row_of(name).train != NOTHING:
+        train_example(name)
+    return served(name, gallery)
 
 
 def predicted(port: int, body: bytes, content_type: str = "application/json") -> tuple[int, Any]:
@@ -43,6 +45,11 @@ def predicted(port: int, body: bytes, content_type: str = "application/json") ->
     status, headers, answer = send(port, body, path="/predict", content_type=content_type)
     assert headers["Content-Type"] == ("application/json" if status == 200 else PROBLEM)
     return status, json.loads(answer)
+
+
+def test_a_row_does_what_it_says(ports: dict[str, int]) -> None:
+    """Trained, served by two workers and asked by curl, each example gives the answer it names."""
+    assert set(ports) == set(NAMES) >= {"hello", "square", "features", "petal"}
 
 
 def test_hello_is_a_page_for_a_browser(ports: dict[str, int]) -> None:
