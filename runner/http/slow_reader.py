@@ -10,11 +10,14 @@ The rules of this file:
 
 from __future__ import annotations
 
-import fcntl
 import math
 import struct
-import termios
+import sys
 from typing import TYPE_CHECKING, Any
+
+if sys.platform != "win32":  # where models are saved and read all the same
+    import fcntl
+    import termios
 
 if TYPE_CHECKING:
     from runner.http.buffers import ByteCount
