@@ -18,7 +18,7 @@ from runner.predict.problem_error import InvalidField, ProblemError
 from runner.predict.schema import TypedSchema, closed_struct, types_within
 from runner.predict.signatures import name_of, signature_of
 from runner.predict.type_members import fields_of_type
-from runner.predict.uploads import UploadFile, value_of_text
+from runner.predict.uploads import UploadFile, value_of_field
 from runner.predict.validation_errors import (
     problem_of_all,
     problem_of_fields,
@@ -55,8 +55,7 @@ class Parameter:
     @property
     def is_file(self) -> bool:
         """Tell whether it may come as a file of a form."""
-        words = {self.hint, *typing.get_args(self.hint)}
-        return not words.isdisjoint(_FILES)
+        return not _FILES.isdisjoint(_words_of(self.hint))
 
 
 class ArgumentsSchema(TypedSchema[dict[str, Any]]):
@@ -93,12 +92,10 @@ class ArgumentsSchema(TypedSchema[dict[str, Any]]):
         return self.convert({name: self._of_form(name, value) for name, value in form.items()})
 
     def _of_form(self, name: str, value: Any) -> Any:
-        parameter = self.parameters.get(name)
-        if isinstance(value, UploadFile) and (parameter is None or parameter.reader is None):
-            return value.data
-        if isinstance(value, str) and parameter is not None:
-            return value_of_text(value, parameter.hint)
-        return value
+        each = self.parameters.get(name)
+        return (
+            value if each is None else value_of_field(value, each.hint, as_file=bool(each.reader))
+        )
 
     def _describe(self) -> dict[str, Any]:
         if self._whole:
@@ -251,9 +248,18 @@ def _parameter(function: str, each: inspect.Parameter) -> Parameter:
     )
 
 
+def _words_of(hint: Any) -> Iterator[Any]:
+    """Give a type and all that it is made of."""
+    yield hint
+    for each in typing.get_args(hint):
+        yield from _words_of(each)
+
+
 def _unsupported_type(info: Any) -> str:
     """Find a type that msgspec would only hand on, somewhere within a hint."""
     for each in types_within(info):
+        if getattr(each, "cls", None) is UploadFile:
+            return "a file within another type"
         if isinstance(each, msgspec.inspect.CustomType):
             return _hint_text(each.cls)
         if isinstance(each, msgspec.inspect.RawType | msgspec.inspect.ExtType):

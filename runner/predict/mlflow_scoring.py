@@ -71,7 +71,7 @@ def _v1_route(endpoint: Endpoint, calls: RowCalls) -> Route:
         instances = body.get("instances", body.get("inputs"))
         if not isinstance(instances, list):
             raise ProblemError(422, 'expected {"instances": [row, …]}')
-        return instances
+        return _of_one_feature(instances, endpoint)
 
     return _predictions_route(endpoint, calls, instances_of)
 
@@ -122,8 +122,14 @@ def _rows(body: dict[str, Any], endpoint: Endpoint, calls: RowCalls) -> list[Any
         return _from_columns(value, form)
     if not isinstance(value, list):
         raise ProblemError(422, f"{form} must be a list of rows")
-    is_flat = bool(value) and not any(isinstance(row, dict | list) for row in value)
-    return [[row] for row in value] if is_flat and len(endpoint.schema.names) == 1 else value
+    return _of_one_feature(value, endpoint)
+
+
+def _of_one_feature(rows: list[Any], endpoint: Endpoint) -> list[Any]:
+    """Take bare values for rows, where a row has but one."""
+    is_flat = bool(rows) and not any(isinstance(row, dict | list) for row in rows)
+    is_one = len(endpoint.schema.names) == 1 or endpoint.schema.most_values == 1
+    return [[row] for row in rows] if is_flat and is_one else rows
 
 
 def _count(value: Any) -> int:

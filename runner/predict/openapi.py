@@ -130,7 +130,7 @@ def _predict_operation(endpoint: Endpoint, body: Any, answer: Any) -> dict[str, 
     tables: dict[str, Any] = {}
     if find_spec("pyarrow"):
         tables = {MediaType.ARROW: {}, MediaType.PARQUET: {}}
-    form = {MediaType.FORM: {"schema": {"type": "object"}}} if endpoint.read_form else {}
+    form = {MediaType.FORM: {"schema": body}} if endpoint.read_form else {}
     return {
         "operationId": f"predict_{_component_name(endpoint.name)}",
         "tags": ["predict"],

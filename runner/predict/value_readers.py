@@ -18,7 +18,7 @@ import msgspec
 from runner.predict.constraints import needs_pydantic
 from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
 from runner.predict.schema import json_schema_of
-from runner.predict.type_descriptions import describe_kind, describe_value
+from runner.predict.type_descriptions import describe_kind, describe_value, without_none
 from runner.predict.uploads import UploadFile
 from runner.predict.validation_errors import (
     Steps,
@@ -62,8 +62,8 @@ class SplitFrame(msgspec.Struct, forbid_unknown_fields=True):
 def reader_for(hint: Any) -> ValueReader | None:
     """Choose who reads the values of a hint; None leaves it to msgspec."""
     inner = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
-    if inner is UploadFile:
-        return ValueReader(read=_read_file, schema={"type": "string", "format": "binary"})
+    if (found := _file_reader(hint)) is not None:
+        return found
     for module, choose in (
         ("numpy", _numpy_reader),
         ("pandas", _pandas_reader),
@@ -94,6 +94,27 @@ def _checked(value: Any, hint: Any, at: Steps) -> Any:
         if (problem := problem_of_all(invalid_fields_in(whole, hint, at))) is not None:
             raise problem from None
     return msgspec.convert(whole, hint)
+
+
+def _file_reader(hint: Any) -> ValueReader | None:
+    """Read a file of a form, one that may be absent, or several by one name."""
+    inner, file = without_none(hint), {"type": "string", "format": "binary"}
+    if inner is UploadFile:
+        if hint is UploadFile:
+            return ValueReader(read=_read_file, schema=file)
+        optional = {"anyOf": [file, {"type": "null"}]}
+        return ValueReader(
+            read=lambda value, at: None if value is None else _read_file(value, at),
+            schema=optional,
+        )
+    if typing.get_origin(inner) is list and typing.get_args(inner) == (UploadFile,):
+        return ValueReader(read=_read_files, schema={"type": "array", "items": file})
+    return None
+
+
+def _read_files(value: Any, at: Steps) -> list[UploadFile]:
+    given = value if isinstance(value, list) else [value]  # a form has a name once, or twice
+    return [_read_file(each, (*at, number)) for number, each in enumerate(given)]
 
 
 def _read_file(value: Any, at: Steps) -> UploadFile:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from support.prediction_apps import app_of, post
 from support.service_surface import Surface, price, species
 
 NAMES = ["petal length (cm)", "petal width (cm)"]
@@ -125,3 +126,21 @@ def test_wrong_instances_are_refused(service: Surface, body: Any) -> None:
     """An error is one string, as KServe gives it."""
     status, answer = service.post("/v1/models/species:predict", body)
     assert (status, list(answer)) == (422, ["error"])
+
+
+def test_a_bare_value_is_a_row_of_one_feature() -> None:
+    """In each protocol that has rows in a list, with a name or without."""
+
+    class Length:
+        """Measure a text."""
+
+        def predict(self, texts: Any) -> Any:
+            """Measure."""
+            return [len(str(text[0] if not isinstance(text, str) else text)) for text in texts]
+
+    for example in ({"text": "a"}, ["a"]):
+        app = app_of(Length(), example=example)
+        for path in ("/invocations", "/v1/models/predict:predict"):
+            assert post(app, {"instances": ["ab", "abc"]}, path=path).json() == {
+                "predictions": [2, 3]
+            }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from support.prediction_apps import app_of, post, send
 
 from runner.predict.problem_error import ProblemError
-from runner.predict.uploads import UploadFile, fields_of_form, value_of_text
+from runner.predict.uploads import UploadFile, fields_of_form, value_of_field
 
+FILE = UploadFile(filename="a", content_type="text/plain", data=b"x")
 TYPE = "multipart/form-data; boundary=B"
 
 
@@ -32,8 +36,46 @@ def test_a_form_that_is_not_whole_is_400(body: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("text", "hint", "value"),
-    [("7", int, 7), ("7", str, "7"), ("x", int, "x"), ("[1]", list[int], [1]), ("a", bytes, "a")],
+    [
+        ("7", int, 7),
+        ("7", str, "7"),
+        ("x", int, "x"),
+        ("[1]", list[int], [1]),
+        ("1", list[int], [1]),
+        (["1", "2"], list[int] | None, [1, 2]),
+        (["1", "2"], list[str], ["1", "2"]),
+        ("", int | None, None),
+        ("", str | None, ""),
+        ("a", bytes, "a"),
+        (FILE, bytes, b"x"),
+        (FILE, list[bytes], [b"x"]),
+        ([FILE, FILE], list[bytes], [b"x", b"x"]),
+    ],
 )
-def test_a_text_is_what_its_type_wants(text: str, hint: type, value: object) -> None:
-    """JSON where that fits; the schema refuses the rest."""
-    assert value_of_text(text, hint) == value
+def test_a_field_is_what_its_type_wants(text: Any, hint: Any, value: object) -> None:
+    """JSON where that fits, of a repeated field a list; the schema refuses the rest."""
+    assert value_of_field(text, hint, as_file=False) == value
+
+
+def test_files_may_be_absent_or_several() -> None:
+    """By the hint; of any other type that has a file in it, serve says so."""
+
+    def read(
+        main: UploadFile | None = None,
+        others: list[UploadFile] = [],  # noqa: B006 - as authors write it
+        n: int = 1,
+    ) -> Any:
+        return [main and main.filename, [each.filename for each in others], n]
+
+    app = app_of(read, example={})
+    part = b'--B\r\nContent-Disposition: form-data; name="%b"; filename="%b"\r\n\r\nx\r\n'
+    body = part % (b"main", b"a") + part % (b"others", b"b") + b"--B--\r\n"
+    assert send(app, body, headers={"content-type": TYPE}).json() == ["a", ["b"], 1]
+    assert post(app, {"main": None}).json() == [None, [], 1]
+    assert post(app, {"main": "x"}).status_code == 422
+
+    def nested(files: dict[str, UploadFile]) -> int:
+        return len(files)
+
+    with pytest.raises(TypeError, match="a file within another type"):
+        app_of(nested)
