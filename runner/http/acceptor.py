@@ -13,7 +13,7 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 _BACKLOG = 2048
-_WINDOW = 0.25  # seconds for which a busy worker goes on to accept, when it was told that all are
+_WINDOW = 1.0  # seconds for which a busy worker goes on to accept, while its requests are short
 _LAST_ACCEPTS, _LAST_TURNS = 0.05, 1000
 _FULL = 0.01  # seconds until it is seen whether there is room again
 _FOR_EVER = float("inf")

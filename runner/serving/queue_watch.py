@@ -126,7 +126,9 @@ class QueueWatch:
         order = self._asked_to_take.pop(slot, None)
         if has_taken:
             if order is Order.TAKE:
-                self._taken_by_free, self._none_free_until = now, 0.0
+                self._taken_by_free = now
+            elif order is Order.TAKE_SOON:
+                self._none_free_until = now + _REMEMBERED
             if order is not Order.TAKE_ANYWAY:
                 self._taken_soon, self._none_soon_until = now, 0.0
             for queue in self._queues:

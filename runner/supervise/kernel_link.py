@@ -85,6 +85,8 @@ class KernelLinks:
                 if self._hear(run, hello):
                     while message := await wire.receive(reader):
                         self._hear(run, message)
+        except ConnectionError:
+            log.debug("a kernel hung up")  # as one does that was killed
         except (OSError, ValueError, KeyError, TypeError, TimeoutError) as error:
             log.warning("a kernel was not understood: %s", error)
         finally:

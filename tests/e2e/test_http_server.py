@@ -294,8 +294,8 @@ def test_a_refused_request_ends_its_pipeline(serve: Serve) -> None:
 
 
 def test_a_drain_answers_what_is_in_flight(serve: Serve) -> None:
-    """The answer comes, and says that the connection ends."""
-    served = serve()
+    """The answer comes, and says that the connection ends, long before the linger is over."""
+    served = serve(linger=1000)
     answers: list[Any] = []
     slow = threading.Thread(target=lambda: answers.append(served.ask("/slow")))
     slow.start()

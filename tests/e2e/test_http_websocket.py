@@ -173,7 +173,7 @@ def test_a_message_has_a_bound(serve: Callable[..., Served]) -> None:
         assert client.close_code == 1009
 
 
-def test_what_is_no_handshake_is_400(serve: Callable[..., Served]) -> None:
+def test_what_is_no_handshake_is_400(serve: Callable[..., Served], app: App) -> None:
     """The app does not hear of it."""
     served = serve()
     with socket.create_connection(served.address, timeout=PATIENCE) as client:
@@ -181,6 +181,7 @@ def test_what_is_no_handshake_is_400(serve: Callable[..., Served]) -> None:
             b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
         )
         assert client.recv(65536).startswith(b"HTTP/1.1 400 ")
+    assert [scope["type"] for scope in app.scopes] == ["lifespan"]
 
 
 def test_it_is_taken_up_only_for_an_app_that_knows_it(serve: Callable[..., Served]) -> None:

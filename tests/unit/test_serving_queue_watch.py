@@ -93,16 +93,16 @@ def test_that_nobody_is_free_is_remembered_but_who_is_free_comes_first() -> None
     assert watch.look([0], [0, 1], 0.262) == soon
 
 
-def test_once_somebody_was_free_nobody_is_taken_to_be_busy() -> None:
-    """What was remembered is forgotten."""
+def test_once_somebody_was_free_nobody_accepts_who_is_long_at_a_call() -> None:
+    """Only those whose calls are short do, though all did before."""
     watch = stuck()
-    nobody_free(watch, [0, 1], 0.002, PATIENCE + 0.03)
-    watch.look([], [0, 1], 0.2)
-    watch.look([0], [0, 1], 0.25)
-    watch.turns(0, 0.25, is_busy=True)
-    watch.look([0], [0, 1], 0.251)
-    watch.took(1, 0.252, has_taken=True)
-    assert watch.look([0], [0, 1], 0.262) == asked((1, Order.TAKE, 0))
+    nobody_free(watch, [0, 1], 0.002, LONG_PATIENCE + 0.03)
+    watch.look([], [0, 1], 0.4)
+    watch.look([0], [0, 1], 0.45)
+    watch.turns(0, 0.45, is_busy=True)
+    assert watch.look([0], [0, 1], 0.451) == asked((1, Order.TAKE, 0))
+    watch.took(1, 0.452, has_taken=True)
+    assert watch.look([0], [0, 1], 0.462) == asked((0, Order.TAKE_SOON, 0), (1, Order.TAKE_SOON, 0))
 
 
 def test_who_does_not_answer_is_not_asked_again() -> None:
