@@ -11,7 +11,7 @@ _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?"
 _TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*")
 _LONGEST_LINE = 1024
 _MOST_TRAILERS = 64
-_MOST_AT_ONCE = 500  # chunks
+_MOST_AT_ONCE = 250  # chunks
 
 
 class ChunkError(ValueError):

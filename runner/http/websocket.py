@@ -14,7 +14,6 @@ The rules of this file:
 from __future__ import annotations
 
 import asyncio
-import collections
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -34,6 +33,7 @@ from runner.http.exchange import TaskExchange
 from runner.http.problems import note_failure
 from runner.http.request_head import RefusedRequestError
 from runner.http.response_head import header_lines, status_line
+from runner.http.websocket_inbox import Inbox
 
 if TYPE_CHECKING:
     from runner.http.connection import Connection
@@ -43,9 +43,8 @@ log = logging.getLogger(__name__)
 
 _PING_AFTER = 20.0  # seconds of silence; as long again for the answer
 _CLOSE_WITHIN = 5.0
-_MOST_WAITING = 65_536  # bytes of messages that the app has not taken
+_LARGE = 65_536  # bytes of a message
 _MOST_READ_A_TURN = 16_384  # bytes, of frames that have six of them at least
-_EACH = 256  # that a message takes besides
 _ABNORMAL, _NORMAL, _INVALID, _FAILED, _LATER = 1006, 1000, 1007, 1011, 1013
 # Small windows: each connection has two of them for as long as it lives.
 _DEFLATE = ServerPerMessageDeflateFactory(
@@ -70,11 +69,11 @@ class WebSocketExchange(TaskExchange):
         "_begun",
         "_code",
         "_has_next_turn",
+        "_inbox",
         "_is_closed_by_client",
         "_is_connected",
         "_is_over",
         "_is_text",
-        "_is_told",
         "_link",
         "_message",
         "_pinged",
@@ -82,10 +81,7 @@ class WebSocketExchange(TaskExchange):
         "_response",
         "_scope",
         "_sent",
-        "_size",
         "_unread",
-        "_waiter",
-        "_waiting",
     )
 
     def __init__(self, connection: Connection, head: RequestHead, scope: dict[str, Any]) -> None:
@@ -97,17 +93,14 @@ class WebSocketExchange(TaskExchange):
         )
         self._response = self._handshake(head)
         self._scope = _websocket_scope(scope)
-        self._waiting: collections.deque[dict[str, Any]] = collections.deque()
-        self._waiting.append({"type": "websocket.connect"})
-        self._size = _EACH  # of what waits for the app
+        self._inbox = Inbox()
         self._unread, self._has_next_turn = b"", False
         self._sent = 0  # messages
         self._begun = 0  # of a frame that is not whole
-        self._waiter: asyncio.Future[None] | None = None
         self._message = bytearray()  # what is here of it
         self._is_text = False
         self._is_connected = self._is_over = self._pinged = False
-        self._is_told = self._is_closed_by_client = False
+        self._is_closed_by_client = False
         self._code = 0  # by which the worker's end closes it
         self._refusal: bytes | None = None
 
@@ -156,7 +149,7 @@ class WebSocketExchange(TaskExchange):
             self.connection.resume_reading(Pause.UNREAD)
             return
         self.connection.pause_reading(Pause.UNREAD)
-        if not self._has_next_turn and (self._size <= _MOST_WAITING or self._is_told):
+        if not self._has_next_turn and (not self._inbox.is_full or self._inbox.is_told):
             self._has_next_turn = True
             self.connection.loop.call_soon(self._take_some)
 
@@ -183,7 +176,7 @@ class WebSocketExchange(TaskExchange):
         """Tell the app that the worker ends."""
         if not self._code:
             self._code = code
-            self._tell(code, "the worker ends")
+            self._inbox.tell_end(code, "the worker ends")
 
     def ask_to_end(self) -> None:
         """Close, since the worker ends."""
@@ -194,15 +187,8 @@ class WebSocketExchange(TaskExchange):
 
     async def receive(self) -> dict[str, Any]:
         """Give the next message."""
-        while not self._waiting:
-            self._waiter = self.connection.loop.create_future()
-            await self._waiter
-        if self._is_told and len(self._waiting) == 1:
-            await asyncio.sleep(0)  # an app may ask without end
-            return self._waiting[0]  # the last, which stays
-        message = self._waiting.popleft()
-        self._size -= _size_of(message)
-        if self._size <= _MOST_WAITING:
+        message = await self._inbox.get()
+        if not self._inbox.is_full:
             self.connection.resume_reading(Pause.BODY)
             self._read_on()
         self._count()
@@ -281,11 +267,11 @@ class WebSocketExchange(TaskExchange):
 
     def _count(self) -> None:
         """Count what is in hand, and end a large message for which there is no room."""
-        if self._is_told or not self._is_connected:
+        if self._inbox.is_told or not self._is_connected:
             return
         begun = self._begun + len(self._message)
-        self.connection.hold(self._size + begun)
-        if begun > _MOST_WAITING and self.connection.state.buffers.is_full:
+        self.connection.hold(self._inbox.size + begun)
+        if begun > _LARGE and self.connection.state.buffers.is_full:
             self._link.fail(_LATER, TOO_MUCH)
 
     def _take_frame(self, frame: Frame) -> None:
@@ -302,23 +288,12 @@ class WebSocketExchange(TaskExchange):
             self._lose(said.code, said.reason)
 
     def _take_message(self, data: bytes) -> None:
-        if not self._is_text:
-            self._put({"type": "websocket.receive", "bytes": data})
-            return
         try:
-            self._put({"type": "websocket.receive", "text": data.decode()})
+            self._inbox.put(data.decode() if self._is_text else data)
         except UnicodeDecodeError:
             self._link.fail(_INVALID, "no UTF-8")
-
-    def _put(self, message: dict[str, Any]) -> None:
-        if self._is_told and message["type"] == "websocket.receive":
-            return
-        self._waiting.append(message)
-        self._size += _size_of(message)
-        if self._size > _MOST_WAITING and not self._is_told:
+        if self._inbox.is_full and not self._inbox.is_told:
             self.connection.pause_reading(Pause.BODY)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
     def _flush(self) -> None:
         for data in self._link.data_to_send():
@@ -344,13 +319,7 @@ class WebSocketExchange(TaskExchange):
 
     def _lose(self, code: int, reason: str = "") -> None:
         self._is_over = True
-        self._tell(code, reason)
-
-    def _tell(self, code: int, reason: str) -> None:
-        """Let the app know of the end, once."""
-        if not self._is_told:
-            self._is_told = True
-            self._put({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self._inbox.tell_end(code, reason)
 
     def _end(self) -> None:
         self._unread = b""
@@ -402,7 +371,3 @@ def _subprotocols(headers: Sequence[tuple[bytes, bytes]]) -> list[str]:
 
 
 _PROTOCOL = b"sec-websocket-protocol"
-
-
-def _size_of(message: dict[str, Any]) -> int:
-    return _EACH + len(message.get("bytes") or message.get("text") or b"")
