@@ -134,7 +134,11 @@ def script(*parts: str, more: str) -> Iterator[Server]:
     """Run the same as a script."""
     port = free_port()
     code = "\n".join([*parts[:-1], parts[-1].format(port=port, more=more)])
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    # In a session of its own, as the service is: Linux shares processors out among sessions, and
+    # who has one with the client need not wait for it.
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         until_answered(process, port)
         yield Server(port, (process.pid,))
