@@ -63,6 +63,14 @@ class RowFormat:
             return all(each.is_number for each in self.columns.values())
         return not {str, str | None} & set(self.hints)
 
+    def is_of_doubles(self) -> bool:
+        """Tell whether the columns of a DataFrame of them are doubles, as an array's are."""
+        return all(dtype in (float, "float64") for dtype in self.dtypes())
+
+    def has_narrow_floats(self) -> bool:
+        """Tell whether a column has floats of fewer bits, by which a model may calculate."""
+        return any(str(dtype).lower() in ("float16", "float32") for dtype in self.dtypes())
+
     def dtypes(self) -> list[Any]:
         """Give the dtype of each column of a DataFrame; None leaves it to pandas."""
         known = {bool: bool, float: float, float | None: float}
@@ -150,9 +158,23 @@ def input_converter_for(rows: RowFormat, model: Any) -> InputConverter:
         return _first_that_answers(rows, model)
     # It was fitted with names, so it warns of rows without; the schema has seen to them.
     warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
-    if rows.is_numeric() and _takes_arrays(rows, model.predict):
+    is_array_enough = rows.is_of_doubles() or (
+        not rows.has_narrow_floats() and _makes_doubles(model)
+    )
+    if rows.is_numeric() and is_array_enough and _takes_arrays(rows, model.predict):
         return array_of
     return frame_converter_for(rows)
+
+
+def _makes_doubles(model: Any) -> bool:
+    """Tell a model that makes doubles of integers: an estimator of scikit-learn's with no others.
+
+    One row cannot tell: what makes words of integers gives many rows the same answer by floats.
+    """
+    if type(model).__module__.partition(".")[0] != "sklearn":
+        return False
+    parts = model.get_params(deep=False).values()
+    return not any(isinstance(each, list) or hasattr(each, "fit") for each in parts)
 
 
 def _first_that_answers(rows: RowFormat, model: Any) -> InputConverter:

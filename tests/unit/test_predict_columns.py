@@ -11,6 +11,7 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from support.prediction_apps import answered, app_of, faults_of, post, send
 
 from runner import load_model, save_model
@@ -161,6 +162,30 @@ def test_a_pipeline_takes_texts() -> None:
     }
     assert post(bare, 3).status_code == 422
     assert answered(model, {"review": "fine"}, example={"review": "good"}) == {"prediction": 1}
+
+
+def test_a_model_that_makes_words_of_integers_gets_integers() -> None:
+    """By an array it would get 3.0, which is another word; one row cannot tell that."""
+    numbers = pd.DataFrame({"a": [0, 1, 2, 3] * 5, "b": [0, 1, 0, 1, 1] * 4})
+    classes = (numbers["a"] + numbers["b"] > 2).astype(int)
+    words = FunctionTransformer(lambda rows: pd.DataFrame(rows).astype(str))
+    model = make_pipeline(words, OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
+    model.fit(numbers, classes)
+    app = app_of(model, example=numbers)
+    rows = numbers.to_dict("records")
+    found = post(app, {"instances": rows}, path="/invocations").json()["predictions"]
+    assert found == model.predict(numbers).tolist()
+    assert len({*found}) == 2
+
+
+def test_narrow_floats_stay_narrow() -> None:
+    """A model calculates by them, and its probabilities have other bits then."""
+    data = pd.DataFrame({"a": np.linspace(0, 1, 20, dtype="float32")})
+    model = LogisticRegression().fit(data, (data["a"] > 0.4).astype(int))
+    app = app_of(model, example=data, probabilities=True)
+    for row in range(0, 20, 7):
+        found = post(app, {"a": float(data["a"][row])}).json()["probabilities"]
+        assert [*found.values()] == model.predict_proba(data.iloc[[row]])[0].tolist()
 
 
 @pytest.mark.parametrize("kind", ["interval", "datetime64"])
