@@ -163,9 +163,10 @@ def test_many_idle_connections_leave_room_for_health(start: Start) -> None:
 
 
 def test_workers_die_with_the_kernel(start: Start) -> None:
-    """After kill -9 of the kernel nothing holds the port."""
+    """After kill -9 of the kernel nothing holds the port, not even who could not notice."""
     serving = start("workers=2")
     workers = serving.workers()
+    workers[0].suspend()
     serving.process.kill()
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert alive == []
