@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from runner.http import problems
 from runner.http.response_head import HeaderError, header_lines
 
-_FRAMING = (b"content-length", b"transfer-encoding")
+_OURS = (b"content-length", b"content-type", b"transfer-encoding", b"x-run-id")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,7 @@ def failed_prediction(
 def _check_header(name: bytes, value: bytes) -> None:
     try:
         header_lines([(name, value)])
-        is_sendable = name.lower() not in _FRAMING
+        is_sendable = name.lower() not in _OURS
     except HeaderError:
         is_sendable = False
     if not is_sendable:

@@ -10,10 +10,11 @@ _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _NAME = re.compile(_WORD)
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}(?: *; *{_WORD}=(?:{_WORD}|\"[^\"\\\x00-\x1f]*\"))*")
-# What says how the bytes are framed is the server's to say.
+# What says how the bytes are framed, and which run answers, is the server's to say.
 _OURS = {"connection", "content-length", "content-type", "keep-alive", "te", "trailer"} | {
     "transfer-encoding",
     "upgrade",
+    "x-run-id",
 }
 _WITHOUT_BODY = (204, 205, 304)
 

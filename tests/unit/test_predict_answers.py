@@ -88,6 +88,7 @@ def test_a_response_may_have_no_body(status: int) -> None:
         ({"headers": {"x": "a\r\nb: c"}}, "cannot be a header"),
         ({"headers": {"x y": "a"}}, "cannot be a header"),
         ({"headers": [("Content-Length", "3")]}, "the server says it"),
+        ({"headers": {"X-Run-Id": "mine"}}, "the server says it"),
         ({"headers": {"content-type": "text/csv"}}, "media_type="),
     ],
 )

@@ -47,6 +47,8 @@ def test_pointers_are_escaped() -> None:
         (b"", b"a"),
         (b"Content-Length", b"0"),
         (b"transfer-encoding", b"chunked"),
+        (b"Content-Type", b"text/html"),
+        (b"x-run-id", b"mine"),
     ],
 )
 def test_a_header_that_would_be_two_is_the_authors_error(header: tuple[bytes, bytes]) -> None:
