@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import functools
 import gc
 import math
 import os
@@ -17,11 +18,14 @@ import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 # Of mallopt(3). The largest is what the thresholds grow to by themselves at most.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGEST_THRESHOLD, _LEAST_CUT = 33_554_432, 131_072
+
+RETURNS = 2
+"""How often memory is returned behind a large body: the first time it may be in use yet."""
 
 
 class ForkedChild:
@@ -169,7 +173,7 @@ def return_memory() -> None:
 
     Where it is not glibc, nothing happens. Sources: malloc_trim(3), mallopt(3).
     """
-    if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+    if hasattr(libc := _libc(), "malloc_trim"):
         libc.malloc_trim(0)
         return_end_of_heap()
 
@@ -180,13 +184,20 @@ def return_end_of_heap() -> None:
     It is cut when something is freed and it is longer than a threshold, which grows with what was
     freed. So that is lowered for one call. Afterwards both are what they grow to at most.
     """
-    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-        libc.free.restype, libc.free.argtypes = None, [ctypes.c_void_p]
+    if hasattr(libc := _libc(), "mallopt"):
         libc.mallopt(_MMAP_THRESHOLD, _LARGEST_THRESHOLD)
         libc.mallopt(_TRIM_THRESHOLD, _LEAST_CUT)
         libc.free(libc.malloc(_LEAST_CUT))
         libc.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST_THRESHOLD)
+
+
+@functools.cache
+def _libc() -> Any:
+    found = ctypes.CDLL(None)
+    if hasattr(found, "mallopt"):
+        found.malloc.restype, found.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+        found.free.restype, found.free.argtypes = None, [ctypes.c_void_p]
+    return found
 
 
 def own_memory() -> int:

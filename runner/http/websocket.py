@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 _PING_AFTER = 20.0  # seconds of silence; as long again for the answer
 _CLOSE_WITHIN = 5.0
 _LARGE = 65_536  # bytes of a message
-_MOST_READ_A_TURN = 16_384  # bytes, of frames that have six of them at least
+_MOST_READ_A_TURN = 2_048  # bytes, of frames that have six of them at least
 _ABNORMAL, _NORMAL, _INVALID, _FAILED, _LATER = 1006, 1000, 1007, 1011, 1013
 # Small windows: each connection has two of them for as long as it lives.
 _DEFLATE = ServerPerMessageDeflateFactory(

@@ -11,12 +11,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from runner.predict.serial_thread import SerialThread
-from runner.processes import return_memory
+from runner.processes import RETURNS, return_memory
 
 SMALL = 16_384
 """Bytes of a body up to which no work on it takes longer than 50 ms."""
-
-_RETURNS = 2  # of memory behind a body: at the first it may be in use still
 
 Found = TypeVar("Found")
 
@@ -52,7 +50,7 @@ class BodyWork:
         if size <= SMALL:
             return act()
         self._thread = self._thread or SerialThread("bodies")
-        self._returns_due = _RETURNS
+        self._returns_due = RETURNS
         return await self._thread.result_of(functools.partial(_uncollected, act))
 
     def return_memory(self) -> None:
