@@ -96,7 +96,7 @@ TABLES = [
     *_both(
         "words of a dictionary", lambda: _words(10_000, 40_000), 413, small=lambda: _words(500, 400)
     ),
-    *_both("9,000 columns", lambda: _wide(9_000), 413, 422, small=lambda: _wide(50)),
+    *_both("9,000 columns", lambda: _wide(9_000), 400, 413, 422, small=lambda: _wide(50)),
     *_both("nulls", lambda: _typed([None] * 9_000, pa.null()), *ANY_REFUSAL, 200),
     *_both("nested lists", lambda: _nested(20), *ANY_REFUSAL),
     *_both("a struct", lambda: pa.table({"a": [{"b": 1, "c": [1, 2]}] * 9}), *ANY_REFUSAL),

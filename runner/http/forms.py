@@ -6,7 +6,11 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
-_PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]*))')
+# A quote that is not closed ends with the text: else each would be looked for to the end.
+_PARAMETER = re.compile(
+    r';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.?)*+)(?:"|\Z)|([^\s;]*))', re.DOTALL
+)
+_LONGEST_HEAD = 8_192
 
 
 MOST_FIELDS = 10_000
@@ -76,6 +80,8 @@ def _split(body: bytes, boundary: bytes) -> Iterator[tuple[dict[str, str], bytes
         raise BadFormError("the form does not end with its boundary")
     for part in parts[:-1]:
         head, blank, content = part.lstrip(b" \t").removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        if len(head) > _LONGEST_HEAD:
+            raise BadFormError(f"the headers of a part are larger than {_LONGEST_HEAD} bytes")
         if not blank:
             raise BadFormError("a part of the form has no headers")
         lines = (line.partition(":") for line in head.decode("utf-8", "replace").split("\r\n"))

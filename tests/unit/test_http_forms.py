@@ -25,3 +25,17 @@ def test_a_header_has_a_type_and_parameters() -> None:
     """In any case, quoted or not."""
     assert media_type("Text/HTML; Charset=x") == "text/html"
     assert parameters_of('a; B=1; c="2;3"') == {"b": "1", "c": "2;3"}
+
+
+def test_a_quote_that_is_not_closed_ends_with_the_text() -> None:
+    """To look for the end of each, again and again, would take hours of a few megabytes."""
+    assert parameters_of('a; b="c; d="e') == {"b": "c; d="}
+    assert parameters_of('a; b="c\\') == {"b": "c\\"}
+    assert len(parameters_of(';a="\\' * 200_000)) == 1
+
+
+def test_the_headers_of_a_part_are_bounded() -> None:
+    """There is no more to say of a field."""
+    body = b"--B\r\nA: " + b"x" * 9_000 + b"\r\n\r\nc\r\n--B--"
+    with pytest.raises(BadFormError, match="larger than"):
+        list(parts_of(body, "multipart/form-data; boundary=B"))
