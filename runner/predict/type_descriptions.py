@@ -34,6 +34,7 @@ _KINDS = {
     "base64": "base64",
     "decimal": "a decimal number",
 }
+_MOST_REMEMBERED = 1_024
 _MESSAGE = re.compile(r"(?P<message>.*?)(?: - at `.*)?", re.DOTALL)
 _GOT = re.compile(r"Expected `(?P<wanted>[^`]*)`(?P<bound>[^`]*?)(?:, got .*)?", re.DOTALL)
 
@@ -109,15 +110,21 @@ def _choices(hint: Any) -> list[Any]:
 
 
 def remembered(look: Callable[[Any], Found]) -> Callable[[Any], Found]:
-    """Let a function look at each type but once: a body may have many values of it."""
-    known = functools.lru_cache(maxsize=1_024)(look)
+    """Let a function look at each type but once: a body may have many values of it.
+
+    Types are told apart by what they are, not by what they equal: ``Literal["a", "b"]`` equals
+    ``Literal["b", "a"]``, and says something else.
+    """
+    known: dict[int, tuple[Any, Found]] = {}  # with the type itself, so that its id stays its own
 
     @functools.wraps(look)
     def find(hint: Any) -> Found:
-        try:
-            return known(hint)
-        except TypeError:  # it is annotated by what has no hash
-            return look(hint)
+        entry = known.get(id(hint))
+        if entry is None:
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            entry = known[id(hint)] = (hint, look(hint))
+        return entry[1]
 
     return find
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -58,3 +58,9 @@ def test_a_long_list_of_names_is_cut() -> None:
     """A type of a hundred fields does not make an answer of a hundred names."""
     assert comma_separated(["a", 1]) == '"a", 1'
     assert comma_separated(range(99)).endswith(" 19, …")
+
+
+def test_types_that_are_equal_are_not_the_same() -> None:
+    """A choice is told in the order in which it is written, whatever was looked at before."""
+    for choices, said in ((Literal["a", "b"], '"a", "b"'), (Literal["b", "a"], '"b", "a"')):
+        assert describe_type(choices) == f"one of {said}"
