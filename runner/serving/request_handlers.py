@@ -8,14 +8,25 @@ socket by itself, for example to become a WebSocket, is no matter for this modul
 
 from __future__ import annotations
 
+import functools
 import io
+import re
+import time
 from collections.abc import Callable, Iterable
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from wsgiref.util import is_hop_by_hop
 
 import httptools
 
 _DROPPED = ("HTTP_CONNECTION", "HTTP_EXPECT")
+# A whole head, as `send_response`, `send_header` and `end_headers` write one.
+_HEAD = re.compile(
+    rb"HTTP/1\.[01] ([2-5][0-9]{2}(?: [^\r\n]*+)?)\r\n"
+    rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[^\r\n]*+\r\n)*+)\r\n"
+)
+_FIELD = re.compile(r"([^:\n]++):[ \t]*+([^\r]*+)\r\n")
 
 
 def wsgi_app_of(server: Any) -> Callable[..., Iterable[bytes]]:
@@ -24,37 +35,90 @@ def wsgi_app_of(server: Any) -> Callable[..., Iterable[bytes]]:
     Args:
         server: Of ``socketserver``; it is never bound, and only known to its handlers.
     """
-    kind = _without_log(server.RequestHandlerClass)
+    given = server.RequestHandlerClass
+    is_parsed = _leaves_parsing(given)
+    kind = type(given.__name__, (given,), _replaced(given, is_parsed=is_parsed))
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         client = (environ["REMOTE_ADDR"], int(environ["REMOTE_PORT"] or 0))
         answer = _Answer(start_response)
-        kind(_Socket(_Request(environ), client, answer.feed), client, server)
+        environ = _with_length(environ)
+        kind(_Socket(environ, client, answer.feed, is_parsed=is_parsed), client, server)
         answer.check()
         return ()
 
     return app
 
 
-def _without_log(kind: Any) -> Any:
-    """Drop the line that the handler class writes for each request, unless it has its own way."""
-    import http.server
+def _replaced(kind: Any, *, is_parsed: bool) -> dict[str, Any]:
+    """Give what we do instead of a class, where it does as ``http.server`` does."""
+    own: dict[str, Any] = {
+        "log_message": lambda *_: None,  # there is an access log
+        "date_time_string": _date_time_string,  # which would be made anew for each answer
+    }
+    kept = {name: act for name, act in own.items() if _is_as_given(kind, name)}
+    return kept | ({"parse_request": _take_parsed} if is_parsed else {})
 
-    if kind.log_message is not http.server.BaseHTTPRequestHandler.log_message:
-        return kind
-    return type(kind.__name__, (kind,), {"log_message": lambda *_: None})
+
+def _is_as_given(kind: Any, name: str) -> bool:
+    return getattr(kind, name, None) is getattr(BaseHTTPRequestHandler, name)
+
+
+def _date_time_string(_: Any, timestamp: float | None = None) -> str:
+    return _date_of(int(time.time() if timestamp is None else timestamp))
+
+
+@functools.lru_cache(16)
+def _date_of(timestamp: int) -> str:
+    return formatdate(timestamp, usegmt=True)
+
+
+def _leaves_parsing(kind: Any) -> bool:
+    """Tell whether a class reads requests as ``http.server`` does, by which one is parsed twice."""
+    names = ("handle", "handle_one_request", "parse_request", "handle_expect_100", "setup")
+    return all(_is_as_given(kind, name) for name in names)
+
+
+def _take_parsed(handler: Any) -> bool:
+    """Be a ``parse_request`` for what our own server has parsed."""
+    environ = handler.connection.environ
+    handler.command, handler.path = environ["REQUEST_METHOD"], environ["REQUEST_URI"]
+    handler.request_version = environ["SERVER_PROTOCOL"]
+    handler.requestline = str(handler.raw_requestline, "latin-1").rstrip("\r\n")
+    handler.close_connection = True
+    handler.headers = headers = handler.MessageClass()
+    for name, value in _fields_of(environ):
+        headers[name] = value
+    return True
+
+
+def _with_length(environ: dict[str, Any]) -> dict[str, Any]:
+    """Give a body its length: such a class can read no chunks."""
+    if environ.get("CONTENT_LENGTH"):
+        return environ
+    body = environ["wsgi.input"].read()
+    length = {"CONTENT_LENGTH": str(len(body))} if body else {}
+    return environ | length | {"wsgi.input": io.BytesIO(body)}
+
+
+def _fields_of(environ: dict[str, Any]) -> list[tuple[str, str]]:
+    fields = [(name, value) for key, value in environ.items() if value and (name := _name_of(key))]
+    return [*fields, ("Connection", "close")]
+
+
+@functools.lru_cache(256)
+def _name_of(key: str) -> str:
+    """Give the header that stands in an environ by this key; none if there is none."""
+    if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} or (key[:5] == "HTTP_" and key not in _DROPPED):
+        return key.removeprefix("HTTP_").replace("_", "-").title()
+    return ""
 
 
 class _Request(io.RawIOBase):
     """Read a request as a client might have sent it, its body decoded, as far as it has come."""
 
-    def __init__(self, environ: dict[str, Any]) -> None:
-        self._body = environ["wsgi.input"]
-        if not environ.get("CONTENT_LENGTH"):  # such a class can read no chunks: it gets a length
-            body = self._body.read()
-            self._body = io.BytesIO(body)
-            environ = environ | ({"CONTENT_LENGTH": str(len(body))} if body else {})
-        self._head = io.BytesIO(_head_of(environ))
+    def __init__(self, head: bytes, body: Any) -> None:
+        self._head, self._body = io.BytesIO(head), body
 
     def readable(self) -> bool:
         return True
@@ -63,16 +127,13 @@ class _Request(io.RawIOBase):
         return self._head.readinto(buffer) or int(self._body.readinto1(buffer))
 
 
-def _head_of(environ: dict[str, Any]) -> bytes:
+def _head_of(environ: dict[str, Any], *, is_parsed: bool) -> bytes:
+    """Write a request's head; only its first line, if the rest is parsed."""
     lines = [f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']} {environ['SERVER_PROTOCOL']}"]
-    for name, value in environ.items():
-        if name.startswith("HTTP_") and name not in _DROPPED:
-            lines.append(f"{name[5:].replace('_', '-').title()}: {value}")
-    for name in ("Content-Type", "Content-Length"):
-        value = environ.get(name.upper().replace("-", "_"))
-        lines += [f"{name}: {value}"] if value else []
-    lines += ["Connection: close", "", ""]
-    return "\r\n".join(lines).encode("latin-1")
+    if not is_parsed:
+        lines += [f"{name}: {value}" for name, value in _fields_of(environ)]
+        lines.append("")
+    return "\r\n".join([*lines, ""]).encode("latin-1")
 
 
 class _Answer:
@@ -80,7 +141,8 @@ class _Answer:
 
     def __init__(self, start_response: Any) -> None:
         self._start_response = start_response
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: Any = None  # for a head that did not come whole, and for chunks
+        self._left: int | None = None  # of the Content-Length
         self._reason = b""
         self._fields: list[tuple[str, str]] = []
         self._write: Callable[[bytes], object] | None = None
@@ -93,6 +155,42 @@ class _Answer:
             raise self._failure
         if self._is_whole:
             return
+        if self._parser is None and self._write is None:
+            data = self._begin(data)
+        if self._parser is None:
+            self._pass_on(data)
+        else:
+            self._parse(data)
+
+    def _begin(self, data: bytes) -> bytes:
+        """Take the head, if it is here as a whole; give what comes behind it."""
+        found = _HEAD.match(data)
+        fields = [] if found is None else _FIELD.findall(found[2].decode("latin-1"))
+        names = {name.lower(): value for name, value in fields}
+        length = names.get("content-length")
+        is_usual = length is None or (length.isascii() and length.isdecimal())
+        if found is None or "transfer-encoding" in names or not is_usual:
+            self._parser = httptools.HttpResponseParser(self)
+            return data
+        self._fields = [field for field in fields if not is_hop_by_hop(field[0])]
+        self._left = None if length is None else int(length)
+        self._start(found[1].decode("latin-1"))
+        return data[found.end() :]
+
+    def _start(self, status: str) -> None:
+        """Begin the answer; if it may go on for long, the client sees that at once."""
+        self._write = self._start_response(status, self._fields)
+        if all(name.lower() != "content-length" for name, _ in self._fields):
+            self._write(b"")
+
+    def _pass_on(self, data: bytes) -> None:
+        if self._left is not None:
+            data = data[: self._left]
+            self._left -= len(data)
+        if data and self._write is not None:
+            self._write(data)
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -125,15 +223,12 @@ class _Answer:
             self._fields.append(field)
 
     def on_headers_complete(self) -> None:
-        """Begin the answer; if it may go on for long, the client sees that at once."""
+        """Begin the answer, unless there is another to come."""
         status = self._parser.get_status_code()
         if status < 200:
             self._reason, self._fields = b"", []
-            return
-        said = f"{status} {self._reason.decode('latin-1')}"
-        self._write = self._start_response(said, self._fields)
-        if all(name.lower() != "content-length" for name, _ in self._fields):
-            self._write(b"")
+        else:
+            self._start(f"{status} {self._reason.decode('latin-1')}")
 
     def on_body(self, data: bytes) -> None:
         """Pass a piece of the body on."""
@@ -149,15 +244,24 @@ class _Socket:
     """Be the socket of one request, as far as a handler class of ``http.server`` uses it."""
 
     def __init__(
-        self, request: io.RawIOBase, client: tuple[str, int], send: Callable[[bytes], None]
+        self,
+        environ: dict[str, Any],
+        client: tuple[str, int],
+        send: Callable[[bytes], None],
+        *,
+        is_parsed: bool,
     ) -> None:
-        self._request, self._client, self._send = request, client, send
+        self.environ, self._client, self._send = environ, client, send
+        self._is_parsed = is_parsed
 
     def makefile(self, mode: str = "rb", *_: Any, **settings: Any) -> Any:
         """Give what the client sent, or a file that sends."""
-        if "r" in mode:
-            return io.BufferedReader(self._request)
-        return io.BufferedWriter(_Sink(self.sendall))
+        if "r" not in mode:
+            return io.BufferedWriter(_Sink(self.sendall))
+        head, body = _head_of(self.environ, is_parsed=self._is_parsed), self.environ["wsgi.input"]
+        if isinstance(body, io.BytesIO):
+            return io.BytesIO(head + body.read())
+        return io.BufferedReader(_Request(head, body))
 
     def sendall(self, data: bytes) -> None:
         """Take a piece of the answer."""

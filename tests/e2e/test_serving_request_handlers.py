@@ -192,6 +192,43 @@ def test_health_is_answered_before_it(connection: http.client.HTTPConnection) ->
     assert (status, json.loads(body)) == (200, {"status": "alive"})
 
 
+def test_a_class_that_parses_by_itself_gets_what_was_sent() -> None:
+    """Else it is given what our server has parsed; the same headers stand there either way."""
+    heard = []
+    for is_parsing in (False, True):
+        seen: list[Any] = []
+
+        class Seeing(Handler):
+            heard = seen
+
+            def do_GET(self) -> None:
+                self.heard += [self.command, self.path, self.request_version, self.requestline]
+                self.heard.append(sorted(self.headers.items()))
+                self.send_response(204)
+                self.end_headers()
+
+        class Parsing(Seeing):
+            def parse_request(self) -> bool:
+                return super().parse_request()
+
+        environ = {
+            "REQUEST_METHOD": "GET",
+            "REQUEST_URI": "/x?y",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "",
+            "REMOTE_PORT": "",
+            "wsgi.input": io.BytesIO(),
+            "CONTENT_TYPE": "text/plain",
+            "HTTP_X_MINE": "7",
+            "HTTP_EXPECT": "100-continue",
+        }
+        with Server(("", 0), Parsing if is_parsing else Seeing) as owner:
+            assert wsgi_app_of(owner)(environ, lambda *_: lambda _: None) == ()
+        heard.append(seen)
+    assert heard[0] == heard[1]
+    assert heard[0][4] == [("Connection", "close"), ("Content-Type", "text/plain"), ("X-Mine", "7")]
+
+
 def test_only_its_own_log_lines_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
     """The class's line per request is dropped, for there is an access log; one of its own stays."""
 
