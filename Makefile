@@ -11,8 +11,10 @@ TENSORBOARD_PORT ?= 6006
 # As root, or by a sudo that asks for no password.
 APT_GET := $(if $(filter 0,$(shell id -u)),,sudo -n )apt-get
 NBSTRIPOUT := nbstripout --keep-id
-# A file's tests share services, so they stay together; the long ones of tests/e2e begin first.
-IN_PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One process more than there are cores: tests wait for a good part of their time. A file's tests
+# share services, so they stay together; the long ones of tests/contract and tests/e2e begin first.
+IN_PARALLEL = --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 \
+	--dist loadfile --no-loadscope-reorder
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Bytecode is kept: else each process compiles our modules anew, a thousand of them in the tests.
