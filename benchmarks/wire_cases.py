@@ -18,6 +18,7 @@ import json
 import multiprocessing
 import random
 import re
+import signal
 import sys
 import time
 from collections import Counter
@@ -85,6 +86,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--only", nargs="*", default=[""], help="seeds whose names have one")
     given = options.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # with the services
     context = multiprocessing.get_context("fork")
     faults: list[str] = []
     with (
