@@ -132,23 +132,19 @@ class ExchangeLink(ClientLink):
         if unread:
             exchange.take_body(unread)
 
-    def finish_exchange(self, exchange: Exchange) -> None:
-        """Go on: the answer was written."""
+    def finish_exchange(self, exchange: Exchange, is_counted: bool = False) -> None:
+        """Go on: the answer was written.
+
+        Args:
+            exchange: Whose answer it is.
+            is_counted: By the thread that wrote it.
+        """
         exchange.is_complete = True
         exchange.leave()
-        self.state.answers += 1
-        if self.owner.access_log is not None:
-            self._log_exchange(exchange)
-        self.go_on(exchange)
-
-    def count_in_thread(self, exchange: Exchange) -> None:
-        """Count and log an answer that a thread has written."""
-        self.state.count_in_thread()
-        if self.owner.access_log is not None:
-            self._log_exchange(exchange)
-
-    def go_on(self, exchange: Exchange) -> None:
-        """Go on behind an answer."""
+        if not is_counted:
+            self.state.answers += 1
+            if self.owner.access_log is not None:
+                self._log_exchange(exchange)
         if self._body_held or self._pauses:
             self._let_go_of_body()
         if not exchange.keep_alive or (self._is_half_closed and not self.unread):
@@ -161,6 +157,12 @@ class ExchangeLink(ClientLink):
                 self._arm(deadline)
         if self.unread and not self._is_reading:
             self.read_next_turn()
+
+    def count_in_thread(self, exchange: Exchange) -> None:
+        """Count and log an answer that a thread has written."""
+        self.state.count_in_thread()
+        if self.owner.access_log is not None:
+            self._log_exchange(exchange)
 
     def cut(self, exchange: Exchange, *, resets: bool = False) -> None:
         """End the connection in the middle of an answer.

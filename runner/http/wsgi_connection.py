@@ -107,12 +107,10 @@ class WsgiConnection(Connection):
         """Go on, behind the answer that a thread gave."""
         if self._is_lost(lent):
             return
-        lent.is_complete = True
-        lent.leave()
         self.unread = unread + self.unread
         if unsent:
             self.write(unsent)
-        self.go_on(lent)
+        self.finish_exchange(lent, is_counted=True)
 
     def pass_on(self, lent: LentConnection, app: Any) -> None:
         """Let an ASGI app answer in the loop what a thread was to answer."""

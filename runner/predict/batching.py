@@ -207,8 +207,7 @@ class Batcher:
     def _call(self) -> None:
         size = self.endpoint.max_batch
         batch, self._waiting = self._waiting[:size], self._waiting[size:]
-        self._expire_overdue(batch)
-        batch = [each for each in batch if not each.is_complete]
+        batch = self._still_waiting(batch)
         if not batch:
             return
         if self.is_slow:
@@ -318,7 +317,8 @@ class Batcher:
             elif isinstance(result, BaseException):
                 pending.reject(self.problem(result))
             else:
-                pending.resolve(result, server_timing(began - pending.since, timing))
+                waited = (began - pending.since) * 1000
+                pending.resolve(result, b"queue;dur=%.3f%b" % (waited, timing))
         if self._check is not None and not self._waiting and not self._calls:
             self._check()
 
@@ -329,12 +329,13 @@ class Batcher:
         said = str(error) if isinstance(error, _CountError) else ""
         return failed_prediction(log, self.endpoint.name, error, said)
 
-    def _expire_overdue(self, batch: list[PendingPrediction]) -> None:
-        """Refuse those whose time was up while the loop could not see it."""
+    def _still_waiting(self, batch: list[PendingPrediction]) -> list[PendingPrediction]:
+        """Refuse those whose time was up while the loop could not see it; give the others."""
         now = self._clock()
         for pending in batch:
             if pending.deadline is not None and pending.deadline <= now:
                 self._expire(pending)
+        return [each for each in batch if not each.is_complete]
 
     def _watch_deadline(self, pending: PendingPrediction) -> None:
         """Refuse one whose time is up while a call runs; who is called at once needs no timer."""

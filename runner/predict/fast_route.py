@@ -40,7 +40,7 @@ from runner.predict.http_messages import (
     headers_of,
     response_headers,
 )
-from runner.predict.large_results import is_large
+from runner.predict.large_results import PLAIN, is_large
 from runner.predict.plain_requests import PlainRequests
 from runner.predict.problem_error import ProblemError
 
@@ -131,7 +131,7 @@ class FastRequest(Exchange):
         """Answer with a prediction; a large one is written in a thread."""
         batcher, connection = self.batcher, self.connection
         try:
-            if is_large(result):
+            if type(result) not in PLAIN and is_large(result):
                 self._begin_large(result, timing)
                 return
             body = batcher.encode(result)

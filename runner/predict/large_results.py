@@ -7,20 +7,20 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 _MOST_VALUES = 10_000  # the slowest, which are pandas' dates, are written at 5 µs each
-_PLAIN = frozenset({int, float, str, bool, bytes, type(None)})
+PLAIN = frozenset({int, float, str, bool, bytes, type(None)})
 _ARRAYS = ("numpy", "pandas")
 
 
 def is_large(result: Any) -> bool:
     """Tell whether writing a result might keep the loop from others for more than 50 ms."""
-    if type(result) in _PLAIN:
+    if type(result) in PLAIN:
         return False
     left, waiting = _MOST_VALUES, [result]
     while waiting and left >= 0:
         members = _members(waiting.pop())
         left -= 1 + (members if isinstance(members, int) else len(members))
         if left >= 0 and not isinstance(members, int):
-            waiting += [each for each in members if type(each) not in _PLAIN]
+            waiting += [each for each in members if type(each) not in PLAIN]
     return left < 0
 
 
