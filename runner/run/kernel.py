@@ -42,6 +42,7 @@ _KERNEL_ARGUMENTS = [
     for name, value in values.items()
 ]
 _SHUTDOWN_WAIT = 2.0
+_ANSWER_WAIT = 0.5
 _ASK_EVERY = 0.1
 # Messages that may wait on our side of the output channel, and on the kernel's; the channel
 # drops what is beyond. ZeroMQ has 1,000 for both, and a cell that flushes every line sends
@@ -74,7 +75,7 @@ class Kernel:
         self.setup_code = ""
         self._early_client: BlockingKernelClient | None = None
         self._oom_kills = _count_oom_kills()
-        self._is_closed = False
+        self._is_closed = self._was_interrupted = False
 
     @classmethod
     def start(
@@ -192,6 +193,7 @@ class Kernel:
         """Send SIGINT to the kernel's process group, not before it can be heard."""
         await asyncio.sleep(self.busy_since + _INTERRUPT_NOT_BEFORE - time.monotonic())
         self._signal_group(signal.SIGINT)
+        self._was_interrupted = True
         self.request_info()  # a cell that awaits is cancelled by its loop, which may sleep
 
     def kill(self) -> None:
@@ -201,10 +203,20 @@ class Kernel:
     async def shut_down(self) -> None:
         """Let the kernel end by itself for a moment, then end what is left of its group."""
         if self.process.poll() is None and self.info:
+            if self._was_interrupted:
+                await self._answered()
             self.client.shutdown()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self.died(), _SHUTDOWN_WAIT)
         self.close()
+
+    async def _answered(self) -> None:
+        """Wait a moment until all that was asked is answered: an end meanwhile is an error."""
+        asked = self.client.kernel_info()
+        with contextlib.suppress(asyncio.TimeoutError):
+            async with asyncio.timeout(_ANSWER_WAIT):
+                while (await self.client.get_shell_msg())["parent_header"].get("msg_id") != asked:
+                    pass
 
     def close(self) -> None:
         """End the kernel without asking it; nothing happens the second time."""
