@@ -27,7 +27,7 @@ class ThreadPool:
         self._most = most
         self._calls: collections.deque[Callable[[], None]] = collections.deque()
         self._pipe: Pipe | None = None  # with one byte for each call
-        self._idle: collections.deque[None] = collections.deque()  # one for each idle thread
+        self._unfinished: collections.deque[None] = collections.deque()  # one for each call
         self._threads: list[threading.Thread] = []
 
     @property
@@ -47,10 +47,7 @@ class ThreadPool:
         pipe = self._pipe = self._pipe or Pipe()
         if not pipe.end.alive:
             raise RuntimeError("the threads have ended")
-        is_free = True
-        if self._idle:
-            self._idle.pop()
-        elif len(self._threads) < self._most:
+        if len(self._threads) <= len(self._unfinished) and len(self._threads) < self._most:
             try:
                 thread = threading.Thread(target=self._work, args=(pipe,), name="wsgi", daemon=True)
                 thread.start()
@@ -58,8 +55,8 @@ class ThreadPool:
             except RuntimeError:
                 if not self._threads:
                     raise
-        else:
-            is_free = False
+        is_free = len(self._unfinished) < len(self._threads)
+        self._unfinished.append(None)
         self._calls.append(call)
         pipe.put()
         return is_free
@@ -72,7 +69,7 @@ class ThreadPool:
     def _work(self, pipe: Pipe) -> None:
         while pipe.take():
             self._calls.popleft()()
-            self._idle.append(None)
+            self._unfinished.pop()
 
 
 class Answer:

@@ -34,6 +34,19 @@ def test_calls_wait_for_a_thread_in_their_order(pool: ThreadPool) -> None:
     assert not pool.has_calls_waiting
 
 
+def test_what_has_waited_is_no_free_thread(pool: ThreadPool) -> None:
+    """Who is told of one may wait for it: calls that found none leave nothing behind."""
+    gates, begun = [threading.Event() for _ in range(4)], list[int]()
+    calls = [lambda n=n: (begun.append(n), gates[n].wait(PATIENCE)) for n in range(4)]
+    assert [pool.start(calls[n]) for n in (0, 1)] == [True, False]
+    gates[0].set()
+    until(lambda: begun == [0, 1])
+    assert [pool.start(calls[n]) for n in (2, 3)] == [False, False]
+    for gate in gates:
+        gate.set()
+    until(lambda: begun == [0, 1, 2, 3])
+
+
 def test_a_closed_pool_does_what_it_was_given_and_nothing_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
