@@ -149,13 +149,13 @@ class LentConnection(Exchange):
         return True
 
     def pass_on(self, app: Any) -> None:
-        """Let the loop answer after all, by an ASGI app."""
+        """Let the loop answer after all, by an ASGI app.
+
+        Raises:
+            RuntimeError: It has ended.
+        """
         self._is_passed_on = True
-        connection = self.connection
-        try:
-            self._return(connection.pass_on, self, app)
-        except RuntimeError:
-            app.give_up()
+        self._return(self.connection.pass_on, self, app)
 
     def _may_read_on(self) -> bool:
         connection = self.connection

@@ -167,15 +167,15 @@ class WsgiCall:
         return data
 
     def _tell(self) -> None:
-        if self._lent is not None:
-            self._lent.pass_on(self)
-            self._lent = None
-        elif self._waiter is not None:
-            waiter, self._waiter = self._waiter, None
-            try:
+        lent, waiter = self._lent, self._waiter
+        self._lent = self._waiter = None
+        try:
+            if lent is not None:
+                lent.pass_on(self)
+            elif waiter is not None:
                 self._loop.call_soon_threadsafe(_wake, waiter)
-            except RuntimeError:  # the loop has ended
-                self._is_gone = True
+        except RuntimeError:  # the loop has ended
+            self._is_gone = True
 
     def give_up(self) -> None:
         """Tell the app that its client has gone."""
