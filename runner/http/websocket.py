@@ -273,6 +273,7 @@ class WebSocketExchange(TaskExchange):
         self.connection.hold(self._inbox.size + begun)
         if begun > _LARGE and self.connection.state.buffers.is_full:
             self._link.fail(_LATER, TOO_MUCH)
+            self._flush()
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):

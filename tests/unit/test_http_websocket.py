@@ -35,7 +35,7 @@ class App:
             self.got.append(await receive())
 
 
-async def connected(app: App, **limits: Any) -> tuple[Server, Any]:
+async def connected(app: Any, **limits: Any) -> tuple[Server, Any]:
     server = Server(app, **limits)
     connection = server.connect(server.general_way)
     connection.data_received(HANDSHAKE)
@@ -134,3 +134,32 @@ def test_a_large_message_without_room_ends_the_connection() -> None:
     texts, last = asyncio.run(sent())
     assert texts == ["small", None]
     assert struct.unpack("!H", last[2:4]) == (1013,)
+
+
+def test_a_large_message_ends_when_its_room_goes_while_the_app_asks() -> None:
+    """The client hears of it at once, not only when it sends more."""
+
+    async def sent() -> bytes:
+        taking = asyncio.Event()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await receive()
+            await send({"type": "websocket.accept"})
+            await taking.wait()
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+
+        server, connection = await connected(app, max_buffered=1_000_000)
+        connection.data_received(frame(TEXT, b"small") + frame(BINARY, b"a" * 100_000)[:-1])
+        await taken(connection)
+        server.state.buffers.add(1_000_000)
+        before = len(connection.transport.written)
+        taking.set()
+        async with asyncio.timeout(20):
+            while len(connection.transport.written) == before:  # noqa: ASYNC110 - a list, no event
+                await asyncio.sleep(0)
+        server.state.buffers.add(-1_000_000)
+        await ended(server, connection)
+        return connection.transport.written[before]
+
+    assert struct.unpack("!H", asyncio.run(sent())[2:4]) == (1013,)
