@@ -126,6 +126,8 @@ def head_of(
         if not (value.isascii() and value.isprintable()) and _CONTROL.search(value):
             raise ValueError(f"the app's header {name!r} holds control characters: {value!r}")
         if key == b"content-length":
+            if length is not None:
+                raise ValueError("the app gave more than one Content-Length")
             length = _natural(value)
         if key != b"date":
             fields.append((key, value.encode("latin-1")))

@@ -265,6 +265,7 @@ def twice(environ: Any, start_response: Any) -> Any:
         app_of(lambda: [b""], status="200OK secret"),
         app_of(lambda: [b""], ("X", "secret \u20ac")),
         app_of(lambda: [b""], ("Content-Length", "-1")),
+        app_of(lambda: [b""], *[("Content-Length", "0")] * 2),
         app_of(lambda: [b""], ("Transfer-Encoding", "chunked")),
         app_of(lambda: [b""], ("Connection", "close")),
     ],
