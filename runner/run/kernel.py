@@ -175,6 +175,12 @@ class Kernel:
         self.client.kernel_info()
         jupyter_client_internals.notice_arrivals(self.client.shell_channel)
 
+    async def answer_to(self, asked: str) -> dict[str, Any]:
+        """Wait for the answer to a question, and drop those to earlier ones."""
+        while (answer := await self.client.get_shell_msg())["parent_header"].get("msg_id") != asked:
+            pass
+        return dict(answer["content"])
+
     async def died(self) -> None:
         """Wait for the end of the process: by its pidfd, in milliseconds, on Linux."""
         await wait_ended(self.process)
@@ -203,20 +209,13 @@ class Kernel:
     async def shut_down(self) -> None:
         """Let the kernel end by itself for a moment, then end what is left of its group."""
         if self.process.poll() is None and self.info:
-            if self._was_interrupted:
-                await self._answered()
+            if self._was_interrupted:  # an end before all that was asked is answered is an error
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self.answer_to(self.client.kernel_info()), _ANSWER_WAIT)
             self.client.shutdown()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self.died(), _SHUTDOWN_WAIT)
         self.close()
-
-    async def _answered(self) -> None:
-        """Wait a moment until all that was asked is answered: an end meanwhile is an error."""
-        asked = self.client.kernel_info()
-        with contextlib.suppress(asyncio.TimeoutError):
-            async with asyncio.timeout(_ANSWER_WAIT):
-                while (await self.client.get_shell_msg())["parent_header"].get("msg_id") != asked:
-                    pass
 
     def close(self) -> None:
         """End the kernel without asking it; nothing happens the second time."""
@@ -245,9 +244,7 @@ async def run_silently(kernel: Kernel, code: str) -> None:
         RunnerError: The code raised.
     """
     asked = kernel.client.execute(code, silent=True, store_history=False, stop_on_error=False)
-    while (answer := await kernel.client.get_shell_msg())["parent_header"].get("msg_id") != asked:
-        pass  # an answer to one of the questions by which ``connect`` found the kernel
-    reply = answer["content"]
+    reply = await kernel.answer_to(asked)
     if reply["status"] != "ok":
         raise RunnerError(
             f"the kernel refused to prepare: {reply.get('ename')}: {reply.get('evalue')}"

@@ -36,11 +36,7 @@ def ask(tmp_path: Path) -> Ask:
                         cell, allow_stdin=False, output_hook=lambda _: None
                     )
                 asked = kernel.client.execute("", user_expressions=expressions)
-                while True:
-                    answer = await kernel.client.get_shell_msg()
-                    if answer["parent_header"]["msg_id"] == asked:
-                        break
-            found = answer["content"]["user_expressions"]
+                found = (await kernel.answer_to(asked))["user_expressions"]
             return {name: eval(found[name]["data"]["text/plain"]) for name in found}
 
         return asyncio.run(asyncio.wait_for(answered(), 60))
