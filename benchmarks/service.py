@@ -7,6 +7,7 @@ import dataclasses
 import http.client
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,6 +39,8 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": content})
 """
 SERVE = "from runner import serve\nserve(app)"
+# The system ends a service when its benchmark ends, however that does.
+_WITH_US = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
 
 
 class Service:
@@ -53,9 +56,17 @@ class Service:
         line = [sys.executable, "-m", "runner", "serve", "a.ipynb", "--port", str(self.port)]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*line, *words], cwd=folder, stdout=log, stderr=log, start_new_session=True
+                [*_WITH_US, *line, *words],
+                cwd=folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
-        until(lambda: self.ask(path), 60)
+        try:
+            until(lambda: self.ask(path), 60)
+        except BaseException:
+            self.end()
+            raise
 
     def save(self, *sources: str) -> None:
         """Save the notebook in one step, as Jupyter does."""
@@ -99,9 +110,12 @@ class Service:
         return found
 
     def end(self) -> int:
-        """Stop it and give its exit code."""
+        """Stop it and give its exit code; its kernels end with it, even by kill -9."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=40)
+        try:
+            return self.process.wait(timeout=40)
+        finally:
+            self.process.kill()
 
 
 @contextlib.contextmanager

@@ -19,12 +19,10 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from service import Service, free_port, until_answered
+from service import free_port, serving, until_answered
 
 APP = """
 import json
@@ -121,12 +119,8 @@ class Server:
 @contextlib.contextmanager
 def ours() -> Iterator[Server]:
     """Serve the notebook."""
-    with tempfile.TemporaryDirectory() as folder:
-        service = Service(Path(folder), "--no-standby", cells=(APP, SERVE.format(port=1, more="")))
-        try:
-            yield Server(service.port, tuple(service.family()))
-        finally:
-            service.end()
+    with serving("--no-standby", cells=(APP, SERVE.format(port=1, more=""))) as service:
+        yield Server(service.port, tuple(service.family()))
 
 
 @contextlib.contextmanager
