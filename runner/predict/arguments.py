@@ -55,7 +55,7 @@ class Parameter:
     @property
     def is_file(self) -> bool:
         """Tell whether it may come as a file of a form."""
-        return not _FILES.isdisjoint(_words_of(self.hint))
+        return any(map(_is_file, _words_of(self.hint)))
 
 
 class ArgumentsSchema(TypedSchema[dict[str, Any]]):
@@ -209,7 +209,7 @@ def _written_name(name: str) -> str:
 def _can_be_given(each: inspect.Parameter, *, is_alone: bool) -> bool:
     """Tell whether a request can give an argument: by name, or as the whole body."""
     if each.kind is each.POSITIONAL_ONLY:
-        return is_alone and each.default is each.empty and each.annotation not in _FILES
+        return is_alone and each.default is each.empty and not _is_file(each.annotation)
     return each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
 
 
@@ -246,6 +246,11 @@ def _parameter(function: str, each: inspect.Parameter) -> Parameter:
         default=each.default,
         is_positional=each.kind is each.POSITIONAL_ONLY,
     )
+
+
+def _is_file(hint: Any) -> bool:
+    """Tell what a file of a form can be; what annotates a type need not have a hash."""
+    return isinstance(hint, type) and hint in _FILES
 
 
 def _words_of(hint: Any) -> Iterator[Any]:

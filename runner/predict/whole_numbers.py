@@ -79,10 +79,10 @@ def _with_members(value: dict[Any, Any], hints: dict[Any, Any]) -> Any:
 
 
 def _with_items(value: list[Any], hints: list[Any]) -> Any:
-    kinds = set(hints)
-    if len(hints) != len(value) or kinds in ({float}, {str}):
+    kind = hints[0] if hints and hints.count(hints[0]) == len(hints) else None
+    if len(hints) != len(value) or kind in (float, str):
         return value
-    if kinds == {int}:
+    if kind is int:
         return [whole_number(item) if type(item) is float else item for item in value]
     found = [
         with_whole_numbers(item, hint) if type(item) in _CHANGEABLE else item

@@ -342,3 +342,16 @@ def test_what_msgspec_does_not_look_at_is_told_too() -> None:
     with pytest.raises(ProblemError) as caught:
         schema_of(judge).decode(b'{"person": {"age": "x"}, "rooms": "y", "rows": ["z"]}')
     assert {each.field for each in caught.value.errors} == {"/person/age", "/rooms", "/rows/0"}
+
+
+def test_what_annotates_a_type_need_not_have_a_hash() -> None:
+    """As an object of a dataclass has none, which says in what unit a number is."""
+    annotated = Annotated[list[int], {"unit": "m"}]
+    assert read(annotated, [1.0]) == [1]
+    assert not any(each.is_file for each in parameters_of(typed(annotated)))
+
+    def alone(lengths: Any, /) -> Any:
+        return lengths
+
+    alone.__annotations__["lengths"] = annotated
+    assert schema_of(alone).decode(b"[1]") == {"lengths": [1]}

@@ -41,6 +41,7 @@ class Room:
         (list[int] | str, b"[1.0]", [1]),
         (Room, b'{"size": 2.0, "tags": [1.0]}', Room(2, [1])),
         (float, b"1.0", 1.0),
+        (list[Annotated[int, {"unit": "m"}]], b"[1.0, 2]", [1, 2]),
     ],
 )
 def test_a_number_without_a_fraction_is_an_integer(hint: Any, body: bytes, value: Any) -> None:
