@@ -95,6 +95,14 @@ def words_of_dict(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) if typing.get_origin(hint) in _DICTS else ()
 
 
+def hints_of_members(value: dict[Any, Any], hint: Any) -> dict[Any, Any]:
+    """Give the type of each member of an object, by its key; nothing if they have none."""
+    if (fields := fields_of_type(hint)) is not None:
+        return {field.name: field.hint for field in fields}
+    words = words_of_dict(hint)
+    return dict.fromkeys(value, words[1]) if words else {}
+
+
 def fitting_type(value: Any, hint: Any) -> Any:
     """Give the one type of several that a list or an object can be meant for."""
     inner = without_none(hint)

@@ -7,7 +7,7 @@ all. So this slower pass runs over what was refused already, and over nothing el
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
@@ -21,6 +21,7 @@ from runner.predict.type_members import (
     fields_of_type,
     fitting_type,
     hints_of_items,
+    hints_of_members,
     words_of_dict,
 )
 
@@ -100,14 +101,13 @@ def _invalid_in_fields(value: Any, hint: Any, at: Steps) -> Iterator[InvalidFiel
     fields = fields_of_type(hint)
     if fields is None or not isinstance(value, dict):
         return
-    named = [field.name for field in fields]
     for field in fields:
         if field.name in value:
             yield from invalid_fields_in(value[field.name], field.hint, (*at, field.name))
         elif field.is_required:
             detail = f"missing; expected {describe_type(field.hint)}"
             yield InvalidField(field=json_pointer(*at, field.name), detail=detail)
-    yield from _unknown_fields(value, named, hint, at)
+    yield from _unknown_fields(value, hints_of_members(value, hint), hint, at)
 
 
 def _invalid_in_members(value: Any, hint: Any, at: Steps) -> Iterator[InvalidField]:
@@ -149,26 +149,24 @@ def unknown_fields_in(value: Any, hint: Any, at: Steps = ()) -> Iterator[Invalid
         pairs = zip(value, hints_of_items(value, hint), strict=False)
         members = ((number, *pair) for number, pair in enumerate(pairs))
     elif isinstance(value, dict):
-        if (fields := fields_of_type(hint)) is not None:
-            named = {field.name: field.hint for field in fields}
-            yield from _unknown_fields(value, list(named), hint, at)
-            members = ((key, value[key], named[key]) for key in value if key in named)
-        elif words := words_of_dict(hint):
-            members = ((key, member, words[1]) for key, member in value.items())
+        hints = hints_of_members(value, hint)
+        if fields_of_type(hint) is not None:
+            yield from _unknown_fields(value, hints, hint, at)
+        members = ((key, value[key], hints[key]) for key in value if key in hints)
     for key, member, inner in members:
         if isinstance(member, dict | list):
             yield from unknown_fields_in(member, inner, (*at, key))
 
 
 def _unknown_fields(
-    value: dict[Any, Any], known: list[str], hint: Any, at: Steps
+    value: dict[Any, Any], known: Collection[str], hint: Any, at: Steps
 ) -> Iterator[InvalidField]:
-    for name in [key for key in value if key not in known] if forbids_unknown_fields(hint) else []:
-        detail = f"unknown field; expected {comma_separated(known)}"
+    for name in [key for key in value if key not in known] if _forbids_unknown_fields(hint) else []:
+        detail = f"unknown field; expected {comma_separated([*known])}"
         yield InvalidField(field=json_pointer(*at, str(name)), detail=detail)
 
 
-def forbids_unknown_fields(hint: Any) -> bool:
+def _forbids_unknown_fields(hint: Any) -> bool:
     """Tell whether a type refuses fields that it does not know.
 
     A Struct says it itself; a dataclass and a TypedDict cannot, and are taken strictly.

@@ -12,12 +12,7 @@ from typing import Any
 import msgspec
 
 from runner.predict.type_descriptions import is_union
-from runner.predict.type_members import (
-    fields_of_type,
-    fitting_type,
-    hints_of_items,
-    words_of_dict,
-)
+from runner.predict.type_members import fitting_type, hints_of_items, hints_of_members
 
 MOST_EXACT = 2**53
 """Beyond it a double does not hold every integer: what was sent may have been another."""
@@ -47,7 +42,7 @@ def with_whole_numbers(value: Any, hint: Any) -> Any:
                 return found
         return value
     if isinstance(value, dict):
-        return _with_members(value, _hints_of_members(value, inner))
+        return _with_members(value, hints_of_members(value, inner))
     if isinstance(value, list):
         return _with_items(value, hints_of_items(value, inner))
     return value
@@ -89,10 +84,3 @@ def _with_items(value: list[Any], hints: list[Any]) -> Any:
         for item, hint in zip(value, hints, strict=True)
     ]
     return found if any(map(operator.is_not, found, value)) else value
-
-
-def _hints_of_members(value: dict[Any, Any], hint: Any) -> dict[Any, Any]:
-    if (fields := fields_of_type(hint)) is not None:
-        return {field.name: field.hint for field in fields}
-    words = words_of_dict(hint)
-    return dict.fromkeys(value, words[1]) if words else {}
