@@ -27,7 +27,7 @@ from typing import Any
 
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
-from runner.predict.http_messages import predict_timing, server_timing
+from runner.predict.http_messages import SERVER_TIMING, predict_timing, unqueued_timing
 from runner.predict.pending_prediction import (
     AwaitedPrediction,
     PendingPrediction,
@@ -297,7 +297,7 @@ class Batcher:
             self._awaited -= 1
             took = self._clock() - began
             self.counter.model_called(1, took)
-        return Prediction(result=result, server_timing=server_timing(0.0, predict_timing(took)))
+        return Prediction(result=result, server_timing=unqueued_timing(took))
 
     # -- answering
 
@@ -318,7 +318,7 @@ class Batcher:
                 pending.reject(self.problem(result))
             else:
                 waited = (began - pending.since) * 1000
-                pending.resolve(result, b"queue;dur=%.3f%b" % (waited, timing))
+                pending.resolve(result, SERVER_TIMING % (waited, timing))
         if self._check is not None and not self._waiting and not self._calls:
             self._check()
 

@@ -20,9 +20,8 @@ from runner.predict.fast_route import FastRoute
 from runner.predict.http_messages import (
     Request,
     Response,
-    predict_timing,
-    server_timing,
     timeout_of,
+    unqueued_timing,
 )
 from runner.predict.large_results import is_large
 from runner.predict.pending_prediction import Prediction
@@ -127,7 +126,7 @@ class Dispatcher:
         if response.stream is not None:
             running = RunningStream(response.stream, caller)
             await running.begin(_deadline_of(request))
-            timing = server_timing(0.0, predict_timing(time.monotonic() - began))
+            timing = unqueued_timing(time.monotonic() - began)
             response = dataclasses.replace(response, stream=running)
         headers = ((b"server-timing", timing), *response.headers)
         return dataclasses.replace(response, headers=headers)

@@ -22,6 +22,9 @@ TIMEOUTS = (b"x-request-timeout-ms", b"x-envoy-expected-rq-timeout-ms")
 
 LONGEST_TIMEOUT = 86_400_000
 
+# Of milliseconds before a call, and what `predict_timing` says of it. Source: W3C Server Timing.
+SERVER_TIMING = b"queue;dur=%.3f%b"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
@@ -93,14 +96,9 @@ def predict_timing(took: float) -> bytes:
     return b", predict;dur=%.3f" % (took * 1000)
 
 
-def server_timing(waited: float, predict: bytes) -> bytes:
-    """Write the ``server-timing`` header. Source: W3C Server Timing.
-
-    Args:
-        waited: Seconds before the call.
-        predict: Of the call, by ``predict_timing``.
-    """
-    return b"queue;dur=%.3f%b" % (waited * 1000, predict)
+def unqueued_timing(took: float) -> bytes:
+    """Write the ``server-timing`` header of a call that waited for no other, from seconds."""
+    return SERVER_TIMING % (0.0, predict_timing(took))
 
 
 def headers_of(response: Response, run_id: bytes) -> Headers:
