@@ -168,16 +168,11 @@ class FastRequest(Exchange):
             self._answer_result(body, timing)
 
     def _answer_result(self, body: bytes | Response, timing: bytes) -> None:
-        if isinstance(body, Response):  # the author's own
-            timed = (b"server-timing", timing)
-            response = dataclasses.replace(body, headers=(timed, *body.headers))
-            headers = headers_of(response, self.connection.route.run_id)
-            self._answer(response.status, headers, response.body)
-            return
-        start = self.connection.route.ok_start(self.connection.state.date_line)
-        end = b"" if self.keep_alive else b"connection: close\r\n"
-        parts = (start, len(body), timing, end, body)
-        self._write(200, b"%b%d\r\nserver-timing: %b\r\n%b\r\n%b" % parts)
+        """Answer with what is seldom: the author's own response, a large result, or the last."""
+        given = body if isinstance(body, Response) else Response(body=body)
+        response = dataclasses.replace(given, headers=((b"server-timing", timing), *given.headers))
+        headers = headers_of(response, self.connection.route.run_id)
+        self._answer(response.status, headers, response.body)
 
     def reject(self, problem: ProblemError) -> None:
         """Answer with the reason why there is no prediction."""
@@ -187,7 +182,8 @@ class FastRequest(Exchange):
         self._answer(problem.status, headers, body)
 
     def _answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
-        date = self.connection.state.date_line
+        connection = self.connection
+        date = connection.state.date_line
         if status in BODILESS:
             headers, body = bodiless_fields(status, headers), b""
         try:
@@ -198,14 +194,9 @@ class FastRequest(Exchange):
             fields = header_lines(own_answers.problem_fields(body))
             lines = status_line(status) + date + fields
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
-        self._write(status, lines + end + body)
-
-    def _write(self, status: int, answer: bytes) -> None:
-        connection = self.connection
         self.status, self.is_started, self.is_complete = status, True, True
-        connection.transport.write(answer)
-        seconds = time.monotonic() - self.since
-        self.batcher.counter.request_answered(status, seconds)
+        connection.transport.write(lines + end + body)
+        self.batcher.counter.request_answered(status, time.monotonic() - self.since)
         connection.finish_exchange(self)
         if status == 503:
             connection.hold_off()
