@@ -9,7 +9,6 @@ import contextlib
 import io
 import logging
 import os
-import re
 import select
 import socket
 import time
@@ -32,7 +31,6 @@ _MOST_READ = 16_384
 _MOMENT = 2  # milliseconds
 _QUICK = 0.0005  # seconds
 _MOST_WAITING = 8  # threads; more of them would be in each other's way
-_FIELD = re.compile(r"\n([^:]++):[\t ]*+([^\r]*+)")
 
 
 class LentConnection(Exchange):
@@ -110,12 +108,13 @@ class LentConnection(Exchange):
         environ = connection.shared.copy()
         path, _, query = self.head.target.decode("ascii").partition("?")
         add_request(environ, self.method, path, query, io.BytesIO(self.body))
-        fields = _FIELD.findall(self.head.lines.decode("latin-1"))
-        add_fields(environ, [(name, value.rstrip(" \t")) for name, value in fields])
+        fields = fields_of(self.head)
+        add_fields(environ, fields)
         if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_X_FORWARDED_PROTO" in environ:
             client, proxies = connection.client, connection.owner.proxies
             if client is None or client[0] in proxies:
-                scheme, client = proxies.forwarded(fields_of(self.head), "http", client)
+                given = [(name.lower().encode(), value.encode("latin-1")) for name, value in fields]
+                scheme, client = proxies.forwarded(given, "http", client)
                 environ |= client_environ(client, scheme)
         return environ
 

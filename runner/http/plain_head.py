@@ -81,7 +81,7 @@ def _field(name: str, value: bytes, group: int) -> bytes:
 
 _match = head_expression(_METHODS, PLAIN_FIELDS).match
 _START_OF_LINES = len(" HTTP/1.1")
-_FIELD = re.compile(rb"\n([^:]++):[\t ]*+([^\r]*+)")
+_FIELD = re.compile(r"\n([^:]++):[\t ]*+([^\r]*+)")
 
 
 class PlainHead(NamedTuple):
@@ -118,6 +118,7 @@ def plain_head(data: bytes) -> PlainHead | None:
     return PlainHead(method, target, lines, end, int(length) if length else 0, keeps)
 
 
-def fields_of(head: PlainHead) -> list[tuple[bytes, bytes]]:
-    """Give all fields of a head, their names in small letters."""
-    return [(name.lower(), value.rstrip(b" \t")) for name, value in _FIELD.findall(head.lines)]
+def fields_of(head: PlainHead) -> list[tuple[str, str]]:
+    """Give all fields of a head, their names as they were sent."""
+    fields = _FIELD.findall(head.lines.decode("latin-1"))
+    return [(name, value.rstrip(" \t")) for name, value in fields]

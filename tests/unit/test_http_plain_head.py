@@ -230,7 +230,8 @@ def test_whatever_is_plain_httptools_reads_the_same_way() -> None:
         path, _, query = head.target.partition(b"?")
         url = httptools.parse_url(head.target)
         assert (url.path, url.query or b"") == (path, query)
-        assert fields_of(head) == [(name.lower(), value) for name, value in heard.fields]
+        fields = [(name.encode(), value.encode("latin-1")) for name, value in fields_of(head)]
+        assert fields == heard.fields
         lines = [line.partition(b":") for line in head.lines.split(b"\r\n")[1:]]
         assert heard.fields == [(name, value.strip(b" \t")) for name, _, value in lines]
         lowered = [(name.lower(), value.strip(b" \t").lower()) for name, _, value in lines]
