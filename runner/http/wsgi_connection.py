@@ -105,7 +105,7 @@ class WsgiConnection(Connection):
 
     def take_back(self, lent: LentConnection, unread: bytes, unsent: bytes) -> None:
         """Go on, behind the answer that a thread gave."""
-        if self._is_lost(lent):
+        if not self._take_from_thread(lent):
             return
         self.unread = unread + self.unread
         if unsent:
@@ -114,7 +114,7 @@ class WsgiConnection(Connection):
 
     def pass_on(self, lent: LentConnection, app: Any) -> None:
         """Let an ASGI app answer in the loop what a thread was to answer."""
-        if self._is_lost(lent):
+        if not self._take_from_thread(lent):
             app.give_up()
             return
         plain, scope = lent.head, {"method": lent.method, "path": lent.path}
@@ -127,9 +127,10 @@ class WsgiConnection(Connection):
         exchange.start()
         exchange.end_body()
 
-    def _is_lost(self, lent: LentConnection) -> bool:
+    def _take_from_thread(self, lent: LentConnection) -> bool:
+        """Read again what was lent; tell whether anybody still waits for the answer."""
         self.adapter.waiting.discard(lent)
         if self.exchange is not lent:
-            return True
+            return False
         self.resume_reading(Pause.LENT)
-        return False
+        return True
