@@ -288,9 +288,8 @@ class ExchangeLink(ClientLink):
             exchange.disconnect()
 
     def _log_exchange(self, exchange: Exchange) -> None:
-        if self.owner.access_log is not None:
-            seconds = time.monotonic() - exchange.since
-            self._log(exchange.method, exchange.path, exchange.status, seconds)
+        seconds = time.monotonic() - exchange.since
+        self._log(exchange.method, exchange.path, exchange.status, seconds)
 
     def _log(self, method: str, path: str, status: int, seconds: float) -> None:
         if self.owner.access_log is not None:
