@@ -156,6 +156,7 @@ class Attack:
         other = self._context.Process(
             target=_another,
             args=(service.port, self._idle_port, self._requests, is_over, sender),
+            daemon=True,  # it ends with us, if this is given up
         )
         other.start()
         with client_of(service.port) as client:
