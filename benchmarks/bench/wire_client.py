@@ -60,7 +60,7 @@ class Client:
             status, is_kept = _read_answer(self._file)
         except TimeoutError:
             status, is_kept = HUNG, False
-        except (ConnectionError, BrokenPipeError):
+        except ConnectionError:
             status, is_kept = RESET, False
         except (OSError, ValueError, IndexError):
             status, is_kept = CUT, False
