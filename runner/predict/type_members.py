@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc
 import dataclasses
+import inspect
 import typing
 from typing import Any
 
@@ -47,6 +48,7 @@ def fields_of_type(hint: Any) -> list[Field] | None:
         ]
     hints = typing.get_type_hints(hint, include_extras=True) if _has_hints(hint) else {}
     if dataclasses.is_dataclass(hint):
+        hints |= _hints_of_bases(hint)
         return [
             Field(name=each.name, hint=hints[each.name], is_required=_is_required(each))
             for each in dataclasses.fields(hint)
@@ -56,6 +58,17 @@ def fields_of_type(hint: Any) -> list[Field] | None:
         required: frozenset[str] = getattr(hint, "__required_keys__", frozenset())
         return [_key(name, each, is_required=name in required) for name, each in hints.items()]
     return None
+
+
+def _hints_of_bases(kind: type) -> dict[str, Any]:
+    """Give the types of what a class inherits from generic ones, with their parameters put in."""
+    own = inspect.get_annotations(kind)
+    bases = kind.__dict__.get("__orig_bases__", kind.__bases__)
+    found: dict[str, Any] = {}
+    for base in reversed(bases):
+        if dataclasses.is_dataclass(typing.get_origin(base) or base):
+            found |= {each.name: each.hint for each in fields_of_type(base) or ()}
+    return {name: hint for name, hint in found.items() if name not in own}
 
 
 def _fields_of_generic(hint: Any) -> list[Field] | None:

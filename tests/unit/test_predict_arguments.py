@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import json
 import random
 import uuid
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal
 
 import msgspec
 import numpy as np
@@ -16,7 +17,7 @@ import pandas as pd
 import pydantic
 import pytest
 from numpy.typing import NDArray
-from support.hinted_types import Box, Flat, Place, Tree, plant
+from support.hinted_types import Box, Flat, Place, Tree, Value, plant
 
 from runner import UploadFile
 from runner.predict.arguments import ArgumentsSchema, parameters_of
@@ -319,6 +320,29 @@ def test_a_generic_dataclass_takes_the_body() -> None:
     with pytest.raises(ProblemError) as caught:
         schema.convert({"value": "x", "others": ["y"], "more": 1})
     assert [each.field for each in caught.value.errors] == ["/value", "/others/0", "/more"]
+
+
+def test_what_is_inherited_from_a_generic_dataclass_is_known_too() -> None:
+    """Also where the one parameter is another's, and bears its name."""
+
+    @dataclasses.dataclass(kw_only=True)
+    class Crate(Box[list[Value]], Generic[Value]):
+        label: Value
+
+    @dataclasses.dataclass(kw_only=True)
+    class Parcel(Crate[int]):
+        weight: int
+
+    def unpack(box: Any) -> Any:
+        return box
+
+    unpack.__annotations__["box"] = Parcel
+    schema = schema_of(unpack)
+    found = schema.convert({"value": [1.0], "others": [], "label": 2.0, "weight": 3})["box"]
+    assert found == Parcel(value=[1], label=2, weight=3)
+    with pytest.raises(ProblemError) as caught:
+        schema.convert({"value": ["x"], "label": "y", "weight": 1})
+    assert [each.field for each in caught.value.errors] == ["/value/0", "/label"]
 
 
 def test_a_dataclass_has_its_defaults_as_attributes_of_its_own() -> None:
