@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import types
 import typing
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
@@ -17,6 +16,8 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
+
+from runner.predict.type_descriptions import is_union
 
 _NUMBERS = ("gt", "ge", "lt", "le", "multiple_of")
 _LENGTHS = ("min_length", "max_length", "pattern")
@@ -155,8 +156,7 @@ def _bounded(hint: Any, bounds: dict[str, Any]) -> Any:
 
 
 def _members(hint: Any) -> tuple[Any, ...] | None:
-    is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    return typing.get_args(hint) if is_union else None
+    return typing.get_args(hint) if is_union(hint) else None
 
 
 def _applies(word: str, hint: Any) -> bool:
