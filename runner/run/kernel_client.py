@@ -101,6 +101,8 @@ class CellClient(NotebookClient):
             output = self._take_stream(msg)
         else:
             output = super().process_message(msg, cell, cell_index)
+            # It may have told a widget, on the channel by which the cell's reply comes.
+            jupyter_client_internals.notice_arrivals(self.kc.shell_channel)  # type: ignore[union-attr] # set at the start
         if output:
             self._echo(output)
         return output

@@ -171,6 +171,13 @@ def test_the_kernel_gets_the_true_source(run: Run) -> None:
     assert "secret" not in json.dumps(cells)
 
 
+def test_the_reply_is_heard_among_the_messages_to_a_widget(run: Run) -> None:
+    """What we send on the channel that it comes by must not have it go unnoticed."""
+    made = "import ipywidgets\nbox = ipywidgets.Output()"
+    cells, _ = run(made, *["with box: print(1)"] * 40)
+    assert all("shell.execute_reply" in cell.metadata.execution for cell in cells)
+
+
 def test_an_output_widget_takes_its_own(run: Run) -> None:
     """What is printed into a widget is not the cell's output."""
     cells, _ = run(
