@@ -1,4 +1,6 @@
-"""Measure a WSGI notebook under ``runner serve`` against the same code as a script of wsgiref.
+"""Measure notebooks of a WSGI app and of a handler class against the same code as scripts.
+
+The WSGI app is measured against wsgiref, the handler class against wsgiref and ``http.server``.
 
 One client asks in sequence, on one kept connection and on a new one for each request. wsgiref
 keeps no connection by itself, so there it is given a request handler class that does; on new
@@ -21,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from service import free_port, serving, until_answered
 
@@ -60,10 +63,32 @@ class Handler(simple_server.WSGIRequestHandler):
         answer.request_handler = self
         answer.run(self.server.get_app())
 """
+HANDLER_CLASS = """
+import json
+from http import server
+
+class Handler(server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        content = json.dumps({"val": 0, "pid": 0, "length": len(body)}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_POST = do_GET
+"""
+SERVE_CLASS = "server.HTTPServer(('127.0.0.1', {port}), Handler).serve_forever()"
 SERVE = "simple_server.make_server('127.0.0.1', {port}, app{more}).serve_forever()"
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60\r\n\r\n" + b"x" * 60
 STREAM = b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+Ask = Callable[[int, bytes, float], float]  # a port, a request, seconds; requests per second
 
 
 def main() -> None:
@@ -74,33 +99,49 @@ def main() -> None:
     given = options.parse_args()
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {time.strftime('%Y-%m-%d')}")
     with (
-        ours() as mine,
+        ours(APP, SERVE.format(port=1, more="")) as app,
+        ours(HANDLER_CLASS, SERVE_CLASS.format(port=1)) as handler_class,
         script(APP, SERVE, more="") as plain,
         script(APP + KEEPING, SERVE, more=", handler_class=Handler") as keeping,
+        script(HANDLER_CLASS, SERVE_CLASS) as http_server,
     ):
-        cases: dict[str, tuple[Callable[[int, bytes, float], float], bytes, Server]] = {
-            "GET, one kept connection": (on_one, GET, keeping),
-            "POST of 60 bytes, one kept connection": (on_one, POST, keeping),
-            "GET, new connections": (on_new, GET, plain),
-            "POST of 60 bytes, new connections": (on_new, POST, plain),
-            "100 events streamed, new connections": (on_new, STREAM, plain),
+        on_app, on_class = {"runner": app}, {"http.server": http_server, "runner": handler_class}
+        kept = {"wsgiref": keeping}
+        new = {"wsgiref": plain}
+        cases: dict[str, tuple[Ask, bytes, dict[str, Server]]] = {
+            "GET, one kept connection": (on_one, GET, kept | on_app),
+            "POST of 60 bytes, one kept connection": (on_one, POST, kept | on_app),
+            "GET, new connections": (on_new, GET, new | on_app),
+            "POST of 60 bytes, new connections": (on_new, POST, new | on_app),
+            "100 events streamed, new connections": (on_new, STREAM, new | on_app),
+            "handler class: GET, one kept connection": (on_one, GET, kept | on_class),
+            "handler class: POST, one kept connection": (on_one, POST, kept | on_class),
+            "handler class: GET, new connections": (on_new, GET, new | on_class),
+            "handler class: POST, new connections": (on_new, POST, new | on_class),
         }
-        for name, (ask, request, theirs) in cases.items():
-            found: dict[Server, list[tuple[float, float]]] = {theirs: [], mine: []}
-            for _ in range(given.rounds):
-                for server, rounds in found.items():
-                    before = server.used()
-                    rate = ask(server.port, request, given.seconds)
-                    # Rounds end with their seconds, so that is how many requests there were.
-                    rounds.append((rate, (server.used() - before) / rate / given.seconds))
-            (slow, much), (fast, little) = (
-                map(statistics.median, zip(*rounds, strict=True)) for rounds in found.values()
-            )
-            print(
-                f"{name:40} wsgiref {slow:7.0f}   runner {fast:7.0f} req/s   "
-                f"ratio {fast / slow:.2f}   CPU {1e6 * much:4.0f} and {1e6 * little:4.0f} us",
-                flush=True,
-            )
+        for name, (ask, request, servers) in cases.items():
+            print(f"{name:40}", compared(ask, request, servers, given), flush=True)
+
+
+def compared(ask: Ask, request: bytes, servers: dict[str, Server], given: Any) -> str:
+    """Alternate the rounds of one case, and tell what came of it."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
+    for _ in range(given.rounds):
+        for name, server in servers.items():
+            before = server.used()
+            rate = ask(server.port, request, given.seconds)
+            # Rounds end with their seconds, so that is how many requests there were.
+            found[name].append((rate, (server.used() - before) / rate / given.seconds))
+    middle = {
+        name: [statistics.median(column) for column in zip(*rounds, strict=True)]
+        for name, rounds in found.items()
+    }
+    ours = middle["runner"][0]
+    return "   ".join(
+        f"{name} {rate:.0f} req/s, CPU {1e6 * used:.0f} us"
+        + ("" if name == "runner" else f", ratio {ours / rate:.2f}")
+        for name, (rate, used) in middle.items()
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,14 +158,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def ours() -> Iterator[Server]:
-    """Serve the notebook."""
-    with serving("--no-standby", cells=(APP, SERVE.format(port=1, more=""))) as service:
+def ours(*cells: str) -> Iterator[Server]:
+    """Serve a notebook."""
+    with serving("--no-standby", cells=cells) as service:
         yield Server(service.port, tuple(service.family()))
 
 
 @contextlib.contextmanager
-def script(*parts: str, more: str) -> Iterator[Server]:
+def script(*parts: str, more: str = "") -> Iterator[Server]:
     """Run the same as a script."""
     port = free_port()
     code = "\n".join([*parts[:-1], parts[-1].format(port=port, more=more)])

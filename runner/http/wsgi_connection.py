@@ -48,6 +48,7 @@ class WsgiConnection(Connection):
         self.lock = threading.Lock()  # of the descriptor
         self.descriptor = -1
         self.news: select.poll | None = None
+        self.waits_asleep = 0  # how many times
         self.shared: dict[str, Any] = {}  # of all environs
 
     def connection_made(self, transport: Any) -> None:

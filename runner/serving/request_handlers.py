@@ -97,8 +97,9 @@ def _with_length(environ: dict[str, Any]) -> dict[str, Any]:
     if environ.get("CONTENT_LENGTH"):
         return environ
     body = environ["wsgi.input"].read()
-    length = {"CONTENT_LENGTH": str(len(body))} if body else {}
-    return environ | length | {"wsgi.input": io.BytesIO(body)}
+    if not body:
+        return environ
+    return environ | {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
 
 
 def _fields_of(environ: dict[str, Any]) -> list[tuple[str, str]]:
