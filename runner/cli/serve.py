@@ -48,8 +48,8 @@ def serve(host: str, port: int, **given: Any) -> None:
 
     That is what its cells call: `serve` of this package, or a server of their own, such as
     uvicorn's; or an ASGI or WSGI app that they leave behind as `app`; or annotated cells. It is
-    restarted if it dies, swapped without a lost request by --reload, SIGHUP or `runner reload`,
-    and served by WORKERS.
+    restarted if it dies, swapped without a lost request by --reload, `runner reload` or SIGHUP,
+    and served by WORKERS. Started on a terminal, it ends by SIGHUP, which a closed one sends.
 
     HOST and PORT go into the notebook's parameters `host` and `port`, if it declares them. OUT is
     runs/<name of the notebook>/out.ipynb unless given; it can be opened at any

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from runner.config import EngineConfig
     from runner.errors import RunnerError
     from runner.notebook.document import Notebook
-    from runner.processes import StopRequest
     from runner.record.progress import Progress
     from runner.record.record import Record
     from runner.run.kernel import Kernel
+    from runner.run.stop_request import StopRequest
 
 log = logging.getLogger(__name__)
 
@@ -185,9 +185,9 @@ def _own_session(
 ) -> Iterator[Session]:
     """Prepare what ``runner run`` would have, when papermill itself was started."""
     from runner.config import EngineConfig
-    from runner.processes import StopRequest
     from runner.record.progress import ProgressBar, ProgressLog
     from runner.run.kernel import Kernel
+    from runner.run.stop_request import StopRequest
 
     document.check(given)
     config = EngineConfig.from_environment()

@@ -29,7 +29,6 @@ from runner.config import EngineConfig
 from runner.errors import KernelDiedError, NotebookError, NothingServesError, RunnerError
 from runner.notebook import injection
 from runner.notebook.document import SERVE_TAG, tags
-from runner.processes import StopRequest
 from runner.record import record
 from runner.record.excerpt import ExcerptBounds, shorten
 from runner.record.progress import Progress, name_of
@@ -37,6 +36,7 @@ from runner.record.record import CellStatus, Record, RunStatus
 from runner.run import kernel_setup
 from runner.run.kernel import Kernel, run_silently
 from runner.run.kernel_client import CellClient
+from runner.run.stop_request import StopRequest
 
 log = logging.getLogger(__name__)
 
@@ -257,7 +257,7 @@ class Execution:
                 if work.done() or self._death.done():
                     return f"interrupted by {self.stop.said}"
                 if urgent.done():
-                    return f"killed at the second {self.stop.name}"
+                    return f"killed at a second signal, after {self.stop.name}"
             return f"killed: it did not end within {self.config.grace:g} s of {self.stop.name}"
         finally:
             urgent.cancel()

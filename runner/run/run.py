@@ -23,11 +23,11 @@ from runner.errors import (
 from runner.notebook import document as notebook
 from runner.notebook import papermill_internals
 from runner.notebook.document import Notebook
-from runner.processes import StopRequest
 from runner.record import history
 from runner.record.progress import ProgressBar, ProgressLog
 from runner.run.engine import RunnerEngine, Session
 from runner.run.kernel import Kernel
+from runner.run.stop_request import StopRequest
 
 if TYPE_CHECKING:
     from types import ModuleType

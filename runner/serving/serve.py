@@ -63,7 +63,7 @@ class Handle:
         return not self._over.is_set()
 
     def stop(self, within: float = 10.0) -> None:
-        """Drain the service and give up its port.
+        """Drain the service and give up its port; nothing happens the second time.
 
         Args:
             within: Seconds to wait for the end.
@@ -74,7 +74,7 @@ class Handle:
         self._pool.stop()
         self._over.wait(within)
         if self._failed:
-            raise self._failed[0]
+            raise self._failed.pop()
 
     def _run(self) -> None:
         try:

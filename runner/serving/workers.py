@@ -78,6 +78,7 @@ class WorkerPool:
         self._slowest_start = 0.0
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
+        self._wake_lock = threading.RLock()  # a signal's handler may come while we hold it
         recycles = bool(self.limits.max_requests or self.limits.max_memory)
         wants_forks = len(self.listeners) > 1 or recycles or self.needs_processes
         self._forks = wants_forks and forking.can_fork()
@@ -107,8 +108,9 @@ class WorkerPool:
 
     def stop(self) -> None:
         """Begin to drain; callable from a signal's handler and from any thread."""
-        with contextlib.suppress(OSError):
-            os.write(self._wake_write, b"!")
+        with self._wake_lock, contextlib.suppress(OSError):
+            if self._wake_write >= 0:
+                os.write(self._wake_write, b"!")
 
     def _listen_to_interrupts(self) -> Any:
         if threading.current_thread() is not threading.main_thread():
@@ -123,8 +125,7 @@ class WorkerPool:
             worker.close()
         for listener in self.listeners:
             listener.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        self._close_wake()
         if previous is not None:
             signal.signal(signal.SIGINT, previous)
 
@@ -183,8 +184,14 @@ class WorkerPool:
             worker.close()
         if self.control is not None:
             self.control.close()
+        self._close_wake()
+
+    def _close_wake(self) -> None:
+        """Let nobody write to what gets the number of our pipe next."""
+        with self._wake_lock:
+            closed, self._wake_write = self._wake_write, -1
+            os.close(closed)
         os.close(self._wake_read)
-        os.close(self._wake_write)
 
     def _restart_due(self, now: float) -> None:
         for restart in self._restarts.take_due(now):

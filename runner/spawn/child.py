@@ -34,10 +34,10 @@ from runner.config import setting, variable
 from runner.errors import KernelDiedError, RunnerError
 from runner.files import Publication
 from runner.notebook import document as notebook
-from runner.processes import StopRequest
 from runner.run import run
 from runner.run.engine import Session
 from runner.run.kernel import Kernel
+from runner.run.stop_request import StopRequest
 from runner.spawn import service_run
 
 log = logging.getLogger(__name__)

@@ -24,12 +24,12 @@ from runner.errors import KernelDiedError, NotebookError, RunnerError
 from runner.notebook import annotations as annotated_cells
 from runner.notebook import document as notebook
 from runner.notebook import injection
-from runner.processes import StopRequest
 from runner.record import facts as run_facts
 from runner.record.progress import ProgressLog
 from runner.run import run
 from runner.run.engine import Session, record_failure
 from runner.run.run import Job, RunEnd
+from runner.run.stop_request import StopRequest
 from runner.spawn.other_language import ListenerWatch
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ from runner import errors, files, net
 from runner.config import Limits
 from runner.notebook import document as notebook
 from runner.record import history
+from runner.run.stop_request import STOP_SIGNALS, has_terminal, hear, stop_signals
 from runner.supervise.control import ControlServer, PendingRequests
 from runner.supervise.events import (
     CancelTimer,
@@ -180,9 +181,12 @@ class Supervisor:
             self._do(command)
 
     def _listen_to_signals(self) -> None:
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(signum, self._request, StopRequested(cause=signum.name))
-        self._loop.add_signal_handler(signal.SIGHUP, self._request, ReloadRequested(cause="SIGHUP"))
+        on_terminal = has_terminal()
+        asking = stop_signals() if on_terminal else STOP_SIGNALS
+        hear(self._loop, asking, lambda name: self._request(StopRequested(cause=name)))
+        if not on_terminal:
+            reload = ReloadRequested(cause="SIGHUP")
+            self._loop.add_signal_handler(signal.SIGHUP, self._request, reload)
 
     def _request(self, requested: Requested) -> None:
         log.info("%s by %s", _CAUSES[type(requested)], requested.cause)

@@ -7,7 +7,7 @@ import collections
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from runner.processes import StopRequest
+from runner.run.stop_request import StopRequest
 from runner.sweep.points import Point
 
 _SECONDS_TO_CLOSE = 5.0  # seconds that a run has, after its cell's own, to close its record

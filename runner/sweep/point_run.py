@@ -21,12 +21,12 @@ from runner import files
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError, InterruptedRunError
 from runner.notebook import document as notebook
-from runner.processes import StopRequest
 from runner.record import history
 from runner.record.progress import ProgressLog
 from runner.run import run
 from runner.run.engine import Session
 from runner.run.run import Job
+from runner.run.stop_request import StopRequest
 from runner.spawn import child
 from runner.spawn.child import Orders, Standby
 from runner.sweep.outcomes import COMPLETED, identity_of

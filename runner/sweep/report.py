@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.errors import NotebookError
 from runner.files import write_atomically
-from runner.processes import StopRequest
+from runner.run.stop_request import StopRequest
 from runner.sweep.launcher import Launcher
 from runner.sweep.outcomes import outcome_of
 from runner.sweep.parallel_runs import ParallelRuns

@@ -16,9 +16,9 @@ from runner import files
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError, InterruptedRunError, NotebookError
 from runner.notebook import document as notebook
-from runner.processes import StopRequest
 from runner.record import facts, history
 from runner.run.run import checked
+from runner.run.stop_request import StopRequest
 from runner.spawn.fork_server_client import Starter
 from runner.sweep import report, results
 from runner.sweep.grid import read_grid

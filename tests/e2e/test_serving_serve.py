@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import http.client
+import os
 import socket
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_what_may_have_been_meant_is_said(target: Any, said: str) -> None:
 
 @pytest.mark.parametrize(("app", "content"), [(asgi, b"asgi"), (wsgi, b"wsgi")])
 def test_an_author_can_try_an_app_and_go_on(app: Any, content: bytes) -> None:
-    """``block=False`` returns at once; ``stop()`` gives the port back; again is possible."""
+    """``block=False`` returns at once; ``stop()`` gives the port back, once; again is possible."""
     port = reserved_port()
     for _ in range(2):
         handle = serve(app, port=port, block=False)
@@ -84,7 +85,14 @@ def test_an_author_can_try_an_app_and_go_on(app: Any, content: bytes) -> None:
         assert repr(handle) == f"<serving {handle.url}>"
         assert ask(port) == content
         handle.stop()
+        read, write = os.pipe()
+        others = [os.dup(write) for _ in range(16)]  # the numbers that were the service's
+        handle.stop()
         assert repr(handle) == f"<stopped {handle.url}>"
+        for opened in (write, *others):
+            os.close(opened)
+        assert not os.read(read, 1)
+        os.close(read)
         with pytest.raises(OSError, match="refused"):
             ask(port)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import pty
+import select
 import signal
 import socket
 import subprocess
+import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -251,6 +255,32 @@ def test_sighup_reloads(served: Any, project: Path) -> None:
     save(project, "two")
     service.process.send_signal(signal.SIGHUP)
     until(lambda: service.says("two"), 60)
+
+
+def test_a_terminal_that_is_closed_ends_it(project: Path) -> None:
+    """It sends SIGHUP; the service drains as after SIGTERM, and does not stay without an owner."""
+    save(project, "one")
+    ours, theirs = pty.openpty()
+    service = subprocess.Popen(
+        [*RUNNER, "serve", "a.ipynb", "--port", "0"],
+        cwd=project,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no threads
+    )
+    try:
+        os.close(theirs)
+        said = b""
+        while b"served after" not in said:
+            assert select.select([ours], [], [], 60)[0], said
+            said += os.read(ours, 65536)
+        os.close(ours)
+        assert service.wait(timeout=30) == 0
+    finally:
+        service.kill()
+    assert read_record(project / "runs/a/out.ipynb").metadata.runner.status == "stopped"
 
 
 def test_versions_outlive_the_supervisor(served: Any, project: Path) -> None:

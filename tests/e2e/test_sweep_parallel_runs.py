@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.processes import StopRequest
+from runner.run.stop_request import StopRequest
 from runner.sweep.parallel_runs import ParallelRuns
 from runner.sweep.points import Point
 
