@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import threading
 from collections.abc import Iterator
@@ -88,7 +89,7 @@ class Publication:
 
 def sweep_partials(path: Path) -> None:
     """Remove what killed processes left of their writes to ``path``."""
-    for partial in path.parent.glob(f".{path.name}.*.tmp"):
+    for partial in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         pid = partial.name.split(".")[-2]
         if pid.isdecimal() and not is_process_alive(int(pid)):
             partial.unlink(missing_ok=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
+import datetime as dt
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from runner.files import is_process_alive, show_at, write_atomically
+from runner.record.ledger import Ledger
 
 KEPT = 10
+_NOT_FOR_FILES = re.compile(r"[^\w.+-]+")
 
 
 def default_out(notebook: Path) -> Path:
@@ -28,40 +31,75 @@ def default_out(notebook: Path) -> Path:
 
 
 def keep_last(out: Path) -> None:
-    """Give the last record a name of its own before a new run replaces it.
+    """Give what is at ``out`` a name of its own before a new run replaces it.
 
-    The last ``KEPT`` are kept, and the newest of those that ended well besides,
+    The last ``KEPT`` records are kept, and the newest of those that ended well besides,
     so that a run that fails again and again cannot push it out. ``out`` itself
-    never goes missing.
+    never goes missing. What is no record of ours is kept for ever.
     """
     mark_if_killed(out)
     if record := _read(out):
-        started = record["metadata"].get("papermill", {}).get("start_time") or "unknown"
-        name = f"{started[:19].replace(':', '')}.{record['metadata']['runner'].get('pid', 0)}.ipynb"
-        with contextlib.suppress(FileExistsError):
-            os.link(out, out.with_name(name))
+        name = _name_of(record)
+        if _keep_as(out, name):
+            Ledger(out.parent).add(name)
+    elif out.is_file():
+        changed = dt.datetime.fromtimestamp(out.stat().st_mtime, dt.UTC)
+        _keep_as(out, f"{out.stem}-of-{changed:%Y-%m-%dT%H%M%S}{out.suffix}")
     prune(out)
 
 
 def prune(out: Path) -> None:
     """Remove the oldest records beside ``out``, but for the newest that ended well."""
-    _prune([path for path in out.parent.glob("*.ipynb") if path != out])
+    ledger = Ledger(out.parent)
+    ledger.sweep()
+    newest_first = [out.with_name(name) for name in reversed(ledger.names())]
+    newest_good = next((path for path in newest_first if _ended_well(path)), None)
+    ledger.remove([path.name for path in newest_first[KEPT:] if path != newest_good])
+
+
+def note(record: Path) -> None:
+    """Note a record that a run is about to write as ours, to be pruned one day."""
+    Ledger(record.parent).add(record.name)
 
 
 def mark_all_killed(out: Path) -> None:
-    """Correct every record beside ``out``, and ``out``, which may be another name of one."""
-    for path in out.parent.glob("*.ipynb"):
-        is_same_file = path != out and out.exists() and path.samefile(out)
+    """Correct every record of ours beside ``out``, and ``out``, maybe another name of one."""
+    for path in _kept(out):
+        is_same_file = out.exists() and path.samefile(out)
         mark_if_killed(path)
         if is_same_file:
             show_at(path, out)
+    mark_if_killed(out)
 
 
 def is_kept(out: Path) -> bool:
     """Tell whether ``out`` is only another name of a record that is kept beside it."""
-    return out.exists() and any(
-        path != out and path.samefile(out) for path in out.parent.glob("*.ipynb")
-    )
+    return out.exists() and any(path.samefile(out) for path in _kept(out))
+
+
+def _kept(out: Path) -> list[Path]:
+    return [out.with_name(name) for name in Ledger(out.parent).names()]
+
+
+def _name_of(record: dict[str, Any]) -> str:
+    facts = record["metadata"].get("papermill")
+    started = str(facts.get("start_time") or "unknown") if isinstance(facts, dict) else "unknown"
+    name = f"{started[:19].replace(':', '')}.{record['metadata']['runner'].get('pid', 0)}"
+    return f"{_NOT_FOR_FILES.sub('_', name)}.ipynb"
+
+
+def _keep_as(out: Path, name: str) -> bool:
+    """Give a file another name besides, or a copy; tell whether that was not there yet."""
+    path = out.with_name(name)
+    try:
+        os.link(out.resolve(), path)
+    except FileExistsError:
+        return False
+    except OSError:  # a disk without hard links
+        if path.exists():
+            return False
+        write_atomically(path, out.read_bytes())
+    return True
 
 
 def reason_of(path: Path) -> str:
@@ -90,14 +128,6 @@ def mark_if_killed(
         if facts.get("status") == "running":
             facts["status"] = "interrupted"
     write_atomically(out, json.dumps(record, indent=1, ensure_ascii=False) + "\n", durable=True)
-
-
-def _prune(records: list[Path]) -> None:
-    newest_first = sorted(records, key=lambda path: path.name, reverse=True)
-    newest_good = next((path for path in newest_first if _ended_well(path)), None)
-    for path in newest_first[KEPT:]:
-        if path != newest_good:
-            path.unlink(missing_ok=True)
 
 
 def _ended_well(path: Path) -> bool:

@@ -60,7 +60,15 @@ from runner.supervise.events import (
     WaitForEdit,
 )
 from runner.supervise.restarts import Restarts
-from runner.supervise.states import LIVES, STARTS, TRANSITIONS, GoodVersion, Run, RunState
+from runner.supervise.states import (
+    KEPT,
+    LIVES,
+    STARTS,
+    TRANSITIONS,
+    GoodVersion,
+    Run,
+    RunState,
+)
 
 NO_RETRY = (ConfigurationError.exit_code, NotebookError.exit_code, NotReadyError.exit_code)
 
@@ -381,10 +389,13 @@ _RUN_TIMERS = (Timer.READY, Timer.KILL)
 
 
 def _with(good: list[GoodVersion], version: GoodVersion) -> list[GoodVersion]:
-    """Put the version that serves now at the end: new, the same again, or an earlier one."""
+    """Put the version that serves now at the end: new, the same again, or an earlier one.
+
+    Of those before it as many are left as are kept.
+    """
     sources = [earlier.source for earlier in good]
     if version.source in sources:
         return good[: sources.index(version.source) + 1]
     if good and version.digest and good[-1].digest == version.digest:
         return [*good[:-1], version]
-    return [*good, version]
+    return [*good, version][-KEPT:]

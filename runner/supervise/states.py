@@ -102,6 +102,10 @@ class Run:
         return self.version, self.number
 
 
+KEPT = 10
+"""How many of the versions that served are kept."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GoodVersion:
     """Name a version that has served.

@@ -15,7 +15,8 @@ from runner.errors import ConfigurationError
 from runner.files import write_atomically
 from runner.notebook import document as notebook
 from runner.record import history
-from runner.supervise.states import GoodVersion
+from runner.record.ledger import Ledger
+from runner.supervise.states import KEPT, GoodVersion
 
 
 class Versions:
@@ -31,6 +32,7 @@ class Versions:
         self._out = out
         self._sources = KeptNotebooks(folder / "sources")
         self._names: dict[int, str] = {}
+        self._ended: set[int] = set()
 
     def open(self) -> list[GoodVersion]:
         """Bring the folder in order; give the versions that earlier sessions served."""
@@ -50,6 +52,7 @@ class Versions:
         """Give a run its name: its start and number, so that names sort."""
         stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S")
         self._names[run] = f"{stamp}-{run:04d}"
+        history.note(self.record(run))
         return self._names[run]
 
     def name(self, run: int) -> str:
@@ -98,18 +101,18 @@ class Versions:
         if run in self._names:
             self._sources.drop(self._names[run])
             history.prune(self.folder / "out.ipynb")
-        if all(run != version.source for version in good):
-            self._names.pop(run, None)
-
-
-KEPT = 10
+        self._ended.add(run)
+        for ended in self._ended - {version.source for version in good}:
+            self._names.pop(ended, None)
+            self._ended.discard(ended)
 
 
 class KeptNotebooks:
-    """Own the folder of kept notebooks."""
+    """Own the notebooks in a folder that its ledger knows; what else lies there is left alone."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._ledger = Ledger(folder)
 
     def open(self) -> list[str]:
         """Make the folder ready; give the ids of the runs whose notebooks are there, oldest first.
@@ -117,9 +120,13 @@ class KeptNotebooks:
         What a killed supervisor left of runs that never served is removed.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        for left in self.folder.glob(".*"):
-            left.unlink()
-        return sorted(path.stem for path in self.folder.glob("*.ipynb"))
+        self._ledger.sweep()
+        names = self._ledger.names()
+        self._ledger.remove([name for name in names if name.startswith(".")])
+        return self._approved()
+
+    def _approved(self) -> list[str]:
+        return [Path(name).stem for name in self._ledger.names() if not name.startswith(".")]
 
     def path(self, run: str) -> Path:
         """Where the notebook of a run is."""
@@ -138,6 +145,7 @@ class KeptNotebooks:
             raise ConfigurationError(f"{path}: cannot be read: {error}") from error
         kept = self.folder / f".{run}.ipynb"
         write_atomically(kept, text)
+        self._ledger.add(kept.name)
         return kept
 
     def approve(self, run: str) -> None:
@@ -145,16 +153,18 @@ class KeptNotebooks:
         starting = self.folder / f".{run}.ipynb"
         if starting.exists():
             starting.rename(self.folder / f"{run}.ipynb")
+            self._ledger.add(f"{run}.ipynb")
+            self._ledger.remove([starting.name])
 
     def drop(self, run: str) -> None:
         """Remove the notebook of a run that never served."""
-        (self.folder / f".{run}.ipynb").unlink(missing_ok=True)
+        self._ledger.remove([f".{run}.ipynb"])
 
     def prune(self, needed: set[str]) -> None:
-        """Remove all but the newest and those that are needed."""
-        for path in sorted(self.folder.glob("*.ipynb"))[:-KEPT]:
-            if path.stem not in needed:
-                path.unlink(missing_ok=True)
+        """Remove all but ``KEPT``: those that are needed, and the newest of the others."""
+        others = [run for run in self._approved() if run not in needed]
+        beyond = others[: max(0, len(others) + len(needed) - KEPT)]
+        self._ledger.remove([f"{run}.ipynb" for run in beyond])
 
 
 def digest(path: Path) -> str:

@@ -256,7 +256,8 @@ def test_a_killed_run_leaves_a_valid_record_that_the_next_one_corrects(
     assert start("run", "a.ipynb").wait() == 0
     (kept,) = (path for path in (project / "runs/a").glob("*.ipynb") if path.name != "out.ipynb")
     assert states(read_record(kept)) == {"cell-0": "interrupted"}
-    assert sorted(path.name for path in (project / "runs/a").iterdir()) == [kept.name, "out.ipynb"]
+    left = sorted(path.name for path in (project / "runs/a").iterdir())
+    assert left == [".ledger", kept.name, "out.ipynb"]
 
 
 def test_two_runs_never_share_a_record(start: Start, project: Path) -> None:

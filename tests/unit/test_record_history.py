@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from runner.record import history
+from runner.record.ledger import Ledger
 
 DEAD = 2**22 + 1  # above the system's largest process number
 
@@ -35,14 +36,52 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "runs" / "serve" / "out.ipynb"
 
 
+def beside(out: Path) -> list[Path]:
+    """List the notebooks beside ``out``, ours or not."""
+    return sorted(path for path in out.parent.glob("*.ipynb") if path != out)
+
+
 def test_the_last_record_is_kept_and_never_goes_missing(out: Path) -> None:
     """A new run finds the old record under a name of its own; ``out.ipynb`` stays readable."""
     write_record(out, 1)
     before = out.read_text()
     history.keep_last(out)
     assert out.read_text() == before
-    (kept,) = (path for path in out.parent.iterdir() if path != out)
+    (kept,) = beside(out)
     assert kept.read_text() == before
+
+
+def test_only_what_the_ledger_knows_is_pruned(out: Path) -> None:
+    """One's own notebooks beside the records stay, whatever their names and contents."""
+    own = [out.with_name(name) for name in ("analysis.ipynb", "2020-01-01T000000.1.ipynb")]
+    for path in own:
+        write_record(path, 0)
+    (out.parent / "folder.ipynb").mkdir()
+    for number in range(2 * history.KEPT):
+        out.unlink(missing_ok=True)
+        write_record(out, number)
+        history.keep_last(out)
+    assert all(path.exists() for path in own)
+    assert len(beside(out)) == history.KEPT + len(own) + 1
+
+
+def test_a_kept_record_takes_no_name_that_is_taken(out: Path) -> None:
+    """Not even for one's own notebook with just that name."""
+    write_record(out, 1)
+    own = out.with_name(f"2026-01-01T000001.{DEAD}.ipynb")
+    own.write_text("mine")
+    history.keep_last(out)
+    assert own.read_text() == "mine"
+    assert Ledger(out.parent).names() == []
+
+
+def test_a_record_with_facts_of_other_types_is_kept(out: Path) -> None:
+    """Whoever wrote it: its name must not lead elsewhere, nor be an error."""
+    out.parent.mkdir(parents=True)
+    for facts in ('{"start_time": "../../x/y"}', '{"start_time": 5}', "7"):
+        out.write_text(f'{{"metadata": {{"runner": {{"pid": "/"}}, "papermill": {facts}}}}}')
+        history.keep_last(out)
+    assert len(beside(out)) == 3
 
 
 def test_keeping_twice_is_keeping_once(out: Path) -> None:
@@ -50,7 +89,7 @@ def test_keeping_twice_is_keeping_once(out: Path) -> None:
     write_record(out, 1)
     history.keep_last(out)
     history.keep_last(out)
-    assert len(list(out.parent.iterdir())) == 2
+    assert len(beside(out)) == 1
 
 
 def test_failures_cannot_push_out_the_last_good_record(out: Path) -> None:
@@ -59,7 +98,7 @@ def test_failures_cannot_push_out_the_last_good_record(out: Path) -> None:
         out.unlink(missing_ok=True)
         write_record(out, number, "completed" if number == 3 else "failed")
         history.keep_last(out)
-    kept = [path for path in out.parent.iterdir() if path != out]
+    kept = beside(out)
     assert len(kept) == history.KEPT + 1
     good = [read(path)["metadata"] for path in kept]
     assert [facts["papermill"]["start_time"][18] for facts in good if _is_good(facts)] == ["3"]
@@ -87,12 +126,14 @@ def test_a_record_of_a_living_process_is_left_alone(out: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"metadata": {}}', '{"metadata": 3}'])
-def test_a_foreign_file_is_left_alone(out: Path, text: str) -> None:
-    """A file that is no record of ours is neither kept nor changed nor an error."""
+def test_a_foreign_file_at_the_default_place_is_kept_for_good(out: Path, text: str) -> None:
+    """A run that nobody told where to write must not replace what is not ours."""
     out.parent.mkdir(parents=True)
     out.write_text(text)
     history.keep_last(out)
-    assert [path.read_text() for path in out.parent.iterdir()] == [text]
+    out.unlink()
+    assert [path.read_text() for path in beside(out)] == [text]
+    assert Ledger(out.parent).names() == []
 
 
 @pytest.mark.parametrize(
@@ -114,8 +155,19 @@ def test_a_shown_record_is_mended_in_both_places(out: Path) -> None:
     """``out.ipynb`` may be only another name of a run's own record."""
     record = out.with_name("20260101T000000-0001.ipynb")
     write_record(record, 1, "running")
+    history.note(record)
     os.link(record, out)
     history.mark_all_killed(out)
     assert read(out)["metadata"]["runner"]["status"] == "killed"
     assert history.is_kept(out)
-    assert len(list(out.parent.iterdir())) == 2
+    assert beside(out) == [record]
+
+
+def test_a_copy_of_a_record_is_never_corrected(out: Path) -> None:
+    """It is its owner's, though it says that it runs."""
+    write_record(out, 1, "running")
+    copy = out.with_name("copy.ipynb")
+    copy.write_text(out.read_text())
+    history.mark_all_killed(out)
+    assert read(out)["metadata"]["runner"]["status"] == "killed"
+    assert read(copy)["metadata"]["runner"]["status"] == "running"

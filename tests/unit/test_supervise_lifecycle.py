@@ -40,7 +40,7 @@ from runner.supervise.events import (
     WaitForEdit,
 )
 from runner.supervise.lifecycle import Lifecycle, Phase, Rules
-from runner.supervise.states import TRANSITIONS, GoodVersion, RunState
+from runner.supervise.states import KEPT, TRANSITIONS, GoodVersion, RunState
 
 
 class Story:
@@ -390,6 +390,17 @@ def test_a_failed_rollback_leaves_the_versions_as_they_were() -> None:
     story.serve(2, "b")
     story.tell(RollbackRequested(), Ended(run=3, code=3))
     assert [version.source for version in story.life.good] == [1, 2]
+
+
+def test_no_more_versions_are_good_than_are_kept() -> None:
+    """However often the notebook is saved: the newest, which a rollback goes back through."""
+    story = up(digest="0", keeps_standby=False)
+    for run in range(2, KEPT + 10):
+        story.tell(Changed())
+        story.serve(run, str(run))
+        story.tell(Ended(run=run - 1, code=0))
+    last = KEPT + 9
+    assert [version.source for version in story.life.good] == [*range(last - KEPT + 1, last + 1)]
 
 
 def test_a_reload_of_the_same_notebook_is_no_new_version() -> None:

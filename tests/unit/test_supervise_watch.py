@@ -62,7 +62,7 @@ def test_a_missing_folder_is_not_watched(notebook: Path, tmp_path: Path) -> None
 
 
 def test_only_what_served_is_kept(notebook: Path, tmp_path: Path) -> None:
-    """And of that the newest, and what is still needed."""
+    """Ten at most: what is still needed, and of the others the newest."""
     sources = KeptNotebooks(tmp_path / "sources")
     assert sources.open() == []
     sources.take(notebook, "never")
@@ -70,5 +70,51 @@ def test_only_what_served_is_kept(notebook: Path, tmp_path: Path) -> None:
         sources.take(notebook, f"{number:02d}")
         sources.approve(f"{number:02d}")
     sources.prune({"01"})
-    assert sources.open() == ["01", *(f"{number:02d}" for number in range(5, KEPT + 5))]
+    assert sources.open() == ["01", *(f"{number:02d}" for number in range(6, KEPT + 5))]
     assert digest(sources.path("01")) == digest(notebook)
+
+
+def test_the_notebook_of_a_run_that_starts_is_not_pruned(notebook: Path, tmp_path: Path) -> None:
+    """However many have served meanwhile."""
+    sources = KeptNotebooks(tmp_path / "sources")
+    sources.open()
+    sources.take(notebook, "00-starting")
+    for number in range(1, KEPT + 5):
+        sources.take(notebook, f"{number:02d}")
+        sources.approve(f"{number:02d}")
+        sources.prune(set())
+    sources.approve("00-starting")
+    assert sources.path("00-starting").read_text() == notebook.read_text()
+
+
+def test_what_is_not_ours_among_the_kept_notebooks_harms_nothing(
+    notebook: Path, tmp_path: Path
+) -> None:
+    """JupyterLab makes a folder there, people their copies: neither served, removed nor counted."""
+    folder = tmp_path / "sources"
+    (folder / ".ipynb_checkpoints").mkdir(parents=True)
+    own = [folder / name for name in ("0-own.ipynb", ".0-own.ipynb", ".DS_Store")]
+    for path in own:
+        path.write_text(notebook.read_text())
+    sources = KeptNotebooks(folder)
+    assert sources.open() == []
+    for number in range(KEPT + 5):
+        sources.take(notebook, f"{number:02d}")
+        sources.approve(f"{number:02d}")
+        sources.prune(set())
+    assert len(sources.open()) == KEPT
+    assert all(path.exists() for path in own)
+    assert (folder / ".ipynb_checkpoints").is_dir()
+
+
+def test_a_killed_supervisors_notebooks_that_never_served_are_removed(
+    notebook: Path, tmp_path: Path
+) -> None:
+    """The next one finds those that served."""
+    sources = KeptNotebooks(tmp_path / "sources")
+    sources.open()
+    sources.take(notebook, "1")
+    sources.approve("1")
+    left = sources.take(notebook, "2")
+    assert KeptNotebooks(sources.folder).open() == ["1"]
+    assert not left.exists()

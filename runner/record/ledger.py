@@ -1,0 +1,68 @@
+"""Know which files of a folder are ours, so that nobody else's is ever removed or changed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Collection
+from pathlib import Path
+
+from runner.files import sweep_partials, write_atomically
+
+log = logging.getLogger(__name__)
+
+NAME = ".ledger"
+
+
+class Ledger:
+    """List the files of a folder that we have made: one name a line.
+
+    It is written after the file was made and before that is removed for good, so what it
+    does not know at worst stays for ever.
+
+    Args:
+        folder: The folder; it need not exist yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / NAME
+
+    def names(self) -> list[str]:
+        """Name the files that are ours and still there, in their order."""
+        return sorted(name for name in self._noted() if (self._folder / name).is_file())
+
+    def sweep(self) -> None:
+        """Remove what killed processes left of their writes to files of ours."""
+        for name in (NAME, *self._noted()):
+            sweep_partials(self._folder / name)
+
+    def add(self, name: str) -> None:
+        """Note a file as ours; what cannot be noted is kept for ever."""
+        if name in self._noted():
+            return
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(f"{name}\n")
+        except OSError as error:
+            log.warning("%s is never going to be removed: %s", self._folder / name, error)
+
+    def remove(self, names: Collection[str]) -> None:
+        """Remove files of ours; other names are left alone, and so is what has become a folder."""
+        noted = self._noted()
+        gone = [name for name in names if name in noted]
+        if not gone:
+            return
+        with contextlib.suppress(OSError):
+            for name in gone:
+                (self._folder / name).unlink(missing_ok=True)
+            left = "".join(f"{name}\n" for name in noted if name not in gone)
+            write_atomically(self._path, left)
+
+    def _noted(self) -> list[str]:
+        try:
+            lines = self._path.read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError):
+            return []
+        # Names only: a path would lead out of the folder.
+        return list(dict.fromkeys(line for line in lines if line and Path(line).name == line))
