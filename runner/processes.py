@@ -21,9 +21,6 @@ from typing import Any, Protocol
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGEST_THRESHOLD, _LEAST_CUT = 33_554_432, 131_072
 
-RETURNS = 2
-"""How often memory is returned behind a large body: the first time it may be in use yet."""
-
 
 class ForkedChild:
     """Be, for a forked child, what ``subprocess.Popen`` is for a spawned one.
@@ -106,6 +103,26 @@ def freeze_memory() -> None:
     gc.collect()
     gc.freeze()
     return_memory()
+
+
+class MemoryReturns:
+    """Know whether memory is to be returned: twice behind what was large.
+
+    The first time it may be in use yet.
+    """
+
+    def __init__(self) -> None:
+        self._due = 0
+
+    def expect(self) -> None:
+        """Note that something large was in hand."""
+        self._due = 2
+
+    def take_one(self) -> bool:
+        """Tell whether one is due, which is then no more."""
+        is_due = self._due > 0
+        self._due -= is_due
+        return is_due
 
 
 def return_memory() -> None:

@@ -20,11 +20,13 @@ from runner.cells.response import JSON, CellResponse, ok_response, problem_respo
 from runner.cells.routes import RouteMatch, RouteTable, swagger_document
 from runner.config import Limits
 from runner.http.app_protocol import AppProtocol
+from runner.processes import MemoryReturns, return_end_of_heap
 from runner.serving.claim import claim
 
 _SPEC = "/_api/spec/swagger.json"
 _MOST_PRINTED = 64 * 1024 * 1024
 _GRACE = 1.0
+_LARGE = 65_536  # bytes of a body whose memory is worth returning
 
 
 class CellApp(AppProtocol):
@@ -49,6 +51,7 @@ class CellApp(AppProtocol):
         self._routes: RouteTable[CellEndpoint] = RouteTable()
         self._home = os.getpid()
         self._thread: CellThread[CellResponse] | None = None
+        self._returns = MemoryReturns()
         self._cells_loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -60,6 +63,11 @@ class CellApp(AppProtocol):
     def is_spent(self) -> bool:
         """Tell that the worker must be replaced: a cell in it cannot be ended."""
         return self._thread is not None and self._thread.is_stuck
+
+    def return_memory(self) -> None:
+        """Give back what large bodies took of the cells' thread's heap."""
+        if self._thread is not None and self._returns.take_one():
+            self._thread.run_aside(return_end_of_heap)
 
     def add(self, verb: str, path: str, source: str, *, is_info: bool = False) -> None:
         """Have a cell answer requests.
@@ -105,6 +113,8 @@ class CellApp(AppProtocol):
             body=body,
             max_body=self._max_body,
         )
+        if len(body) > _LARGE:
+            self._returns.expect()
         run = functools.partial(self._run_cell, match.target, request)
         return await self._cell_thread().run(run, receive)
 

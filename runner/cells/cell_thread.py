@@ -124,6 +124,10 @@ class CellThread(Generic[Result]):
             if call.watch is not None:
                 call.watch.cancel()
 
+    def run_aside(self, act: Callable[[], Any]) -> None:
+        """Run something short between two cells, for which nobody waits."""
+        self._waiting.put(_CellCall(work=act, future=self._loop.create_future()))
+
     @property
     def is_busy(self) -> bool:
         """Tell that a further call would have to wait."""

@@ -26,7 +26,7 @@ from runner.http.example_request import Example
 from runner.http.lifespan import Lifespan
 from runner.http.scope import TrustedProxies
 from runner.http.server_state import ServerState
-from runner.processes import RETURNS, return_end_of_heap, return_memory
+from runner.processes import MemoryReturns, return_end_of_heap, return_memory
 
 log = logging.getLogger(__name__)
 
@@ -157,15 +157,14 @@ class AsgiServer:
 
     async def _return_memory(self) -> None:
         """Give back to the system, again and again, what large bodies took."""
-        returns_due = 0
+        returns = MemoryReturns()
         while True:
             await asyncio.sleep(_RETURN_EVERY)
             self._own.return_memory()
             counts = (self.state.buffers, self.state.unsent)
             if any(count.has_emptied() for count in counts):
-                returns_due = RETURNS
-            if returns_due:
-                returns_due -= 1
+                returns.expect()
+            if returns.take_one():
                 await asyncio.to_thread(return_memory)  # it may take many milliseconds
                 return_end_of_heap()
 

@@ -8,6 +8,8 @@ that is four changes of threads for a call and its answer instead of nine.
 from __future__ import annotations
 
 import collections
+import contextlib
+import functools
 import os
 import select
 import threading
@@ -15,6 +17,7 @@ import weakref
 from collections.abc import Callable
 
 _MOMENT = 1  # millisecond
+_GATE = 0.1  # seconds
 
 
 class ThreadPool:
@@ -61,6 +64,14 @@ class ThreadPool:
         pipe.put()
         return is_free
 
+    def for_each_idle(self, act: Callable[[], None]) -> None:
+        """Run something that must not raise in each thread that has nothing to do."""
+        idle = len(self._threads) - len(self._unfinished)
+        if idle > 0:
+            gate = threading.Barrier(idle, timeout=_GATE)  # none takes the place of another
+            for _ in range(idle):
+                self.start(functools.partial(_act_once, act, gate))
+
     def close(self) -> None:
         """Let the threads end when they have nothing to do."""
         if self._pipe is not None:
@@ -70,6 +81,12 @@ class ThreadPool:
         while pipe.take():
             self._calls.popleft()()
             self._unfinished.pop()
+
+
+def _act_once(act: Callable[[], None], gate: threading.Barrier) -> None:
+    act()
+    with contextlib.suppress(threading.BrokenBarrierError):
+        gate.wait()
 
 
 class Answer:

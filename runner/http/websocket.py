@@ -139,6 +139,7 @@ class WebSocketExchange(TaskExchange):
             if isinstance(event, Frame):
                 self._begun = 0
                 self._take_frame(event)
+                event.data = b""  # the parser keeps a frame until the next
         self._count()
         self._flush()
         self._read_on()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import io
 import logging
 from collections.abc import Callable, Iterable
@@ -22,6 +23,7 @@ from runner.http.thread_pool import Answer, Pipe, ThreadPool
 from runner.http.wsgi_call import MOST_BUFFERED, ClientGoneError, WsgiCall
 from runner.http.wsgi_connection import WsgiConnection
 from runner.http.wsgi_environ import environ_of
+from runner.processes import MemoryReturns, return_end_of_heap
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +47,18 @@ class WsgiAdapter(AppProtocol):
     def __init__(self, app: Callable[..., Iterable[bytes]], most_threads: int) -> None:
         self._app = app
         self.threads = ThreadPool(most_threads)
+        self._returns = MemoryReturns()
         self.waiting: set[LentConnection] = set()
 
     def protocol(self, server: Owner) -> WsgiConnection:
         """Make what speaks with one client."""
         return WsgiConnection(server, self)
+
+    def return_memory(self) -> None:
+        """Give back what large bodies and answers took of the threads' heaps."""
+        if self._returns.take_one():
+            with contextlib.suppress(RuntimeError):  # the threads have ended
+                self.threads.for_each_idle(return_end_of_heap)
 
     def answer(self) -> Answer:
         """Make what the loop may wait for.
@@ -87,6 +96,7 @@ class WsgiAdapter(AppProtocol):
             source = io.BytesIO(body)
         environ = environ_of(scope, source, None if has_more else len(body))
         call = WsgiCall(self._app, environ, asyncio.get_running_loop())
+        self._returns.expect()
         try:
             self.threads.start(call.run)
         except RuntimeError as error:

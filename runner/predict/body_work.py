@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from runner.predict.serial_thread import SerialThread
-from runner.processes import RETURNS, return_memory
+from runner.processes import MemoryReturns, return_memory
 
 SMALL = 16_384
 """Bytes of a body up to which no work on it takes longer than 50 ms."""
@@ -38,7 +38,7 @@ class BodyWork:
 
     def __init__(self) -> None:
         self._thread: SerialThread | None = None
-        self._returns_due = 0
+        self._returns = MemoryReturns()
 
     async def run(self, size: int, act: Callable[[], Found]) -> Found:
         """Give what a function gives, or raise what it raises.
@@ -50,13 +50,12 @@ class BodyWork:
         if size <= SMALL:
             return act()
         self._thread = self._thread or SerialThread("bodies")
-        self._returns_due = RETURNS
+        self._returns.expect()
         return await self._thread.result_of(functools.partial(_uncollected, act))
 
     def return_memory(self) -> None:
         """Give back what bodies took, if there were any; to be called now and then."""
-        if self._returns_due and self._thread is not None:
-            self._returns_due -= 1
+        if self._thread is not None and self._returns.take_one():
             self._thread.run(return_memory)
 
     def close(self) -> None:

@@ -130,6 +130,23 @@ def test_what_cannot_be_ended_is_given_up() -> None:
         release.set()
 
 
+def test_something_short_is_run_between_two_cells() -> None:
+    """In their thread, and nobody waits for it."""
+    seen: list[int] = []
+
+    def ident() -> str:
+        return str(threading.get_ident())
+
+    async def test() -> None:
+        taken = turns(timeout=0)
+        cells = await taken.run(ident)
+        taken.run_aside(lambda: seen.append(threading.get_ident()))
+        assert await taken.run(ident) == cells
+        assert [str(each) for each in seen] == [cells]
+
+    run(test)
+
+
 def test_without_a_timeout_nothing_is_late() -> None:
     """Zero lets a cell take as long as it likes."""
     release = threading.Event()

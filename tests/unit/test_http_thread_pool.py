@@ -47,6 +47,21 @@ def test_what_has_waited_is_no_free_thread(pool: ThreadPool) -> None:
     until(lambda: begun == [0, 1, 2, 3])
 
 
+def test_each_idle_thread_is_given_something_once() -> None:
+    """None takes what is another's, however quick it is; who has something to do is left alone."""
+    pool, gates, seen = ThreadPool(4), [threading.Event() for _ in range(4)], list[int]()
+    for gate in gates:
+        pool.start(lambda gate=gate: gate.wait(PATIENCE))
+    for gate in gates[:3]:
+        gate.set()
+    until(lambda: len(pool._unfinished) == 1)
+    pool.for_each_idle(lambda: seen.append(threading.get_ident()))
+    until(lambda: len(seen) == 3)
+    assert len(set(seen)) == 3
+    gates[3].set()
+    pool.close()
+
+
 def test_a_closed_pool_does_what_it_was_given_and_nothing_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

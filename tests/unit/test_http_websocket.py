@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import struct
 from typing import Any
 
 from support.connections import Server
+from websockets.frames import Frame
 
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -74,6 +76,26 @@ def test_tiny_frames_leave_others_their_turn() -> None:
         return [message.get("text") for message in app.got[:-1]]
 
     assert asyncio.run(sent()) == [str(at) for at in range(20_000)]
+
+
+def test_a_message_that_was_taken_is_kept_by_nobody() -> None:
+    """Else each idle connection would hold its last message, of any size, uncounted."""
+
+    async def kept() -> list[int]:
+        app = App()
+        server, connection = await connected(app)
+        connection.data_received(frame(BINARY, b"x" * 50_000))
+        async with asyncio.timeout(20):
+            while not app.got:  # noqa: ASYNC110 - a list, no event
+                await asyncio.sleep(0)
+        assert len(app.got.pop()["bytes"]) == 50_000
+        sizes = [len(each.data) for each in gc.get_objects() if isinstance(each, Frame)]
+        await ended(server, connection)
+        return sizes
+
+    sizes = asyncio.run(kept())
+    assert sizes
+    assert not any(sizes)
 
 
 def test_empty_pieces_of_a_message_hold_nothing() -> None:
