@@ -20,8 +20,14 @@ from runner.notebook.parameters import Parameter, declared_in
 PARAMETERS_TAG = "parameters"
 SERVE_TAG = "serve"
 
-# What sets a variable of the environment, in a dumped syntax tree: `os.environ`, `%env`.
-_ENVIRONMENT = re.compile(r"environ|putenv|'(set_)?env'")
+# What may change what a later import finds, reads or says, in a dumped syntax tree: variables
+# of the environment, the folders that are searched, what is installed, what a warning becomes.
+_CHANGES_IMPORTS = re.compile(
+    r"environ|putenv|setenv|dotenv|affinity|setrlimit|addsitedir|chdir|__import__|install"
+    r"|[Ff]ilterwarnings|simplefilter|catch_warnings|module='(?:sys|builtins)'|id='builtins'"
+    r"|id='sys', ctx=Load\(\)\), attr='(?:path|modules|meta_path)"
+    r"|value='%{0,2}(?:env|set_env|cd|pushd|popd|run|pip|conda|mamba|uv)[ ']"
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,11 +84,12 @@ class Notebook:
     def imports(self) -> list[str]:
         """List the modules imported at the cells' top level, in their order.
 
-        It stops where the environment is set, for that may be meant for the imports below.
+        It stops where something is set, such as the environment, that may be meant for the
+        imports below.
         """
         found: list[str] = []
         for node in (node for read in self.codes for node in read.tree.body):
-            if _ENVIRONMENT.search(ast.dump(node)):
+            if _CHANGES_IMPORTS.search(ast.dump(node)):
                 return found
             found += [name for name in _imported(node) if name not in found]
         return found

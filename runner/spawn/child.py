@@ -145,8 +145,8 @@ class Standby:
 
     def _import_ahead(self, document: notebook.Notebook) -> None:
         if self.kernel is not None and document.is_python:
-            names = [*document.imports(), *self._imports]
-            code = f'__import__("runner.spawn.notebook_imports", fromlist=["load"]).load({names!r})'
+            words = f"{document.imports()!r}, {[*self._imports]!r}"
+            code = f'__import__("runner.spawn.notebook_imports", fromlist=["load"]).load({words})'
             self.kernel.run_when_up(code)
 
 

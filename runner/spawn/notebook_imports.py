@@ -6,28 +6,40 @@ import contextlib
 import importlib
 import importlib.util
 import io
+import itertools
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 
-def load(names: list[str]) -> None:
+def load(names: Sequence[str], ours: Sequence[str] = ()) -> None:
     """Import installed modules; whatever goes wrong will go wrong again in the cell itself.
 
-    What lies beside the notebook is left out: it is edited like the notebook,
-    and a kernel that waited must not run the code of yesterday.
+    What lies beside the notebook is left out: it is edited like the notebook, and a kernel that
+    waited must not run the code of yesterday. So is what the notebook imports after it: it may
+    set what that import reads. Filters of warnings that an import sets stay set, as they would
+    in the cell.
+
+    Args:
+        names: What the notebook imports, in its order.
+        ours: What we import besides.
     """
     silence = io.StringIO()
-    for name in names:
+    for name in [*ahead(names), *ours]:
         with (
             contextlib.suppress(Exception, SystemExit),
             contextlib.redirect_stdout(silence),
             contextlib.redirect_stderr(silence),
-            warnings.catch_warnings(),
         ):
-            warnings.simplefilter("ignore")
-            if is_installed(name):
-                importlib.import_module(name)
+            importlib.import_module(name)
+    with warnings.catch_warnings():
+        pass  # what was warned of in silence is not remembered: it is told to the cells, too
+
+
+def ahead(names: Sequence[str]) -> list[str]:
+    """Give those up to the first that was not installed."""
+    return list(itertools.takewhile(is_installed, names))
 
 
 def is_installed(name: str) -> bool:

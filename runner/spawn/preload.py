@@ -51,14 +51,12 @@ _PLAIN_LAUNCH = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 def for_kernel(document: Notebook) -> None:
     """Import what a kernel and this notebook's first cells import."""
     with barred("debugpy.server"):  # no debugger reaches a kernel of ours; it takes 12 MB
-        notebook_imports.load(["ipykernel.debugger"])
-    asked = document.imports()
-    roots = {_root(name) for name in asked}
-    notebook_imports.load(
-        [*_OF_A_KERNEL, *(name for name in asked if _root(name) in _SURVIVES_FORK)]
-    )
-    if "runner" in roots and roots & _SURVIVES_FORK:
-        notebook_imports.load([*_OF_A_SERVED_MODEL])
+        notebook_imports.load([], ["ipykernel.debugger"])
+    imports = document.imports()
+    asked = [name for name in notebook_imports.ahead(imports) if _root(name) in _SURVIVES_FORK]
+    notebook_imports.load(asked, _OF_A_KERNEL)
+    if asked and any(_root(name) == "runner" for name in imports):
+        notebook_imports.load([], _OF_A_SERVED_MODEL)
 
 
 def for_run(path: Path, module: str) -> dict[str, ModuleType]:
@@ -72,7 +70,8 @@ def for_run(path: Path, module: str) -> dict[str, ModuleType]:
         What no kernel must find imported: libraries that read the environment when a notebook
         imports them, or that were imported while others were barred from them.
     """
-    known = {_root(name) for name in sys.modules} | sys.stdlib_module_names | {"runner"}
+    before = set(sys.modules)
+    known = {_root(name) for name in before} | sys.stdlib_module_names | {"runner"}
     from runner.run import run
 
     importlib.import_module(module)
@@ -81,7 +80,8 @@ def for_run(path: Path, module: str) -> dict[str, ModuleType]:
     return {
         name: module
         for name, module in sys.modules.items()
-        if _root(name) not in known and not name.startswith("_cython")
+        if (_root(name) not in known and not name.startswith("_cython"))
+        or (module is None and name not in before)  # barred
     }
 
 

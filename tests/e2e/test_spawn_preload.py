@@ -41,6 +41,30 @@ def test_the_environment_may_be_set_before_an_import(tmp_path: Path) -> None:
     assert "numpy" not in imported(write_notebook(tmp_path / "a.ipynb", cell))
 
 
+def test_what_lies_beside_the_notebook_may_set_it_too(tmp_path: Path) -> None:
+    """A module of one's own runs in its turn: what is imported behind it waits for it."""
+    cell = "import settings\nimport numpy\nfrom runner import serve"
+    assert "numpy" not in imported(write_notebook(tmp_path / "a.ipynb", cell))
+
+
+def test_a_kernel_finds_no_import_barred(tmp_path: Path) -> None:
+    """What runs need not load is barred from them, and from no notebook."""
+    path = write_notebook(tmp_path / "a.ipynb", "import pandas")
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from runner.notebook import document as notebook\nfrom runner.spawn import preload\n"
+        f"preload.for_kernel(notebook.read(Path({str(path)!r})))\n"
+        f"hidden = preload.for_run(Path({str(path)!r}), 'runner.spawn.child')\n"
+        "assert any(module is None for module in sys.modules.values())\n"
+        "for name in hidden: del sys.modules[name]\n"
+        "print([name for name, module in sys.modules.items() if module is None])\n"
+        "import pyarrow.parquet"
+    )
+    words = [sys.executable, "-c", code]
+    said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert said == "[]\n"
+
+
 @pytest.mark.parametrize(
     ("change", "is_ours"),
     [

@@ -114,11 +114,44 @@ def test_a_text_that_is_tagged_declares_nothing(tmp_path: Path) -> None:
         notebook.read(path).check({"x": 1})
 
 
-def test_imports_end_where_the_environment_is_set(tmp_path: Path) -> None:
-    """By Python or by a magic: it may be meant for what is imported below."""
-    for setting in ("os.environ['A'] = '1'", "os.putenv('A', '1')", "%env A=1", "%set_env A 1"):
-        path = write_notebook(tmp_path / "a.ipynb", "import os\n!ls", setting, "import numpy")
-        assert notebook.read(path).imports() == ["os"]
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "os.environ['A'] = '1'",
+        "os.environ.update(A='1')",
+        "os.putenv('A', '1')",
+        "%env A=1",
+        "%set_env A 1",
+        "get_ipython().run_line_magic('env', 'A=1')",
+        "get_ipython().magic('env A=1')",
+        "%load_ext dotenv",
+        "def limit():\n    os.environ['A'] = '1'\nlimit()",
+        "os.sched_setaffinity(0, {0})",
+        "os.chdir('lib')",
+        "%cd lib",
+        "sys.path.insert(0, 'lib')",
+        "!pip install numpy==2",
+        "%pip install numpy",
+        "subprocess.run([sys.executable, '-m', 'pip', 'install', 'numpy'])",
+        "%run setup.py",
+        "warnings.simplefilter('error')",
+    ],
+)
+def test_imports_end_where_a_cell_may_change_them(tmp_path: Path, setting: str) -> None:
+    """What a cell sets before an import is seen by that: so it is not imported ahead."""
+    path = write_notebook(tmp_path / "a.ipynb", "import os\n!ls", setting, "import numpy")
+    assert notebook.read(path).imports() == ["os"]
+
+
+def test_imports_go_on_behind_what_changes_none(tmp_path: Path) -> None:
+    """Paths are joined and pictures set up in the cells that import."""
+    cells = (
+        "import os",
+        "%matplotlib inline\nx = os.path.join('a', 'b')\nprint(x)",
+        "import numpy",
+    )
+    path = write_notebook(tmp_path / "a.ipynb", *cells)
+    assert notebook.read(path).imports() == ["os", "numpy"]
 
 
 def test_an_unknown_name_gets_a_suggestion(document: notebook.Notebook) -> None:
