@@ -172,7 +172,13 @@ def begin(title: str) -> None:
 def register(verb: str, path: str, source: str, *, is_info: bool = False) -> None:
     """Stand in for an annotated cell at the notebook's start: it serves from now on."""
     claim.register_cells(_serve)
-    _app().add(verb, path, source, is_info=is_info)
+    try:
+        _app().add(verb, path, source, is_info=is_info)
+    except SyntaxError as error:
+        # Kernel Gateway finds that out at the request; the rest is served.
+        _app().add(verb, path, f"raise SyntaxError({str(error)!r})", is_info=is_info)
+        print(f"it is no Python, so {verb} {path} answers 500: {error}")  # noqa: T201 - likewise
+        return
     print(f"{'sets status and headers of' if is_info else 'serves'} {verb} {path}")  # noqa: T201 - seen in the cell
 
 

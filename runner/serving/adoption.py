@@ -32,7 +32,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from runner.errors import NothingServesError
@@ -59,11 +59,13 @@ class AdoptedApp:
     Attributes:
         app: An ASGI or WSGI callable.
         requested: The address that the server call asked for; empty if there was no call.
+        unused: What of the call is not followed, in words.
         name: What it is, in words.
     """
 
     app: Any
     requested: str = ""
+    unused: Sequence[str] = ()
     name: str = "a call of a server"
 
 
@@ -71,7 +73,7 @@ class Adoption:
     """Take apps over from server calls.
 
     Args:
-        serve: Serves an app until it is drained; gets also the address that was asked for.
+        serve: Serves an app until it is drained.
         is_called_by_cell: Tells whether a cell waits, in the main thread, for the running call.
         serve_in_background: Serves an app from a thread, while cells go on; never if there is none.
         claim: Decides who serves.
@@ -82,9 +84,9 @@ class Adoption:
 
     def __init__(
         self,
-        serve: Callable[[Any, str], None],
+        serve: Callable[[AdoptedApp], None],
         is_called_by_cell: Callable[[], bool],
-        serve_in_background: Callable[[Any, str], BackgroundService] | None = None,
+        serve_in_background: Callable[[AdoptedApp], BackgroundService] | None = None,
         claim: Claim | None = None,
     ) -> None:
         self._serve, self._is_called_by_cell = serve, is_called_by_cell
@@ -97,9 +99,9 @@ class Adoption:
         self._threads, self._tasks = threading.active_count(), _count_tasks()
         self.own_sockets = OwnSockets(self._claim)
 
-    def take_app(self, app: Any, requested: str) -> None:
+    def take_app(self, app: Any, requested: str, unused: Sequence[str] = ()) -> None:
         """Serve the app of a server call now, or leave it for the last cell."""
-        taken = AdoptedApp(app=app, requested=requested)
+        taken = AdoptedApp(app=app, requested=requested, unused=unused)
         if self._is_called_by_cell():
             self._serve_now(taken)
         else:
@@ -148,7 +150,7 @@ class Adoption:
             self._wait_in_background()
             return
         self._begin(taken)
-        self._serve(taken.app, taken.requested)
+        self._serve(taken)
         self._is_over = True
 
     def _begin(self, taken: AdoptedApp) -> None:
@@ -166,7 +168,7 @@ class Adoption:
         try:
             if self._claim.take(taken.name):
                 self._begin(taken)
-                self._background = self._serve_in_background(taken.app, taken.requested)
+                self._background = self._serve_in_background(taken)
         except OtherServiceError:
             _thread.interrupt_main()  # the cell that goes on is not to go on so
         except Exception as error:
@@ -261,16 +263,16 @@ def is_called_by_cell() -> bool:
     return ipython_internals.is_within_a_cell()
 
 
-def _serve(app: Any, requested: str) -> None:
+def _serve(taken: AdoptedApp) -> None:
     from runner.serving import serve as serving
 
-    serving.serve_adopted(app, requested)
+    serving.serve_adopted(taken.app, taken.requested, taken.unused)
 
 
-def _serve_in_background(app: Any, requested: str) -> BackgroundService:
+def _serve_in_background(taken: AdoptedApp) -> BackgroundService:
     from runner.serving import serve as serving
 
-    return serving.serve_adopted_in_background(app, requested)
+    return serving.serve_adopted_in_background(taken.app, taken.requested, taken.unused)
 
 
 def _end_with_an_interrupted_cell(adoption: Adoption) -> None:

@@ -35,9 +35,7 @@ def wsgi_app_of(server: Any) -> Callable[..., Iterable[bytes]]:
     Args:
         server: Of ``socketserver``; it is never bound, and only known to its handlers.
     """
-    given = server.RequestHandlerClass
-    is_parsed = _leaves_parsing(given)
-    kind = type(given.__name__, (given,), _replaced(given, is_parsed=is_parsed))
+    kind, is_parsed = _handlers_of(server.RequestHandlerClass)
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         client = (environ["REMOTE_ADDR"], int(environ["REMOTE_PORT"] or 0))
@@ -48,6 +46,29 @@ def wsgi_app_of(server: Any) -> Callable[..., Iterable[bytes]]:
         return ()
 
     return app
+
+
+def handler_class_of(makes: Any) -> type | None:
+    """Find the class of the handlers that something makes; None if that cannot be seen.
+
+    Args:
+        makes: A handler class, a ``functools.partial`` of one, or any other callable.
+    """
+    if isinstance(makes, functools.partial):
+        makes = makes.func
+    return makes if isinstance(makes, type) else None
+
+
+def _handlers_of(makes: Any) -> tuple[Callable[..., Any], bool]:
+    """Give what makes handlers, replaced as far as can be, and whether they get parsed heads."""
+    given = handler_class_of(makes)
+    if given is None:
+        return makes, False
+    is_parsed = _leaves_parsing(given)
+    kind: Any = type(given.__name__, (given,), _replaced(given, is_parsed=is_parsed))
+    if isinstance(makes, functools.partial):
+        kind = functools.partial(kind, *makes.args, **makes.keywords)
+    return kind, is_parsed
 
 
 def _replaced(kind: Any, *, is_parsed: bool) -> dict[str, Any]:

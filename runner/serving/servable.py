@@ -15,7 +15,7 @@ _LAST_PARAMETERS = {"send": "ASGI", "start_response": "WSGI"}
 
 def is_app(value: Any) -> bool:
     """Tell whether something can be called as an ASGI or a WSGI app, and is meant to be."""
-    from runner.serving.serve import kind_of
+    from runner.serving.app_kind import kind_of
 
     if isinstance(value, type):
         return False

@@ -29,6 +29,7 @@ from runner.http.server import AsgiServer, import_ahead
 from runner.http.wsgi_adapter import WsgiAdapter
 from runner.predict.targets import EndpointOptions, is_target
 from runner.serving import ipython_internals, model_versions, print_forwarding
+from runner.serving.app_kind import kind_of
 from runner.serving.claim import claim
 from runner.serving.supervisor_link import SupervisorLink
 from runner.serving.worker import Server
@@ -236,37 +237,43 @@ def _own_link() -> SupervisorLink | None:
     return control
 
 
-def serve_adopted(app: Callable[..., Any], requested: str) -> None:
+def serve_adopted(app: Callable[..., Any], requested: str, notices: Sequence[str] = ()) -> None:
     """Serve the app of a notebook's own server call on the supervisor's sockets.
 
     Args:
         app: Any ASGI or WSGI callable.
         requested: The address that the call asked for, for the log.
+        notices: What of the call is not followed, for the log.
 
     Raises:
         OSError: There is no supervisor.
         RuntimeError: The app does not start, or its workers keep dying.
         TypeError: ``app`` is neither ASGI nor WSGI.
     """
-    _run(_adopted_pool(app, requested), kind_of(app))
+    _run(_adopted_pool(app, requested, notices), kind_of(app))
 
 
-def serve_adopted_in_background(app: Callable[..., Any], requested: str) -> Handle:
+def serve_adopted_in_background(
+    app: Callable[..., Any], requested: str, notices: Sequence[str] = ()
+) -> Handle:
     """Serve likewise, but from a thread, while cells go on."""
-    pool = _adopted_pool(app, requested)
+    pool = _adopted_pool(app, requested, notices)
     return Handle(pool, url_of(pool.listeners[0]))
 
 
-def _adopted_pool(app: Callable[..., Any], requested: str) -> WorkerPool:
+def _adopted_pool(app: Callable[..., Any], requested: str, notices: Sequence[str]) -> WorkerPool:
     kind = kind_of(app)
     control = SupervisorLink.connect()
     if control is None:
         raise ConnectionError("there is no supervisor to serve under")
-    return _pool(kind, app, _greet(control, kind, requested=requested), control, [])
+    return _pool(kind, app, _greet(control, kind, notices, requested=requested), control, [])
 
 
-def _greet(control: SupervisorLink, kind: str, **facts: str) -> list[socket.socket]:
-    control.send("hello", pid=os.getpid(), kind=kind, notices=model_versions.notices(), **facts)
+def _greet(
+    control: SupervisorLink, kind: str, notices: Sequence[str] = (), **facts: str
+) -> list[socket.socket]:
+    said = [*model_versions.notices(), *notices]
+    control.send("hello", pid=os.getpid(), kind=kind, notices=said, **facts)
     return control.receive_listeners()
 
 
@@ -305,31 +312,6 @@ def _run(pool: WorkerPool, kind: str) -> None:
         return
     with contextlib.closing(print_forwarding.forward_prints(pool.log_fd)):
         pool.run()
-
-
-def kind_of(app: Any) -> str:
-    """Tell an ASGI app, which takes three arguments, from a WSGI app, which takes two.
-
-    Raises:
-        TypeError: It is neither.
-    """
-    if not callable(app):
-        raise TypeError(f"{app!r} is no app: it cannot be called")
-    call = app if inspect.isfunction(app) or inspect.ismethod(app) else type(app).__call__
-    if inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(app):
-        return "asgi"
-    try:
-        signature = inspect.signature(app)
-    except (TypeError, ValueError):
-        return "wsgi"
-    for kind, count in (("wsgi", 2), ("asgi", 3)):
-        with contextlib.suppress(TypeError):
-            signature.bind(*[None] * count)
-            return kind
-    raise TypeError(
-        f"{app!r:.80} is no app: it takes neither (environ, start_response) nor (scope, receive,"
-        " send); if it is a function, give each of its parameters a type hint"
-    )
 
 
 def bind(host: str, port: int, count: int) -> list[socket.socket]:

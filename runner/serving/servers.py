@@ -16,9 +16,10 @@ from typing import Any
 
 import wrapt
 
-from runner.serving.request_handlers import wsgi_app_of
+from runner.serving import server_settings
+from runner.serving.request_handlers import handler_class_of, wsgi_app_of
 
-TakeApp = Callable[[Any, str], None]
+TakeApp = Callable[..., None]
 
 _READING = {"recv", "recv_into", "recvmsg", "detach"}
 
@@ -27,7 +28,8 @@ def adopt_when_imported(take_app: TakeApp) -> None:
     """Have every server of the table give its app away instead of serving it itself.
 
     Args:
-        take_app: Gets an ASGI or WSGI app and the address that was asked for.
+        take_app: Gets an ASGI or WSGI app, the address that was asked for and, if the server takes
+            settings, what of these is not followed.
     """
     for name, patch in PATCHES.items():
         wrapt.register_post_import_hook(functools.partial(_patch, patch, take_app), name)
@@ -43,7 +45,10 @@ def _patch_uvicorn(uvicorn: Any, take_app: TakeApp) -> None:
         if isinstance(app, str):
             app = sys.modules["uvicorn.importer"].import_from_string(app)
         requested = _address(config.host, config.port, is_tls=config.is_ssl)
-        take_app(app() if config.factory else app, requested)
+        app, unused = server_settings.of_uvicorn(
+            app() if config.factory else app, config, uvicorn.Config
+        )
+        take_app(app, requested, unused)
 
     async def serve(self: Any, sockets: Any = None) -> None:
         self.started = True  # a notebook that serves in a thread waits for that
@@ -54,9 +59,9 @@ def _patch_uvicorn(uvicorn: Any, take_app: TakeApp) -> None:
         take(self.config)
 
     def run(app: Any, **settings: Any) -> None:
-        for name in ("app_dir", "reload", "workers"):  # the supervisor's own business
-            settings.pop(name, None)
-        take(uvicorn.Config(app, **settings))
+        if app_dir := settings.pop("app_dir", None):
+            sys.path.insert(0, app_dir)
+        take(uvicorn.Config(app, **settings | {"reload": False}))
 
     uvicorn.Server.serve, uvicorn.Server.run = serve, run_server
     uvicorn.run = sys.modules["uvicorn.main"].run = run  # type: ignore[attr-defined] # as it is
@@ -67,7 +72,8 @@ def _patch_werkzeug(serving: Any, take_app: TakeApp) -> None:
 
     def run_simple(hostname: str, port: int, application: Any, *_: Any, **settings: Any) -> None:
         is_tls = settings.get("ssl_context") is not None
-        take_app(application, _address(hostname, port, is_tls=is_tls))
+        app, unused = server_settings.of_werkzeug(application, settings)
+        take_app(app, _address(hostname, port, is_tls=is_tls), unused)
 
     serving.run_simple = run_simple
 
@@ -75,12 +81,12 @@ def _patch_werkzeug(serving: Any, take_app: TakeApp) -> None:
 def _patch_waitress(waitress: Any, take_app: TakeApp) -> None:
     class Server:
         def __init__(self, application: Any, map: Any = None, **settings: Any) -> None:  # noqa: A002 - waitress's name
-            self.application = application
+            self.application, self.unused = server_settings.of_waitress(application, settings)
             host, port = settings.get("host", "0.0.0.0"), settings.get("port", 8080)  # noqa: S104 - in words only
             self.requested = str(settings.get("listen", f"{host}:{port}"))
 
         def run(self) -> None:
-            take_app(self.application, self.requested)
+            take_app(self.application, self.requested, self.unused)
 
         def close(self) -> None:
             pass
@@ -94,9 +100,19 @@ def _patch_waitress(waitress: Any, take_app: TakeApp) -> None:
 def _patch_hypercorn(module: Any, take_app: TakeApp) -> None:
     async def serve(app: Any, config: Any, **settings: Any) -> None:
         scheme = "https://" * config.ssl_enabled
-        take_app(app, ", ".join(scheme + address for address in config.bind))
+        app, unused = server_settings.of_hypercorn(app, config)
+        take_app(app, ", ".join(scheme + address for address in config.bind), unused)
 
     module.serve = serve
+
+
+def _patch_bottle(bottle: Any, take_app: TakeApp) -> None:
+    """Take over the server that ``bottle.run`` starts unless it is asked for another."""
+
+    def run(self: Any, handler: Any) -> None:
+        take_app(handler, _address(self.host, self.port, is_tls=False))
+
+    bottle.WSGIRefServer.run = run
 
 
 def _patch_socketserver(socketserver: Any, take_app: TakeApp) -> None:
@@ -139,12 +155,12 @@ def _address(host: str, port: int, *, is_tls: bool) -> str:
 
 def _speaks_http(server: Any) -> bool:
     module = sys.modules.get("http.server")
-    kind = server.RequestHandlerClass
-    return (
-        module is not None
-        and issubclass(kind, module.BaseHTTPRequestHandler)
-        and not _reads_its_socket(kind)
-    )
+    if module is None:
+        return False
+    kind = handler_class_of(server.RequestHandlerClass)
+    if kind is None:  # any callable makes handlers; whether of HTTP, the server says
+        return isinstance(server, module.HTTPServer)
+    return issubclass(kind, module.BaseHTTPRequestHandler) and not _reads_its_socket(kind)
 
 
 def _reads_its_socket(kind: type) -> bool:
@@ -190,4 +206,5 @@ PATCHES: dict[str, Callable[[Any, TakeApp], None]] = {
     "waitress": _patch_waitress,
     "hypercorn.asyncio": _patch_hypercorn,
     "hypercorn.trio": _patch_hypercorn,
+    "bottle": _patch_bottle,
 }

@@ -62,7 +62,9 @@ class OwnSockets:
         self._requested: weakref.WeakKeyDictionary[socket.socket, tuple[Any, ...]] = (
             weakref.WeakKeyDictionary()
         )
-        self._shared: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._shared: weakref.WeakKeyDictionary[socket.socket, tuple[Any, ...]] = (
+            weakref.WeakKeyDictionary()
+        )
         self._port = 0
         self._listener: socket.socket | None = None
         self._pid = os.getpid()
@@ -90,7 +92,7 @@ class OwnSockets:
     @property
     def is_listening(self) -> bool:
         """Tell whether a socket of the notebook takes connections."""
-        return any(own.fileno() >= 0 for own in self._shared)
+        return any(own.fileno() >= 0 for own in list(self._shared))
 
     def _bind(self, own: socket.socket, address: Any) -> None:
         if self._is_candidate(own, address):
@@ -109,7 +111,9 @@ class OwnSockets:
         )
 
     def _getsockname(self, own: socket.socket) -> Any:
-        return self._requested.get(own) or self._originals["getsockname"](own)
+        """Tell the port that was asked for, by which servers know themselves."""
+        asked = self._requested.get(own) or self._shared.get(own)
+        return self._originals["getsockname"](own) if asked is None else _numeric(own, asked)
 
     def _shutdown(self, own: socket.socket, how: int) -> None:
         if own not in self._shared:
@@ -140,7 +144,7 @@ class OwnSockets:
         assert self._listener is not None  # noqa: S101 - it came with the greeting
         os.dup2(self._listener.fileno(), own.fileno(), inheritable=False)
         own.settimeout(own.gettimeout())  # whether it blocks belongs to the file, not the object
-        self._shared.add(own)
+        self._shared[own] = address
         if is_first and control is not None:
             control.send("ready")
             threading.Thread(
@@ -176,6 +180,16 @@ def _answer_supervisor(control: SupervisorLink) -> None:
                     control.send("serving", workers=[os.getpid()])
                 elif order.get("do") == "ping":
                     control.send("turns")
+
+
+def _numeric(own: socket.socket, address: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Give an address as the system does: numbers instead of names."""
+    try:
+        return socket.getaddrinfo(
+            address[0] or None, address[1], own.family, own.type, flags=socket.AI_PASSIVE
+        )[0][4]
+    except OSError:
+        return address
 
 
 def _has_taken_serve() -> bool:

@@ -307,7 +307,7 @@ def test_reloads_under_load_lose_nothing(serve: Serve, project: Path) -> None:
             write_notebook(project / "new", *new).rename(project / "api.ipynb")
             assert reload(service).returncode == 0
             until(lambda text=text: service.text("/version") == text)
-        write_notebook(project / "new", *API, "# GET /broken\n1 +").rename(project / "api.ipynb")
+        write_notebook(project / "new", *API, "1 +").rename(project / "api.ipynb")
         failed = reload(service)
         over.set()
         for each in loads:

@@ -13,7 +13,7 @@ import pytest
 from support import reserved_port, until
 
 from runner.errors import NothingServesError
-from runner.serving.adoption import Adoption
+from runner.serving.adoption import AdoptedApp, Adoption
 from runner.serving.claim import Claim, OtherServiceError
 
 
@@ -31,7 +31,7 @@ class Served:
     def __init__(self, *, is_called_by_cell: bool = True) -> None:
         self.apps: list[tuple[Any, str]] = []
         self.adoption = Adoption(
-            lambda app, asked: self.apps.append((app, asked)), lambda: is_called_by_cell
+            lambda taken: self.apps.append((taken.app, taken.requested)), lambda: is_called_by_cell
         )
 
     def serve_what_is_left(self, **names: Any) -> None:
@@ -107,7 +107,7 @@ def with_annotated_cells() -> tuple[Adoption, list[Any]]:
     served: list[Any] = []
     claim = Claim()
     claim.register_cells(lambda: served.append("cells"))
-    return Adoption(lambda app, _: served.append(app), lambda: False, claim=claim), served
+    return Adoption(lambda taken: served.append(taken.app), lambda: False, claim=claim), served
 
 
 def test_annotated_cells_are_served_if_nothing_else_is() -> None:
@@ -131,7 +131,7 @@ def test_what_else_is_left_shows_that_they_were_comments(leaves: str) -> None:
 # Instead of a supervisor: what `serve` was given.
 SPY = """
 import asyncio, sys, threading, runner.serving.serve
-runner.serving.serve.serve_adopted = lambda app, asked: print("served", asked, file=sys.stderr)
+runner.serving.serve.serve_adopted = lambda app, asked, _: print("served", asked, file=sys.stderr)
 from runner.serving import adoption
 adoption.adopt()
 """
@@ -196,7 +196,9 @@ class BackgroundService:
 
 def adoption_beside(serve_in_background: Any) -> tuple[Adoption, list[Any]]:
     served: list[Any] = []
-    return Adoption(lambda app, _: served.append(app), lambda: False, serve_in_background), served
+    return Adoption(
+        lambda taken: served.append(taken.app), lambda: False, serve_in_background
+    ), served
 
 
 def test_cells_that_go_on_are_served_beside(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +206,7 @@ def test_cells_that_go_on_are_served_beside(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("runner.serving.adoption._PATIENCE", 0.0)
     beside, begun = BackgroundService(looks=3), threading.Event()
 
-    def serve_in_background(app: Any, asked: str) -> BackgroundService:
+    def serve_in_background(_: AdoptedApp) -> BackgroundService:
         begun.set()
         return beside
 
@@ -221,7 +223,7 @@ def test_cells_that_end_soon_are_not_served_beside(monkeypatch: pytest.MonkeyPat
     """Who comes first serves, and nobody else."""
     monkeypatch.setattr("runner.serving.adoption._PATIENCE", 0.05)
     asked = threading.Event()
-    adoption, served = adoption_beside(lambda *_: asked.set())
+    adoption, served = adoption_beside(lambda _: asked.set())
     adoption.take_app(asgi, "x:1")
     asyncio.run(adoption.serve_what_is_left({}))
     assert served == [asgi]
@@ -234,7 +236,7 @@ def test_a_service_that_cannot_be_beside_fails_the_last_cell(
     """It neither waits for ever nor hides why."""
     monkeypatch.setattr("runner.serving.adoption._PATIENCE", 0.0)
 
-    def serve_in_background(app: Any, asked: str) -> BackgroundService:
+    def serve_in_background(_: AdoptedApp) -> BackgroundService:
         raise ConnectionError("no supervisor")
 
     adoption, _ = adoption_beside(serve_in_background)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import http.server
 import io
@@ -10,6 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -227,6 +229,29 @@ def test_a_class_that_parses_by_itself_gets_what_was_sent() -> None:
         heard.append(seen)
     assert heard[0] == heard[1]
     assert heard[0][4] == [("Connection", "close"), ("Content-Type", "text/plain"), ("X-Mine", "7")]
+
+
+@pytest.mark.parametrize("is_partial", [True, False], ids=["partial", "function"])
+def test_any_callable_makes_handlers(
+    is_partial: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A partial class is replaced as the class would be; what cannot be seen into, as it is."""
+    (tmp_path / "a.txt").write_text("file")
+    kind = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    makes: Any = kind if is_partial else kind.__call__
+    environ = {
+        "REMOTE_ADDR": "x",
+        "REMOTE_PORT": "1",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REQUEST_METHOD": "GET",
+        "REQUEST_URI": "/a.txt",
+        "wsgi.input": io.BytesIO(),
+    }
+    said: list[bytes] = []
+    with http.server.HTTPServer(("127.0.0.1", 0), makes) as owner:
+        wsgi_app_of(owner)(environ, lambda *_: said.append)
+    assert b"".join(said) == b"file"
+    assert bool(capsys.readouterr().err) is not is_partial
 
 
 def test_only_its_own_log_lines_are_kept(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,8 @@ from support import loaded_by, post, reserved_port
 from support.apps import AsgiObject, WsgiObject, asgi, wsgi
 
 import runner
-from runner.serving.serve import bind, kind_of, serve, url_of
+from runner.serving.app_kind import kind_of
+from runner.serving.serve import bind, serve, url_of
 
 
 class Wrapped:

@@ -41,6 +41,11 @@ CALLS = {
     + "from werkzeug.serving import run_simple\nrun_simple('h', PORT, app, use_reloader=True)",
     "werkzeug's make_server": WSGI
     + "from werkzeug.serving import make_server\nmake_server('h', PORT, app).serve_forever()",
+    "a partial handler class": "import functools, http.server as h\n"
+    "made = functools.partial(h.SimpleHTTPRequestHandler, directory='x')\n"
+    "h.ThreadingHTTPServer(('h', PORT), made).serve_forever()",
+    "a function that makes handlers": "import http.server as h\n"
+    "h.HTTPServer(('h', PORT), lambda *a: h.SimpleHTTPRequestHandler(*a)).serve_forever()",
     "Flask.run": "import flask\nflask.Flask('a').run('h', PORT, debug=True)",
     "waitress.serve": WSGI + "import waitress\nwaitress.serve(app, host='h', port=PORT)",
     "create_server": WSGI
@@ -52,8 +57,10 @@ CALLS = {
 SPY = """
 import sys
 from runner.serving.servers import adopt_when_imported
-from runner.serving.serve import kind_of
-adopt_when_imported(lambda app, asked: print("asked", asked, kind_of(app), file=sys.stderr))
+from runner.serving.app_kind import kind_of
+def take(app, asked, unused=()):
+    print("asked", asked, kind_of(app), *unused, file=sys.stderr)
+adopt_when_imported(take)
 """
 
 
@@ -78,7 +85,35 @@ def test_a_server_call_hands_its_app_over(name: str, is_early: bool) -> None:
     assert done.returncode == 0, done.stderr
     asked = [line for line in done.stderr.splitlines() if line.startswith("asked h:")]
     assert len(asked) == 1, done.stderr
-    assert asked[0].endswith(" asgi" if ASGI in source else " wsgi")
+    assert asked[0].split()[2] == ("asgi" if ASGI in source else "wsgi")
+
+
+HYPERCORN = "import asyncio, hypercorn.asyncio as h, hypercorn.config as c\nconfig = c.Config()\n"
+SETTINGS = {
+    "import uvicorn\nuvicorn.run(app, host='h', port=1, timeout_keep_alive=9, http2=True)": [
+        "uvicorn's `http2=True` is not used",
+        "uvicorn's `timeout_keep_alive=9` is not used; --keep-alive decides here",
+    ],
+    "import waitress\nwaitress.serve(app, listen='h:1', threads=9)": [
+        "waitress's `threads=9` is not used; --max-concurrency decides here"
+    ],
+    HYPERCORN + "config.bind, config.workers = ['h:1'], 3\nasyncio.run(h.serve(app, config))": [
+        "hypercorn's `workers=3` is not used; --workers decides here"
+    ],
+    "import flask\nflask.Flask('a').run('h', 1, use_debugger=True, processes=2)": [
+        "werkzeug's `use_debugger=True` is not used",
+        "werkzeug's `processes=2` is not used; --workers decides here",
+    ],
+    "import uvicorn\nuvicorn.run(app, host='h', port=1, log_level='error', workers=1)": [],
+}
+
+
+@pytest.mark.parametrize("call", SETTINGS)
+def test_a_setting_that_changes_nothing_is_named(call: str) -> None:
+    """One line each, with the option of ours that decides; logs and addresses need none."""
+    done = execute(SPY + ASGI + call)
+    [said] = [line for line in done.stderr.splitlines() if line.startswith("asked h:1 ")]
+    assert said.split(" ", 3)[3:] == [" ".join(SETTINGS[call])] * bool(SETTINGS[call])
 
 
 def test_a_call_that_asks_for_https_is_told_so() -> None:

@@ -29,6 +29,7 @@ server = socket.socket()
 server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 server.bind(("0.0.0.0", PORT))
 server.listen(1)
+assert server.getsockname() == ("0.0.0.0", PORT)  # as servers look up where they are
 while True:
     connection, _ = server.accept()
     with connection:

@@ -212,6 +212,25 @@ def test_registered_cells_say_so_and_are_served(
     assert app.served() == ["GET /a"]
 
 
+def test_a_cell_that_is_no_python_answers_500_and_the_others_as_ever(
+    make: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As under Kernel Gateway, whose own example has one."""
+    monkeypatch.setattr("runner.serving.serve.serve", lambda app: None)
+    monkeypatch.setattr(cellapp, "claim", Claim())
+    cellapp._app.cache_clear()
+    cellapp.register("GET", "/error", "# GET /error\n% not python %")
+    cellapp.register("GET", "/a", "print('a')")
+    cellapp.register("GET", "/a", "print(", is_info=True)
+    cellapp.register("GET", "/b", "print('b')")
+    app = cellapp._app()
+    cellapp._app.cache_clear()
+    said = capsys.readouterr().out
+    assert "it is no Python, so GET /error answers 500" in said
+    asked = [("GET", "/error"), ("GET", "/a"), ("GET", "/b")]
+    assert [each.status_code for each in ask(app, *asked)] == [500, 500, 200]
+
+
 def test_a_refused_body_says_what_is_read(make: Make) -> None:
     """By its status and its headers; the cell is not run."""
     app = make({"POST /a": ECHO})
