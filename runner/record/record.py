@@ -21,6 +21,8 @@ from typing import Any
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
+from runner.record import notebook_format
+
 
 class CellStatus(enum.StrEnum):
     """Name the states of a cell."""
@@ -72,6 +74,7 @@ class Record:
 
     def start(self, **facts: Any) -> None:
         """Empty the outputs, mark every cell pending, and save."""
+        notebook_format.mend_metadata(self.nb.metadata)
         for cell in self.nb.cells:
             _reset(cell)
         self.nb.metadata.papermill.update(
@@ -81,6 +84,14 @@ class Record:
         self.run.update(started=self.nb.metadata.papermill.start_time, ready=None, ended=None)
         self.run.exit_code = None
         self.save()
+
+    def set_language(self, said: Any) -> None:
+        """Note what the kernel says of its language, if it names it, and that one's version."""
+        info = notebook_format.language_info(said)
+        if info:
+            self.nb.metadata["language_info"] = info
+            if info["name"] not in self.run:
+                self.add_facts({info["name"]: info.get("version")})
 
     def add_facts(self, facts: dict[str, Any]) -> None:
         """Say more of the run; the next save takes it along."""

@@ -18,7 +18,6 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -40,6 +39,7 @@ from runner.run.stop_request import StopRequest
 
 log = logging.getLogger(__name__)
 
+_NO_NAMES = ("", "None", "NoneType", "<Error>")
 # Saving may take this share of the time; a slow disk or a big notebook is saved less often.
 _SAVE_SHARE = 0.05
 
@@ -130,6 +130,8 @@ class Execution:
             return RunStatus.KERNEL_DIED, said
         if self._refusal:
             return RunStatus.FAILED, self._refusal
+        if not self.kernel.info:
+            return RunStatus.STOPPED, f"stopped by {self.stop.said}"
         client = CellClient(
             self.kept,
             self.kernel,
@@ -138,9 +140,7 @@ class Execution:
             sources=self.sources,
             bounds=self.bounds,
         )
-        language = self.kernel.info.get("language_info", {})
-        self.kept.nb.metadata["language_info"] = language
-        self.kept.add_facts({str(language.get("name")): language.get("version")})
+        self.kept.set_language(self.kernel.info.get("language_info"))
         try:
             return await self._all_cells(client)
         finally:
@@ -163,8 +163,10 @@ class Execution:
         if done & {asked, stop}:
             return ""
         if self._death in done:
-            return f"{self.kernel.death_reason()} before it answered"
-        return f"the kernel did not answer within {self.config.start_timeout:g} s"
+            return f"{self.kernel.death_reason()} before it answered{self.kernel.last_words()}"
+        self.kernel.kill()
+        waited = f"{self.config.start_timeout:g} s"
+        return f"the kernel did not answer within {waited}{self.kernel.last_words()}"
 
     async def _prepared(self) -> None:
         await self.kernel.connect()
@@ -221,7 +223,7 @@ class Execution:
         Returns:
             Its state and, if the run ends with it, the run's state and why.
         """
-        self.kernel.busy_since = time.monotonic()
+        self.kernel.begin_cell()
         work = asyncio.ensure_future(client.async_execute_cell(cell, index))
         stop = asyncio.ensure_future(self._stopping.wait())
         await asyncio.wait({work, stop, self._death}, return_when=asyncio.FIRST_COMPLETED)
@@ -236,7 +238,8 @@ class Execution:
         return _result_of(work.exception(), cell)
 
     def _died_in(self, cell: NotebookNode) -> tuple[CellStatus, tuple[RunStatus, str]]:
-        reason = f"{self.kernel.death_reason()} in cell {name_of(cell)}"
+        how = self.kernel.death_reason()
+        reason = f"{how} in cell {name_of(cell)}{self.kernel.last_words()}"
         record.show_error(cell, "KernelDied", reason)
         return CellStatus.FAILED, (RunStatus.KERNEL_DIED, reason)
 
@@ -306,5 +309,20 @@ def _result_of(
         return CellStatus.COMPLETED, (RunStatus.COMPLETED, f"cell {name_of(cell)} called exit")
     if injection.TAG in tags(cell) and error.ename == NothingServesError.__name__:
         return CellStatus.FAILED, (RunStatus.FAILED, error.evalue)
-    said = f"{error.ename}: {error.evalue}".strip(": ")
+    said = _error_said(error, cell)
     return CellStatus.FAILED, (RunStatus.FAILED, f"cell {name_of(cell)} raised {said}")
+
+
+def _error_said(error: CellExecutionError, cell: NotebookNode) -> str:
+    """Name the error by which a cell failed: as the kernel's reply does, else as the cell shows it.
+
+    ipykernel replies ``NoneType: None`` where a result's own ``__repr__`` raised, and other kernels
+    reply without a name.
+    """
+    shown = [output for output in cell.outputs if output.output_type == "error"]
+    name, value = str(error.ename), str(error.evalue)
+    if shown and name in _NO_NAMES:
+        name, value = shown[-1].ename, shown[-1].evalue
+    elif not shown:
+        record.show_error(cell, name, value)
+    return f"{name}: {value}".strip(": ")

@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -17,13 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_client.connect import write_connection_file
-from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import KernelManager
+from traitlets import TraitError
 
 from runner.errors import ConfigurationError, RunnerError
 from runner.files import is_process_alive
 from runner.processes import wait_ended
 from runner.run import jupyter_client_internals
+from runner.run.last_words import LastWords
 
 if TYPE_CHECKING:
     import subprocess
@@ -41,9 +44,12 @@ _KERNEL_ARGUMENTS = [
     for owner, values in KERNEL_OPTIONS.items()
     for name, value in values.items()
 ]
+_IPYKERNEL = {"ipykernel", "ipykernel_launcher"}
 _SHUTDOWN_WAIT = 2.0
 _ANSWER_WAIT = 0.5
 _ASK_EVERY = 0.1
+# Seconds that the first message of output may come after the first answer; some kernels send none.
+_OUTPUT_WAIT = 3.0
 # Messages that may wait on our side of the output channel, and on the kernel's; the channel
 # drops what is beyond. ZeroMQ has 1,000 for both, and a cell that flushes every line sends
 # 10,000 in a second. On our side each may cost 8 KB, ZeroMQ's buffer; on the kernel's, 1 KB.
@@ -64,8 +70,9 @@ class Kernel:
         setup_code: Code that is executed before all cells and leaves no trace in the record.
     """
 
-    def __init__(self, manager: KernelManager) -> None:
+    def __init__(self, manager: KernelManager, words: LastWords | None = None) -> None:
         self.manager = manager
+        self._words = words
         self.client = cast("AsyncKernelClient", manager.client())
         self.process: subprocess.Popen[bytes] | ForkedChild = jupyter_client_internals.process_of(
             manager
@@ -94,26 +101,28 @@ class Kernel:
             pass_fds: Open files that it gets under their numbers.
 
         Raises:
-            ConfigurationError: No kernel of this name is installed.
+            ConfigurationError: No kernel of this name is installed, or it cannot be started.
         """
+        spec, words = _spec(name), LastWords()
         folder = _private_folder()
         manager = _manager(name, folder)
+        manager.transport, manager.ip = _endpoint(spec, folder)
         try:
-            _ = manager.kernel_spec  # asked first, since a start that fails logs a traceback
-        except NoSuchKernel as error:
+            manager.start_kernel(
+                extra_arguments=_KERNEL_ARGUMENTS if _is_ipykernel(spec) else [],
+                cwd=str(cwd or Path.cwd()),
+                env={**os.environ, **(env or {})},
+                pass_fds=tuple(pass_fds),
+                stdout=words.fd,
+                stderr=words.fd,
+                **_killed_with_us(),
+            )
+        except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise ConfigurationError(
-                f"no kernel named {name!r} is installed",
-                hint="`jupyter kernelspec list` shows those that are",
-            ) from error
-        manager.start_kernel(
-            extra_arguments=_KERNEL_ARGUMENTS,
-            cwd=str(cwd or Path.cwd()),
-            env={**os.environ, **(env or {})},
-            pass_fds=tuple(pass_fds),
-            **_killed_with_us(),
-        )
-        return cls(manager)
+            raise ConfigurationError(f"kernel {name!r} cannot be started: {error}") from error
+        finally:
+            words.listen()
+        return cls(manager, words)
 
     @classmethod
     def from_fork(cls, name: str, folder: Path, process: ForkedChild) -> Kernel:
@@ -160,10 +169,16 @@ class Kernel:
         answer = asyncio.ensure_future(self.client.get_shell_msg())
         output = asyncio.ensure_future(self.client.get_iopub_msg())
         try:
-            while not (answer.done() and output.done()):
+            while not answer.done():
                 self.request_info()
-                await asyncio.wait({answer, output}, timeout=_ASK_EVERY)
+                await asyncio.wait({answer}, timeout=_ASK_EVERY)
+            for _ in range(int(_OUTPUT_WAIT / _ASK_EVERY)):
+                if output.done():
+                    break
+                self.request_info()
+                await asyncio.wait({output}, timeout=_ASK_EVERY)
             self.info = dict(answer.result()["content"])
+            self.forget_words()
             if self.setup_code:
                 self.client.execute(self.setup_code, silent=True, store_history=False)
         finally:
@@ -190,15 +205,34 @@ class Kernel:
         code = self.process.wait(timeout=1)
         if code >= 0:
             return f"the kernel (pid {self.pid}) exited with code {code}"
-        by = f"the kernel (pid {self.pid}) was killed by {signal.Signals(-code).name}"
+        by = f"the kernel (pid {self.pid}) was killed by {_signal_name(-code)}"
         if code == -signal.SIGKILL and _count_oom_kills() > self._oom_kills:
             return f"{by}: out of memory"
         return by
 
+    def last_words(self) -> str:
+        """Quote what it wrote last to its stdout or stderr, if it did since it was last asked."""
+        said = self._words.text() if self._words else ""
+        return f"; its last words: {said}" if said else ""
+
+    def begin_cell(self) -> None:
+        """Note that a cell begins now."""
+        self.busy_since = time.monotonic()
+        self.forget_words()
+
+    def forget_words(self) -> None:
+        """Take what it wrote until now for no last words."""
+        if self._words:
+            self._words.forget()
+
     async def interrupt(self) -> None:
-        """Send SIGINT to the kernel's process group, not before it can be heard."""
+        """Interrupt the kernel in the way of its kernelspec, not before it can be heard."""
         await asyncio.sleep(self.busy_since + _INTERRUPT_NOT_BEFORE - time.monotonic())
-        self._signal_group(signal.SIGINT)
+        spec = self.manager.kernel_spec
+        if spec is not None and spec.interrupt_mode == "message":
+            self.client.control_channel.send(self.client.session.msg("interrupt_request"))
+        else:
+            self._signal_group(signal.SIGINT)
         self._was_interrupted = True
         self.request_info()  # a cell that awaits is cancelled by its loop, which may sleep
 
@@ -255,10 +289,11 @@ def prepare_fork(name: str) -> tuple[Path, list[str]]:
     """Make the folder of a kernel that is to be forked, and the words of its command line."""
     folder = _private_folder()
     file = str(folder / "connection.json")
+    transport, ip = _endpoint(_spec(name), folder)
     write_connection_file(
         file,
-        transport="ipc",
-        ip=str(folder / "socket"),
+        transport=transport,
+        ip=ip,
         key=secrets.token_hex().encode(),
         kernel_name=name,
     )
@@ -275,10 +310,59 @@ def _manager(name: str, folder: Path) -> KernelManager:
     return KernelManager(
         kernel_name=name,
         client_class="jupyter_client.asynchronous.client.AsyncKernelClient",
-        transport="ipc",
-        ip=str(folder / "socket"),
         connection_file=str(folder / "connection.json"),
     )
+
+
+def _spec(name: str) -> KernelSpec:
+    """Read a kernelspec.
+
+    Raises:
+        ConfigurationError: There is none of this name, or it cannot be read.
+    """
+    try:
+        spec = KernelSpecManager().get_kernel_spec(name)
+    except NoSuchKernel as error:
+        raise ConfigurationError(
+            f"no kernel named {name!r} is installed",
+            hint="`jupyter kernelspec list` shows those that are",
+        ) from error
+    except (OSError, ValueError, TypeError, TraitError) as error:
+        raise ConfigurationError(f"the kernelspec {name!r} cannot be read: {error}") from error
+    if not spec.argv:
+        raise ConfigurationError(f"the kernelspec {name!r} names no command")
+    return spec
+
+
+def _is_ipykernel(spec: KernelSpec) -> bool:
+    """Tell whether a kernel is IPython's, so that it knows its options and unix sockets."""
+    return not _IPYKERNEL.isdisjoint(spec.argv)
+
+
+def _endpoint(spec: KernelSpec, folder: Path) -> tuple[str, str]:
+    """Say by what, and where, to speak to a kernel: unix sockets where both sides can.
+
+    Others than IPython's may know only TCP, which is Jupyter's own way. And a folder may have
+    too long a name for a socket, or lie where there can be none.
+    """
+    place = folder / "socket"
+    if _is_ipykernel(spec):
+        try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.bind(f"{place}-0")
+        except OSError:
+            pass
+        else:
+            Path(f"{place}-0").unlink()
+            return "ipc", str(place)
+    return "tcp", "127.0.0.1"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
 
 
 def _killed_with_us() -> dict[str, Callable[[], None]]:

@@ -5,7 +5,7 @@ The rules of this file:
 1. Messages are taken in batches: nbclient's one at a time is too slow for a cell that
    flushes every line, and what is not taken in time the channel drops.
 2. After the reply, output is awaited as long as it still comes. What did not come is
-   said in the cell, if it can be known.
+   said in the cell, if the kernel says that it was sent: a gap in the numbers alone is no proof.
 3. What nbclient does not promise is used here and nowhere else: the methods that are replaced,
    and ``shell.execute_reply``. Tried on 0.10.2 to 0.11; see
    `tests/contract/test_nbclient_internals.py`.
@@ -23,10 +23,11 @@ from nbclient.exceptions import CellExecutionComplete
 from nbformat import NotebookNode
 from nbformat.v4 import output_from_msg
 
+from runner.record import notebook_format
 from runner.record.excerpt import ExcerptBounds
 from runner.record.outputs import KeptOutput, Outputs
 from runner.record.record import Record
-from runner.run import jupyter_client_internals
+from runner.run import jupyter_client_internals, kernel_setup
 from runner.run.kernel import Kernel
 from runner.run.lost_messages import MessageCounter
 
@@ -69,7 +70,9 @@ class CellClient(NotebookClient):
         self._bounds = bounds or ExcerptBounds()
         self._outputs: Outputs | None = None
         self._displays: dict[str, list[KeptOutput]] = {}
+        self._kernel = kernel
         self._message_counter = MessageCounter()
+        self._arrived = 0
         self.clear_before_next_output = False
         # nbclient calls the first just before it sends a cell, the second just after.
         self.on_cell_execute = self._unmask
@@ -96,6 +99,7 @@ class CellClient(NotebookClient):
     ) -> NotebookNode | None:
         """Take one message of the running cell."""
         self._record.is_dirty = True
+        notebook_format.mend_output(msg["content"], msg["msg_type"])
         output: NotebookNode | None
         if msg["msg_type"] == "stream" and not self._is_captured(msg):
             output = self._take_stream(msg)
@@ -147,7 +151,7 @@ class CellClient(NotebookClient):
         while True:
             if not await jupyter_client_internals.has_message(self.kc.iopub_channel, _QUIET):
                 if was_quiet and "shell.execute_reply" in cell.metadata.execution:
-                    self._note_lost("some")
+                    self._note("the kernel did not say that this cell's output is complete")
                     return
                 was_quiet = "shell.execute_reply" in cell.metadata.execution
                 continue
@@ -156,41 +160,64 @@ class CellClient(NotebookClient):
                 try:
                     self._take_message(message, parent_msg_id, cell, cell_index)
                 except CellExecutionComplete:
-                    await self._check_missing(message)
+                    await self._check_missing(message, parent_msg_id, cell)
                     return
             await asyncio.sleep(0)  # others are waiting: the clock that saves, a signal
 
     def _take_message(
         self, message: dict[str, Any], parent_msg_id: str, cell: NotebookNode, cell_index: int
     ) -> None:
+        is_mine = self._count(message, parent_msg_id)
+        if is_mine:
+            self.process_message(message, cell, cell_index)
+
+    def _count(self, message: dict[str, Any], parent_msg_id: str) -> bool:
+        """Count a message, and tell whether it belongs to the running cell."""
         is_mine = message["parent_header"].get("msg_id") == parent_msg_id
         if is_mine and message["content"].get("execution_state") == "busy":
             self._message_counter.begin(message)
+            self._arrived = 0
         else:
             self._message_counter.note(message)
-        if is_mine:
-            self.process_message(message, cell, cell_index)
+        self._arrived += is_mine
+        return bool(is_mine)
 
     def _received(self) -> Iterator[dict[str, Any]]:
         """Give the messages that have arrived already, up to some number."""
         channel = self.kc.iopub_channel  # type: ignore[union-attr]  # see above
         return jupyter_client_internals.received(channel, _BATCH)
 
-    async def _check_missing(self, last: dict[str, Any]) -> None:
-        if self._message_counter.missing(last):
-            await asyncio.sleep(_SECONDS_FOR_LATE_ONES)
-            for message in self._received():
-                self._message_counter.note(message)
-        if missing := self._message_counter.missing(last):
-            self._note_lost(f"{missing:,}")
+    async def _check_missing(
+        self, last: dict[str, Any], parent_msg_id: str, cell: NotebookNode
+    ) -> None:
+        """Say how many messages of a cell were lost, if its last one's number lets one doubt."""
+        if not self._message_counter.missing(last):
+            return
+        await asyncio.sleep(_SECONDS_FOR_LATE_ONES)
+        self._count_late(parent_msg_id)
+        if not self._message_counter.missing(last) or not await self._is_replied(cell):
+            return
+        sent = await kernel_setup.messages_sent(self._kernel, parent_msg_id)
+        self._count_late(parent_msg_id)
+        if (lost := sent - self._arrived) > 0:
+            self._note(f"messages of this cell that were lost: {lost:,}; it wrote too fast")
 
-    def _note_lost(self, number: str) -> None:
+    def _count_late(self, parent_msg_id: str) -> None:
+        for message in self._received():
+            self._count(message, parent_msg_id)
+
+    async def _is_replied(self, cell: NotebookNode) -> bool:
+        """Wait until nobody waits for the cell's reply any more; it does not go by this channel."""
+        for _ in range(int(_QUIET / _SECONDS_FOR_LATE_ONES)):
+            if "shell.execute_reply" in cell.metadata.execution:
+                return True
+            await asyncio.sleep(_SECONDS_FOR_LATE_ONES)
+        return False
+
+    def _note(self, text: str) -> None:
         self._record.is_dirty = True
         if self._outputs is not None:
-            note = (
-                f"… {number} messages of this cell were lost: it wrote faster than anyone reads …"
-            )
-            self._outputs.write("stderr", f"{note}\n")
+            self._outputs.write("stderr", f"… {text} …\n")
 
     def _take_stream(self, msg: dict[str, Any]) -> NotebookNode:
         name, text = msg["content"]["name"], msg["content"]["text"]

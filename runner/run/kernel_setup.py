@@ -6,7 +6,9 @@ lives: ``InteractiveShell._tee`` patches both streams anew at every cell. It ser
 magic ``%notebook``, which a run has no use for. So the patch is replaced by none, and the
 mapping by one that keeps nothing, for an IPython that writes to it in another way.
 
-ipykernel's output channel drops messages when 1,000 wait to be carried; it gets more room.
+ipykernel's output channel drops messages when 1,000 wait to be carried; it gets more room. And what
+it sends for each cell is counted, so that what is lost can be told from what was never sent: a
+result's message has a number before it turns out to be empty.
 
 Asked to shut down, ipykernel (7.4) ends the thread that carries output while the one that was
 asked still flushes it: in bad hours every second kernel then waits 10 s for an answer that
@@ -15,6 +17,7 @@ nobody gives. So that one is ended first.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from runner.run.kernel import Kernel
 
 log = logging.getLogger(__name__)
+
+_ANSWER_WAIT = 2.0
 
 DISCARD_OUTPUTS = """
 import collections
@@ -61,6 +66,35 @@ if thread is not None:  # its socket may only be touched by itself
     thread.schedule(lambda: setattr(thread.socket, "sndhwm", {SEND_QUEUE}))
 """
 
+COUNT_SENT = """
+import collections
+
+from IPython import get_ipython
+
+
+def make_counting(kernel):
+    send, sent = kernel.session.send, collections.OrderedDict()
+    channels = (kernel.iopub_socket, kernel.iopub_thread)
+
+    def counting(stream, *words, **options):
+        message = send(stream, *words, **options)
+        if message and any(stream is channel for channel in channels):
+            parent = message["parent_header"].get("msg_id", "")
+            sent[parent] = sent.pop(parent, 0) + 1
+            while len(sent) > MOST_PARENTS:
+                sent.popitem(last=False)
+        return message
+
+    counting.sent = sent
+    return counting
+
+
+MOST_PARENTS = 64
+kernel = get_ipython().kernel
+if hasattr(kernel, "iopub_thread"):
+    kernel.session.send = make_counting(kernel)
+"""
+
 END_IN_ORDER = """
 import atexit
 
@@ -83,13 +117,35 @@ async def set_up_kernel(kernel: Kernel) -> None:
     """Run the set-up code in a connected kernel, if it is one for Python."""
     if not kernel.is_python:
         return
-    parts = (DISCARD_OUTPUTS, WIDEN_CHANNEL, END_IN_ORDER)
+    parts = (DISCARD_OUTPUTS, WIDEN_CHANNEL, COUNT_SENT, END_IN_ORDER)
     if file := shadow(Path.cwd()):
         log.warning("%s: the notebook imports it instead of the package `runner`", file)
     try:
         await run_silently(kernel, "\n".join(leaving_no_names(part) for part in parts))
     except RunnerError as error:  # a Python kernel without IPython; it has no such history
         log.debug("the set-up did not run: %s", error)
+
+
+async def messages_sent(kernel: Kernel, cell: str) -> int:
+    """Ask a kernel that was set up how many messages it has sent for a cell; 0 if it cannot say.
+
+    Args:
+        kernel: The kernel, while no cell runs and nobody else waits for its answers.
+        cell: The id of the request to execute it.
+    """
+    expression = f"__import__('IPython').get_ipython().kernel.session.send.sent[{cell!r}]"
+    asked = kernel.client.execute(
+        "",
+        silent=True,
+        store_history=False,
+        stop_on_error=False,
+        user_expressions={"sent": expression},
+    )
+    try:
+        reply = await asyncio.wait_for(kernel.answer_to(asked), _ANSWER_WAIT)
+        return int(reply["user_expressions"]["sent"]["data"]["text/plain"])
+    except (TimeoutError, KeyError, TypeError, ValueError):
+        return 0
 
 
 def leaving_no_names(code: str) -> str:

@@ -210,14 +210,16 @@ def _through_papermill(job: Job, values: dict[str, Any], session: Session) -> Re
         )
     except DeadKernelError as error:
         raise KernelDiedError(f"{job.path}: {error}", see) from error
-    except papermill.PapermillExecutionError as error:
+    except papermill.PapermillExecutionError:
         kept = session.record()
-        if kept.run.status == RunStatus.FAILED:
-            raise NotebookError(f"{job.path}: {kept.run.reason}", see) from error
-        # An error that a tag allows, or one while it stopped: papermill takes either for a failure.
-        kept.nb.cells = papermill_internals.without_error_markers(kept.nb)
-        kept.save(durable=True)
-    return session.record()
+        if kept.run.status != RunStatus.FAILED:
+            # An error that a tag allows, or one while it stopped: papermill takes it for a failure.
+            kept.nb.cells = papermill_internals.without_error_markers(kept.nb)
+            kept.save(durable=True)
+    kept = session.record()
+    if kept.run.status == RunStatus.FAILED:
+        raise NotebookError(f"{job.path}: {kept.run.reason}", see)
+    return kept
 
 
 def _sha256(path: Path) -> str:
