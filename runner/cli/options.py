@@ -95,6 +95,13 @@ def run_options(command: Any) -> Any:
                 metavar="FILE",
                 help="Set parameters from a YAML file.",
             ),
+            option(
+                "--secret",
+                multiple=True,
+                metavar="NAME",
+                show_default=False,
+                help="Mask the parameter NAME in the record; repeatable.",
+            ),
             seconds(
                 "--save-every",
                 default=defaults.save_every,

@@ -40,6 +40,7 @@ def _job(given: dict[str, Any]) -> Any:
         out=given["out"] or history.default_out(given["notebook"]),
         keeps_history=given["out"] is None,
         values=values_of(given),
+        secrets=frozenset(given["secret"]),
         config=config_of(given),
         log_output=given["log_output"],
         shows_bar=sys.stderr.isatty(),

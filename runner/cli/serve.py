@@ -73,6 +73,7 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
         path=given["notebook"],
         out=given["out"] or history.default_out(given["notebook"]),
         values=values_of(given),
+        secrets=frozenset(given["secret"]),
         config=config_of(given),
         log_output=given["log_output"],
         host=host,

@@ -66,6 +66,7 @@ def sweep(**given: Any) -> None:
         path=given["notebook"],
         out=given["out"],
         fixed=values_of(given),
+        secrets=frozenset(given["secret"]),
         grid=given["grid"],
         jobs=given["jobs"],
         metric=given["metric"],

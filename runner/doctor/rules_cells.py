@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 from runner.doctor.findings import Breach, Rule, Severity, nothing
-from runner.doctor.names import Function, collect, dotted
 from runner.doctor.notebook_file import CodeCell, NotebookFile
 from runner.notebook.document import PARAMETERS_TAG, tags
+from runner.notebook.names import Function, collect, dotted
 
 _HOMES = re.compile(r"(/home/|/Users/|/root/)[\w.-]|[A-Za-z]:[\\/]+\w|~/\w")
 _ROOTED = re.compile(

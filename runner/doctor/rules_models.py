@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.doctor.findings import Breach, Rule, Severity
-from runner.doctor.names import collect, dotted
 from runner.doctor.notebook_file import CodeCell, NotebookFile
+from runner.notebook.names import collect, dotted
 
 _LOADS = {
     "joblib.load",

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import runner
 from runner.doctor.findings import Breach, Rule, Severity
-from runner.doctor.names import Function
 from runner.doctor.notebook_file import CodeCell, NotebookFile
 from runner.errors import NOTHING_SERVES
 from runner.notebook.annotations import annotation_of
 from runner.notebook.document import SERVE_TAG
+from runner.notebook.names import Function
 from runner.run.shadowing import shadow
 
 _APPS = {"app", "application"}

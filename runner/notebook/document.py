@@ -11,13 +11,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from runner.errors import ConfigurationError
-from runner.notebook import code
-from runner.notebook.parameters import Parameter, declared_in
+from runner.notebook import code, masking
+from runner.notebook.names import collect
+from runner.notebook.parameter_types import converted
+from runner.notebook.parameters import Parameter, declared_in, may_declare_more, needs_names
 
 PARAMETERS_TAG = "parameters"
+INJECTED_TAG = "injected-parameters"
 SERVE_TAG = "serve"
 
 # What may change what a later import finds, reads or says, in a dumped syntax tree: variables
@@ -32,12 +33,21 @@ _CHANGES_IMPORTS = re.compile(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Notebook:
-    """Hold what the runner has to know of a notebook before it is run."""
+    """Hold what the runner has to know of a notebook before it is run.
+
+    Attributes:
+        path: The file.
+        cells: Its cells, as the file has them.
+        kernel_name: The kernelspec's name.
+        language: Of its cells; empty if it does not say.
+        named_secrets: Names of parameters to mask besides those that are known.
+    """
 
     path: Path
     cells: list[dict[str, Any]]
     kernel_name: str
     language: str
+    named_secrets: frozenset[str] = frozenset()
 
     @property
     def is_python(self) -> bool:
@@ -64,13 +74,22 @@ class Notebook:
         Raises:
             ConfigurationError: The cell tagged ``parameters`` is no valid Python.
         """
-        tagged = next(filter(_is_tagged, self.cells), None)  # papermill takes the first
-        read = self._code(tagged) if tagged else code.NOTHING
+        tree = self._parameters_code().tree
+        above = self.codes[: self._place_of_parameters() + 1] if needs_names(tree) else ()
+        return declared_in(tree, collect(read.tree for read in above))
+
+    def _place_of_parameters(self) -> int:
+        """Give the index of the cell tagged ``parameters``, papermill's first; -1 if none is."""
+        return next((index for index, cell in enumerate(self.cells) if _is_tagged(cell)), -1)
+
+    def _parameters_code(self) -> code.Code:
+        place = self._place_of_parameters()
+        read = self._code(self.cells[place]) if place >= 0 else code.NOTHING
         if read.error:
             raise ConfigurationError(
                 f"{self.path}: the cell tagged `parameters` is not valid Python: {read.error.msg}"
             ) from read.error
-        return declared_in(read.tree)
+        return read
 
     def default(self, name: str) -> Any:
         """Give the literal that a parameter is assigned; None if there is none.
@@ -98,26 +117,84 @@ class Notebook:
         """Check parameter values against what the notebook declares.
 
         Returns:
-            The values as the notebook gets them: an int for a float becomes a float.
+            The values as the notebook gets them: an int for a float becomes a float, a list for
+            a tuple a tuple.
 
         Raises:
             ConfigurationError: A name is unknown or a value has the wrong type.
         """
-        declared = self.parameters()
-        return {name: self._checked(name, value, declared) for name, value in values.items()}
+        declared = self._declared_for(values)
+        return {name: self._checked(value, declared[name]) for name, value in values.items()}
 
-    def _checked(self, name: str, value: Any, declared: dict[str, Parameter]) -> Any:
-        if name not in declared:
-            raise self._unknown(name, list(declared))
-        try:
-            return msgspec.convert(value, declared[name].kind)
-        except TypeError:  # a type that msgspec cannot check; the notebook will
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The names that were called secrets, on the command line or in their comments."""
+        place = self._place_of_parameters()
+        if place < 0 or not self.is_python:
+            return self.named_secrets
+        marked = masking.marked_secrets(source(self.cells[place]), self.codes[place].tree)
+        return self.named_secrets | marked
+
+    @property
+    def masked_values(self) -> list[str]:
+        """The parameters whose values an earlier run of this record has masked."""
+        injected = (cell for cell in self.cells if INJECTED_TAG in tags(cell))
+        return [name for cell in injected for name in masking.marked(cell)]
+
+    def check_secrets(self, values: dict[str, Any]) -> None:
+        """Make sure that nothing masked in this record is run with, and each named secret exists.
+
+        Raises:
+            ConfigurationError: A masked value is not given, or a secret is neither a parameter
+                nor a key within one.
+        """
+        if missing := [name for name in self.masked_values if name not in values]:
+            raise ConfigurationError(
+                f"{self.path}: this record has the value of {' and of '.join(missing)} masked,"
+                " and cannot be run without",
+                hint=f"give {'it' if len(missing) == 1 else 'them'}, and the others it was run"
+                f" with: {' '.join(f'-p {name} VALUE' for name in missing)}",
+            )
+        known = {*values, *masking.keys_within(values)}
+        for name in sorted(self.named_secrets - known):
+            if self.is_python and name not in self.parameters():
+                raise ConfigurationError(
+                    f"{self.path}: --secret {name} is no parameter, nor a key within one"
+                )
+
+    def remarks(self, values: dict[str, Any]) -> list[str]:
+        """Say of right values what is not known of them, or how they are taken.
+
+        Raises:
+            ConfigurationError: A name is unknown.
+        """
+        declared = self._declared_for(values)
+        return [
+            f"parameter {name!r} {said}"
+            for name, value in values.items()
+            if (said := _remark(value, declared[name]))
+        ]
+
+    def _declared_for(self, values: dict[str, Any]) -> dict[str, Parameter]:
+        declared = self.parameters()
+        has_more = may_declare_more(self._parameters_code().tree)
+        for name in values.keys() - declared.keys():
+            if not has_more:
+                raise self._unknown(name, list(declared))
+            why = "the cell tagged `parameters` does not assign it by itself"
+            declared[name] = Parameter(name=name, kind=Any, unchecked=why)
+        return declared
+
+    def _checked(self, value: Any, parameter: Parameter) -> Any:
+        if _is_widened(value, parameter):
             return value
-        except msgspec.ValidationError as error:
+        try:
+            return converted(value, parameter.kind)
+        except ValueError as error:
             # msgspec says: Expected `int`, got `str`
             said = str(error).replace("Expected", "expected").replace("`", "")
             raise ConfigurationError(
-                f"{self.path}: parameter {name!r}: {said} ({value!r})",
+                f"{self.path}: parameter {parameter.name!r}: {said} ({value!r})",
                 hint="-r NAME VALUE passes a value as text, -y 'NAME: VALUE' as YAML",
             ) from error
 
@@ -135,8 +212,24 @@ class Notebook:
         )
 
 
-def read(path: Path) -> Notebook:
+def _is_widened(value: Any, parameter: Parameter) -> bool:
+    """Tell whether a float is given for what only a default calls an int: `threshold = 1`."""
+    is_float = isinstance(value, float) and parameter.kind is int
+    return is_float and parameter.is_inferred
+
+
+def _remark(value: Any, parameter: Parameter) -> str:
+    if _is_widened(value, parameter):
+        return f"is {value!r}, a float: only its default, {parameter.default!r}, calls it an int"
+    return f"is not checked: {parameter.unchecked}" if parameter.unchecked else ""
+
+
+def read(path: Path, secrets: frozenset[str] = frozenset()) -> Notebook:
     """Read a notebook file.
+
+    Args:
+        path: The file.
+        secrets: Names of parameters to mask besides those that are known.
 
     Raises:
         ConfigurationError: There is no such file, or it is not a notebook of format 4.
@@ -168,6 +261,7 @@ def read(path: Path) -> Notebook:
         cells=cells,
         kernel_name=str(kernelspec.get("name", "python3")),
         language=str(language),
+        named_secrets=secrets,
     )
 
 

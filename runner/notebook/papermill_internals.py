@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.notebook.parameter_types import Constructed
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
@@ -35,6 +37,35 @@ def parameters_cell(kernel_name: str, language: str, values: dict[str, Any]) -> 
     from papermill.translators import translate_parameters
 
     return str(translate_parameters(kernel_name, language, values, "Parameters"))
+
+
+def python_parameters_cell(values: dict[str, Any]) -> str:
+    """Write the source of that cell in Python, with types that papermill would write as text."""
+    from papermill.translators import PythonTranslator
+
+    class Translator(PythonTranslator):  # type: ignore[misc] # papermill has no types
+        """Write values as the types that they are."""
+
+        @classmethod
+        def translate(cls, val: Any) -> str:
+            match val:
+                case Constructed():
+                    return val.source
+                case dict():
+                    pairs = (f"{cls.translate(k)}: {cls.translate(v)}" for k, v in val.items())
+                    return f"{{{', '.join(pairs)}}}"
+                case tuple():
+                    shown = ", ".join(map(cls.translate, val))
+                    return f"({shown},)" if len(val) == 1 else f"({shown})"
+                case set() | frozenset():
+                    inner = ", ".join(sorted(map(cls.translate, val)))
+                    shown = f"{{{inner}}}" if inner else "set()"
+                    return f"frozenset({shown})" if isinstance(val, frozenset) else shown
+                case complex() | bytes():
+                    return repr(val)
+            return str(super().translate(val))
+
+    return str(Translator.codify(values, "Parameters"))
 
 
 def without_error_markers(nb: NotebookNode) -> Any:

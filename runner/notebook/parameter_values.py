@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import ConfigurationError
+from runner.notebook.parameter_types import plain
+
+_BYTES, _PAIRS = "\0bytes", "\0pairs"
 
 
 def merged_parameters(
@@ -61,6 +64,41 @@ def _mapping(text: str, origin: str) -> dict[str, Any]:
     if not isinstance(values, dict | None):
         raise ConfigurationError(f"{origin}: not a mapping of names to values: {text.strip()[:60]}")
     return values or {}
+
+
+def sent(value: Any) -> Any:
+    """Give a value the form in which JSON takes it to another process.
+
+    JSON alone would make text of the keys ``{0: 1.0}``, and has no bytes.
+    """
+    value = plain(value)
+    if isinstance(value, list):
+        return [sent(inner) for inner in value]
+    if isinstance(value, bytes):
+        return {_BYTES: value.hex()}
+    if not isinstance(value, dict):
+        return value
+    if all(isinstance(key, str) for key in value) and value.keys().isdisjoint({_BYTES, _PAIRS}):
+        return {key: sent(inner) for key, inner in value.items()}
+    return {_PAIRS: [[sent(key), sent(inner)] for key, inner in value.items()]}
+
+
+def received(value: Any) -> Any:
+    """Give back the value that was sent."""
+    match value:
+        case list():
+            return [received(inner) for inner in value]
+        case {"\0bytes": str(text)}:
+            return bytes.fromhex(text)
+        case {"\0pairs": list(pairs)}:
+            return {_key(received(key)): received(inner) for key, inner in pairs}
+        case dict():
+            return {key: received(inner) for key, inner in value.items()}
+    return value
+
+
+def _key(value: Any) -> Any:
+    return tuple(map(_key, value)) if isinstance(value, list) else value
 
 
 def from_yaml(text: str, origin: str) -> Any:

@@ -21,7 +21,6 @@ from runner.errors import ConfigurationError
 from runner.identity import Identity
 from runner.notebook import packages
 from runner.notebook.document import Notebook, source
-from runner.notebook.masking import masked
 
 _GIT_DEADLINE = 1.0
 _CARD_FIELDS = ("sha256", "estimator", "metrics", "trained_at")
@@ -30,15 +29,18 @@ _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 
 
-def run_facts(document: Notebook, values: dict[str, Any], *, with_packages: bool) -> dict[str, Any]:
+def run_facts(
+    document: Notebook, values: dict[str, Any], *, shown: dict[str, Any], with_packages: bool
+) -> dict[str, Any]:
     """Collect all facts of a run.
 
     Args:
         document: The notebook, as it was before papermill put the parameters in.
         values: The parameters given.
+        shown: The same, as the record shows them.
         with_packages: Whether the kernel has our own Python, whose packages can be asked for.
     """
-    facts: dict[str, Any] = {"parameters": json_copy(masked(values))}
+    facts: dict[str, Any] = {"parameters": json_copy(shown)}
     if document.path.is_file():
         facts |= git_facts(document.path)
     if document.is_python:

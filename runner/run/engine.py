@@ -41,6 +41,8 @@ class Session:
         progress: Hears of each cell.
         facts: Go into the record's ``metadata.runner``.
         after_save: Called after every save of the record.
+        values: The parameters given.
+        secrets: Names of those to mask besides those that are known.
         serves: Whether the run is to serve: then code of ours is executed before the notebook's
             cells, and a cell of ours when they have ended.
         api: The title of what the notebook's annotated cells serve; they are registered then
@@ -54,6 +56,8 @@ class Session:
     progress: Progress
     facts: dict[str, Any]
     after_save: Callable[[], None] | None = None
+    values: dict[str, Any] = dataclasses.field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
     serves: bool = False
     api: str = ""
     kept: Record | None = None
@@ -121,19 +125,24 @@ class RunnerEngine:
             SystemExit: A signal ended a run that was not serving: 128 + its number.
             ConfigurationError: A parameter is unknown or ill-typed.
         """
-        from runner.notebook import annotations, masking
+        from runner.notebook import annotations, parameters_cell
         from runner.record import facts
         from runner.record.record import Record
         from runner.run.execution import Execution
 
-        document, given = _document(nb, kernel_name, options), _given(nb)
+        secrets = session.secrets if session else frozenset()
+        document = _document(nb, kernel_name, options, secrets)
+        given = session.values if session else parameters_cell.put_in(nb, document)
+        document.check_secrets(given)
         kept = Record(nb, _writer(output_path, session.after_save if session else None))
         with contextlib.ExitStack() as stack:
             mine = session or stack.enter_context(
                 _own_session(document, given, progress_bar, options)
             )
             mine.kept = kept
-            sources = masking.mask_parameters(nb, kernel_name, document.language)
+            sources = parameters_cell.rewrite(nb, document, given)
+            for remark in document.remarks(given) if document.is_python else ():
+                log.info("%s: %s", document.path, remark)
             if mine.api:
                 sources |= annotations.registrations(nb)
             kept.start(**facts.source_facts(document.path) | mine.facts)
@@ -150,7 +159,12 @@ class RunnerEngine:
                 first_code=annotations.preparation(mine.api) if mine.api else "",
                 # What the session knows better, such as the commit of what a copy was made of.
                 facts=lambda: (
-                    facts.run_facts(document, given, with_packages=mine.kernel.has_our_python)
+                    facts.run_facts(
+                        document,
+                        given,
+                        shown=nb.metadata.papermill.get("parameters", {}),
+                        with_packages=mine.kernel.has_our_python,
+                    )
                     | mine.facts
                 ),
                 facts_at_end=lambda: facts.cards_at_end(
@@ -203,7 +217,9 @@ def _own_session(
         )
 
 
-def _document(nb: NotebookNode, kernel_name: str, options: dict[str, Any]) -> Notebook:
+def _document(
+    nb: NotebookNode, kernel_name: str, options: dict[str, Any], secrets: frozenset[str]
+) -> Notebook:
     from runner.notebook.document import Notebook
 
     return Notebook(
@@ -211,13 +227,8 @@ def _document(nb: NotebookNode, kernel_name: str, options: dict[str, Any]) -> No
         cells=nb.cells,
         kernel_name=kernel_name,
         language=RunnerEngine.nb_language(nb),
+        named_secrets=secrets,
     )
-
-
-def _given(nb: NotebookNode) -> dict[str, Any]:
-    """Give the parameters that papermill has put in, without those of its own."""
-    given = dict(nb.metadata.papermill.get("parameters", {}))
-    return {name: value for name, value in given.items() if not name.startswith("PAPERMILL_")}
 
 
 def _run_to_end(execution: Coroutine[Any, Any, None]) -> None:

@@ -23,6 +23,7 @@ from runner.errors import (
 from runner.notebook import document as notebook
 from runner.notebook import papermill_internals
 from runner.notebook.document import Notebook
+from runner.notebook.parameter_types import plain
 from runner.record import history
 from runner.record.progress import ProgressBar, ProgressLog
 from runner.run.engine import RunnerEngine, Session
@@ -64,6 +65,7 @@ class Job:
         out: Where the record goes.
         keeps_history: Keep the records of earlier runs beside it.
         values: The parameters given.
+        secrets: Names of parameters to mask besides those that are known.
         config: The engine's waits and intervals.
         log_output: Also log what the cells print.
         shows_bar: Draw a progress bar instead of writing log lines.
@@ -75,6 +77,7 @@ class Job:
     keeps_history: bool
     values: dict[str, Any]
     config: EngineConfig
+    secrets: frozenset[str] = frozenset()
     log_output: bool = False
     shows_bar: bool = False
     copy: Path | None = None
@@ -104,15 +107,17 @@ def run(job: Job) -> None:
         KernelDiedError: The kernel died or never came up.
         InterruptedRunError: A signal ended it first, and not in a cell that serves.
     """
-    document = notebook.read(job.path)
-    run_end = _execute(job, document, checked(document, job.values))
+    document = notebook.read(job.path, job.secrets)
+    checked(document, job.values)
+    document.check_secrets(job.values)
+    run_end = _execute(job, document)
     if run_end.signum and not run_end.was_serving:
         raise InterruptedRunError(run_end.signum, hint=f"how far it came: {job.out}")
     log.info("%s %s; see %s", job.path, "stopped" if run_end.signum else "completed", job.out)
 
 
 def checked(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
-    """Check parameters as far as the notebook's language lets us.
+    """Check parameters, and give them their types, as far as the notebook's language lets us.
 
     Raises:
         ConfigurationError: A name is unknown or a value has the wrong type.
@@ -124,7 +129,7 @@ def checked(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _execute(job: Job, document: Notebook, values: dict[str, Any]) -> RunEnd:
+def _execute(job: Job, document: Notebook) -> RunEnd:
     job.out.parent.mkdir(parents=True, exist_ok=True)
     lock = job.out.with_name(f".{job.out.name}.lock")
     with files.claim(lock) as is_ours, StopRequest() as stop:
@@ -144,17 +149,18 @@ def _execute(job: Job, document: Notebook, values: dict[str, Any]) -> RunEnd:
                 progress=ProgressBar() if job.shows_bar else ProgressLog(),
                 facts={"notebook": str(job.path), "notebook_sha256": _sha256(job.path)},
             )
-            return execute(job, values, session)
+            return execute(job, session)
 
 
-def execute(job: Job, values: dict[str, Any], session: Session) -> RunEnd:
+def execute(job: Job, session: Session) -> RunEnd:
     """Execute a notebook in a kernel that was started.
 
     Raises:
         NotebookError: A cell failed.
         KernelDiedError: The kernel died or never came up.
     """
-    kept = _through_papermill(job, values, session)
+    session.values, session.secrets = job.values, job.secrets
+    kept = _through_papermill(job, session)
     from runner.record.record import interrupted_cell
 
     cell = interrupted_cell(kept.nb)
@@ -186,7 +192,7 @@ def load_schema(path: Path) -> None:
         nbformat.read(path, as_version=4)
 
 
-def _through_papermill(job: Job, values: dict[str, Any], session: Session) -> Record:
+def _through_papermill(job: Job, session: Session) -> Record:
     load_papermill()
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -200,7 +206,7 @@ def _through_papermill(job: Job, values: dict[str, Any], session: Session) -> Re
         papermill.execute_notebook(
             str(job.copy or job.path),
             str(job.out),
-            values,
+            plain(job.values),
             engine_name="runner",
             kernel_name=document.kernel_name,
             language=document.language or "python",

@@ -23,7 +23,7 @@ from runner.config import EngineConfig
 from runner.errors import KernelDiedError, NotebookError, RunnerError
 from runner.notebook import annotations as annotated_cells
 from runner.notebook import document as notebook
-from runner.notebook import injection
+from runner.notebook import injection, parameter_values
 from runner.record import facts as run_facts
 from runner.record.progress import ProgressLog
 from runner.run import run
@@ -50,7 +50,8 @@ def execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopR
         copy=Path(order["notebook"]),
         out=Path(order["out"]),
         keeps_history=False,
-        values=order["values"],
+        values=parameter_values.received(order["values"]),
+        secrets=frozenset(order["secrets"]),
         config=EngineConfig(**order["config"]),
         log_output=order["log_output"],
     )
@@ -133,7 +134,7 @@ class ServiceRun:
             api=api,
         )
         self.orders.session = session
-        return run.execute(self.job, values, session)
+        return run.execute(self.job, session)
 
     def _was_misread(self) -> bool:
         """Tell whether the run may have failed since annotated cells were only registered.

@@ -30,6 +30,7 @@ class Plan:
         workers: Listening sockets, one for each worker.
         rules: How the lifecycle behaves.
         environ: Variables for the runs besides ours.
+        secrets: Names of parameters to mask besides those that are known.
         is_trial: Serve once, beside ``out`` and not in the notebook's own folder, and stop then.
     """
 
@@ -43,6 +44,7 @@ class Plan:
     workers: int
     rules: Rules
     environ: Mapping[str, str]
+    secrets: frozenset[str] = frozenset()
     is_trial: bool = False
 
 
@@ -55,22 +57,25 @@ def model_of(plan: Plan) -> Path | None:
 def values_for(plan: Plan, path: Path) -> dict[str, Any]:
     """Check a notebook, and give the parameters for it, with host and port if it declares them.
 
-    What serves in it is seen when it runs.
+    They are as they were given: the engine gives them their types. What
+    serves in it is seen when it runs.
 
     Raises:
         ConfigurationError: A parameter is wrong, the file is no notebook, or its language is not
             one that can be served so.
     """
-    document = notebook.read(path)
+    document = notebook.read(path, plan.secrets)
     check_language(document)
+    document.check_secrets(plan.values)
     offered = {"host": plan.host, "port": plan.port}
     if not document.is_python:
         _check_other_language(plan, document)
         return (offered if document.has_parameters_cell else {}) | plan.values
     declared = document.parameters()
     values = {name: value for name, value in offered.items() if name in declared}
-    checked: dict[str, Any] = document.check(values | plan.values)
-    return checked
+    values |= plan.values
+    document.check(values)
+    return values
 
 
 def shares_sockets(path: Path) -> bool:

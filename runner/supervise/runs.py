@@ -14,6 +14,7 @@ from typing import Any
 
 from runner.config import variable
 from runner.errors import ConfigurationError, RunnerError
+from runner.notebook import parameter_values
 from runner.spawn.fork_server_client import Starter
 from runner.spawn.processes import RunProcess
 from runner.supervise.events import (
@@ -167,7 +168,8 @@ class Runs:
             run=name,
             notebook=str(source),
             out=str(self._versions.record(order.run)),
-            values=values_for(self._plan, source),
+            values=parameter_values.sent(values_for(self._plan, source)),
+            secrets=sorted(self._plan.secrets),
             address=[self._plan.host, self._plan.port],
             facts=self._facts(name, source, order),
             config=dataclasses.asdict(self._plan.config),

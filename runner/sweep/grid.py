@@ -11,6 +11,7 @@ from typing import Any
 from runner.errors import ConfigurationError
 from runner.notebook import parameter_values
 from runner.notebook.document import Notebook
+from runner.notebook.parameter_types import plain
 
 Grid = dict[str, list[Any]]
 
@@ -61,11 +62,11 @@ def _typed_value(document: Notebook, name: str, text: str) -> Any:
         return preferred
     for read_as in (parameter_values.parsed_value, str, _from_yaml):
         try:
-            return document.check({name: read_as(text)})[name]
+            return plain(document.check({name: read_as(text)})[name])
         except (ConfigurationError, ValueError):
             continue
     try:
-        return document.check({name: preferred})[name]  # raises, and says what is wrong
+        return plain(document.check({name: preferred})[name])  # raises, and says what is wrong
     except ConfigurationError as error:
         if name in document.parameters():
             raise ConfigurationError(str(error), hint="") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.config import EngineConfig, variable
+from runner.notebook import parameter_values
 from runner.spawn.fork_server_client import Starter
 from runner.spawn.processes import RunProcess
 from runner.sweep.outcomes import identity_facts
@@ -59,7 +60,8 @@ class Launcher:
         return {
             "notebook": str(self.source),
             "out": str(point.record),
-            "values": point.values,
+            "values": parameter_values.sent(point.values),
+            "secrets": sorted(point.secrets),
             "facts": {**self.origin, **identity_facts(point)},
             "config": dataclasses.asdict(self.config),
             "log_output": self.log_output,

@@ -21,6 +21,7 @@ from runner import files
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError, InterruptedRunError
 from runner.notebook import document as notebook
+from runner.notebook import parameter_values
 from runner.record import history
 from runner.record.progress import ProgressLog
 from runner.run import run
@@ -55,7 +56,8 @@ def execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopR
         copy=Path(order["notebook"]),
         out=Path(order["out"]),
         keeps_history=order["keeps_history"],
-        values=order["values"],
+        values=parameter_values.received(order["values"]),
+        secrets=frozenset(order["secrets"]),
         config=EngineConfig(**order["config"]),
         log_output=order["log_output"],
     )
@@ -87,7 +89,8 @@ def _execute(job: Job, facts: dict[str, Any], standby: Standby, stop: StopReques
         progress=ProgressLog(),
         facts=facts,
     )
-    run_end = run.execute(job, run.checked(document, job.values), session)
+    run.checked(document, job.values)
+    run_end = run.execute(job, session)
     if run_end.signum:
         raise InterruptedRunError(run_end.signum)
 

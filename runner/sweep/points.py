@@ -17,6 +17,7 @@ import dataclasses
 import hashlib
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class Point:
         record: Its executed notebook.
         identity: By what to know it again.
         own_model: The model's file, if that was given its place here.
+        secrets: Names of parameters to mask besides those that are known.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Point:
     record: Path
     identity: str
     own_model: Path | None = None
+    secrets: frozenset[str] = frozenset()
 
     @property
     def log(self) -> Path:
@@ -56,7 +59,11 @@ class Point:
 
 
 def points_of(
-    document: Notebook, notebook_sha256: str, fixed: dict[str, Any], grid: Grid, out: Path
+    document: Notebook,
+    notebook_sha256: str,
+    fixed: dict[str, Any],
+    grid: Grid,
+    out: Path,
 ) -> list[Point]:
     """List the points of a sweep in their order.
 
@@ -71,7 +78,7 @@ def points_of(
     found = []
     for chosen in combinations(grid):
         given = fixed | chosen
-        name = name_of(chosen)
+        name = name_of(chosen, document.secrets)
         folder = out / "points" / name
         # Absolute: a notebook may look for a relative path from another folder than ours.
         own_model = folder.absolute() / model if model else None
@@ -84,14 +91,15 @@ def points_of(
                 record=folder / "out.ipynb",
                 identity=_digest([notebook_sha256, given]),
                 own_model=own_model,
+                secrets=document.secrets,
             )
         )
     return found
 
 
-def name_of(chosen: dict[str, Any]) -> str:
+def name_of(chosen: dict[str, Any], secrets: Collection[str] = ()) -> str:
     """Name a point by its values, so that the name can be a folder's; no two have the same."""
-    text = ",".join(f"{name}={_as_text(value)}" for name, value in masked(chosen).items())
+    text = ",".join(f"{name}={_as_text(value)}" for name, value in masked(chosen, secrets).items())
     name = _NOT_FOR_FILES.sub("_", text)[:_LONGEST_NAME]
     # Text that looks like a number is another value than the number.
     is_telling = name == text and MASK not in text and not _has_ambiguous_text(chosen)

@@ -109,7 +109,7 @@ def write_table(
         table.writerow(
             [
                 "best" if point in best.points else "",
-                *map(_cell, masked(point.chosen).values()),
+                *map(_cell, masked(point.chosen, point.secrets).values()),
                 outcome.status,
                 "" if outcome.seconds is None else round(outcome.seconds, 3),
                 *("" if value is None else value for value in values),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +56,16 @@ def summary_text(
     return "\n".join(lines)
 
 
-def command_for(path: Path, given: dict[str, Any]) -> str:
+def command_for(path: Path, given: dict[str, Any], secrets: Collection[str] = ()) -> str:
     """Give the command that runs one point alone.
 
     Args:
         path: The notebook.
         given: The parameters; those that ask for a point's name or folder are left out.
+        secrets: Names of parameters to mask besides those that are known.
     """
     words = ["runner", "run", str(path)]
-    for name, value in masked(given).items():
+    for name, value in masked(given, secrets).items():
         if isinstance(value, str) and ("{point}" in value or "{folder}" in value):
             continue
         words += _parameter_words(name, value)

@@ -16,6 +16,7 @@ from runner import files
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError, InterruptedRunError, NotebookError
 from runner.notebook import document as notebook
+from runner.notebook.parameter_types import plain
 from runner.record import facts, history
 from runner.run.run import checked
 from runner.run.stop_request import StopRequest
@@ -48,6 +49,7 @@ class SweepOptions:
         retries_failed: Run again what failed.
         is_dry: Only list the points.
         config: The engine's waits and intervals.
+        secrets: Names of parameters to mask besides those that are known.
         log_output: Also log what the cells print.
         log_level: Of the runs' own logs.
         shows_bar: Draw a bar instead of writing log lines.
@@ -65,6 +67,7 @@ class SweepOptions:
     config: EngineConfig
     log_output: bool
     log_level: str
+    secrets: frozenset[str] = frozenset()
     shows_bar: bool
 
     @property
@@ -86,7 +89,7 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
         NotebookError: A point failed; the others were run all the same.
         InterruptedRunError: A signal ended it; the same command goes on.
     """
-    document = notebook.read(options.path)
+    document = notebook.read(options.path, options.secrets)
     content = options.path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     points = _points(options, document, sha256)
@@ -215,7 +218,7 @@ class Sweep:
 
     def _summary(self, best: BestPoints) -> str:
         given = self._options.fixed | (best.points[0].chosen if best.points else {})
-        command = command_for(self._options.path, given)
+        command = command_for(self._options.path, given, self._points[0].secrets)
         return summary_text(self._points, self._outcomes, best, command, self._options.folder)
 
     def _check(self) -> None:
@@ -234,10 +237,11 @@ def _points(options: SweepOptions, document: notebook.Notebook, sha256: str) -> 
             f"{options.path}: has a cell tagged `serve`, so a run of it would not end",
             hint="sweep the notebook that trains",
         )
-    fixed = checked(document, options.fixed)
+    fixed = plain(checked(document, options.fixed))
     grid = read_grid(options.grid, document)
     if twice := fixed.keys() & grid.keys():
         raise ConfigurationError(f"--grid {min(twice)}: also given as a fixed parameter")
+    document.check_secrets(fixed | dict.fromkeys(grid))
     points = points_of(document, sha256, fixed, grid, options.folder)
     shared = fixed.get(MODEL_PATH)
     if shared and shared in {point.values[MODEL_PATH] for point in points}:

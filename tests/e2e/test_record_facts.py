@@ -72,7 +72,9 @@ def test_a_slow_git_is_not_waited_for(
 
 def test_everything_collected_is_json_without_secrets(document: Notebook) -> None:
     """Parameters stand as they were given, but for secrets and what JSON does not know."""
-    found = facts.run_facts(document, {"token": "t0p", "path": Path("a")}, with_packages=True)
+    found = facts.run_facts(
+        document, {"token": "t0p"}, shown={"token": "***", "path": Path("a")}, with_packages=True
+    )
     assert json.loads(json.dumps(found)) == found
     assert found["parameters"] == {"token": "***", "path": "a"}
     assert set(found["packages"]) == {"numpy", "scikit-learn"}
@@ -80,4 +82,4 @@ def test_everything_collected_is_json_without_secrets(document: Notebook) -> Non
 
 def test_another_kernels_packages_are_not_guessed(document: Notebook) -> None:
     """Our own versions say nothing of a kernel with another Python."""
-    assert "packages" not in facts.run_facts(document, {}, with_packages=False)
+    assert "packages" not in facts.run_facts(document, {}, shown={}, with_packages=False)

@@ -94,7 +94,7 @@ def test_a_wrong_value_is_refused(
         ("if 'x' not in globals():\n    x = 1", {"x": Any}),
         ("try:\n    x, y\nexcept NameError:\n    x, y = 1, 2", {"x": Any, "y": Any}),
         ("if a:\n    def f():\n        x = 1", {}),
-        ("x = {[]: 1}\ny: 3 = None", {"x": Any, "y": 3}),
+        ("x = {[]: 1}\ny: 3 = None", {"x": Any, "y": Any}),
         ("%%bash\nx=1", {}),
     ],
 )

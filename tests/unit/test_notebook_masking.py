@@ -2,27 +2,67 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from nbformat.v4 import new_notebook
-from papermill.parameterize import parameterize_notebook
 
-from runner.notebook.masking import is_secret, mask_parameters, masked
+from runner.notebook import code
+from runner.notebook.masking import is_secret, marked_secrets, masked
 
 SECRET = [
     "token",
     "api_key",
     "apiKey",
+    "apikey",
     "DB_PASSWORD",
     "dbpassword",
     "clientSecret",
     "aws-credentials",
+    "accesstoken",
+    "auth",
+    "HF_TOKEN",
+    "private_key",
+    "pwd",
+    "AWS_SECRET_ACCESS_KEY",
+    "OPENAI_API_KEY",
+    "github_token",
+    "password_2",
+    "api_keys",
+    "PASSWORD_PROD",
+    "Authorization",
+    "storage_key",
 ]
-PLAIN = ["max_tokens", "tokenizer", "monkey", "keyboard", "author", "spinner", "n_rows", "passes"]
+PLAIN = [
+    "max_tokens",
+    "max_token",
+    "tokenizer",
+    "monkey",
+    "keyboard",
+    "author",
+    "spinner",
+    "n_rows",
+    "passes",
+    "sort_key",
+    "key",
+    "keys",
+    "partition_keys",
+    "primary_key",
+    "foreign_key",
+    "public_key",
+    "pad_token",
+    "eos_token",
+    "token_limit",
+    "secretary",
+    "pin",
+    "password_length",
+    "secret_name",
+    "access_key_id",
+    "key_column",
+    "secretariat",
+    "auth_type",
+    "keyword",
+]
 
 
-@pytest.mark.parametrize("name", [*SECRET, "accesstoken", "auth", "HF_TOKEN", "private_key", "pwd"])
+@pytest.mark.parametrize("name", SECRET)
 def test_a_secret_is_known_by_its_name(name: str) -> None:
     """Whatever the spelling: snake, camel, capitals, or all in one."""
     assert is_secret(name)
@@ -30,8 +70,26 @@ def test_a_secret_is_known_by_its_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_name_that_only_resembles_one_is_none(name: str) -> None:
-    """A word that happens to contain another is no secret."""
+    """A word that contains another, is about a secret, or has another meaning, is no secret."""
     assert not is_secret(name)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_marked"),
+    [
+        ('x = ""  # secret', True),
+        ('x: str = ""  # Secret: of the shop', True),
+        ('x = "#"  # login of the shop (secret)', True),
+        ('x = {\n  "a": 1,\n}  # secret', True),
+        ("%matplotlib inline\nx = 1  # secret", True),
+        ("x = 1  # number of secret agents", False),
+        ('x = "# secret"', False),
+        ("x = 1\n# secret", False),
+    ],
+)
+def test_a_comment_marks_a_secret(line: str, is_marked: bool) -> None:
+    """The word by itself, on the line where the assignment ends."""
+    assert marked_secrets(line, code.read(line).tree) == ({"x"} if is_marked else set())
 
 
 def test_values_are_masked_at_any_depth() -> None:
@@ -53,25 +111,7 @@ def test_values_are_masked_at_any_depth() -> None:
     assert values["token"] == "t0p"
 
 
-def parameterized(values: dict[str, Any]) -> Any:
-    spec = {"name": "python3", "display_name": "", "language": "python"}
-    nb = new_notebook(metadata={"kernelspec": spec})
-    nb.metadata["papermill"] = {}
-    return parameterize_notebook(nb, values)
-
-
-def test_papermills_traces_are_hidden() -> None:
-    """Its metadata and its injected cell are masked, and the true source is given back."""
-    nb = parameterized({"token": "t0p", "x": 1})
-    sources = mask_parameters(nb, "python3", "python")
-    assert "t0p" not in str(nb)
-    assert nb.cells[0].source == '# Parameters\ntoken = "***"\nx = 1\n'
-    assert sources == {nb.cells[0].id: '# Parameters\ntoken = "t0p"\nx = 1\n'}
-
-
-def test_without_secrets_nothing_is_touched() -> None:
-    """A notebook with plain parameters stays as papermill made it."""
-    nb = parameterized({"x": [1, 2], "y": {"z": "a"}})
-    before = str(nb)
-    assert mask_parameters(nb, "python3", "python") == {}
-    assert str(nb) == before
+def test_named_secrets_are_masked_at_any_depth() -> None:
+    """As well-known ones are, a switch too; and a tuple stays one."""
+    values = {"login": True, "db": ({"login": "me"},)}
+    assert masked(values, {"login"}) == {"login": "***", "db": ({"login": "***"},)}
