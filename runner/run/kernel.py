@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from runner.processes import ForkedChild
 
 # Nothing of a run belongs in the user's IPython history. The session has its own in lists; a
-# database in memory beside them, which nbclient has made, would take a MB.
-KERNEL_OPTIONS = {"HistoryManager": {"enabled": False}}
+# database in memory beside them, which nbclient has made, would take a MB and a thread. A notebook
+# may ask for its name.
+KERNEL_OPTIONS = {"HistoryManager": {"enabled": False, "hist_file": ":memory:"}}
 _KERNEL_ARGUMENTS = [
     f"--{owner}.{name}={value}"
     for owner, values in KERNEL_OPTIONS.items()
