@@ -40,8 +40,10 @@ def mend_metadata(metadata: NotebookNode) -> None:
     if not isinstance(spec, dict):
         metadata.pop("kernelspec", None)
         return
-    spec["name"] = str(spec.get("name") or "python3")
-    spec["display_name"] = str(spec.get("display_name") or spec["name"])
+    if not isinstance(spec.get("name"), str):
+        spec["name"] = str(spec.get("name") or "python3")
+    if not isinstance(spec.get("display_name"), str):
+        spec["display_name"] = str(spec.get("display_name") or spec["name"])
 
 
 def mend_output(content: dict[str, Any], kind: str) -> None:

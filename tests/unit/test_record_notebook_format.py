@@ -43,6 +43,14 @@ def test_a_notebook_that_is_not_valid_gets_a_record_that_is(metadata: dict[str, 
     nbformat.validate(record.nb)
 
 
+def test_what_is_valid_stays_as_it_is() -> None:
+    """A kernel without a shown name is no fault."""
+    spec = {"name": "python3", "display_name": "", "language": "python"}
+    record = Record(new_notebook(metadata={"kernelspec": spec.copy()}), lambda nb, durable: None)
+    record.start()
+    assert record.nb.metadata.kernelspec == spec
+
+
 @pytest.mark.parametrize(
     ("kind", "content"),
     [
