@@ -179,6 +179,13 @@ def readable(fds: Iterable[int], seconds: float | None) -> set[int]:
     return {fd for fd, _ in poll.poll(None if seconds is None else math.ceil(seconds * 1000))}
 
 
+def is_writable(fd: int, seconds: float) -> bool:
+    """Wait until a file takes something, for some seconds; for one of any number likewise."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return bool(poll.poll(math.ceil(seconds * 1000)))
+
+
 class Process(Protocol):
     """Be a child of ours: a ``Popen``, or one that was forked."""
 

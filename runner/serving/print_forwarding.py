@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
+from runner import processes
+
 LINES_PER_SECOND = 100
 LONGEST_LINE = 2_000
 
@@ -105,7 +107,7 @@ class PrintForwarder:
         shown = "".join(self._line(now, line[:LONGEST_LINE]) for line in lines)
         text = shown.encode(errors="backslashreplace")
         with contextlib.suppress(OSError):  # the log was closed: the app goes on
-            while text and select.select([], [self._fd], [], _LOG_TIMEOUT)[1]:
+            while text and processes.is_writable(self._fd, _LOG_TIMEOUT):
                 text = text[os.write(self._fd, text[: select.PIPE_BUF]) :]
         self._dropped += text.count(b"\n")  # nobody reads the log
 

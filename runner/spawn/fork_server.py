@@ -29,7 +29,6 @@ import functools
 import gc
 import importlib
 import os
-import select
 import socket
 import sys
 from collections.abc import Callable
@@ -85,7 +84,7 @@ Become = Callable[[str, str, dict[str, ModuleType]], None]
 def _tend(connection: socket.socket, installed: list[tuple[str, int]]) -> Become | None:
     """Answer until who asks hangs up; in a forked child, say at once what to be."""
     while True:
-        select.select([connection], [], [])
+        processes.readable([connection.fileno()], None)
         if preload.installed_at() != installed:
             _begin_anew(connection)
         message, fds, _, _ = socket.recv_fds(connection, _LONGEST, _MOST_FILES)

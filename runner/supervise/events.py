@@ -255,6 +255,20 @@ class RecordFailure(RunCommand):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class GiveUpVersion(RunCommand):
+    """Say that a version is restarted no more, and the one before it instead.
+
+    Attributes:
+        run: The run whose kept notebook it is.
+        earlier: The run whose kept notebook the one before is.
+        reason: Why.
+    """
+
+    earlier: int
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class WaitForEdit(Command):
     """Nothing serves, and only an edit can mend that: say so."""
 

@@ -10,7 +10,8 @@ The rules of this file:
    candidate that is not yet ready. Of two runs that serve, the newer version stays, and of
    one version the later run.
 4. A version that has served is good. What died is restarted from the last good version,
-   never from an edit that nobody has seen serving; a rollback goes to the one before it.
+   never from an edit that nobody has seen serving; a rollback goes to the one before it. So do
+   restarts, when a version died three times before it had ever served for half a minute.
 5. A death of what serves is seen when the kernel hangs up, or when the run's process ends,
    whichever comes first, and counts once. The restart takes the standby. A kernel that hangs
    counts as dead, but is killed only when its successor serves, or when that could not start;
@@ -19,6 +20,7 @@ The rules of this file:
    (exit codes 2, 3, 5) ends the supervisor, or waits for an edit if edits are watched. Any other
    is a death, of which five within a minute are the end; for a trial the first one is.
 7. Nothing is waited for without a timer: readiness, and the end of what was told to end.
+8. While one serves and none is about to, there is a standby, whatever became of the last one.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from runner.supervise.events import (
     Event,
     Exit,
     Failed,
+    GiveUpVersion,
     Go,
     Hung,
     Kill,
@@ -59,7 +62,7 @@ from runner.supervise.events import (
     TimerFired,
     WaitForEdit,
 )
-from runner.supervise.restarts import Restarts
+from runner.supervise.restarts import EarlyDeaths, Restarts
 from runner.supervise.states import (
     KEPT,
     LIVES,
@@ -119,9 +122,11 @@ class Lifecycle:
         self.phase = Phase.UP
         self.restarts = Restarts()
         self.good = list(good)
+        self._early_deaths = EarlyDeaths(is_proven=bool(good))
         self._numbers = max((version.source for version in good), default=0)
         self._newest_version = self._served_version = 0
         self._stop_requests: list[int] = []
+        self._standby_is_due = False
         self._ending: tuple[int, str] = (0, "")
         self._now = 0.0
         self._orders: list[Command] = []
@@ -140,6 +145,7 @@ class Lifecycle:
             self._fired(event)
         elif isinstance(event, Requested):
             self._requested(event)
+        self._ensure_standby()
         if self.phase is Phase.STOPPING and not self.runs:
             self._end()
         return self._orders
@@ -203,7 +209,11 @@ class Lifecycle:
 
     def _took_over(self, run: Run, digest: str) -> None:
         run.has_served, self._served_version = True, run.version
-        self.good = _with(self.good, GoodVersion(source=run.source, digest=digest))
+        good = GoodVersion(source=run.source, digest=digest)
+        if not self.good or not _is_same(self.good[-1], good):
+            is_proven = any(version.source == run.source for version in self.good)
+            self._early_deaths.begin(is_proven=is_proven)
+        self.good = _with(self.good, good)
         self._order(CancelTimer(timer=Timer.READY, run=run.number))
         self._order(CancelTimer(timer=Timer.RESTART))
         older = [other for other in self._in(*LIVES) if other.age < run.age]
@@ -215,7 +225,6 @@ class Lifecycle:
             self._end_run(other)
         self._tell_outcome(run.requests, ok=True)
         run.requests = []
-        self._ensure_standby()
 
     def _end_run(self, run: Run) -> None:
         """Let it drain; if it hangs, it answers nothing any more, and is killed."""
@@ -242,6 +251,7 @@ class Lifecycle:
         if before is RunState.DRAINING:
             return
         if before is RunState.STANDBY:
+            self._standby_is_due = True
             self._order(SetTimer(timer=Timer.STANDBY, seconds=self.rules.standby_delay))
             return
         code = event.code if run.code is None else run.code
@@ -258,8 +268,7 @@ class Lifecycle:
         """Restart what had served, unless something else already serves or is about to."""
         if self._is_ending or self.serving():
             return
-        self.restarts.died(self._now, served)
-        self._restart(run.reason or "the kernel hung up")
+        self._restart(run.reason or "the kernel hung up", served)
 
     def _failed_to_start(self, run: Run, code: int) -> None:
         """Act on a run that ended before it ever served."""
@@ -277,10 +286,13 @@ class Lifecycle:
         # What hangs may hold what its successor needs, such as memory.
         hung = [run for run in self._in(RunState.HUNG) if not run.has_recovered]
         self._order(*(KillKernel(run=each.number) for each in hung))
-        self.restarts.died(self._now, 0.0)
-        self._restart(run.reason)
+        self._restart(run.reason, 0.0)
 
-    def _restart(self, reason: str) -> None:
+    def _restart(self, reason: str, served: float) -> None:
+        self.restarts.died(self._now, served)
+        if self._served_version and self._early_deaths.died(served) and len(self.good) > 1:
+            self._give_up_version(reason)
+            return
         if self.restarts.is_looping and not self._served_version:
             said = f"the notebook did not come to serve {self.restarts}; the last time: {reason}"
             self._begin_end(CrashLoopError.exit_code, said)
@@ -290,6 +302,14 @@ class Lifecycle:
             self._order(SetTimer(timer=Timer.RESTART, seconds=delay))
         else:
             self._launch_again()
+
+    def _give_up_version(self, reason: str) -> None:
+        given_up = self.good.pop()
+        said = f"it died {self._early_deaths}; the last time: {reason}"
+        earlier = self.good[-1].source
+        self._order(GiveUpVersion(run=given_up.source, earlier=earlier, reason=said))
+        self._early_deaths.begin(is_proven=True)
+        self._launch_again()
 
     def _launch_again(self) -> None:
         """Launch the last good version; before there is one, the notebook as it is now."""
@@ -319,15 +339,20 @@ class Lifecycle:
         return run
 
     def _ensure_standby(self) -> None:
-        if self.rules.keeps_standby and not self._is_ending and not self.standby():
+        if not self.rules.keeps_standby or self._is_ending or self._standby_is_due:
+            return
+        is_starting = self.candidate() or any(
+            not run.has_served for run in self._in(RunState.STANDBY, RunState.FAILED)
+        )
+        if self.serving() and not is_starting:
             self._spawn()
 
     def _fired(self, event: TimerFired) -> None:
         run = self.runs.get(event.run)
         if event.timer is Timer.RESTART and not self._is_ending:
             self._launch_again()
-        elif event.timer is Timer.STANDBY and self.serving():
-            self._ensure_standby()
+        elif event.timer is Timer.STANDBY:
+            self._standby_is_due = False
         elif event.timer is Timer.KILL and run and run.state is not RunState.ENDED:
             self._order(Kill(run=run.number))
         elif event.timer is Timer.READY and run and run.state in (*STARTS, RunState.READY):
@@ -388,6 +413,12 @@ class Lifecycle:
 _RUN_TIMERS = (Timer.READY, Timer.KILL)
 
 
+def _is_same(before: GoodVersion, version: GoodVersion) -> bool:
+    return before.source == version.source or bool(
+        version.digest and before.digest == version.digest
+    )
+
+
 def _with(good: list[GoodVersion], version: GoodVersion) -> list[GoodVersion]:
     """Put the version that serves now at the end: new, the same again, or an earlier one.
 
@@ -396,6 +427,6 @@ def _with(good: list[GoodVersion], version: GoodVersion) -> list[GoodVersion]:
     sources = [earlier.source for earlier in good]
     if version.source in sources:
         return good[: sources.index(version.source) + 1]
-    if good and version.digest and good[-1].digest == version.digest:
+    if good and _is_same(good[-1], version):
         return [*good[:-1], version]
     return [*good, version][-KEPT:]

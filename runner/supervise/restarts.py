@@ -1,4 +1,4 @@
-"""Decide how long to wait before a restart, and when a notebook cannot start."""
+"""Decide how long to wait before a restart, and when a notebook or a version is given up."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ _LONGEST_DELAY = 60.0
 _FORGIVEN_AFTER = 30.0
 _LOOP_DEATHS = 5
 _LOOP_WITHIN = 60.0
+_EARLY_DEATHS = 3
 
 
 class Restarts:
@@ -46,3 +47,29 @@ class Restarts:
     def __str__(self) -> str:
         """Say how often it died."""
         return f"{len(self._deaths)} times within {_LOOP_WITHIN:g} s"
+
+
+class EarlyDeaths:
+    """Count how often the version that serves has died before it had served for half a minute."""
+
+    def __init__(self, *, is_proven: bool) -> None:
+        self._count = 0
+        self._is_proven = is_proven
+
+    def begin(self, *, is_proven: bool) -> None:
+        """Count those of another version.
+
+        Args:
+            is_proven: It need not prove itself, for it has served before.
+        """
+        self._count, self._is_proven = 0, is_proven
+
+    def died(self, served: float) -> bool:
+        """Count a death after some seconds of serving; tell whether there is no use in it."""
+        self._is_proven = self._is_proven or served >= _FORGIVEN_AFTER
+        self._count += not self._is_proven
+        return self._count >= _EARLY_DEATHS
+
+    def __str__(self) -> str:
+        """Say how often it died."""
+        return f"{self._count} times before it had served for {_FORGIVEN_AFTER:g} s"

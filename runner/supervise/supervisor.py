@@ -36,6 +36,7 @@ from runner.supervise.events import (
     Event,
     Exit,
     Failed,
+    GiveUpVersion,
     Hello,
     Hung,
     LinkClosed,
@@ -283,6 +284,8 @@ class Supervisor:
             self._spawn(command.run)
         elif isinstance(command, RecordFailure):
             self._note_failure(command)
+        elif isinstance(command, GiveUpVersion):
+            self._say_given_up(command)
         elif isinstance(command, RunCommand):
             self._runs.do(command)
         else:
@@ -345,6 +348,12 @@ class Supervisor:
         said = "run %s failed: %s"
         facts = {"facts": self._failure}
         log.error(said, self._failure["run"], failure.reason, extra=facts)
+
+    def _say_given_up(self, given_up: GiveUpVersion) -> None:
+        run, earlier = self._versions.name(given_up.run), self._versions.name(given_up.earlier)
+        facts = {"version": run, "earlier": earlier, "reason": given_up.reason}
+        said = "version %s was given up, and %s, the one before, serves instead: %s"
+        log.error(said, run, earlier, given_up.reason, extra={"facts": facts})
 
     # What is asked.
 

@@ -1,7 +1,14 @@
-"""Notice that a notebook or a model was saved, and whether it matters."""
+"""Notice that a notebook or a model was saved, and whether it matters.
+
+The files are looked at by their paths, a few times in a second. So it makes no difference how they
+come to have another content: a write, a rename, a folder or a link that is replaced (a checkout, a
+ConfigMap of Kubernetes), another machine. The system's own messages tell of a folder that was
+opened once, and are silent when another one takes its place.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +18,11 @@ from runner.supervise.versions import digest
 
 log = logging.getLogger(__name__)
 
-_DEBOUNCE_MS = 50
-_STEP_MS = 20
+_EVERY = 0.1
+
+# What changes whenever a file's content does, and when another file takes its place.
+_Stamp = tuple[int, ...]
+_MISSING: _Stamp = ()
 
 
 class Watcher:
@@ -26,17 +36,9 @@ class Watcher:
     def __init__(self, notebook: Path, model: Path | None) -> None:
         self._notebook, self._model = notebook, model
         self._digest = ""
+        self._files = {path: _stamp(path) for path in (notebook, model) if path}
+        self._changing: dict[Path, _Stamp] = {}
         self.seen()
-
-    @property
-    def folders(self) -> list[Path]:
-        """The folders to watch: a save is often a rename, which only the folder shows."""
-        files = [path for path in (self._notebook, self._model) if path]
-        folders = {path.absolute().parent for path in files}
-        for missing in {folder for folder in folders if not folder.is_dir()}:
-            log.warning("%s is no folder, so changes below it are not seen", missing)
-            folders.discard(missing)
-        return sorted(folders)
 
     def seen(self) -> None:
         """Take the notebook as it is for known."""
@@ -45,16 +47,29 @@ class Watcher:
         except ConfigurationError:
             self._digest = ""
 
-    def cause(self, changed: set[Path]) -> str:
-        """Say what changed, in words; empty if nothing did that matters."""
+    def look(self) -> str:
+        """Say what has changed, in words; empty if nothing has that matters.
+
+        A file counts once it stays as it is from one look to the next: it may be half written.
+        """
+        changed = set()
+        for path, before in self._files.items():
+            now = _stamp(path)
+            if now != before and now == self._changing.get(path):
+                self._files[path] = now
+                changed.add(path)
+            self._changing[path] = now
+        return self._cause(changed) if changed else ""
+
+    def _cause(self, changed: set[Path]) -> str:
         causes = []
-        if self._model and _is_among(self._model, changed) and self._model.exists():
+        if self._model in changed and self._model and self._files[self._model]:
             causes.append(f"{self._model} was saved")
-        if _is_among(self._notebook, changed):
-            causes.append(self._look())
+        if self._notebook in changed:
+            causes.append(self._read())
         return "; ".join(cause for cause in causes if cause)
 
-    def _look(self) -> str:
+    def _read(self) -> str:
         try:
             now = digest(self._notebook)
         except ConfigurationError as error:
@@ -66,16 +81,15 @@ class Watcher:
 
 async def watch(eye: Watcher, tell: Callable[[str], None]) -> None:
     """Watch until cancelled; tell the cause of every change that matters."""
-    from watchfiles import awatch
-
-    watching = awatch(
-        *eye.folders, watch_filter=None, debounce=_DEBOUNCE_MS, step=_STEP_MS, recursive=False
-    )
-    async for changes in watching:
-        if cause := eye.cause({Path(path) for _, path in changes}):
+    while True:
+        await asyncio.sleep(_EVERY)
+        if cause := eye.look():
             tell(cause)
 
 
-def _is_among(path: Path, changed: set[Path]) -> bool:
-    folder = path.absolute().parent.resolve()
-    return any(other.name == path.name and other.parent.resolve() == folder for other in changed)
+def _stamp(path: Path) -> _Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return _MISSING
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -27,12 +27,12 @@ def imported(path: Path) -> set[str]:
 
 
 def test_only_what_survives_a_fork_is_imported(tmp_path: Path) -> None:
-    """A kernel imports the rest by itself; the debugger and what watches files nobody does."""
+    """A kernel imports the rest by itself; the debugger nobody does."""
     path = write_notebook(tmp_path / "a.ipynb", "import numpy, flask, runner")
     found = imported(path)
     assert {"IPython", "ipykernel", "numpy", "sqlite3"} <= found
     assert {"sklearn", "httptools"} <= found
-    assert not {"flask", "debugpy", "uvicorn", "watchfiles"} & found
+    assert not {"flask", "debugpy", "uvicorn"} & found
 
 
 def test_the_environment_may_be_set_before_an_import(tmp_path: Path) -> None:

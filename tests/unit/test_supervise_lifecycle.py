@@ -14,6 +14,7 @@ from runner.supervise.events import (
     Event,
     Exit,
     Failed,
+    GiveUpVersion,
     Go,
     Hello,
     Hung,
@@ -119,12 +120,13 @@ def test_a_change_takes_over_only_when_it_serves() -> None:
 
 
 def test_a_failed_candidate_leaves_the_old_one_alone() -> None:
-    """Its reason is recorded, who asked is told, and nothing else happens."""
+    """Its reason is recorded, who asked is told, and there is a standby again."""
     story = up()
     story.tell(ReloadRequested(request=7))
     assert story.tell(Ended(run=2, code=3, reason="cell x raised")) == [
         RecordFailure(run=2, code=3, reason="cell x raised"),
         Outcome(request=7, ok=False, reason="cell x raised"),
+        Spawn(run=3),
     ]
     assert story.life.serving() is story.life.runs[1]
 
@@ -146,7 +148,8 @@ def test_a_candidate_that_is_never_ready_is_ended() -> None:
     fired = TimerFired(timer=Timer.READY, run=2)
     assert story.tell(fired) == [Retire(run=2, reason=said), Terminate(run=2)]
     assert story.tell(TimerFired(timer=Timer.KILL, run=2)) == [Kill(run=2)]
-    assert story.tell(Ended(run=2, code=-9)) == [RecordFailure(run=2, code=5, reason=said)]
+    failed = RecordFailure(run=2, code=5, reason=said)
+    assert story.tell(Ended(run=2, code=-9)) == [failed, Spawn(run=3)]
 
 
 def test_the_ready_timer_of_a_serving_run_means_nothing() -> None:
@@ -253,6 +256,58 @@ def test_what_has_served_is_never_given_up() -> None:
         run += 1
         story.serve(run)
     assert story.life.phase is Phase.UP
+
+
+def dies_early(story: Story, run: int, times: int, served: float = 2.0) -> int:
+    """Let what serves die some times after a while; give the run that serves then."""
+    for _ in range(times):
+        story.tell(LinkClosed(run=run), after=served)
+        story.tell(Ended(run=run, code=1), TimerFired(timer=Timer.RESTART))
+        run = max(story.life.runs)
+        story.serve(run)
+    return run
+
+
+def test_a_version_that_dies_soon_gives_way_to_the_one_before() -> None:
+    """After three deaths before it had served for half a minute: then the other serves."""
+    story = up(digest="a", keeps_standby=False)
+    story.tell(Changed())
+    story.serve(2, "b")
+    run = dies_early(story, 2, 2)
+    story.tell(LinkClosed(run=run), Ended(run=run, code=1), after=2)
+    assert [version.source for version in story.life.good] == [1]
+    assert story.life.runs[run + 1].source == 1
+    # The one before has proved itself: it is tried for ever.
+    story.serve(run + 1)
+    dies_early(story, run + 1, 9)
+    assert [version.source for version in story.life.good] == [1]
+
+
+@pytest.mark.parametrize("earlier", [(), (GoodVersion(source=1, digest="a"),)])
+def test_a_version_that_has_proved_itself_is_kept(earlier: tuple[GoodVersion, ...]) -> None:
+    """By half a minute of serving, or by an earlier session: its deaths are the requests'."""
+    story = Story(good=(GoodVersion(source=9, digest="z"), *earlier), keeps_standby=False)
+    story.tell(Started())
+    run = max(story.life.runs)
+    story.serve(run, "a")
+    if not earlier:
+        run = dies_early(story, run, 1, served=30)
+    dies_early(story, run, 9)
+    assert len(story.life.good) == 2
+
+
+def test_a_version_that_was_given_up_is_said_and_tried_again_when_asked() -> None:
+    """The log names both; a reload serves the newest once more."""
+    story = up(digest="a", keeps_standby=False)
+    story.tell(Changed())
+    story.serve(2, "b")
+    run = dies_early(story, 2, 2)
+    orders = story.tell(LinkClosed(run=run), after=2)
+    (said,) = (order for order in orders if isinstance(order, GiveUpVersion))
+    assert (said.run, said.earlier) == (2, 1)
+    assert "died 3 times before it had served for 30 s" in said.reason
+    story.serve(run + 1)
+    assert Go(run=run + 2, source=0, purpose=Purpose.CHANGE, cause="") in story.tell(Changed())
 
 
 def test_a_kernel_that_hangs_is_replaced_by_a_run_beside_it() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,11 @@ def notebook(tmp_path: Path) -> Path:
     return write_notebook(tmp_path / "a.ipynb", "1", "2")
 
 
+def cause(eye: Watcher) -> str:
+    """What two looks make of what was saved before them."""
+    return eye.look() or eye.look()
+
+
 def test_outputs_are_no_change(notebook: Path) -> None:
     """Jupyter saves them with every save."""
     eye = Watcher(notebook, None)
@@ -24,17 +31,17 @@ def test_outputs_are_no_change(notebook: Path) -> None:
     document["cells"][0]["execution_count"] = 3
     document["metadata"]["widgets"] = {}
     notebook.write_text(json.dumps(document))
-    assert eye.cause({notebook}) == ""
+    assert cause(eye) == ""
 
 
 def test_code_and_tags_are_a_change_once(notebook: Path) -> None:
-    """The second look at the same content sees nothing new."""
+    """The next look at the same content sees nothing new."""
     eye = Watcher(notebook, None)
     write_notebook(notebook, "1", "3")
-    assert eye.cause({notebook}) == f"{notebook} was saved"
-    assert eye.cause({notebook}) == ""
+    assert cause(eye) == f"{notebook} was saved"
+    assert cause(eye) == ""
     write_notebook(notebook, "1", "3", tags="serve")
-    assert eye.cause({notebook})
+    assert cause(eye)
 
 
 @pytest.mark.parametrize("text", ["", '{"cells": [', '{"cells": [{}]}', '{"cells": [1]}'])
@@ -42,23 +49,75 @@ def test_a_broken_file_waits_until_it_is_whole(notebook: Path, text: str) -> Non
     """A save may be under way, or a merge."""
     eye, whole = Watcher(notebook, None), notebook.read_text()
     notebook.write_text(text)
-    assert eye.cause({notebook}) == ""
+    assert cause(eye) == ""
     notebook.write_text(whole)
-    assert eye.cause({notebook}) == ""
+    assert cause(eye) == ""
+
+
+def test_a_file_counts_when_it_is_written_no_more(notebook: Path, tmp_path: Path) -> None:
+    """A large model takes a while; half of it would be one that fails."""
+    eye = Watcher(notebook, model := tmp_path / "model")
+    with model.open("a") as file:
+        for _ in range(4):
+            file.write("some")
+            file.flush()
+            assert eye.look() == ""
+    assert eye.look() == f"{model} was saved"
+    assert eye.look() == ""
 
 
 def test_other_files_do_not_matter(notebook: Path, tmp_path: Path) -> None:
-    """Of the folder only the notebook and the model."""
+    """Of the folder only the notebook and the model; and a model that is gone is no new one."""
     model = tmp_path / "model"
     model.touch()
     eye = Watcher(notebook, model)
-    assert eye.cause({tmp_path / "b.ipynb"}) == ""
-    assert eye.cause({model}) == f"{model} was saved"
+    (tmp_path / "b.ipynb").touch()
+    assert cause(eye) == ""
+    model.write_text("more")
+    assert cause(eye) == f"{model} was saved"
+    model.unlink()
+    assert cause(eye) == ""
 
 
-def test_a_missing_folder_is_not_watched(notebook: Path, tmp_path: Path) -> None:
-    """Watching it would fail."""
-    assert Watcher(notebook, tmp_path / "none" / "model").folders == [tmp_path]
+def swap_folder(place: Path, text: str) -> None:
+    """Put a new folder where one was, as a deployment by renames does."""
+    other = place.with_name("other")
+    other.mkdir()
+    write_notebook(other / "a.ipynb", text)
+    place.rename(place.with_name(f"old-{text}"))
+    other.rename(place)
+
+
+def make_folder_again(place: Path, text: str) -> None:
+    """Remove a folder and make it again, as a checkout does."""
+    shutil.rmtree(place)
+    place.mkdir()
+    write_notebook(place / "a.ipynb", text)
+
+
+def swap_link_within(place: Path, text: str) -> None:
+    """Let the link by which the file is reached lead elsewhere, as Kubernetes does."""
+    (place / f"..{text}").mkdir()
+    write_notebook(place / f"..{text}/a.ipynb", text)
+    (place / "..new").symlink_to(f"..{text}")
+    (place / "..new").rename(place / "..data")
+    (place / "a.ipynb").unlink(missing_ok=True)
+    (place / "a.ipynb").symlink_to("..data/a.ipynb")
+
+
+@pytest.mark.parametrize("replace", [swap_folder, make_folder_again, swap_link_within])
+def test_a_file_is_followed_by_its_path(
+    tmp_path: Path, replace: Callable[[Path, str], None]
+) -> None:
+    """Whatever is replaced on the way to it, once and again."""
+    place = tmp_path / "place"
+    place.mkdir()
+    notebook = write_notebook(place / "a.ipynb", "0")
+    eye = Watcher(notebook, None)
+    for text in ("1", "2"):
+        replace(place, text)
+        assert cause(eye) == f"{notebook} was saved"
+        assert cause(eye) == ""
 
 
 def test_only_what_served_is_kept(notebook: Path, tmp_path: Path) -> None:
