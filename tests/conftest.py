@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from support import ROOT, RUNNER, Service, reserved_port
 
-from runner.record.history import default_out
+from runner.record.folders import default_out
 
 # Several workers share the cores: threads that wait for each other must not spin.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

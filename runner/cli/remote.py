@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ import click
 
 from runner.cli.options import EPILOG, PATH, option, output_format, port_option
 from runner.cli.systems import require_posix
-from runner.errors import RunnerError
-from runner.record import history
+from runner.errors import ConfigurationError, RunnerError
 
 _SUPERVISED = click.argument("notebook", type=PATH, required=False)
 
@@ -21,8 +19,8 @@ _SUPERVISED = click.argument("notebook", type=PATH, required=False)
 def reload(notebook: Path | None) -> None:
     """Have the supervisor of NOTEBOOK run it anew, and wait until the new run serves.
 
-    NOTEBOOK can be left out while only one is served from this folder; so for the
-    commands below.
+    A service is known by its notebook's path, from any folder. NOTEBOOK can be left out while
+    only one was started in this folder; so for the commands below.
     """
     _ask(notebook, "reload")
 
@@ -45,26 +43,30 @@ def stop(notebook: Path | None) -> None:
 @_SUPERVISED
 @output_format
 def status(notebook: Path | None, **given: Any) -> None:
-    """Show what serves, since when, what failed last and why, and what there is to go back to."""
+    """Show what serves, since when, what failed last and why, and what there is to go back to.
+
+    Without NOTEBOOK: all services that run on this machine, those of this folder first.
+    """
+    require_posix("status")
+    from runner.supervise import running
     from runner.supervise import status as statuses
 
-    outcome = _ask(notebook, "status")
-    del outcome["ok"]
-    click.echo(
-        json.dumps(outcome, indent=2) if given["format"] == "json" else statuses.shown(outcome)
-    )
+    found = running.services() if notebook is None else [running.find(notebook)]
+    if not found:
+        raise ConfigurationError(
+            "no service is running on this machine", hint="`runner serve NOTEBOOK` starts one"
+        )
+    statuses.show(found, as_json=given["format"] == "json", say=click.echo)
 
 
-def _ask(notebook: Path | None, question: str) -> dict[str, Any]:
+def _ask(notebook: Path | None, question: str) -> None:
     require_posix(question)
-    from runner.supervise import control
+    from runner.supervise import control, running
 
-    runs = history.default_out(Path("any.ipynb")).parent.parent
-    folder = history.default_out(notebook).parent if notebook else control.find(runs)
-    outcome = control.ask(folder, question)
+    service = running.find(notebook)
+    outcome = control.ask(service.folder, question)
     if not outcome["ok"]:
-        raise RunnerError(f"{question} failed: {outcome['reason']}")
-    return outcome
+        raise RunnerError(f"{service.notebook}: {question} failed: {outcome['reason']}")
 
 
 @click.command()

@@ -11,7 +11,7 @@ import click
 from runner import log
 from runner.cli.options import EPILOG, OUT, config_of, run_options, values_of
 from runner.cli.systems import require_posix
-from runner.record import history
+from runner.record import folders
 
 
 @click.command(epilog=EPILOG)
@@ -20,7 +20,7 @@ from runner.record import history
 def run(**given: Any) -> None:
     """Execute NOTEBOOK once, to its last cell, and keep the executed notebook in OUT.
 
-    OUT is runs/<name of the notebook>/out.ipynb unless given; it can be opened at
+    OUT is runs/<path of the notebook>/out.ipynb unless given; it can be opened at
     any moment and shows what every cell did, is doing, or has not done yet.
     """
     require_posix("run")
@@ -37,7 +37,7 @@ def _job(given: dict[str, Any]) -> Any:
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     return Job(
         path=given["notebook"],
-        out=given["out"] or history.default_out(given["notebook"]),
+        out=given["out"] or folders.default_out(given["notebook"]),
         keeps_history=given["out"] is None,
         values=values_of(given),
         secrets=frozenset(given["secret"]),

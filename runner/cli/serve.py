@@ -23,7 +23,7 @@ from runner.cli.options import (
 )
 from runner.cli.systems import require_linux
 from runner.config import Limits, variable
-from runner.record import history
+from runner.record import folders
 from runner.run.shadowing import refuse_shadow
 
 
@@ -52,7 +52,7 @@ def serve(host: str, port: int, **given: Any) -> None:
     and served by WORKERS. Started on a terminal, it ends by SIGHUP, which a closed one sends.
 
     HOST and PORT go into the notebook's parameters `host` and `port`, if it declares them. OUT is
-    runs/<name of the notebook>/out.ipynb unless given; it can be opened at any
+    runs/<path of the notebook>/out.ipynb unless given; it can be opened at any
     moment and shows what the server printed.
     """
     require_linux("serve")
@@ -71,7 +71,7 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
     ends_within = max(given["grace"], given["linger"] + given["drain_timeout"])
     return Plan(
         path=given["notebook"],
-        out=given["out"] or history.default_out(given["notebook"]),
+        out=given["out"] or folders.default_out(given["notebook"]),
         values=values_of(given),
         secrets=frozenset(given["secret"]),
         config=config_of(given),

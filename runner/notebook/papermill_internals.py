@@ -84,7 +84,7 @@ def local_folder(output_path: str) -> Path | None:
         return None
     home = local.cwd(None)  # papermill writes relative to where it was started
     local.cwd(home)
-    return Path(home or ".").absolute()
+    return Path(home or ".")
 
 
 def write_by(handler: Any, output_path: str) -> None:

@@ -16,20 +16,6 @@ KEPT = 10
 _NOT_FOR_FILES = re.compile(r"[^\w.+-]+")
 
 
-def default_out(notebook: Path) -> Path:
-    """Say where a notebook's record goes unless told otherwise, below the working folder.
-
-    It is named by the notebook's stem, and by the folders below ``notebooks`` if it lies deeper:
-    many examples have a ``train.ipynb`` of their own.
-    """
-    path = notebook
-    if path.is_absolute() and path.is_relative_to(Path.cwd()):
-        path = path.relative_to(Path.cwd())
-    top, *folders = path.parts[:-1] or ("",)
-    name = "-".join([*folders, path.stem]) if top == "notebooks" else path.stem
-    return Path("runs") / name / "out.ipynb"
-
-
 def keep_last(out: Path) -> None:
     """Give what is at ``out`` a name of its own before a new run replaces it.
 

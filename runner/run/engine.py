@@ -89,7 +89,7 @@ def record_failure(
 
     from runner.record.record import Record, RunStatus
 
-    kept = Record(nbformat.read(path, as_version=4), _writer(str(out), after_save))
+    kept = Record(nbformat.read(path, as_version=4), _writer(str(out), None, after_save))
     kept.start(**facts)
     kept.end(RunStatus.FAILED, str(error), error.exit_code)
 
@@ -134,7 +134,7 @@ class RunnerEngine:
         document = _document(nb, kernel_name, options, secrets)
         given = session.values if session else parameters_cell.put_in(nb, document)
         document.check_secrets(given)
-        kept = Record(nb, _writer(output_path, session.after_save if session else None))
+        kept = Record(nb, _writer(output_path, session))
         with contextlib.ExitStack() as stack:
             mine = session or stack.enter_context(
                 _own_session(document, given, progress_bar, options)
@@ -268,9 +268,15 @@ class AtomicHandler:
 
 
 def _writer(
-    output_path: str | None, after_save: Callable[[], None] | None = None
+    output_path: str | None,
+    session: Session | None,
+    after_save: Callable[[], None] | None = None,
 ) -> Callable[[NotebookNode, bool], None]:
-    """Write through papermill, which knows more places than ours; local files atomically."""
+    """Write through papermill, which knows more places than ours; local files atomically.
+
+    A process of ours stays in its working folder, so that a file is found also when that folder was
+    moved; whoever runs papermill may leave theirs.
+    """
     from runner.files import sweep_partials
     from runner.notebook import papermill_internals as papermill
 
@@ -279,7 +285,9 @@ def _writer(
     folder = papermill.local_folder(output_path)
     if folder is None:
         return lambda nb, durable: papermill.write(nb, output_path)
-    handler = AtomicHandler(folder / output_path, after_save)
+    place = folder / output_path
+    shown = session.after_save if session else after_save
+    handler = AtomicHandler(place if session else place.absolute(), shown)
     sweep_partials(handler.path)
     papermill.write_by(handler, output_path)
 

@@ -24,7 +24,7 @@ from runner.notebook import document as notebook
 from runner.notebook import papermill_internals
 from runner.notebook.document import Notebook
 from runner.notebook.parameter_types import plain
-from runner.record import history
+from runner.record import folders, history
 from runner.record.progress import ProgressBar, ProgressLog
 from runner.run.engine import RunnerEngine, Session
 from runner.run.kernel import Kernel
@@ -138,6 +138,7 @@ def _execute(job: Job, document: Notebook) -> RunEnd:
                 f"{job.out}: another run is writing it", hint="name another OUT after the notebook"
             )
         if job.keeps_history:
+            folders.take(job.out.parent, job.path)
             history.keep_last(job.out)
         # papermill and nbformat are imported while the kernel boots: both take a while.
         with contextlib.closing(Kernel.start(document.kernel_name)) as kernel:

@@ -27,7 +27,7 @@ from runner.supervise.events import (
     StopRequested,
 )
 
-_NAME = ".control"
+NAME = ".control"
 _LONGEST_PATH = 100  # sun_path has 108 bytes on Linux, 104 on macOS
 _PATIENCE = 10.0
 
@@ -44,7 +44,7 @@ class ControlServer:
     """
 
     def __init__(self, folder: Path, within: float, reply: Reply) -> None:
-        self._entry = folder / _NAME
+        self._entry = folder / NAME
         self._within = within
         self._reply = reply
         self._shelter: Path | None = None
@@ -111,38 +111,37 @@ def ask(folder: Path, question: str) -> dict[str, Any]:
             raise RunnerError(f"{folder}: the supervisor did not answer: {error}") from error
 
 
-def find(runs: Path) -> Path:
-    """Find the folder of the one supervisor that runs below ``runs``.
-
-    Raises:
-        ConfigurationError: There is none, or there are several.
-    """
-    found = []
-    for entry in sorted(runs.glob(f"*/{_NAME}")):
-        with contextlib.suppress(RunnerError):
-            ask(entry.parent, "status")
-            found.append(entry.parent)
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise ConfigurationError(f"no supervisor is running below {runs}")
-    names = ", ".join(folder.name for folder in found)
-    raise ConfigurationError(f"several supervisors are running: {names}", hint="name the notebook")
+def is_listening(folder: Path) -> bool:
+    """Tell whether a supervisor listens in a folder, though it may not answer."""
+    try:
+        _connected(folder).close()
+    except ConfigurationError:
+        return False
+    return True
 
 
 def _connected(folder: Path) -> socket.socket:
-    entry = folder / _NAME
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(_PATIENCE)
     try:
-        path = entry.read_text(encoding="utf-8") if entry.is_file() else str(entry)
-        connection.connect(path)
+        _connect(connection, folder / NAME)
     except (OSError, ValueError) as error:
         connection.close()
         raise ConfigurationError(
             f"{folder}: no supervisor is running", hint="`runner serve NOTEBOOK` starts one"
         ) from error
     return connection
+
+
+def _connect(connection: socket.socket, entry: Path) -> None:
+    if entry.is_file():
+        connection.connect(entry.read_text(encoding="utf-8"))
+        return
+    folder = os.open(entry.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:  # by a short name, as the folder may have been moved to where its own is too long
+        connection.connect(f"/proc/self/fd/{folder}/{NAME}")
+    finally:
+        os.close(folder)
 
 
 _QUESTIONS: dict[str, type[Requested]] = {

@@ -130,7 +130,7 @@ class Runs:
             case Accept():
                 self._links.send(name, do="accept")
             case Publish():
-                process.order(do="publish", path=str(self._plan.out.absolute()))
+                process.order(do="publish", path=str(self._plan.out))
             case Retire(reason=reason, successor=successor):
                 by = f" by run {self._versions.name(successor)}" if successor else ""
                 process.order(do="retire", reason=reason + by)
@@ -160,7 +160,7 @@ class Runs:
         facts = {"run": name, "purpose": order.purpose}
         log.info("run %s started: %s", name, order.cause, extra={"facts": facts})
         if order.purpose is Purpose.FIRST and not self._plan.out.exists():
-            process.order(do="publish", path=str(self._plan.out.absolute()))
+            process.order(do="publish", path=str(self._plan.out))
 
     def _order_to_go(self, name: str, source: Path, order: Go, process: RunProcess) -> None:
         process.order(

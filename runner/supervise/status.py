@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import RunnerError
+
+if TYPE_CHECKING:
+    from runner.supervise.running import RunningService
 
 
 def iso(seconds: float) -> str:
@@ -11,10 +18,33 @@ def iso(seconds: float) -> str:
     return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")
 
 
+def show(
+    services: Sequence[RunningService], *, as_json: bool, say: Callable[[str], object]
+) -> None:
+    """Show each service's status, one after the other.
+
+    Raises:
+        RunnerError: One of them does not answer; the others were shown.
+    """
+    failed: list[RunnerError] = []
+    for number, service in enumerate(services):
+        try:
+            status = service.status()
+        except RunnerError as error:
+            failed.append(error)
+            continue
+        del status["ok"]
+        gap = "" if as_json or not number else "\n"
+        say(gap + (json.dumps(status, indent=2) if as_json else shown(status)))
+    if failed:
+        raise RunnerError("; ".join(map(str, failed)))
+
+
 def shown(status: dict[str, Any]) -> str:
     """Lay out a status for people, one line for each thing."""
     rows = [
         ("notebook", status["notebook"]),
+        ("records", status.get("records", "")),
         ("supervisor", f"{status['phase']}, pid {status['pid']}, up {_span(status['uptime'])}"),
         ("address", f"http://{status['address']}"),
         ("serving", _serving(status["serving"])),

@@ -25,8 +25,9 @@ from typing import Any
 from runner import errors, files, net
 from runner.config import Limits
 from runner.notebook import document as notebook
-from runner.record import history
+from runner.record import folders
 from runner.run.stop_request import STOP_SIGNALS, has_terminal, hear, stop_signals
+from runner.supervise import running
 from runner.supervise.control import ControlServer, PendingRequests
 from runner.supervise.events import (
     CancelTimer,
@@ -61,6 +62,7 @@ from runner.supervise.kernel_link import KernelLinks
 from runner.supervise.kernel_watch import KernelWatch, log_stacks
 from runner.supervise.lifecycle import Lifecycle
 from runner.supervise.plan import Plan, how_far, model_of, values_for
+from runner.supervise.running import LOCK
 from runner.supervise.runs import Runs
 from runner.supervise.states import RunState
 from runner.supervise.status import iso
@@ -84,7 +86,7 @@ def supervise(plan: Plan) -> None:
         ConfigurationError: The address, the notebook or a parameter is wrong.
         RunnerError: What it served ended, and no restart mends it; of the kind of its exit code.
     """
-    folder = plan.out.parent if plan.is_trial else history.default_out(plan.path).parent
+    folder = plan.out.parent if plan.is_trial else folders.folder_of(plan.path)
     values_for(plan, plan.path)
     listeners = _listeners(plan)
     with contextlib.ExitStack() as stack:
@@ -94,12 +96,11 @@ def supervise(plan: Plan) -> None:
             plan = dataclasses.replace(plan, port=net.port_of(listeners[0]) or plan.port)
         folder.mkdir(parents=True, exist_ok=True)
         plan.out.parent.mkdir(parents=True, exist_ok=True)
-        for lock in {folder / ".lock", plan.out.with_name(f".{plan.out.name}.lock")}:
+        for lock in (folder / LOCK, plan.out.with_name(f".{plan.out.name}.lock")):
             if not stack.enter_context(files.claim(lock)):
-                raise errors.ConfigurationError(
-                    f"{lock.parent}: another run is writing there",
-                    hint=f"`runner stop {plan.path}` ends it, if it serves",
-                )
+                raise running.occupied(plan.path, folder, lock)
+        if not plan.is_trial:
+            folders.take(folder, plan.path)
         ended = asyncio.run(Supervisor(plan, folder, listeners).run())
     if ended.code:
         kind = _OUTCOMES.get(ended.code, errors.RunnerError)
@@ -143,7 +144,8 @@ class Supervisor:
         timeout = Limits.from_environment(self.plan.environ).hang_timeout
         self._watch = KernelWatch(timeout, self._ask_kernel, self._hear_of_kernel)
         await self._links.open()
-        await self._control.open()
+        if not self.plan.is_trial:
+            await self._control.open()
         try:
             self._listen_to_signals()
             if self.plan.rules.waits_for_edits:
@@ -371,7 +373,8 @@ class Supervisor:
         """Describe what exists now."""
         life = self._life
         return {
-            "notebook": str(self.plan.path),
+            "notebook": str(folders.absolute(self.plan.path)),
+            "records": str(self._versions.folder.absolute()),
             "phase": life.phase,
             "pid": os.getpid(),
             "uptime": round(time.time() - self._started, 3),

@@ -17,7 +17,7 @@ from runner.config import EngineConfig
 from runner.errors import ConfigurationError, InterruptedRunError, NotebookError
 from runner.notebook import document as notebook
 from runner.notebook.parameter_types import plain
-from runner.record import facts, history
+from runner.record import facts, folders
 from runner.run.run import checked
 from runner.run.stop_request import StopRequest
 from runner.spawn.fork_server_client import Starter
@@ -73,7 +73,7 @@ class SweepOptions:
     @property
     def folder(self) -> Path:
         """Where the sweep's files go."""
-        return self.out or Path("runs", "sweeps", history.default_out(self.path).parent.name)
+        return self.out or folders.folder_of(self.path, folders.RUNS / "sweeps")
 
 
 def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
@@ -104,6 +104,8 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
                 f"{options.folder}: another sweep is at work there",
                 hint="--out names another folder",
             )
+        if options.out is None:
+            folders.take(options.folder, options.path)
         source = options.folder / "source.ipynb"
         files.write_atomically(source, content)
         environ = run_environment(os.environ, _jobs(options, len(points)), options.log_level)

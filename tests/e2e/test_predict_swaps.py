@@ -156,7 +156,7 @@ def test_a_killed_worker_s_numbers_stay(served: Any, port: int) -> None:
 def service_status(service: Service) -> Any:
 
     shown = subprocess.run(
-        [*RUNNER, "status", "--format", "json"],
+        [*RUNNER, "status", "a.ipynb", "--format", "json"],
         cwd=service.cwd,
         capture_output=True,
         check=True,

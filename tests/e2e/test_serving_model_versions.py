@@ -138,7 +138,12 @@ def test_log_and_status_tell_of_an_old_model(
     assert service.process.poll() is None, service.said()
     assert service.said().count(said) == 1
     shown = subprocess.run(
-        [*RUNNER, "status"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+        [*RUNNER, "status", "a.ipynb"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     (warning,) = (line for line in shown.stdout.splitlines() if line.startswith("warning:"))
     assert said in warning

@@ -49,7 +49,7 @@ def served(tmp_path: Path, start: Start) -> Any:
 def status(service: Service) -> Any:
     """What its supervisor says of it."""
     said = subprocess.run(
-        [*RUNNER, "status", "--format", "json"],
+        [*RUNNER, "status", "a.ipynb", "--format", "json"],
         check=False,
         cwd=service.cwd,
         capture_output=True,

@@ -61,34 +61,10 @@ def test_only_our_user_may_ask(tmp_path: Path) -> None:
 
 
 def test_nobody_there_is_an_error(tmp_path: Path) -> None:
-    """Neither below runs nor in one folder."""
+    """Whoever asks hears how to start one."""
     with pytest.raises(ConfigurationError, match="no supervisor is running"):
         control.ask(tmp_path, "status")
-    with pytest.raises(ConfigurationError, match="no supervisor is running below"):
-        control.find(tmp_path)
-
-
-def test_the_only_supervisor_is_found_and_one_of_two_is_not(tmp_path: Path) -> None:
-    """With several, the notebook has to be named; a dead one's file does not count."""
-
-    async def find(count: int) -> Path:
-        servers = []
-        for name in "ab"[:count]:
-            (tmp_path / name).mkdir(exist_ok=True)
-            servers.append(ControlServer(tmp_path / name, 5.0, reply))
-            await servers[-1].open()
-        try:
-            return await asyncio.to_thread(control.find, tmp_path)
-        finally:
-            for server in servers:
-                await server.close()
-
-    assert asyncio.run(find(1)) == tmp_path / "a"
-    (tmp_path / "b").mkdir()
-    (tmp_path / "b/.control").write_text("/gone")
-    assert asyncio.run(find(1)) == tmp_path / "a"
-    with pytest.raises(ConfigurationError, match="a, b"):
-        asyncio.run(find(2))
+    assert not control.is_listening(tmp_path)
 
 
 def test_a_supervisor_that_dies_over_a_question_is_an_error(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class Served(Service):
         )
 
     def status(self) -> Any:
-        return json.loads(self.ask("status", "--format", "json").stdout)
+        return json.loads(self.ask("status", "a.ipynb", "--format", "json").stdout)
 
     def runs(self) -> list[psutil.Process]:
         return [found for found in self.family() if "runner.spawn.child" in words_of(found)]
@@ -103,11 +103,12 @@ def test_it_serves_and_says_so(served: Any, project: Path) -> None:
     assert "serving:" in service.ask("status", "a.ipynb").stdout
 
 
-def test_who_starts_it_again_hears_how_to_end_it(served: Any, start: Start) -> None:
+def test_who_starts_it_again_hears_how_to_end_it(served: Any, start: Start, project: Path) -> None:
     """Two supervisors of one notebook would write the same records; another port is no way."""
     served()
     again = start("serve", "a.ipynb", "--port", "0")
     assert again.wait() == 2
+    assert f"a.ipynb is served already: {project}/a.ipynb on http://127.0.0.1:" in again.said()
     assert "hint: `runner stop a.ipynb` ends it" in again.said()
 
 
@@ -228,7 +229,7 @@ def test_a_stop_drains_and_exits_0(served: Any, project: Path, how: Any) -> None
         assert service.stop(how) == 0, service.said()
     assert service.family() == []
     assert read_record(project / "runs/a/out.ipynb").metadata.runner.status == "stopped"
-    assert service.ask("status").returncode == 2
+    assert service.ask("status", "a.ipynb").returncode == 2
 
 
 def test_rollback_goes_back_and_reload_forward(served: Any, project: Path) -> None:

@@ -136,21 +136,6 @@ def test_a_foreign_file_at_the_default_place_is_kept_for_good(out: Path, text: s
     assert Ledger(out.parent).names() == []
 
 
-@pytest.mark.parametrize(
-    ("notebook", "out"),
-    [
-        ("a/b/serve.ipynb", "runs/serve/out.ipynb"),
-        ("notebooks/serve.ipynb", "runs/serve/out.ipynb"),
-        ("notebooks/examples/petal/serve.ipynb", "runs/examples-petal-serve/out.ipynb"),
-        (str(Path.cwd() / "notebooks/a/serve.ipynb"), "runs/a-serve/out.ipynb"),
-        ("serve.ipynb", "runs/serve/out.ipynb"),
-    ],
-)
-def test_the_default_place_is_named_after_the_notebook(notebook: str, out: str) -> None:
-    """Below the working folder: by its stem, and by the folders below ``notebooks``."""
-    assert history.default_out(Path(notebook)) == Path(out)
-
-
 def test_a_shown_record_is_mended_in_both_places(out: Path) -> None:
     """``out.ipynb`` may be only another name of a run's own record."""
     record = out.with_name("20260101T000000-0001.ipynb")

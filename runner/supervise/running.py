@@ -1,0 +1,139 @@
+"""Find the services that run: all of this user's on this machine, wherever they were started.
+
+A supervisor holds the lock of its folder below ``runs``, and the system names that file by where it
+is now, also when the folder was moved. So there is no list that could be wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from runner.errors import ConfigurationError, RunnerError
+from runner.record import folders
+from runner.supervise import control
+
+LOCK = ".lock"
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class RunningService:
+    """Know a service by its folder below ``runs``, and by the folder it was started in."""
+
+    folder: Path
+    working_folder: Path
+
+    @property
+    def notebook(self) -> Path | None:
+        """Give its notebook, as an absolute path."""
+        return folders.notebook_of(self.folder, self.working_folder)
+
+    @property
+    def is_of_here(self) -> bool:
+        """Tell whether it was started in our working folder."""
+        return self.working_folder == Path.cwd()
+
+    def status(self) -> dict[str, Any]:
+        """Ask what it says of itself.
+
+        Raises:
+            RunnerError: It does not answer.
+        """
+        return control.ask(self.folder, "status")
+
+    def __str__(self) -> str:
+        with contextlib.suppress(RunnerError, KeyError):
+            status = self.status()
+            notebook = self.notebook or status["notebook"]
+            where = f"pid {status['pid']}, started in {self.working_folder}"
+            return f"{notebook} on http://{status['address']} ({where})"
+        return f"{self.notebook or self.folder}, which does not answer"
+
+
+def services() -> list[RunningService]:
+    """List all that run, those of the working folder first."""
+    of_here = (entry.parent for entry in folders.RUNS.resolve().glob(f"*/{control.NAME}"))
+    found = dict(_locked_folders()) | dict.fromkeys(of_here, Path.cwd())
+    running = [RunningService(*place) for place in found.items() if control.is_listening(place[0])]
+    return sorted(running, key=lambda service: (not service.is_of_here, service.folder))
+
+
+def find(notebook: Path | None) -> RunningService:
+    """Find the one service of a notebook or, without one, of the working folder.
+
+    Raises:
+        ConfigurationError: There is none, or there are several.
+    """
+    running = services()
+    found = (
+        [service for service in running if service.is_of_here]
+        if notebook is None
+        else _of(notebook, running)
+    )
+    if len(found) == 1:
+        return found[0]
+    of_what = "is started in this folder" if notebook is None else f"of {notebook} is running"
+    if not found:
+        others = f"running are: {_listed(running)}" if running else ""
+        raise ConfigurationError(
+            f"no service {of_what}", hint=others or "`runner serve NOTEBOOK` starts one"
+        )
+    raise ConfigurationError(
+        f"{len(found)} services are meant: {_listed(found)}",
+        hint="name the notebook" if notebook is None else "ask in the folder where it was started",
+    )
+
+
+def occupied(notebook: Path, folder: Path, lock: Path) -> ConfigurationError:
+    """Say who has what a service of a notebook would write to."""
+    service = RunningService(folder.resolve(), Path.cwd())
+    if lock.parent == folder and control.is_listening(folder):
+        return ConfigurationError(
+            f"{notebook} is served already: {service}", hint=f"`runner stop {notebook}` ends it"
+        )
+    return ConfigurationError(
+        f"{lock.parent}: another run is writing there", hint="wait for its end, or name another OUT"
+    )
+
+
+def _of(notebook: Path, running: list[RunningService]) -> list[RunningService]:
+    """Give those of a notebook: of this path, else of the same file; of here, if there is one."""
+    path = folders.absolute(notebook)
+    found = [service for service in running if _named(service) == path]
+    found = found or [service for service in running if _is_same_file(service, path)]
+    of_here = [service for service in found if service.is_of_here]
+    return of_here if len(of_here) == 1 else found
+
+
+def _named(service: RunningService) -> Path | None:
+    return folders.absolute(service.notebook) if service.notebook else None
+
+
+def _is_same_file(service: RunningService, path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return service.notebook is not None and service.notebook.samefile(path)
+    return False
+
+
+def _listed(running: list[RunningService]) -> str:
+    return "; ".join(map(str, running))
+
+
+def _locked_folders() -> Iterator[tuple[Path, Path]]:
+    """Give the folders whose lock a process has open, and its working folder. Source: proc(5)."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # another user's, or gone by now
+            for opened in (process / "fd").iterdir():
+                if folder := _locked_by(opened):
+                    yield folder, (process / "cwd").readlink()
+
+
+def _locked_by(opened: Path) -> Path | None:
+    with contextlib.suppress(OSError):  # it is closed by now
+        lock = opened.readlink()
+        if lock.name == LOCK and lock.samefile(opened):  # not so in another container
+            return lock.parent
+    return None

@@ -1,0 +1,151 @@
+"""Services are found by their notebook's path: control sockets of our own stand for supervisors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import files
+from runner.errors import ConfigurationError
+from runner.record import folders
+from runner.supervise import running
+from runner.supervise.control import ControlServer
+
+Start = Callable[[str], Path]
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Start, in the working folder, what stands for the supervisor of a notebook."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def run(work: Any) -> None:
+        asyncio.run_coroutine_threadsafe(work, loop).result(10)
+
+    with contextlib.ExitStack() as stack:
+
+        def begin(notebook: str) -> Path:
+            folder = folders.folder_of(Path(notebook)).absolute()
+            folder.mkdir(parents=True)
+            assert stack.enter_context(files.claim(folder / running.LOCK))
+            folders.take(folder, Path(notebook))
+
+            async def reply(_: str) -> dict[str, Any]:
+                return {"ok": True, "address": "127.0.0.1:1", "pid": 1}
+
+            server = ControlServer(folder, 5.0, reply)
+            run(server.open())
+            stack.callback(lambda: run(server.close()))
+            return folder
+
+        yield begin
+    run(rest())
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+async def rest() -> None:
+    """Wait for whoever still hangs up."""
+    if others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others, timeout=5)
+
+
+def notebook(path: str) -> Path:
+    """A file where a notebook would be."""
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    return file
+
+
+def found_from(cwd: Path, *paths: Path) -> list[str]:
+    """What is found for each of some notebooks, from another working folder."""
+    code = (
+        "import sys; from pathlib import Path; from runner.supervise import running\n"
+        "for path in sys.argv[1:]: print(running.find(Path(path)).folder)"
+    )
+    words = [sys.executable, "-c", code, *map(str, paths)]
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    return done.stdout.splitlines() or [done.stderr]
+
+
+def test_each_of_two_notebooks_of_one_stem_is_found_by_its_path(
+    start: Start, tmp_path: Path
+) -> None:
+    """From the folder it was started in, from any other, and by a link that leads to it."""
+    for path in ("a/main.ipynb", "b/main.ipynb"):
+        notebook(path)
+    a, b = start("a/main.ipynb"), start("b/main.ipynb")
+    assert [running.find(Path(f"{name}/main.ipynb")).folder for name in "ab"] == [a, b]
+    Path("link.ipynb").symlink_to("b/main.ipynb")
+    Path("folder").symlink_to("b")
+    ways = [Path("here", way) for way in ("b/main.ipynb", "link.ipynb", "folder/main.ipynb")]
+    assert found_from(tmp_path, *ways) == [str(b)] * 3
+    assert {a, b} <= {service.folder for service in running.services()}
+    with pytest.raises(ConfigurationError, match=r"no service of c\.ipynb is running"):
+        running.find(Path("c.ipynb"))
+
+
+def test_without_a_notebook_the_one_of_this_folder_is_meant(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never one that runs elsewhere; with two, the notebook has to be named."""
+    only = start("a.ipynb")
+    assert running.find(None).folder == only
+    start("b.ipynb")
+    with pytest.raises(ConfigurationError, match=r"here/a\.ipynb on .*here/b\.ipynb on ") as raised:
+        running.find(None)
+    assert raised.value.hint == "name the notebook"
+    monkeypatch.setattr(running.RunningService, "is_of_here", False)
+    with pytest.raises(ConfigurationError, match="no service is started in this folder"):
+        running.find(None)
+
+
+def test_a_service_is_found_where_its_folder_was_moved_to(start: Start, tmp_path: Path) -> None:
+    """The system names the files of a process by where they are now, however deep that is."""
+    notebook("a.ipynb")
+    folder = start("a.ipynb")
+    there = tmp_path / ("deep" * 30)
+    there.mkdir()
+    (tmp_path / "here").rename(there / "b")
+    moved = there / "b" / folder.relative_to(tmp_path / "here")
+    assert found_from(Path("/"), there / "b/a.ipynb") == [str(moved)]
+    with pytest.raises(ConfigurationError, match="no service of"):
+        running.find(tmp_path / "here/a.ipynb")
+    (there / "b").rename(tmp_path / "here")
+
+
+def test_two_services_of_one_notebook_are_told_apart(start: Start) -> None:
+    """By the folder they were started in; a link of its own name comes before its target."""
+    target = notebook("a.ipynb")
+    Path("b.ipynb").symlink_to(target)
+    Path("c.ipynb").symlink_to(target)
+    a, b = start("a.ipynb"), start("b.ipynb")
+    assert [running.find(Path(name)).folder for name in ("a.ipynb", "b.ipynb")] == [a, b]
+    with pytest.raises(ConfigurationError, match="2 services are meant"):
+        running.find(Path("c.ipynb"))
+
+
+def test_what_a_killed_supervisor_left_does_not_count(start: Start) -> None:
+    """Its socket's file is there, and nobody listens."""
+    folder = start("a.ipynb")
+    dead = folder.with_name("dead")
+    dead.mkdir()
+    os.mkfifo(dead / ".control")
+    (folder.with_name("gone")).mkdir()
+    (folder.with_name("gone") / ".control").write_text("/gone")
+    assert running.find(None).folder == folder
