@@ -257,7 +257,7 @@ def test_a_killed_run_leaves_a_valid_record_that_the_next_one_corrects(
     (kept,) = (path for path in (project / "runs/a").glob("*.ipynb") if path.name != "out.ipynb")
     assert states(read_record(kept)) == {"cell-0": "interrupted"}
     left = sorted(path.name for path in (project / "runs/a").iterdir())
-    assert left == [".ledger", kept.name, "out.ipynb"]
+    assert left == [".ledger", ".notebook", kept.name, "out.ipynb"]
 
 
 def test_two_runs_never_share_a_record(start: Start, project: Path) -> None:

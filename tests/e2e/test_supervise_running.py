@@ -59,9 +59,11 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 
 async def rest() -> None:
-    """Wait for whoever still hangs up."""
-    if others := asyncio.all_tasks() - {asyncio.current_task()}:
-        await asyncio.wait(others, timeout=5)
+    """Wait for whoever still hangs up; a connection is a task only some turns after it came."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others, timeout=5)
 
 
 def notebook(path: str) -> Path:
