@@ -95,15 +95,39 @@ def sweep_partials(path: Path) -> None:
             partial.unlink(missing_ok=True)
 
 
-def is_process_alive(pid: int) -> bool:
-    """Tell whether a process of this number exists, ours or not."""
+def is_process_alive(pid: int, started: str = "") -> bool:
+    """Tell whether a process lives, ours or not.
+
+    Args:
+        pid: Its number, which another process may have by now.
+        started: What ``process_start`` said of it when it lived; empty if that is not known.
+    """
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    now = process_start(pid)
+    return now != ENDED and (not started or not now or now == started)
+
+
+ENDED = "ended"
+
+
+def process_start(pid: int) -> str:
+    """Say when a process was started, in which boot of the system: no two of a number say the same.
+
+    Returns:
+        ``ENDED`` of one that nobody has reaped yet; empty where the system does not say.
+    """
+    # Fields 3 and 22 of proc_pid_stat(5): the state, and the start since the boot.
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+    except OSError:
+        return ""
+    return ENDED if fields[0] in {b"Z", b"X"} else f"{boot[:8]}-{fields[19].decode()}"
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import gc
 import math
 import os
 import select
+import signal
 import subprocess
 import sys
 import warnings
@@ -92,6 +93,14 @@ def name_process(words: list[str]) -> None:
     start, end = int(fields[45]), int(fields[46])
     line = "\0".join([sys.executable, *words]).encode()[: end - start - 1]
     ctypes.memmove(start, line.ljust(end - start, b"\0"), end - start)
+
+
+def signal_name(number: int) -> str:
+    """Name a signal, also one that has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
 
 
 def freeze_memory() -> None:

@@ -13,6 +13,8 @@ from runner.files import is_process_alive, show_at, write_atomically
 from runner.record.ledger import Ledger
 
 KEPT = 10
+_OPEN = ("running", "draining")
+_NOBODY = 2**31 - 1  # no process's number: Linux has up to 2**22
 _NOT_FOR_FILES = re.compile(r"[^\w.+-]+")
 
 
@@ -102,11 +104,12 @@ def facts_of(path: Path) -> dict[str, Any]:
 def mark_if_killed(
     out: Path, reason: str = "the process that ran it ended without closing the record"
 ) -> None:
-    """Correct a record that says ``running`` though its process is gone (kill -9, power cut)."""
+    """Correct a record that is not closed though its process is gone (kill -9, power cut)."""
     record = _read(out)
-    if not record or record["metadata"]["runner"].get("status") != "running":
+    if not record or record["metadata"]["runner"].get("status") not in _OPEN:
         return
-    if is_process_alive(record["metadata"]["runner"].get("pid", 0)):
+    facts = record["metadata"]["runner"]
+    if is_process_alive(_number(facts.get("pid")), str(facts.get("process_start") or "")):
         return
     record["metadata"]["runner"].update(status="killed", reason=reason)
     for cell in record["cells"]:
@@ -114,6 +117,10 @@ def mark_if_killed(
         if facts.get("status") == "running":
             facts["status"] = "interrupted"
     write_atomically(out, json.dumps(record, indent=1, ensure_ascii=False) + "\n", durable=True)
+
+
+def _number(pid: Any) -> int:
+    return pid if isinstance(pid, int) and pid > 0 else _NOBODY
 
 
 def _ended_well(path: Path) -> bool:

@@ -21,6 +21,7 @@ from typing import Any
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
+from runner.files import process_start
 from runner.record import notebook_format
 
 
@@ -38,6 +39,7 @@ class RunStatus(enum.StrEnum):
     """Name the states of a run."""
 
     RUNNING = "running"
+    DRAINING = "draining"
     COMPLETED = "completed"
     FAILED = "failed"
     STOPPED = "stopped"
@@ -81,6 +83,7 @@ class Record:
             start_time=_now(), end_time=None, duration=None, exception=None
         )
         self.run.update(status=RunStatus.RUNNING, reason="", pid=os.getpid(), **facts)
+        self.run.process_start = process_start(os.getpid())
         self.run.update(started=self.nb.metadata.papermill.start_time, ready=None, ended=None)
         self.run.exit_code = None
         self.save()
@@ -102,6 +105,12 @@ class Record:
         """Note that the run serves from now on; from any thread: the timer saves it."""
         self.run.ready = _now()
         self.is_dirty = True
+
+    def mark_draining(self) -> None:
+        """Note, and save, that a run which served is about to stop: no two serve at a time."""
+        if self.run.ready:
+            self.run.status = RunStatus.DRAINING
+            self.save()
 
     def append(self, cell: NotebookNode) -> None:
         """Add a cell behind the last one; it is pending."""

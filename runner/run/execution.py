@@ -249,6 +249,7 @@ class Execution:
         Returns:
             What was done, for the record.
         """
+        self.kept.mark_draining()
         urgent = asyncio.ensure_future(self._urgent.wait())
         ends = {work, urgent, self._death}
         try:

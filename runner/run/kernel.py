@@ -24,7 +24,7 @@ from traitlets import TraitError
 
 from runner.errors import ConfigurationError, RunnerError
 from runner.files import is_process_alive
-from runner.processes import wait_ended
+from runner.processes import signal_name, wait_ended
 from runner.run import jupyter_client_internals
 from runner.run.last_words import LastWords
 
@@ -206,7 +206,7 @@ class Kernel:
         code = self.process.wait(timeout=1)
         if code >= 0:
             return f"the kernel (pid {self.pid}) exited with code {code}"
-        by = f"the kernel (pid {self.pid}) was killed by {_signal_name(-code)}"
+        by = f"the kernel (pid {self.pid}) was killed by {signal_name(-code)}"
         if code == -signal.SIGKILL and _count_oom_kills() > self._oom_kills:
             return f"{by}: out of memory"
         return by
@@ -357,13 +357,6 @@ def _endpoint(spec: KernelSpec, folder: Path) -> tuple[str, str]:
             Path(f"{place}-0").unlink()
             return "ipc", str(place)
     return "tcp", "127.0.0.1"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal
-        return f"signal {number}"
 
 
 def _killed_with_us() -> dict[str, Callable[[], None]]:

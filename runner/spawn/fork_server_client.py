@@ -23,11 +23,9 @@ from pathlib import Path
 from typing import IO
 
 from runner.processes import wait_pid_ended
-from runner.spawn.processes import RunProcess, SpawnedRun
+from runner.spawn.processes import UNKNOWN_END, RunProcess, SpawnedRun
 
 log = logging.getLogger(__name__)
-
-_UNKNOWN = 1
 
 
 class ForkServer:
@@ -137,13 +135,14 @@ class ForkedRun(RunProcess):
             self.pid = await self._number
             if self._is_unwanted:
                 self.terminate()
-            await wait_pid_ended(self.pid)
-            if self._fork_server.is_open:  # then it is not reaped, and nobody else has its number
+            try:
+                await wait_pid_ended(self.pid)
+            finally:
                 super().kill()
             return await self._fork_server.ask(b"reap %d" % self.pid)
         except (ConnectionError, ProcessLookupError) as error:
             log.warning("how process %d ended is unknown: %s", self.pid, error)
-            return _UNKNOWN
+            return UNKNOWN_END
         finally:
             self._is_over = True
             with contextlib.suppress(OSError):

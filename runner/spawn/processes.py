@@ -13,21 +13,24 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from runner import wire
-from runner.processes import wait_ended
+from runner.files import ENDED, process_start
+from runner.processes import signal_name, wait_ended
+
+UNKNOWN_END = 255
+"""The exit code of a process that nobody could ask how it ended; no run of ours has it."""
 
 
 class RunProcess(abc.ABC):
     """Own the process of one run and, through it, its kernel.
 
     Attributes:
-        pid: Its number; 0 while it has none yet.
-        kernel_pid: Its kernel, once that said hello; it leads a process group of its own.
         verdict: The exit code and reason that we know better than the process.
     """
 
     def __init__(self, orders: IO[bytes]) -> None:
-        self.pid = 0
-        self.kernel_pid: int | None = None
+        self._leaders: dict[int, str] = {}
+        self._pid = 0
+        self._kernel_pid: int | None = None
         self.verdict: tuple[int, str] | None = None
         self._orders = orders
 
@@ -37,18 +40,47 @@ class RunProcess(abc.ABC):
             self._orders.write(wire.encode(words))
             self._orders.flush()
 
+    @property
+    def pid(self) -> int:
+        """Its number; 0 while it has none yet."""
+        return self._pid
+
+    @pid.setter
+    def pid(self, number: int) -> None:
+        self._pid = number
+        self._leaders[number] = process_start(number)
+
+    @property
+    def kernel_pid(self) -> int | None:
+        """Its kernel, once that said hello; it leads a process group of its own."""
+        return self._kernel_pid
+
+    @kernel_pid.setter
+    def kernel_pid(self, number: int) -> None:
+        self._kernel_pid = number
+        self._leaders[number] = process_start(number)
+
     @abc.abstractmethod
     def terminate(self) -> None:
         """Ask it to drain and end."""
 
     def kill(self) -> None:
         """End it and its kernel with all that these started."""
-        _kill_group(self.pid)
+        self._kill_group(self.pid)
         self.kill_kernel()
 
     def kill_kernel(self) -> None:
         """End its kernel with all that this started."""
-        _kill_group(self.kernel_pid)
+        self._kill_group(self.kernel_pid or 0)
+
+    def _kill_group(self, leader: int) -> None:
+        """End a process group, unless its leader's number is another process's by now.
+
+        While there is a group nobody gets its leader's number, also when that is gone.
+        """
+        if leader and process_start(leader) in {self._leaders[leader], ENDED, ""}:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(leader, signal.SIGKILL)
 
     @abc.abstractmethod
     async def ended(self) -> int:
@@ -101,7 +133,8 @@ class SpawnedRun(RunProcess):
         return code
 
 
-def _kill_group(group: int | None) -> None:
-    if group:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGKILL)
+def end_in_words(code: int) -> str:
+    """Say how a process ended, for "the run …"."""
+    if code == UNKNOWN_END:
+        return "ended, nobody knows how,"
+    return f"was killed by {signal_name(-code)}" if code < 0 else f"exited with {code}"

@@ -6,7 +6,6 @@ import contextlib
 import datetime as dt
 import hashlib
 import json
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from runner.files import write_atomically
 from runner.notebook import document as notebook
 from runner.record import history
 from runner.record.ledger import Ledger
+from runner.spawn.processes import end_in_words
 from runner.supervise.states import KEPT, GoodVersion
 
 
@@ -89,7 +89,7 @@ class Versions:
         record = self.record(run)
         if not self.name(run) or not record.exists():
             return ""
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+        how = end_in_words(code)
         is_shown = self._out.exists() and record.samefile(self._out)
         history.mark_if_killed(record, f"the run (pid {pid}) {how} without closing the record")
         if is_shown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from support import Service, send, until, write_notebook
+from support import Service, read_record, send, until, write_notebook
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -51,7 +51,7 @@ def closed_by(client: ClientConnection) -> int | None:
 def test_a_swap_and_a_stop_say_what_they_are(
     tmp_path: Path, start: type[Service], port: int
 ) -> None:
-    """1012 if another version serves: connect again; 1001 if none does."""
+    """1012 if another version serves: connect again; 1001 if none does. One record serves then."""
     save(tmp_path, "one")
     service = start("serve", "a.ipynb", "--port", str(port), "--workers", "2", cwd=tmp_path)
     until(lambda: said(port) == b"one", 60)
@@ -60,6 +60,8 @@ def test_a_swap_and_a_stop_say_what_they_are(
         save(tmp_path, "two")
         service.process.send_signal(signal.SIGHUP)
         assert closed_by(client) == 1012
+        (first,) = (tmp_path / "runs/a").glob("*-0001.ipynb")
+        assert read_record(first).metadata.runner.status in ("draining", "stopped")
     until(lambda: said(port) == b"two", 30)
     with connect(url, proxy=None) as client:
         service.process.send_signal(signal.SIGTERM)

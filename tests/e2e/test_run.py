@@ -18,6 +18,8 @@ import psutil
 import pytest
 from support import PAPERMILL, RUNNER, Service, read_record, states, text_of, until, write_notebook
 
+from runner import files
+
 Start = type[Service]
 
 
@@ -250,6 +252,8 @@ def test_a_killed_run_leaves_a_valid_record_that_the_next_one_corrects(
     until(lambda: is_in(project, "cell-0", "here"))
     (kernel,) = service.kernels()
     service.process.kill()
+    until(lambda: files.process_start(service.process.pid) == files.ENDED)
+    assert not files.is_process_alive(service.process.pid), "nobody has reaped it"
     service.wait()
     kernel.kill()
     assert states(record_of("a", project)) == {"cell-0": "running"}

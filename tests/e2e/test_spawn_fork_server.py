@@ -117,6 +117,22 @@ def test_its_death_harms_no_run(served: Any) -> None:
     until(lambda: not service.family())
 
 
+def test_a_run_that_dies_after_it_leaves_nothing(served: Any) -> None:
+    """What its notebook started is ended, and the record says at once what is known."""
+    service = served("import subprocess; print(subprocess.Popen(['sleep', '1000']).pid)")
+    serving = status(service)["serving"]
+    left = psutil.Process(int(printed(service.cwd)))
+    fork_server_of(service).kill()
+    until(lambda: "the fork server" in service.said())
+    psutil.Process(serving["pid"]).kill()
+    until(lambda: not left.is_running() or left.status() == psutil.STATUS_ZOMBIE)
+    record = service.cwd / serving["record"]
+    until(lambda: read_record(record).metadata.runner.status == "killed")
+    said = "ended, nobody knows how, without closing the record"
+    assert said in read_record(record).metadata.runner.reason
+    service.wait_ready(service.port)
+
+
 def test_a_stopped_one_that_forks_nothing_is_killed(tmp_path: Path, start: Start) -> None:
     """A stop must come to an end even if no run ever begins."""
     write_notebook(tmp_path / "a.ipynb", APP, SERVE, tags="serve")

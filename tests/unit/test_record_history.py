@@ -9,17 +9,20 @@ from typing import Any
 
 import pytest
 
+from runner.files import process_start
 from runner.record import history
 from runner.record.ledger import Ledger
 
 DEAD = 2**22 + 1  # above the system's largest process number
 
 
-def write_record(out: Path, number: int, status: str = "completed", pid: int = DEAD) -> None:
+def write_record(
+    out: Path, number: int, status: str = "completed", pid: int = DEAD, start: str = ""
+) -> None:
     record = {
         "metadata": {
             "papermill": {"start_time": f"2026-01-01T00:00:{number:02d}.000000+00:00"},
-            "runner": {"status": status, "pid": pid, "reason": ""},
+            "runner": {"status": status, "pid": pid, "process_start": start, "reason": ""},
         },
         "cells": [{"metadata": {"papermill": {"status": "running"}}}, {"metadata": {}}],
     }
@@ -117,9 +120,17 @@ def test_a_record_of_a_killed_process_is_corrected(out: Path) -> None:
     assert record["cells"][0]["metadata"]["papermill"]["status"] == "interrupted"
 
 
-def test_a_record_of_a_living_process_is_left_alone(out: Path) -> None:
+def test_a_record_of_an_earlier_process_with_our_number_is_corrected(out: Path) -> None:
+    """In a container that was restarted every process has the number that it had before."""
+    write_record(out, 1, "running", os.getpid(), "0f0f0f0f-123")
+    history.mark_if_killed(out)
+    assert read(out)["metadata"]["runner"]["status"] == "killed"
+
+
+@pytest.mark.parametrize("start", ["", process_start(os.getpid())])
+def test_a_record_of_a_living_process_is_left_alone(out: Path, start: str) -> None:
     """What is running says so."""
-    write_record(out, 1, "running", os.getpid())
+    write_record(out, 1, "running", os.getpid(), start)
     before = out.read_text()
     history.mark_if_killed(out)
     assert out.read_text() == before

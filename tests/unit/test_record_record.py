@@ -126,6 +126,17 @@ def test_the_times_and_the_exit_code_are_in_it(record: Record) -> None:
     assert record.run.exit_code == 0
 
 
+def test_only_what_serves_drains(record: Record, disk: Disk) -> None:
+    """From the moment of the order on, so that no two records say that they serve."""
+    record.mark_draining()
+    assert record.run.status == RunStatus.RUNNING
+    record.mark_ready()
+    saves = len(disk.states)
+    record.mark_draining()
+    assert record.run.status == RunStatus.DRAINING
+    assert len(disk.states) == saves + 1
+
+
 def test_facts_can_come_later(record: Record) -> None:
     """What takes a while to find out goes out with the next save."""
     record.add_facts({"git_commit": "ab"})
