@@ -127,9 +127,10 @@ def test_a_record_of_an_earlier_process_with_our_number_is_corrected(out: Path) 
     assert read(out)["metadata"]["runner"]["status"] == "killed"
 
 
-@pytest.mark.parametrize("start", ["", process_start(os.getpid())])
-def test_a_record_of_a_living_process_is_left_alone(out: Path, start: str) -> None:
+@pytest.mark.parametrize("is_start_known", [True, False])
+def test_a_record_of_a_living_process_is_left_alone(out: Path, is_start_known: bool) -> None:
     """What is running says so."""
+    start = process_start(os.getpid()) if is_start_known else ""
     write_record(out, 1, "running", os.getpid(), start)
     before = out.read_text()
     history.mark_if_killed(out)
