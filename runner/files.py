@@ -3,34 +3,120 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
+import hashlib
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 
 def write_atomically(path: Path, content: str | bytes, *, durable: bool = False) -> None:
-    """Replace a file by a new one in one step.
+    """Replace a file by a new one in one step, or write into it where it cannot be replaced.
 
-    The new file has the permissions that a plain ``open`` would give it, so that
-    it can be read from outside a container.
+    A link is followed. The new file has the old one's owner and permissions; if there was none,
+    those that a plain ``open`` would give it, so that it can be read outside a container. Other
+    names of the old file (hard links) keep showing what it was.
 
     Args:
         path: The file; its folder must exist.
         content: All of it; a text is written as UTF-8.
         durable: Also wait until the disk has it (a power cut then loses nothing).
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    data = content.encode() if isinstance(content, str) else content
+    place = target_of(path)
+    if is_replaceable(place):
+        try:
+            _replace(place, data, durable=durable)
+        except OSError as error:  # a bind mount; another's file in a folder such as /tmp
+            if error.errno not in (errno.EBUSY, errno.EPERM, errno.EXDEV):
+                raise
+        else:
+            return
+    _overwrite(place, data, durable=durable)
+
+
+def target_of(path: Path) -> Path:
+    """Give the file that a link leads to; another path as it is, be it relative or not."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def is_replaceable(place: Path) -> bool:
+    """Tell whether a file, which is no link, can be replaced by a new one of the same owner."""
+    try:
+        found = place.lstat()
+    except FileNotFoundError:
+        return True
+    is_ours = not hasattr(os, "geteuid") or os.geteuid() in (0, found.st_uid)
+    return stat.S_ISREG(found.st_mode) and is_ours and may_write(place.parent)
+
+
+def may_write(path: Path) -> bool:
+    """Tell whether we, as whom we act now, may write a file, or make some in a folder."""
+    mode = os.W_OK | os.X_OK if path.is_dir() else os.W_OK
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _replace(place: Path, data: bytes, *, durable: bool) -> None:
+    partial = _partial_of(place)
     try:
         with partial.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            _take_over_rights(place, file.fileno())
+            file.write(data)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        partial.replace(path)
+        partial.replace(place)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _take_over_rights(place: Path, fd: int) -> None:
+    if not hasattr(os, "fchown"):
+        return
+    try:
+        old = place.stat()
+    except FileNotFoundError:
+        return
+    with contextlib.suppress(OSError):  # a group that we are not in
+        os.fchown(fd, old.st_uid, old.st_gid)
+    with contextlib.suppress(OSError):  # a disk without permissions
+        os.fchmod(fd, stat.S_IMODE(old.st_mode))
+
+
+def _overwrite(place: Path, data: bytes, *, durable: bool) -> None:
+    with open(os.open(place, os.O_WRONLY | os.O_NOCTTY), "wb", buffering=0) as file:  # noqa: PTH123 - by its number
+        left = memoryview(data)
+        while left:
+            left = left[file.write(left) :]
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.truncate()
+            if durable:
+                os.fsync(file.fileno())
+
+
+_LONGEST_NAME = 255  # bytes, of nearly every file system
+_ADDED = 32  # what names beside a file's have more than it, at most
+
+
+def _beside(path: Path) -> str:
+    """Give the name of a file to make names beside it from, shortened where these were too long."""
+    name = os.fsencode(path.name)
+    if len(name) + _ADDED <= _LONGEST_NAME:
+        return path.name
+    return hashlib.sha256(name).hexdigest()
+
+
+def _partial_of(place: Path) -> Path:
+    return place.with_name(f".{_beside(place)}.{os.getpid()}.tmp")
+
+
+def lock_of(path: Path) -> Path:
+    """Name the file that who writes a file holds, by whichever link that is named."""
+    place = target_of(path)
+    return place.with_name(f".{_beside(place)}.lock")
 
 
 def found_above(path: Path) -> Path | None:
@@ -44,14 +130,18 @@ def found_above(path: Path) -> Path | None:
 
 def show_at(record: Path, path: Path) -> None:
     """Let ``path`` show the file ``record`` as it is now, replacing in one step what was there."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    place = target_of(path)
+    if not is_replaceable(place):
+        write_atomically(place, record.read_bytes())
+        return
+    partial = _partial_of(place)
     try:
         os.link(record, partial)
-        partial.replace(path)
+        partial.replace(place)
     except FileNotFoundError:
         return
-    except OSError:  # another disk, or one without hard links
-        write_atomically(path, record.read_text(encoding="utf-8"))
+    except OSError:  # another disk, or one without hard links; a bind mount
+        write_atomically(place, record.read_bytes())
     finally:
         # Renaming onto another link of the same file does nothing, and leaves it.
         partial.unlink(missing_ok=True)
@@ -89,10 +179,12 @@ class Publication:
 
 def sweep_partials(path: Path) -> None:
     """Remove what killed processes left of their writes to ``path``."""
-    for partial in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+    place = target_of(path)
+    for partial in place.parent.glob(f".{glob.escape(_beside(place))}.*.tmp"):
         pid = partial.name.split(".")[-2]
         if pid.isdecimal() and not is_process_alive(int(pid)):
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                partial.unlink()
 
 
 def is_process_alive(pid: int, started: str = "") -> bool:
@@ -131,8 +223,12 @@ def process_start(pid: int) -> str:
 
 
 @contextlib.contextmanager
-def claim(path: Path) -> Iterator[bool]:
+def claim(path: Path, *, lasts: bool = False) -> Iterator[bool]:
     """Hold the lock file ``path`` for this process; our death, however it comes, frees it.
+
+    Args:
+        path: The file, which is removed at the end.
+        lasts: It is more than a lock, and is not removed.
 
     Yields:
         False when another live process holds it.
@@ -152,7 +248,8 @@ def claim(path: Path) -> Iterator[bool]:
         try:
             yield True
         finally:
-            path.unlink(missing_ok=True)
+            if not lasts:
+                path.unlink(missing_ok=True)
 
 
 def _is_still(path: Path, fd: int) -> bool:

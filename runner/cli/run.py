@@ -21,7 +21,8 @@ def run(**given: Any) -> None:
     """Execute NOTEBOOK once, to its last cell, and keep the executed notebook in OUT.
 
     OUT is runs/<path of the notebook>/out.ipynb unless given; it can be opened at
-    any moment and shows what every cell did, is doing, or has not done yet.
+    any moment and shows what every cell did, is doing, or has not done yet. It may
+    name parameters in braces, as out_{alpha}.ipynb, or be - for the standard output.
     """
     require_posix("run")
     from runner.run import run as runs

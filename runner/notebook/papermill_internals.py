@@ -6,6 +6,8 @@ it is imported before it is used: papermill takes a while, and may be half impor
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,11 +89,54 @@ def local_folder(output_path: str) -> Path | None:
     return Path(home or ".")
 
 
-def write_by(handler: Any, output_path: str) -> None:
-    """Have papermill write to one path by a handler of ours."""
+def is_stream(output_path: str) -> bool:
+    """Tell whether a path stands for the standard output."""
+    from papermill.iorw import StreamHandler, papermill_io
+
+    return isinstance(papermill_io.get_handler(output_path), StreamHandler)
+
+
+class _NextUse:
+    """Be papermill's way to one path for its next use, and withdraw."""
+
+    def __init__(self, write: Callable[[str], None], path: str) -> None:
+        self._write, self._path = write, path
+
+    def write(self, text: str, path: str) -> Any:
+        """Write the whole file; another path, which only begins as ours does, by papermill."""
+        io = self._withdraw()
+        return self._write(text) if path == self._path else io.write(text, path)
+
+    def read(self, path: str) -> Any:
+        """Read by papermill."""
+        return self._withdraw().read(path)
+
+    def listdir(self, path: str) -> Any:
+        """List by papermill."""
+        return self._withdraw().listdir(path)
+
+    def pretty_path(self, path: str) -> Any:
+        """Name a file by papermill."""
+        return self._withdraw().pretty_path(path)
+
+    def _withdraw(self) -> Any:
+        from papermill.iorw import papermill_io
+
+        with contextlib.suppress(ValueError):
+            papermill_io._handlers.remove((self._path, self))  # noqa: SLF001 - nothing removes one
+        return papermill_io
+
+
+def write_next_by(write: Callable[[str], None], output_path: str) -> None:
+    """Have papermill's next write to a path, the last of a run, done by a function of ours."""
     from papermill.iorw import papermill_io
 
-    papermill_io.register(output_path, handler)
+    papermill_io.register(output_path, _NextUse(write, output_path))
+
+
+def literal_path(path: str) -> str:
+    """Write a path so that papermill does not take braces in it for parameters."""
+    return path.replace("{", "{{").replace("}", "}}")
 
 
 def write(nb: NotebookNode, output_path: str) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from runner.config import EngineConfig
     from runner.errors import RunnerError
     from runner.notebook.document import Notebook
+    from runner.record.out import Out
     from runner.record.progress import Progress
     from runner.record.record import Record
     from runner.run.kernel import Kernel
@@ -40,6 +41,7 @@ class Session:
         config: Waits and intervals.
         progress: Hears of each cell.
         facts: Go into the record's ``metadata.runner``.
+        out: Where the record goes; papermill's ``output_path`` if None.
         after_save: Called after every save of the record.
         values: The parameters given.
         secrets: Names of those to mask besides those that are known.
@@ -55,6 +57,7 @@ class Session:
     config: EngineConfig
     progress: Progress
     facts: dict[str, Any]
+    out: Out | None = None
     after_save: Callable[[], None] | None = None
     values: dict[str, Any] = dataclasses.field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
@@ -71,7 +74,7 @@ class Session:
 
 def record_failure(
     path: Path,
-    out: Path,
+    out: Out,
     error: RunnerError,
     facts: dict[str, Any],
     after_save: Callable[[], None] | None,
@@ -89,7 +92,7 @@ def record_failure(
 
     from runner.record.record import Record, RunStatus
 
-    kept = Record(nbformat.read(path, as_version=4), _writer(str(out), None, after_save))
+    kept = Record(nbformat.read(path, as_version=4), _writer(out, after_save))
     kept.start(**facts)
     kept.end(RunStatus.FAILED, str(error), error.exit_code)
 
@@ -134,8 +137,13 @@ class RunnerEngine:
         document = _document(nb, kernel_name, options, secrets)
         given = session.values if session else parameters_cell.put_in(nb, document)
         document.check_secrets(given)
-        kept = Record(nb, _writer(output_path, session))
         with contextlib.ExitStack() as stack:
+            if session is None or session.out is None:
+                write = stack.enter_context(_papermills_place(output_path))
+            else:
+                write = _writer(session.out, session.after_save)
+                nb.metadata.papermill["output_path"] = str(session.out.path)
+            kept = Record(nb, write)
             mine = session or stack.enter_context(
                 _own_session(document, given, progress_bar, options)
             )
@@ -242,61 +250,51 @@ def _run_to_end(execution: Coroutine[Any, Any, None]) -> None:
             thread.submit(asyncio.run, execution).result()
 
 
-class AtomicHandler:
-    """Be papermill's way to one local file, which is replaced in one step at every write.
-
-    Attributes:
-        durable: Whether a write waits for the disk. papermill's own last write does.
-    """
-
-    def __init__(self, path: Path, after_save: Callable[[], None] | None = None) -> None:
-        self.path = path
-        self.durable = True
-        self._after_save = after_save
-
-    def write(self, text: str, path: str) -> None:
-        """Write the whole file."""
-        from runner.files import write_atomically
-
-        write_atomically(self.path, text, durable=self.durable)
-        if self._after_save:
-            self._after_save()
-
-    def pretty_path(self, path: str) -> str:
-        """Name the file as the user did."""
-        return path
+Write = Callable[["NotebookNode", bool], None]
 
 
-def _writer(
-    output_path: str | None,
-    session: Session | None,
-    after_save: Callable[[], None] | None = None,
-) -> Callable[[NotebookNode, bool], None]:
-    """Write through papermill, which knows more places than ours; local files atomically.
+def _writer(out: Out, after_save: Callable[[], None] | None = None) -> Write:
+    import nbformat
 
-    A process of ours stays in its working folder, so that a file is found also when that folder was
-    moved; whoever runs papermill may leave theirs.
+    def write(nb: NotebookNode, durable: bool) -> None:
+        out.write(nbformat.writes(nb), durable=durable)
+        if after_save:
+            after_save()
+
+    return write
+
+
+@contextlib.contextmanager
+def _papermills_place(output_path: str | None) -> Iterator[Write]:
+    """Write where papermill would, which knows more places than ours; local files atomically.
+
+    The last write is papermill's own, and comes when we are done, unless we raise. Nothing of
+    papermill stays changed: it may go on to other notebooks.
     """
     from runner.files import sweep_partials
     from runner.notebook import papermill_internals as papermill
+    from runner.record.out import OutFile, OutStream, out_at
 
-    if not output_path:
-        return lambda nb, durable: None
+    if output_path is None:
+        yield lambda nb, durable: None
+        return
     folder = papermill.local_folder(output_path)
-    if folder is None:
-        return lambda nb, durable: papermill.write(nb, output_path)
-    place = folder / output_path
-    shown = session.after_save if session else after_save
-    handler = AtomicHandler(place if session else place.absolute(), shown)
-    sweep_partials(handler.path)
-    papermill.write_by(handler, output_path)
-
-    def write(nb: NotebookNode, durable: bool) -> None:
-        handler.durable = durable
-        papermill.write(nb, output_path)
-        handler.durable = True
-
-    return write
+    if folder is None and not papermill.is_stream(output_path):
+        yield lambda nb, durable: papermill.write(nb, output_path)
+        return
+    # Absolute: whoever runs papermill may leave their working folder.
+    place = (folder or Path()) / output_path
+    out = out_at(place.absolute()) if folder else OutStream(place, 1)
+    if isinstance(out, OutFile):
+        sweep_partials(out.path)
+        yield _writer(out)
+        papermill.write_next_by(lambda text: out.write(text, durable=True), output_path)
+        return
+    try:
+        yield _writer(out)
+    except BaseException:
+        out.send()
+        raise
 
 
 def _echo(log_output: bool, options: dict[str, Any]) -> Callable[[NotebookNode], None]:

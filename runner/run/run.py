@@ -12,7 +12,6 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from runner import files
 from runner.config import EngineConfig
 from runner.errors import (
     ConfigurationError,
@@ -25,6 +24,7 @@ from runner.notebook import papermill_internals
 from runner.notebook.document import Notebook
 from runner.notebook.parameter_types import plain
 from runner.record import folders, history
+from runner.record.out import out_at, with_values
 from runner.record.progress import ProgressBar, ProgressLog
 from runner.run.engine import RunnerEngine, Session
 from runner.run.kernel import Kernel
@@ -108,8 +108,10 @@ def run(job: Job) -> None:
         InterruptedRunError: A signal ended it first, and not in a cell that serves.
     """
     document = notebook.read(job.path, job.secrets)
-    checked(document, job.values)
+    values = checked(document, job.values)
     document.check_secrets(job.values)
+    if not job.keeps_history:  # then the user named it, maybe by parameters
+        job = dataclasses.replace(job, out=with_values(job.out, _known(document) | values))
     run_end = _execute(job, document)
     if run_end.signum and not run_end.was_serving:
         raise InterruptedRunError(run_end.signum, hint=f"how far it came: {job.out}")
@@ -129,10 +131,14 @@ def checked(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _known(document: Notebook) -> dict[str, Any]:
+    declared = document.parameters() if document.is_python else {}
+    return {name: known.default for name, known in declared.items() if known.default is not None}
+
+
 def _execute(job: Job, document: Notebook) -> RunEnd:
-    job.out.parent.mkdir(parents=True, exist_ok=True)
-    lock = job.out.with_name(f".{job.out.name}.lock")
-    with files.claim(lock) as is_ours, StopRequest() as stop:
+    out = out_at(job.out)
+    with out.claimed() as is_ours, StopRequest() as stop:
         if not is_ours:
             raise ConfigurationError(
                 f"{job.out}: another run is writing it", hint="name another OUT after the notebook"
@@ -149,6 +155,7 @@ def _execute(job: Job, document: Notebook) -> RunEnd:
                 config=job.config,
                 progress=ProgressBar() if job.shows_bar else ProgressLog(),
                 facts={"notebook": str(job.path), "notebook_sha256": _sha256(job.path)},
+                out=out,
             )
             return execute(job, session)
 
@@ -205,8 +212,8 @@ def _through_papermill(job: Job, session: Session) -> Record:
     document = notebook.read(job.copy or job.path)
     try:
         papermill.execute_notebook(
-            str(job.copy or job.path),
-            str(job.out),
+            papermill_internals.literal_path(str(job.copy or job.path)),
+            None,  # the session knows where the record goes
             plain(job.values),
             engine_name="runner",
             kernel_name=document.kernel_name,
@@ -222,7 +229,7 @@ def _through_papermill(job: Job, session: Session) -> Record:
         if kept.run.status != RunStatus.FAILED:
             # An error that a tag allows, or one while it stopped: papermill takes it for a failure.
             kept.nb.cells = papermill_internals.without_error_markers(kept.nb)
-            kept.save(durable=True)
+        kept.save(durable=True)
     kept = session.record()
     if kept.run.status == RunStatus.FAILED:
         raise NotebookError(f"{job.path}: {kept.run.reason}", see)

@@ -25,6 +25,7 @@ from runner.notebook import annotations as annotated_cells
 from runner.notebook import document as notebook
 from runner.notebook import injection, parameter_values
 from runner.record import facts as run_facts
+from runner.record.out import OutFile
 from runner.record.progress import ProgressLog
 from runner.run import run
 from runner.run.engine import Session, record_failure
@@ -129,6 +130,7 @@ class ServiceRun:
             config=self.job.config,
             progress=ProgressLog(),
             facts=self.order["facts"] | facts,
+            out=OutFile(self.job.out),
             after_save=publication.show if publication else None,
             serves=True,
             api=api,
@@ -163,7 +165,7 @@ class ServiceRun:
         if self.orders.session is None or self.orders.session.kept is None:
             shown = self.orders.publication.show if self.orders.publication else None
             copy = self.job.copy or self.job.path
-            record_failure(copy, self.job.out, error, self.order["facts"], shown)
+            record_failure(copy, OutFile(self.job.out), error, self.order["facts"], shown)
 
     def _correct_reason(self, said: str) -> None:
         """Let the record's last word name both failures."""

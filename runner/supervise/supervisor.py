@@ -26,6 +26,7 @@ from runner import errors, files, net
 from runner.config import Limits
 from runner.notebook import document as notebook
 from runner.record import folders
+from runner.record.out import OutStream, out_at
 from runner.run.stop_request import STOP_SIGNALS, has_terminal, hear, stop_signals
 from runner.supervise import running
 from runner.supervise.control import ControlServer, PendingRequests
@@ -88,6 +89,12 @@ def supervise(plan: Plan) -> None:
     """
     folder = plan.out.parent if plan.is_trial else folders.folder_of(plan.path)
     values_for(plan, plan.path)
+    out = out_at(plan.out)
+    if isinstance(out, OutStream) and plan.out != Path(os.devnull):
+        raise errors.ConfigurationError(
+            f"{plan.out}: the record of a service is written again and again",
+            hint="name a file, or /dev/null",
+        )
     listeners = _listeners(plan)
     with contextlib.ExitStack() as stack:
         for listener in listeners:
@@ -95,9 +102,11 @@ def supervise(plan: Plan) -> None:
         if listeners:
             plan = dataclasses.replace(plan, port=net.port_of(listeners[0]) or plan.port)
         folder.mkdir(parents=True, exist_ok=True)
-        plan.out.parent.mkdir(parents=True, exist_ok=True)
-        for lock in (folder / LOCK, plan.out.with_name(f".{plan.out.name}.lock")):
-            if not stack.enter_context(files.claim(lock)):
+        for lock, claim in (
+            (folder / LOCK, files.claim(folder / LOCK)),
+            (plan.out.with_name(LOCK), out.claimed()),
+        ):
+            if not stack.enter_context(claim):
                 raise running.occupied(plan.path, folder, lock)
         if not plan.is_trial:
             folders.take(folder, plan.path)

@@ -17,12 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runner import files
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError, InterruptedRunError
 from runner.notebook import document as notebook
 from runner.notebook import parameter_values
 from runner.record import history
+from runner.record.out import OutFile
 from runner.record.progress import ProgressLog
 from runner.run import run
 from runner.run.engine import Session
@@ -88,6 +88,7 @@ def _execute(job: Job, facts: dict[str, Any], standby: Standby, stop: StopReques
         config=job.config,
         progress=ProgressLog(),
         facts=facts,
+        out=OutFile(job.out),
     )
     run.checked(document, job.values)
     run_end = run.execute(job, session)
@@ -98,11 +99,11 @@ def _execute(job: Job, facts: dict[str, Any], standby: Standby, stop: StopReques
 @contextlib.contextmanager
 def _locked_record(job: Job, stop: StopRequest) -> Iterator[None]:
     """Hold the record's lock, as ``runner run`` does; wait for one who is about to end."""
-    lock = job.out.with_name(f".{job.out.name}.lock")
+    out = OutFile(job.out)
     deadline = time.monotonic() + job.config.grace + 10
     has_logged = False
     while True:
-        with files.claim(lock) as is_ours:
+        with out.claimed() as is_ours:
             if is_ours:
                 yield
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import papermill.engines
 import papermill.execute
 import papermill.iorw
+import papermill.parameterize
 import papermill.translators
 import papermill.utils
 from support.insides import require, require_order, require_parameters
@@ -24,9 +25,10 @@ def test_papermill_has_the_functions_that_we_call() -> None:
 
 
 def test_papermill_writes_by_a_handler_that_can_be_replaced() -> None:
-    """Local files are written atomically by a handler of ours."""
-    require(papermill.iorw, "LocalHandler", "papermill_io", "write_ipynb")
-    require(papermill.iorw.papermill_io, "get_handler", "register")
+    """The last write of a local file is atomic by a handler of ours, which then withdraws."""
+    require(papermill.iorw, "LocalHandler", "StreamHandler", "papermill_io", "write_ipynb")
+    require(papermill.iorw.papermill_io, "get_handler", "register", "_handlers")
+    require(papermill.parameterize, "add_builtin_parameters")
     require(papermill.iorw.LocalHandler, "cwd", "write", "pretty_path")
     require_order(papermill.iorw.LocalHandler.cwd, "self", "new_path")
 

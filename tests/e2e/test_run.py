@@ -9,11 +9,13 @@ import platform
 import pty
 import signal
 import subprocess
+import sys
 import termios
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import psutil
 import pytest
 from support import PAPERMILL, RUNNER, Service, read_record, states, text_of, until, write_notebook
@@ -371,6 +373,79 @@ def test_output_files_go_where_they_are_told(start: Start, project: Path) -> Non
     for _ in range(2):
         assert start("run", "a.ipynb", "deep/er/b.ipynb").wait() == 0
     assert [path.name for path in (project / "deep/er").iterdir()] == ["b.ipynb"]
+
+
+def test_a_record_may_go_into_a_stream(project: Path) -> None:
+    """Once, at the end, and braces in a notebook's name are only that."""
+    write_notebook(project / "braces {x}.ipynb", "print(1)", "1 / 0")
+    words = [*RUNNER, "run", "braces {x}.ipynb", "-"]
+    done = subprocess.run(words, cwd=project, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 3
+    record = nbformat.reads(done.stdout.decode(), as_version=4)
+    assert list(states(record).values())[-2:] == ["completed", "failed"]
+    assert [path.name for path in project.iterdir()] == ["braces {x}.ipynb"]
+
+
+def test_the_record_may_be_named_by_parameters(start: Start, project: Path) -> None:
+    """Also by one that has its default; what is no parameter is told before the start."""
+    write_notebook(project / "a.ipynb", "print(x, y)", parameters="x: int = 1\ny: int = 2")
+    wrong = start("run", "a.ipynb", "out_{z}.ipynb")
+    assert wrong.wait() == 2
+    assert wrong.said().startswith("runner: out_{z}.ipynb: what stands in braces is no parameter")
+    assert start("run", "a.ipynb", "out_{x}_{y}.ipynb", "-p", "x", "3").wait() == 0
+    assert sorted(path.name for path in project.glob("*.ipynb")) == ["a.ipynb", "out_3_2.ipynb"]
+
+
+STATE = """
+import asyncio, copyreg, logging, os, pickle, signal, socket, sys, warnings
+import papermill
+from papermill.engines import papermill_engines
+from papermill.iorw import papermill_io
+
+def state():
+    os.umask(mask := os.umask(0))
+    return {
+        "ways to files": list(papermill_io._handlers),
+        "papermill's folder": [way._cwd for name, way in papermill_io._handlers if name == "local"],
+        "engines": dict(papermill_engines._engines),
+        "warnings": (list(warnings.filters), warnings.showwarning),
+        "signals": [signal.getsignal(number) for number in sorted(signal.valid_signals())],
+        "environment": (os.getcwd(), dict(os.environ), list(sys.path), mask),
+        "modules that cannot be imported": [n for n, each in sys.modules.items() if each is None],
+        "imports": (list(sys.meta_path), list(sys.path_hooks)),
+        "socket": (dict(vars(socket)), dict(vars(socket.socket))),
+        "pickle": (dict(vars(pickle)), dict(copyreg.dispatch_table)),
+        "logging": (logging.root.level, list(logging.root.handlers), logging.root.manager.disable),
+        "hooks": (sys.excepthook, sys.displayhook, sys.unraisablehook, sys.stdout, sys.stderr),
+        "loops": type(asyncio.get_event_loop_policy()),
+    }
+
+def run(path, out, **values):
+    before = state()
+    papermill.execute_notebook(path, out, values, engine_name="runner", progress_bar=False)
+    after = state()
+    print("changed:", [name for name in before if before[name] != after[name]])
+
+run("a.ipynb", "out", x=2)
+run("out", "out.ipynb", x=3)
+print(papermill.inspect_notebook("out")["x"]["default"])
+os.chdir("sub")
+run("../a.ipynb", "out", x=4)
+"""
+
+
+def test_papermill_goes_on_as_before_after_a_run(project: Path) -> None:
+    """A process that executes one notebook after another: each is written to its own place."""
+    write_notebook(project / "a.ipynb", "print('x is', x)", parameters="x: int = 1")
+    (project / "sub").mkdir()
+    words = [sys.executable, "-c", STATE]
+    done = subprocess.run(words, cwd=project, capture_output=True, timeout=90, check=False)
+    assert done.stdout.decode().splitlines() == ["changed: []"] * 2 + ["1", "changed: []"]
+    said = {name: text_of(read_record(project / name).cells[-1]) for name in OUTS}
+    assert said == dict(zip(OUTS, ["x is 2\n", "x is 3\n", "x is 4\n"], strict=True))
+
+
+OUTS = ("out", "out.ipynb", "sub/out")
 
 
 def test_a_secret_is_nowhere_in_the_record(start: Start, project: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -57,3 +60,24 @@ def pytest_runtest_teardown() -> Iterator[None]:
         WATCH.is_on = False
     if WATCH.seen:
         pytest.fail(WATCH.message(), pytrace=False)
+
+
+@pytest.fixture
+def acting_as_nobody(tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
+    """Give what lets root, whom nothing is forbidden, act as a user without rights."""
+
+    @contextmanager
+    def act() -> Iterator[None]:
+        if os.geteuid():
+            yield
+            return
+        for folder in tmp_path.parents:  # pytest's are root's alone
+            if not folder.stat().st_mode & 0o001:
+                folder.chmod(0o711)
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return act

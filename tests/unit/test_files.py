@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -92,3 +95,95 @@ def test_a_published_record_is_shown_after_every_save_until_it_is_retired(tmp_pa
     publication.show()
     assert shown.read_text() == "2"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "r"]
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    """To a file in another folder, through a second link, and to nowhere yet."""
+    (tmp_path / "real").mkdir()
+    target = tmp_path / "real" / "target"
+    link, second = tmp_path / "link", tmp_path / "second"
+    link.symlink_to("real/target")
+    second.symlink_to(link)
+    for path, text in ((link, "made"), (second, "replaced")):
+        files.write_atomically(path, text)
+        assert target.read_text() == text
+    record = tmp_path / "record"
+    record.write_text("shown")
+    files.show_at(record, link)
+    assert target.read_text() == "shown"
+    assert link.is_symlink()
+    assert second.is_symlink()
+    assert files.lock_of(second) == files.lock_of(target)
+    assert [path.name for path in target.parent.iterdir()] == ["target"]
+
+
+def test_another_name_of_the_file_keeps_what_it_was(tmp_path: Path) -> None:
+    """A hard link is a file of its owner's, of which the user has told us nothing."""
+    path, other = tmp_path / "a", tmp_path / "b"
+    other.write_text("mine")
+    os.link(other, path)
+    files.write_atomically(path, "new")
+    assert (path.read_text(), other.read_text()) == ("new", "mine")
+
+
+def test_the_permissions_stay(tmp_path: Path) -> None:
+    """A record that only its owner may read stays so."""
+    path = tmp_path / "out.ipynb"
+    path.write_text("old")
+    path.chmod(0o600)
+    files.write_atomically(path, "new")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("code", [errno.EBUSY, errno.EPERM])
+def test_what_cannot_be_replaced_is_written_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """A bind mount is busy; in a folder such as /tmp nobody may replace another's file."""
+    path = tmp_path / "out.ipynb"
+    path.write_text("old and longer")
+    number = path.stat().st_ino
+
+    def refuse(*_: object) -> None:
+        raise OSError(code, "refused")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    files.write_atomically(path, "new", durable=True)
+    record = tmp_path / "record"
+    record.write_text("shown")
+    assert path.read_text() == "new"
+    files.show_at(record, path)
+    assert (path.read_text(), path.stat().st_ino) == ("shown", number)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["out.ipynb", "record"]
+
+
+def test_a_file_in_a_folder_that_is_not_ours_is_written_in_place(
+    tmp_path: Path, acting_as_nobody: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """Where no new file may be made, and none replaced."""
+    path = tmp_path / "out.ipynb"
+    path.write_text("old and longer")
+    path.chmod(0o666)
+    tmp_path.chmod(0o555)
+    with acting_as_nobody():
+        files.write_atomically(path, "new")
+    tmp_path.chmod(0o755)
+    assert path.read_text() == "new"
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
+    """What we make beside a file has no longer name than it."""
+    path = tmp_path / ("é" * 127)
+    files.write_atomically(path, "text")
+    with files.claim(files.lock_of(path)) as is_ours:
+        assert is_ours
+    assert path.read_text() == "text"
+
+
+def test_a_name_with_signs_of_a_pattern_is_only_a_name(tmp_path: Path) -> None:
+    """Partial files of ``a[1]`` are found, those of ``a1`` are not taken for them."""
+    nobody = int(Path("/proc/sys/kernel/pid_max").read_text())
+    for name in ("a[1]", "a1"):
+        (tmp_path / f".{name}.{nobody}.tmp").touch()
+    files.sweep_partials(tmp_path / "a[1]")
+    assert [path.name for path in tmp_path.iterdir()] == [f".a1.{nobody}.tmp"]
