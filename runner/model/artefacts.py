@@ -8,6 +8,7 @@ import importlib.metadata
 import io
 import json
 import platform
+import time
 import warnings
 import weakref
 from datetime import UTC, datetime
@@ -15,6 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from runner.files import found_above, write_atomically
+from runner.model.card_values import card_value
+from runner.model.features import features
+
+_SETTLING = 3.0  # seconds that a model and its card, or a copy of them, may take to be written
+_LOOK_EVERY = 0.05
 
 _cards: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
 
@@ -40,11 +46,7 @@ def load_model(path: str | Path) -> tuple[Any, dict[str, Any]]:
         FileNotFoundError: There is no such model, or no card beside it.
         CardError: The model is not the one of its card.
     """
-    file = _found(Path(path))
-    card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-    pickled = file.read_bytes()
-    if hashlib.sha256(pickled).hexdigest() != card.get("sha256"):
-        raise CardError(f"{path} is not the model of its card: refused; train it again")
+    pickled, card = _matching(path)
     _compare_versions(str(path), card)
     import joblib
 
@@ -52,6 +54,41 @@ def load_model(path: str | Path) -> tuple[Any, dict[str, Any]]:
     with contextlib.suppress(TypeError):  # not everything can be referred to weakly
         _cards[model] = card
     return model, card
+
+
+def _matching(path: str | Path) -> tuple[bytes, dict[str, Any]]:
+    """Read a model's file and its card.
+
+    What was written just now may have only one of the two yet, or half of one: it is read again.
+    """
+    deadline = time.monotonic() + _SETTLING
+    while True:
+        try:
+            return _read(Path(path))
+        except (FileNotFoundError, CardError):
+            if not _was_just_written(Path(path)) or time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_EVERY)
+
+
+def _read(path: Path) -> tuple[bytes, dict[str, Any]]:
+    file = _found(path)
+    try:
+        card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CardError(f"{path}: its card is not whole: train it again") from error
+    pickled = file.read_bytes()
+    if hashlib.sha256(pickled).hexdigest() != card.get("sha256"):
+        raise CardError(f"{path} is not the model of its card: refused; train it again")
+    return pickled, card
+
+
+def _was_just_written(path: Path) -> bool:
+    files = (found_above(each) for each in (path, path.with_suffix(".json")))
+    now = time.time()
+    with contextlib.suppress(OSError):  # it is being replaced
+        return any(abs(now - each.stat().st_mtime) < _SETTLING for each in files if each)
+    return True
 
 
 def save_model(model: Any, path: str | Path, *, data: Any = None, **facts: Any) -> dict[str, Any]:
@@ -63,24 +100,31 @@ def save_model(model: Any, path: str | Path, *, data: Any = None, **facts: Any) 
             the nearest folder, from the working folder upwards, that has its first folder.
         data: What it was trained on, ``(n_rows, n_features)``; the card then has
             ``feature_ranges``, by the fact ``feature_names`` or by the columns' own names, and of
-            a DataFrame ``feature_types``: by these a service keeps its dtypes.
-        **facts: What else the card says, as JSON values: ``feature_names``, ``class_names``,
-            ``metrics``, ``parameters``.
+            a DataFrame ``feature_types``: by these a service keeps its dtypes. Anything else,
+            such as texts, says nothing of columns.
+        **facts: What else the card says: ``feature_names``, ``class_names``, ``metrics``,
+            ``parameters``; numpy's and pandas's values, too. What JSON does not have is null.
 
     Returns:
         The card, which has the facts, and ``sha256``, ``estimator``, ``trained_at`` and the
         versions.
+
+    Raises:
+        ValueError: The path is one of a card.
     """
     import joblib
+
+    if Path(path).suffix == ".json":
+        raise ValueError(f"{path}: so the model's card is called: name the model otherwise")
 
     joblib.dump(model, buffer := io.BytesIO())
     card = {
         "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
         "estimator": repr(model),
-        **{name: importlib.metadata.version(name) for name in ("scikit-learn", "numpy")},
+        **{name: found for name in ("scikit-learn", "numpy") if (found := _installed(name))},
         "python": platform.python_version(),
-        **({} if data is None else _features(data, facts)),
-        **facts,
+        **({} if data is None else features(data, facts.get("feature_names"))),
+        **{name: card_value(value) for name, value in facts.items()},
         "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     text = json.dumps(card, indent=2, allow_nan=False)
@@ -89,50 +133,6 @@ def save_model(model: Any, path: str | Path, *, data: Any = None, **facts: Any) 
     write_atomically(file, buffer.getvalue(), durable=True)
     write_atomically(file.with_suffix(".json"), text, durable=True)
     return card
-
-
-def _features(data: Any, facts: dict[str, Any]) -> dict[str, Any]:
-    """Describe columns: the names and types of all, and the ranges of those that are numbers."""
-    import numpy as np
-
-    names = facts.get("feature_names", getattr(data, "columns", None))
-    if not hasattr(data, "dtypes"):
-        ranges = np.quantile(np.asarray(data, dtype=float), [0, 1], axis=0).T.tolist()
-        names = [str(name) for name in (range(len(ranges)) if names is None else names)]
-        return {"feature_names": names, "feature_ranges": dict(zip(names, ranges, strict=True))}
-    names = [str(name) for name in (data.columns if names is None else names)]
-    columns = {name: data.iloc[:, place] for place, name in enumerate(names)}
-    return {
-        "feature_names": names,
-        "feature_types": {name: feature_type(column) for name, column in columns.items()},
-        "feature_ranges": {
-            name: [float(column.min()), float(column.max())]
-            for name, column in columns.items()
-            if getattr(column.dtype, "kind", "O") in "iufb" and column.notna().any()
-        },
-    }
-
-
-def feature_type(column: Any) -> dict[str, Any]:
-    """Say of what kind a column of a DataFrame is, as ``runner.predict.columns`` reads it."""
-    found: dict[str, Any] = {"dtype": str(column.dtype), "nullable": bool(column.isna().any())}
-    if (categories := getattr(column.dtype, "categories", None)) is None:
-        return found | ({"holds": _kind_of(column)} if found["dtype"] == "object" else {})
-    plain = [each.item() if hasattr(each, "item") else each for each in categories]
-    is_plain = all(isinstance(each, str | int | float) for each in plain)
-    return found | {
-        "dtype": "category",
-        "categories": plain if is_plain else [str(each) for each in plain],
-        "ordered": bool(column.dtype.ordered),
-        **({} if is_plain else {"holds": _kind_of(categories)}),
-    }
-
-
-def _kind_of(values: Any) -> str:
-    """Name what there is in a column of any objects, as pandas does."""
-    import pandas as pd
-
-    return str(pd.api.types.infer_dtype(values, skipna=True))
 
 
 def _place(path: Path) -> Path:
@@ -159,9 +159,16 @@ def _found(path: Path) -> Path:
     return file
 
 
+def _installed(distribution: str) -> str:
+    """Give the version of a distribution; empty if it is not there."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(distribution)
+    return ""
+
+
 def _compare_versions(path: str, card: dict[str, Any]) -> None:
-    made_with, here = card.get("scikit-learn"), importlib.metadata.version("scikit-learn")
-    if made_with is not None and made_with != here:
+    made_with, here = card.get("scikit-learn"), _installed("scikit-learn")
+    if made_with is not None and here and made_with != here:
         warnings.warn(
             f"{path} was trained with scikit-learn {made_with} and is read by {here}: its answers"
             " may differ; train it again",

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Optional
 
 import msgspec
 
-from runner.model.artefacts import feature_type
+from runner.model.features import feature_type
 from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
 from runner.predict.type_descriptions import comma_separated, describe_value
 from runner.predict.validation_errors import problem_of_fields

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pickle
@@ -12,6 +13,7 @@ from sklearn.datasets import load_iris
 from sklearn.svm import SVC
 
 from runner import load_model, save_model
+from runner.model import artefacts
 from runner.model.artefacts import CardError
 
 PATH = "model/iris.joblib"
@@ -23,6 +25,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "model").mkdir()
     monkeypatch.chdir(tmp_path / "notebooks")
+    monkeypatch.setattr(artefacts, "_SETTLING", 0.0)
     rows = load_iris()
     model = SVC().fit(rows.data, rows.target)
     save_model(model, PATH, data=rows.data, feature_names=rows.feature_names)
@@ -79,9 +82,46 @@ def test_what_is_saved_is_what_is_loaded(inside: Path) -> None:
 
 
 def test_a_model_that_cannot_be_saved_leaves_the_old_one(inside: Path) -> None:
-    """Neither file is touched by a model that is no pickle, or a fact that is no JSON."""
+    """Neither file is touched by a model that is no pickle, or by names of other columns."""
     before = [(inside / PATH).read_bytes(), (inside / "model/iris.json").read_bytes()]
-    for model, facts in ((lambda: 1, {}), (1, {"metrics": float("nan")})):
+    for model, names in ((lambda: 1, ["a"]), (1, ["a", "b"])):
         with pytest.raises((pickle.PicklingError, AttributeError, ValueError)):
-            save_model(model, PATH, **facts)
+            save_model(model, PATH, data=[[1]], feature_names=names)
     assert [(inside / PATH).read_bytes(), (inside / "model/iris.json").read_bytes()] == before
+
+
+def test_a_path_of_a_card_is_refused(inside: Path) -> None:
+    """The card would replace the model."""
+    with pytest.raises(ValueError, match="name the model otherwise"):
+        save_model(1, "model/iris.json")
+
+
+@pytest.mark.parametrize("late", ["model", "card"])
+def test_a_model_whose_card_is_being_written_is_read_again(
+    inside: Path, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    """Whichever of the two comes last, and however much of it is there."""
+    monkeypatch.setattr(artefacts, "_SETTLING", 60.0)
+    files = {"model": inside / PATH, "card": inside / "model/iris.json"}
+    whole = files[late].read_bytes()
+    files[late].write_bytes(whole[:100])
+    looks = iter([files[late].unlink])
+    write = functools.partial(files[late].write_bytes, whole)
+    monkeypatch.setattr("time.sleep", lambda seconds: next(looks, write)())
+    assert load_model(PATH)[1]["sha256"]
+
+
+def test_what_was_written_long_ago_is_refused_at_once(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is writing it."""
+    monkeypatch.setattr(artefacts, "_SETTLING", 60.0)
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("it waited"))
+    (inside / PATH).write_bytes(b"other")
+    for file in (inside / "model").iterdir():
+        os.utime(file, (0, 0))
+    with pytest.raises(CardError):
+        load_model(PATH)
+    (inside / "model/iris.json").unlink()
+    with pytest.raises(FileNotFoundError):
+        load_model(PATH)
