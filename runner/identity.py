@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 
 from runner.config import variable
 
@@ -21,7 +21,8 @@ class Identity:
         run_id: The supervisor's name of the run.
         notebook_sha256: The hash of the notebook's file.
         notebook_title: Its first heading.
-        model_sha256: The hash of the model that its parameter ``model_path`` names.
+        model_sha256: The hash of the model that its parameter ``model_path`` names, or the first
+            that it loads.
     """
 
     run_id: str = ""
@@ -34,6 +35,13 @@ class Identity:
         """Take the ``RUNNER_*`` variables."""
         names = [field.name for field in dataclasses.fields(cls)]
         return cls(**{name: environ.get(variable(name), "") for name in names})
+
+    @classmethod
+    def note_model(cls, sha256: str, environ: MutableMapping[str, str] = os.environ) -> None:
+        """Say which model was read, in a run of which it is not known yet."""
+        known = cls.from_environment(environ)
+        if known.run_id and not known.model_sha256:
+            environ[variable("model_sha256")] = sha256
 
     def setup_code(self) -> str:
         """Write the Python statement that puts this into a kernel's environment."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.files import found_above, write_atomically
+from runner.identity import Identity
 from runner.model.card_values import card_value
 from runner.model.features import features
 
@@ -47,6 +48,7 @@ def load_model(path: str | Path) -> tuple[Any, dict[str, Any]]:
         CardError: The model is not the one of its card.
     """
     pickled, card = _matching(path)
+    Identity.note_model(card["sha256"])
     _compare_versions(str(path), card)
     import joblib
 

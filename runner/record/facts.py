@@ -17,9 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runner.errors import ConfigurationError
 from runner.identity import Identity
-from runner.notebook import packages
+from runner.notebook import models, packages
 from runner.notebook.document import Notebook, source
 
 _GIT_DEADLINE = 1.0
@@ -80,15 +79,10 @@ def git_facts(path: Path) -> dict[str, Any]:
 
 
 def model_cards(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
-    """Read the cards of the models that a notebook's parameters name, by parameter."""
-    names = {**_defaults(document), **values}
-    found = {}
-    for name, value in names.items():
-        if name.endswith("_path") and isinstance(value, str) and value:
-            card = _card(Path(value), document.path)
-            if card:
-                found[name] = card
-    return found
+    """Read the cards of the models that a notebook names, by parameter or else by path."""
+    paths = models.model_paths(document, values)
+    cards = {name: _card(Path(path), document.path) for name, path in paths.items()}
+    return {name: card for name, card in cards.items() if card}
 
 
 def identity_of(
@@ -121,16 +115,15 @@ def title(document: Notebook) -> str:
 
 
 def model_sha256(document: Notebook, values: dict[str, Any]) -> str:
-    """Give the hash of the model that ``model_path`` names: its card's, else the file's.
+    """Give the hash of the first model that a notebook loads: its card's, else the file's.
 
     A file of more than 100 MB is not read for that: the start would have to wait.
     """
-    card = model_cards(document, values).get("model_path")
-    if card:
-        return str(card["sha256"])
-    named = {**_defaults(document), **values}.get("model_path")
-    if not isinstance(named, str) or not named:
+    named = next(iter(models.loaded_models(document, values)), "")
+    if not named:
         return ""
+    if card := _card(Path(named), document.path):
+        return str(card["sha256"])
     for folder in (Path(), *document.path.absolute().parents):
         with contextlib.suppress(OSError):
             file = folder / named
@@ -165,15 +158,6 @@ def _git(folder: Path, *words: str) -> str | None:
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
     return done.stdout.strip()
-
-
-def _defaults(document: Notebook) -> dict[str, Any]:
-    """List the parameters whose defaults are literals."""
-    try:
-        declared = document.parameters()
-    except ConfigurationError:
-        return {}
-    return {name: parameter.default for name, parameter in declared.items()}
 
 
 def _card(model: Path, notebook: Path) -> dict[str, Any]:

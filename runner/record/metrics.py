@@ -10,6 +10,7 @@ The rules of this file:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from runner.wire import METRICS_MIME
@@ -42,12 +43,22 @@ def _glued(data: Mapping[str, Any]) -> dict[str, Any]:
 def _of_cards(run: Mapping[str, Any]) -> Metrics:
     """Take the cards that the run itself wrote: those that are others at its end."""
     before = run.get("model_cards") or {}
+    after = run.get("model_cards_at_end") or {}
+    written = {name: card for name, card in after.items() if card != before.get(name)}
+    is_one = len(written) == 1
     found: Metrics = {}
-    for parameter, card in (run.get("model_cards_at_end") or {}).items():
-        if card != before.get(parameter):
-            prefix = "" if parameter == "model_path" else f"{parameter.removesuffix('_path')}."
-            found |= _numbers(card.get("metrics"), prefix)
+    for name, card in written.items():
+        found |= _numbers(card.get("metrics"), _prefix(name, is_one))
     return found
+
+
+def _prefix(name: str, is_one: bool) -> str:
+    """Tell metrics of several models apart, by the parameter that names one, or by its file."""
+    if name == "model_path":
+        return ""
+    if name.endswith("_path"):
+        return f"{name.removesuffix('_path')}."
+    return "" if is_one else f"{PurePath(name).stem}."
 
 
 def _numbers(values: Any, prefix: str = "") -> Metrics:

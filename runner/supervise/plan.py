@@ -9,7 +9,9 @@ from typing import Any
 
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError
+from runner.files import found_above
 from runner.notebook import document as notebook
+from runner.notebook import models
 from runner.notebook.annotations import check_language
 from runner.notebook.document import Notebook
 from runner.supervise.lifecycle import Rules
@@ -48,10 +50,14 @@ class Plan:
     is_trial: bool = False
 
 
-def model_of(plan: Plan) -> Path | None:
-    """Find the file that the parameter ``model_path`` names."""
-    path = plan.values.get("model_path") or notebook.read(plan.path).default("model_path")
-    return Path(path) if isinstance(path, str) and path else None
+def models_of(plan: Plan) -> list[Path]:
+    """Find the files of the models that the notebook loads, as it is now.
+
+    Raises:
+        ConfigurationError: It cannot be read.
+    """
+    found = map(Path, models.loaded_models(notebook.read(plan.path), plan.values))
+    return [found_above(path) or path for path in found]
 
 
 def values_for(plan: Plan, path: Path) -> dict[str, Any]:

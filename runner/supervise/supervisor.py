@@ -62,7 +62,7 @@ from runner.supervise.events import (
 from runner.supervise.kernel_link import KernelLinks
 from runner.supervise.kernel_watch import KernelWatch, log_stacks
 from runner.supervise.lifecycle import Lifecycle
-from runner.supervise.plan import Plan, how_far, model_of, values_for
+from runner.supervise.plan import Plan, how_far, models_of, values_for
 from runner.supervise.running import LOCK
 from runner.supervise.runs import Runs
 from runner.supervise.states import RunState
@@ -158,7 +158,7 @@ class Supervisor:
         try:
             self._listen_to_signals()
             if self.plan.rules.waits_for_edits:
-                self._watcher = Watcher(self.plan.path, model_of(self.plan))
+                self._watcher = Watcher(self.plan.path, lambda: models_of(self.plan))
                 self._begin(watch(self._watcher, lambda cause: self._tell(Changed(cause=cause))))
             if self._listeners:
                 log.info("supervisor %d bound http://%s", os.getpid(), self.address)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runner.errors import ConfigurationError
@@ -23,6 +23,7 @@ _EVERY = 0.1
 # What changes whenever a file's content does, and when another file takes its place.
 _Stamp = tuple[int, ...]
 _MISSING: _Stamp = ()
+_Stamps = tuple[_Stamp, ...]  # of what is watched as a whole
 
 
 class Watcher:
@@ -30,44 +31,51 @@ class Watcher:
 
     Args:
         notebook: Its code and tags matter, its outputs do not.
-        model: Every save of it matters; None if there is none.
+        models: Gives the models that it loads as it is now. Every save of one matters, and of its
+            card, which is watched with it: neither is of use without the other.
     """
 
-    def __init__(self, notebook: Path, model: Path | None) -> None:
-        self._notebook, self._model = notebook, model
+    def __init__(self, notebook: Path, models: Callable[[], Sequence[Path]] = list) -> None:
+        self._notebook, self._models = notebook, models
         self._digest = ""
-        self._files = {path: _stamp(path) for path in (notebook, model) if path}
-        self._changing: dict[Path, _Stamp] = {}
+        self._known: dict[Path, _Stamps] = {}
+        self._changing: dict[Path, _Stamps] = {}
         self.seen()
 
     def seen(self) -> None:
-        """Take the notebook as it is for known."""
+        """Take the notebook as it is for known, and look at the models that it loads now."""
         try:
             self._digest = digest(self._notebook)
+            watched = [self._notebook, *self._models()]
         except ConfigurationError:
             self._digest = ""
+            watched = list(self._known) or [self._notebook]
+        self._known = {path: self._known.get(path) or self._stamps(path) for path in watched}
 
     def look(self) -> str:
         """Say what has changed, in words; empty if nothing has that matters.
 
         A file counts once it stays as it is from one look to the next: it may be half written.
         """
-        changed = set()
-        for path, before in self._files.items():
-            now = _stamp(path)
-            if now != before and now == self._changing.get(path):
-                self._files[path] = now
-                changed.add(path)
-            self._changing[path] = now
-        return self._cause(changed) if changed else ""
-
-    def _cause(self, changed: set[Path]) -> str:
         causes = []
-        if self._model in changed and self._model and self._files[self._model]:
-            causes.append(f"{self._model} was saved")
-        if self._notebook in changed:
-            causes.append(self._read())
+        for path, before in self._known.items():
+            now = self._stamps(path)
+            if now != before and now == self._changing.get(path):
+                self._known[path] = now
+                causes.append(self._cause(path, before, now))
+            self._changing[path] = now
         return "; ".join(cause for cause in causes if cause)
+
+    def _stamps(self, path: Path) -> _Stamps:
+        files = [path] if path == self._notebook else [path, path.with_suffix(".json")]
+        return tuple(map(_stamp, files))
+
+    def _cause(self, path: Path, before: _Stamps, now: _Stamps) -> str:
+        if path == self._notebook:
+            return self._read()
+        if not now[0]:  # a model that is gone is no new one
+            return ""
+        return f"{path if now[0] != before[0] else path.with_suffix('.json')} was saved"
 
     def _read(self) -> str:
         try:

@@ -22,6 +22,8 @@ import pytest
 from support import ROOT, RUNNER, Service, read_record, states, until, write_notebook
 from support.load import Load, answer
 
+from runner import save_model
+
 Start = type[Service]
 STANDIN = "import sys, standin_server\nsys.modules['runner.serving.serve'] = standin_server"
 
@@ -159,16 +161,22 @@ def test_saved_outputs_change_nothing(served: Any, project: Path) -> None:
 
 
 def test_a_saved_model_is_a_new_version(served: Any, project: Path) -> None:
-    """The file that the parameter model_path names is watched too."""
+    """What ``load_model`` is called with is watched and recorded; its card may come later."""
     (project / "model").mkdir()
-    (project / "model/m").write_text("one")
-    cell = "from runner.serving.serve import serve\nserve(open(model_path).read())"
-    write_notebook(
-        project / "a.ipynb", STANDIN, cell, tags="serve", parameters="model_path: str = 'model/m'"
+    save_model("one", project / "model/m.joblib")
+    cell = (
+        "import os\nfrom runner import load_model\nfrom runner.serving.serve import serve\n"
+        "text, card = load_model('model/m.joblib')\n"
+        "assert os.environ['RUNNER_MODEL_SHA256'] == card['sha256']\nserve(text)"
     )
+    write_notebook(project / "a.ipynb", STANDIN, cell, tags="serve")
     service = served("--reload")
-    (project / "model/new").write_text("two")
-    (project / "model/new").rename(project / "model/m")
+    (recorded,) = read_record(project / "runs/a/out.ipynb").metadata.runner.model_cards.values()
+    card = save_model("two", project / "model/new.joblib")
+    assert recorded["sha256"] != card["sha256"]
+    (project / "model/new.joblib").rename(project / "model/m.joblib")
+    until(lambda: "model/m.joblib was saved" in service.said())
+    (project / "model/new.json").rename(project / "model/m.json")
     until(lambda: service.says("two"), 60)
 
 

@@ -26,7 +26,7 @@ def cause(eye: Watcher) -> str:
 
 def test_outputs_are_no_change(notebook: Path) -> None:
     """Jupyter saves them with every save."""
-    eye = Watcher(notebook, None)
+    eye = Watcher(notebook)
     document = json.loads(notebook.read_text())
     document["cells"][0]["execution_count"] = 3
     document["metadata"]["widgets"] = {}
@@ -36,7 +36,7 @@ def test_outputs_are_no_change(notebook: Path) -> None:
 
 def test_code_and_tags_are_a_change_once(notebook: Path) -> None:
     """The next look at the same content sees nothing new."""
-    eye = Watcher(notebook, None)
+    eye = Watcher(notebook)
     write_notebook(notebook, "1", "3")
     assert cause(eye) == f"{notebook} was saved"
     assert cause(eye) == ""
@@ -47,7 +47,7 @@ def test_code_and_tags_are_a_change_once(notebook: Path) -> None:
 @pytest.mark.parametrize("text", ["", '{"cells": [', '{"cells": [{}]}', '{"cells": [1]}'])
 def test_a_broken_file_waits_until_it_is_whole(notebook: Path, text: str) -> None:
     """A save may be under way, or a merge."""
-    eye, whole = Watcher(notebook, None), notebook.read_text()
+    eye, whole = Watcher(notebook), notebook.read_text()
     notebook.write_text(text)
     assert cause(eye) == ""
     notebook.write_text(whole)
@@ -56,7 +56,8 @@ def test_a_broken_file_waits_until_it_is_whole(notebook: Path, text: str) -> Non
 
 def test_a_file_counts_when_it_is_written_no_more(notebook: Path, tmp_path: Path) -> None:
     """A large model takes a while; half of it would be one that fails."""
-    eye = Watcher(notebook, model := tmp_path / "model")
+    model = tmp_path / "model"
+    eye = Watcher(notebook, lambda: [model])
     with model.open("a") as file:
         for _ in range(4):
             file.write("some")
@@ -70,13 +71,42 @@ def test_other_files_do_not_matter(notebook: Path, tmp_path: Path) -> None:
     """Of the folder only the notebook and the model; and a model that is gone is no new one."""
     model = tmp_path / "model"
     model.touch()
-    eye = Watcher(notebook, model)
+    eye = Watcher(notebook, lambda: [model])
     (tmp_path / "b.ipynb").touch()
     assert cause(eye) == ""
     model.write_text("more")
     assert cause(eye) == f"{model} was saved"
     model.unlink()
     assert cause(eye) == ""
+
+
+def test_a_model_and_its_card_are_watched_as_a_whole(notebook: Path, tmp_path: Path) -> None:
+    """What is written one soon after the other is one change; a card that comes late is another."""
+    model, card = tmp_path / "model.joblib", tmp_path / "model.json"
+    eye = Watcher(notebook, lambda: [model])
+    model.write_text("a")
+    assert eye.look() == ""
+    card.write_text("a")
+    assert eye.look() == ""
+    assert eye.look() == f"{model} was saved"
+    card.write_text("other")
+    assert cause(eye) == f"{card} was saved"
+
+
+def test_the_models_of_an_edited_notebook_are_watched(notebook: Path, tmp_path: Path) -> None:
+    """What it loads now; a save of what it had before matters no more."""
+    paths = [tmp_path / "a"]
+    eye = Watcher(notebook, lambda: paths)
+    paths[0].write_text("was saved before it is read anew")
+    paths.append(tmp_path / "b")
+    eye.seen()
+    assert cause(eye) == f"{paths[0]} was saved"
+    del paths[0]
+    eye.seen()
+    (tmp_path / "a").write_text("more")
+    assert cause(eye) == ""
+    (tmp_path / "b").touch()
+    assert cause(eye) == f"{paths[0]} was saved"
 
 
 def swap_folder(place: Path, text: str) -> None:
@@ -113,7 +143,7 @@ def test_a_file_is_followed_by_its_path(
     place = tmp_path / "place"
     place.mkdir()
     notebook = write_notebook(place / "a.ipynb", "0")
-    eye = Watcher(notebook, None)
+    eye = Watcher(notebook)
     for text in ("1", "2"):
         replace(place, text)
         assert cause(eye) == f"{notebook} was saved"
