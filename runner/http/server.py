@@ -84,11 +84,8 @@ class AsgiServer:
         Raises:
             RuntimeError: The app did not start, or did not answer an example.
         """
-        bound = self.state.bound
-        bound.files = processes.raise_open_files()
-        bound.most = most_connections(bound.files, self.limits.max_connections)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(self._serve(on_ready))
+            runner.run(self.run_on_loop(on_ready))
 
     def accept(self, listener: socket.socket, *, is_shared: bool = False) -> None:
         """Begin to accept connections; the server closes the listener when it drains.
@@ -132,7 +129,15 @@ class AsgiServer:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(act, *args)
 
-    async def _serve(self, on_ready: Callable[[], None]) -> None:
+    async def run_on_loop(self, on_ready: Callable[[], None]) -> None:
+        """Serve likewise on the loop that runs.
+
+        Raises:
+            RuntimeError: As ``run``.
+        """
+        bound = self.state.bound
+        bound.files = processes.raise_open_files()
+        bound.most = most_connections(bound.files, self.limits.max_connections)
         self._loop = asyncio.get_running_loop()
         lifespan = Lifespan(self.app, self.state.app_state)
         await lifespan.start_up()

@@ -1,7 +1,8 @@
-"""Be one worker: serve in a thread, obey the kernel's orders, mind the limits.
+"""Be one worker: serve, obey the kernel's orders, mind the limits.
 
-The worker speaks with the kernel's main thread by two pipes, whether it is a thread of
-the kernel or a forked process; `runner.serving.workers` has the other ends and the rules.
+The app runs in the thread that has called its server, with what that has set for itself: the
+orders are taken in another. They come by two pipes, whether the worker is the kernel itself or a
+forked process; `runner.serving.workers` has the other ends and the rules.
 What it is asked is answered by its loop, or not at all.
 """
 
@@ -13,12 +14,13 @@ import os
 import random
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from runner import processes
 from runner.config import Limits
 from runner.liveness import stacks
+from runner.serving.nested_loops import outside_of_running_loop
 from runner.serving.orders import Order, Report
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,9 @@ class Server(Protocol):
     def run(self, on_ready: Callable[[], None]) -> None:
         """Serve until drained."""
 
+    async def run_on_loop(self, on_ready: Callable[[], None]) -> None:
+        """Serve likewise on the loop that runs."""
+
     def accept(self, listener: socket.socket, *, is_shared: bool = False) -> None:
         """Begin to accept connections; if others can too, they are left to them while busy."""
 
@@ -62,29 +67,32 @@ class Server(Protocol):
 
 
 class WorkerLoop:
-    """Be the worker's side: serve in a thread, obey orders, mind the limits.
+    """Be the worker's side: serve in the thread that calls, obey orders beside it, mind the limits.
 
     Args:
         build: Makes the server.
         listeners: Those of all workers.
-        slot: Which of them is ours.
         status: Where reports go.
         order: Where orders come from.
         limits: The bounds.
+        shares_queues: Others accept from them, too.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - each is one end of what it needs
+    def __init__(  # noqa: PLR0913 - each is one end of what it needs
         self,
         build: Callable[[], Server],
         listeners: Sequence[socket.socket],
-        slot: int,
         status: int,
         order: int,
         limits: Limits,
+        *,
+        shares_queues: bool = False,
     ) -> None:
         self._build = build
+        self._shares_queues = shares_queues
         self._server: Server | None = None
-        self._listeners, self._slot = listeners, slot
+        self._is_told_to_end = False
+        self._listeners = listeners
         self._status = status
         self._order = order
         self._limits = limits
@@ -93,54 +101,72 @@ class WorkerLoop:
         self._most_requests = limits.max_requests + extra
 
     def run(self) -> None:
-        """Serve until drained; then close the pipes, which is how the kernel knows."""
+        """Serve on a loop of its own until drained."""
+        with self._obeying(), outside_of_running_loop():
+            if server := self._make_server():
+                server.run(self._report_ready)
+
+    async def run_on_loop(self) -> None:
+        """Serve likewise on the loop that runs, which goes on meanwhile."""
+        with self._obeying():
+            if server := self._make_server():
+                await server.run_on_loop(self._report_ready)
+
+    @contextlib.contextmanager
+    def _obeying(self) -> Iterator[None]:
+        """Take orders beside what serves; then close the pipes, which is how the kernel knows."""
         if self._limits.max_memory:
             self._inherited_memory = processes.own_memory()
-        serving = threading.Thread(target=self._serve, name="serving", daemon=True)
+        is_over, end = os.pipe()
+        obeying = threading.Thread(target=self._take_orders, args=[is_over], daemon=True)
         try:
-            serving.start()
-            self._take_orders(serving)
-        finally:
-            os.close(self._order)
-            os.close(self._status)
-
-    def _serve(self) -> None:
-        try:
-            self._server = self._build()
-            self._server.run(lambda: self._report(Report.READY))
+            obeying.start()
+            yield
         except Exception as error:
             log.exception("the worker failed")
             self._report(Report.FAILED, f"{type(error).__name__}: {error}")
+        finally:
+            os.close(end)
+            obeying.join()
+            for pipe in (is_over, self._order, self._status):
+                os.close(pipe)
+
+    def _make_server(self) -> Server | None:
+        """Build it; none if there is no use in it any more."""
+        self._server = self._build()
+        return None if self._is_told_to_end else self._server
+
+    def _report_ready(self) -> None:
+        self._report(Report.READY)
 
     def _report(self, what: Report, why: str = "") -> None:
         with contextlib.suppress(OSError):
             os.write(self._status, what.encode() + why.encode()[:60_000])
 
-    def _take_orders(self, serving: threading.Thread) -> None:
-        while serving.is_alive():
-            is_told = processes.readable([self._order], _LOOK_EVERY)
-            order = os.read(self._order, 2) if is_told else b""
-            is_over = is_told and order[:1] in _ENDS
+    def _take_orders(self, is_over: int) -> None:
+        while is_over not in (told := processes.readable([self._order, is_over], _LOOK_EVERY)):
+            order = os.read(self._order, 2) if told else b""
+            is_ended = bool(told) and order[:1] in _ENDS
+            self._is_told_to_end |= is_ended
             server = self._server
             if server is None:
-                if is_over:
+                if is_ended:
                     return  # told to end before there was anything to end
-            elif is_over or self._is_spent(server):
+            elif is_ended or self._is_spent(server):
                 for listener in self._listeners:
                     listener.close()
-                if not is_over:
+                if not is_ended:
                     self._report(Report.LEAVING)
-                server.drain(is_replaced=order[:1] == Order.GIVE_WAY.encode() or not is_over)
-                serving.join(self._limits.linger + self._limits.drain_timeout + 1)
-                return
+                server.drain(is_replaced=order[:1] == Order.GIVE_WAY.encode() or not is_ended)
+                return  # if it does not end within its time it is killed
             elif order:
                 self._obey(server, Order(chr(order[0])), order[1])
 
     def _obey(self, server: Server, order: Order, queue: int) -> None:
         if order is Order.ACCEPT:
             # Not `dup()`, which makes the socket block for a moment, for all who share it.
-            own = socket.socket(fileno=os.dup(self._listeners[self._slot].fileno()))
-            server.accept(own, is_shared=len(self._listeners) > 1)
+            own = socket.socket(fileno=os.dup(self._listeners[queue].fileno()))
+            server.accept(own, is_shared=self._shares_queues)
         elif order is Order.SAY:
             server.say(lambda is_free: self._report(Report.FREE if is_free else Report.BUSY))
         else:

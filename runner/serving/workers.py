@@ -2,9 +2,10 @@
 
 The rules of this file:
 
-1. A worker is a thread of the kernel, if there is just one that is never replaced, or a
-   process forked from the kernel. Both speak by two pipes, in the words of
-   `runner.serving.orders`; the status pipe's end is the worker's end, and so is its process's.
+1. A worker is the kernel itself, if there is just one that is never replaced, or a process forked
+   from it. Both speak by two pipes, in the words of `runner.serving.orders`; the status pipe's end
+   is the worker's end, and so is its process's. Either way the app runs in the thread that has
+   called the server: so a kernel that serves is watched by a thread of its own.
 2. A worker that has been ready and dies is forked again, for ever: requests can end workers, and
    never the service. A crash loop before that fails the run: see `runner.serving.restarts`.
 3. A worker drains by itself when it has answered ``max_requests``, outgrown ``max_memory``, or
@@ -19,6 +20,7 @@ The rules of this file:
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import dataclasses
 import functools
@@ -29,8 +31,8 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import IO, Any
 
 from runner import net, processes
 from runner.config import Limits
@@ -78,13 +80,14 @@ class WorkerPool:
         self._slowest_start = 0.0
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
+        self._is_overdue = self._is_in_main_thread = False
+        self._fault: Exception | None = None
         self._wake_lock = threading.RLock()  # a signal's handler may come while we hold it
         recycles = bool(self.limits.max_requests or self.limits.max_memory)
         wants_forks = len(self.listeners) > 1 or recycles or self.needs_processes
         self._forks = wants_forks and forking.can_fork()
         if len(self.listeners) > 1 and not self._forks:
-            log.warning("CUDA is in use, so no worker can be forked: one thread serves")
-            self.listeners = self.listeners[:1]
+            log.warning("CUDA is in use, so no worker can be forked: one process serves")
         self._queues = QueueWatch(len(self.listeners))
 
     def run(self) -> None:
@@ -93,18 +96,63 @@ class WorkerPool:
         Raises:
             RuntimeError: The app does not start, or its workers keep dying.
         """
+        if not self._forks:
+            with self._watched() as worker:
+                worker.run()
+            return
+        with self._listening():
+            self._pools = forking.thread_pools()
+            for slot in range(len(self.listeners)):
+                self._fork(slot)
+            self._watch()
+
+    async def run_on_loop(self) -> None:
+        """Serve likewise on the loop that runs, which goes on meanwhile; forked workers do not."""
+        if self._forks:
+            self.run()
+            return
+        with self._watched() as worker:
+            await worker.run_on_loop()
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Be asked to stop by interrupts, and leave nothing behind."""
         previous = self._listen_to_interrupts()
-        self._pools = forking.thread_pools() if self._forks else None
         processes.freeze_memory()  # what the notebook has made stays
         try:
-            for slot in range(len(self.listeners)):
-                self._start(slot)
-            while self.workers or self._restarts:
-                self._wait_once()
+            yield
         finally:
             self._end(previous)
+        if self._fault is not None:
+            raise self._fault
         if self.error:
             raise RuntimeError(self.error)
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[WorkerLoop]:
+        """Give the one worker, to be run by this thread, and watch it from another."""
+        with self._listening():
+            worker = self._become_worker()
+            watching = threading.Thread(target=self._watch_beside, name="watch", daemon=True)
+            watching.start()
+            try:
+                yield worker
+            finally:
+                watching.join()
+
+    def _watch_beside(self) -> None:
+        try:
+            self._watch()
+        except Exception as error:  # noqa: BLE001 - raised in the thread that serves
+            self._fault = error
+        finally:
+            for worker in self.workers.values():
+                worker.close()  # it ends, if it has not
+            self.workers.clear()
+
+    def _watch(self) -> None:
+        while self.workers or self._restarts:
+            self._wait_once()
 
     def stop(self) -> None:
         """Begin to drain; callable from a signal's handler and from any thread."""
@@ -113,9 +161,15 @@ class WorkerPool:
                 os.write(self._wake_write, b"!")
 
     def _listen_to_interrupts(self) -> Any:
-        if threading.current_thread() is not threading.main_thread():
+        self._is_in_main_thread = threading.current_thread() is threading.main_thread()
+        if not self._is_in_main_thread:
             return None
-        return signal.signal(signal.SIGINT, lambda *_: self.stop())
+        return signal.signal(signal.SIGINT, self._take_interrupt)
+
+    def _take_interrupt(self, *_: Any) -> None:
+        if self._is_overdue:
+            raise KeyboardInterrupt("the app did not end within its time")
+        self.stop()
 
     def _end(self, previous: Any) -> None:
         for worker in list(self.workers.values()):
@@ -131,38 +185,46 @@ class WorkerPool:
 
     # -- starting
 
-    def _start(self, slot: int) -> None:
+    def _become_worker(self) -> WorkerLoop:
+        with contextlib.ExitStack() as opened:
+            status_read, status_write = _pipe(opened)
+            order_read, order_write = _pipe(opened)
+            opened.pop_all()
+        self._add(0, os.getpid(), status_read, order_write, None)
+        return self._worker_loop(0, status_write, order_read)
+
+    def _fork(self, slot: int) -> None:
         with contextlib.ExitStack() as opened:  # and closed again if no process can be started
             status_read, status_write = _pipe(opened)
             order_read, order_write = _pipe(opened)
-            written = opened.enter_context(tempfile.TemporaryFile()) if self._forks else None
+            written = opened.enter_context(tempfile.TemporaryFile())
 
-            def work() -> None:
-                build = functools.partial(self.build, slot)
-                WorkerLoop(build, self.listeners, slot, status_write, order_read, self.limits).run()
+            def become() -> None:
+                os.close(status_read)
+                os.close(order_write)
+                self._forget_siblings()
+                stacks.write_when_asked(written.fileno())
+                self._worker_loop(slot, status_write, order_read).run()
 
-            if written is None:
-                pid = os.getpid()
-                threading.Thread(target=work, name=f"worker-{slot}", daemon=True).start()
-            else:
-
-                def become() -> None:
-                    os.close(status_read)
-                    os.close(order_write)
-                    self._forget_siblings()
-                    stacks.write_when_asked(written.fileno())
-                    work()
-
-                pid = forking.fork(become, self.log_fd, self._pools)
+            pid = forking.fork(become, self.log_fd, self._pools)
             opened.pop_all()
-        if written is not None:
-            os.close(status_write)
-            os.close(order_read)
+        os.close(status_write)
+        os.close(order_read)
+        self._add(slot, pid, status_read, order_write, written)
+
+    def _worker_loop(self, slot: int, status: int, order: int) -> WorkerLoop:
+        build = functools.partial(self.build, slot)
+        shares_queues = self._forks and len(self.listeners) > 1
+        return WorkerLoop(
+            build, self.listeners, status, order, self.limits, shares_queues=shares_queues
+        )
+
+    def _add(self, slot: int, pid: int, status: int, order: int, written: IO[bytes] | None) -> None:
         self.workers[slot] = WorkerLink(
             slot=slot,
             pid=pid,
-            status=status_read,
-            order=order_write,
+            status=status,
+            order=order,
             stacks=written,
             heartbeat=Heartbeat(self._start_timeout()),
             since=time.monotonic(),
@@ -196,7 +258,7 @@ class WorkerPool:
     def _restart_due(self, now: float) -> None:
         for restart in self._restarts.take_due(now):
             try:
-                self._start(restart.slot)
+                self._fork(restart.slot)
             except OSError as error:  # there can be no further process at the moment
                 self._restarts.put_off(restart, str(error), now)
             else:
@@ -247,7 +309,7 @@ class WorkerPool:
 
     @property
     def _shares_queues(self) -> bool:
-        return self._accepts and not self.is_draining and len(self.listeners) > 1
+        return self._accepts and not self.is_draining and self._forks and len(self.listeners) > 1
 
     def _look_at_queues(self, now: float) -> None:
         if not self._shares_queues:
@@ -287,7 +349,7 @@ class WorkerPool:
         self._slowest_start = max(self._slowest_start, time.monotonic() - worker.since)
         worker.become_ready(self.limits.hang_timeout)
         if self._accepts and not self.is_draining:
-            worker.send(Order.ACCEPT)
+            worker.send(Order.ACCEPT, worker.slot)
         elif all(each.is_ready for each in self.workers.values()):
             self._all_ready()
 
@@ -300,7 +362,9 @@ class WorkerPool:
     def _accept(self) -> None:
         self._accepts = True
         for worker in self.workers.values():
-            worker.send(Order.ACCEPT)
+            queues = [worker.slot] if self._forks else range(len(self.listeners))
+            for queue in queues:
+                worker.send(Order.ACCEPT, queue)
         if self.control is not None:
             self.control.send("serving", workers=[each.pid for each in self.workers.values()])
 
@@ -377,8 +441,11 @@ class WorkerPool:
         for worker in list(self.workers.values()):
             if worker.is_process:
                 worker.kill()
-            else:  # a thread cannot be killed; it ends with the kernel
+            else:  # a thread cannot be killed; the main one can be interrupted
                 del self.workers[worker.slot]
+                self._is_overdue = True
+                if self._is_in_main_thread:
+                    _thread.interrupt_main()
         self._deadline = float("inf")
 
 

@@ -51,7 +51,7 @@ def test_a_worker_obeys_beside_a_thousand_open_files() -> None:
     threading.Thread(
         target=lambda: os.read(said, 1) and os.write(told, Order.DRAIN.encode_for())
     ).start()
-    WorkerLoop(lambda: server, [], 0, status, beyond, Limits()).run()
+    WorkerLoop(lambda: server, [], status, beyond, Limits()).run()
     assert server.is_drained.is_set()
     os.close(said)
     os.close(told)
