@@ -30,6 +30,8 @@ import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar, cast
 
+from runner.http.thread_context import ThreadContext
+
 Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
@@ -88,7 +90,10 @@ class CellThread(Generic[Result]):
         self._running: _CellCall[Result] | None = None
         self._unfinished: set[_CellCall[Result]] = set()
         self._ticking: asyncio.TimerHandle | None = None
-        self._thread = threading.Thread(target=self._run_calls, name="cells", daemon=True)
+        run = ThreadContext().run
+        self._thread = threading.Thread(
+            target=run, args=[self._run_calls], name="cells", daemon=True
+        )
         self._thread.start()
 
     async def run(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import socket
 import time
@@ -59,6 +60,7 @@ class AsgiServer:
         self.is_draining = False
         self.state = ServerState(limits.max_buffered)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._context = contextvars.copy_context()
         self._drained = asyncio.Event()
         self._acceptors: list[Acceptor] = []  # one for each listener
         self.takes_websockets = self._own.takes_websockets
@@ -126,8 +128,9 @@ class AsgiServer:
 
     def _call(self, act: Callable[..., object], *args: Any) -> None:
         if self._loop is not None:
+            context = self._context.copy()  # not that of whoever gives orders
             with contextlib.suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(act, *args)
+                self._loop.call_soon_threadsafe(act, *args, context=context)
 
     async def run_on_loop(self, on_ready: Callable[[], None]) -> None:
         """Serve likewise on the loop that runs.
@@ -138,7 +141,7 @@ class AsgiServer:
         bound = self.state.bound
         bound.files = processes.raise_open_files()
         bound.most = most_connections(bound.files, self.limits.max_connections)
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._context = asyncio.get_running_loop(), contextvars.copy_context()
         lifespan = Lifespan(self.app, self.state.app_state)
         await lifespan.start_up()
         # Not gathered: of a gathering that was cancelled, and nobody awaits, asyncio complains.

@@ -16,6 +16,8 @@ import threading
 import weakref
 from collections.abc import Callable
 
+from runner.http.thread_context import ThreadContext
+
 _MOMENT = 1  # millisecond
 _GATE = 0.1  # seconds
 
@@ -23,11 +25,13 @@ _GATE = 0.1  # seconds
 class ThreadPool:
     """Run calls in daemon threads: an app that never returns must not keep the process alive.
 
-    Threads are started when they are needed, so a pool may be made before a fork.
+    Threads are started when they are needed, so a pool may be made before a fork. They have the
+    context of the thread that makes it.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._context = ThreadContext()
         self._calls: collections.deque[Callable[[], None]] = collections.deque()
         self._pipe: Pipe | None = None  # with one byte for each call
         self._unfinished: collections.deque[None] = collections.deque()  # one for each call
@@ -52,7 +56,10 @@ class ThreadPool:
             raise RuntimeError("the threads have ended")
         if len(self._threads) <= len(self._unfinished) and len(self._threads) < self._most:
             try:
-                thread = threading.Thread(target=self._work, args=(pipe,), name="wsgi", daemon=True)
+                work = functools.partial(self._work, pipe)
+                thread = threading.Thread(
+                    target=self._context.run, args=[work], name="wsgi", daemon=True
+                )
                 thread.start()
                 self._threads.append(thread)
             except RuntimeError:

@@ -65,7 +65,7 @@ class WsgiCall:
     def run(self) -> None:
         """Call the app; in a thread."""
         try:
-            contextvars.Context().run(self._answer)
+            contextvars.copy_context().run(self._answer)
         except ClientGoneError:
             log.debug("the client has gone")
         except BaseException as error:  # noqa: BLE001 - raised again in the loop

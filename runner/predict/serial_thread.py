@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from runner.http.thread_context import ThreadContext
+
 _SWITCH_EVERY = 0.0005
 
 Result = TypeVar("Result")
@@ -24,18 +26,20 @@ class SerialThread:
 
     Args:
         name: By which debuggers show it.
+        context: What it finds set; what this thread has set if it is not given.
 
     Attributes:
         streams: How many streams have it, each for as long as it lasts.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, context: ThreadContext | None = None) -> None:
         # Else the loop keeps a thread that has just finished waiting for 5 ms.
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_EVERY))
         self.streams = 0
         self._given: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._count_given = self._count_done = 0  # each is counted by one thread alone
-        threading.Thread(target=self._work, name=f"predict-{name}", daemon=True).start()
+        run = (context or ThreadContext()).run
+        threading.Thread(target=run, args=[self._work], name=f"predict-{name}", daemon=True).start()
 
     @property
     def load(self) -> int:
@@ -96,6 +100,8 @@ def _set_exception(future: asyncio.Future[Any], error: BaseException) -> None:
 class SerialThreads:
     """Hold some threads, each made when all others have something to do.
 
+    They have the context of the thread that makes this.
+
     Args:
         name: By which debuggers show them.
         most: How many there may be.
@@ -103,13 +109,14 @@ class SerialThreads:
 
     def __init__(self, name: str, most: int) -> None:
         self._name, self._most = name, most
+        self._context = ThreadContext()
         self._threads: list[SerialThread] = []
 
     def least_busy(self) -> SerialThread:
         """Give the one that has least to do."""
         found = min(self._threads, key=lambda thread: thread.load, default=None)
         if found is None or (found.load and len(self._threads) < self._most):
-            found = SerialThread(self._name)
+            found = SerialThread(self._name, self._context)
             self._threads.append(found)
         return found
 

@@ -7,11 +7,12 @@ plain papermill nothing is patched.
 
 The rules of this file:
 
-1. A call that blocks a cell of the main thread serves at once, as the call would have.
+1. A call that blocks a cell of the main thread serves at once, as the call would have. One that is
+   awaited there is served on the loop that awaits it, so that whatever else runs on it goes on.
 2. A call in another thread, or in a task of the kernel's own loop, must not block there: its
    app is left for the last cell. Cells that do not come to their end within two seconds go on,
-   and it is served beside them, from a thread: a notebook may look after its server in a loop
-   of its own.
+   and it is served beside them, from a thread or in its task: a notebook may look after its
+   server in a loop of its own.
 3. The last cell serves what was left, or waits for what is served already; else it serves an
    app that the notebook has named ``app`` or ``application``, or the value of its last
    expression; else its annotated cells. If there is nothing, it fails, and says what could be.
@@ -32,7 +33,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from runner.errors import NothingServesError
@@ -61,12 +62,40 @@ class AdoptedApp:
         requested: The address that the server call asked for; empty if there was no call.
         unused: What of the call is not followed, in words.
         name: What it is, in words.
+        turn: When it may serve, if a task awaits that.
     """
 
     app: Any
     requested: str = ""
     unused: Sequence[str] = ()
     name: str = "a call of a server"
+    turn: Turn | None = None
+
+
+class Turn:
+    """Let a task wait until it may serve, or need not any more; and others until it has."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._begun, self._over = asyncio.Event(), asyncio.Event()
+
+    def begin(self) -> None:
+        """Let it serve; callable from any thread."""
+        self._loop.call_soon_threadsafe(self._begun.set)
+
+    def end(self) -> None:
+        """Tell that it has, or that another has."""
+        self._begun.set()
+        self._over.set()
+
+    async def is_given(self) -> bool:
+        """Wait until it may serve, or another has."""
+        await self._begun.wait()
+        return not self._over.is_set()
+
+    async def is_over(self) -> None:
+        """Wait until it has."""
+        await self._over.wait()
 
 
 class Adoption:
@@ -77,6 +106,7 @@ class Adoption:
         is_called_by_cell: Tells whether a cell waits, in the main thread, for the running call.
         serve_in_background: Serves an app from a thread, while cells go on; never if there is none.
         claim: Decides who serves.
+        serve_on_loop: Serves an app on the loop that runs; as ``serve`` if there is none.
 
     Attributes:
         own_sockets: Those that the notebook opens by itself.
@@ -88,28 +118,62 @@ class Adoption:
         is_called_by_cell: Callable[[], bool],
         serve_in_background: Callable[[AdoptedApp], BackgroundService] | None = None,
         claim: Claim | None = None,
+        serve_on_loop: Callable[[AdoptedApp], Awaitable[None]] | None = None,
     ) -> None:
+        self._serve_on_loop = serve_on_loop
         self._serve, self._is_called_by_cell = serve, is_called_by_cell
         self._serve_in_background = serve_in_background
         self._claim = claim or Claim()
         self._left: list[AdoptedApp] = []
         self._background: BackgroundService | None = None
-        self._fault: Exception | None = None
+        self._serving_task: Turn | None = None
+        self._fault: BaseException | None = None
         self._is_over = False
         self._threads, self._tasks = threading.active_count(), _count_tasks()
         self.own_sockets = OwnSockets(self._claim)
 
-    def take_app(self, app: Any, requested: str, unused: Sequence[str] = ()) -> None:
-        """Serve the app of a server call now, or leave it for the last cell."""
+    def take_app(
+        self, app: Any, requested: str, unused: Sequence[str] = (), *, is_awaited: bool = False
+    ) -> Awaitable[None] | None:
+        """Serve the app of a server call now, or leave it for the last cell.
+
+        Returns:
+            What is to be awaited, if the call was.
+        """
         taken = AdoptedApp(app=app, requested=requested, unused=unused)
+        if is_awaited and threading.current_thread() is threading.main_thread():
+            return self._await(taken)
         if self._is_called_by_cell():
             self._serve_now(taken)
         else:
-            self._left.append(taken)
-            if self._serve_in_background is not None:
-                waiting = threading.Timer(_PATIENCE, self._serve_meanwhile, [taken])
-                waiting.daemon = True
-                waiting.start()
+            self._leave(taken)
+        return None
+
+    def _leave(self, taken: AdoptedApp) -> None:
+        self._left.append(taken)
+        if self._serve_in_background is not None:
+            waiting = threading.Timer(_PATIENCE, self._serve_meanwhile, [taken])
+            waiting.daemon = True
+            waiting.start()
+
+    async def _await(self, taken: AdoptedApp) -> None:
+        """Serve on the loop that runs: at once for a cell, and in a task when it is its turn."""
+        if self._is_called_by_cell():
+            await self._serve_awaited(taken)
+            return
+        turn = Turn()
+        taken = dataclasses.replace(taken, turn=turn)
+        self._leave(taken)
+        try:
+            if await turn.is_given():
+                self._serving_task = turn
+                await self._serve_awaited(taken)
+        # An interrupt would end the loop; either is the last cell's to raise.
+        except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001
+            self._fault = self._fault or error
+        finally:
+            self._left.remove(taken)
+            turn.end()
 
     async def serve_what_is_left(self, names: Mapping[str, Any]) -> None:
         """Serve what the notebook has left behind without serving it.
@@ -125,10 +189,12 @@ class Adoption:
         self._claim.check()
         if self.own_sockets.is_listening:
             await self._wait_for_own_sockets()
+        elif self._serving_task is not None:
+            await self._wait_for_task(self._serving_task)
         elif self._claim.holder:
             self._wait_in_background()
         elif found := [*self._left, *self._apps_in(names)]:
-            self._serve_now(found[0])
+            await self._serve_left(found[0])
         elif self._claim.has_cells:
             self._claim.serve_cells()
         else:
@@ -143,15 +209,47 @@ class Adoption:
             if is_app(names.get(name))
         ]
 
+    async def _serve_left(self, taken: AdoptedApp) -> None:
+        if taken.turn is not None:
+            try:
+                await self._serve_awaited(taken)
+            finally:
+                taken.turn.end()
+        elif self._has_tasks():
+            await self._serve_awaited(taken)
+        else:
+            self._serve_now(taken)
+
+    async def _wait_for_task(self, turn: Turn) -> None:
+        await turn.is_over()
+        if self._fault is not None:
+            raise self._fault
+
     def _serve_now(self, taken: AdoptedApp) -> None:
+        if self._may_serve(taken):
+            self._serve(taken)
+            self._is_over = True
+
+    async def _serve_awaited(self, taken: AdoptedApp) -> None:
+        if self._serve_on_loop is None:
+            self._serve_now(taken)
+        elif self._may_serve(taken):
+            await self._serve_on_loop(taken)
+            self._is_over = True
+
+    def _may_serve(self, taken: AdoptedApp) -> bool:
+        """Tell who serves first; whoever is not waits for it.
+
+        Raises:
+            KeyboardInterrupt: It is over.
+        """
         if self._is_over:
             raise KeyboardInterrupt("the service was drained")
         if not self._claim.take(taken.name):
             self._wait_in_background()
-            return
+            return False
         self._begin(taken)
-        self._serve(taken)
-        self._is_over = True
+        return True
 
     def _begin(self, taken: AdoptedApp) -> None:
         """Leave sockets alone from now on, and say in the cell what is done."""
@@ -164,6 +262,9 @@ class Adoption:
     def _serve_meanwhile(self, taken: AdoptedApp) -> None:
         """Serve beside cells that have not come to their end."""
         if self._serve_in_background is None or self._is_over:
+            return
+        if taken.turn is not None:
+            taken.turn.begin()
             return
         try:
             if self._claim.take(taken.name):
@@ -199,13 +300,14 @@ class Adoption:
     async def _let_others_call(self) -> None:
         """Give the notebook's threads and tasks, if it has any, a moment to call their server."""
         for _ in range(_LOOKS):
-            is_alone = (
-                threading.active_count() <= self._threads
-                and _count_tasks() <= max(self._tasks, 1)  # the last cell is one
-            )
+            is_alone = threading.active_count() <= self._threads and not self._has_tasks()
             if self._left or self.own_sockets.is_listening or is_alone:
                 return
             await asyncio.sleep(_LOOK_SECONDS)
+
+    def _has_tasks(self) -> bool:
+        """Tell whether tasks of the notebook's are on the loop that runs; the last cell is one."""
+        return _count_tasks() > max(self._tasks, 1)
 
 
 def _count_tasks() -> int:
@@ -234,7 +336,9 @@ def adopt() -> None:
     """Let the server calls and the sockets of this process serve under the supervisor."""
     if "RUNNER_CONTROL" not in os.environ:
         return
-    adoption = Adoption(_serve, is_called_by_cell, _serve_in_background, claims.claim)
+    adoption = Adoption(
+        _serve, is_called_by_cell, _serve_in_background, claims.claim, _serve_on_loop
+    )
     _current[:] = [adoption]
     _end_with_an_interrupted_cell(adoption)
     adopt_when_imported(adoption.take_app)
@@ -267,6 +371,12 @@ def _serve(taken: AdoptedApp) -> None:
     from runner.serving import serve as serving
 
     serving.serve_adopted(taken.app, taken.requested, taken.unused)
+
+
+async def _serve_on_loop(taken: AdoptedApp) -> None:
+    from runner.serving import serve as serving
+
+    await serving.serve_adopted_on_loop(taken.app, taken.requested, taken.unused)
 
 
 def _serve_in_background(taken: AdoptedApp) -> BackgroundService:

@@ -22,6 +22,12 @@ def let_asyncio_run_nest() -> None:
     asyncio.run = run
 
 
+def reentrant_loop() -> asyncio.AbstractEventLoop | None:
+    """Give the loop that runs if ``nest_asyncio`` lets it run on within what it has called."""
+    loop = events._get_running_loop()  # noqa: SLF001 - there is no other way to ask for none
+    return loop if getattr(loop, "_nest_patched", False) else None
+
+
 @contextlib.contextmanager
 def outside_of_running_loop() -> Iterator[None]:
     """Leave this thread's running loop and its current task; take them up again at the end."""

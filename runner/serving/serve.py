@@ -8,6 +8,7 @@ host's side: it is loaded into the user's kernel.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import dataclasses
 import inspect
 import json
@@ -28,7 +29,12 @@ from runner.http.example_request import Example
 from runner.http.server import AsgiServer, import_ahead
 from runner.http.wsgi_adapter import WsgiAdapter
 from runner.predict.targets import EndpointOptions, is_target
-from runner.serving import ipython_internals, model_versions, print_forwarding
+from runner.serving import (
+    ipython_internals,
+    model_versions,
+    nested_loops,
+    print_forwarding,
+)
 from runner.serving.app_kind import kind_of
 from runner.serving.claim import claim
 from runner.serving.supervisor_link import SupervisorLink
@@ -53,7 +59,10 @@ class Handle:
         self._pool = pool
         self._failed: list[Exception] = []
         self._over = threading.Event()
-        threading.Thread(target=self._run, name="runner-serve", daemon=True).start()
+        context = contextvars.copy_context()
+        threading.Thread(
+            target=context.run, args=[self._run], name="runner-serve", daemon=True
+        ).start()
 
     def __repr__(self) -> str:
         return f"<{'serving' if self.is_serving else 'stopped'} {self.url}>"
@@ -253,6 +262,15 @@ def serve_adopted(app: Callable[..., Any], requested: str, notices: Sequence[str
     _run(_adopted_pool(app, requested, notices), kind_of(app))
 
 
+async def serve_adopted_on_loop(
+    app: Callable[..., Any], requested: str, notices: Sequence[str] = ()
+) -> None:
+    """Serve likewise on the loop that runs, which goes on meanwhile."""
+    pool = _adopted_pool(app, requested, notices)
+    with _serving(pool, kind_of(app)):
+        await pool.run_on_loop()
+
+
 def serve_adopted_in_background(
     app: Callable[..., Any], requested: str, notices: Sequence[str] = ()
 ) -> Handle:
@@ -305,13 +323,22 @@ def _pool(
 
 
 def _run(pool: WorkerPool, kind: str) -> None:
+    with _serving(pool, kind):
+        if (loop := nested_loops.reentrant_loop()) is not None:
+            loop.run_until_complete(pool.run_on_loop())
+        else:
+            pool.run()
+
+
+@contextlib.contextmanager
+def _serving(pool: WorkerPool, kind: str) -> Iterator[None]:
+    """Say what is served, and bring what the app prints to the log if that has a reader."""
     url, count = url_of(pool.listeners[0]), len(pool.listeners)
     print(f"serving {kind.upper()} on {url} with {count} worker(s)", flush=True)  # noqa: T201 - the cell's claim
-    if pool.control is None:
-        pool.run()
-        return
-    with contextlib.closing(print_forwarding.forward_prints(pool.log_fd)):
-        pool.run()
+    with contextlib.ExitStack() as printing:
+        if pool.control is not None:
+            printing.enter_context(contextlib.closing(print_forwarding.forward_prints(pool.log_fd)))
+        yield
 
 
 def bind(host: str, port: int, count: int) -> list[socket.socket]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
@@ -19,7 +19,7 @@ import wrapt
 from runner.serving import server_settings
 from runner.serving.request_handlers import handler_class_of, wsgi_app_of
 
-TakeApp = Callable[..., None]
+TakeApp = Callable[..., Awaitable[None] | None]
 
 _READING = {"recv", "recv_into", "recvmsg", "detach"}
 
@@ -29,7 +29,8 @@ def adopt_when_imported(take_app: TakeApp) -> None:
 
     Args:
         take_app: Gets an ASGI or WSGI app, the address that was asked for and, if the server takes
-            settings, what of these is not followed.
+            settings, what of these is not followed; and ``is_awaited`` for a call that may go on
+            while the loop does, for which it gives what is to be awaited.
     """
     for name, patch in PATCHES.items():
         wrapt.register_post_import_hook(functools.partial(_patch, patch, take_app), name)
@@ -40,7 +41,7 @@ def _patch(patch: Callable[[Any, TakeApp], None], take_app: TakeApp, module: Mod
 
 
 def _patch_uvicorn(uvicorn: Any, take_app: TakeApp) -> None:
-    def take(config: Any) -> None:
+    def take(config: Any, **how: bool) -> Awaitable[None] | None:
         app: Any = config.app
         if isinstance(app, str):
             app = sys.modules["uvicorn.importer"].import_from_string(app)
@@ -48,11 +49,12 @@ def _patch_uvicorn(uvicorn: Any, take_app: TakeApp) -> None:
         app, unused = server_settings.of_uvicorn(
             app() if config.factory else app, config, uvicorn.Config
         )
-        take_app(app, requested, unused)
+        return take_app(app, requested, unused, **how)
 
     async def serve(self: Any, sockets: Any = None) -> None:
         self.started = True  # a notebook that serves in a thread waits for that
-        take(self.config)
+        if (serving := take(self.config, is_awaited=True)) is not None:
+            await serving
 
     def run_server(self: Any, sockets: Any = None) -> None:
         self.started = True
@@ -101,7 +103,9 @@ def _patch_hypercorn(module: Any, take_app: TakeApp) -> None:
     async def serve(app: Any, config: Any, **settings: Any) -> None:
         scheme = "https://" * config.ssl_enabled
         app, unused = server_settings.of_hypercorn(app, config)
-        take_app(app, ", ".join(scheme + address for address in config.bind), unused)
+        requested = ", ".join(scheme + address for address in config.bind)
+        if (serving := take_app(app, requested, unused, is_awaited=True)) is not None:
+            await serving
 
     module.serve = serve
 

@@ -58,7 +58,7 @@ SPY = """
 import sys
 from runner.serving.servers import adopt_when_imported
 from runner.serving.app_kind import kind_of
-def take(app, asked, unused=()):
+def take(app, asked, unused=(), is_awaited=False):
     print("asked", asked, kind_of(app), *unused, file=sys.stderr)
 adopt_when_imported(take)
 """

@@ -1,0 +1,151 @@
+"""Where a served app runs: in the thread, with the context and on the loop of the call."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import Service, get, reserved_port, until, write_notebook
+from support.serving_process import Serving
+
+SET = """
+import contextvars, decimal, json, sqlite3, sys, threading
+decimal.getcontext().prec = 50
+variable = contextvars.ContextVar("variable", default="lost")
+variable.set("kept")
+local = threading.local()
+local.value = "kept"
+database = sqlite3.connect(":memory:")
+database.execute("create table t as select 7 as x")
+
+def found():
+    return {
+        "decimal": len(str(decimal.Decimal(1) / 3)) - 2,
+        "context": variable.get(),
+        "local": local.value,
+        "sqlite": database.execute("select x from t").fetchone()[0],
+        "is_main": threading.current_thread() is threading.main_thread(),
+    }
+"""
+KEPT = {"decimal": 50, "context": "kept", "local": "kept", "sqlite": 7, "is_main": True}
+ASGI = """
+import json
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    HANG
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": json.dumps(found()).encode()})
+"""
+SERVE = "from runner import serve\n"
+
+Start = Callable[..., Serving]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[Serving] = []
+
+    def begin(call: str, source: str, **variables: str) -> Serving:
+        started.append(Serving(tmp_path, call, source, **variables))
+        until(lambda: started[-1].is_ready() or started[-1].process.poll() is not None)
+        return started[-1]
+
+    yield begin
+    for serving in started:
+        serving.end()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_app_finds_what_the_cells_have_set(start: Start, workers: int) -> None:
+    """A connection that is for one thread, too: a forked worker goes on in the main one."""
+    serving = start(f"workers={workers}", SERVE + SET + ASGI.replace("HANG", "pass"))
+    assert [serving.ask() for _ in range(workers * 4)] == [KEPT] * workers * 4
+    os.kill(serving.process.pid, signal.SIGINT)
+    assert serving.wait().endswith("ended\n")
+
+
+def test_what_is_called_in_a_thread_has_the_context_of_the_call(start: Start) -> None:
+    """A slow function, or a WSGI app: another thread, with what is set for this one."""
+    source = "import sklearn\nfrom runner import serve\nsklearn.set_config(transform_output='pandas')\n"
+    wsgi = """
+def app(environ, start_response):
+    found = [len(str(decimal.Decimal(1) / 3)) - 2, variable.get()]
+    found += [sklearn.get_config()["transform_output"]]
+    variable.set("changed by a request")
+    start_response("200 OK", [])
+    return [json.dumps(found).encode()]
+"""
+    serving = start("workers=1", source + SET + wsgi)
+    assert [serving.ask() for _ in range(3)] == [[50, "kept", "pandas"]] * 3
+
+
+def test_an_app_that_hangs_in_the_main_thread_is_interrupted(start: Start) -> None:
+    """When it has not drained in its time; the cell ends, and says so."""
+    source = SERVE + SET + ASGI.replace("HANG", "import time; time.sleep(60)")
+    serving = start("workers=1", source, RUNNER_LINGER="0", RUNNER_DRAIN_TIMEOUT="0.2")
+    with pytest.raises(OSError, match=r"timed out|reset"):
+        serving.ask_within(0.5)
+    os.kill(serving.process.pid, signal.SIGINT)
+    assert "KeyboardInterrupt: the app did not end within its time" in serving.wait()
+
+
+ON_THE_LOOP = """
+import asyncio, json, uvicorn
+ticks, asked = 0, asyncio.Queue()
+
+async def tick():
+    global ticks
+    while True:
+        ticks += 1
+        await asyncio.sleep(0.01)
+
+async def answer():
+    while True:
+        number, answered = await asked.get()
+        answered.set_result([number * 2, ticks])
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    answered = asyncio.get_running_loop().create_future()
+    await asked.put((21, answered))
+    body = json.dumps(await asyncio.wait_for(answered, 10)).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+tasks = [asyncio.create_task(each()) for each in (tick, answer)]
+"""
+SERVER = "server = uvicorn.Server(uvicorn.Config(app, port=PORT))\n"
+ON_THE_LOOP_CALLS = {
+    "awaited": [SERVER + "await server.serve()"],
+    "in a task": [SERVER + "serving = asyncio.create_task(server.serve())"],
+    "in a task of a cell that goes on": [SERVER + "await asyncio.gather(server.serve(), tick())"],
+    "nested": ["import nest_asyncio; nest_asyncio.apply()\nuvicorn.run(app, port=PORT)"],
+    "left by its name": [],
+}
+
+
+@pytest.mark.parametrize("how", ON_THE_LOOP_CALLS)
+def test_what_was_begun_on_the_notebooks_loop_goes_on_there(
+    how: str, tmp_path: Path, start_service: Any
+) -> None:
+    """Tasks of earlier cells turn, and answer what requests ask them."""
+    port = reserved_port()
+    calls = [call.replace("PORT", str(reserved_port())) for call in ON_THE_LOOP_CALLS[how]]
+    write_notebook(tmp_path / "a.ipynb", ON_THE_LOOP, *calls)
+    service = start_service("serve", "a.ipynb", "--port", str(port), "--no-standby")
+    service.wait_ready(port, 60)
+
+    def ask() -> Any:
+        status, body = get(port)
+        assert status == 200, service.said()
+        return json.loads(body)
+
+    first, before = ask()
+    until(lambda: ask()[1] > before)
+    assert first == 42
+    assert service.stop() == 0, service.said()
