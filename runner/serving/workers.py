@@ -20,7 +20,6 @@ The rules of this file:
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import dataclasses
 import functools
@@ -445,7 +444,7 @@ class WorkerPool:
                 del self.workers[worker.slot]
                 self._is_overdue = True
                 if self._is_in_main_thread:
-                    _thread.interrupt_main()
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         self._deadline = float("inf")
 
 
