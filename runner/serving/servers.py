@@ -104,7 +104,8 @@ def _patch_hypercorn(module: Any, take_app: TakeApp) -> None:
         scheme = "https://" * config.ssl_enabled
         app, unused = server_settings.of_hypercorn(app, config)
         requested = ", ".join(scheme + address for address in config.bind)
-        if (serving := take_app(app, requested, unused, is_awaited=True)) is not None:
+        on_asyncio = module.__name__ == "hypercorn.asyncio"  # the other's loop is trio's
+        if (serving := take_app(app, requested, unused, is_awaited=on_asyncio)) is not None:
             await serving
 
     module.serve = serve
