@@ -154,6 +154,10 @@ class Lifecycle:
         """Give the run that serves: the newest, while one takes over from another."""
         return max(self._in(RunState.SERVING), key=lambda run: run.age, default=None)
 
+    def has_hung(self) -> bool:
+        """Tell whether a run hangs that nothing has replaced yet."""
+        return bool(self._in(RunState.HUNG))
+
     def candidate(self) -> Run | None:
         """Give the run that is to take over, if there is one."""
         return max(self._in(*STARTS, RunState.READY), key=lambda run: run.age, default=None)

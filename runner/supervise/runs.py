@@ -49,6 +49,7 @@ class RunFacts:
         served_at: When it came to serve, by the wall clock.
         workers: Their processes.
         notices: What is odd about it and yet lets it serve.
+        port: Where it listens by itself; 0 if it accepts from the supervisor's listeners.
     """
 
     process: RunProcess
@@ -57,6 +58,7 @@ class RunFacts:
     served_at: float = 0.0
     workers: list[int] = dataclasses.field(default_factory=list)
     notices: list[str] = dataclasses.field(default_factory=list)
+    port: int = 0
 
 
 class Runs:

@@ -63,6 +63,7 @@ from runner.supervise.kernel_link import KernelLinks
 from runner.supervise.kernel_watch import KernelWatch, log_stacks
 from runner.supervise.lifecycle import Lifecycle
 from runner.supervise.plan import Plan, how_far, models_of, values_for
+from runner.supervise.relay import Relay
 from runner.supervise.running import LOCK
 from runner.supervise.runs import Runs
 from runner.supervise.states import RunState
@@ -145,6 +146,7 @@ class Supervisor:
         self._requests = PendingRequests(self._request, self.status)
         self._control = ControlServer(folder, self._longest_outcome(), self._requests.reply)
         self._watcher: Watcher | None = None
+        self._relay = Relay(listeners, Limits.from_environment(plan.environ))
 
     async def run(self) -> Exit:
         """Live from the first start to the end of the last process."""
@@ -179,6 +181,7 @@ class Supervisor:
 
     async def _close(self) -> None:
         await self._control.close()
+        await self._relay.close()
         self._watch.close()
         self._links.close()
         for task in self._tasks:
@@ -191,6 +194,19 @@ class Supervisor:
     def _tell(self, event: Event) -> None:
         for command in self._life.handle(event, self._loop.time()):
             self._do(command)
+        self._direct_clients()
+
+    def _direct_clients(self) -> None:
+        """Let clients come to what serves; while nothing does, let them wait."""
+        serving = self._life.serving()
+        if serving is None:
+            if not self._life.has_hung():  # whose workers may accept all the same
+                self._relay.hold()
+        elif serving.number in self._runs.live:
+            if port := self._runs.live[serving.number].port:
+                self._relay.pass_to("127.0.0.1", port)
+            else:
+                self._relay.leave_to_workers()
 
     def _listen_to_signals(self) -> None:
         on_terminal = has_terminal()
@@ -203,6 +219,7 @@ class Supervisor:
     def _request(self, requested: Requested) -> None:
         log.info("%s by %s", _CAUSES[type(requested)], requested.cause)
         if isinstance(requested, StopRequested):
+            self._relay.end()
             net.give_up(self._listeners)
         self._tell(requested)
 
@@ -237,6 +254,7 @@ class Supervisor:
             return False
         live, name = self._runs.live[run], self._versions.name(run)
         live.process.kernel_pid = int(hello["pid"])
+        live.port = int(hello.get("port", 0))
         live.notices = [str(notice) for notice in hello.get("notices", ())]
         for notice in live.notices:
             log.warning("run %s: %s", name, notice)

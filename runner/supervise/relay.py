@@ -1,0 +1,290 @@
+"""Answer clients where no worker accepts: before anything serves, and for servers of another kind.
+
+The rules of this file:
+
+1. While nothing serves, connections are accepted here: the health path answers 200, the readiness
+   path 503, and whoever asks for something else waits, as in the listener's own queue.
+2. Once workers accept, nothing is accepted here; who waits is passed on to them.
+3. A server that listens by itself cannot accept from our listeners: then every connection is passed
+   on to it, and the two paths are answered here.
+4. A connection is passed on for one request, by its bytes: only the head is looked at. It says who
+   the client is (``X-Forwarded-For``), and that it ends with the answer, unless it is to become
+   another protocol, such as a WebSocket.
+5. So many at a time, and no more: others wait in the listener's queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import socket
+from collections.abc import Sequence
+
+from runner import net
+from runner.config import Limits, trusted_proxies
+
+log = logging.getLogger(__name__)
+
+MOST = 256
+_CHUNK = 65_536
+_LOOK_EVERY = 1.0
+_CONNECT_WITHIN = 10.0
+_PAUSE = 1.0
+_END_WITHIN = 1.0
+_ASKED = re.compile(rb"(?:GET|HEAD) ([^ ?]*)[^ ]* HTTP/1\.[01]\r\n")
+_LINE = re.compile(rb"[!#-'*+\-.0-9A-Z^-z|~]+ [!-~]+ HTTP/1\.[01]")
+
+Address = tuple[str, int] | str
+
+
+class Relay:
+    """Stand in front of whatever serves; it begins by accepting nothing.
+
+    Args:
+        listeners: The supervisor's; it neither opens nor closes them.
+        limits: Which paths it answers itself, and how long a head may take.
+    """
+
+    def __init__(self, listeners: Sequence[socket.socket], limits: Limits) -> None:
+        self._listeners, self._limits = list(listeners), limits
+        self._target: Address | None = None
+        self._has_target = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_wanted = self._is_accepting = False
+
+    def hold(self) -> None:
+        """Accept; nothing serves, so let clients wait."""
+        self._has_target.clear()
+        self._is_wanted = True
+        self._accept()
+
+    def leave_to_workers(self) -> None:
+        """Accept nothing more: workers do, and who waits here comes to them."""
+        if self._listeners:
+            self._is_wanted = False
+            self._stop_accepting()
+            self._pass_on_to(_address_of(self._listeners[0]))
+
+    def pass_to(self, host: str, port: int) -> None:
+        """Accept, and pass all of it on to a server."""
+        self._pass_on_to((host, port))
+        self._is_wanted = True
+        self._accept()
+
+    def end(self) -> None:
+        """Accept no more, for good; what is passed on goes on, who waits is let go."""
+        self._is_wanted = False
+        self._stop_accepting()
+        self._listeners.clear()
+        if not self._has_target.is_set():
+            for task in self._tasks:
+                task.cancel()
+
+    async def close(self) -> None:
+        """Wait a moment for what is still passed on, then cut it."""
+        self.end()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_END_WITHIN)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _pass_on_to(self, target: Address) -> None:
+        self._target = target
+        self._has_target.set()
+
+    # -- accepting
+
+    def _accept(self) -> None:
+        """Accept, if it is to be and there is room."""
+        if self._is_wanted and not self._is_accepting and len(self._tasks) < MOST:
+            self._is_accepting = True
+            for listener in self._listeners:
+                asyncio.get_running_loop().add_reader(listener, self._take, listener)
+
+    def _stop_accepting(self) -> None:
+        self._is_accepting = False
+        for listener in self._listeners:
+            asyncio.get_running_loop().remove_reader(listener)
+
+    def _take(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            connection, _ = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionError):
+            return  # another was faster, or the client has gone
+        except OSError as error:  # no further file may be opened
+            log.warning("no connection could be accepted: %s", error.strerror)
+            self._stop_accepting()
+            loop.call_later(_PAUSE, self._accept)
+            return
+        connection.setblocking(False)
+        task = loop.create_task(self._converse(connection))
+        self._tasks.add(task)
+        task.add_done_callback(lambda _: connection.close())  # also if it never began
+        task.add_done_callback(self._ended)
+        if len(self._tasks) >= MOST:
+            self._stop_accepting()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a connection was cut", exc_info=error)
+        self._accept()
+
+    # -- one connection
+
+    async def _converse(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # the client has gone, or was too slow
+            address = connection.getpeername()
+            client = str(address[0]) if isinstance(address, tuple) else ""
+            reader, writer = await asyncio.open_connection(sock=connection, limit=self._most_head())
+            try:
+                await self._answer(client, reader, writer)
+            finally:
+                await _close(writer)
+
+    async def _answer(
+        self, client: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        async with asyncio.timeout(self._limits.read_timeout or None):
+            head = await _head_of(reader)
+        if answer := self._own_answer(head):
+            writer.write(answer)
+        elif head and await self._can_pass_on(reader):
+            await self._pass_on(head, client, reader, writer)
+
+    def _most_head(self) -> int:
+        return max(self._limits.max_header, 1024)
+
+    def _own_answer(self, head: bytes) -> bytes:
+        """Answer the two paths; nothing for others."""
+        asked = _ASKED.match(head)
+        path = asked[1].decode("ascii", "replace") if asked else ""
+        if not path or path not in {self._limits.health_path, self._limits.ready_path}:
+            return b""
+        if path == self._limits.health_path:
+            said = b"200 OK", b"alive"
+        elif self._has_target.is_set():
+            said = b"200 OK", b"ready"
+        else:
+            said = b"503 Service Unavailable", b"starting"
+        return _answer(*said, has_body=not head.startswith(b"HEAD"))
+
+    async def _can_pass_on(self, reader: asyncio.StreamReader) -> bool:
+        """Wait until something serves; not for a client that has gone."""
+        while not self._has_target.is_set():
+            if reader.at_eof():
+                return False
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY):
+                    await self._has_target.wait()
+        return True
+
+    async def _pass_on(
+        self,
+        head: bytes,
+        client: str,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        try:
+            async with asyncio.timeout(_CONNECT_WITHIN):
+                answers, asks = await _open(self._target)
+        except OSError:
+            writer.write(_answer(b"502 Bad Gateway", b"unreachable"))
+            return
+        asks.write(passed_on(head, client))
+        sending = asyncio.ensure_future(_copy(reader, asks))
+        try:
+            await _copy(answers, writer)
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            asks.transport.abort()
+        async with asyncio.timeout(_END_WITHIN):  # else what is unread would reset the answer
+            while await reader.read(_CHUNK):
+                pass
+
+
+def _answer(status: bytes, state: bytes, *, has_body: bool = True) -> bytes:
+    body = b'{"status": "%b"}' % state
+    return (
+        b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+        b"connection: close\r\n\r\n%b" % (status, len(body), body if has_body else b"")
+    )
+
+
+def passed_on(head: bytes, client: str) -> bytes:
+    """Write a request's head as it is passed on; one that is unclear as it is.
+
+    Args:
+        head: All of it, to the empty line.
+        client: The address of who sent it; none if it has none.
+    """
+    line, *fields = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    names = [field.partition(b":")[0].lower() for field in fields]
+    is_folded = any(field[:1] in {b" ", b"\t", b""} for field in fields)
+    if not head.endswith(b"\r\n\r\n") or _LINE.fullmatch(line) is None or is_folded:
+        return head
+    dropped = set() if b"upgrade" in names else {b"connection", b"keep-alive"}
+    if client not in {"127.0.0.1", "::1"} and trusted_proxies() != "*":
+        dropped.add(b"x-forwarded-proto")  # which whoever hears it from us would believe
+    kept = [field for name, field in zip(names, fields, strict=True) if name not in dropped]
+    if b"connection" in dropped:
+        kept.append(b"Connection: close")
+    if client:
+        kept.append(b"X-Forwarded-For: " + client.encode("ascii"))
+    return b"\r\n".join([line, *kept, b"", b""])
+
+
+async def _head_of(reader: asyncio.StreamReader) -> bytes:
+    """Read a head; what is none, or too long, as far as it came."""
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+    except asyncio.LimitOverrunError as error:
+        return await reader.readexactly(error.consumed)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Send what is left, for as long as a client may take for it."""
+    writer.close()
+    try:
+        async with asyncio.timeout(_END_WITHIN):
+            await writer.wait_closed()
+    finally:
+        writer.transport.abort()
+
+
+async def _open(target: Address | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if isinstance(target, tuple):
+        return await asyncio.open_connection(*target)
+    return await asyncio.open_unix_connection(target)
+
+
+async def _copy(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+    """Pass bytes on as fast as they are taken, and their end."""
+    while data := await _read(source, to):
+        to.write(data)
+        await to.drain()
+    if to.can_write_eof():
+        to.write_eof()
+
+
+async def _read(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> bytes:
+    try:
+        return await source.read(_CHUNK)
+    except OSError:
+        to.transport.abort()  # who has gone on one side is missed on the other
+        raise
+
+
+def _address_of(listener: socket.socket) -> Address:
+    address = listener.getsockname()
+    return (
+        (net.reachable(address[0]), int(address[1])) if isinstance(address, tuple) else str(address)
+    )

@@ -1,0 +1,206 @@
+"""Who answers clients while no worker accepts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from runner.config import Limits
+from runner.supervise import relay as relays
+from runner.supervise.relay import Relay, passed_on
+
+Asks = Callable[[bytes], Awaitable[bytes]]
+
+
+@contextlib.asynccontextmanager
+async def relaying(**limits: float) -> AsyncIterator[tuple[Relay, Asks]]:
+    """Give a relay for one listener, and what asks there."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        relay = Relay([listener], Limits(**limits))  # type: ignore[arg-type] # numbers all
+        port = listener.getsockname()[1]
+
+        async def ask(request: bytes) -> bytes:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                writer.write(request)
+                return await reader.read()
+            finally:
+                writer.close()
+                await writer.wait_closed()
+
+        try:
+            yield relay, ask
+        finally:
+            await relay.close()
+
+
+@contextlib.asynccontextmanager
+async def echoing() -> AsyncIterator[int]:
+    """Serve heads back, and then all bytes, as something that listens by itself; give its port."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + head)
+        if b"upgrade" in head.lower():
+            while data := await reader.read(100):
+                writer.write(data)
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def held(relay: Relay, count: int) -> None:
+    """Wait until so many are."""
+    while len(relay._tasks) < count:  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0)
+
+
+def run(work: Awaitable[None]) -> None:
+    """Run within a deadline."""
+    asyncio.run(asyncio.wait_for(work, 20))  # type: ignore[arg-type] # a coroutine
+
+
+END = b"Connection: close\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n"
+GET = b"GET %b HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n"
+
+
+def test_health_is_answered_while_nothing_serves_and_the_rest_waits() -> None:
+    """Alive, and not ready; who asks for something else is answered when something serves."""
+
+    async def work() -> None:
+        async with relaying() as (relay, ask), echoing() as port:
+            relay.hold()
+            waiting = asyncio.ensure_future(ask(GET % b"/index"))
+            assert (await ask(GET % b"/healthz?x=1")).startswith(b"HTTP/1.1 200 OK")
+            assert (await ask(GET % b"/readyz")).startswith(b"HTTP/1.1 503 ")
+            head = await ask(GET.replace(b"GET", b"HEAD") % b"/healthz")
+            assert head.endswith(b"\r\n\r\n")
+            assert not waiting.done()
+            relay.pass_to("127.0.0.1", port)
+            assert (await waiting).startswith(b"HTTP/1.1 200 OK\r\n\r\nGET /index HTTP/1.1\r\n")
+            assert (await ask(GET % b"/readyz")).endswith(b'{"status": "ready"}')
+
+    run(work())
+
+
+def test_paths_that_are_the_apps_are_not_answered() -> None:
+    """An empty option gives a path away."""
+
+    async def work() -> None:
+        async with relaying(health_path="", ready_path="") as (relay, ask), echoing() as port:
+            relay.pass_to("127.0.0.1", port)
+            assert b"GET /healthz" in await ask(GET % b"/healthz")
+
+    run(work())
+
+
+def test_another_protocol_is_passed_on_in_both_directions() -> None:
+    """Such as a WebSocket, until one side ends it."""
+
+    async def work() -> None:
+        async with relaying() as (relay, _), echoing() as port:
+            relay.pass_to("127.0.0.1", port)
+            [listener] = relay._listeners
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+            assert b"Connection: Upgrade" in await reader.readuntil(b"0.1\r\n\r\n")
+            for said in (b"one", b"two"):
+                writer.write(said)
+                assert await reader.readexactly(3) == said
+            writer.write_eof()
+            assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+
+    run(work())
+
+
+def test_a_server_that_is_gone_is_told() -> None:
+    """The client gets an answer, and no empty one."""
+
+    async def work() -> None:
+        async with relaying() as (relay, ask):
+            async with echoing() as port:
+                pass
+            relay.pass_to("127.0.0.1", port)
+            assert (await ask(GET % b"/")).startswith(b"HTTP/1.1 502 ")
+
+    run(work())
+
+
+def test_who_says_nothing_is_let_go() -> None:
+    """A head has a deadline, and a client that has gone is not waited for."""
+
+    async def work() -> None:
+        async with relaying(read_timeout=0.05) as (relay, ask):
+            relay.hold()
+            assert await ask(b"GET / HT") == b""
+
+    run(work())
+
+
+def test_no_more_are_held_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others wait in the listener's queue, and are answered in their turn."""
+    monkeypatch.setattr(relays, "MOST", 2)
+
+    async def work() -> None:
+        async with relaying() as (relay, ask), echoing() as port:
+            relay.hold()
+            waiting = [asyncio.ensure_future(ask(GET % b"/index")) for _ in range(5)]
+            await held(relay, 2)
+            assert not relay._is_accepting
+            relay.pass_to("127.0.0.1", port)
+            assert all([b"200 OK" in await each for each in waiting])
+
+    run(work())
+
+
+def test_workers_get_who_has_waited() -> None:
+    """Once they accept, nothing is accepted here any more."""
+
+    async def work() -> None:
+        async with relaying() as (relay, ask):
+            relay.hold()
+            waiting = asyncio.ensure_future(ask(GET % b"/index"))
+            await held(relay, 1)
+            relay.leave_to_workers()
+            [listener] = relay._listeners
+            loop = asyncio.get_running_loop()
+            worker, _ = await loop.sock_accept(listener)
+            with worker:
+                assert b"X-Forwarded-For: 127.0.0.1" in await loop.sock_recv(worker, 1000)
+                worker.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+            assert b"204" in await waiting
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("head", "client", "passed"),
+    [
+        (
+            b"GET / HTTP/1.1\r\nConnection: keep-alive\r\nX-Forwarded-Proto: https\r\nA: b\r\n\r\n",
+            "10.0.0.9",
+            b"GET / HTTP/1.1\r\nA: b\r\nConnection: close\r\nX-Forwarded-For: 10.0.0.9\r\n\r\n",
+        ),
+        (
+            b"GET / HTTP/1.1\r\nX-Forwarded-Proto: https\r\n\r\n",
+            "127.0.0.1",
+            b"GET / HTTP/1.1\r\nX-Forwarded-Proto: https\r\n" + END,
+        ),
+        (b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", "10.0.0.9", None),
+        (b"PRI * HTTP/2.0\r\n\r\n", "10.0.0.9", None),
+        (b"\x16\x03\x01", "10.0.0.9", None),
+    ],
+)
+def test_a_head_says_who_the_client_is(head: bytes, client: str, passed: bytes | None) -> None:
+    """And that one answer is all; what is unclear is for the server to refuse, as it came."""
+    assert passed_on(head, client) == (head if passed is None else passed)
