@@ -7,11 +7,9 @@ import contextlib
 import ctypes
 import os
 import secrets
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,10 +21,10 @@ from jupyter_client.manager import KernelManager
 from traitlets import TraitError
 
 from runner.errors import ConfigurationError, RunnerError
-from runner.files import is_process_alive
 from runner.processes import signal_name, wait_ended
 from runner.run import jupyter_client_internals
 from runner.run.last_words import LastWords
+from runner.run.private_folder import PrivateFolder
 
 if TYPE_CHECKING:
     import subprocess
@@ -71,8 +69,11 @@ class Kernel:
         setup_code: Code that is executed before all cells and leaves no trace in the record.
     """
 
-    def __init__(self, manager: KernelManager, words: LastWords | None = None) -> None:
+    def __init__(
+        self, manager: KernelManager, folder: PrivateFolder, words: LastWords | None = None
+    ) -> None:
         self.manager = manager
+        self._folder = folder
         self._words = words
         self.client = cast("AsyncKernelClient", manager.client())
         self.process: subprocess.Popen[bytes] | ForkedChild = jupyter_client_internals.process_of(
@@ -104,10 +105,9 @@ class Kernel:
         Raises:
             ConfigurationError: No kernel of this name is installed, or it cannot be started.
         """
-        spec, words = _spec(name), LastWords()
-        folder = _private_folder()
-        manager = _manager(name, folder)
-        manager.transport, manager.ip = _endpoint(spec, folder)
+        spec, words, folder = _spec(name), LastWords(), PrivateFolder()
+        manager = _manager(name, folder.path)
+        manager.transport, manager.ip = _endpoint(spec, folder.path)
         try:
             manager.start_kernel(
                 extra_arguments=_KERNEL_ARGUMENTS if _is_ipykernel(spec) else [],
@@ -119,19 +119,24 @@ class Kernel:
                 **_killed_with_us(),
             )
         except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.close()
             raise ConfigurationError(f"kernel {name!r} cannot be started: {error}") from error
         finally:
             words.listen()
-        return cls(manager, words)
+        return cls(manager, folder, words)
 
     @classmethod
-    def from_fork(cls, name: str, folder: Path, process: ForkedChild) -> Kernel:
+    def from_fork(cls, name: str, folder: PrivateFolder, process: ForkedChild) -> Kernel:
         """Take over a kernel that was forked to listen in a folder of `prepare_fork`."""
-        manager = _manager(name, folder)
+        manager = _manager(name, folder.path)
         manager.load_connection_file()
         jupyter_client_internals.put_process(manager, process)
-        return cls(manager)
+        return cls(manager, folder)
+
+    @property
+    def is_reachable(self) -> bool:
+        """Tell whether one that nobody has connected to yet can be: its sockets may be swept."""
+        return Path(self.manager.connection_file).exists()
 
     @property
     def pid(self) -> int:
@@ -263,7 +268,7 @@ class Kernel:
         if self._early_client is not None:
             self._early_client.stop_channels()
         self.manager.cleanup_resources()
-        shutil.rmtree(Path(self.manager.connection_file).parent, ignore_errors=True)
+        self._folder.close()
 
     def _signal_group(self, signum: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -286,11 +291,11 @@ async def run_silently(kernel: Kernel, code: str) -> None:
         )
 
 
-def prepare_fork(name: str) -> tuple[Path, list[str]]:
+def prepare_fork(name: str) -> tuple[PrivateFolder, list[str]]:
     """Make the folder of a kernel that is to be forked, and the words of its command line."""
-    folder = _private_folder()
-    file = str(folder / "connection.json")
-    transport, ip = _endpoint(_spec(name), folder)
+    folder = PrivateFolder()
+    file = str(folder.path / "connection.json")
+    transport, ip = _endpoint(_spec(name), folder.path)
     write_connection_file(
         file,
         transport=transport,
@@ -299,12 +304,6 @@ def prepare_fork(name: str) -> tuple[Path, list[str]]:
         kernel_name=name,
     )
     return folder, ["-m", "ipykernel_launcher", "-f", file, *_KERNEL_ARGUMENTS]
-
-
-def _private_folder() -> Path:
-    """Make a folder that only we may enter, for unix sockets: nothing listens on the network."""
-    _remove_stale_folders()
-    return Path(tempfile.mkdtemp(prefix=f"runner-{os.getpid()}-"))
 
 
 def _manager(name: str, folder: Path) -> KernelManager:
@@ -371,14 +370,6 @@ def _killed_with_us() -> dict[str, Callable[[], None]]:
             os._exit(1)
 
     return {"preexec_fn": follow}
-
-
-def _remove_stale_folders() -> None:
-    """Remove the sockets of kernels whose runner was killed before it could."""
-    for folder in Path(tempfile.gettempdir()).glob("runner-*-*"):
-        pid = folder.name.split("-")[1]
-        if pid.isdecimal() and not is_process_alive(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _count_oom_kills() -> int:

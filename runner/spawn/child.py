@@ -122,8 +122,8 @@ class Standby:
             self._import_ahead(document)
 
     def kernel_for(self, name: str) -> Kernel:
-        """Give a kernel of this name: the one that waits, or a new one if it is another."""
-        if self.kernel is None or self.name != name:
+        """Give a kernel of this name: the one that waits, or a new one if it is another or lost."""
+        if self.kernel is None or self.name != name or not self.kernel.is_reachable:
             self.close()
             log_fd = os.dup(2)
             self.kernel = Kernel.start(

@@ -131,6 +131,7 @@ def _be_run_or_kernel(path: Path, task: Task, name: str, hidden: dict[str, Modul
 
     (folder, words), us = kernel.prepare_fork(name), os.getpid()
     if not (pid := processes.fork()):
+        folder.forget()  # it is the run's, whose end frees it
         from runner.run import forked_kernel  # ipykernel is there only with such a kernel
 
         os.environ[variable("log-fd")] = str(os.dup(2))

@@ -10,9 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import os
-import shutil
 import socket
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,6 @@ from runner.supervise.events import (
 )
 
 NAME = ".control"
-_LONGEST_PATH = 100  # sun_path has 108 bytes on Linux, 104 on macOS
 _PATIENCE = 10.0
 
 Reply = Callable[[str], Awaitable[dict[str, Any]]]
@@ -47,24 +44,19 @@ class ControlServer:
         self._entry = folder / NAME
         self._within = within
         self._reply = reply
-        self._shelter: Path | None = None
+        self._folder = -1
         self._server: asyncio.Server | None = None
         self._answers: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
         """Start to listen."""
-        self._entry.unlink(missing_ok=True)
-        path = self._entry.absolute()
-        if len(os.fsencode(path)) > _LONGEST_PATH:
-            place = os.environ.get("XDG_RUNTIME_DIR") or None
-            # Named as the kernels' folders are, so that it is swept like theirs.
-            shelter = tempfile.mkdtemp(prefix=f"runner-{os.getpid()}-", dir=place)
-            self._shelter = Path(shelter)
-            path = self._shelter / "ask"
-            self._entry.write_text(str(path), encoding="utf-8")
+        self._folder = os.open(self._entry.parent, os.O_RDONLY | os.O_DIRECTORY)
+        self._remove()
         mask = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(self._serve, path, limit=wire.LONGEST)
+            self._server = await asyncio.start_unix_server(
+                self._serve, _short_name(self._folder), limit=wire.LONGEST
+            )
         finally:
             os.umask(mask)
 
@@ -74,9 +66,14 @@ class ControlServer:
             self._server.close()
         if self._answers:
             await asyncio.wait(self._answers, timeout=1.0)
-        self._entry.unlink(missing_ok=True)
-        if self._shelter:
-            shutil.rmtree(self._shelter, ignore_errors=True)
+        if self._folder >= 0:
+            self._remove()
+            os.close(self._folder)
+            self._folder = -1
+
+    def _remove(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(NAME, dir_fd=self._folder)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if task := asyncio.current_task():
@@ -134,14 +131,16 @@ def _connected(folder: Path) -> socket.socket:
 
 
 def _connect(connection: socket.socket, entry: Path) -> None:
-    if entry.is_file():
-        connection.connect(entry.read_text(encoding="utf-8"))
-        return
     folder = os.open(entry.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:  # by a short name, as the folder may have been moved to where its own is too long
-        connection.connect(f"/proc/self/fd/{folder}/{NAME}")
+    try:
+        connection.connect(_short_name(folder))
     finally:
         os.close(folder)
+
+
+def _short_name(folder: int) -> str:
+    """Name the socket below an open folder: a socket's whole path may have 108 bytes at most."""
+    return f"/proc/self/fd/{folder}/{NAME}"
 
 
 _QUESTIONS: dict[str, type[Requested]] = {

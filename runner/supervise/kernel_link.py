@@ -10,14 +10,13 @@ import asyncio
 import contextlib
 import logging
 import os
-import shutil
 import socket
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from runner import wire
+from runner.run.private_folder import PrivateFolder
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +35,47 @@ class KernelLinks:
 
     def __init__(self, hear: Hear) -> None:
         self._hear = hear
-        self._folder = Path(tempfile.mkdtemp(prefix=f"runner-{os.getpid()}-"))
+        self._folder = PrivateFolder()
         self._senders: dict[str, socket.socket] = {}
         self._server: asyncio.Server | None = None
+        self._renewal: asyncio.Task[None] | None = None
 
     @property
     def path(self) -> Path:
         """Where kernels connect; only our user can enter the folder."""
-        return self._folder / "control"
+        return self._folder.path / "control"
 
     async def open(self) -> None:
         """Start to listen."""
-        self._server = await asyncio.start_unix_server(self._serve, self.path, limit=wire.LONGEST)
+        await self._accept(self._bound())
+
+    def renew(self) -> None:
+        """Listen at the same place again, if that was swept; whoever is connected stays so.
+
+        Raises:
+            OSError: That cannot be.
+        """
+        if self._server is None or self.path.exists():
+            return
+        log.warning("%s was removed by somebody, and is made again", self._folder.path)
+        self._server.close()
+        self._folder.renew()
+        self._renewal = asyncio.ensure_future(self._accept(self._bound()))
+
+    def _bound(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX)
+        try:
+            listener.bind(str(self.path))
+            listener.listen()
+        except OSError:
+            listener.close()
+            raise
+        return listener
+
+    async def _accept(self, listener: socket.socket) -> None:
+        self._server = await asyncio.start_unix_server(
+            self._serve, sock=listener, limit=wire.LONGEST
+        )
 
     def close(self) -> None:
         """Stop listening, and hang up on everyone."""
@@ -55,7 +83,7 @@ class KernelLinks:
             self._server.close()
         for sender in self._senders.values():
             sender.shutdown(socket.SHUT_RDWR)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.close()
 
     def send(self, run: str, fds: Sequence[int] = (), **words: Any) -> None:
         """Send a run's kernel a line, and open files with it; one that hung up gets none."""

@@ -15,6 +15,7 @@ from typing import Any
 from runner.config import variable
 from runner.errors import ConfigurationError, RunnerError
 from runner.notebook import parameter_values
+from runner.run import private_folder
 from runner.spawn.fork_server_client import Starter
 from runner.spawn.processes import RunProcess
 from runner.supervise.events import (
@@ -108,6 +109,7 @@ class Runs:
         """Wait for the end of a run's process, and tell how it was."""
         process = self.live[run].process
         code = await process.ended()
+        private_folder.sweep()  # what it left, if it was killed
         reason = self._versions.close(run, process.pid, code)
         name = self._versions.name(run)
         facts = {"run": name, "pid": process.pid, "code": code}
@@ -152,6 +154,7 @@ class Runs:
         name, live = self._versions.assign_name(order.run), self.live[order.run]
         live.cause, live.started_at = order.cause, asyncio.get_running_loop().time()
         try:
+            self._links.renew()
             source = self._source(order)
             self._check_kind(source)
             self._order_to_go(name, source, order, process)

@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,20 +120,6 @@ def test_an_early_interrupt_waits_for_the_cell(kernel: Kernel) -> None:
     kernel.busy_since = began = time.monotonic()
     asyncio.run(kernel.interrupt())
     assert time.monotonic() - began >= 0.05
-
-
-def test_the_sockets_of_a_killed_runner_are_swept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What kill -9 left goes at the next start; what belongs to a living process stays."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    dead = tmp_path / f"runner-{2**22 + 1}-x"
-    alive = tmp_path / f"runner-{os.getpid()}-x"
-    for folder in (dead, alive):
-        folder.mkdir()
-        (folder / "connection.json").touch()
-    Kernel.start("python3", tmp_path).close()
-    assert list(tmp_path.iterdir()) == [alive]
 
 
 def test_a_kernel_that_never_answers_can_be_closed(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -34,6 +35,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = os.pathsep.join([str(ROOT / "tests/support"), os.environ.get("PYTHONPATH", "")])
     monkeypatch.setenv("PYTHONPATH", path)
     return tmp_path
+
+
+@pytest.fixture
+def temporary(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the service makes temporary files."""
+    monkeypatch.setenv("TMPDIR", str(project / "tmp"))
+    (project / "tmp").mkdir()
+    return project / "tmp"
 
 
 def save(project: Path, text: str, *before: str, example: str = "ok", name: str = "a") -> None:
@@ -198,8 +207,28 @@ def workers_of(service: Served) -> list[int]:
     return list(service.status()["serving"]["workers"])
 
 
-def test_a_killed_run_is_replaced_and_leaves_no_orphan(served: Any, project: Path) -> None:
-    """Its kernel goes with it; its record says what happened."""
+def test_temporary_files_may_be_swept_while_it_serves(
+    served: Any, project: Path, temporary: Path
+) -> None:
+    """What is needed of them is made again: by a save, and by a kernel's death."""
+    service = served("--reload")
+    until(lambda: service.status()["standby"])
+    shutil.rmtree(temporary)
+    save(project, "two")
+    until(lambda: service.says("two"), 60)
+    shutil.rmtree(temporary)
+    (kernel,) = workers_of(service)
+    psutil.Process(kernel).kill()
+    until(lambda: service.status()["restarts"] == 1 and service.says("two"), 60)
+    assert service.status()["failure"]["reason"].count("SIGKILL") == 1
+    assert service.stop() == 0, service.said()
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_killed_run_is_replaced_and_leaves_no_orphan(
+    served: Any, project: Path, temporary: Path
+) -> None:
+    """Its kernel and its temporary files go with it; its record says what happened."""
     service = served()
     status = until(lambda: (found := service.status())["standby"] and found)
     (kernel,) = status["serving"]["workers"]
@@ -209,9 +238,11 @@ def test_a_killed_run_is_replaced_and_leaves_no_orphan(served: Any, project: Pat
     failure = until(lambda: service.status()["failure"])
     assert "was killed by SIGKILL" in failure["reason"]
     assert read_record(project / failure["record"]).metadata.runner.status == "killed"
+    living = {service.process.pid, *(run.pid for run in service.runs())}
+    assert {int(folder.name.split("-")[1]) for folder in temporary.iterdir()} <= living
 
 
-def test_a_killed_supervisor_leaves_nothing(served: Any, project: Path) -> None:
+def test_a_killed_supervisor_leaves_nothing(served: Any, project: Path, temporary: Path) -> None:
     """Nothing that it started lives on, the port is free, the record is valid and true."""
     service = served()
     until(lambda: service.status()["standby"])
@@ -222,6 +253,7 @@ def test_a_killed_supervisor_leaves_nothing(served: Any, project: Path) -> None:
     facts = read_record(project / "runs/a/out.ipynb").metadata.runner
     assert facts.status == "stopped"
     assert "the supervisor is gone" in facts.reason
+    assert list(temporary.iterdir()) == []
     again = served()
     assert again.says("one")
 
