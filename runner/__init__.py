@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from runner.predict.targets import batched as batched
     from runner.predict.targets import endpoint as endpoint
     from runner.predict.uploads import UploadFile as UploadFile
+    from runner.serving.on_fork import on_fork as on_fork
     from runner.serving.serve import serve as serve
 
 __version__ = "0.2.0"
@@ -23,6 +24,7 @@ PUBLIC = {
     "batched": "runner.predict.targets",
     "endpoint": "runner.predict.targets",
     "load_model": "runner.model.artefacts",
+    "on_fork": "runner.serving.on_fork",
     "record_metrics": "runner.model.metrics",
     "save_model": "runner.model.artefacts",
     "serve": "runner.serving.serve",

@@ -106,7 +106,8 @@ class Adoption:
         is_called_by_cell: Tells whether a cell waits, in the main thread, for the running call.
         serve_in_background: Serves an app from a thread, while cells go on; never if there is none.
         claim: Decides who serves.
-        serve_on_loop: Serves an app on the loop that runs; as ``serve`` if there is none.
+        serve_on_loop: Serves an app on the loop that runs, and gets whether tasks of the notebook
+            do so, too; as ``serve`` if there is none.
 
     Attributes:
         own_sockets: Those that the notebook opens by itself.
@@ -118,7 +119,7 @@ class Adoption:
         is_called_by_cell: Callable[[], bool],
         serve_in_background: Callable[[AdoptedApp], BackgroundService] | None = None,
         claim: Claim | None = None,
-        serve_on_loop: Callable[[AdoptedApp], Awaitable[None]] | None = None,
+        serve_on_loop: Callable[[AdoptedApp, bool], Awaitable[None]] | None = None,
     ) -> None:
         self._serve_on_loop = serve_on_loop
         self._serve, self._is_called_by_cell = serve, is_called_by_cell
@@ -234,7 +235,7 @@ class Adoption:
         if self._serve_on_loop is None:
             self._serve_now(taken)
         elif self._may_serve(taken):
-            await self._serve_on_loop(taken)
+            await self._serve_on_loop(taken, self._has_tasks())
             self._is_over = True
 
     def _may_serve(self, taken: AdoptedApp) -> bool:
@@ -306,8 +307,12 @@ class Adoption:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _has_tasks(self) -> bool:
-        """Tell whether tasks of the notebook's are on the loop that runs; the last cell is one."""
-        return _count_tasks() > max(self._tasks, 1)
+        """Tell whether the loop that runs has tasks of the notebook's; the last cell is one.
+
+        Those that are to serve do not count.
+        """
+        serving = sum(taken.turn is not None for taken in self._left)
+        return _count_tasks() - serving > max(self._tasks, 1)
 
 
 def _count_tasks() -> int:
@@ -373,10 +378,12 @@ def _serve(taken: AdoptedApp) -> None:
     serving.serve_adopted(taken.app, taken.requested, taken.unused)
 
 
-async def _serve_on_loop(taken: AdoptedApp) -> None:
+async def _serve_on_loop(taken: AdoptedApp, has_tasks: bool) -> None:
     from runner.serving import serve as serving
 
-    await serving.serve_adopted_on_loop(taken.app, taken.requested, taken.unused)
+    await serving.serve_adopted_on_loop(
+        taken.app, taken.requested, taken.unused, has_tasks=has_tasks
+    )
 
 
 def _serve_in_background(taken: AdoptedApp) -> BackgroundService:

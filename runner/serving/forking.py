@@ -21,12 +21,6 @@ from runner.serving.print_forwarding import PrintForwarder, forward_prints
 _PR_SET_PDEATHSIG = 1
 
 
-def can_fork() -> bool:
-    """Tell whether forked children of this process can work: not after CUDA was initialised."""
-    torch = sys.modules.get("torch")
-    return torch is None or not torch.cuda.is_initialized()
-
-
 def thread_pools() -> Any:
     """Look for the libraries that compute on several threads.
 

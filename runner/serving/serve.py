@@ -263,10 +263,22 @@ def serve_adopted(app: Callable[..., Any], requested: str, notices: Sequence[str
 
 
 async def serve_adopted_on_loop(
-    app: Callable[..., Any], requested: str, notices: Sequence[str] = ()
+    app: Callable[..., Any],
+    requested: str,
+    notices: Sequence[str] = (),
+    *,
+    has_tasks: bool = False,
 ) -> None:
-    """Serve likewise on the loop that runs, which goes on meanwhile."""
-    pool = _adopted_pool(app, requested, notices)
+    """Serve likewise on the loop that runs, which goes on meanwhile.
+
+    Args:
+        app: As above.
+        requested: As above.
+        notices: As above.
+        has_tasks: Whether tasks of the notebook run on it, so that no forked worker would do.
+    """
+    obstacle = "tasks of the notebook run on its loop" if has_tasks else ""
+    pool = _adopted_pool(app, requested, notices, obstacle)
     with _serving(pool, kind_of(app)):
         await pool.run_on_loop()
 
@@ -279,12 +291,15 @@ def serve_adopted_in_background(
     return Handle(pool, url_of(pool.listeners[0]))
 
 
-def _adopted_pool(app: Callable[..., Any], requested: str, notices: Sequence[str]) -> WorkerPool:
+def _adopted_pool(
+    app: Callable[..., Any], requested: str, notices: Sequence[str], obstacle: str = ""
+) -> WorkerPool:
     kind = kind_of(app)
     control = SupervisorLink.connect()
     if control is None:
         raise ConnectionError("there is no supervisor to serve under")
-    return _pool(kind, app, _greet(control, kind, notices, requested=requested), control, [])
+    listeners = _greet(control, kind, notices, requested=requested)
+    return _pool(kind, app, listeners, control, [], obstacle)
 
 
 def _greet(
@@ -295,12 +310,13 @@ def _greet(
     return control.receive_listeners()
 
 
-def _pool(
+def _pool(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
     kind: str,
     app: Any,
     listeners: list[socket.socket],
     control: SupervisorLink | None,
     examples: Sequence[Example],
+    obstacle: str = "",
 ) -> WorkerPool:
     limits = Limits.from_environment()
     log_fd = _log_fd()
@@ -319,6 +335,7 @@ def _pool(
         log_fd=log_fd,
         control=control,
         needs_processes=own.needs_process,
+        obstacle=obstacle,
     )
 
 

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import logging
 import os
 import signal
@@ -37,7 +36,7 @@ from runner import net, processes
 from runner.config import Limits
 from runner.liveness import stacks
 from runner.liveness.heartbeat import Heartbeat
-from runner.serving import forking
+from runner.serving import fork_hazards, forking, on_fork
 from runner.serving.orders import Order, Report
 from runner.serving.queue_watch import QueueWatch
 from runner.serving.restarts import Restart, Restarts
@@ -47,6 +46,10 @@ from runner.serving.worker_link import WorkerLink
 log = logging.getLogger(__name__)
 
 _LONGEST_WAIT = 3600.0
+_SHARED = (
+    "a connection of %s was opened before the workers were forked, and all of them share it: open"
+    " it in each, by a function with `@on_fork` of runner or in the app's start-up"
+)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -60,6 +63,7 @@ class WorkerPool:
         log_fd: Where forked workers print.
         control: The supervisor's connection, if there is one.
         needs_processes: Whether workers are forked even if one thread would do.
+        obstacle: Why none can be forked, if its caller knows.
     """
 
     build: Callable[[int], Server]
@@ -68,6 +72,7 @@ class WorkerPool:
     log_fd: int
     control: Any = None
     needs_processes: bool = False
+    obstacle: str = ""
 
     def __post_init__(self) -> None:
         self.workers: dict[int, WorkerLink] = {}
@@ -84,9 +89,11 @@ class WorkerPool:
         self._wake_lock = threading.RLock()  # a signal's handler may come while we hold it
         recycles = bool(self.limits.max_requests or self.limits.max_memory)
         wants_forks = len(self.listeners) > 1 or recycles or self.needs_processes
-        self._forks = wants_forks and forking.can_fork()
-        if len(self.listeners) > 1 and not self._forks:
-            log.warning("CUDA is in use, so no worker can be forked: one process serves")
+        in_use = fork_hazards.what_no_fork_survives() if wants_forks else ""
+        obstacle = self.obstacle or (f"{in_use} is in use" if in_use else "")
+        self._forks = wants_forks and not obstacle
+        if wants_forks and obstacle:
+            self._say(f"{obstacle}, so no worker can be forked: one process serves")
         self._queues = QueueWatch(len(self.listeners))
 
     def run(self) -> None:
@@ -99,6 +106,9 @@ class WorkerPool:
             with self._watched() as worker:
                 worker.run()
             return
+        if not on_fork.are_named():
+            for shared in fork_hazards.shared_connections():
+                self._say(_SHARED % shared)
         with self._listening():
             self._pools = forking.thread_pools()
             for slot in range(len(self.listeners)):
@@ -152,6 +162,13 @@ class WorkerPool:
     def _watch(self) -> None:
         while self.workers or self._restarts:
             self._wait_once()
+
+    def _say(self, notice: str) -> None:
+        """Say to whoever looks after the service what is odd about it."""
+        if self.control is None:
+            log.warning(notice)
+        else:
+            self.control.send("notice", notice=notice)
 
     def stop(self) -> None:
         """Begin to drain; callable from a signal's handler and from any thread."""
@@ -212,7 +229,11 @@ class WorkerPool:
         self._add(slot, pid, status_read, order_write, written)
 
     def _worker_loop(self, slot: int, status: int, order: int) -> WorkerLoop:
-        build = functools.partial(self.build, slot)
+        def build() -> Server:
+            if self._forks:
+                on_fork.call_all()
+            return self.build(slot)
+
         shares_queues = self._forks and len(self.listeners) > 1
         return WorkerLoop(
             build, self.listeners, status, order, self.limits, shares_queues=shares_queues

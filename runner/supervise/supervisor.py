@@ -18,7 +18,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +244,8 @@ class Supervisor:
                 self._run_serves(run, message or {})
             case "worker":
                 self._worker_replaced(run, message or {})
+            case "notice":
+                self._take_notices(run, [(message or {}).get("notice", "")])
         return True
 
     def _is_in(self, run: int, state: RunState) -> bool:
@@ -255,14 +257,18 @@ class Supervisor:
         live, name = self._runs.live[run], self._versions.name(run)
         live.process.kernel_pid = int(hello["pid"])
         live.port = int(hello.get("port", 0))
-        live.notices = [str(notice) for notice in hello.get("notices", ())]
-        for notice in live.notices:
-            log.warning("run %s: %s", name, notice)
+        self._take_notices(run, hello.get("notices", ()))
         if requested := hello.get("requested"):
             said = "run %s: the notebook asked for %s; it is served on http://%s instead"
             log.info(said, name, requested, self.address)
         self._tell(Hello(run=run))
         return True
+
+    def _take_notices(self, run: int, notices: Iterable[Any]) -> None:
+        """Say what is odd about a run and yet lets it serve."""
+        for notice in map(str, notices):
+            self._runs.live[run].notices.append(notice)
+            log.warning("run %s: %s", self._versions.name(run), notice)
 
     def _run_serves(self, run: int, message: dict[str, Any]) -> None:
         if not self._is_in(run, RunState.READY):

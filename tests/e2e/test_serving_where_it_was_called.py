@@ -163,3 +163,52 @@ def test_what_was_begun_on_the_notebooks_loop_goes_on_there(
     until(lambda: ask()[1] > before)
     assert first == 42
     assert service.stop() == 0, service.said()
+
+
+def test_a_connection_is_made_anew_in_each_worker(
+    tmp_path: Path, serve_alone: StartServing
+) -> None:
+    """By a function with `@on_fork`; without one, the connection that all share is named."""
+    connects = f"""
+import os, sqlite3
+from runner import on_fork
+
+def connect():
+    global database, made_by
+    database, made_by = sqlite3.connect({str(tmp_path / "data.db")!r}), os.getpid()
+
+connect()
+
+def found():
+    is_open = bool(database.execute("select 1"))
+    return {{"worker": os.getpid(), "made by": made_by, "is open": is_open}}
+"""
+    shares = serve_alone("workers=2", SERVE + connects + ASGI.replace("HANG", "pass"))
+    assert {shares.ask()["made by"] for _ in range(8)} == {shares.process.pid}
+    mended = serve_alone(
+        "workers=2", SERVE + connects + "on_fork(connect)\n" + ASGI.replace("HANG", "pass")
+    )
+    answers = [mended.ask() for _ in range(8)]
+    assert all(each["made by"] == each["worker"] != mended.process.pid for each in answers)
+    assert all(each["is open"] for each in answers)
+    for serving in (shares, mended):
+        os.kill(serving.process.pid, signal.SIGINT)
+        serving.wait()
+    assert "data.db was opened before the workers were forked" in shares.said
+    assert "data.db" not in mended.said
+
+
+def test_where_nothing_can_be_forked_one_process_answers_for_all(serve_alone: StartServing) -> None:
+    """Each of the listeners is accepted from, and the reason is said."""
+    torch = """
+import os, sys, types
+cuda = types.SimpleNamespace(is_initialized=lambda: True)
+sys.modules["torch"] = types.SimpleNamespace(cuda=cuda)
+def found():
+    return os.getpid()
+"""
+    serving = serve_alone("workers=3", SERVE + torch + ASGI.replace("HANG", "pass"))
+    assert {serving.ask() for _ in range(20)} == {serving.process.pid}
+    os.kill(serving.process.pid, signal.SIGINT)
+    said = "CUDA (torch) is in use, so no worker can be forked: one process serves"
+    assert said in serving.wait()
