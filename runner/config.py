@@ -42,6 +42,19 @@ class EngineConfig:
         )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TimeLimits:
+    """Bound a run that is to end by itself; 0 is no limit.
+
+    Attributes:
+        cell: Seconds that a cell may take.
+        run: Seconds that all of it may take, from its kernel's start on.
+    """
+
+    cell: float = 0.0
+    run: float = 0.0
+
+
 def setting(option: str, default: str, environ: Mapping[str, str] = os.environ) -> str:
     """Give the text of an option's variable, or the default."""
     return environ.get(variable(option), default)

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from runner import log
-from runner.config import EngineConfig, Limits, variable
+from runner.config import EngineConfig, Limits, TimeLimits, variable
 from runner.errors import EXIT_CODES, RunnerError
 from runner.notebook import parameter_values
+from runner.notebook.document import KernelChoice
 
 EPILOG = "Exit codes: 0 done or stopped as asked; {}; 128 + N interrupted by signal N.".format(
     "; ".join(f"{error.exit_code} {error.meaning}" for error in (RunnerError, *EXIT_CODES))
@@ -134,6 +135,47 @@ def run_options(command: Any) -> Any:
     ):
         command = decorate(command)
     return command
+
+
+def ending_run_options(command: Any) -> Any:
+    """Add what ``run`` and ``sweep`` have in common: their runs end by themselves."""
+    for decorate in (
+        click.option(
+            "--language", metavar="LANGUAGE", default="", help="Of the cells; else NOTEBOOK's."
+        ),
+        click.option(
+            "-k", "--kernel", metavar="NAME", default="", help="Run by this one; else NOTEBOOK's."
+        ),
+        _time_limit("--run-timeout", "Time that a run may take; then it has failed."),
+        _time_limit("--cell-timeout", "Time that a cell may take; then it is interrupted."),
+    ):
+        command = decorate(command)
+    return command
+
+
+def _time_limit(name: str, said: str) -> Decorator:
+    # No variable: a kernel that serves has one of this name for another purpose.
+    return click.option(
+        name, type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help=f"{said} 0: none."
+    )
+
+
+def time_limits_of(given: dict[str, Any]) -> TimeLimits:
+    """Give the limits of a run among the options of a command."""
+    return TimeLimits(cell=given["cell_timeout"], run=given["run_timeout"])
+
+
+def kernel_of(given: dict[str, Any]) -> KernelChoice:
+    """Give the kernel among the options of a command.
+
+    Raises:
+        ConfigurationError: None of this name is installed.
+    """
+    if not given["kernel"]:
+        return KernelChoice(language=given["language"])
+    from runner.run.kernel import chosen_kernel
+
+    return chosen_kernel(given["kernel"], given["language"])
 
 
 def limit_options(command: Any) -> Any:

@@ -9,13 +9,23 @@ from typing import Any
 import click
 
 from runner import log
-from runner.cli.options import EPILOG, OUT, config_of, run_options, values_of
+from runner.cli.options import (
+    EPILOG,
+    OUT,
+    config_of,
+    ending_run_options,
+    kernel_of,
+    run_options,
+    time_limits_of,
+    values_of,
+)
 from runner.cli.systems import require_posix
 from runner.record import folders
 
 
 @click.command(epilog=EPILOG)
 @run_options
+@ending_run_options
 @OUT
 def run(**given: Any) -> None:
     """Execute NOTEBOOK once, to its last cell, and keep the executed notebook in OUT.
@@ -43,6 +53,8 @@ def _job(given: dict[str, Any]) -> Any:
         values=values_of(given),
         secrets=frozenset(given["secret"]),
         config=config_of(given),
+        time_limits=time_limits_of(given),
+        kernel=kernel_of(given),
         log_output=given["log_output"],
         shows_bar=sys.stderr.isatty(),
     )

@@ -9,13 +9,24 @@ from typing import Any
 import click
 
 from runner import log
-from runner.cli.options import EPILOG, PATH, config_of, option, run_options, values_of
+from runner.cli.options import (
+    EPILOG,
+    PATH,
+    config_of,
+    ending_run_options,
+    kernel_of,
+    option,
+    run_options,
+    time_limits_of,
+    values_of,
+)
 from runner.cli.systems import require_posix
 from runner.run.shadowing import refuse_shadow
 
 
 @click.command(epilog=EPILOG)
 @run_options
+@ending_run_options
 @click.option(
     "--grid",
     multiple=True,
@@ -74,6 +85,8 @@ def sweep(**given: Any) -> None:
         retries_failed=given["retry_failed"],
         is_dry=given["dry_run"],
         config=config_of(given),
+        time_limits=time_limits_of(given),
+        kernel=kernel_of(given),
         log_output=given["log_output"],
         log_level=given["log_level"],
         shows_bar=sys.stderr.isatty(),

@@ -32,6 +32,19 @@ _CHANGES_IMPORTS = re.compile(
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class KernelChoice:
+    """Say by which kernel notebooks are run, and in which language; empty: as they say.
+
+    Attributes:
+        name: The kernelspec's name.
+        language: Of their cells.
+    """
+
+    name: str = ""
+    language: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Notebook:
     """Hold what the runner has to know of a notebook before it is run.
 
@@ -53,6 +66,14 @@ class Notebook:
     def is_python(self) -> bool:
         """Tell whether its cells are Python, which is all that we can inspect."""
         return self.language in ("", "python", "ipython")
+
+    def with_kernel(self, choice: KernelChoice) -> Notebook:
+        """Give it as it is run by another kernel than its own, if one was chosen."""
+        return dataclasses.replace(
+            self,
+            kernel_name=choice.name or self.kernel_name,
+            language=choice.language or self.language,
+        )
 
     @functools.cached_property
     def codes(self) -> tuple[code.Code, ...]:

@@ -16,6 +16,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.config import TimeLimits
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
@@ -45,6 +47,8 @@ class Session:
         after_save: Called after every save of the record.
         values: The parameters given.
         secrets: Names of those to mask besides those that are known.
+        time_limits: How long a cell and the run may take.
+        language: Of the cells, if it was chosen; else the notebook says it.
         serves: Whether the run is to serve: then code of ours is executed before the notebook's
             cells, and a cell of ours when they have ended.
         api: The title of what the notebook's annotated cells serve; they are registered then
@@ -61,6 +65,8 @@ class Session:
     after_save: Callable[[], None] | None = None
     values: dict[str, Any] = dataclasses.field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
+    time_limits: TimeLimits = dataclasses.field(default_factory=TimeLimits)
+    language: str = ""
     serves: bool = False
     api: str = ""
     kept: Record | None = None
@@ -133,8 +139,7 @@ class RunnerEngine:
         from runner.record.record import Record
         from runner.run.execution import Execution
 
-        secrets = session.secrets if session else frozenset()
-        document = _document(nb, kernel_name, options, secrets)
+        document = _document(nb, kernel_name, options, session)
         given = session.values if session else parameters_cell.put_in(nb, document)
         document.check_secrets(given)
         with contextlib.ExitStack() as stack:
@@ -161,7 +166,7 @@ class RunnerEngine:
                 config=mine.config,
                 progress=mine.progress,
                 echo=_echo(log_output, options),
-                cell_timeout=options.get("execution_timeout"),
+                limits=mine.time_limits,
                 sources=sources,
                 serves=mine.serves,
                 first_code=annotations.preparation(mine.api) if mine.api else "",
@@ -222,11 +227,12 @@ def _own_session(
             config=config,
             progress=ProgressBar() if progress_bar else ProgressLog(),
             facts={},
+            time_limits=TimeLimits(cell=float(options.get("execution_timeout") or 0)),
         )
 
 
 def _document(
-    nb: NotebookNode, kernel_name: str, options: dict[str, Any], secrets: frozenset[str]
+    nb: NotebookNode, kernel_name: str, options: dict[str, Any], session: Session | None
 ) -> Notebook:
     from runner.notebook.document import Notebook
 
@@ -234,8 +240,8 @@ def _document(
         path=Path(options.get("input_path") or "notebook"),
         cells=nb.cells,
         kernel_name=kernel_name,
-        language=RunnerEngine.nb_language(nb),
-        named_secrets=secrets,
+        language=(session and session.language) or RunnerEngine.nb_language(nb),
+        named_secrets=session.secrets if session else frozenset(),
     )
 
 

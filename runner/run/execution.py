@@ -18,13 +18,15 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+import math
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
-from runner.config import EngineConfig
+from runner.config import EngineConfig, TimeLimits
 from runner.errors import KernelDiedError, NotebookError, NothingServesError, RunnerError
 from runner.notebook import injection
 from runner.notebook.document import SERVE_TAG, tags
@@ -44,6 +46,13 @@ _NO_NAMES = ("", "None", "NoneType", "<Error>")
 _SAVE_SHARE = 0.05
 
 
+class Limit(NamedTuple):
+    """Be the time that a cell has: seconds, or None for ever, and what sets them, in words."""
+
+    seconds: float | None
+    name: str
+
+
 @dataclasses.dataclass(kw_only=True)
 class Execution:
     """Run one notebook once.
@@ -55,7 +64,7 @@ class Execution:
         config: Waits and intervals.
         progress: Hears of each cell.
         echo: Gets every output as it arrives.
-        cell_timeout: Seconds that a cell may take; no limit by default.
+        limits: How long a cell and the run may take.
         sources: What the kernel gets instead of a cell's text, by the cells' ids.
         serves: Whether the notebook is to serve.
         first_code: Executed before its cells then, without a trace in the record.
@@ -71,7 +80,7 @@ class Execution:
     config: EngineConfig
     progress: Progress
     echo: Callable[[NotebookNode], None]
-    cell_timeout: float | None = None
+    limits: TimeLimits = dataclasses.field(default_factory=TimeLimits)
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
     serves: bool = False
     first_code: str = ""
@@ -88,6 +97,7 @@ class Execution:
         """
         self._stopping, self._urgent = asyncio.Event(), asyncio.Event()
         self._refusal = ""
+        self._began = time.monotonic()
         self._death = asyncio.ensure_future(self.kernel.died())
         loop = asyncio.get_running_loop()
         self.stop.subscribe(lambda: loop.call_soon_threadsafe(self._note_stop))
@@ -136,7 +146,6 @@ class Execution:
             self.kept,
             self.kernel,
             self.echo,
-            cell_timeout=self.cell_timeout,
             sources=self.sources,
             bounds=self.bounds,
         )
@@ -226,10 +235,14 @@ class Execution:
         self.kernel.begin_cell()
         work = asyncio.ensure_future(client.async_execute_cell(cell, index))
         stop = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait({work, stop, self._death}, return_when=asyncio.FIRST_COMPLETED)
+        limit = self._limit()
+        ends = {work, stop, self._death}
+        await asyncio.wait(ends, timeout=limit.seconds, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         if not work.done() and not self._death.done():
-            said = await self._interrupted(work)
+            if not self._stopping.is_set():
+                return await self._out_of_time(work, cell, limit)
+            said = await self._interrupted(work, self.stop.said)
             record.show_interrupt(cell, said)
             return CellStatus.INTERRUPTED, (RunStatus.STOPPED, said)
         if not work.done() or isinstance(work.exception(), DeadKernelError):
@@ -237,14 +250,38 @@ class Execution:
             return self._died_in(cell)
         return _result_of(work.exception(), cell)
 
+    def _limit(self) -> Limit:
+        """Give what bounds the cell that begins now: its own limit, or the rest of the run's."""
+        limits = [Limit(None, "")]
+        if self.limits.cell:
+            limits.append(
+                Limit(self.limits.cell, f"the limit of {self.limits.cell:g} s for a cell")
+            )
+        if self.limits.run:
+            left = self._began + self.limits.run - time.monotonic()
+            limits.append(Limit(max(left, 0), f"the limit of {self.limits.run:g} s for the run"))
+        return min(limits, key=lambda limit: math.inf if limit.seconds is None else limit.seconds)
+
+    async def _out_of_time(
+        self, work: asyncio.Future[Any], cell: NotebookNode, limit: Limit
+    ) -> tuple[CellStatus, tuple[RunStatus, str]]:
+        """Interrupt a cell whose time is over; its traceback shows where it was."""
+        said = await self._interrupted(work, limit.name)
+        record.show_error(cell, "CellTimeoutError", said)
+        return CellStatus.FAILED, (RunStatus.FAILED, f"cell {name_of(cell)} was {said}")
+
     def _died_in(self, cell: NotebookNode) -> tuple[CellStatus, tuple[RunStatus, str]]:
         how = self.kernel.death_reason()
         reason = f"{how} in cell {name_of(cell)}{self.kernel.last_words()}"
         record.show_error(cell, "KernelDied", reason)
         return CellStatus.FAILED, (RunStatus.KERNEL_DIED, reason)
 
-    async def _interrupted(self, work: asyncio.Future[Any]) -> str:
+    async def _interrupted(self, work: asyncio.Future[Any], by: str) -> str:
         """Stop the running cell.
+
+        Args:
+            work: The cell.
+            by: What asks for it.
 
         Returns:
             What was done, for the record.
@@ -259,10 +296,11 @@ class Execution:
                     ends, timeout=self.config.grace / 2, return_when=asyncio.FIRST_COMPLETED
                 )
                 if work.done() or self._death.done():
-                    return f"interrupted by {self.stop.said}"
+                    return f"interrupted by {by}"
                 if urgent.done():
                     return f"killed at a second signal, after {self.stop.name}"
-            return f"killed: it did not end within {self.config.grace:g} s of {self.stop.name}"
+            by = by if self.stop.signum is None else self.stop.name
+            return f"killed: it did not end within {self.config.grace:g} s of {by}"
         finally:
             urgent.cancel()
             if not work.done():

@@ -21,6 +21,7 @@ from jupyter_client.manager import KernelManager
 from traitlets import TraitError
 
 from runner.errors import ConfigurationError, RunnerError
+from runner.notebook.document import KernelChoice
 from runner.processes import signal_name, wait_ended
 from runner.run import jupyter_client_internals
 from runner.run.last_words import LastWords
@@ -332,6 +333,16 @@ def _spec(name: str) -> KernelSpec:
     if not spec.argv:
         raise ConfigurationError(f"the kernelspec {name!r} names no command")
     return spec
+
+
+def chosen_kernel(name: str, language: str) -> KernelChoice:
+    """Choose a kernel by its name, with the language of its kernelspec unless another is given.
+
+    Raises:
+        ConfigurationError: There is none of this name, or its kernelspec cannot be read.
+    """
+    said = str(_spec(name).language) if name else ""
+    return KernelChoice(name=name, language=(language or said).lower())
 
 
 def _is_ipykernel(spec: KernelSpec) -> bool:

@@ -46,22 +46,20 @@ class CellClient(NotebookClient):
         record: The record.
         kernel: Connected.
         echo: Gets every output as it arrives, whole.
-        cell_timeout: Seconds that a cell may take.
         sources: True sources of masked cells, by the cells' ids.
         bounds: What is kept of a cell's outputs.
     """
 
-    def __init__(  # noqa: PLR0913 - the last three are for those who need them
+    def __init__(
         self,
         record: Record,
         kernel: Kernel,
         echo: Callable[[NotebookNode], None],
         *,
-        cell_timeout: float | None = None,
         sources: Mapping[str, str] | None = None,
         bounds: ExcerptBounds | None = None,
     ) -> None:
-        super().__init__(record.nb, km=kernel.manager, timeout=cell_timeout, iopub_timeout=_FOREVER)
+        super().__init__(record.nb, km=kernel.manager, timeout=None, iopub_timeout=_FOREVER)
         self.kc = kernel.client
         self.kc.allow_stdin = False
         self._record = record

@@ -12,7 +12,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from runner.config import EngineConfig
+from runner.config import EngineConfig, TimeLimits
 from runner.errors import (
     ConfigurationError,
     InterruptedRunError,
@@ -21,7 +21,7 @@ from runner.errors import (
 )
 from runner.notebook import document as notebook
 from runner.notebook import papermill_internals
-from runner.notebook.document import Notebook
+from runner.notebook.document import KernelChoice, Notebook
 from runner.notebook.parameter_types import plain
 from runner.record import folders, history
 from runner.record.out import out_at, with_values
@@ -67,6 +67,8 @@ class Job:
         values: The parameters given.
         secrets: Names of parameters to mask besides those that are known.
         config: The engine's waits and intervals.
+        time_limits: How long a cell and the run may take.
+        kernel: By which kernel to run it, if not by the notebook's own.
         log_output: Also log what the cells print.
         shows_bar: Draw a progress bar instead of writing log lines.
         copy: Read the notebook from here instead; messages still name ``path``.
@@ -78,6 +80,8 @@ class Job:
     values: dict[str, Any]
     config: EngineConfig
     secrets: frozenset[str] = frozenset()
+    time_limits: TimeLimits = dataclasses.field(default_factory=TimeLimits)
+    kernel: KernelChoice = dataclasses.field(default_factory=KernelChoice)
     log_output: bool = False
     shows_bar: bool = False
     copy: Path | None = None
@@ -107,7 +111,7 @@ def run(job: Job) -> None:
         KernelDiedError: The kernel died or never came up.
         InterruptedRunError: A signal ended it first, and not in a cell that serves.
     """
-    document = notebook.read(job.path, job.secrets)
+    document = notebook.read(job.path, job.secrets).with_kernel(job.kernel)
     values = checked(document, job.values)
     document.check_secrets(job.values)
     if not job.keeps_history:  # then the user named it, maybe by parameters
@@ -209,7 +213,8 @@ def _through_papermill(job: Job, session: Session) -> Record:
 
     papermill_internals.register_engine("runner", RunnerEngine)
     see = f"the record says more: {job.out}"
-    document = notebook.read(job.copy or job.path)
+    document = notebook.read(job.copy or job.path).with_kernel(job.kernel)
+    session.time_limits, session.language = job.time_limits, document.language
     try:
         papermill.execute_notebook(
             papermill_internals.literal_path(str(job.copy or job.path)),

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.config import EngineConfig, variable
+from runner.config import EngineConfig, TimeLimits, variable
 from runner.notebook import parameter_values
+from runner.notebook.document import KernelChoice
 from runner.spawn.fork_server_client import Starter
 from runner.spawn.processes import RunProcess
 from runner.sweep.outcomes import identity_facts
@@ -38,6 +39,8 @@ class Launcher:
         log_output: Also log what the cells print.
         starter: Starts the processes.
         keeps_history: Keep the records of earlier runs beside the new one.
+        time_limits: How long a cell and a point may take.
+        kernel: By which kernel to run the notebook, if not by its own.
     """
 
     source: Path
@@ -46,6 +49,8 @@ class Launcher:
     log_output: bool
     starter: Starter
     keeps_history: bool = True
+    time_limits: TimeLimits = dataclasses.field(default_factory=TimeLimits)
+    kernel: KernelChoice = dataclasses.field(default_factory=KernelChoice)
 
     def start(self, point: Point) -> RunProcess:
         """Start a point's run; its log lies beside its record, below earlier ones."""
@@ -64,6 +69,8 @@ class Launcher:
             "secrets": sorted(point.secrets),
             "facts": {**self.origin, **identity_facts(point)},
             "config": dataclasses.asdict(self.config),
+            "time_limits": dataclasses.asdict(self.time_limits),
+            "kernel": dataclasses.asdict(self.kernel),
             "log_output": self.log_output,
             "keeps_history": self.keeps_history,
             # Of an earlier run, cut short: they would pass for this one's.

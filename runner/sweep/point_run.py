@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runner.config import EngineConfig
+from runner.config import EngineConfig, TimeLimits
 from runner.errors import ConfigurationError, InterruptedRunError
 from runner.notebook import document as notebook
 from runner.notebook import parameter_values
+from runner.notebook.document import KernelChoice
 from runner.record import history
 from runner.record.out import OutFile
 from runner.record.progress import ProgressLog
@@ -59,6 +60,8 @@ def execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopR
         values=parameter_values.received(order["values"]),
         secrets=frozenset(order["secrets"]),
         config=EngineConfig(**order["config"]),
+        time_limits=TimeLimits(**order["time_limits"]),
+        kernel=KernelChoice(**order["kernel"]),
         log_output=order["log_output"],
     )
     with _locked_record(job, stop):
@@ -81,7 +84,7 @@ def is_completed(record: Path, identity: str) -> bool:
 
 
 def _execute(job: Job, facts: dict[str, Any], standby: Standby, stop: StopRequest) -> None:
-    document = notebook.read(job.copy or job.path)
+    document = notebook.read(job.copy or job.path).with_kernel(job.kernel)
     session = Session(
         kernel=standby.kernel_for(document.kernel_name),
         stop=stop,

@@ -7,8 +7,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from runner.config import TimeLimits
 from runner.errors import NotebookError
 from runner.files import write_atomically
+from runner.notebook.document import KernelChoice
 from runner.run.stop_request import StopRequest
 from runner.sweep.launcher import Launcher
 from runner.sweep.outcomes import outcome_of
@@ -37,7 +39,12 @@ def write_report(
     write_atomically(record, _TEMPLATE.read_bytes())
     point = Point(name="report", chosen={}, values=values, record=record, identity="report")
     report_launcher = dataclasses.replace(
-        launcher, source=record, origin={"notebook": str(record)}, keeps_history=False
+        launcher,
+        source=record,
+        origin={"notebook": str(record)},
+        keeps_history=False,
+        time_limits=TimeLimits(),
+        kernel=KernelChoice(),
     )
     runs = ParallelRuns(
         report_launcher.start, lambda point, code: None, stop, launcher.config.grace

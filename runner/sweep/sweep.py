@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from runner import files
-from runner.config import EngineConfig
+from runner.config import EngineConfig, TimeLimits
 from runner.errors import ConfigurationError, InterruptedRunError, NotebookError
 from runner.notebook import document as notebook
+from runner.notebook.document import KernelChoice
 from runner.notebook.parameter_types import plain
 from runner.record import facts, folders
 from runner.run.run import checked
@@ -49,6 +50,8 @@ class SweepOptions:
         retries_failed: Run again what failed.
         is_dry: Only list the points.
         config: The engine's waits and intervals.
+        time_limits: How long a cell and a point may take.
+        kernel: By which kernel to run the notebook, if not by its own.
         secrets: Names of parameters to mask besides those that are known.
         log_output: Also log what the cells print.
         log_level: Of the runs' own logs.
@@ -67,6 +70,8 @@ class SweepOptions:
     config: EngineConfig
     log_output: bool
     log_level: str
+    time_limits: TimeLimits
+    kernel: KernelChoice
     secrets: frozenset[str] = frozenset()
     shows_bar: bool
 
@@ -89,7 +94,7 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
         NotebookError: A point failed; the others were run all the same.
         InterruptedRunError: A signal ended it; the same command goes on.
     """
-    document = notebook.read(options.path, options.secrets)
+    document = notebook.read(options.path, options.secrets).with_kernel(options.kernel)
     content = options.path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     points = _points(options, document, sha256)
@@ -115,6 +120,8 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
             origin={"notebook": str(options.path), "notebook_sha256": sha256}
             | facts.git_facts(options.path),
             config=options.config,
+            time_limits=options.time_limits,
+            kernel=options.kernel,
             log_output=options.log_output,
             starter=starter,
         )
@@ -244,7 +251,9 @@ def _points(options: SweepOptions, document: notebook.Notebook, sha256: str) -> 
     if twice := fixed.keys() & grid.keys():
         raise ConfigurationError(f"--grid {min(twice)}: also given as a fixed parameter")
     document.check_secrets(fixed | dict.fromkeys(grid))
-    points = points_of(document, sha256, fixed, grid, options.folder)
+    # By another kernel it is another notebook.
+    chosen = "".join(dataclasses.astuple(options.kernel))
+    points = points_of(document, sha256 + chosen, fixed, grid, options.folder)
     shared = fixed.get(MODEL_PATH)
     if shared and shared in {point.values[MODEL_PATH] for point in points}:
         log.warning(

@@ -350,7 +350,24 @@ def test_papermills_time_limit_is_kept(start: Start, project: Path) -> None:
     record = read_record(project / "out.ipynb")
     (cell,) = (cell for cell in record.cells if cell.cell_type == "code")
     assert cell.metadata.papermill.status == "failed"
-    assert cell.outputs[0].ename == "CellTimeoutError"
+    assert [output.ename for output in cell.outputs] == ["KeyboardInterrupt", "CellTimeoutError"]
+
+
+@pytest.mark.parametrize(
+    ("option", "whose"), [("--cell-timeout", "a cell"), ("--run-timeout", "the run")]
+)
+def test_a_cell_that_hangs_ends_with_its_time(
+    start: Start, project: Path, option: str, whose: str
+) -> None:
+    """It is interrupted, the run has failed, and both say why."""
+    write_notebook(project / "a.ipynb", "import time; time.sleep(1000)", "print('never')")
+    service = start("run", "a.ipynb", "o.ipynb", option, "1")
+    assert service.wait() == 3
+    said = f"was interrupted by the limit of 1 s for {whose}"
+    assert said in service.said()
+    record = read_record(project / "o.ipynb")
+    assert said in record.metadata.runner.reason
+    assert list(states(record).values()) == ["failed", "pending"]
 
 
 def test_a_terminal_gets_a_progress_bar(project: Path) -> None:

@@ -78,9 +78,13 @@ def states_of(path: Path) -> list[str]:
 def test_a_failure_without_an_output_is_a_failure(
     install: Install, start: Start, project: Path
 ) -> None:
-    """A reply alone fails the run, and the cell shows it; a kernel may not name its language."""
+    """A reply alone fails the run, and the cell shows it; a kernel may not name its language.
+
+    It may be chosen by its name, and the notebook is then in its language.
+    """
     install(sys.executable, PLAIN, "{connection_file}", '{"version": 3}')
-    run = start("run", str(write(project / "a.ipynb", "1/0")), "o.ipynb")
+    write_notebook(project / "a.ipynb", "1/0")
+    run = start("run", "a.ipynb", "o.ipynb", "-k", "other")
     assert run.wait() == 3
     record = read_record(project / "o.ipynb")
     assert "raised ZeroDivisionError: division by zero" in record["metadata"]["runner"]["reason"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -219,6 +220,19 @@ def test_the_threads_are_set_before_anything_is_imported(
     )
     assert sweep(folder, "--grid", "x=1").returncode == 0
     assert [row["threads"] for row in table(folder)] == ["1"]
+
+
+def test_a_point_that_hangs_ends_with_its_time(folder: Path) -> None:
+    """It has failed, and the others are run; a kernel may be chosen for all."""
+    hangs = "import time\nwhile x == 1: time.sleep(1)"
+    write_notebook(folder / "a.ipynb", hangs, "from runner import record_metrics", parameters=X)
+    nb = json.loads((folder / "a.ipynb").read_text())
+    nb["metadata"]["kernelspec"]["name"] = "gone"
+    (folder / "a.ipynb").write_text(json.dumps(nb))
+    ended = sweep(folder, "--grid", "x=1,2", "--cell-timeout", "2", "-k", "python3")
+    assert ended.returncode == 3, ended.stderr
+    assert [row["status"] for row in table(folder)] == ["failed", "completed"]
+    assert "the limit of 2 s for a cell" in table(folder)[0]["reason"]
 
 
 def test_a_folder_has_one_sweep_at_a_time(folder: Path, start: Start) -> None:
