@@ -27,7 +27,7 @@ FOREIGN = {
     "--build",
     "--cwd",
     "--engine",
-    "--kernel",
+    "--execution-timeout",
     "--prepare-only",
     "--profile",
     "--report-mode",

@@ -226,6 +226,10 @@ def test_a_signal_at_any_moment_ends_everything(start: Start, project: Path, mom
     service = start("run", "a.ipynb")
     until(lambda: moment in service.said() and psutil.Process(service.process.pid).num_threads())
     assert service.stop() in ((143,) if moment else (143, -signal.SIGTERM))
+    if moment:
+        kept = record_of("a", project).metadata
+        assert kept.runner.status == "stopped"
+        assert "None" not in kept.runner, "of a kernel that had not answered yet"
 
 
 def test_the_record_is_whole_whenever_it_is_read(start: Start, project: Path) -> None:
