@@ -14,6 +14,7 @@ from runner.doctor import (
     rules_requirements,
     rules_run,
     rules_serving,
+    rules_start,
 )
 from runner.doctor.dockerfile import read_dockerfile
 from runner.doctor.findings import Breach, Finding, Rule
@@ -24,7 +25,7 @@ from runner.errors import ConfigurationError
 
 DOCKERFILES = ("dockerfile", "Dockerfile")
 
-NOTEBOOK_RULES = (*rules_cells.RULES, *rules_serving.RULES, *rules_models.RULES)
+NOTEBOOK_RULES = (*rules_start.RULES, *rules_cells.RULES, *rules_serving.RULES, *rules_models.RULES)
 ALL_RULES: tuple[Rule[Any], ...] = (
     rules_cells.NOT_A_NOTEBOOK,
     *NOTEBOOK_RULES,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from runner.doctor.findings import Breach, Rule, Severity, nothing
 from runner.doctor.notebook_file import CodeCell, NotebookFile
+from runner.notebook import code
 from runner.notebook.document import PARAMETERS_TAG, tags
 from runner.notebook.names import Function, collect, dotted
 
@@ -32,8 +33,9 @@ _PERSON = {
 
 def _unparsed(notebook: NotebookFile) -> Iterator[Breach]:
     for cell in notebook.cells:
-        if cell.error and not cell.may_fail:
-            yield cell.breach(cell.error.msg, cell.error.lineno or 1)
+        error = cell.error or code.compile_error(cell.tree)
+        if error and not cell.may_fail:
+            yield cell.breach(error.msg, error.lineno or 1)
 
 
 def _no_parameters(notebook: NotebookFile) -> Iterator[Breach]:

@@ -83,6 +83,20 @@ def read(text: str) -> Code:
     return Code(tree=NOTHING.tree, magics=bodies)
 
 
+def compile_error(tree: ast.Module) -> SyntaxError | None:
+    """Say what else Python refuses before it runs a cell, such as a `return` at its top."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(tree, "<cell>", "exec", flags, dont_inherit=True)
+        except SyntaxError as error:
+            return error
+        except (ValueError, RecursionError, MemoryError):  # the run will say
+            return None
+    return None
+
+
 def automagic(text: str) -> str:
     """Read a cell of one line, which is no Python, as a magic without its ``%``.
 

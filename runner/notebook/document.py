@@ -18,6 +18,7 @@ from runner.notebook.parameter_types import converted
 from runner.notebook.parameters import Parameter, declared_in, may_declare_more, needs_names
 
 PARAMETERS_TAG = "parameters"
+FORMAT = 4
 INJECTED_TAG = "injected-parameters"
 SERVE_TAG = "serve"
 
@@ -264,16 +265,17 @@ def read(path: Path, secrets: frozenset[str] = frozenset()) -> Notebook:
     except (ValueError, RecursionError) as error:  # RecursionError: lists in lists in lists
         raise ConfigurationError(f"{path}: not a notebook: {error}") from error
     cells = document.get("cells") if isinstance(document, dict) else None
-    if not isinstance(cells, list) or not all(map(_is_cell, cells)):
+    is_format_4 = isinstance(document, dict) and _format(document) == FORMAT
+    if not is_format_4 or not isinstance(cells, list) or not all(map(_is_cell, cells)):
         raise ConfigurationError(
             f"{path}: not a notebook of format 4",
             hint=f"jupyter nbconvert --to notebook --inplace {path}",
         )
-    metadata = document.get("metadata", {})
+    metadata = document.get("metadata")
     faults = (
         f"cell {number}: {fault}" for number, cell in enumerate(cells, 1) if (fault := _fault(cell))
     )
-    if fault := _fault_of_metadata(metadata) or next(faults, ""):
+    if fault := next(faults, "") or _fault_of_metadata(metadata):
         raise ConfigurationError(f"{path}: not a notebook: {fault}")
     kernelspec = metadata.get("kernelspec", {})
     language = kernelspec.get("language") or metadata.get("language_info", {}).get("name", "")
@@ -286,6 +288,12 @@ def read(path: Path, secrets: frozenset[str] = frozenset()) -> Notebook:
     )
 
 
+def _format(document: dict[str, Any]) -> Any:
+    """Give the format's number; None if it is none that is known."""
+    is_whole = isinstance(document.get("nbformat_minor", 0), int)
+    return document.get("nbformat", FORMAT) if is_whole else None
+
+
 def _fault_of_metadata(metadata: Any) -> str:
     if not isinstance(metadata, dict):
         return "its metadata have another form"
@@ -296,12 +304,28 @@ def _fault_of_metadata(metadata: Any) -> str:
 
 def _fault(cell: dict[str, Any]) -> str:
     """Say what is wrong with the form of a cell; empty if nothing is."""
-    text, metadata = cell["source"], cell.get("metadata", {})
+    text, metadata, outputs = cell["source"], cell.get("metadata"), cell.get("outputs", [])
+    if not isinstance(cell["cell_type"], str) or not isinstance(cell.get("id", ""), str):
+        return "its type or id is not text"
     if not isinstance(text, str) and not _is_list_of(text, str):
         return "its source is not text"
     if not isinstance(metadata, dict) or not _is_list_of(metadata.get("tags", []), str):
         return "its metadata or tags have another form"
-    return "" if _is_list_of(cell.get("outputs", []), dict) else "its outputs have another form"
+    if not _is_list_of(outputs, dict) or not all(map(_is_output, outputs)):
+        return "its outputs have another form"
+    is_whole = _is_dict_of_dicts(cell.get("attachments", {}))
+    return "" if is_whole else "its attachments have another form"
+
+
+def _is_output(output: dict[str, Any]) -> bool:
+    text = output.get("text", "")
+    is_text = not isinstance(text, list) or _is_list_of(text, str)
+    kind, data = output.get("output_type", ""), output.get("data", {})
+    return isinstance(kind, str) and isinstance(data, dict) and is_text
+
+
+def _is_dict_of_dicts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(inner, dict) for inner in value.values())
 
 
 def _is_list_of(value: Any, kind: type) -> bool:

@@ -39,9 +39,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A run that has completed, of whose notebook and record several tests ask."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "requirements.txt").write_text("numpy\n")
-    types = "x: int = 1\nscale: float | str = 'scale'"
-    write_notebook(folder / "a.ipynb", "print(x + 1, scale)", "", parameters=types)
-    words = ("run", "a.ipynb", "-p", "x", "41", "-p", "scale", "0.5", "--log-output")
+    types = (
+        "x: int = 1\nscale: float | str = 'scale'\nsize = (1, 2)\nlogin = ''  # secret\nuser = ''"
+    )
+    cell = "print(x + 1, scale)\nassert (size, login, user) == ((3, 4), 's3cr3t', 's3cr3t')"
+    write_notebook(folder / "a.ipynb", cell, "", parameters=types)
+    words = ["run", "a.ipynb", "-p", "x", "41", "-p", "scale", "0.5", "--log-output"]
+    words += ["-y", "{size: [3, 4], login: s3cr3t, user: s3cr3t}", "--secret", "user"]
     service = Service(*words, cwd=folder)
     try:
         assert service.wait() == 0, service.said()
@@ -59,6 +63,27 @@ def test_a_finished_run_says_so(finished: Service) -> None:
     assert "cell 3/3 cell-0 completed" in finished.said()
 
 
+def test_the_record_says_what_ran_but_for_secrets(finished: Service) -> None:
+    """With the types that were checked, and without what is marked or named a secret."""
+    record = record_of("a", finished.cwd)
+    assert record.cells[1].source.splitlines()[1:] == [
+        "size = (3, 4)",
+        'login = "***"',
+        'user = "***"',
+        "x = 41",
+        "scale = 0.5",
+    ]
+    shown = {"size": [3, 4], "login": "***", "user": "***", "x": 41, "scale": 0.5}
+    assert record.metadata.runner.parameters == record.metadata.papermill.parameters == shown
+
+
+def test_a_masked_record_is_not_run(finished: Service, start: Start) -> None:
+    """It asks for what it hides, before any kernel starts."""
+    again = start("run", str(finished.cwd / "runs/a/out.ipynb"), "-p", "x", "1")
+    assert again.wait() == 2
+    assert "has the value of login and of user masked" in again.said()
+
+
 def test_a_parameter_of_several_types_is_not_doubted(finished: Service) -> None:
     """papermill, which cannot read such an annotation, would warn that it is unknown."""
     assert "unknown parameter" not in finished.said()
@@ -74,7 +99,7 @@ def test_the_record_says_by_what_it_was_made(finished: Service) -> None:
     facts = record_of("a", finished.cwd).metadata.runner
     content = (finished.cwd / "a.ipynb").read_bytes()
     assert facts.notebook_sha256 == hashlib.sha256(content).hexdigest()
-    assert facts.parameters == {"x": 41, "scale": 0.5}
+    assert facts.parameters["x"] == 41
     assert facts.python == platform.python_version()
     assert set(facts.packages) == {"numpy"}
     assert facts.started < facts.ended

@@ -170,16 +170,21 @@ def test_saved_outputs_change_nothing(served: Any, project: Path) -> None:
 
 
 def test_a_saved_model_is_a_new_version(served: Any, project: Path) -> None:
-    """What ``load_model`` is called with is watched and recorded; its card may come later."""
+    """What ``load_model`` is called with is watched and recorded; its card may come later.
+
+    Values reach each version as the types that were checked.
+    """
     (project / "model").mkdir()
     save_model("one", project / "model/m.joblib")
     cell = (
         "import os\nfrom runner import load_model\nfrom runner.serving.serve import serve\n"
         "text, card = load_model('model/m.joblib')\n"
+        "assert weights == {0: (1, 2)}\n"
         "assert os.environ['RUNNER_MODEL_SHA256'] == card['sha256']\nserve(text)"
     )
-    write_notebook(project / "a.ipynb", STANDIN, cell, tags="serve")
-    service = served("--reload")
+    declared = "weights: dict[int, tuple] = {}"
+    write_notebook(project / "a.ipynb", STANDIN, cell, tags="serve", parameters=declared)
+    service = served("--reload", "-y", "weights: {0: [1, 2]}")
     (recorded,) = read_record(project / "runs/a/out.ipynb").metadata.runner.model_cards.values()
     card = save_model("two", project / "model/new.joblib")
     assert recorded["sha256"] != card["sha256"]

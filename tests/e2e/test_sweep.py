@@ -19,6 +19,8 @@ import psutil
 import pytest
 from support import RUNNER, Service, read_record, until, write_notebook
 
+from runner.sweep.points import name_of
+
 Start = Callable[..., Service]
 X = "x: int = 0"
 RECORDS = "from runner import record_metrics; record_metrics(score=6 / x)"
@@ -139,19 +141,26 @@ def test_only_what_is_new_is_run_again(swept: Any, folder: Path) -> None:
 
 
 def test_a_sweep_that_was_killed_goes_on(folder: Path, start: Start) -> None:
-    """After kill -9 every record is whole, nobody lives on, and no point completes twice."""
-    write_notebook(folder / "a.ipynb", WAITS, COUNTS, parameters=X)
+    """After kill -9 every record is whole, nobody lives on, and no point completes twice.
+
+    Each gets its values as the types that were checked.
+    """
+    typed = f"{X}\nsize = (1, 2)\nweights = {{}}"
+    checks = "assert (size, weights) == ((3,), {0: 1})"
+    write_notebook(folder / "a.ipynb", WAITS, checks, COUNTS, parameters=typed)
     words = ("sweep", "a.ipynb", "--grid", "x=0,1,2,3", "-j", "2")
+    words += ("--grid", 'size="[3]"', "-y", "weights: {0: 1}")
+    points = [name_of({"x": x, "size": [3]}) for x in range(4)]
     killed = start(*words, cwd=folder)
     until(lambda: (folder / "began-2").exists() and (folder / "began-3").exists(), 60)
     killed.stop(signal.SIGKILL)
-    assert all(status_of(folder, f"x={x}") for x in range(4))
+    assert all(status_of(folder, points[x]) for x in range(4))
     again = start(*words, cwd=folder)  # at once: its points wait for those that are still ending
     until(lambda: not killed.family(), 30)
     (folder / "gate").touch()
     assert again.wait(60) == 0, again.said()
     assert done(folder) == {"0": 1, "1": 1, "2": 1, "3": 1}
-    assert {status_of(folder, f"x={x}") for x in range(4)} == {"completed"}
+    assert {status_of(folder, points[x]) for x in range(4)} == {"completed"}
     assert "4 points, 2 of them to run" in again.said()
 
 
