@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import glob
 import hashlib
 import os
@@ -98,7 +99,7 @@ def _overwrite(place: Path, data: bytes, *, durable: bool) -> None:
 
 
 _LONGEST_NAME = 255  # bytes, of nearly every file system
-_ADDED = 32  # what names beside a file's have more than it, at most
+_ADDED = 64  # what names beside a file's have more than it, at most
 
 
 def _beside(path: Path) -> str:
@@ -110,7 +111,12 @@ def _beside(path: Path) -> str:
 
 
 def _partial_of(place: Path) -> Path:
-    return place.with_name(f".{_beside(place)}.{os.getpid()}.tmp")
+    return place.with_name(f".{_beside(place)}.{os.getpid()}.{_start_of(os.getpid())}.tmp")
+
+
+@functools.cache
+def _start_of(pid: int) -> str:
+    return process_start(pid)
 
 
 def lock_of(path: Path) -> Path:
@@ -180,9 +186,9 @@ class Publication:
 def sweep_partials(path: Path) -> None:
     """Remove what killed processes left of their writes to ``path``."""
     place = target_of(path)
-    for partial in place.parent.glob(f".{glob.escape(_beside(place))}.*.tmp"):
-        pid = partial.name.split(".")[-2]
-        if pid.isdecimal() and not is_process_alive(int(pid)):
+    for partial in place.parent.glob(f".{glob.escape(_beside(place))}.*.*.tmp"):
+        pid, started = partial.name.split(".")[-3:-1]
+        if pid.isdecimal() and not is_process_alive(int(pid), started):
             with contextlib.suppress(OSError):
                 partial.unlink()
 

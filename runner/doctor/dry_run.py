@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from runner.doctor.rules_run import (
 from runner.errors import NOTHING_SERVES, ConfigurationError, KernelDiedError, NotReadyError
 from runner.notebook import code
 from runner.notebook import document as notebooks
+from runner.run.private_folder import PrivateFolder
 
 _GRACE = 30.0  # seconds that a service has to start and to stop, besides its deadline
 _LINE = re.compile(r"Cell In\[\d+\], line (\d+)")
@@ -42,8 +43,8 @@ def dry_run(notebook: NotebookFile, deadline: float) -> list[Finding]:
         notebook: What to serve.
         deadline: Seconds that it has until it serves.
     """
-    with tempfile.TemporaryDirectory(prefix="runner-doctor-") as folder:
-        out = Path(folder) / "out.ipynb"
+    with contextlib.closing(PrivateFolder()) as folder:
+        out = folder.path / "out.ipynb"
         ended, said = _served(notebook.path, out, deadline)
         steps = list(_steps(out, notebook))
     found = list(_never_run(steps)) if ended == 0 else [_fault(steps, ended, said, deadline)]

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,7 @@ def keep_last(out: Path) -> None:
         if _keep_as(out, name):
             Ledger(out.parent).add(name)
     elif out.is_file():
-        changed = dt.datetime.fromtimestamp(out.stat().st_mtime, dt.UTC)
-        _keep_as(out, f"{out.stem}-of-{changed:%Y-%m-%dT%H%M%S}{out.suffix}")
+        _keep_for_good(out)
     prune(out)
 
 
@@ -48,6 +48,16 @@ def prune(out: Path) -> None:
 def note(record: Path) -> None:
     """Note a record that a run is about to write as ours, to be pruned one day."""
     Ledger(record.parent).add(record.name)
+
+
+def take_names(folder: Path, names: Iterable[str]) -> None:
+    """Note names in a folder as ours; what has one and is not ours is kept under another one."""
+    ledger = Ledger(folder)
+    for path in (folder / name for name in set(names).difference(ledger.names())):
+        if path.is_file():
+            _keep_for_good(path)
+            path.unlink()
+        ledger.add(path.name)
 
 
 def mark_all_killed(out: Path) -> None:
@@ -74,6 +84,13 @@ def _name_of(record: dict[str, Any]) -> str:
     started = str(facts.get("start_time") or "unknown") if isinstance(facts, dict) else "unknown"
     name = f"{started[:19].replace(':', '')}.{record['metadata']['runner'].get('pid', 0)}"
     return f"{_NOT_FOR_FILES.sub('_', name)}.ipynb"
+
+
+def _keep_for_good(path: Path) -> None:
+    changed = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+    stem = f"{path.stem}-of-{changed:%Y-%m-%dT%H%M%S}"
+    names = (f"{stem}{part}{path.suffix}" for part in ("", *map("-{}".format, range(1, 1000))))
+    next(name for name in names if _keep_as(path, name) or path.samefile(path.with_name(name)))
 
 
 def _keep_as(out: Path, name: str) -> bool:

@@ -87,6 +87,7 @@ class Versions:
     def close(self, run: int, pid: int, code: int) -> str:
         """Make sure that the record of a run that ended says how, and give what it says."""
         record = self.record(run)
+        files.sweep_partials(self._out)
         if not self.name(run) or not record.exists():
             return ""
         how = end_in_words(code)

@@ -18,7 +18,7 @@ from runner.errors import ConfigurationError, InterruptedRunError, NotebookError
 from runner.notebook import document as notebook
 from runner.notebook.document import KernelChoice
 from runner.notebook.parameter_types import plain
-from runner.record import facts, folders
+from runner.record import facts, folders, history
 from runner.run.run import checked
 from runner.run.stop_request import StopRequest
 from runner.spawn.fork_server_client import Starter
@@ -33,6 +33,8 @@ from runner.sweep.results import BestPoints, Goal
 from runner.sweep.summary import command_for, dry_run_text, number_of_points, summary_text
 
 log = logging.getLogger(__name__)
+
+OWN_FILES = ("source.ipynb", "results.csv", "results.svg", "report.ipynb", "report.log")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -111,6 +113,7 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
             )
         if options.out is None:
             folders.take(options.folder, options.path)
+        history.take_names(options.folder, OWN_FILES)
         source = options.folder / "source.ipynb"
         files.write_atomically(source, content)
         environ = run_environment(os.environ, _jobs(options, len(points)), options.log_level)

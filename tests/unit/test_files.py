@@ -56,15 +56,23 @@ def test_the_file_can_be_read_by_others(tmp_path: Path) -> None:
 
 
 def test_only_what_dead_processes_left_is_swept(tmp_path: Path) -> None:
-    """A killed process's partial file goes, a living one's stays."""
+    """A killed process's partial file goes, though another has its number; a living one's stays."""
     path = tmp_path / "out.ipynb"
     nobody = int(Path("/proc/sys/kernel/pid_max").read_text())  # one more than any number
-    dead, alive = (tmp_path / f".out.ipynb.{pid}.tmp" for pid in (nobody, os.getpid()))
-    other = tmp_path / f".other.ipynb.{nobody}.tmp"
-    for partial in (dead, alive, other):
+    dead, alive, reused = (
+        tmp_path / f".out.ipynb.{pid}.{started}.tmp"
+        for pid, started in (
+            (nobody, "x"),
+            (os.getpid(), files.process_start(os.getpid())),
+            (os.getpid(), "another-boot"),
+        )
+    )
+    other = tmp_path / f".other.ipynb.{nobody}.x.tmp"
+    for partial in (dead, alive, reused, other):
         partial.touch()
     files.sweep_partials(path)
     assert not dead.exists()
+    assert not reused.exists()
     assert alive.exists()
     assert other.exists()
 
@@ -184,6 +192,6 @@ def test_a_name_with_signs_of_a_pattern_is_only_a_name(tmp_path: Path) -> None:
     """Partial files of ``a[1]`` are found, those of ``a1`` are not taken for them."""
     nobody = int(Path("/proc/sys/kernel/pid_max").read_text())
     for name in ("a[1]", "a1"):
-        (tmp_path / f".{name}.{nobody}.tmp").touch()
+        (tmp_path / f".{name}.{nobody}.x.tmp").touch()
     files.sweep_partials(tmp_path / "a[1]")
-    assert [path.name for path in tmp_path.iterdir()] == [f".a1.{nobody}.tmp"]
+    assert [path.name for path in tmp_path.iterdir()] == [f".a1.{nobody}.x.tmp"]

@@ -143,9 +143,29 @@ def test_a_foreign_file_at_the_default_place_is_kept_for_good(out: Path, text: s
     out.parent.mkdir(parents=True)
     out.write_text(text)
     history.keep_last(out)
+    history.keep_last(out)
     out.unlink()
     assert [path.read_text() for path in beside(out)] == [text]
     assert Ledger(out.parent).names() == []
+
+
+def test_no_foreign_file_takes_the_place_of_another(out: Path) -> None:
+    """Though both were changed in the same second."""
+    out.parent.mkdir(parents=True)
+    for text in ("one", "two", "three"):
+        out.unlink(missing_ok=True)
+        out.write_text(text)
+        os.utime(out, (0, 0))
+        history.keep_last(out)
+    assert {path.read_text() for path in beside(out)} == {"one", "two", "three"}
+
+
+def test_a_name_that_a_run_wants_is_taken_once(tmp_path: Path) -> None:
+    """What had it and was not ours keeps another one; what is ours by then is replaced."""
+    for text in ("mine", "ours"):
+        (tmp_path / "source.ipynb").write_text(text)
+        history.take_names(tmp_path, ["source.ipynb", "results.csv"])
+    assert [path.read_text() for path in tmp_path.glob("source-of-*.ipynb")] == ["mine"]
 
 
 def test_a_shown_record_is_mended_in_both_places(out: Path) -> None:

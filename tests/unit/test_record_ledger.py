@@ -52,6 +52,6 @@ def test_what_killed_processes_left_of_our_files_is_swept(tmp_path: Path) -> Non
     ledger = Ledger(tmp_path)
     ledger.add("a[1].ipynb")
     for name in ("a[1].ipynb", "own.ipynb", NAME):
-        (tmp_path / f".{name}.{nobody}.tmp").touch()
+        (tmp_path / f".{name}.{nobody}.x.tmp").touch()
     ledger.sweep()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [NAME, f".own.ipynb.{nobody}.tmp"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [NAME, f".own.ipynb.{nobody}.x.tmp"]
