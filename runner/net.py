@@ -8,7 +8,8 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
 
 from runner.errors import ConfigurationError
 
@@ -29,8 +30,54 @@ def check_free(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        hint = "--port chooses another" if error.errno == errno.EADDRINUSE else ""
-        raise ConfigurationError(f"{host}:{port}: {error.strerror}", hint) from error
+        raise _refused(host, port, error) from error
+
+
+def _refused(host: str, port: int, error: OSError) -> ConfigurationError:
+    """Say why an address cannot be bound, and what to do."""
+    hint = "--host names an address of this machine; 0.0.0.0 is all of them"
+    if error.errno == errno.EADDRINUSE:
+        hint = "--port chooses another"
+    elif error.errno == errno.EACCES:
+        hint = "only root may bind ports below 1024: --port chooses another"
+    return ConfigurationError(f"{host}:{port}: {error.strerror}{held_by(port, error)}", hint)
+
+
+def held_by(port: int, error: OSError) -> str:
+    """Name the processes that listen on a port that is in use, as far as we may see them.
+
+    Returns:
+        Such as ``, by process 4711 (python app.py)``; empty if none is seen.
+    """
+    if error.errno != errno.EADDRINUSE or not port:
+        return ""
+    sockets = {f"socket:[{number}]" for number in _listening_on(port)}
+    holders = [process for process in Path("/proc").glob("[0-9]*") if _has_open(process, sockets)]
+    said = ", ".join(f"process {process.name} ({_command_of(process)})" for process in holders)
+    return f", by {said}" if said else ""
+
+
+def _listening_on(port: int) -> Iterator[str]:
+    """Give the numbers of the sockets that listen on a port. Source: proc_pid_net(5)."""
+    for table in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+                words = line.split()
+                if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == port:
+                    yield words[9]
+
+
+def _has_open(process: Path, links: set[str]) -> bool:
+    with contextlib.suppress(OSError):  # another user's, or gone by now
+        return any(str(opened.readlink()) in links for opened in (process / "fd").iterdir())
+    return False
+
+
+def _command_of(process: Path) -> str:
+    with contextlib.suppress(OSError):
+        words = (process / "cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ")
+        return words.decode(errors="replace")[:100]
+    return "?"
 
 
 def is_listening(host: str, port: int, timeout: float = 1.0) -> bool:
@@ -151,7 +198,7 @@ def _opened(host: str, port: int, slots: int) -> list[socket.socket]:
     except OSError as error:
         for listener in opened:
             listener.close()
-        raise ConfigurationError(f"{host}:{port}: {error.strerror}") from error
+        raise _refused(host, port, error) from error
     return opened
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sys
+import traceback
+from pathlib import Path
 
 import click
 
@@ -16,7 +20,7 @@ from runner.cli.options import (
 from runner.cli.run import run
 from runner.cli.serve import serve
 from runner.cli.sweep import sweep
-from runner.errors import InterruptedRunError, RunnerError
+from runner.errors import ConfigurationError, InterruptedRunError, RunnerError
 
 
 @click.group(
@@ -46,15 +50,35 @@ def main() -> None:
         code = InterruptedRunError(2).exit_code
     except RunnerError as error:
         code = _report(error, error.hint)
+    except OSError as error:
+        refused = _refused_by_the_system(error)
+        code = _report(refused, refused.hint)
     except Exception as error:  # noqa: BLE001 - the one boundary where nothing may escape
-        hint = "--log-level debug shows where; please report it"
-        code = _report(RunnerError(f"{type(error).__name__}: {error}"), hint, cause=error)
+        traceback.print_exception(error)
+        hint = "this is a fault of the runner's own: please report it, with the lines above"
+        code = _report(RunnerError(f"{type(error).__name__}: {error}"), hint)
     sys.exit(code)
 
 
-def _report(error: RunnerError, hint: str, cause: Exception | None = None) -> int:
-    if logging.getLogger("runner").isEnabledFor(logging.DEBUG):
-        logging.getLogger("runner").debug("the error in full", exc_info=cause or error)
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+_WRONG_PATH = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.ENAMETOOLONG)
+
+
+def _refused_by_the_system(error: OSError) -> RunnerError:
+    """Say what a file or the system does not let us do: that is no fault of ours to report."""
+    reason = error.strerror or str(error)
+    if not isinstance(error.filename, str | bytes):
+        return RunnerError(reason)
+    path = Path(os.fsdecode(error.filename)).absolute()
+    if error.errno in _NOT_WRITABLE:
+        hint = f"start where user {os.geteuid()} may write, or name another OUT"
+        return ConfigurationError(f"{path}: {reason}", hint)
+    kind = ConfigurationError if error.errno in _WRONG_PATH else RunnerError
+    return kind(f"{path}: {reason}")
+
+
+def _report(error: RunnerError, hint: str) -> int:
+    logging.getLogger("runner").debug("the error in full", exc_info=error)
     click.echo(f"runner: {' '.join(str(error).split())}", err=True)
     if hint:
         click.echo(f"hint: {hint}", err=True)

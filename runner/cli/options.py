@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,34 @@ import click
 
 from runner import log
 from runner.config import EngineConfig, Limits, TimeLimits, variable
-from runner.errors import EXIT_CODES, RunnerError
+from runner.errors import EXIT_CODES, ConfigurationError, RunnerError
 from runner.notebook import parameter_values
 from runner.notebook.document import KernelChoice
 
 EPILOG = "Exit codes: 0 done or stopped as asked; {}; 128 + N interrupted by signal N.".format(
     "; ".join(f"{error.exit_code} {error.meaning}" for error in (RunnerError, *EXIT_CODES))
 )
-PATH = click.Path(path_type=Path)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+class _LocalPath(click.Path):
+    """Take the path of a file; an address of the network would be taken for an odd one."""
+
+    def convert(self, value: Any, *context: Any) -> Any:
+        """Give the path.
+
+        Raises:
+            ConfigurationError: It is an address.
+        """
+        if isinstance(value, str) and _URL.match(value):
+            raise ConfigurationError(
+                f"{value}: only files of this machine are read and written",
+                hint=f"`curl -LO {value}` brings it here" if value.startswith("http") else "",
+            )
+        return super().convert(value, *context)
+
+
+PATH = _LocalPath(path_type=Path)
 
 Decorator = Callable[[Any], Any]
 

@@ -21,15 +21,12 @@ from runner.doctor.rules_run import (
     SERVE_REFUSES,
 )
 from runner.errors import NOTHING_SERVES, ConfigurationError, KernelDiedError, NotReadyError
-from runner.notebook import code
 from runner.notebook import document as notebooks
+from runner.record import failures
 from runner.run.private_folder import PrivateFolder
 
 _GRACE = 30.0  # seconds that a service has to start and to stop, besides its deadline
-_LINE = re.compile(r"Cell In\[\d+\], line (\d+)")
-_TIMED = re.compile(r"File <timed exec>:(\d+)")  # within `%%time`, whose body has no `Cell In`
 _SAYS_NOTHING = "its process ended with code"
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 Step = tuple[CodeCell, dict[str, Any]]
 
@@ -146,8 +143,4 @@ def _error(record: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _line(error: dict[str, Any], cell: CodeCell) -> int:
-    shown = _ANSI.sub("", "\n".join(error.get("traceback", [])))
-    if timed := _TIMED.search(shown):
-        return code.line_as_written(cell.source, 1) + int(timed[1])
-    found = _LINE.search(shown)
-    return code.line_as_written(cell.source, int(found[1])) if found else 0
+    return failures.line_of(cell.source, error.get("traceback", []))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import ConfigurationError
-from runner.notebook import code, masking
+from runner.notebook import code, masking, refusals
 from runner.notebook.names import collect
 from runner.notebook.parameter_types import converted
 from runner.notebook.parameters import Parameter, declared_in, may_declare_more, needs_names
@@ -256,21 +256,11 @@ def read(path: Path, secrets: frozenset[str] = frozenset()) -> Notebook:
     Raises:
         ConfigurationError: There is no such file, or it is not a notebook of format 4.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise _missing(path) from error
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:  # RecursionError: lists in lists in lists
-        raise ConfigurationError(f"{path}: not a notebook: {error}") from error
+    document = _json_of(path)
     cells = document.get("cells") if isinstance(document, dict) else None
     is_format_4 = isinstance(document, dict) and _format(document) == FORMAT
     if not is_format_4 or not isinstance(cells, list) or not all(map(_is_cell, cells)):
-        raise ConfigurationError(
-            f"{path}: not a notebook of format 4",
-            hint=f"jupyter nbconvert --to notebook --inplace {path}",
-        )
+        raise refusals.other_form(path, document)
     metadata = document.get("metadata")
     faults = (
         f"cell {number}: {fault}" for number, cell in enumerate(cells, 1) if (fault := _fault(cell))
@@ -292,6 +282,21 @@ def _format(document: dict[str, Any]) -> Any:
     """Give the format's number; None if it is none that is known."""
     is_whole = isinstance(document.get("nbformat_minor", 0), int)
     return document.get("nbformat", FORMAT) if is_whole else None
+
+
+def _json_of(path: Path) -> Any:
+    text = ""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text)
+    except FileNotFoundError as error:
+        raise refusals.missing(path) from error
+    except OSError as error:
+        raise refusals.unreadable(path, error) from error
+    except UnicodeDecodeError as error:
+        raise refusals.no_text(path) from error
+    except (ValueError, RecursionError) as error:  # RecursionError: lists in lists in lists
+        raise refusals.no_json(path, text, error) from error
 
 
 def _fault_of_metadata(metadata: Any) -> str:
@@ -356,10 +361,3 @@ def _imported(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.ImportFrom) and node.module and not node.level:
         return [node.module]
     return []
-
-
-def _missing(path: Path) -> ConfigurationError:
-    near = sorted(str(found) for found in path.parent.glob("*.ipynb"))
-    close = difflib.get_close_matches(str(path), near, n=1)
-    guess = f"; did you mean {close[0]}?" if close else ""
-    return ConfigurationError(f"{path}: no such notebook{guess}")

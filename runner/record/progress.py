@@ -7,6 +7,7 @@ import sys
 from typing import Any, Protocol
 
 from runner.notebook.document import source, tags
+from runner.record import failures
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +31,12 @@ class ProgressLog:
     def started(self, number: int, total: int, cell: dict[str, Any]) -> None:
         """Log the start: of the last cell, which may run for long, for everyone."""
         level = logging.INFO if number == total else logging.DEBUG
-        log.log(level, "cell %d/%d %s started", number, total, name_of(cell))
+        log.log(level, "code cell %d/%d %s started", number, total, name_of(cell))
 
     def ended(self, number: int, total: int, cell: dict[str, Any], seconds: float) -> None:
         """Log the end with its state and time."""
         status = cell["metadata"]["papermill"]["status"]
-        log.info("cell %d/%d %s %s in %.2f s", number, total, name_of(cell), status, seconds)
+        log.info("code cell %d/%d %s %s in %.2f s", number, total, name_of(cell), status, seconds)
 
     def close(self) -> None:
         """Do nothing."""
@@ -67,12 +68,10 @@ class ProgressBar:
 
 
 def name_of(cell: dict[str, Any]) -> str:
-    """Name a cell for people: its id if that is words, else its first line of code."""
-    name = str(cell.get("id", ""))
+    """Name a cell for people: by its title, else by its first line of code."""
     if "injected-parameters" in tags(cell):
         return "injected-parameters"
-    # JupyterLab makes ids of hexadecimal digits, which tell nobody anything.
-    if name and not all(char in "0123456789abcdef-" for char in name):
-        return name
+    if title := failures.title_of(cell):
+        return title
     lines = [line.strip() for line in source(cell).splitlines() if line.strip()]
-    return repr(lines[0][:40]) if lines else name
+    return repr(lines[0][:40]) if lines else str(cell.get("id", ""))

@@ -21,6 +21,7 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -30,11 +31,11 @@ from runner.config import EngineConfig, TimeLimits
 from runner.errors import KernelDiedError, NotebookError, NothingServesError, RunnerError
 from runner.notebook import injection
 from runner.notebook.document import SERVE_TAG, tags
-from runner.record import record
+from runner.record import failures, record
 from runner.record.excerpt import ExcerptBounds, shorten
-from runner.record.progress import Progress, name_of
+from runner.record.progress import Progress
 from runner.record.record import CellStatus, Record, RunStatus
-from runner.run import kernel_setup
+from runner.run import kernel_setup, mends
 from runner.run.kernel import Kernel, run_silently
 from runner.run.kernel_client import CellClient
 from runner.run.stop_request import StopRequest
@@ -248,7 +249,10 @@ class Execution:
         if not work.done() or isinstance(work.exception(), DeadKernelError):
             await _abandoned(work)
             return self._died_in(cell)
-        return _result_of(work.exception(), cell)
+        return self._result_of(work.exception(), cell)
+
+    def _named(self, cell: NotebookNode) -> str:
+        return failures.describe(self.kept.nb.cells, cell)
 
     def _limit(self) -> Limit:
         """Give what bounds the cell that begins now: its own limit, or the rest of the run's."""
@@ -268,13 +272,38 @@ class Execution:
         """Interrupt a cell whose time is over; its traceback shows where it was."""
         said = await self._interrupted(work, limit.name)
         record.show_error(cell, "CellTimeoutError", said)
-        return CellStatus.FAILED, (RunStatus.FAILED, f"cell {name_of(cell)} was {said}")
+        return CellStatus.FAILED, (RunStatus.FAILED, f"{self._named(cell)} was {said}")
 
     def _died_in(self, cell: NotebookNode) -> tuple[CellStatus, tuple[RunStatus, str]]:
         how = self.kernel.death_reason()
-        reason = f"{how} in cell {name_of(cell)}{self.kernel.last_words()}"
+        reason = f"{how} in {self._named(cell)}{self.kernel.last_words()}"
         record.show_error(cell, "KernelDied", reason)
         return CellStatus.FAILED, (RunStatus.KERNEL_DIED, reason)
+
+    def _result_of(
+        self, error: BaseException | None, cell: NotebookNode
+    ) -> tuple[CellStatus, tuple[RunStatus, str] | None]:
+        if error is None:
+            return CellStatus.COMPLETED, None
+        if not isinstance(error, CellExecutionError):  # such as nbclient's CellTimeoutError
+            record.show_error(cell, type(error).__name__, str(error))
+            return CellStatus.FAILED, (RunStatus.FAILED, f"{self._named(cell)}: {error}")
+        if error.ename == "SystemExit" and error.evalue in ("", "0", "None"):
+            return CellStatus.COMPLETED, (RunStatus.COMPLETED, f"{self._named(cell)} called exit")
+        if injection.TAG in tags(cell) and error.ename == NothingServesError.__name__:
+            return CellStatus.FAILED, (RunStatus.FAILED, error.evalue)
+        return CellStatus.FAILED, (RunStatus.FAILED, self._failure_said(error, cell))
+
+    def _failure_said(self, error: CellExecutionError, cell: NotebookNode) -> str:
+        """Say where a cell failed, by which error, and what mends it."""
+        name, value, traceback = _shown_error(error, cell)
+        cells, value = self.kept.nb.cells, failures.plain_value(name, value)
+        said = f"{failures.place_of(cells, cell, traceback)} raised {name}: {value}".rstrip(": ")
+        if origin := failures.origin_of(cells, cell, traceback):
+            said += f" (in {origin})"
+        python = mends.python_of(self.kernel.process.args) if self.kernel.is_python else ""
+        mend = mends.mend_of(name, value, python, Path(str(self.kept.run.get("notebook", ""))))
+        return f"{said}; {mend}" if mend else said
 
     async def _interrupted(self, work: asyncio.Future[Any], by: str) -> str:
         """Stop the running cell.
@@ -336,32 +365,17 @@ async def _abandoned(work: asyncio.Future[Any]) -> None:
         work.exception()  # else asyncio complains that nobody looked
 
 
-def _result_of(
-    error: BaseException | None, cell: NotebookNode
-) -> tuple[CellStatus, tuple[RunStatus, str] | None]:
-    if error is None:
-        return CellStatus.COMPLETED, None
-    if not isinstance(error, CellExecutionError):  # such as nbclient's CellTimeoutError
-        record.show_error(cell, type(error).__name__, str(error))
-        return CellStatus.FAILED, (RunStatus.FAILED, f"cell {name_of(cell)}: {error}")
-    if error.ename == "SystemExit" and error.evalue in ("", "0", "None"):
-        return CellStatus.COMPLETED, (RunStatus.COMPLETED, f"cell {name_of(cell)} called exit")
-    if injection.TAG in tags(cell) and error.ename == NothingServesError.__name__:
-        return CellStatus.FAILED, (RunStatus.FAILED, error.evalue)
-    said = _error_said(error, cell)
-    return CellStatus.FAILED, (RunStatus.FAILED, f"cell {name_of(cell)} raised {said}")
-
-
-def _error_said(error: CellExecutionError, cell: NotebookNode) -> str:
-    """Name the error by which a cell failed: as the kernel's reply does, else as the cell shows it.
+def _shown_error(error: CellExecutionError, cell: NotebookNode) -> tuple[str, str, list[str]]:
+    """Give an error's name, text and traceback: as the kernel replies, else as the cell shows it.
 
     ipykernel replies ``NoneType: None`` where a result's own ``__repr__`` raised, and other kernels
     reply without a name.
     """
-    shown = [output for output in cell.outputs if output.output_type == "error"]
     name, value = str(error.ename), str(error.evalue)
-    if shown and name in _NO_NAMES:
-        name, value = shown[-1].ename, shown[-1].evalue
-    elif not shown:
+    shown = [output for output in cell.outputs if output.output_type == "error"]
+    if not shown:
         record.show_error(cell, name, value)
-    return f"{name}: {value}".strip(": ")
+        return name, value, []
+    if name in _NO_NAMES:
+        name, value = shown[-1].ename, shown[-1].evalue
+    return name, value, [str(line) for line in shown[-1].traceback]

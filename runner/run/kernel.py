@@ -324,9 +324,11 @@ def _spec(name: str) -> KernelSpec:
     try:
         spec = KernelSpecManager().get_kernel_spec(name)
     except NoSuchKernel as error:
+        installed = ", ".join(sorted(KernelSpecManager().find_kernel_specs())) or "none"
         raise ConfigurationError(
-            f"no kernel named {name!r} is installed",
-            hint="`jupyter kernelspec list` shows those that are",
+            f"no kernel named {name!r} is installed; installed are: {installed}",
+            hint="choose one of them in Jupyter and save the notebook, or by -k where a command has"
+            f" that; `python -m ipykernel install --user --name {name}` makes one of this name",
         ) from error
     except (OSError, ValueError, TypeError, TraitError) as error:
         raise ConfigurationError(f"the kernelspec {name!r} cannot be read: {error}") from error

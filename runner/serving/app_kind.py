@@ -14,7 +14,7 @@ def kind_of(app: Any) -> str:
         TypeError: It is neither.
     """
     if not callable(app):
-        raise TypeError(f"{app!r} is no app: it cannot be called")
+        raise TypeError(f"{app!r} is neither an app, since it cannot be called, nor a model")
     call = app if inspect.isfunction(app) or inspect.ismethod(app) else type(app).__call__
     if inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(app):
         return "asgi"

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner import net
 from runner.config import Limits
 from runner.errors import ConfigurationError
 from runner.http import app_protocol
@@ -366,8 +367,11 @@ def bind(host: str, port: int, count: int) -> list[socket.socket]:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Without REUSEPORT first: it would join a stranger's listener instead of failing.
-    with socket.create_server((host, port), family=family) as probe:
-        port = probe.getsockname()[1]
+    try:
+        with socket.create_server((host, port), family=family) as probe:
+            port = probe.getsockname()[1]
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}{net.held_by(port, error)}") from None
     return [
         socket.create_server((host, port), family=family, backlog=2048, reuse_port=count > 1)
         for _ in range(count)

@@ -158,11 +158,13 @@ class Task:
         execute: Carries out the order to go.
         source: Who gives the orders, in words.
         imports: What a kernel that waits imports after the notebook's own imports.
+        leaves_failures: Whether who gives the orders tells why a run failed, by its record.
     """
 
     execute: Callable[[dict[str, Any], Orders, Standby, StopRequest], None]
     source: str
     imports: Sequence[str] = ()
+    leaves_failures: bool = False
 
 
 def main() -> None:
@@ -211,7 +213,19 @@ def _run_task(path: Path, task: Task, kernel: Kernel | None, kernel_name: str) -
             run.load_papermill()
             order = _wait(orders, standby, stop)
             if order is not None:
-                task.execute(order, orders, standby, stop)
+                _carry_out(task, order, orders, standby, stop)
+
+
+def _carry_out(
+    task: Task, order: dict[str, Any], orders: Orders, standby: Standby, stop: StopRequest
+) -> None:
+    try:
+        task.execute(order, orders, standby, stop)
+    except RunnerError as error:
+        if not task.leaves_failures:
+            raise
+        log.debug("the error in full", exc_info=True)
+        sys.exit(error.exit_code)
 
 
 def _wait(orders: Orders, standby: Standby, stop: StopRequest) -> dict[str, Any] | None:
@@ -225,7 +239,10 @@ def _wait(orders: Orders, standby: Standby, stop: StopRequest) -> dict[str, Any]
 
 
 TASK = Task(
-    execute=service_run.execute, source="the supervisor", imports=["runner.serving.adoption"]
+    execute=service_run.execute,
+    source="the supervisor",
+    imports=["runner.serving.adoption"],
+    leaves_failures=True,
 )
 
 

@@ -170,6 +170,11 @@ class Lifecycle:
     def _is_ending(self) -> bool:
         return self.phase in {Phase.STOPPING, Phase.OVER}
 
+    @property
+    def ends_by_failure(self) -> bool:
+        """Tell whether the service ends since it failed, and not since it was asked to."""
+        return self._is_ending and self._ending[0] != 0
+
     def _in(self, *states: RunState) -> list[Run]:
         return [run for run in self.runs.values() if run.state in states]
 

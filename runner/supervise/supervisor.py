@@ -380,9 +380,12 @@ class Supervisor:
             "record": str(record) if record.exists() else None,
             "at": iso(time.time()),
         }
+        # A failure that ends the service is the last word of the command.
+        level = logging.DEBUG if self._life.ends_by_failure else logging.ERROR
         said = "run %s failed: %s"
         facts = {"facts": self._failure}
-        log.error(said, self._failure["run"], failure.reason, extra=facts)
+        reason = " ".join(failure.reason.split())
+        log.log(level, said, self._failure["run"], reason, extra=facts)
 
     def _say_given_up(self, given_up: GiveUpVersion) -> None:
         run, earlier = self._versions.name(given_up.run), self._versions.name(given_up.earlier)

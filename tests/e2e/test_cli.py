@@ -91,13 +91,53 @@ def test_no_hint_no_line(
     assert end_of(RunnerError("wrong"), monkeypatch, capsys) == (1, "runner: wrong\n")
 
 
-def test_the_unforeseen_is_no_traceback(
+def test_a_fault_of_ours_is_to_be_reported_with_its_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A fault of ours is one line too; where to look is in the hint."""
+    """It stands above the last two lines, which say what to do with it."""
     code, said = end_of(ZeroDivisionError("oh"), monkeypatch, capsys)
     assert code == 1
-    assert said.startswith("runner: ZeroDivisionError: oh\nhint: --log-level debug")
+    assert said.startswith("Traceback")
+    assert "please report it, with the lines above" in said.splitlines()[-1]
+    assert said.splitlines()[-2] == "runner: ZeroDivisionError: oh"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (PermissionError(13, "Permission denied", "runs"), 2, "/runs: Permission denied"),
+        (FileExistsError(17, "File exists", "a/b"), 2, "/a/b: File exists"),
+        (OSError(28, "No space left on device"), 1, "runner: No space left on device"),
+        (OSError(28, "No space left on device", "x"), 1, "/x: No space left on device"),
+        (OSError("odd"), 1, "runner: odd"),
+    ],
+)
+def test_what_the_system_refuses_is_nobodys_fault_to_report(
+    error: OSError,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A folder that cannot be written to, a disk that is full: the path and the reason."""
+    ended, shown = end_of(error, monkeypatch, capsys)
+    assert ended == code
+    assert said in shown.splitlines()[0]
+    assert "report" not in shown
+
+
+@pytest.mark.parametrize("command", ["run", "serve", "doctor", "status", "stop"])
+def test_an_address_of_the_network_is_no_path(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would be read as an odd path, or a folder of that name be made."""
+    monkeypatch.setattr("sys.argv", ["runner", command, "https://example.com/a.ipynb"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("runner: https://example.com/a.ipynb: only files of this machine")
+    assert "curl" in said
 
 
 def test_debug_shows_the_traceback(
@@ -107,8 +147,8 @@ def test_debug_shows_the_traceback(
 ) -> None:
     """Whoever asks for it gets it."""
     caplog.set_level(logging.DEBUG, "runner")
-    end_of(ZeroDivisionError("oh"), monkeypatch, capsys)
-    assert "Traceback" in caplog.text
+    end_of(RunnerError("oh"), monkeypatch, capsys)
+    assert "RunnerError: oh" in caplog.text
 
 
 @pytest.mark.parametrize(

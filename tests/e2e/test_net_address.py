@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import pytest
@@ -25,6 +26,7 @@ def test_a_port_in_use_is_refused(host: str) -> None:
     ):
         net.check_free(host, server.getsockname()[1])
     assert "--port" in raised.value.hint
+    assert f"by process {os.getpid()} (" in str(raised.value)
 
 
 @pytest.mark.parametrize("host", ["203.0.113.1", "no.such.host.invalid"])

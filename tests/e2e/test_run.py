@@ -122,11 +122,10 @@ def test_a_failed_cell_is_told_apart_from_those_never_run(start: Start, project:
     assert service.wait() == 3
     record = record_of("a", project)
     assert states(record) == {"cell-0": "completed", "cell-1": "failed", "cell-2": "pending"}
-    assert record.metadata.runner.reason == (
-        "cell cell-1 raised ZeroDivisionError: division by zero"
-    )
+    said = "cell 2 (cell-1), line 1 `1 / 0`, raised ZeroDivisionError: division by zero"
+    assert record.metadata.runner.reason == said
     assert service.said().splitlines()[-2:] == [
-        "runner: a.ipynb: cell cell-1 raised ZeroDivisionError: division by zero",
+        f"runner: a.ipynb: {said}",
         "hint: the record says more: runs/a/out.ipynb",
     ]
     assert "Traceback" not in service.said()

@@ -188,10 +188,14 @@ def test_an_annotation_is_never_executed(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (None, "no such notebook; did you mean"),
-        (b"", "not a notebook"),
-        (b"\xff\xfe", "not a notebook"),
-        (b"[]", "not a notebook of format 4"),
-        (b'{"worksheets": []}', "not a notebook of format 4"),
+        (b"", "not a notebook: the file is empty"),
+        (b"\xff\xfe", "not a notebook: it is not UTF-8"),
+        (b"[]", "not a notebook of format 4: it is JSON without"),
+        (b'{"worksheets": []}', "not a notebook of format 4, but of an older one"),
+        (b"import os", "not a notebook: it is no JSON"),
+        (b'{\n<<<<<<< HEAD\n"cells": []', "marks of a merge in git, from line 2 on"),
+        (b"<!DOCTYPE html>", "it is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1", "Git LFS keeps it elsewhere"),
         (b'{"cells": [], "metadata": {}, "nbformat": 3}', "not a notebook of format 4"),
         (b'{"cells": [], "metadata": {}, "nbformat": 5}', "not a notebook of format 4"),
         (b'{"cells": [], "metadata": {}, "nbformat_minor": null}', "not a notebook of format 4"),
@@ -215,9 +219,19 @@ def test_what_is_no_notebook_is_refused(tmp_path: Path, content: bytes | None, s
 
 
 def test_a_folder_is_no_notebook(tmp_path: Path) -> None:
-    """The system's own words are passed on."""
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    """Those that are in it are named."""
+    write_notebook(tmp_path / "a.ipynb", "1")
+    with pytest.raises(ConfigurationError, match="is a folder, not a notebook") as raised:
         notebook.read(tmp_path)
+    assert str(tmp_path / "a.ipynb") in raised.value.hint
+
+
+def test_a_script_is_no_notebook(tmp_path: Path) -> None:
+    """How to make one of it is said."""
+    (tmp_path / "a.py").write_text("import os")
+    with pytest.raises(ConfigurationError, match=r"it is a \.py file") as raised:
+        notebook.read(tmp_path / "a.py")
+    assert "jupytext" in raised.value.hint
 
 
 def test_imports_are_listed_up_to_where_the_environment_is_set(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ def cell(source: str = "x = 1", cell_id: str = "load-data", **metadata: Any) -> 
         (cell(cell_id="3f0a9c1e"), "'x = 1'"),
         (cell(cell_id="3f0a-9c1e", source=""), "3f0a-9c1e"),
         (cell(tags=["injected-parameters"]), "injected-parameters"),
+        (cell(cell_id="rX8mhOLljYeM"), "'x = 1'"),
+        (cell(cell_id="", source="# Load the data\nx = 1"), "Load the data"),
         (cell(cell_id="", source="\n\n  import numpy as np\n"), "'import numpy as np'"),
     ],
 )
@@ -33,7 +35,7 @@ def test_lines_say_what_ended_how(caplog: pytest.LogCaptureFixture) -> None:
     """Each cell gets a line with its state and time."""
     caplog.set_level(logging.INFO, "runner")
     ProgressLog().ended(1, 2, cell(papermill={"status": "failed"}), 1.5)
-    assert caplog.messages == ["cell 1/2 load-data failed in 1.50 s"]
+    assert caplog.messages == ["code cell 1/2 load-data failed in 1.50 s"]
 
 
 def test_only_the_last_start_is_worth_a_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -41,7 +43,7 @@ def test_only_the_last_start_is_worth_a_line(caplog: pytest.LogCaptureFixture) -
     caplog.set_level(logging.INFO, "runner")
     ProgressLog().started(1, 2, cell())
     ProgressLog().started(2, 2, cell())
-    assert caplog.messages == ["cell 2/2 load-data started"]
+    assert caplog.messages == ["code cell 2/2 load-data started"]
 
 
 def test_the_bar_counts_what_was_completed(capsys: pytest.CaptureFixture[str]) -> None:

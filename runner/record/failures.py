@@ -1,0 +1,173 @@
+"""Say in which cell and line a run failed, so that whoever wrote the notebook finds the place.
+
+A cell is counted as a reader counts it: all cells of the notebook, texts too, from 1 on, without
+those that papermill and we put in. Its title is an id of words, a comment in its first line, or the
+heading right before it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.notebook import code
+from runner.notebook.document import source, tags
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_WORDS = re.compile(r"[a-z]+(?:[-_]?[a-z0-9]+)*")
+_HEXADECIMAL = re.compile(r"[0-9a-f-]*")
+_FRAME = re.compile(
+    r"^\s*(?:Cell In\[(?P<count>\d+)\], line |File (?P<file>[^\n]+?):)(?P<line>\d+)", re.MULTILINE
+)
+_CAUSES = re.compile(r"^(?:During handling of|The above exception was)[^\n]*$", re.MULTILINE)
+_TIMED = "<timed exec>"  # within `%%time`, whose body is a file of its own
+_POINTED_AT = re.compile(r"^-+> \d+ (.*)$", re.MULTILINE)
+_SYNTAX_PLACE = re.compile(r" \((?:\d+|<[^>]*>)(?:\.py)?, line \d+\)$")
+_LONGEST_LINE = 100
+_PACKAGE = Path(__file__).parent.parent
+
+Cell = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Frame:
+    """Hold one place of a traceback: a cell by its execution count, or a file."""
+
+    count: int
+    file: str
+    line: int
+    text: str
+
+
+def title_of(cell: Cell) -> str:
+    """Give the title that a cell has by itself; empty if none."""
+    name = str(cell.get("id", ""))
+    # Jupyter and Colab make ids of random characters, which tell nobody anything.
+    if _WORDS.fullmatch(name) and not _HEXADECIMAL.fullmatch(name):
+        return name
+    first = source(dict(cell)).strip().partition("\n")[0]
+    return first.lstrip("#% ").removeprefix("@title").strip() if first.startswith("#") else ""
+
+
+def describe(cells: Sequence[Cell], cell: Cell) -> str:
+    """Name a cell by its place and title, such as ``cell 4 (Load the data)``."""
+    if is_put_in(cell):
+        return "the cell of the parameters that were given" if _is_given(cell) else "what was left"
+    own = [each for each in cells if not is_put_in(each)]
+    number = next((place for place, each in enumerate(own, 1) if each is cell), 0)
+    if not number:
+        return "a cell"
+    title = title_of(cell) or _heading(own[number - 2] if number > 1 else None)
+    return f"cell {number} ({title[:_LONGEST_LINE]})" if title else f"cell {number}"
+
+
+def is_put_in(cell: Cell) -> bool:
+    """Tell whether papermill or we have put a cell in."""
+    return any(tag.startswith("injected-") for tag in tags(dict(cell)))
+
+
+def _is_given(cell: Cell) -> bool:
+    return "injected-parameters" in tags(dict(cell))
+
+
+def _heading(before: Cell | None) -> str:
+    if before is None or before["cell_type"] != "markdown":
+        return ""
+    last = source(dict(before)).strip().splitlines()[-1:]
+    return last[0].lstrip("#").strip() if last and last[0].startswith("#") else ""
+
+
+def line_of(text: str, traceback: Sequence[str]) -> int:
+    """Give the line of a cell, as it is written, at which an error left it; 0 if it is unknown.
+
+    Args:
+        text: The cell's source.
+        traceback: The error's, as IPython shows it.
+    """
+    frames = _frames(traceback)
+    if not frames:
+        return 0
+    timed = next((frame for frame in frames if frame.file == _TIMED), None)
+    if timed:
+        return code.line_as_written(text, 1) + timed.line
+    first = next((frame for frame in frames if frame.count), None)
+    return code.line_as_written(text, first.line) if first else 0
+
+
+def place_of(cells: Sequence[Cell], cell: Cell, traceback: Sequence[str]) -> str:
+    """Name the cell and its line, such as ``cell 4 (Load the data), line 6 `x = 1 / 0` ``."""
+    text = source(dict(cell))
+    said, number = describe(cells, cell), line_of(text, traceback)
+    line = _line_of_text(text, number)
+    return f"{said}, line {number} `{line}`," if line else said
+
+
+def origin_of(cells: Sequence[Cell], cell: Cell, traceback: Sequence[str]) -> str:
+    """Name where an error began, if that was in another cell, another line or a file of the user's.
+
+    Returns:
+        Such as ``cell 2, line 3 `return x[0]` `` or ``helper.py, line 2 `return 1 + "a"` ``.
+    """
+    own = [frame for frame in _frames(traceback) if _is_own(frame)]
+    if len(own) < 2 or own[-1] == own[0]:
+        return ""
+    last = own[-1]
+    there = _named_file(last.file) if last.file else _counted(cells, cell, last.count)
+    return f"{there}, line {last.line} `{last.text}`" if last.text else f"{there}, line {last.line}"
+
+
+def plain_value(name: str, value: str) -> str:
+    """Give an error's text without what is said beside it: its own name, a place that is ours."""
+    if name in ("SyntaxError", "IndentationError", "TabError"):
+        return _SYNTAX_PLACE.sub("", value)
+    return value.removeprefix(f"{name}: ")
+
+
+def _counted(cells: Sequence[Cell], cell: Cell, count: int) -> str:
+    found = [each for each in cells if each.get("execution_count") == count]
+    return describe(cells, found[-1] if found else cell)
+
+
+def _frames(traceback: Sequence[str]) -> list[_Frame]:
+    """List the places of the last exception of a traceback, the outermost first."""
+    shown = _CAUSES.split(_ANSI.sub("", "\n".join(traceback)))[-1]
+    return list(_frames_in(shown))
+
+
+def _frames_in(shown: str) -> Iterator[_Frame]:
+    found = list(_FRAME.finditer(shown))
+    for number, frame in enumerate(found, 1):
+        end = found[number].start() if number < len(found) else len(shown)
+        pointed = _POINTED_AT.search(shown, frame.end(), end)
+        yield _Frame(
+            count=int(frame["count"] or 0),
+            file=frame["file"] or "",
+            line=int(frame["line"]),
+            text=_shortened(pointed[1]) if pointed else "",
+        )
+
+
+def _is_own(frame: _Frame) -> bool:
+    """Tell a cell and a file below the working folder from what is installed."""
+    if not frame.file:
+        return True
+    path = Path(frame.file).expanduser()
+    is_installed = "site-packages" in path.parts or path.is_relative_to(_PACKAGE)
+    return path.is_relative_to(Path.cwd()) and not is_installed
+
+
+def _named_file(file: str) -> str:
+    return str(Path(file).expanduser().relative_to(Path.cwd()))
+
+
+def _line_of_text(text: str, number: int) -> str:
+    lines = text.splitlines()
+    return _shortened(lines[number - 1]) if 0 < number <= len(lines) else ""
+
+
+def _shortened(line: str) -> str:
+    line = line.strip()
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"

@@ -1,0 +1,90 @@
+"""The place of a failure: the cell as a reader counts it, its title, the line and its text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.record import failures
+
+
+def cell(source: str, kind: str = "code", name: str = "3f0a9c1e", tag: str = "") -> dict[str, Any]:
+    tags = [tag] if tag else []
+    return {"cell_type": kind, "id": name, "source": source, "metadata": {"tags": tags}}
+
+
+FAILED = cell("first(rows)")
+NOTEBOOK = [
+    cell("# Prices\n\n## Load", "markdown"),
+    cell("rows = {}", name="load-rows"),
+    cell("rate = 2", tag="injected-parameters"),
+    cell("def first(rows):\n    return rows['a']") | {"execution_count": 3},
+    cell("text"),
+    cell("## Fit the model", "markdown"),
+    FAILED,
+    cell("# Draw it\nplot()"),
+]
+TRACEBACK = [
+    "\x1b[31mKeyError\x1b[39m                   Traceback (most recent call last)",
+    "\x1b[36mCell \x1b[32mIn[5]\x1b[39m\x1b[32m, line 1\n\x1b[32m----> \x1b[39m1 first(rows)",
+    "Cell In[3], line 2, in first(rows)\n      1 def first(rows):\n----> 2     return rows['a']",
+    "KeyError: 'a'",
+]
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        (1, "cell 2 (load-rows)"),
+        (2, "the cell of the parameters that were given"),
+        (3, "cell 3"),
+        (6, "cell 6 (Fit the model)"),
+        (7, "cell 7 (Draw it)"),
+    ],
+)
+def test_a_cell_is_counted_as_a_reader_does(place: int, name: str) -> None:
+    """Texts count, and what was put in does not; its title is its own, or the heading above."""
+    assert failures.describe(NOTEBOOK, NOTEBOOK[place]) == name
+
+
+def test_the_line_and_its_text_are_named() -> None:
+    """That of the cell which failed, and that of the cell in which the error began."""
+    said = "cell 6 (Fit the model), line 1 `first(rows)`,"
+    assert failures.place_of(NOTEBOOK, FAILED, TRACEBACK) == said
+    assert failures.origin_of(NOTEBOOK, FAILED, TRACEBACK) == "cell 3, line 2 `return rows['a']`"
+
+
+def test_a_file_of_the_author_is_named_and_none_that_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error is mended where the author can mend it."""
+    monkeypatch.chdir(tmp_path)
+    own = f"File {tmp_path}/tools.py:3, in read()\n----> 3     return json.loads('')"
+    installed = "File /usr/lib/python3.11/json/__init__.py:346, in loads(s)\n--> 346     return x"
+    beside = f"File {tmp_path}/.venv/lib/python3.11/site-packages/a.py:1, in f()\n----> 1     f()"
+    traceback = ["Cell In[1], line 1\n----> 1 read()", own, installed, beside]
+    said = "tools.py, line 3 `return json.loads('')`"
+    assert failures.origin_of([FAILED], FAILED, traceback) == said
+    assert not failures.origin_of([FAILED], FAILED, [traceback[0], installed])
+
+
+def test_of_several_exceptions_the_last_counts() -> None:
+    """It is the one that the cell raised."""
+    earlier = "Cell In[5], line 9\n----> 9 second()"
+    between = "\nDuring handling of the above exception, another exception occurred:\n"
+    assert failures.line_of("first(rows)", [earlier, between, *TRACEBACK]) == 1
+
+
+@pytest.mark.parametrize("traceback", [[], ["no frames"], ["File /x.R:3"]])
+def test_without_a_line_the_cell_is_named(traceback: list[str]) -> None:
+    """Other kernels have other tracebacks, and SystemExit has none."""
+    assert failures.place_of(NOTEBOOK, NOTEBOOK[7], traceback) == "cell 7 (Draw it)"
+
+
+def test_what_ipython_adds_is_left_out() -> None:
+    """The made-up file of a cell's code, and a name that stands there already."""
+    value = failures.plain_value("SyntaxError", "invalid syntax (1063758517.py, line 1)")
+    assert value == "invalid syntax"
+    assert failures.plain_value("RuntimeError", "RuntimeError: odd") == "odd"
