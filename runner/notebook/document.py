@@ -194,7 +194,7 @@ class Notebook:
         return [
             f"parameter {name!r} {said}"
             for name, value in values.items()
-            if (said := _remark(value, declared[name]))
+            if (said := _remark(self._shown(value, declared[name]), value, declared[name]))
         ]
 
     def _declared_for(self, values: dict[str, Any]) -> dict[str, Parameter]:
@@ -215,10 +215,14 @@ class Notebook:
         except ValueError as error:
             # msgspec says: Expected `int`, got `str`
             said = str(error).replace("Expected", "expected").replace("`", "")
+            shown = self._shown(value, parameter)
             raise ConfigurationError(
-                f"{self.path}: parameter {parameter.name!r}: {said} ({value!r})",
+                f"{self.path}: parameter {parameter.name!r}: {said} ({shown})",
                 hint="-r NAME VALUE passes a value as text, -y 'NAME: VALUE' as YAML",
             ) from error
+
+    def _shown(self, value: Any, parameter: Parameter) -> str:
+        return repr(masking.masked(value, self.secrets, parameter.name))
 
     def _unknown(self, name: str, declared: list[str]) -> ConfigurationError:
         where = f"{self.path}: unknown parameter {name!r}"
@@ -240,9 +244,9 @@ def _is_widened(value: Any, parameter: Parameter) -> bool:
     return is_float and parameter.is_inferred
 
 
-def _remark(value: Any, parameter: Parameter) -> str:
+def _remark(shown: str, value: Any, parameter: Parameter) -> str:
     if _is_widened(value, parameter):
-        return f"is {value!r}, a float: only its default, {parameter.default!r}, calls it an int"
+        return f"is {shown}, a float: only its default, {parameter.default!r}, calls it an int"
     return f"is not checked: {parameter.unchecked}" if parameter.unchecked else ""
 
 

@@ -13,14 +13,13 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 
-def put_in(nb: NotebookNode, document: Notebook) -> dict[str, Any]:
+def put_in(nb: NotebookNode) -> dict[str, Any]:
     """Give the values that papermill has just put in; none of a record that is run once more."""
-    given = dict(nb.metadata.papermill.get("parameters") or {})
     cell = _injected(nb)
-    if cell is None or cell.source != parameters_cell(
-        document.kernel_name, document.language, given
-    ):
+    # papermill prepares the cells that it reads from a file, and then makes this one.
+    if cell is None or "papermill" in cell.metadata:
         return {}
+    given = dict(nb.metadata.papermill.get("parameters") or {})
     # Those of papermill's own are no parameters of the notebook.
     return {name: value for name, value in given.items() if not name.startswith("PAPERMILL_")}
 

@@ -140,7 +140,7 @@ class RunnerEngine:
         from runner.run.execution import Execution
 
         document = _document(nb, kernel_name, options, session)
-        given = session.values if session else parameters_cell.put_in(nb, document)
+        given = session.values if session else parameters_cell.put_in(nb)
         document.check_secrets(given)
         with contextlib.ExitStack() as stack:
             if session is None or session.out is None:

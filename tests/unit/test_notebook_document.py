@@ -154,6 +154,15 @@ def test_imports_go_on_behind_what_changes_none(tmp_path: Path) -> None:
     assert notebook.read(path).imports() == ["os", "numpy"]
 
 
+def test_a_wrong_secret_is_not_told(tmp_path: Path) -> None:
+    """Neither in the error nor in a remark: both go to logs."""
+    path = write_notebook(tmp_path / "a.ipynb", "1", parameters="password: int = 0\npwd = 0")
+    document = notebook.read(path)
+    with pytest.raises(ConfigurationError, match=r"expected int, got str \('\*\*\*'\)"):
+        document.check({"password": "s3cr3t"})
+    assert "0.125" not in str(document.remarks({"pwd": 0.125}))
+
+
 def test_an_unknown_name_gets_a_suggestion(document: notebook.Notebook) -> None:
     """A typing error is met with the name that was meant."""
     with pytest.raises(ConfigurationError, match="did you mean 'port'") as raised:
