@@ -26,9 +26,11 @@ from __future__ import annotations
 import _thread
 import asyncio
 import dataclasses
+import importlib.machinery
 import importlib.util
 import logging
 import os
+import socket
 import sys
 import threading
 import time
@@ -41,6 +43,7 @@ from runner.serving import claim as claims
 from runner.serving import ipython_internals, model_versions
 from runner.serving.claim import Claim, OtherServiceError
 from runner.serving.nested_loops import let_asyncio_run_nest
+from runner.serving.self_requests import SelfRequests
 from runner.serving.servable import is_app, servable_in
 from runner.serving.servers import adopt_when_imported
 from runner.serving.socket_takeover import OwnSockets
@@ -71,17 +74,27 @@ class AdoptedApp:
     name: str = "a call of a server"
     turn: Turn | None = None
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop of the task that awaits it."""
+        return self.turn.loop if self.turn is not None else None
+
 
 class Turn:
-    """Let a task wait until it may serve, or need not any more; and others until it has."""
+    """Let a task wait until it may serve, or need not any more; and others until it has.
+
+    Attributes:
+        loop: The task's.
+        task: Itself.
+    """
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
         self._begun, self._over = asyncio.Event(), asyncio.Event()
 
     def begin(self) -> None:
         """Let it serve; callable from any thread."""
-        self._loop.call_soon_threadsafe(self._begun.set)
+        self.loop.call_soon_threadsafe(self._begun.set)
 
     def end(self) -> None:
         """Tell that it has, or that another has."""
@@ -111,6 +124,7 @@ class Adoption:
 
     Attributes:
         own_sockets: Those that the notebook opens by itself.
+        self_requests: What its cells ask the server that is left.
     """
 
     def __init__(
@@ -126,11 +140,12 @@ class Adoption:
         self._serve_in_background = serve_in_background
         self._claim = claim or Claim()
         self._left: list[AdoptedApp] = []
+        self.self_requests = SelfRequests(self._left, _self_requests_pool)
         self._background: BackgroundService | None = None
         self._serving_task: Turn | None = None
         self._fault: BaseException | None = None
         self._is_over = False
-        self._threads, self._tasks = threading.active_count(), _count_tasks()
+        self._threads = threading.active_count()
         self.own_sockets = OwnSockets(self._claim)
 
     def take_app(
@@ -255,6 +270,7 @@ class Adoption:
     def _begin(self, taken: AdoptedApp) -> None:
         """Leave sockets alone from now on, and say in the cell what is done."""
         self.own_sockets.unpatch()
+        self.self_requests.end()
         if taken.requested:
             print(f"the supervisor decides on the address; the call asked for {taken.requested}")  # noqa: T201 - seen in the cell
         else:
@@ -307,20 +323,31 @@ class Adoption:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _has_tasks(self) -> bool:
-        """Tell whether the loop that runs has tasks of the notebook's; the last cell is one.
-
-        Those that are to serve do not count.
-        """
-        serving = sum(taken.turn is not None for taken in self._left)
-        return _count_tasks() - serving > max(self._tasks, 1)
+        """Tell whether the loop that runs has tasks of the notebook's, besides what serves."""
+        serving = {taken.turn.task for taken in self._left if taken.turn is not None}
+        return bool(_tasks_of_notebook() - serving)
 
 
-def _count_tasks() -> int:
-    """Count the tasks of the running loop; in a kernel some are always the kernel's own."""
+def _tasks_of_notebook() -> set[asyncio.Task[Any]]:
+    """Give the tasks of the running loop that neither run this nor belong to the kernel."""
     try:
-        return len(asyncio.all_tasks())
+        current = asyncio.current_task()
     except RuntimeError:  # no loop runs
-        return 0
+        return set()
+    return {
+        task
+        for task in asyncio.all_tasks()
+        if task is not current and _package_of(task) not in _OF_THE_KERNEL
+    }
+
+
+def _package_of(task: asyncio.Task[Any]) -> str:
+    frame = getattr(task.get_coro(), "cr_frame", None)
+    name = frame.f_globals.get("__name__") if frame is not None else ""
+    return str(name).partition(".")[0]
+
+
+_OF_THE_KERNEL = {"IPython", "ipykernel", "jupyter_client", "runner", "tornado", "zmq"}
 
 
 class BackgroundService(Protocol):
@@ -348,6 +375,7 @@ def adopt() -> None:
     _end_with_an_interrupted_cell(adoption)
     adopt_when_imported(adoption.take_app)
     adoption.own_sockets.patch()
+    adoption.self_requests.patch()
     let_asyncio_run_nest()
     _stand_in_for_nest_asyncio()
     model_versions.listen_to_warnings()
@@ -363,6 +391,7 @@ def leave_sockets_alone() -> None:
     """Give the notebook's sockets back to Python: something else is its service."""
     if _current:
         _current[0].own_sockets.unpatch()
+        _current[0].self_requests.end()
 
 
 def is_called_by_cell() -> bool:
@@ -370,6 +399,12 @@ def is_called_by_cell() -> bool:
     if threading.current_thread() is not threading.main_thread():
         return False
     return ipython_internals.is_within_a_cell()
+
+
+def _self_requests_pool(app: Any, listener: socket.socket) -> Any:
+    from runner.serving import serve as serving
+
+    return serving.pool_aside(app, listener)
 
 
 def _serve(taken: AdoptedApp) -> None:
@@ -412,5 +447,6 @@ def _stand_in_for_nest_asyncio() -> None:
     if "nest_asyncio" in sys.modules or importlib.util.find_spec("nest_asyncio"):
         return
     module: Any = types.ModuleType("nest_asyncio", "Stand in for a package that is not installed.")
+    module.__spec__ = importlib.machinery.ModuleSpec("nest_asyncio", None)
     module.apply = lambda loop=None: None
     sys.modules["nest_asyncio"] = module

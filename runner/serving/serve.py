@@ -292,6 +292,22 @@ def serve_adopted_in_background(
     return Handle(pool, url_of(pool.listeners[0]))
 
 
+def pool_aside(app: Callable[..., Any], listener: socket.socket) -> WorkerPool:
+    """Make what serves an app in this process alone, beside the service, until it is stopped."""
+    limits = dataclasses.replace(
+        Limits.from_environment(), max_requests=0, max_memory=0, linger=0.0, drain_timeout=1.0
+    )
+    log_fd = _log_fd()
+    server = _builder(kind_of(app), app, limits, log_fd, [])
+    return WorkerPool(
+        build=lambda _: server(),
+        listeners=[listener],
+        limits=limits,
+        log_fd=log_fd,
+        hears_interrupts=False,
+    )
+
+
 def _adopted_pool(
     app: Callable[..., Any], requested: str, notices: Sequence[str], obstacle: str = ""
 ) -> WorkerPool:

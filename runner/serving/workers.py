@@ -64,6 +64,7 @@ class WorkerPool:
         control: The supervisor's connection, if there is one.
         needs_processes: Whether workers are forked even if one thread would do.
         obstacle: Why none can be forked, if its caller knows.
+        hears_interrupts: Whether an interrupt of the main thread asks it to stop.
     """
 
     build: Callable[[int], Server]
@@ -73,6 +74,7 @@ class WorkerPool:
     control: Any = None
     needs_processes: bool = False
     obstacle: str = ""
+    hears_interrupts: bool = True
 
     def __post_init__(self) -> None:
         self.workers: dict[int, WorkerLink] = {}
@@ -177,7 +179,8 @@ class WorkerPool:
                 os.write(self._wake_write, b"!")
 
     def _listen_to_interrupts(self) -> Any:
-        self._is_in_main_thread = threading.current_thread() is threading.main_thread()
+        is_main = threading.current_thread() is threading.main_thread()
+        self._is_in_main_thread = is_main and self.hears_interrupts
         if not self._is_in_main_thread:
             return None
         return signal.signal(signal.SIGINT, self._take_interrupt)

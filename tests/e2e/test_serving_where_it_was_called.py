@@ -212,3 +212,37 @@ def found():
     os.kill(serving.process.pid, signal.SIGINT)
     said = "CUDA (torch) is in use, so no worker can be forked: one process serves"
     assert said in serving.wait()
+
+
+IN_A_THREAD = """
+import threading, urllib.request, uvicorn
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b'"VERSION"'})
+server = uvicorn.Server(uvicorn.Config(app, port=PORT))
+threading.Thread(target=server.run, daemon=True).start()
+while not server.started: pass
+"""
+ASKS_ITSELF = "assert b'VERSION' in urllib.request.urlopen('http://localhost:PORT/').read()"
+
+
+def test_cells_ask_the_server_that_they_have_started(tmp_path: Path, start: type[Service]) -> None:
+    """At its own port they get its own answer, also where another version serves at that port."""
+    port = reserved_port()
+
+    def save(version: str) -> None:
+        cells = [
+            cell.replace("VERSION", version).replace("PORT", str(port))
+            for cell in (IN_A_THREAD, ASKS_ITSELF)
+        ]
+        write_notebook(tmp_path / "a.ipynb", *cells)
+
+    save("first")
+    service = start("serve", "a.ipynb", "--port", str(port), "--workers", "2", "--reload")
+    service.wait_ready(port, 60)
+    assert post(port) == (200, "first")
+    save("second")
+    until(lambda: post(port)[1] == "second")
+    assert service.stop() == 0
+    assert "tasks of the notebook" not in service.said(), "it has none"
