@@ -306,7 +306,7 @@ def _json_of(path: Path) -> Any:
 def _fault_of_metadata(metadata: Any) -> str:
     if not isinstance(metadata, dict):
         return "its metadata have another form"
-    parts = ("kernelspec", "language_info")
+    parts = ("kernelspec", "language_info", "papermill")
     wrong = [name for name in parts if not isinstance(metadata.get(name, {}), dict)]
     return f"its {wrong[0]} has another form" if wrong else ""
 

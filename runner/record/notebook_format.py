@@ -31,7 +31,10 @@ def language_info(said: Any) -> dict[str, Any]:
 
 
 def mend_metadata(metadata: NotebookNode) -> None:
-    """Mend what a notebook's file may say of its kernel without being valid."""
+    """Mend what a notebook's file may say of itself and its kernel without being valid."""
+    for name, kind in _KINDS.items():
+        if not isinstance(metadata.get(name, kind()), kind):
+            del metadata[name]
     if "language_info" in metadata and not (info := language_info(metadata.language_info)):
         del metadata["language_info"]
     elif "language_info" in metadata:
@@ -73,6 +76,7 @@ def mend_output(content: dict[str, Any], kind: str) -> None:
         content["execution_count"] = _count(content.get("execution_count"))
 
 
+_KINDS: dict[str, type] = {"title": str, "authors": list, "orig_nbformat": int}
 _STREAM = {"name": "stdout", "text": ""}
 
 

@@ -263,7 +263,10 @@ def _writer(out: Out, after_save: Callable[[], None] | None = None) -> Write:
     import nbformat
 
     def write(nb: NotebookNode, durable: bool) -> None:
-        out.write(nbformat.writes(nb), durable=durable)
+        text = nbformat.writes(nb)
+        if not text.isascii():  # half a character, which JSON can hold and UTF-8 cannot
+            text = text.encode(errors="replace").decode()
+        out.write(text, durable=durable)
         if after_save:
             after_save()
 

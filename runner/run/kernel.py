@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -334,7 +335,22 @@ def _spec(name: str) -> KernelSpec:
         raise ConfigurationError(f"the kernelspec {name!r} cannot be read: {error}") from error
     if not spec.argv:
         raise ConfigurationError(f"the kernelspec {name!r} names no command")
+    if _lacks_program(spec):
+        raise ConfigurationError(
+            f"the kernel {name!r} cannot be started: there is no program {spec.argv[0]}",
+            hint="install it, or choose another kernel by -k NAME",
+        )
     return spec
+
+
+def _lacks_program(spec: KernelSpec) -> bool:
+    """Tell whether the program of a kernel is known not to be there.
+
+    Jupyter calls our own Python where one is named plainly, and fills in what stands in braces.
+    """
+    first = spec.argv[0]
+    is_known = not first.startswith(("python", "{")) and "PATH" not in spec.env
+    return is_known and shutil.which(first) is None
 
 
 def chosen_kernel(name: str, language: str) -> KernelChoice:

@@ -15,6 +15,7 @@ The rules of this file:
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
@@ -30,6 +31,8 @@ from runner.record.record import Record
 from runner.run import jupyter_client_internals, kernel_setup
 from runner.run.kernel import Kernel
 from runner.run.lost_messages import MessageCounter
+
+log = logging.getLogger(__name__)
 
 _BATCH = 200
 # Seconds without a message, after the reply, in which a cell's last one is given up; twice.
@@ -165,9 +168,13 @@ class CellClient(NotebookClient):
     def _take_message(
         self, message: dict[str, Any], parent_msg_id: str, cell: NotebookNode, cell_index: int
     ) -> None:
-        is_mine = self._count(message, parent_msg_id)
-        if is_mine:
+        if not self._count(message, parent_msg_id):
+            return
+        try:
             self.process_message(message, cell, cell_index)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            said = "the kernel sent a %s that Jupyter's protocol does not know: %r"
+            log.warning(said, message["msg_type"], error)
 
     def _count(self, message: dict[str, Any], parent_msg_id: str) -> bool:
         """Count a message, and tell whether it belongs to the running cell."""

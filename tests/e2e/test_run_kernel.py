@@ -38,6 +38,27 @@ def test_an_unknown_kernel_is_refused() -> None:
     assert "kernelspec list" in raised.value.hint
 
 
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ('{"argv": ["/nowhere/R", "{connection_file}"]}', "there is no program /nowhere/R"),
+        ('{"argv": []}', "names no command"),
+        ("{", "cannot be read"),
+        ("[]", "cannot be read"),
+    ],
+)
+def test_a_kernel_that_cannot_be_started_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, said: str
+) -> None:
+    """By a sentence, before there is a process or a folder of its own."""
+    folder = tmp_path / "kernels/broken"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text(spec)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    with pytest.raises(ConfigurationError, match=f"'broken'.* {said}"):
+        Kernel.start("broken")
+
+
 def test_it_listens_on_no_network_address(kernel: Kernel) -> None:
     """Whoever can reach the machine cannot reach the kernel."""
     asyncio.run(until_connected(kernel))

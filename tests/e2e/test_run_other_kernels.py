@@ -41,7 +41,8 @@ def write(path: Path, *sources: str) -> Path:
 
 
 SAID = """
-send("stream", {"text": "hello"})
+send("status", {})
+send("stream", {"text": "half \\ud83d"})
 send("display_data", {"data": {"text/plain": 5, "text/html": ["a", 1]}})
 send("execute_result", {"data": None, "metadata": [], "execution_count": "1"})
 """
@@ -61,7 +62,9 @@ def test_a_kernel_of_another_kind_is_driven_by_its_spec(
     assert states_of(record) == ["completed", "interrupted"]
     kept = read_record(record)
     assert kept["metadata"]["runner"]["reason"] == "interrupted by SIGINT"
+    assert "a status that Jupyter's protocol does not know: KeyError" in run.said()
     first = kept["cells"][0]["outputs"]
+    assert first[0]["text"] == "half ?"
     assert [output["output_type"] for output in first] == [
         "stream",
         "display_data",

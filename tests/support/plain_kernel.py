@@ -39,6 +39,8 @@ class PlainKernel:
     def __init__(self, place: dict[str, Any], info: Any) -> None:
         self._info = {"status": "ok", "protocol_version": "5.3", "language_info": info}
         self._session = Session(key=place["key"].encode())
+        # As other languages do: any string can be sent, also one that UTF-8 cannot hold.
+        self._session.pack = lambda content: json.dumps(content, default=str).encode()
         context = zmq.Context()
         self._shell, self._control = (context.socket(zmq.ROUTER) for _ in range(2))
         self._iopub = context.socket(zmq.PUB)

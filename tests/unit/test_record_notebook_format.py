@@ -29,6 +29,7 @@ def test_a_language_of_any_form_leaves_the_record_valid(info: Any) -> None:
     "metadata",
     [
         {"language_info": {}},
+        {"title": 3, "authors": "me", "orig_nbformat": "4"},
         {"language_info": {"name": 3}},
         {"kernelspec": {"name": "python3"}},
         {"kernelspec": {"display_name": None}},
