@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import re
 import select
@@ -21,6 +22,8 @@ from typing import Any
 
 from runner import files
 from runner.errors import ConfigurationError, RunnerError
+
+log = logging.getLogger(__name__)
 
 _STREAM_WAIT = 30.0  # seconds without a byte taken
 _ASK_EVERY = 0.05
@@ -81,8 +84,17 @@ class OutStream:
         """Send what was written last when the body is over, if there is anything."""
         try:
             yield True
-        finally:
+        except BaseException:
+            self.send_after_failure()
+            raise
+        self.send()
+
+    def send_after_failure(self) -> None:
+        """Send it likewise; that nobody takes it is only logged, as another error is to be told."""
+        try:
             self.send()
+        except RunnerError as error:
+            log.error("%s", error)
 
     def send(self) -> None:
         """Send what was written last, once.

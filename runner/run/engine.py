@@ -302,7 +302,7 @@ def _papermills_place(output_path: str | None) -> Iterator[Write]:
     try:
         yield _writer(out)
     except BaseException:
-        out.send()
+        out.send_after_failure()
         raise
 
 

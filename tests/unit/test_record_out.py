@@ -126,6 +126,10 @@ def test_a_stream_that_nobody_reads_is_given_up(
     os.close(read)
     with pytest.raises(RunnerError, match="Broken pipe"):
         send(OutStream(Path("pipe"), write), "text")
+    out = OutStream(Path("pipe"), write)
+    out.write("text")
+    with pytest.raises(ZeroDivisionError), out.claimed():  # another failure is told first
+        _ = 1 / 0
     os.close(write)
 
 
