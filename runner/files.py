@@ -7,11 +7,50 @@ import errno
 import functools
 import glob
 import hashlib
+import logging
 import os
 import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def if_possible(what: str) -> Iterator[None]:
+    """Go on where the disk refuses: what is recorded is no condition for what is done.
+
+    Args:
+        what: What is not done then, for the log.
+    """
+    try:
+        yield
+    except OSError as error:
+        log.warning("%s: %s", what, error)
+
+
+class WorkingFolder:
+    """Stay in the folder that has the path which ours had, though another one takes its place."""
+
+    def __init__(self) -> None:
+        self._path = Path.cwd()
+
+    def follow(self) -> bool:
+        """Go to what is at the path now; tell whether that is another folder."""
+        try:
+            if self._path.samefile("."):
+                return False
+            os.chdir(self._path)
+        except OSError:  # there is none at the moment
+            return False
+        return True
+
+    def restore(self) -> bool:
+        """Go there too, and make it if there is none: whoever starts now needs one."""
+        with if_possible(f"the working folder {self._path} is gone, and cannot be made"):
+            self._path.mkdir(parents=True, exist_ok=True)
+        return self.follow()
 
 
 def write_atomically(path: Path, content: str | bytes, *, durable: bool = False) -> None:
@@ -255,7 +294,8 @@ def claim(path: Path, *, lasts: bool = False) -> Iterator[bool]:
             yield True
         finally:
             if not lasts:
-                path.unlink(missing_ok=True)
+                with if_possible(f"{path} is left"):
+                    path.unlink(missing_ok=True)
 
 
 def _is_still(path: Path, fd: int) -> bool:

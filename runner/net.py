@@ -134,7 +134,8 @@ def give_up(listeners: list[socket.socket]) -> None:
         if listener.fileno() >= 0:
             if not isinstance(listener, _SystemdSocket):
                 admit_nobody(listener)
-            listener.close()
+            with contextlib.suppress(OSError):  # a stop is never held up
+                listener.close()
 
 
 # A classic BPF program for a TCP segment: drop it if its SYN flag is set, else let it pass.

@@ -195,6 +195,9 @@ def is_writable(fd: int, seconds: float) -> bool:
     return bool(poll.poll(math.ceil(seconds * 1000)))
 
 
+_OPEN_AGAIN = 0.2
+
+
 class Process(Protocol):
     """Be a child of ours: a ``Popen``, or one that was forked."""
 
@@ -220,7 +223,8 @@ async def wait_pid_ended(pid: int) -> None:
         ProcessLookupError: There is none of this number.
     """
     loop, over = asyncio.get_running_loop(), asyncio.Event()
-    fd = os.pidfd_open(pid)
+    while (fd := open_end(pid)) < 0:  # noqa: ASYNC110 - too many open files; nobody tells when
+        await asyncio.sleep(_OPEN_AGAIN)
     loop.add_reader(fd, over.set)
     try:
         await over.wait()
@@ -230,9 +234,15 @@ async def wait_pid_ended(pid: int) -> None:
 
 
 def open_end(pid: int) -> int:
-    """Open a file that can be read when a child of ours has ended; -1 if there can be none."""
+    """Open a file that can be read when a process has ended; -1 if there can be none now.
+
+    Raises:
+        ProcessLookupError: There is none of this number.
+    """
     try:
         return os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
     except (AttributeError, OSError):  # on other systems; too many open files
         return -1
 

@@ -98,7 +98,8 @@ def record_failure(
 
     from runner.record.record import Record, RunStatus
 
-    kept = Record(nbformat.read(path, as_version=4), _writer(out, after_save))
+    write = RecordWriter(out, after_save, may_be_refused=True)
+    kept = Record(nbformat.read(path, as_version=4), write)
     kept.start(**facts)
     kept.end(RunStatus.FAILED, str(error), error.exit_code)
 
@@ -146,7 +147,7 @@ class RunnerEngine:
             if session is None or session.out is None:
                 write = stack.enter_context(_papermills_place(output_path))
             else:
-                write = _writer(session.out, session.after_save)
+                write = RecordWriter(session.out, session.after_save, may_be_refused=session.serves)
                 nb.metadata.papermill["output_path"] = str(session.out.path)
             kept = Record(nb, write)
             mine = session or stack.enter_context(
@@ -259,18 +260,53 @@ def _run_to_end(execution: Coroutine[Any, Any, None]) -> None:
 Write = Callable[["NotebookNode", bool], None]
 
 
-def _writer(out: Out, after_save: Callable[[], None] | None = None) -> Write:
-    import nbformat
+class RecordWriter:
+    """Write a record, and go on where the disk refuses: the next save tries it again.
 
-    def write(nb: NotebookNode, durable: bool) -> None:
+    It is an error only of a run whose record is all that it leaves, and only in its first save,
+    and in those that wait for the disk, as the last one does.
+
+    Args:
+        out: Where it goes.
+        after_save: Called after every save.
+        may_be_refused: Whether the run goes on in any case, since it serves.
+    """
+
+    def __init__(
+        self,
+        out: Out,
+        after_save: Callable[[], None] | None = None,
+        *,
+        may_be_refused: bool = False,
+    ) -> None:
+        self._out, self._after_save = out, after_save
+        self._may_be_refused = may_be_refused
+        self._has_written = self._is_refused = False
+
+    def __call__(self, nb: NotebookNode, durable: bool) -> None:
+        """Write the notebook as it is now."""
+        import nbformat
+
         text = nbformat.writes(nb)
         if not text.isascii():  # half a character, which JSON can hold and UTF-8 cannot
             text = text.encode(errors="replace").decode()
-        out.write(text, durable=durable)
-        if after_save:
-            after_save()
+        try:
+            self._out.write(text, durable=durable)
+            if self._after_save:
+                self._after_save()
+        except OSError as error:
+            if not self._may_be_refused and (durable or not self._has_written):
+                raise
+            self._note_refusal(error)
+        else:
+            if self._is_refused:
+                log.info("%s is saved again", self._out.path)
+            self._has_written, self._is_refused = True, False
 
-    return write
+    def _note_refusal(self, error: OSError) -> None:
+        if not self._is_refused:
+            log.warning("%s is not saved, the run goes on: %s", self._out.path, error.strerror)
+        self._is_refused = True
 
 
 @contextlib.contextmanager
@@ -296,11 +332,11 @@ def _papermills_place(output_path: str | None) -> Iterator[Write]:
     out = out_at(place.absolute()) if folder else OutStream(place, 1)
     if isinstance(out, OutFile):
         sweep_partials(out.path)
-        yield _writer(out)
+        yield RecordWriter(out)
         papermill.write_next_by(lambda text: out.write(text, durable=True), output_path)
         return
     try:
-        yield _writer(out)
+        yield RecordWriter(out)
     except BaseException:
         out.send_after_failure()
         raise

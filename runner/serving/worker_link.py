@@ -10,6 +10,7 @@ from typing import IO
 
 from runner.liveness import stacks
 from runner.liveness.heartbeat import Heartbeat
+from runner.processes import signal_name
 from runner.serving.orders import Order, Report
 
 
@@ -137,5 +138,5 @@ class WorkerLink:
         if said := self.fault or self.failure:
             return said
         if code < 0:
-            return f"worker {self.pid} was killed by {signal.Signals(-code).name}"
+            return f"worker {self.pid} was killed by {signal_name(-code)}"
         return f"worker {self.pid} exited with code {code}"

@@ -32,7 +32,7 @@ from runner import log as logs
 from runner import wire
 from runner.config import setting, variable
 from runner.errors import KernelDiedError, RunnerError
-from runner.files import Publication
+from runner.files import Publication, WorkingFolder, if_possible
 from runner.notebook import document as notebook
 from runner.run import run
 from runner.run.engine import Session
@@ -54,14 +54,17 @@ class Orders:
 
     Attributes:
         go: Gets the order to go, or None when something else ends the wait.
+        has_moved: Whether another folder has taken the place of the one in which we waited.
     """
 
     def __init__(self, stop: StopRequest, source: str = "the supervisor") -> None:
         self.go: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.publication: Publication | None = None
         self.session: Session | None = None
+        self.has_moved = False
         self._stop = stop
         self._source = source
+        self._place = WorkingFolder()
 
     def listen(self) -> None:
         """Start the thread."""
@@ -74,19 +77,22 @@ class Orders:
             while data := os.read(0, 65536):
                 for order in lines.feed(data):
                     self._take(order)
-        except wire.WireError as error:
+        except (OSError, wire.WireError, KeyError, TypeError) as error:
             log.error("an order was not understood: %s", error)
-        if self._stop.signum is None:
-            self._stop.reason = f"{self._source} is gone"
-            os.kill(os.getpid(), signal.SIGTERM)
+        finally:  # whatever ends this thread: without orders there is no end
+            if self._stop.signum is None:
+                self._stop.reason = f"{self._source} is gone"
+                os.kill(os.getpid(), signal.SIGTERM)
 
     def _take(self, order: dict[str, Any]) -> None:
         match order["do"]:
             case "go":
-                self.publication = Publication(Path(order["out"]))
+                self.has_moved = self._place.follow()
+                self.publication = Publication(Path(order["out"]).absolute())
                 self.go.put(order)
             case "publish" if self.publication:
-                self.publication.begin(Path(order["path"]))
+                with if_possible(f"{order['path']} does not show this run yet"):
+                    self.publication.begin(Path(order["path"]))
                 if self.session and self.session.kept:
                     self.session.kept.mark_ready()
             case "retire":
@@ -213,6 +219,8 @@ def _run_task(path: Path, task: Task, kernel: Kernel | None, kernel_name: str) -
             run.load_papermill()
             order = _wait(orders, standby, stop)
             if order is not None:
+                if orders.has_moved:
+                    standby.replace_kernel()
                 _carry_out(task, order, orders, standby, stop)
 
 

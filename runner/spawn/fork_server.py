@@ -50,10 +50,11 @@ _MOST_FILES = 2  # that come with one
 
 
 def main() -> None:
-    """Be ``python -m runner.spawn.fork_server SOCKET NOTEBOOK KIND``; then whatever was forked.
+    """Be ``python -m runner.spawn.fork_server SOCKET NOTEBOOK KIND FOLDER``; then what was forked.
 
     The notebook is one that the runs will execute. Their kind is the name of the module within
-    ours whose ``TASK`` says what they are for: ``child``, ``sweep.point_run``.
+    ours whose ``TASK`` says what they are for: ``child``, ``sweep.point_run``. They begin in the
+    folder that has this path by then.
     """
     fd, path, module = int(sys.argv[1]), Path(sys.argv[2]), f"runner.{sys.argv[3]}"
     installed = preload.installed_at()
@@ -65,6 +66,8 @@ def main() -> None:
     with socket.socket(fileno=fd) as connection:
         become = _tend(connection, installed)
     if become is not None:
+        with contextlib.suppress(OSError):
+            os.chdir(sys.argv[4])
         become(module, kernel_name, hidden)
 
 

@@ -27,6 +27,8 @@ from runner.spawn.processes import UNKNOWN_END, RunProcess, SpawnedRun
 
 log = logging.getLogger(__name__)
 
+_REAPS_WITHIN = 10.0
+
 
 class ForkServer:
     """Own one ``python -m runner.spawn.fork_server``; to be made and used on a running event loop.
@@ -44,7 +46,7 @@ class ForkServer:
         with theirs:
             # Not by its full name, by which people find the runs among the processes.
             kind = module.removeprefix("runner.")
-            words = [str(theirs.fileno()), str(notebook), kind]
+            words = [str(theirs.fileno()), str(notebook), kind, str(Path.cwd())]
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "runner.spawn.fork_server", *words],
                 stdin=subprocess.DEVNULL,
@@ -82,13 +84,13 @@ class ForkServer:
 
     def _hear(self) -> None:
         try:
-            said = self._line.recv(64)
-        except OSError:
-            said = b""
-        if said:
-            answer = self._asked.popleft()
-            if not answer.done():
-                answer.set_result(int(said))
+            said = int(self._line.recv(64))
+        except (OSError, ValueError):  # it hung up, or is not what it should be
+            pass
+        else:
+            answer = self._asked.popleft() if self._asked else None
+            if answer and not answer.done():
+                answer.set_result(said)
             return
         log.warning("the fork server (process %d) is gone", self._process.pid)
         self.close()
@@ -107,7 +109,7 @@ class ForkedRun(RunProcess):
         self, fork_server: ForkServer, notebook: Path, log: IO[bytes] | None = None
     ) -> None:
         read, write = os.pipe()
-        super().__init__(os.fdopen(write, "wb"))
+        super().__init__(write)
         self._fork_server = fork_server
         logs = [log.fileno()] if log else []
         self._number = fork_server.ask(b"fork " + os.fsencode(notebook), read, *logs)
@@ -139,14 +141,21 @@ class ForkedRun(RunProcess):
                 await wait_pid_ended(self.pid)
             finally:
                 super().kill()
-            return await self._fork_server.ask(b"reap %d" % self.pid)
-        except (ConnectionError, ProcessLookupError) as error:
+            return await self._reaped()
+        except (OSError, TimeoutError) as error:
             log.warning("how process %d ended is unknown: %s", self.pid, error)
             return UNKNOWN_END
         finally:
             self._is_over = True
-            with contextlib.suppress(OSError):
-                self._orders.close()
+            self._orders.close()
+
+    async def _reaped(self) -> int:
+        try:
+            async with asyncio.timeout(_REAPS_WITHIN):
+                return await self._fork_server.ask(b"reap %d" % self.pid)
+        except TimeoutError:
+            self._fork_server.close()  # it hangs; the next run gets another
+            raise
 
 
 class Starter:

@@ -15,6 +15,7 @@ from typing import IO, Any, cast
 from runner import wire
 from runner.files import ENDED, process_start
 from runner.processes import signal_name, wait_ended
+from runner.spawn.order_pipe import OrderPipe
 
 UNKNOWN_END = 255
 """The exit code of a process that nobody could ask how it ended; no run of ours has it."""
@@ -27,18 +28,21 @@ class RunProcess(abc.ABC):
         verdict: The exit code and reason that we know better than the process.
     """
 
-    def __init__(self, orders: IO[bytes]) -> None:
+    def __init__(self, orders: int) -> None:
         self._leaders: dict[int, str] = {}
         self._pid = 0
         self._kernel_pid: int | None = None
         self.verdict: tuple[int, str] | None = None
-        self._orders = orders
+        self._orders = OrderPipe(orders)
 
     def order(self, **words: Any) -> None:
-        """Write an order; one that is dying needs none."""
-        with contextlib.suppress(OSError):
-            self._orders.write(wire.encode(words))
-            self._orders.flush()
+        """Write an order, without waiting for it to be taken; one that is dying needs none."""
+        self._orders.write(wire.encode(words))
+
+    @property
+    def has_taken_orders(self) -> bool:
+        """Tell whether it has read all that it was ordered."""
+        return self._orders.is_read
 
     @property
     def pid(self) -> int:
@@ -115,7 +119,9 @@ class SpawnedRun(RunProcess):
             env=dict(environ),
             start_new_session=True,
         )
-        super().__init__(cast("IO[bytes]", self._process.stdin))
+        stdin = cast("IO[bytes]", self._process.stdin)
+        with stdin:
+            super().__init__(os.dup(stdin.fileno()))
         self.pid = self._process.pid
 
     def terminate(self) -> None:
@@ -127,10 +133,8 @@ class SpawnedRun(RunProcess):
         await wait_ended(self._process)
         # While it is not reaped nobody else can have its number.
         self.kill()
-        code = self._process.wait()
-        with contextlib.suppress(OSError):
-            self._orders.close()
-        return code
+        self._orders.close()
+        return self._process.wait()
 
 
 def end_in_words(code: int) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from runner import wire
 from runner.errors import ConfigurationError, RunnerError
+from runner.files import if_possible
 from runner.supervise.events import (
     Outcome,
     ReloadRequested,
@@ -67,7 +68,8 @@ class ControlServer:
         if self._answers:
             await asyncio.wait(self._answers, timeout=1.0)
         if self._folder >= 0:
-            self._remove()
+            with if_possible(f"{NAME} is left"):
+                self._remove()
             os.close(self._folder)
             self._folder = -1
 
@@ -79,16 +81,22 @@ class ControlServer:
         if task := asyncio.current_task():
             self._answers.add(task)
             task.add_done_callback(self._answers.discard)
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
-                question = (await wire.receive(reader) or {})["ask"]
-            writer.write(wire.encode({"within": self._within}))
-            await writer.drain()
-            writer.write(wire.encode(await self._reply(str(question))))
-            await writer.drain()
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+        async with contextlib.AsyncExitStack() as steps:
+            steps.push_async_callback(_hang_up, writer)
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError, TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    question = (await wire.receive(reader) or {})["ask"]
+                writer.write(wire.encode({"within": self._within}))
+                await writer.drain()
+                writer.write(wire.encode(await self._reply(str(question))))
+                await writer.drain()
+
+
+async def _hang_up(writer: asyncio.StreamWriter) -> None:
+    """Let who asked know that nothing more comes, whatever happened."""
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 def ask(folder: Path, question: str) -> dict[str, Any]:
@@ -179,4 +187,6 @@ class PendingRequests:
 
     def answer(self, answer: Outcome) -> None:
         """Let whoever asked know."""
-        self._waiting.pop(answer.request).set_result({"ok": answer.ok, "reason": answer.reason})
+        waiting = self._waiting.pop(answer.request, None)
+        if waiting and not waiting.done():
+            waiting.set_result({"ok": answer.ok, "reason": answer.reason})

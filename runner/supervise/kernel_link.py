@@ -82,7 +82,8 @@ class KernelLinks:
         if self._server:
             self._server.close()
         for sender in self._senders.values():
-            sender.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # it has hung up already
+                sender.shutdown(socket.SHUT_RDWR)
         self._folder.close()
 
     def send(self, run: str, fds: Sequence[int] = (), **words: Any) -> None:
@@ -117,6 +118,8 @@ class KernelLinks:
             log.debug("a kernel hung up")  # as one does that was killed
         except (OSError, ValueError, KeyError, TypeError, TimeoutError) as error:
             log.warning("a kernel was not understood: %s", error)
+        except Exception:  # what becomes of its run is decided by the end of its connection
+            log.exception("a kernel's message was not taken")
         finally:
             if run:
                 del self._senders[run]

@@ -199,6 +199,8 @@ class Lifecycle:
             self._order(Bind(run=run.number))
         elif after is RunState.READY:
             self._order(Accept(run=run.number))
+        elif after is RunState.DRAINING:
+            self._replace(run, before)
         elif isinstance(event, Recovered):
             run.has_recovered = True
         elif after is RunState.HUNG:
@@ -212,6 +214,14 @@ class Lifecycle:
                 self._died(run, lasted)
         elif isinstance(event, Ended):
             self._ended(run, before, lasted, event)
+
+    def _replace(self, run: Run, before: RunState) -> None:
+        """Have another in place of one whose process takes no order."""
+        self._order(CancelTimer(timer=Timer.READY, run=run.number), Kill(run=run.number))
+        if before is RunState.STARTING and not self._is_ending:
+            source = 0 if run.source == run.number else run.source
+            other = self._launch(run.purpose, source, run.version, run.cause)
+            other.requests, run.requests = run.requests, []
 
     def _enter(self, run: Run, state: RunState) -> None:
         run.state, run.since = state, self._now
@@ -333,6 +343,7 @@ class Lifecycle:
     def _launch(self, purpose: Purpose, source: int, version: int, cause: str) -> Run:
         run = self.standby() or self._spawn()
         run.purpose, run.source, run.version = purpose, source or run.number, version
+        run.cause = cause
         self._enter(run, RunState.STARTING)
         self.phase = Phase.UP
         self._order(

@@ -99,7 +99,16 @@ class Runs:
         Raises:
             OSError: There can be no further process.
         """
+        self._versions.find_place()
         self.live[run] = RunFacts(process=self._starter.start(self._plan.path))
+
+    def fail(self, run: int, reason: str) -> bool:
+        """End a run of which something could not be done; tell whether it has a process."""
+        live = self.live.get(run)
+        if live is not None:
+            live.process.verdict = (1, reason)
+            live.process.kill()
+        return live is not None
 
     def close(self) -> None:
         """Have no more runs forked."""
@@ -151,6 +160,7 @@ class Runs:
                 process.kill()
 
     def _go(self, order: Go, process: RunProcess) -> None:
+        self._versions.find_place()
         name, live = self._versions.assign_name(order.run), self.live[order.run]
         live.cause, live.started_at = order.cause, asyncio.get_running_loop().time()
         try:

@@ -3,7 +3,8 @@
 A run starts as a standby or at once; it says hello when its cells have run (bound), ready
 when its example was answered, serving when its workers accept. It drains when another takes
 over. It hangs when its kernel answers no more: when another has taken over it is killed, or it
-drains if its kernel answers after all. It has failed when its kernel hung up or it was too late;
+drains if its kernel answers after all. One that hangs before it has begun, for its process takes
+no order, drains at once, and is killed. It has failed when its kernel hung up or it was too late;
 it has ended when its process has. An event that has no row for a run's state changes nothing.
 """
 
@@ -42,8 +43,10 @@ class RunState(enum.StrEnum):
 
 S = RunState
 TRANSITIONS: dict[tuple[RunState, type[RunEvent]], RunState] = {
+    (S.STANDBY, Hung): S.DRAINING,
     (S.STANDBY, Ended): S.ENDED,
     (S.STARTING, Hello): S.BOUND,
+    (S.STARTING, Hung): S.DRAINING,
     (S.STARTING, Failed): S.FAILED,
     (S.STARTING, Ended): S.ENDED,
     (S.BOUND, Ready): S.READY,
@@ -76,6 +79,7 @@ class Run:
     Attributes:
         version: Which version of the notebook it executes; grows with every change.
         source: The run whose kept notebook it executes; its own number for the current one.
+        cause: Why it was launched, in words.
         since: When its state began.
         reason: Why it failed, as far as is known.
         code: The exit code that its failure means, if not its process's own.
@@ -89,6 +93,7 @@ class Run:
     purpose: Purpose = Purpose.FIRST
     version: int = 0
     source: int = 0
+    cause: str = ""
     since: float = 0.0
     reason: str = ""
     code: int | None = None

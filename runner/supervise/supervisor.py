@@ -6,6 +6,8 @@ The rules of this file:
    commands that come back, in their order, and none of them waits.
 2. The listening sockets are opened once and closed last. No user code runs here.
 3. Signals only become events. Every child is awaited and ended by its own number.
+4. Nothing is lost in silence. An order that fails is the end of its run, which is an event; a task
+   that fails has somebody who decides what then; what cannot be recorded is said and no more.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +45,12 @@ from runner.supervise.events import (
     Hung,
     LinkClosed,
     Outcome,
+    Publish,
     Ready,
     RecordFailure,
     ReloadRequested,
     Requested,
+    Retire,
     RollbackRequested,
     RunCommand,
     RunEvent,
@@ -62,13 +66,14 @@ from runner.supervise.events import (
 from runner.supervise.kernel_link import KernelLinks
 from runner.supervise.kernel_watch import KernelWatch, log_stacks
 from runner.supervise.lifecycle import Lifecycle
+from runner.supervise.order_watch import OrderWatch
 from runner.supervise.plan import Plan, how_far, models_of, values_for
 from runner.supervise.relay import Relay
 from runner.supervise.running import LOCK
 from runner.supervise.runs import Runs
 from runner.supervise.states import RunState
 from runner.supervise.status import iso
-from runner.supervise.versions import Versions, digest
+from runner.supervise.versions import Versions
 from runner.supervise.watch import Watcher, watch
 
 log = logging.getLogger(__name__)
@@ -78,6 +83,7 @@ _CAUSES = {
     RollbackRequested: "a rollback was asked for",
     StopRequested: "a stop was asked for",
 }
+_ONLY_RECORDS = (GiveUpVersion, Publish, RecordFailure, Retire)
 _OUTCOMES = {error.exit_code: error for error in errors.EXIT_CODES}
 
 
@@ -128,6 +134,10 @@ def _listeners(plan: Plan) -> list[socket.socket]:
     return []
 
 
+def _leave_it() -> None:
+    """Do without what a task was to find out."""
+
+
 class Supervisor:
     """Hold what exists, and let each event and each order come to where it belongs."""
 
@@ -154,6 +164,7 @@ class Supervisor:
         self._over: asyncio.Future[Exit] = self._loop.create_future()
         timeout = Limits.from_environment(self.plan.environ).hang_timeout
         self._watch = KernelWatch(timeout, self._ask_kernel, self._hear_of_kernel)
+        self._order_watch = OrderWatch(self._is_standby, self._replace_hung)
         await self._links.open()
         if not self.plan.is_trial:
             await self._control.open()
@@ -161,7 +172,7 @@ class Supervisor:
             self._listen_to_signals()
             if self.plan.rules.waits_for_edits:
                 self._watcher = Watcher(self.plan.path, lambda: models_of(self.plan))
-                self._begin(watch(self._watcher, lambda cause: self._tell(Changed(cause=cause))))
+                self._watch_files()
             if self._listeners:
                 log.info("supervisor %d bound http://%s", os.getpid(), self.address)
                 self._tell_of_health()
@@ -180,21 +191,42 @@ class Supervisor:
                 log.info("%s is not answered: its path is the app's", kind)
 
     async def _close(self) -> None:
-        await self._control.close()
-        await self._relay.close()
-        self._watch.close()
-        self._links.close()
+        async with contextlib.AsyncExitStack() as steps:  # each is taken, whatever one before did
+            steps.callback(self._runs.close)
+            steps.push_async_callback(self._end_tasks)
+            steps.callback(self._links.close)
+            steps.callback(self._watch.close)
+            steps.callback(self._order_watch.close)
+            steps.push_async_callback(self._relay.close)
+            steps.push_async_callback(self._control.close)
+
+    async def _end_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._runs.close()
 
     # What happens.
 
     def _tell(self, event: Event) -> None:
         for command in self._life.handle(event, self._loop.time()):
-            self._do(command)
-        self._direct_clients()
+            try:
+                self._do(command)
+            except Exception as error:  # noqa: BLE001 - rule 4
+                self._not_done(command, error)
+        try:
+            self._direct_clients()
+        except Exception:
+            log.exception("clients could not be directed to what serves")
+
+    def _not_done(self, command: Command, error: Exception) -> None:
+        """Decide what becomes of a run for which something could not be done."""
+        log.error("%s failed", type(command).__name__, exc_info=error)
+        if not isinstance(command, RunCommand) or isinstance(command, _ONLY_RECORDS):
+            return
+        reason = f"{type(command).__name__} failed: {error}"
+        if not self._runs.fail(command.run, reason):
+            ended = Ended(run=command.run, code=1, reason=reason)
+            self._loop.call_soon(self._tell, ended)
 
     def _direct_clients(self) -> None:
         """Let clients come to what serves; while nothing does, let them wait."""
@@ -222,6 +254,14 @@ class Supervisor:
             self._relay.end()
             net.give_up(self._listeners)
         self._tell(requested)
+
+    def _watch_files(self) -> None:
+        if self._watcher:
+            watching = watch(self._watcher, self._versions.place, self._note_change)
+            self._begin(watching, lambda: self._loop.call_later(1.0, self._watch_files))
+
+    def _note_change(self, cause: str) -> None:
+        self._tell(Changed(cause=cause))
 
     def _hear(self, name: str, message: dict[str, Any] | None) -> bool:
         """Take a message of a kernel; tell whether a hello is welcome."""
@@ -275,8 +315,7 @@ class Supervisor:
             return
         live, name = self._runs.live[run], self._versions.name(run)
         live.workers, live.served_at = [int(pid) for pid in message["workers"]], time.time()
-        source = self._versions.source(self._life.runs[run].source)
-        self._tell(Serving(run=run, digest=digest(source)))
+        self._tell(Serving(run=run, digest=self._versions.digest(self._life.runs[run].source)))
         self._watch.begin(run)
         self._versions.approve(run, self._life.good)
         took = self._loop.time() - live.started_at
@@ -293,8 +332,16 @@ class Supervisor:
         pid = self._runs.live[event.run].process.kernel_pid
         if isinstance(event, Hung) and pid:
             name, folder = self._versions.name(event.run), self._links.path.parent
-            self._begin(log_stacks(name, pid, folder))
+            self._begin(log_stacks(name, pid, folder), _leave_it)
         self._tell(event)
+
+    def _is_standby(self, run: int) -> bool:
+        return self._is_in(run, RunState.STANDBY)
+
+    def _replace_hung(self, hung: Hung) -> None:
+        name = self._versions.name(hung.run) or "in standby"
+        log.warning("run %s is replaced: %s", name, hung.reason)
+        self._tell(hung)
 
     def _worker_replaced(self, run: int, message: dict[str, Any]) -> None:
         slot, pid = int(message["slot"]), int(message["pid"])
@@ -308,9 +355,19 @@ class Supervisor:
 
     async def _await_end(self, run: int) -> None:
         ended = await self._runs.ended(run)
-        self._watch.end(run)  # its kernel may not have hung up yet
-        self._tell(ended)
+        self._note_end(ended)
         self._versions.forget(run, self._life.good)
+
+    def _note_end(self, ended: Ended) -> None:
+        self._watch.end(ended.run)  # its kernel may not have hung up yet
+        self._order_watch.end(ended.run)
+        self._tell(ended)
+
+    def _end_unseen(self, run: int) -> None:
+        """Take a run for ended whose end cannot be seen."""
+        self._runs.fail(run, "")
+        self._runs.live.pop(run, None)
+        self._note_end(Ended(run=run, code=1, reason="how it ended is unknown"))
 
     # What is ordered.
 
@@ -354,17 +411,19 @@ class Supervisor:
             reason = f"no process could be started: {error.strerror}"
             self._loop.call_soon(self._tell, Ended(run=run, code=1, reason=reason))
         else:
-            self._begin(self._await_end(run))
+            self._begin(self._await_end(run), lambda: self._end_unseen(run))
+            self._order_watch.begin(run, self._runs.live[run].process)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None], if_it_fails: Callable[[], object]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._finished)
+        task.add_done_callback(lambda task: self._finished(task, if_it_fails))
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, task: asyncio.Task[None], if_it_fails: Callable[[], object]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("a task of the supervisor failed", exc_info=error)
+            if_it_fails()
 
     def _note_as_read(self) -> None:
         """Take the notebook as it is for known: a run is about to read it."""
@@ -392,6 +451,7 @@ class Supervisor:
         facts = {"version": run, "earlier": earlier, "reason": given_up.reason}
         said = "version %s was given up, and %s, the one before, serves instead: %s"
         log.error(said, run, earlier, given_up.reason, extra={"facts": facts})
+        self._versions.give_up(given_up.run)
 
     # What is asked.
 

@@ -14,11 +14,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runner.errors import ConfigurationError
+from runner.files import WorkingFolder
 from runner.supervise.versions import digest
 
 log = logging.getLogger(__name__)
 
 _EVERY = 0.1
+_READ_AGAIN = 10  # looks
 
 # What changes whenever a file's content does, and when another file takes its place.
 _Stamp = tuple[int, ...]
@@ -40,6 +42,7 @@ class Watcher:
         self._digest = ""
         self._known: dict[Path, _Stamps] = {}
         self._changing: dict[Path, _Stamps] = {}
+        self._looks_until_read, self._fault = 0, ""
         self.seen()
 
     def seen(self) -> None:
@@ -64,6 +67,9 @@ class Watcher:
                 self._known[path] = now
                 causes.append(self._cause(path, before, now))
             self._changing[path] = now
+        if self._looks_until_read:
+            self._looks_until_read -= 1
+            causes += [] if self._looks_until_read else [self._read()]
         return "; ".join(cause for cause in causes if cause)
 
     def _stamps(self, path: Path) -> _Stamps:
@@ -81,16 +87,27 @@ class Watcher:
         try:
             now = digest(self._notebook)
         except ConfigurationError as error:
-            log.warning("a save was ignored until the notebook is whole: %s", error)
+            if str(error) != self._fault:
+                log.warning("a save is ignored until the notebook is whole: %s", error)
+            # What keeps it from being read may go without a save: no more files can be opened.
+            self._fault, self._looks_until_read = str(error), _READ_AGAIN
             return ""
+        self._fault = ""
         before, self._digest = self._digest, now
         return f"{self._notebook} was saved" if now != before else ""
 
 
-async def watch(eye: Watcher, tell: Callable[[str], None]) -> None:
-    """Watch until cancelled; tell the cause of every change that matters."""
+async def watch(eye: Watcher, place: WorkingFolder, tell: Callable[[str], None]) -> None:
+    """Watch until cancelled; tell the cause of every change that matters.
+
+    Args:
+        eye: Sees them.
+        place: Where relative paths begin.
+        tell: Gets each cause.
+    """
     while True:
         await asyncio.sleep(_EVERY)
+        place.follow()
         if cause := eye.look():
             tell(cause)
 

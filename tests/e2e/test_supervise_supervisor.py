@@ -247,6 +247,34 @@ def test_a_killed_run_is_replaced_and_leaves_no_orphan(
     assert {int(folder.name.split("-")[1]) for folder in temporary.iterdir()} <= living
 
 
+def test_what_cannot_be_recorded_is_served_all_the_same(served: Any, project: Path) -> None:
+    """No record is a condition for a restart, a swap or a stop; the log says what is missing."""
+    service = served("--reload", "--workers", "2")
+    until(lambda: service.status()["standby"])
+    shutil.rmtree(project / "runs/a")
+    (project / "runs/a").touch()  # no folder can be made here, nor a file below
+    kernel = next(each for each in service.kernels() if each.parent() in service.runs())
+    kernel.kill()
+    until(lambda: "started: restart after a death" in service.said())
+    until(lambda: service.says("one"))
+    save(project, "two")
+    until(lambda: service.says("two"), 60)
+    until(lambda: "is not saved, the run goes on" in service.said())
+    assert "is kept in memory only" in service.said()
+    assert service.stop() == 0
+
+
+def test_a_standby_that_stands_still_is_replaced(served: Any, project: Path) -> None:
+    """The next save is served by another, though what waited takes no order."""
+    service = served("--reload")
+    standby = psutil.Process(until(lambda: service.status()["standby"])["pid"])
+    standby.suspend()
+    save(project, "two")
+    until(lambda: service.says("two"), 60)
+    assert "has taken no order" in service.said()
+    until(lambda: not standby.is_running())
+
+
 def test_a_killed_supervisor_leaves_nothing(served: Any, project: Path, temporary: Path) -> None:
     """Nothing that it started lives on, the port is free, the record is valid and true."""
     service = served()

@@ -555,6 +555,23 @@ def test_a_standby_that_dies_is_replaced_after_a_while() -> None:
     assert story.tell(TimerFired(timer=Timer.STANDBY)) == [Spawn(run=3)]
 
 
+def test_a_standby_that_takes_no_order_is_replaced_at_once() -> None:
+    """It is killed, and its end is no failure."""
+    story = up()
+    assert story.tell(Hung(run=2, reason="silent")) == [Kill(run=2), Spawn(run=3)]
+    assert story.tell(Ended(run=2, code=-9)) == []
+
+
+def test_a_change_that_was_given_to_who_takes_no_order_is_given_to_another() -> None:
+    """Who asked for it waits for the other one."""
+    story = up()
+    story.tell(ReloadRequested(request=7, cause="asked"))
+    orders = story.tell(Hung(run=2, reason="silent"))
+    assert orders == [Kill(run=2), Spawn(run=3), *go(3, cause="asked")]
+    assert story.tell(Ended(run=2, code=-9)) == []
+    assert Outcome(request=7, ok=True) in story.serve(3)
+
+
 def test_every_state_can_end() -> None:
     """Whatever a run is doing, the end of its process is understood."""
     for state in RunState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,19 @@ def test_a_broken_file_waits_until_it_is_whole(notebook: Path, text: str) -> Non
     assert cause(eye) == ""
     notebook.write_text(whole)
     assert cause(eye) == ""
+
+
+def test_a_notebook_that_could_not_be_read_is_read_again(notebook: Path) -> None:
+    """Without another save: too many files were open, the mount was away."""
+    eye = Watcher(notebook, None)
+    write_notebook(notebook, "1", "3")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        assert cause(eye) == ""
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [eye.look() for _ in range(20)].count(f"{notebook} was saved") == 1
 
 
 def test_a_file_counts_when_it_is_written_no_more(notebook: Path, tmp_path: Path) -> None:
@@ -148,6 +162,48 @@ def test_a_file_is_followed_by_its_path(
         replace(place, text)
         assert cause(eye) == f"{notebook} was saved"
         assert cause(eye) == ""
+
+
+def test_a_run_that_starts_keeps_its_copy(notebook: Path, tmp_path: Path) -> None:
+    """However many others are pruned meanwhile: it would never serve, and nobody would know."""
+    sources = KeptNotebooks(tmp_path / "sources")
+    sources.open()
+    starting = sources.take(notebook, "starting")
+    for number in range(KEPT + 2):
+        sources.take(notebook, f"{number:02d}")
+        sources.approve(f"{number:02d}")
+        sources.prune({f"{number:02d}"})
+    assert sources.path("starting") == starting
+    assert digest(starting) == digest(notebook)
+
+
+def test_what_served_is_there_again_when_its_folder_was_removed(
+    notebook: Path, tmp_path: Path
+) -> None:
+    """It is written again; where that cannot be, it is read from what is open."""
+    sources = KeptNotebooks(tmp_path / "sources")
+    sources.open()
+    sources.take(notebook, "one")
+    sources.approve("one")
+    shutil.rmtree(sources.folder)
+    assert sources.path("one") == sources.folder / "one.ipynb"
+    assert digest(sources.path("one")) == digest(notebook)
+    shutil.rmtree(sources.folder)
+    sources.folder.touch()
+    assert digest(sources.path("one")) == digest(notebook)
+
+
+def test_what_cannot_be_kept_is_in_memory(notebook: Path, tmp_path: Path) -> None:
+    """The disk is full, or not ours to write to: the version is served all the same."""
+    (tmp_path / "sources").touch()
+    sources = KeptNotebooks(tmp_path / "sources")
+    assert sources.open() == []
+    taken = sources.take(notebook, "one")
+    sources.approve("one")
+    write_notebook(notebook, "other")
+    assert digest(taken) == digest(sources.path("one")) != digest(notebook)
+    sources.drop("one")
+    assert not taken.exists()
 
 
 def test_only_what_served_is_kept(notebook: Path, tmp_path: Path) -> None:
