@@ -27,7 +27,7 @@ from runner.spawn.processes import UNKNOWN_END, RunProcess, SpawnedRun
 
 log = logging.getLogger(__name__)
 
-_REAPS_WITHIN = 10.0
+_REAPS_WITHIN = 60.0  # it may begin anew first, and import a lot
 
 
 class ForkServer:
@@ -115,7 +115,7 @@ class ForkedRun(RunProcess):
         self._number = fork_server.ask(b"fork " + os.fsencode(notebook), read, *logs)
         os.close(read)
         self._is_unwanted = False
-        self._is_over = False
+        self._is_over = self._is_reaping = False
 
     def terminate(self) -> None:
         """Ask it to drain and end."""
@@ -125,10 +125,15 @@ class ForkedRun(RunProcess):
                 os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it and its kernel with all that these started; before it began, the fork server."""
-        if self.pid and not self._is_over:
+        """End it and its kernel with all that these started.
+
+        A fork server that has not forked it yet, or does not reap it, is ended instead.
+        """
+        if self._is_over:
+            return
+        if self.pid:
             super().kill()
-        elif not self.pid:
+        if not self.pid or self._is_reaping:
             self._fork_server.close()
 
     async def ended(self) -> int:
@@ -150,6 +155,7 @@ class ForkedRun(RunProcess):
             self._orders.close()
 
     async def _reaped(self) -> int:
+        self._is_reaping = True
         try:
             async with asyncio.timeout(_REAPS_WITHIN):
                 return await self._fork_server.ask(b"reap %d" % self.pid)

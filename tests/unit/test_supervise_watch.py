@@ -57,7 +57,7 @@ def test_a_broken_file_waits_until_it_is_whole(notebook: Path, text: str) -> Non
 
 def test_a_notebook_that_could_not_be_read_is_read_again(notebook: Path) -> None:
     """Without another save: too many files were open, the mount was away."""
-    eye = Watcher(notebook, None)
+    eye = Watcher(notebook)
     write_notebook(notebook, "1", "3")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
