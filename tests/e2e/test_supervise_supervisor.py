@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import termios
 import threading
 from collections.abc import Iterator
@@ -38,11 +39,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def temporary(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the service makes temporary files."""
-    monkeypatch.setenv("TMPDIR", str(project / "tmp"))
-    (project / "tmp").mkdir()
-    return project / "tmp"
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the service makes temporary files; by a short path, since there are sockets in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
 
 
 def save(project: Path, text: str, *before: str, example: str = "ok", name: str = "a") -> None:
