@@ -23,6 +23,7 @@ from runner.cli.options import (
 )
 from runner.cli.systems import require_linux
 from runner.config import Limits, variable
+from runner.errors import ConfigurationError
 from runner.record import folders
 from runner.run.shadowing import refuse_shadow
 
@@ -58,6 +59,11 @@ def serve(host: str, port: int, **given: Any) -> None:
     require_linux("serve")
     from runner.supervise import supervisor
 
+    out = given["out"]
+    if out and str(out).isdecimal():
+        raise ConfigurationError(
+            f"{out}: OUT is the file of the record", hint=f"--port {out} is the port"
+        )
     refuse_shadow(Path.cwd())
     supervisor.supervise(_plan(given, host, port))
 

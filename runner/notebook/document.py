@@ -109,7 +109,8 @@ class Notebook:
         read = self._code(self.cells[place]) if place >= 0 else code.NOTHING
         if read.error:
             raise ConfigurationError(
-                f"{self.path}: the cell tagged `parameters` is not valid Python: {read.error.msg}"
+                f"{self.path}: cell {place + 1}, tagged `parameters`, is not valid Python, line"
+                f" {read.error.lineno} `{(read.error.text or '').strip()}`: {read.error.msg}"
             ) from read.error
         return read
 

@@ -27,6 +27,7 @@ _TIMED = "<timed exec>"  # within `%%time`, whose body is a file of its own
 _POINTED_AT = re.compile(r"^-+> \d+ (.*)$", re.MULTILINE)
 _SYNTAX_PLACE = re.compile(r" \((?:\d+|<[^>]*>)(?:\.py)?, line \d+\)$")
 _LONGEST_LINE = 100
+_LONGEST_VALUE = 1_000  # the cell shows all of it
 _PACKAGE = Path(__file__).parent.parent
 
 Cell = Mapping[str, Any]
@@ -115,20 +116,20 @@ def origin_of(cells: Sequence[Cell], cell: Cell, traceback: Sequence[str]) -> st
     if len(own) < 2 or own[-1] == own[0]:
         return ""
     last = own[-1]
-    there = _named_file(last.file) if last.file else _counted(cells, cell, last.count)
-    return f"{there}, line {last.line} `{last.text}`" if last.text else f"{there}, line {last.line}"
+    if last.file:
+        return f"{_named_file(last.file)}, line {last.line} `{last.text}`"
+    there = next((each for each in cells if each.get("execution_count") == last.count), cell)
+    text = source(dict(there))  # not what the kernel shows, where a secret is none
+    number = code.line_as_written(text, last.line)
+    return f"{describe(cells, there)}, line {number} `{_line_of_text(text, number)}`"
 
 
 def plain_value(name: str, value: str) -> str:
     """Give an error's text without what is said beside it: its own name, a place that is ours."""
     if name in ("SyntaxError", "IndentationError", "TabError"):
         return _SYNTAX_PLACE.sub("", value)
-    return value.removeprefix(f"{name}: ")
-
-
-def _counted(cells: Sequence[Cell], cell: Cell, count: int) -> str:
-    found = [each for each in cells if each.get("execution_count") == count]
-    return describe(cells, found[-1] if found else cell)
+    value = value.removeprefix(f"{name}: ")
+    return value if len(value) <= _LONGEST_VALUE else f"{value[:_LONGEST_VALUE]}…"
 
 
 def _frames(traceback: Sequence[str]) -> list[_Frame]:

@@ -126,6 +126,29 @@ def test_what_the_system_refuses_is_nobodys_fault_to_report(
     assert "report" not in shown
 
 
+def test_a_port_is_no_record(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``runner serve a.ipynb 8080`` would write a file of that name, and listen on 8000."""
+    monkeypatch.setattr("sys.argv", ["runner", "serve", "a.ipynb", "8080"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 2
+    assert "hint: --port 8080 is the port" in capsys.readouterr().err
+
+
+def test_a_working_folder_that_is_gone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The system only says that something does not exist."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    code, said = end_of(FileNotFoundError(2, "No such file or directory"), monkeypatch, capsys)
+    monkeypatch.chdir(tmp_path)
+    assert (code, said.splitlines()[0]) == (2, "runner: the working folder is gone")
+
+
 @pytest.mark.parametrize("command", ["run", "serve", "doctor", "status", "stop"])
 def test_an_address_of_the_network_is_no_path(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
