@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,8 @@ def occupied(notebook: Path, folder: Path, lock: Path) -> ConfigurationError:
     service = RunningService(folder.resolve(), Path.cwd())
     if lock.parent == folder and control.is_listening(folder):
         return ConfigurationError(
-            f"{notebook} is served already: {service}", hint=f"`runner stop {notebook}` ends it"
+            f"{notebook} is served already: {service}",
+            hint=f"`runner stop {shlex.quote(str(notebook))}` ends it",
         )
     return ConfigurationError(
         f"{lock.parent}: another run is writing there", hint="wait for its end, or name another OUT"

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.errors import RunnerError
+from runner.errors import ConfigurationError, RunnerError
 
 if TYPE_CHECKING:
     from runner.supervise.running import RunningService
@@ -30,6 +30,8 @@ def show(
     for number, service in enumerate(services):
         try:
             status = service.status()
+        except ConfigurationError:  # it has ended meanwhile
+            continue
         except RunnerError as error:
             failed.append(error)
             continue
