@@ -132,8 +132,8 @@ def versions(python: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def gateway(python: Path, notebook: Path, kernels: int) -> Iterator[int]:
-    """Serve by Kernel Gateway."""
+def gateway(python: Path, notebook: Path, kernels: int, path: str = PATH) -> Iterator[int]:
+    """Serve by Kernel Gateway, until the body has ended; ``path`` answers when it does."""
     port = free_port()
     words = [
         str(python.with_name("jupyter-kernelgateway")),
@@ -146,28 +146,28 @@ def gateway(python: Path, notebook: Path, kernels: int) -> Iterator[int]:
     # Its kernel must be of its own environment, not of the one that runs this script.
     environ = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
     environ.pop("PYTHONPATH", None)
-    with running(words, port, environ):
+    with running(words, port, environ, path):
         yield port
 
 
 @contextlib.contextmanager
-def ours(notebook: Path, workers: int) -> Iterator[int]:
+def ours(notebook: Path, workers: int, path: str = PATH) -> Iterator[int]:
     """Serve by runner, as it comes: with its access log."""
     port = free_port()
     words = [sys.executable, "-m", "runner", "serve", str(notebook), "--port", str(port)]
-    with running([*words, "--workers", str(workers)], port, dict(os.environ)):
+    with running([*words, "--workers", str(workers)], port, dict(os.environ), path):
         yield port
 
 
 @contextlib.contextmanager
-def running(words: list[str], port: int, environ: dict[str, str]) -> Iterator[None]:
+def running(words: list[str], port: int, environ: dict[str, str], path: str) -> Iterator[None]:
     """Run a server until the body has ended; wait for its first 200."""
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             words, cwd=folder, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            until_answered(process, port, PATH)
+            until_answered(process, port, path)
             yield
         finally:
             process.terminate()

@@ -91,7 +91,9 @@ class CellRequest:
         for key, raw in self.headers:
             if key == b"content-encoding":
                 continue
-            name, value = key.decode("latin-1").title(), raw.decode("latin-1")
+            # As tornado writes them, which Kernel Gateway's notebooks have read: Api_key, X-1st.
+            name = "-".join(part.capitalize() for part in key.decode("latin-1").split("-"))
+            value = raw.decode("latin-1")
             if name not in headers:
                 headers[name] = value
             elif isinstance(headers[name], list):

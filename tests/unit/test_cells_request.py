@@ -39,6 +39,15 @@ def test_headers_have_their_usual_names() -> None:
     assert shown == {"Content-Type": "text/plain", "X-A": ["1", "2", "3"]}
 
 
+def test_a_part_of_a_name_is_what_stands_between_hyphens() -> None:
+    """As tornado has it, whose names the cells of Kernel Gateway's notebooks read."""
+    headers = [(b"api_key", b"1"), (b"x-1st-b3", b"2")]
+    assert json.loads(CellRequest(headers=headers).to_json())["headers"] == {
+        "Api_key": "1",
+        "X-1st-B3": "2",
+    }
+
+
 @pytest.mark.parametrize(
     "content_type",
     [
