@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import wire
+from runner.liveness import stacks
 from runner.run.private_folder import PrivateFolder
 
 log = logging.getLogger(__name__)
@@ -106,6 +107,8 @@ class KernelLinks:
             name = str((hello or {}).get("run", ""))
             if hello is None or hello.get("event") != "hello" or name in self._senders:
                 return
+            # A file that stays would be read as that of another process, by its number.
+            stacks_file = stacks.path_for(self.path.parent, int(hello["pid"]))
             # A socket of our own: asyncio's streams cannot send open files.
             raw = socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno()))
             with raw:
@@ -123,5 +126,7 @@ class KernelLinks:
         finally:
             if run:
                 del self._senders[run]
+                with contextlib.suppress(OSError):
+                    stacks_file.unlink()
                 self._hear(run, None)
             writer.close()
