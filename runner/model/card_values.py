@@ -20,7 +20,7 @@ def card_value(value: Any, depth: int = 0) -> Any:
     Numbers that JSON does not have are null, as in a run's metrics; so is what pandas calls
     missing. An array or a set is a list, a DataFrame its columns by their names, a Series what it
     has by its index, if that has names. What is none of these, such as an estimator among the
-    parameters of another, is its ``repr``.
+    parameters of another, is its ``repr``, or its name if it has one.
     """
     if depth > _DEEPEST:
         return repr(value)
@@ -30,7 +30,12 @@ def card_value(value: Any, depth: int = 0) -> Any:
         return [card_value(inner, depth + 1) for inner in value]
     if isinstance(value, Set):
         return sorted((card_value(inner, depth + 1) for inner in value), key=repr)
-    return _plain(value) if isinstance(value, _PLAIN) else _of_other_packages(value, depth)
+    if isinstance(value, _PLAIN):
+        return _plain(value)
+    name = getattr(value, "__qualname__", None)  # of a class or a function
+    return (
+        f"{getattr(value, '__module__', '')}.{name}" if name else _of_other_packages(value, depth)
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -109,7 +109,8 @@ def plain(value: Any) -> Any:
         return [plain(inner) for inner in value]
     if isinstance(value, set | frozenset):
         return _ordered(value)
-    return plain(value.tolist()) if hasattr(value, "tolist") else _plain_scalar(value)
+    is_array = hasattr(value, "tolist") and not isinstance(value, type)
+    return plain(value.tolist()) if is_array else _plain_scalar(value)
 
 
 def _plain_scalar(value: Any) -> Any:

@@ -57,6 +57,9 @@ class Kind(enum.StrEnum):
         (Kind.SMALL, "small"),
         (SVC(), "SVC()"),
         (10**20, 10**20),
+        (np.float64, "numpy.float64"),
+        (np.dtype("f8"), "dtype('float64')"),
+        (json.dumps, "json.dumps"),
     ],
 )
 def test_a_fact_is_written_as_json(value: Any, written: Any) -> None:
