@@ -50,11 +50,13 @@ class Code:
             statements if there is none. It is shared: nobody may change it.
         magics: IPython's lines, as they were written, by their number.
         error: Why neither Python nor IPython can read it.
+        is_whole: Whether nothing was left out, for it is too long or too deep.
     """
 
     tree: ast.Module
     magics: dict[int, str]
     error: SyntaxError | None = None
+    is_whole: bool = True
 
 
 NOTHING = Code(tree=ast.Module(body=[], type_ignores=[]), magics={})
@@ -63,7 +65,7 @@ NOTHING = Code(tree=ast.Module(body=[], type_ignores=[]), magics={})
 def read(text: str) -> Code:
     """Read the text of a code cell."""
     if len(text) > _LONGEST:
-        return NOTHING
+        return dataclasses.replace(NOTHING, is_whole=False)
     bodies: dict[int, str] = {}
     above = 0
     for _ in range(_MOST_NESTED):
@@ -73,7 +75,8 @@ def read(text: str) -> Code:
             return Code(tree=NOTHING.tree, magics=bodies, error=error)
         call = _cell_magic(tree)
         if call is None:
-            return Code(tree=_shallow(tree), magics=bodies | _magics(tree))
+            shallow = _shallow(tree)
+            return Code(tree=shallow, magics=bodies | _magics(tree), is_whole=shallow is tree)
         name, line, body = call
         first = above + len(text.splitlines()) - len(body.splitlines())
         bodies[first] = f"%%{name} {line}".strip()

@@ -200,11 +200,12 @@ class Notebook:
 
     def _declared_for(self, values: dict[str, Any]) -> dict[str, Parameter]:
         declared = self.parameters()
-        has_more = may_declare_more(self._parameters_code().tree)
+        read = self._parameters_code()
+        has_more = may_declare_more(read.tree) or not read.is_whole
         for name in values.keys() - declared.keys():
             if not has_more:
                 raise self._unknown(name, list(declared))
-            why = "the cell tagged `parameters` does not assign it by itself"
+            why = "it is not seen in the cell tagged `parameters`, which may assign it all the same"
             declared[name] = Parameter(name=name, kind=Any, unchecked=why)
         return declared
 
