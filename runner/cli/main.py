@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from runner import __version__
+from runner import __version__, log
 from runner.cli import remote
 from runner.cli.doctor import doctor
 from runner.cli.options import (
@@ -89,6 +89,7 @@ def _has_working_folder() -> bool:
 
 def _report(error: RunnerError, hint: str) -> int:
     logging.getLogger("runner").debug("the error in full", exc_info=error)
+    log.flush()
     click.echo(f"runner: {' '.join(str(error).split())}", err=True)
     if hint:
         click.echo(f"hint: {hint}", err=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import collections
 import functools
 import json
-import os
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
+
+from runner.log import write_lines
 
 _MOST_WAITING = 20_000  # lines
 _MOST_BYTES = 4_194_304  # of the paths that wait
@@ -71,17 +72,21 @@ class AccessLog:
             time.sleep(0 if self._is_closed else _EVERY)
             self._has_some.clear()
             while self._waiting or self._dropped:
-                self._write_some()
+                if not self._write_some():
+                    break  # the log takes nothing; with the next line it is tried again
 
-    def _write_some(self) -> None:
+    def _write_some(self) -> bool:
         count = min(len(self._waiting), _MOST_AT_ONCE)
         lines = [self._write_one(*self._waiting.popleft()) for _ in range(count)]
-        if self._dropped:
-            lines.append(f"{self._dropped} access log lines dropped\n")
-            self._dropped = 0
-        text = "".join(lines).encode(errors="backslashreplace")
-        while text:
-            text = text[os.write(self._fd, text) :]
+        with self._adding:
+            dropped, self._dropped = self._dropped, 0
+        if dropped:
+            lines.append(f"{dropped} access log lines dropped\n")
+        lost = write_lines(self._fd, "".join(lines).encode(errors="backslashreplace"))
+        if lost:
+            with self._adding:
+                self._dropped += dropped + lost - bool(dropped)
+        return not lost
 
     def _write_one(self, *facts: Any) -> str:
         self._taken += len(facts[3])

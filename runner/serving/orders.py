@@ -32,6 +32,16 @@ class Report(enum.StrEnum):
     FAILED = "F"
     FREE = "I"  # a request would be begun at once
     BUSY = "B"
-    LEAVING = "L"  # it drains by itself
+    LEAVING = "L"  # it drains by itself, for its app asks for another
+    HAS_ANSWERED = "Q"  # so does it, for it was asked as often as it may
+    HAS_GROWN = "M"  # and so, for it holds more memory of its own than it may
     TOOK = "T"
     TOOK_NONE = "N"
+
+
+LEAVES = {
+    Report.LEAVING: "its app asked for another",
+    Report.HAS_ANSWERED: "it had answered --max-requests",
+    Report.HAS_GROWN: "its own memory had grown by more than --max-memory",
+}
+"""Why a worker drains by itself, in words."""

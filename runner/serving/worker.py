@@ -146,17 +146,17 @@ class WorkerLoop:
     def _take_orders(self, is_over: int) -> None:
         while is_over not in (told := processes.readable([self._order, is_over], _LOOK_EVERY)):
             order = os.read(self._order, 2) if told else b""
-            is_ended = bool(told) and order[:1] in _ENDS
+            is_ended, leaves = bool(told) and order[:1] in _ENDS, None
             self._is_told_to_end |= is_ended
             server = self._server
             if server is None:
                 if is_ended:
                     return  # told to end before there was anything to end
-            elif is_ended or self._is_spent(server):
+            elif is_ended or (leaves := self._leaves(server)):
                 for listener in self._listeners:
                     listener.close()
-                if not is_ended:
-                    self._report(Report.LEAVING)
+                if not is_ended and leaves:
+                    self._report(leaves)
                 server.drain(is_replaced=order[:1] == Order.GIVE_WAY.encode() or not is_ended)
                 return  # if it does not end within its time it is killed
             elif order:
@@ -176,11 +176,14 @@ class WorkerLoop:
                 busy_for=_BUSY_FOR[order],
             )
 
-    def _is_spent(self, server: Server) -> bool:
+    def _leaves(self, server: Server) -> Report | None:
+        """Say why it is time to leave; None if it is not."""
         if server.is_spent:
             stacks.write_now()  # a call hangs in it
-            return True
+            return Report.LEAVING
         if self._limits.max_requests and server.requests >= self._most_requests:
-            return True
+            return Report.HAS_ANSWERED
         most = self._limits.max_memory * 1e6
-        return bool(most) and processes.own_memory() - self._inherited_memory > most
+        if most and processes.own_memory() - self._inherited_memory > most:
+            return Report.HAS_GROWN
+        return None

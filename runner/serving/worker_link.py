@@ -29,6 +29,7 @@ class WorkerLink:
         since: When it was started.
         is_ready: Whether it has ever been.
         is_leaving: Whether it drains by itself.
+        leaves: Why it does.
         ends_at: When it is killed, if it lives until then.
         failure: Why it could not start, in its own words.
         fault: Why it is killed.
@@ -44,6 +45,7 @@ class WorkerLink:
     ended: int = -1
     is_ready: bool = False
     is_leaving: bool = False
+    leaves: str = ""
     ends_at: float = float("inf")
     failure: str = ""
     fault: str = ""
@@ -139,4 +141,6 @@ class WorkerLink:
             return said
         if code < 0:
             return f"worker {self.pid} was killed by {signal_name(-code)}"
+        if self.leaves and not code:
+            return f"worker {self.pid} left: {self.leaves}"
         return f"worker {self.pid} exited with code {code}"

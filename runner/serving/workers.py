@@ -37,7 +37,7 @@ from runner.config import Limits
 from runner.liveness import stacks
 from runner.liveness.heartbeat import Heartbeat
 from runner.serving import fork_hazards, forking, on_fork
-from runner.serving.orders import Order, Report
+from runner.serving.orders import LEAVES, Order, Report
 from runner.serving.queue_watch import QueueWatch
 from runner.serving.restarts import Restart, Restarts
 from runner.serving.worker import Server, WorkerLoop
@@ -355,8 +355,8 @@ class WorkerPool:
         match report:
             case Report.READY:
                 self._worker_ready(worker)
-            case Report.LEAVING:
-                worker.is_leaving = True
+            case Report.LEAVING | Report.HAS_ANSWERED | Report.HAS_GROWN:
+                worker.is_leaving, worker.leaves = True, LEAVES[report]
                 worker.ends_at = now + self._longest_drain()
             case Report.FREE | Report.BUSY:
                 self._queues.turns(worker.slot, now, is_busy=report is Report.BUSY)

@@ -1,0 +1,105 @@
+"""A log that nobody reads, or that takes nothing, holds nobody up."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import until
+
+from runner import log
+from runner.http.access_log import AccessLog
+from runner.log import PatientHandler
+
+FULL = Path("/dev/full")  # every write fails: no space is left
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A pipe of one page, whose writer waits."""
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    yield read, write
+    os.close(write)
+    with contextlib.suppress(OSError):
+        os.close(read)
+
+
+def event(text: str) -> logging.LogRecord:
+    return logging.LogRecord("runner", logging.INFO, "", 0, text, None, None)
+
+
+def add(access: AccessLog) -> None:
+    access.add(client="c", method="GET", path="/" + "a" * 90, status=200, seconds=0.1)
+
+
+def read_until(read: int, text: bytes) -> bytes:
+    """Read a log until it has said something."""
+    said = b""
+    while text not in said:
+        said += os.read(read, 65_536)
+    return said
+
+
+def test_who_logs_does_not_wait(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit is dropped and counted, and the rest comes when it is read again."""
+    monkeypatch.setattr(log, "_MOST_WAITING", 100)
+    read, write = pipe
+    handler = PatientHandler(write)
+    for number in range(1_000):
+        handler.emit(event(f"{number} " + "x" * 100))
+    said = read_until(read, b"lines of the log were dropped")
+    assert said.startswith(b"0 x")
+    handler.emit(event("last"))
+    assert b"last" in read_until(read, b"last")
+    handler.flush()
+
+
+def test_a_log_that_takes_nothing_is_tried_again(tmp_path: Path) -> None:
+    """Its disk was full: the next line says how many are missing."""
+    out = tmp_path / "log"
+    fd = os.open(FULL, os.O_WRONLY)
+    handler = PatientHandler(fd)
+    for _ in range(3):
+        handler.emit(event("lost"))
+    handler.flush()
+    with out.open("w") as file:
+        os.dup2(file.fileno(), fd)
+    handler.emit(event("there"))
+    handler.flush()
+    os.close(fd)
+    assert out.read_text() == "there\n3 lines of the log were dropped\n"
+
+
+def test_a_log_that_must_not_wait_is_waited_for(pipe: tuple[int, int]) -> None:
+    """Who shares it has made it so: nothing is lost by that."""
+    read, write = pipe
+    os.set_blocking(write, False)
+    access = AccessLog(write)
+    for _ in range(100):
+        add(access)
+    said = b""
+    while said.count(b"\n") < 100:
+        said += os.read(read, 65_536)
+    access.close()
+
+
+def test_the_access_log_outlives_a_full_disk(tmp_path: Path) -> None:
+    """Its thread goes on, and says what is missing; it does not spin meanwhile."""
+    out = tmp_path / "log"
+    fd = os.open(FULL, os.O_WRONLY)
+    access = AccessLog(fd)
+    for _ in range(3):
+        add(access)
+    until(lambda: access._dropped == 3)
+    with out.open("w") as file:
+        os.dup2(file.fileno(), fd)
+    add(access)
+    access.close()
+    os.close(fd)
+    assert out.read_text().splitlines()[1] == "3 access log lines dropped"
