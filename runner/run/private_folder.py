@@ -23,7 +23,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-_NAME = re.compile(r"(runner-\d+-[0-9a-f]{8})-([0-9a-f]{6})")
+_NAME = re.compile(r"(runner-\d+-[0-9a-f]{6})-([0-9a-f]{4})")
+# A socket's path has 107 bytes at most, 103 on macOS: here /runner-4194304-abcdef-0123/socket-5.
+_LONGEST_PLACE = 103 - 36
 
 
 class PrivateFolder:
@@ -60,7 +62,7 @@ class PrivateFolder:
 
 def sweep() -> None:
     """Remove the folders of processes that ended before they could."""
-    for folder in Path(tempfile.gettempdir()).glob("runner-*"):
+    for folder in _place().glob("runner-*"):
         if _is_ours(folder):
             with _locked(folder) as lock:
                 if lock >= 0:
@@ -74,7 +76,7 @@ def _make(path: Path | None) -> tuple[Path, int]:
         OSError: It cannot be made; at the given place is another's.
     """
     while True:
-        folder = path or Path(tempfile.gettempdir(), _new_name())
+        folder = path or _place() / _new_name()
         folder.parent.mkdir(parents=True, exist_ok=True)  # it may have been swept as a whole
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
@@ -97,13 +99,19 @@ def _lock_as_owner(folder: Path) -> int:
     return lock
 
 
+def _place() -> Path:
+    """Say where the folders are made: among the temporary files, by a path that is short enough."""
+    place = Path(tempfile.gettempdir())
+    return place if len(os.fsencode(place)) <= _LONGEST_PLACE else Path("/tmp")  # noqa: S108
+
+
 def _new_name() -> str:
-    name = f"runner-{os.getpid()}-{secrets.token_hex(4)}"
+    name = f"runner-{os.getpid()}-{secrets.token_hex(3)}"
     return f"{name}-{_digest(name)}"
 
 
 def _digest(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:6]
+    return hashlib.sha256(name.encode()).hexdigest()[:4]
 
 
 def _is_ours(folder: Path) -> bool:

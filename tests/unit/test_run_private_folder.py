@@ -18,6 +18,7 @@ from runner.run.private_folder import PrivateFolder
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the folders are made in these tests."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(private_folder, "_LONGEST_PLACE", 1000)
     return tmp_path
 
 
@@ -65,7 +66,7 @@ def test_what_belongs_to_a_living_process_stays(place: Path) -> None:
     [
         "runner-4194304-data",
         "runner-1-abcdefgh",
-        "runner-1-01234567-89abcd",
+        "runner-1-012345-89ab",
         "runner-images",
         "runner-doctor-x",
     ],
@@ -112,3 +113,12 @@ def test_a_place_that_another_took_is_not_used(place: Path) -> None:
     with pytest.raises(FileExistsError, match="is not ours"):
         folder.renew()
     assert (place / "mine").exists()
+
+
+def test_no_socket_has_too_long_a_path(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever temporary files are, be it too deep for a socket."""
+    monkeypatch.undo()
+    for length in (1, 67, 68, 200):
+        monkeypatch.setattr(tempfile, "tempdir", "/".ljust(length, "x"))
+        longest = private_folder._place() / "runner-4194304-abcdef-0123" / "socket-5"
+        assert len(str(longest)) <= 103
