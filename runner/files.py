@@ -30,6 +30,15 @@ def if_possible(what: str) -> Iterator[None]:
         log.warning("%s: %s", what, error)
 
 
+def has_working_folder() -> bool:
+    """Tell whether our working folder exists still, at whichever path."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 class WorkingFolder:
     """Stay in the folder that has the path which ours had, though another one takes its place."""
 
@@ -47,9 +56,13 @@ class WorkingFolder:
         return True
 
     def restore(self) -> bool:
-        """Go there too, and make it if there is none: whoever starts now needs one."""
-        with if_possible(f"the working folder {self._path} is gone, and cannot be made"):
-            self._path.mkdir(parents=True, exist_ok=True)
+        """Go there too, and make it if there is none: whoever starts now needs one.
+
+        One that was moved is none that is gone.
+        """
+        if not has_working_folder():
+            with if_possible(f"the working folder {self._path} is gone, and cannot be made"):
+                self._path.mkdir(parents=True, exist_ok=True)
         return self.follow()
 
 

@@ -21,6 +21,7 @@ from runner.cli.run import run
 from runner.cli.serve import serve
 from runner.cli.sweep import sweep
 from runner.errors import ConfigurationError, InterruptedRunError, RunnerError
+from runner.files import has_working_folder
 
 
 @click.group(
@@ -66,7 +67,7 @@ _WRONG_PATH = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.EN
 
 def _refused_by_the_system(error: OSError) -> RunnerError:
     """Say what a file or the system does not let us do: that is no fault of ours to report."""
-    if error.errno == errno.ENOENT and not _has_working_folder():
+    if error.errno == errno.ENOENT and not has_working_folder():
         return ConfigurationError("the working folder is gone", "start in one that is there")
     reason = error.strerror or str(error)
     if not isinstance(error.filename, str | bytes):
@@ -77,14 +78,6 @@ def _refused_by_the_system(error: OSError) -> RunnerError:
         return ConfigurationError(f"{path}: {reason}", hint)
     kind = ConfigurationError if error.errno in _WRONG_PATH else RunnerError
     return kind(f"{path}: {reason}")
-
-
-def _has_working_folder() -> bool:
-    try:
-        os.getcwd()  # noqa: PTH109 - asks only whether there is one
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _report(error: RunnerError, hint: str) -> int:

@@ -88,7 +88,7 @@ class Orders:
         match order["do"]:
             case "go":
                 self.has_moved = self._place.follow()
-                self.publication = Publication(Path(order["out"]).absolute())
+                self.publication = Publication(Path(order["out"]))
                 self.go.put(order)
             case "publish" if self.publication:
                 with if_possible(f"{order['path']} does not show this run yet"):

@@ -124,6 +124,22 @@ def test_who_starts_it_again_hears_how_to_end_it(served: Any, start: Start, proj
     assert "hint: `runner stop a.ipynb` ends it" in again.said()
 
 
+def test_a_service_whose_folder_is_moved_goes_on(served: Any, project: Path) -> None:
+    """It is asked by where its notebook is now, and its record is closed there."""
+    service = served()
+    moved = project.rename(project.with_name(f"{project.name}-moved"))
+    try:
+        for question in ("reload", "stop"):
+            words = [*RUNNER, question, str(moved / "a.ipynb")]
+            asked = subprocess.run(words, cwd="/", check=False, timeout=90)
+            assert asked.returncode == 0
+        assert service.wait() == 0
+        assert not project.exists()
+    finally:
+        moved.rename(project)
+    assert read_record(project / "runs/a/out.ipynb").metadata.runner.status == "stopped"
+
+
 def test_a_save_swaps_without_a_lost_request(served: Any, project: Path) -> None:
     """Saved under load, three times: every request is answered, by the new run in the end."""
     service = served("--reload", "--workers", "2")
