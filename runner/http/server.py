@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import logging
 import socket
 import time
@@ -283,6 +284,7 @@ def import_ahead() -> None:
     _loop_factory()
 
 
+@functools.cache
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         import uvloop

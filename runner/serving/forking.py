@@ -18,6 +18,11 @@ from typing import Any
 
 from runner.serving.print_forwarding import PrintForwarder, forward_prints
 
+try:
+    import threadpoolctl
+except ImportError:
+    threadpoolctl = None
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -26,11 +31,7 @@ def thread_pools() -> Any:
 
     To be called once, before the first fork: whoever looks later writes to a MB that was shared.
     """
-    try:
-        import threadpoolctl
-    except ImportError:
-        return None
-    return threadpoolctl.ThreadpoolController()
+    return None if threadpoolctl is None else threadpoolctl.ThreadpoolController()
 
 
 def fork(serve: Callable[[], None], log_fd: int, pools: Any) -> int:

@@ -93,3 +93,20 @@ def test_the_engine_is_not_taken_from_another_module_of_our_name(folder: Path) -
     done = executed([sys.executable, "-c", code], folder)
     assert done.returncode == 1
     assert f"ImportError: {folder / 'runner.py'} was imported as 'runner'" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["wrapt", "uvloop", "websockets"])
+def test_a_module_beside_the_notebook_keeps_its_name(name: str, tmp_path: Path) -> None:
+    """What we import of that name is the installed one; what the notebook imports is its own."""
+    ours = {"wrapt": "servers", "uvloop": "serve", "websockets": "serve"}[name]
+    (tmp_path / f"{name}.py").write_text("VALUE = 'of the notebook'")
+    code = (
+        "import sys\nsys.path.insert(0, '')\n"
+        "from runner.spawn import notebook_imports\n"
+        f"notebook_imports.load([], ['runner.serving.{ours}'])\n"
+        f"import {name}, runner.http.server\n"
+        f"print({name}.VALUE, runner.http.server._loop_factory().__module__)"
+    )
+    words = [sys.executable, "-P", "-c", code]
+    done = executed(words, tmp_path)
+    assert done.stdout == "of the notebook uvloop\n", done.stderr
