@@ -141,8 +141,6 @@ class Execution:
             return RunStatus.KERNEL_DIED, said
         if self._refusal:
             return RunStatus.FAILED, self._refusal
-        if not self.kernel.info:
-            return RunStatus.STOPPED, f"stopped by {self.stop.said}"
         client = CellClient(
             self.kept,
             self.kernel,

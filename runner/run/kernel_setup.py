@@ -52,7 +52,8 @@ class DiscardingDict(collections.defaultdict):
 
 
 shell = get_ipython()
-shell.history_manager.enabled = False  # where the kernel's options did not say so: nothing of ours
+if hasattr(shell.history_manager, "enabled"):  # where the kernel's options did not say so
+    shell.history_manager.enabled = False
 if hasattr(shell, "_tee"):
     shell._tee = lambda channel: contextlib.nullcontext()
 if hasattr(shell.history_manager, "outputs"):

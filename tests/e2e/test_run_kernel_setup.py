@@ -64,6 +64,14 @@ def test_ipythons_other_path_is_closed_too(ask: Ask) -> None:
     assert ask(fill + more, number="len(history.outputs)") == {"number": 0}
 
 
+def test_a_kernel_behind_a_wrapper_leaves_no_history(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It got none of IPython's options, and the user's history gets nothing all the same."""
+    monkeypatch.setattr("runner.run.kernel._KERNEL_ARGUMENTS", [])
+    assert ask("1", is_kept="get_ipython().history_manager.enabled") == {"is_kept": False}
+
+
 def test_the_channel_has_more_room(ask: Ask) -> None:
     """The kernel's side of the output channel no longer drops what exceeds 1,000 messages."""
     expression = "get_ipython().kernel.iopub_thread.socket.sndhwm"
