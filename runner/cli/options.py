@@ -44,7 +44,13 @@ PATH = _LocalPath(path_type=Path)
 Decorator = Callable[[Any], Any]
 
 
-OUT = click.argument("out", type=PATH, required=False)
+def _file(_: click.Context, parameter: click.Parameter, text: str | None) -> Path | None:
+    if text and text.endswith("/"):  # which a path would not tell any more
+        raise click.BadParameter(f"{text} names a folder; name a file in it", param=parameter)
+    return Path(text) if text else None
+
+
+OUT = click.argument("out", required=False, callback=_file)
 
 
 def option(name: str, *short: str, **settings: Any) -> Decorator:

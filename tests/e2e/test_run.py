@@ -437,6 +437,8 @@ def test_the_record_may_be_named_by_parameters(start: Start, project: Path) -> N
     wrong = start("run", "a.ipynb", "out_{z}.ipynb")
     assert wrong.wait() == 2
     assert wrong.said().startswith("runner: out_{z}.ipynb: what stands in braces is no parameter")
+    folder = start("run", "a.ipynb", "new/")
+    assert (folder.wait(), "new/ names a folder" in folder.said()) == (2, True)
     assert start("run", "a.ipynb", "out_{x}_{y}.ipynb", "-p", "x", "3").wait() == 0
     assert sorted(path.name for path in project.glob("*.ipynb")) == ["a.ipynb", "out_3_2.ipynb"]
 
