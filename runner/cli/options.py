@@ -200,9 +200,9 @@ def kernel_of(given: dict[str, Any]) -> KernelChoice:
     """
     if not given["kernel"]:
         return KernelChoice(language=given["language"])
-    from runner.run.kernel import chosen_kernel
+    from runner.run import kernelspecs
 
-    return chosen_kernel(given["kernel"], given["language"])
+    return kernelspecs.chosen(given["kernel"], given["language"])
 
 
 def limit_options(command: Any) -> Any:

@@ -7,9 +7,7 @@ import contextlib
 import ctypes
 import os
 import secrets
-import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_client.connect import write_connection_file
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import KernelManager
-from traitlets import TraitError
 
 from runner.errors import ConfigurationError, RunnerError
-from runner.notebook.document import KernelChoice
 from runner.processes import signal_name, wait_ended
-from runner.run import jupyter_client_internals
+from runner.run import jupyter_client_internals, kernelspecs
 from runner.run.last_words import LastWords
 from runner.run.private_folder import PrivateFolder
 
@@ -45,7 +40,6 @@ _KERNEL_ARGUMENTS = [
     for owner, values in KERNEL_OPTIONS.items()
     for name, value in values.items()
 ]
-_IPYKERNEL = {"ipykernel", "ipykernel_launcher"}
 _SHUTDOWN_WAIT = 2.0
 _ANSWER_WAIT = 0.5
 _ASK_EVERY = 0.1
@@ -107,12 +101,12 @@ class Kernel:
         Raises:
             ConfigurationError: No kernel of this name is installed, or it cannot be started.
         """
-        spec, words, folder = _spec(name), LastWords(), PrivateFolder()
+        spec, words, folder = kernelspecs.read(name), LastWords(), PrivateFolder()
         manager = _manager(name, folder.path)
-        manager.transport, manager.ip = _endpoint(spec, folder.path)
+        manager.transport, manager.ip = kernelspecs.endpoint(spec, folder.path)
         try:
             manager.start_kernel(
-                extra_arguments=_KERNEL_ARGUMENTS if _is_ipykernel(spec) else [],
+                extra_arguments=_KERNEL_ARGUMENTS if kernelspecs.is_ipykernel(spec) else [],
                 cwd=str(cwd or Path.cwd()),
                 env={**os.environ, **(env or {})},
                 pass_fds=tuple(pass_fds),
@@ -297,7 +291,7 @@ def prepare_fork(name: str) -> tuple[PrivateFolder, list[str]]:
     """Make the folder of a kernel that is to be forked, and the words of its command line."""
     folder = PrivateFolder()
     file = str(folder.path / "connection.json")
-    transport, ip = _endpoint(_spec(name), folder.path)
+    transport, ip = kernelspecs.endpoint(kernelspecs.read(name), folder.path)
     write_connection_file(
         file,
         transport=transport,
@@ -314,77 +308,6 @@ def _manager(name: str, folder: Path) -> KernelManager:
         client_class="jupyter_client.asynchronous.client.AsyncKernelClient",
         connection_file=str(folder / "connection.json"),
     )
-
-
-def _spec(name: str) -> KernelSpec:
-    """Read a kernelspec.
-
-    Raises:
-        ConfigurationError: There is none of this name, or it cannot be read.
-    """
-    try:
-        spec = KernelSpecManager().get_kernel_spec(name)
-    except NoSuchKernel as error:
-        installed = ", ".join(sorted(KernelSpecManager().find_kernel_specs())) or "none"
-        raise ConfigurationError(
-            f"no kernel named {name!r} is installed; installed are: {installed}",
-            hint="choose one of them in Jupyter and save the notebook, or by -k where a command has"
-            f" that; `python -m ipykernel install --user --name {name}` makes one of this name",
-        ) from error
-    except (OSError, ValueError, TypeError, TraitError) as error:
-        raise ConfigurationError(f"the kernelspec {name!r} cannot be read: {error}") from error
-    if not spec.argv:
-        raise ConfigurationError(f"the kernelspec {name!r} names no command")
-    if _lacks_program(spec):
-        raise ConfigurationError(
-            f"the kernel {name!r} cannot be started: there is no program {spec.argv[0]}",
-            hint="install it, or choose another kernel by -k NAME",
-        )
-    return spec
-
-
-def _lacks_program(spec: KernelSpec) -> bool:
-    """Tell whether the program of a kernel is known not to be there.
-
-    Jupyter calls our own Python where one is named plainly, and fills in what stands in braces.
-    """
-    first = spec.argv[0]
-    is_known = not first.startswith(("python", "{")) and "PATH" not in spec.env
-    return is_known and shutil.which(first) is None
-
-
-def chosen_kernel(name: str, language: str) -> KernelChoice:
-    """Choose a kernel by its name, with the language of its kernelspec unless another is given.
-
-    Raises:
-        ConfigurationError: There is none of this name, or its kernelspec cannot be read.
-    """
-    said = str(_spec(name).language) if name else ""
-    return KernelChoice(name=name, language=(language or said).lower())
-
-
-def _is_ipykernel(spec: KernelSpec) -> bool:
-    """Tell whether a kernel is IPython's, so that it knows its options and unix sockets."""
-    return not _IPYKERNEL.isdisjoint(spec.argv)
-
-
-def _endpoint(spec: KernelSpec, folder: Path) -> tuple[str, str]:
-    """Say by what, and where, to speak to a kernel: unix sockets where both sides can.
-
-    Others than IPython's may know only TCP, which is Jupyter's own way. And a folder may have
-    too long a name for a socket, or lie where there can be none.
-    """
-    place = folder / "socket"
-    if _is_ipykernel(spec):
-        try:
-            with socket.socket(socket.AF_UNIX) as probe:
-                probe.bind(f"{place}-0")
-        except OSError:
-            pass
-        else:
-            Path(f"{place}-0").unlink()
-            return "ipc", str(place)
-    return "tcp", "127.0.0.1"
 
 
 def _killed_with_us() -> dict[str, Callable[[], None]]:
