@@ -155,7 +155,8 @@ class Notebook:
         place = self._place_of_parameters()
         if place < 0 or not self.is_python:
             return self.named_secrets
-        marked = masking.marked_secrets(source(self.cells[place]), self.codes[place].tree)
+        cell = self.cells[place]
+        marked = masking.marked_secrets(source(cell), self._code(cell).tree)
         return self.named_secrets | marked
 
     @property
