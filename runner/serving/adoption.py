@@ -7,17 +7,20 @@ plain papermill nothing is patched.
 
 The rules of this file:
 
-1. A call that blocks a cell of the main thread serves at once, as the call would have. One that is
-   awaited there is served on the loop that awaits it, so that whatever else runs on it goes on.
+1. A call that blocks a cell of the main thread serves at once, as the call would have. One in a
+   process that the notebook has forked waits until all cells that will run have run.
 2. A call in another thread, or in a task of the kernel's own loop, must not block there: its
-   app is left for the last cell. Cells that do not come to their end within two seconds go on,
-   and it is served beside them, from a thread or in its task: a notebook may look after its
-   server in a loop of its own.
+   app is left for the last cell. If the cells come to stay in one that does not end, it is served
+   beside them, from a thread: a notebook may look after its server in a loop of its own. See
+   ``runner.serving.completion``.
 3. The last cell serves what was left, or waits for what is served already; else it serves an
    app that the notebook has named ``app`` or ``application``, or the value of its last
-   expression; else its annotated cells. If there is nothing, it fails, and says what could be.
+   expression; else its annotated cells; else what listens by itself, which the supervisor passes
+   requests on to: see ``runner.serving.passed_on_server``. If there is nothing, it fails, and says
+   what could be.
 4. What was drained is over: a notebook that calls its server again is interrupted.
-5. A notebook that listens by other means serves as it is: see ``runner.serving.socket_takeover``.
+5. A notebook that listens by Python's sockets serves as it is: see
+   ``runner.serving.socket_takeover``.
 6. One thing serves: see ``runner.serving.claim``.
 """
 
@@ -36,13 +39,21 @@ import threading
 import time
 import types
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import FrameType
 from typing import Any, Protocol
 
 from runner.errors import NothingServesError
 from runner.serving import claim as claims
 from runner.serving import ipython_internals, model_versions
 from runner.serving.claim import Claim, OtherServiceError
+from runner.serving.completion import CellWatch, Completion
 from runner.serving.nested_loops import let_asyncio_run_nest
+from runner.serving.passed_on_server import (
+    ListenerWatch,
+    PassedOnServer,
+    ServicePortTakenError,
+    failures_of_programs,
+)
 from runner.serving.self_requests import SelfRequests
 from runner.serving.servable import is_app, servable_in
 from runner.serving.servers import adopt_when_imported
@@ -53,7 +64,7 @@ log = logging.getLogger(__name__)
 NAMES = ("app", "application")
 
 _LOOKS, _LOOK_SECONDS = 50, 0.01
-_PATIENCE = 2.0
+_CHILDREN_WITHIN = 30.0  # seconds that a program has to listen which a cell has started
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,7 +157,27 @@ class Adoption:
         self._fault: BaseException | None = None
         self._is_over = False
         self._threads = threading.active_count()
-        self.own_sockets = OwnSockets(self._claim)
+        self.completion = Completion()
+        self.own_sockets = OwnSockets(self._claim, self.completion, is_called_by_cell)
+        self._listeners = ListenerWatch(self.own_sockets.other_ports)
+        self._passed_on: PassedOnServer | None = None
+
+    def watch_cells(self) -> None:
+        """Notice when the cells have come to stay beside what is to be served."""
+        watch = CellWatch(
+            self.completion,
+            self._offers,
+            lambda: self.own_sockets.opener or self._listeners.opener(),
+            lambda: bool(self._claim.holder) and not self.own_sockets.is_listening,
+            self.serve_beside_cells,
+        )
+        self._threads += 1
+        watch.start()
+
+    def _offers(self, frames: list[FrameType]) -> bool:
+        is_found = self._listeners.look(frames)
+        is_own = self.own_sockets.is_listening or bool(self._left)
+        return is_own or bool(self.completion.child) or is_found
 
     def take_app(
         self, app: Any, requested: str, unused: Sequence[str] = (), *, is_awaited: bool = False
@@ -162,15 +193,8 @@ class Adoption:
         if self._is_called_by_cell():
             self._serve_now(taken)
         else:
-            self._leave(taken)
+            self._left.append(taken)
         return None
-
-    def _leave(self, taken: AdoptedApp) -> None:
-        self._left.append(taken)
-        if self._serve_in_background is not None:
-            waiting = threading.Timer(_PATIENCE, self._serve_meanwhile, [taken])
-            waiting.daemon = True
-            waiting.start()
 
     async def _await(self, taken: AdoptedApp) -> None:
         """Serve on the loop that runs: at once for a cell, and in a task when it is its turn."""
@@ -179,7 +203,7 @@ class Adoption:
             return
         turn = Turn()
         taken = dataclasses.replace(taken, turn=turn)
-        self._leave(taken)
+        self._left.append(taken)
         try:
             if await turn.is_given():
                 self._serving_task = turn
@@ -203,8 +227,14 @@ class Adoption:
         """
         await self._let_others_call()
         self._claim.check()
+        self.completion.reach()
         if self.own_sockets.is_listening:
-            await self._wait_for_own_sockets()
+            self.own_sockets.become_ready()
+            await self._wait_while(lambda: self.own_sockets.is_listening)
+        elif self.completion.child:
+            await self._wait_while(lambda: bool(self.completion.child))
+        elif self._passed_on:
+            await self._wait_while(self._passed_on_is_listening)
         elif self._serving_task is not None:
             await self._wait_for_task(self._serving_task)
         elif self._claim.holder:
@@ -213,8 +243,38 @@ class Adoption:
             await self._serve_left(found[0])
         elif self._claim.has_cells:
             self._claim.serve_cells()
+        elif await self._find_listener():
+            await asyncio.to_thread(self._pass_on)  # it may be this loop that answers
+            await self._wait_while(self._passed_on_is_listening)
         else:
-            raise NothingServesError(servable_in(names))
+            raise NothingServesError([*failures_of_programs(names), *servable_in(names)])
+
+    async def _find_listener(self) -> bool:
+        """Wait for what the cells have started to listen, if they have started anything."""
+        until = time.monotonic() + _CHILDREN_WITHIN
+        while not self._listeners.found() and self._listeners.has_children:
+            if time.monotonic() > until:
+                return False
+            await asyncio.sleep(_LOOK_SECONDS * _LOOKS)
+        return bool(self._listeners.found())
+
+    def _pass_on(self) -> None:
+        """Have the supervisor pass on to what listens by itself.
+
+        Raises:
+            NothingServesError: None of it speaks HTTP.
+            ServicePortTakenError: It listens on the service's own port.
+        """
+        found = self._listeners.answering()
+        if found is None:
+            raise NothingServesError(["what listens does not answer HTTP"])
+        if self._claim.take(f"what listens on port {found.port}"):
+            self.own_sockets.unpatch()
+            self._passed_on = PassedOnServer(found)
+            self._passed_on.start()
+
+    def _passed_on_is_listening(self) -> bool:
+        return self._passed_on is not None and self._passed_on.is_listening
 
     def _apps_in(self, names: Mapping[str, Any]) -> list[AdoptedApp]:
         # The value that a cell shows beside annotated cells is not meant to be served.
@@ -261,6 +321,9 @@ class Adoption:
         """
         if self._is_over:
             raise KeyboardInterrupt("the service was drained")
+        if not self.completion.is_home:
+            self.completion.wait_as_child()
+        self.completion.reach()
         if not self._claim.take(taken.name):
             self._wait_in_background()
             return False
@@ -276,22 +339,37 @@ class Adoption:
         else:
             print(f"{taken.name} was left, and is served here")  # noqa: T201 - likewise
 
-    def _serve_meanwhile(self, taken: AdoptedApp) -> None:
-        """Serve beside cells that have not come to their end."""
-        if self._serve_in_background is None or self._is_over:
-            return
-        if taken.turn is not None:
-            taken.turn.begin()
+    def serve_beside_cells(self) -> None:
+        """Serve beside cells that will not come to their end."""
+        if self._is_over:
             return
         try:
-            if self._claim.take(taken.name):
-                self._begin(taken)
-                self._background = self._serve_in_background(taken)
+            if self.own_sockets.is_listening:
+                self.own_sockets.become_ready()
+            elif self._left:
+                self._serve_meanwhile(self._left[0])
+            elif not self.completion.child:
+                self._pass_on()
         except OtherServiceError:
             _thread.interrupt_main()  # the cell that goes on is not to go on so
+        except (NothingServesError, ServicePortTakenError) as error:
+            self._fail(error)
         except Exception as error:
             log.exception("the app could not be served beside the cells")
             self._fault = error
+
+    def _fail(self, error: Exception) -> None:
+        """End the cell that goes on: what it waits for cannot be the service."""
+        self._fault = error
+        print(error, file=sys.stderr)  # noqa: T201 - seen in the cell
+        _thread.interrupt_main()
+
+    def _serve_meanwhile(self, taken: AdoptedApp) -> None:
+        if taken.turn is not None:
+            taken.turn.begin()
+        elif self._serve_in_background is not None and self._claim.take(taken.name):
+            self._begin(taken)
+            self._background = self._serve_in_background(taken)
 
     def _wait_in_background(self) -> None:
         """Be a cell that serves, until interrupted: what serves is in another thread."""
@@ -303,9 +381,9 @@ class Adoption:
         if self._fault is not None:
             raise self._fault
 
-    async def _wait_for_own_sockets(self) -> None:
-        """Let the notebook's own server go on until it ends, or the cell is interrupted."""
-        while self.own_sockets.is_listening:  # noqa: ASYNC110 - a socket's end makes no event
+    async def _wait_while(self, is_serving: Callable[[], bool]) -> None:
+        """Let what serves by itself go on until it ends, or the cell is interrupted."""
+        while is_serving():  # noqa: ASYNC110 - its end makes no event
             await asyncio.sleep(_LOOK_SECONDS * _LOOKS)
 
     def end_background(self) -> None:
@@ -376,6 +454,7 @@ def adopt() -> None:
     adopt_when_imported(adoption.take_app)
     adoption.own_sockets.patch()
     adoption.self_requests.patch()
+    adoption.watch_cells()
     let_asyncio_run_nest()
     _stand_in_for_nest_asyncio()
     model_versions.listen_to_warnings()

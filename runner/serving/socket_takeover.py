@@ -9,7 +9,8 @@ The rules of this file:
    file, and of every later one for that port. Another port is bound as it was asked for;
    so are port 0, those that packages open beside a service, such as for metrics, and all of a
    notebook that has taken ``runner.serve``.
-2. To listen is to be ready: there is no example to answer.
+2. It is ready when all cells that will run have run: until then nothing is accepted, for a later
+   cell may fail. There is no example to answer.
 3. The listener is also that of the runs before and after: neither the length of its queue nor
    its end is the notebook's to decide.
 4. What a notebook does in one process, several workers cannot share.
@@ -17,18 +18,23 @@ The rules of this file:
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import socket
 import sys
 import threading
+import time
 import weakref
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 from runner import processes
 from runner.serving import model_versions
+from runner.serving.cell_end import called, frames_of_cell
 from runner.serving.claim import Claim
+from runner.serving.completion import Completion
 from runner.serving.supervisor_link import SupervisorLink
 
 NOTICE = (
@@ -44,6 +50,7 @@ _NEVER_THE_SERVICE = {
     "tensorboard",
 }
 _LONG = 3600.0
+_LOOK_EVERY, _PAUSE = 0.05, 0.001
 
 ONE_PROCESS = (
     "the notebook serves on sockets of its own, which one process accepts from: leave out --workers"
@@ -55,10 +62,22 @@ class OwnSockets:
 
     Args:
         claim: Decides whether the first of them is the service.
+        completion: Tells when the cells have run.
+        is_called_by_cell: Tells whether a cell waits, in the main thread, for the running call.
+
+    Attributes:
+        other_ports: Those on which sockets listen that are no service.
+        opener: What the notebook had called when the service's began to listen, if that runs still.
     """
 
-    def __init__(self, claim: Claim) -> None:
-        self._claim = claim
+    def __init__(
+        self, claim: Claim, completion: Completion, is_called_by_cell: Callable[[], bool]
+    ) -> None:
+        self.other_ports: set[int] = set()
+        self.opener: FrameType | None = None
+        self._claim, self._completion = claim, completion
+        self._is_called_by_cell = is_called_by_cell
+        self._control: SupervisorLink | None = None
         self._requested: weakref.WeakKeyDictionary[socket.socket, tuple[Any, ...]] = (
             weakref.WeakKeyDictionary()
         )
@@ -129,6 +148,30 @@ class OwnSockets:
         if address is not None:
             self._originals["bind"](own, address)
         self._originals["listen"](own, *backlog)
+        if own.family in (socket.AF_INET, socket.AF_INET6):
+            self.other_ports.add(self._originals["getsockname"](own)[1])
+
+    def _accept(self, own: socket.socket) -> Any:
+        """Accept nothing before the cells have run; a cell that accepts by itself is the last."""
+        if own in self._shared and not self._completion.is_reached:
+            if own.gettimeout() == 0:
+                time.sleep(_PAUSE)  # what waits there is another's, and will be gone
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            if self._is_called_by_cell():
+                self.become_ready()
+            while not self._completion.is_reached:
+                time.sleep(_LOOK_EVERY)
+        return self._originals["accept"](own)
+
+    def become_ready(self) -> None:
+        """Accept from now on: all cells that will run have run."""
+        self._completion.reach()
+        control, self._control, self.opener = self._control, None, None
+        if control is not None:
+            control.send("ready")
+            threading.Thread(
+                target=_answer_supervisor, args=[control], name="own-sockets", daemon=True
+            ).start()
 
     def _takes(self, address: tuple[Any, ...]) -> bool:
         return self._claim.take(f"a socket on port {address[1]}")
@@ -139,17 +182,14 @@ class OwnSockets:
         Raises:
             RuntimeError: There are several listeners.
         """
-        is_first = self._listener is None
-        control = self._greet(address) if self._listener is None else None
+        if self._listener is None:
+            self._control = self._greet(address)
+            if threading.current_thread() is threading.main_thread():
+                self.opener = called(frames_of_cell(None))
         assert self._listener is not None  # noqa: S101 - it came with the greeting
         os.dup2(self._listener.fileno(), own.fileno(), inheritable=False)
         own.settimeout(own.gettimeout())  # whether it blocks belongs to the file, not the object
         self._shared[own] = address
-        if is_first and control is not None:
-            control.send("ready")
-            threading.Thread(
-                target=_answer_supervisor, args=[control], name="own-sockets", daemon=True
-            ).start()
 
     def _greet(self, address: tuple[Any, ...]) -> SupervisorLink:
         control = SupervisorLink.connect()
@@ -168,7 +208,7 @@ class OwnSockets:
         return control
 
 
-_METHODS = ("bind", "listen", "getsockname", "shutdown")
+_METHODS = ("bind", "listen", "accept", "getsockname", "shutdown")
 
 
 def _answer_supervisor(control: SupervisorLink) -> None:

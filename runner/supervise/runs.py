@@ -50,7 +50,8 @@ class RunFacts:
         served_at: When it came to serve, by the wall clock.
         workers: Their processes.
         notices: What is odd about it and yet lets it serve.
-        port: Where it listens by itself; 0 if it accepts from the supervisor's listeners.
+        host: Where it listens by itself.
+        port: Likewise; 0 if it accepts from the supervisor's listeners.
     """
 
     process: RunProcess
@@ -59,6 +60,7 @@ class RunFacts:
     served_at: float = 0.0
     workers: list[int] = dataclasses.field(default_factory=list)
     notices: list[str] = dataclasses.field(default_factory=list)
+    host: str = ""
     port: int = 0
 
 
@@ -88,6 +90,7 @@ class Runs:
         self._plan, self._versions, self._links = plan, versions, links
         self._listeners, self._before_reading = listeners, before_reading
         own = {"control": str(links.path), "workers": str(plan.workers)}
+        own["address"] = f"{plan.host}:{plan.port}"
         environ = {**os.environ, **plan.environ}
         environ |= {variable(name): text for name, text in own.items()}
         # It pays where two runs live at a time, which share what was imported for them.

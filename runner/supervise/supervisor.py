@@ -235,8 +235,9 @@ class Supervisor:
             if not self._life.has_hung():  # whose workers may accept all the same
                 self._relay.hold()
         elif serving.number in self._runs.live:
-            if port := self._runs.live[serving.number].port:
-                self._relay.pass_to("127.0.0.1", port)
+            live = self._runs.live[serving.number]
+            if live.port:
+                self._relay.pass_to(live.host, live.port)
             else:
                 self._relay.leave_to_workers()
 
@@ -296,7 +297,7 @@ class Supervisor:
             return False
         live, name = self._runs.live[run], self._versions.name(run)
         live.process.kernel_pid = int(hello["pid"])
-        live.port = int(hello.get("port", 0))
+        live.host, live.port = str(hello.get("host", "")), int(hello.get("port", 0))
         self._take_notices(run, hello.get("notices", ()))
         if requested := hello.get("requested"):
             said = "run %s: the notebook asked for %s; it is served on http://%s instead"

@@ -6,11 +6,10 @@ import asyncio
 import os
 import subprocess
 import sys
-import threading
 from typing import Any
 
 import pytest
-from support import reserved_port, until
+from support import reserved_port
 
 from runner.errors import NothingServesError
 from runner.serving.adoption import AdoptedApp, Adoption
@@ -201,46 +200,39 @@ def adoption_beside(serve_in_background: Any) -> tuple[Adoption, list[Any]]:
     ), served
 
 
-def test_cells_that_go_on_are_served_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_that_go_on_are_served_beside() -> None:
     """The last cell, if it comes at all, waits for what is served already, and serves nothing."""
-    monkeypatch.setattr("runner.serving.adoption._PATIENCE", 0.0)
-    beside, begun = BackgroundService(looks=3), threading.Event()
-
-    def serve_in_background(_: AdoptedApp) -> BackgroundService:
-        begun.set()
-        return beside
-
-    adoption, served = adoption_beside(serve_in_background)
+    beside = BackgroundService(looks=3)
+    adoption, served = adoption_beside(lambda _: beside)
     adoption.take_app(asgi, "x:1")
-    assert begun.wait(5)
+    adoption.serve_beside_cells()
     asyncio.run(adoption.serve_what_is_left({"app": wsgi}))
     assert served == []
     assert beside.looks <= 0
     assert beside.is_stopped
 
 
-def test_cells_that_end_soon_are_not_served_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_that_have_ended_are_not_served_beside() -> None:
     """Who comes first serves, and nobody else."""
-    monkeypatch.setattr("runner.serving.adoption._PATIENCE", 0.05)
-    asked = threading.Event()
-    adoption, served = adoption_beside(lambda _: asked.set())
+    asked: list[Any] = []
+    adoption, served = adoption_beside(asked.append)
     adoption.take_app(asgi, "x:1")
     asyncio.run(adoption.serve_what_is_left({}))
-    assert served == [asgi]
-    assert not asked.wait(0.2)
+    adoption.serve_beside_cells()
+    assert (served, asked) == ([asgi], [])
 
 
 def test_a_service_that_cannot_be_beside_fails_the_last_cell(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It neither waits for ever nor hides why."""
-    monkeypatch.setattr("runner.serving.adoption._PATIENCE", 0.0)
 
     def serve_in_background(_: AdoptedApp) -> BackgroundService:
         raise ConnectionError("no supervisor")
 
     adoption, _ = adoption_beside(serve_in_background)
     adoption.take_app(asgi, "x:1")
-    until(lambda: "could not be served beside" in caplog.text)
+    adoption.serve_beside_cells()
+    assert "could not be served beside" in caplog.text
     with pytest.raises(ConnectionError, match="no supervisor"):
         asyncio.run(adoption.serve_what_is_left({}))

@@ -1,0 +1,111 @@
+"""Find what listens by TCP in this process and in those that it has started, as the system sees it.
+
+So a server is noticed whatever opened its socket: compiled code, a child, a child of a child.
+Linux only: elsewhere nothing is found.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+_LISTENS = "0A"
+_PROC = Path("/proc")
+_EPHEMERAL = 32_768  # ports from here on are given by the system, to whom no client comes
+_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
+# What lies beside a notebook, and is not its service.
+_BESIDE = ("dask", "debugpy", "java", "jupyter", "ray", "tensorboard")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Listening:
+    """Name a TCP socket that listens.
+
+    Attributes:
+        inode: The system's number of it.
+        host: Where it can be reached.
+        port: Likewise.
+        pid: Of a process that has it.
+    """
+
+    inode: str
+    host: str
+    port: int
+    pid: int
+
+
+def listening(pid: int) -> list[Listening]:
+    """Give what listens in a process and its descendants; ports that somebody chose come first."""
+    sockets = dict(_listening_sockets())
+    found: dict[str, Listening] = {}
+    for each in family(pid) if sockets else ():
+        for inode in _sockets_of(each):
+            if inode in sockets and inode not in found:
+                host, port = sockets[inode]
+                found[inode] = Listening(inode=inode, host=host, port=port, pid=each)
+    return sorted(found.values(), key=lambda each: each.port >= _EPHEMERAL)
+
+
+def is_beside(pid: int) -> bool:
+    """Tell a process that lies beside a notebook, such as TensorBoard's."""
+    try:
+        words = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")[:3]
+    except OSError:
+        return True
+    names = {Path(os.fsdecode(word)).name for word in words}
+    return any(name.startswith(_BESIDE) for name in names)
+
+
+def family(pid: int) -> Iterator[int]:
+    """Give a process and all that it has started."""
+    yield pid
+    try:
+        threads = list((_PROC / str(pid) / "task").iterdir())
+    except OSError:
+        return
+    for thread in threads:
+        try:
+            children = (thread / "children").read_text().split()
+        except OSError:
+            continue
+        for child in children:
+            yield from family(int(child))
+
+
+def _sockets_of(pid: int) -> Iterator[str]:
+    folder = _PROC / str(pid) / "fd"
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - many, and no paths are needed
+    except OSError:
+        return
+    for name in names:
+        try:
+            target = os.readlink(folder / name)  # noqa: PTH115 - no path, but `socket:[…]`
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            yield target[8:-1]
+
+
+def _listening_sockets() -> Iterator[tuple[str, tuple[str, int]]]:
+    for family_, name in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+        try:
+            lines = (_PROC / "self/net" / name).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == _LISTENS:
+                yield fields[9], _address(family_, fields[1])
+
+
+def _address(family_: socket.AddressFamily, text: str) -> tuple[str, int]:
+    """Read an address as /proc/net/tcp has it: words of 32 bits in the machine's order."""
+    packed, port = text.split(":")
+    words = bytes.fromhex(packed)
+    raw = b"".join(words[i : i + 4][::-1] for i in range(0, len(words), 4))
+    host = socket.inet_ntop(family_, raw)
+    return _ALL.get(host, host), int(port, 16)
