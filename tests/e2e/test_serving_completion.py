@@ -87,6 +87,7 @@ def test_what_listens_before_a_later_cell_fails_replaces_nothing(
 COMPILED = """
 import _socket, threading
 listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
 listener.bind(("127.0.0.1", PORT))
 listener.listen(16)
 def answer():
@@ -107,7 +108,7 @@ def test_a_socket_that_python_did_not_open_is_noticed(project: Path, start: type
     save(project, COMPILED, text="")
     service = start("serve", "a.ipynb", "--port", str(port))
     until(lambda: service.process.poll() is not None or is_ready(port, service), 60)
-    assert answer(port) == "/: 127.0.0.1"
+    assert answer(port) == "/: 127.0.0.1", service.said()
     assert "the notebook listens on 127.0.0.1:" in service.said()
     assert "requests are passed on to it" in service.said()
     assert service.stop() == 0
