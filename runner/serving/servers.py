@@ -8,14 +8,17 @@ it is there already; nothing is imported that the notebook does not import.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 import wrapt
 
+from runner.config import setting
 from runner.serving import server_settings
 from runner.serving.request_handlers import handler_class_of, wsgi_app_of
 
@@ -71,13 +74,40 @@ def _patch_uvicorn(uvicorn: Any, take_app: TakeApp) -> None:
 
 def _patch_werkzeug(serving: Any, take_app: TakeApp) -> None:
     """Take over ``run_simple``, which Flask's ``run`` calls too."""
+    original = serving.run_simple
 
     def run_simple(hostname: str, port: int, application: Any, *_: Any, **settings: Any) -> None:
+        if _speaks_websockets():
+            with _left_alone():
+                original(hostname, port, application, threaded=True)
+            return
         is_tls = settings.get("ssl_context") is not None
         app, unused = server_settings.of_werkzeug(application, settings)
         take_app(app, _address(hostname, port, is_tls=is_tls), unused)
 
     serving.run_simple = run_simple
+
+
+_alone = threading.local()
+
+
+@contextlib.contextmanager
+def _left_alone() -> Iterator[None]:
+    """Let servers of ``socketserver`` that this thread makes be served as they are."""
+    _alone.is_left = True
+    try:
+        yield
+    finally:
+        _alone.is_left = False
+
+
+def _speaks_websockets() -> bool:
+    """Tell whether a WSGI app needs its clients' sockets, for WebSockets, and can have them.
+
+    Flask-SocketIO and Flask-Sock have them by ``simple_websocket``. With several workers they have
+    none, and what else such an app does is served.
+    """
+    return "simple_websocket" in sys.modules and setting("workers", "1") == "1"
 
 
 def _patch_waitress(waitress: Any, take_app: TakeApp) -> None:
@@ -139,7 +169,8 @@ def _patch_socketserver(socketserver: Any, take_app: TakeApp) -> None:
 
     def bind(self: Any) -> None:
         """Bind nothing: the port that the call asks for is the supervisor's."""
-        self.is_adopted = _speaks_http(self) and _is_called_by_the_notebook(sys._getframe(1))  # noqa: SLF001 - public in all but its name
+        is_known = _speaks_http(self) and _is_called_by_the_notebook(sys._getframe(1))  # noqa: SLF001 - public in all but its name
+        self.is_adopted = is_known and not getattr(_alone, "is_left", False)
         if not self.is_adopted:
             original_bind(self)
 

@@ -147,6 +147,33 @@ def test_a_server_that_a_package_opens_for_itself_stays_its_own() -> None:
     assert done.stdout == f"{port}\n", done.stderr
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_app_with_websockets_keeps_its_server(workers: str) -> None:
+    """Such as Flask-SocketIO's: it needs its clients' sockets, and several workers have none."""
+    source = SPY + (
+        "import os, sys, threading, time, types, urllib.request\n"
+        f"os.environ['RUNNER_WORKERS'] = '{workers}'\n"
+        "sys.modules['simple_websocket'] = types.ModuleType('simple_websocket')\n"
+        "from werkzeug.serving import run_simple\n"
+        "def app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [b'has it ' + str('werkzeug.socket' in environ).encode()]\n"
+        f"words = ['127.0.0.1', {(port := reserved_port())}, app]\n"
+        "thread = threading.Thread(target=run_simple, args=words, daemon=True)\n"
+        "thread.start()\n"
+        "thread.join(0.5)\n"
+        f"url = 'http://127.0.0.1:{port}'\n"
+        "for _ in range(100 * thread.is_alive()):\n"
+        "    try:\n"
+        "        print(urllib.request.urlopen(url).read()); break\n"
+        "    except OSError:\n"
+        "        time.sleep(0.1)\n"
+    )
+    done = execute(source)
+    assert done.stdout == ("b'has it True'\n" if workers == "1" else ""), done.stderr
+    assert (f"asked 127.0.0.1:{port}" in done.stderr) is (workers == "2")
+
+
 def test_servers_that_speak_something_else_are_left_alone() -> None:
     """A TCP server of another protocol binds and serves as ever."""
     source = SPY + (
