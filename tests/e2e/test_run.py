@@ -160,7 +160,7 @@ def test_a_dead_kernel_is_named_with_its_reason(start: Start, project: Path) -> 
     assert service.wait() == 4
     record = record_of("a", project)
     assert states(record) == {"cell-0": "failed", "cell-1": "pending"}
-    assert "killed by SIGKILL in cell cell-0" in record.metadata.runner.reason
+    assert "killed by SIGKILL in cell 1 (cell-0)" in record.metadata.runner.reason
     assert record.cells[0].outputs[0].ename == "KernelDied"
     assert record.metadata.runner.status == "kernel-died"
 
