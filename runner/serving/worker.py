@@ -103,14 +103,12 @@ class WorkerLoop:
     def run(self) -> None:
         """Serve on a loop of its own until drained."""
         with self._obeying(), outside_of_running_loop():
-            if server := self._make_server():
-                server.run(self._report_ready)
+            self._make_server().run(self._report_ready)
 
     async def run_on_loop(self) -> None:
         """Serve likewise on the loop that runs, which goes on meanwhile."""
         with self._obeying():
-            if server := self._make_server():
-                await server.run_on_loop(self._report_ready)
+            await self._make_server().run_on_loop(self._report_ready)
 
     @contextlib.contextmanager
     def _obeying(self) -> Iterator[None]:
@@ -131,10 +129,12 @@ class WorkerLoop:
             for pipe in (is_over, self._order, self._status):
                 os.close(pipe)
 
-    def _make_server(self) -> Server | None:
-        """Build it; none if there is no use in it any more."""
-        self._server = self._build()
-        return None if self._is_told_to_end else self._server
+    def _make_server(self) -> Server:
+        """Build it; told to end already it only starts, which may fail."""
+        self._server = server = self._build()
+        if self._is_told_to_end:
+            server.drain()
+        return server
 
     def _report_ready(self) -> None:
         self._report(Report.READY)
