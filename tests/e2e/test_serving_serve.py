@@ -50,7 +50,7 @@ def test_the_kind_of_an_app_is_seen(app: Any, kind: str) -> None:
 @pytest.mark.parametrize("app", [None, 3])
 def test_what_is_no_app_is_refused(app: Any) -> None:
     """The error comes before anything is bound, and says what an app takes."""
-    with pytest.raises(TypeError, match="is no app"):
+    with pytest.raises(TypeError, match="is neither an app"):
         serve(app)
 
 
