@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import sysconfig
+import traceback
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent.parent
+_STANDARD = Path(sysconfig.get_path("stdlib"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,3 +46,23 @@ class Example:
         if not 200 <= status < (500 if self.is_made else 400):
             said = content[:200].decode(errors="replace")
             raise RuntimeError(f"the example was answered with {status}: {said}")
+
+
+def own_line_of(error: BaseException) -> str:
+    """Say in which line of the notebook, or of a file beside it, an error began; empty if in none.
+
+    Returns:
+        Such as `` (line 2 `return 1 / x`)``.
+    """
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename)
+    ]
+    if not frames or not frames[-1].line:
+        return ""
+    return f" (line {frames[-1].lineno} `{frames[-1].line:.100}`)"
+
+
+def _is_own(file: str) -> bool:
+    path = Path(file)
+    is_installed = {"site-packages", "dist-packages"} & {*path.parts}
+    return not is_installed and not any(map(path.is_relative_to, (_PACKAGE, _STANDARD)))

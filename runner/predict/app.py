@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from runner.config import Limits
 from runner.http.app_protocol import AppProtocol
 from runner.http.connection import Owner
+from runner.http.example_request import own_line_of
 from runner.http.problems import note_failure
 from runner.identity import Identity
 from runner.predict import service_routes
@@ -192,7 +193,7 @@ class PredictApp(AppProtocol):
             mend = "; give a request that it answers: serve(…, example=…)"
         raise RuntimeError(
             f"{endpoint.name} failed at its example {asked:.200}{made}:"
-            f" {type(cause).__name__}: {cause}{mend}"
+            f" {type(cause).__name__}: {cause}{own_line_of(cause)}{mend}"
         ) from cause
 
     def _route(self, method: str, path: str) -> Route:

@@ -125,10 +125,10 @@ def origin_of(cells: Sequence[Cell], cell: Cell, traceback: Sequence[str]) -> st
 
 
 def plain_value(name: str, value: str) -> str:
-    """Give an error's text without what is said beside it: its own name, a place that is ours."""
+    """Give an error's text in one line, without what is said beside it, such as its own name."""
+    value = " ".join(value.split()).removeprefix(f"{name}: ")
     if name in ("SyntaxError", "IndentationError", "TabError"):
         return _SYNTAX_PLACE.sub("", value)
-    value = value.removeprefix(f"{name}: ")
     return value if len(value) <= _LONGEST_VALUE else f"{value[:_LONGEST_VALUE]}…"
 
 

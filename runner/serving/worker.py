@@ -122,7 +122,9 @@ class WorkerLoop:
             yield
         except Exception as error:
             log.exception("the worker failed")
-            self._report(Report.FAILED, f"{type(error).__name__}: {error}")
+            is_ours = type(error) is RuntimeError  # which says all, as of an example
+            said = str(error) if is_ours else f"{type(error).__name__}: {error}"
+            self._report(Report.FAILED, said)
         finally:
             os.close(end)
             obeying.join()

@@ -127,7 +127,7 @@ def test_what_fails_at_its_own_example_is_told_with_it(raised: type[BaseExceptio
         async with living(app):
             await _try(app, Example(body=b'{"number":7}'), {})
 
-    said = rf'predict failed at its example {{"number":7}}: {raised.__name__}: no$'
+    said = rf'predict failed at its example {{"number":7}}: {raised.__name__}: no \(line \d+ `raise'
     with pytest.raises(RuntimeError, match=said):
         asyncio.run(asked())
 

@@ -88,4 +88,5 @@ def test_what_ipython_adds_is_left_out() -> None:
     value = failures.plain_value("SyntaxError", "invalid syntax (1063758517.py, line 1)")
     assert value == "invalid syntax"
     assert failures.plain_value("RuntimeError", "RuntimeError: odd") == "odd"
+    assert failures.plain_value("ValueError", "two\nlines") == "two lines"
     assert len(failures.plain_value("ValueError", "x" * 1_000_000)) == 1_001
