@@ -22,6 +22,7 @@ from runner.processes import signal_name, wait_ended
 from runner.run import jupyter_client_internals, kernelspecs
 from runner.run.last_words import LastWords
 from runner.run.private_folder import PrivateFolder
+from runner.run.pulse import Pulse
 
 if TYPE_CHECKING:
     import subprocess
@@ -62,6 +63,7 @@ class Kernel:
     papermill while it boots. All else runs on the event loop that calls ``connect``.
 
     Attributes:
+        pulse: Tells, of one that has something to do once it is up, whether it is there.
         setup_code: Code that is executed before all cells and leaves no trace in the record.
     """
 
@@ -79,6 +81,7 @@ class Kernel:
         self.busy_since = time.monotonic()
         self.setup_code = ""
         self._early_client: BlockingKernelClient | None = None
+        self.pulse: Pulse | None = None
         self._oom_kills = _count_oom_kills()
         self._is_closed = self._was_interrupted = False
 
@@ -156,9 +159,11 @@ class Kernel:
         from jupyter_client.blocking.client import BlockingKernelClient
 
         self._early_client = BlockingKernelClient()
-        self._early_client.load_connection_info(self.manager.get_connection_info())
+        connection = self.manager.get_connection_info()
+        self._early_client.load_connection_info(connection)
         self._early_client.start_channels(iopub=False, stdin=False, hb=False, control=False)
         self._early_client.execute(code, silent=True, store_history=False, allow_stdin=False)
+        self.pulse = Pulse(self._early_client.context, dict(connection))
 
     async def connect(self) -> None:
         """Wait until the kernel answers and its output reaches us.
@@ -261,6 +266,8 @@ class Kernel:
         self.kill()
         self.process.wait(timeout=_SHUTDOWN_WAIT)
         self.client.stop_channels()
+        if self.pulse is not None:
+            self.pulse.close()
         if self._early_client is not None:
             self._early_client.stop_channels()
         self.manager.cleanup_resources()

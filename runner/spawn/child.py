@@ -139,6 +139,14 @@ class Standby:
             self.name = name
         return self.kernel
 
+    def answers(self) -> bool:
+        """Tell whether the kernel that waits is of use still."""
+        pulse = self.kernel.pulse if self.kernel is not None else None
+        if pulse is None or pulse.answers():
+            return True
+        log.warning("the kernel that waited does not answer: another is started")
+        return False
+
     def replace_kernel(self) -> None:
         """End the kernel; the next that is asked for is new."""
         self.close()
@@ -219,7 +227,7 @@ def _run_task(path: Path, task: Task, kernel: Kernel | None, kernel_name: str) -
             run.load_papermill()
             order = _wait(orders, standby, stop)
             if order is not None:
-                if orders.has_moved:
+                if orders.has_moved or not standby.answers():
                     standby.replace_kernel()
                 _carry_out(task, order, orders, standby, stop)
 
@@ -243,6 +251,8 @@ def _wait(orders: Orders, standby: Standby, stop: StopRequest) -> dict[str, Any]
             return orders.go.get(timeout=_LOOK_EVERY)
         if standby.kernel and standby.kernel.process.poll() is not None:
             raise KernelDiedError(f"{standby.kernel.death_reason()} as it waited")
+        if standby.kernel and standby.kernel.pulse and standby.kernel.pulse.is_overdue():
+            raise KernelDiedError("its kernel answered no more as it waited")
     return None
 
 

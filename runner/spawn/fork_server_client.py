@@ -115,7 +115,7 @@ class ForkedRun(RunProcess):
         self._number = fork_server.ask(b"fork " + os.fsencode(notebook), read, *logs)
         os.close(read)
         self._is_unwanted = False
-        self._is_over = self._is_reaping = False
+        self._is_over = False
 
     def terminate(self) -> None:
         """Ask it to drain and end."""
@@ -125,15 +125,12 @@ class ForkedRun(RunProcess):
                 os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it and its kernel with all that these started.
-
-        A fork server that has not forked it yet, or does not reap it, is ended instead.
-        """
+        """End it and its kernel with all that these started; before it began, the fork server."""
         if self._is_over:
             return
         if self.pid:
             super().kill()
-        if not self.pid or self._is_reaping:
+        else:
             self._fork_server.close()
 
     async def ended(self) -> int:
@@ -155,7 +152,6 @@ class ForkedRun(RunProcess):
             self._orders.close()
 
     async def _reaped(self) -> int:
-        self._is_reaping = True
         try:
             async with asyncio.timeout(_REAPS_WITHIN):
                 return await self._fork_server.ask(b"reap %d" % self.pid)
