@@ -100,7 +100,7 @@ def main() -> None:
 def fetched(package: str, scratch: Path) -> Path | None:
     """Give the folder of notebooks in a package's source distribution; None without a network."""
     release = f"{package}=={importlib.metadata.version(package)}"
-    words = ["--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--quiet", "-d"]
+    words = ["--no-deps", "--no-binary", ":all:", "--quiet", "-d"]
     line = [sys.executable, "-m", "pip", "download", *words, str(scratch), release]
     if subprocess.run(line, check=False).returncode:
         print(f"skipped: {release} cannot be fetched; --folder names one that is unpacked")
