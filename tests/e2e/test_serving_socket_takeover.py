@@ -192,15 +192,20 @@ def test_a_socket_that_is_only_bound_keeps_its_port(project: Path, start: type[S
     """It listens when something else is the service already."""
     port, own = reserved_port(), reserved_port()
     cells = f"""
-import socket, threading, time
+import os, socket, threading, time
 bound = socket.socket()
 bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 bound.bind(("127.0.0.1", {own}))
-threading.Timer(1.0, bound.listen).start()"""
+def listen():
+    while not os.path.exists("gate"):
+        time.sleep(0.05)
+    bound.listen()
+threading.Thread(target=listen, daemon=True).start()"""
     serves = "from runner import serve\ndef double(x: float): return 2 * x\nserve(double)"
     write_notebook(project / "a.ipynb", cells, serves)
     service = start("serve", "a.ipynb", "--port", str(port))
     until(lambda: is_ready(port, service), 60)
+    (project / "gate").touch()
     until(lambda: net.is_listening("127.0.0.1", own), 30)
     assert service.stop() == 0
 
