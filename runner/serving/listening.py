@@ -41,7 +41,7 @@ def listening(pid: int) -> list[Listening]:
     """Give what listens in a process and its descendants; ports that somebody chose come first."""
     sockets = dict(_listening_sockets())
     found: dict[str, Listening] = {}
-    for each in family(pid) if sockets else ():
+    for each in relatives(pid) if sockets else ():
         for inode in _sockets_of(each):
             if inode in sockets and inode not in found:
                 host, port = sockets[inode]
@@ -59,6 +59,11 @@ def is_beside(pid: int) -> bool:
     return any(name.startswith(_BESIDE) for name in names)
 
 
+def relatives(pid: int) -> list[int]:
+    """Give a process, its descendants, and what else is in the process group that it leads."""
+    return list(dict.fromkeys([*family(pid), *_group(pid)]))
+
+
 def family(pid: int) -> Iterator[int]:
     """Give a process and all that it has started."""
     yield pid
@@ -73,6 +78,17 @@ def family(pid: int) -> Iterator[int]:
             continue
         for child in children:
             yield from family(int(child))
+
+
+def _group(pid: int) -> Iterator[int]:
+    """Give the process group of its leader: what runs in the background may have no parent."""
+    for entry in os.scandir(_PROC):
+        if entry.name.isdecimal():
+            try:
+                if os.getpgid(int(entry.name)) == pid:
+                    yield int(entry.name)
+            except ProcessLookupError:
+                continue
 
 
 def _sockets_of(pid: int) -> Iterator[str]:

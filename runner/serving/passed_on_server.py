@@ -66,7 +66,7 @@ class ListenerWatch:
     @property
     def has_children(self) -> bool:
         """Tell whether this process has started others that still run."""
-        return len(list(listening.family(os.getpid()))) > 1
+        return len(listening.relatives(os.getpid())) > 1
 
     def found(self) -> list[Listening]:
         """Give what may be the service."""

@@ -59,3 +59,14 @@ def test_a_childs_child_is_looked_into() -> None:
         finally:
             for pid in [*family(shell.pid)][::-1]:
                 os.kill(pid, 9)
+
+
+def test_what_a_shell_has_left_in_the_background_is_looked_into() -> None:
+    """Its parent is gone, as of ``nohup server &``; its process group is not."""
+    words = ["sh", "-c", f'({sys.executable} -c "{CHILD}" &); exec sleep 60']
+    with subprocess.Popen(words, start_new_session=True) as leader:
+        try:
+            [found] = until(lambda: listening(leader.pid))
+            assert found.pid not in set(family(leader.pid))
+        finally:
+            os.killpg(leader.pid, 9)
