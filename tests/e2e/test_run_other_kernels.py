@@ -18,6 +18,11 @@ Start = type[Service]
 
 
 @pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
 def install(project: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Install a kernel by what to call; the project's notebooks name it ``other``."""
 
