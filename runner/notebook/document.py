@@ -63,6 +63,11 @@ class Notebook:
     language: str
     named_secrets: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        """Know the kernel ``python``, as old notebooks name it, as jupyter_client does."""
+        if self.kernel_name == "python":
+            object.__setattr__(self, "kernel_name", "python3")
+
     @property
     def is_python(self) -> bool:
         """Tell whether its cells are Python, which is all that we can inspect."""

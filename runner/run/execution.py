@@ -363,6 +363,12 @@ async def _abandoned(work: asyncio.Future[Any]) -> None:
         work.exception()  # else asyncio complains that nobody looked
 
 
+def _has_printed(cell: NotebookNode, text: str) -> bool:
+    """Tell whether a cell shows a text already, as IPython prints what a magic refuses."""
+    printed = (output.text for output in cell.outputs if output.output_type == "stream")
+    return bool(text) and text in "".join(printed)
+
+
 def _shown_error(error: CellExecutionError, cell: NotebookNode) -> tuple[str, str, list[str]]:
     """Give an error's name, text and traceback: as the kernel replies, else as the cell shows it.
 
@@ -372,7 +378,8 @@ def _shown_error(error: CellExecutionError, cell: NotebookNode) -> tuple[str, st
     name, value = str(error.ename), str(error.evalue)
     shown = [output for output in cell.outputs if output.output_type == "error"]
     if not shown:
-        record.show_error(cell, name, value)
+        if not _has_printed(cell, value):
+            record.show_error(cell, name, value)
         return name, value, []
     if name in _NO_NAMES:
         name, value = shown[-1].ename, shown[-1].evalue
