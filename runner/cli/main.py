@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -83,7 +84,8 @@ def _refused_by_the_system(error: OSError) -> RunnerError:
 def _report(error: RunnerError, hint: str) -> int:
     logging.getLogger("runner").debug("the error in full", exc_info=error)
     log.flush()
-    click.echo(f"runner: {' '.join(str(error).split())}", err=True)
-    if hint:
-        click.echo(f"hint: {hint}", err=True)
+    with contextlib.suppress(OSError):  # the terminal is closed
+        click.echo(f"runner: {' '.join(str(error).split())}", err=True)
+        if hint:
+            click.echo(f"hint: {hint}", err=True)
     return error.exit_code
