@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
 from typing import Any, Protocol
@@ -51,24 +50,21 @@ class ProgressBar:
 
     def started(self, number: int, total: int, cell: dict[str, Any]) -> None:
         """Show the cell's name beside the bar."""
-        with contextlib.suppress(OSError):  # the terminal is closed
-            if self._bar is None:
-                from tqdm import tqdm
+        if self._bar is None:
+            from tqdm import tqdm
 
-                self._bar = tqdm(total=total, unit="cell", leave=True, file=sys.stderr)
-            self._bar.set_description(name_of(cell))
+            self._bar = tqdm(total=total, unit="cell", leave=True, file=sys.stderr)
+        self._bar.set_description(name_of(cell))
 
     def ended(self, number: int, total: int, cell: dict[str, Any], seconds: float) -> None:
         """Advance the bar if the cell did what it should."""
-        if self._bar is not None and cell["metadata"]["papermill"]["status"] == "completed":
-            with contextlib.suppress(OSError):
-                self._bar.update(1)
+        if cell["metadata"]["papermill"]["status"] == "completed":
+            self._bar.update(1)
 
     def close(self) -> None:
         """Leave the bar as it stands."""
         if self._bar is not None:
-            with contextlib.suppress(OSError):
-                self._bar.close()
+            self._bar.close()
 
 
 def name_of(cell: dict[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
 from pathlib import Path
 from typing import Any
@@ -82,6 +84,26 @@ def test_an_error_is_one_line_and_a_hint(
     """Also when its text has several lines."""
     error = ConfigurationError("a.ipynb:\n  wrong", hint="do this")
     assert end_of(error, monkeypatch, capsys) == (2, "runner: a.ipynb: wrong\nhint: do this\n")
+
+
+class ClosedTerminal(io.StringIO):
+    """What stderr is when its terminal was closed."""
+
+    def write(self, _: str) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_terminal_that_is_closed_changes_no_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads the error, but whoever started the command learns how it ended."""
+
+    def fail(**settings: Any) -> None:
+        raise ConfigurationError("wrong")
+
+    monkeypatch.setattr(main.commands, "main", fail)
+    monkeypatch.setattr("sys.stderr", ClosedTerminal())
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 2
 
 
 def test_no_hint_no_line(

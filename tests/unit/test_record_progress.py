@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import io
 import logging
 from typing import Any
 
@@ -46,22 +44,6 @@ def test_only_the_last_start_is_worth_a_line(caplog: pytest.LogCaptureFixture) -
     ProgressLog().started(1, 2, cell())
     ProgressLog().started(2, 2, cell())
     assert caplog.messages == ["code cell 2/2 load-data started"]
-
-
-class ClosedTerminal(io.StringIO):
-    """What stderr is when its terminal was closed."""
-
-    def write(self, _: str) -> int:
-        raise OSError(errno.EIO, "Input/output error")
-
-
-def test_a_terminal_that_is_closed_ends_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody sees the bar then; the record goes on."""
-    monkeypatch.setattr("sys.stderr", ClosedTerminal())
-    bar = ProgressBar()
-    bar.started(1, 1, cell())
-    bar.ended(1, 1, cell(papermill={"status": "completed"}), 0.1)
-    bar.close()
 
 
 def test_the_bar_counts_what_was_completed(capsys: pytest.CaptureFixture[str]) -> None:
