@@ -168,11 +168,15 @@ class Adoption:
             self.completion,
             self._offers,
             lambda: self.own_sockets.opener or self._listeners.opener(),
-            lambda: bool(self._claim.holder) and not self.own_sockets.is_listening,
+            self._is_served,
             self.serve_beside_cells,
         )
         self._threads += 1
         watch.start()
+
+    def _is_served(self) -> bool:
+        """Tell whether something serves already, on sockets that may look like a server's own."""
+        return bool(self._claim.holder) and not self.own_sockets.is_listening
 
     def _offers(self, frames: list[FrameType]) -> bool:
         is_found = self._listeners.look(frames)
@@ -353,7 +357,8 @@ class Adoption:
         except OtherServiceError:
             _thread.interrupt_main()  # the cell that goes on is not to go on so
         except (NothingServesError, ServicePortTakenError) as error:
-            self._fail(error)
+            if not self._is_served():  # it may have begun as we looked
+                self._fail(error)
         except Exception as error:
             log.exception("the app could not be served beside the cells")
             self._fault = error
