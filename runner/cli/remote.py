@@ -45,7 +45,8 @@ def stop(notebook: Path | None) -> None:
 def status(notebook: Path | None, **given: Any) -> None:
     """Show what serves, since when, what failed last and why, and what there is to go back to.
 
-    Without NOTEBOOK: all services that run on this machine, those of this folder first.
+    Without NOTEBOOK: all services that run on this machine, those of this folder first. In JSON
+    each is one line.
     """
     require_posix("status")
     from runner.supervise import running

@@ -21,7 +21,7 @@ def iso(seconds: float) -> str:
 def show(
     services: Sequence[RunningService], *, as_json: bool, say: Callable[[str], object]
 ) -> None:
-    """Show each service's status, one after the other.
+    """Show each service's status, one after the other; in JSON each in a line of its own.
 
     Raises:
         RunnerError: One of them does not answer; the others were shown.
@@ -37,7 +37,7 @@ def show(
             continue
         del status["ok"]
         gap = "" if as_json or not number else "\n"
-        say(gap + (json.dumps(status, indent=2) if as_json else shown(status)))
+        say(gap + (json.dumps(status) if as_json else shown(status)))
     if failed:
         raise RunnerError("; ".join(map(str, failed)))
 
