@@ -64,15 +64,16 @@ def unused(server: str, given: Mapping[str, Any], honoured: Iterable[str] = ()) 
     """
     passed_over = _OWN_BUSINESS | set(honoured)
     return [
-        f"{server}'s `{name}={_shortened(value)}` is not used"
+        f"{server}'s `{name}={_shown(name, value)}` is not used"
         + (f"; {_OPTIONS[name]} decides here" if name in _OPTIONS else "")
         for name, value in given.items()
         if name not in passed_over
     ]
 
 
-def _shortened(value: Any) -> str:
-    text = repr(value)
+def _shown(name: str, value: Any) -> str:
+    """Write a value for the log: shortened, and none that opens a key's file."""
+    text = "***" if "password" in name else repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

@@ -101,3 +101,13 @@ def test_trusted_proxies_are_those_of_the_call(
         monkeypatch.setenv("FORWARDED_ALLOW_IPS", given)
     uvicorn_app(asgi, forwarded_allow_ips="10.9.9.9")
     assert os.environ["FORWARDED_ALLOW_IPS"] == (given or "10.9.9.9")
+
+
+def test_a_password_is_not_said() -> None:
+    """The warning goes to the log, and to whoever asks for the status."""
+    config = uvicorn.Config(asgi, ssl_keyfile="key.pem", ssl_keyfile_password="hunter2")
+    _, unused = server_settings.of_uvicorn(asgi, config, uvicorn.Config)
+    assert unused == [
+        "uvicorn's `ssl_keyfile='key.pem'` is not used",
+        "uvicorn's `ssl_keyfile_password=***` is not used",
+    ]
