@@ -8,9 +8,10 @@ The rules of this file:
 3. A server that listens by itself cannot accept from our listeners: then every connection is passed
    on to it, and the two paths are answered here.
 4. A connection is passed on for one request, by its bytes: only the head is looked at. It says who
-   the client is (``X-Forwarded-For``), and that it ends with the answer, unless it is to become
-   another protocol, such as a WebSocket.
-5. So many at a time, and no more: others wait in the listener's queue.
+   the client is (``X-Forwarded-For``), and that it ends with the answer, unless it is to become a
+   WebSocket. One that is unclear is refused: see `runner.supervise.request_heads`.
+5. So many at a time, and no more: others wait in the listener's queue. A client that takes nothing
+   of its answer for ``write_timeout`` is cut, however long the answer.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ import socket
 from collections.abc import Sequence
 
 from runner import net
-from runner.config import Limits, trusted_proxies
+from runner.config import Limits
+from runner.supervise.request_heads import passed_on, read_head
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ _CONNECT_WITHIN = 10.0
 _PAUSE = 1.0
 _END_WITHIN = 1.0
 _ASKED = re.compile(rb"(?:GET|HEAD) ([^ ?]*)[^ ]* HTTP/1\.[01]\r\n")
-_LINE = re.compile(rb"[!#-'*+\-.0-9A-Z^-z|~]+ [!-~]+ HTTP/1\.[01]")
+_TOO_LONG = b"431 Request Header Fields Too Large"
 
 Address = tuple[str, int] | str
 
@@ -150,11 +152,17 @@ class Relay:
         self, client: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         async with asyncio.timeout(self._limits.read_timeout or None):
-            head = await _head_of(reader)
+            head = await read_head(reader)
         if answer := self._own_answer(head):
             writer.write(answer)
-        elif head and await self._can_pass_on(reader):
-            await self._pass_on(head, client, reader, writer)
+        elif passed := passed_on(head, client):
+            if await self._can_pass_on(reader):
+                await self._pass_on(passed, reader, writer)
+        elif head:
+            is_too_long = len(head) > self._most_head()
+            writer.write(_answer(_TOO_LONG if is_too_long else b"400 Bad Request", b"refused"))
+            writer.write_eof()
+            await _pass_over(reader)
 
     def _most_head(self) -> int:
         return max(self._limits.max_header, 1024)
@@ -186,7 +194,6 @@ class Relay:
     async def _pass_on(
         self,
         head: bytes,
-        client: str,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
@@ -196,17 +203,15 @@ class Relay:
         except OSError:
             writer.write(_answer(b"502 Bad Gateway", b"unreachable"))
             return
-        asks.write(passed_on(head, client))
+        asks.write(head)
         sending = asyncio.ensure_future(_copy(reader, asks))
         try:
-            await _copy(answers, writer)
+            await _copy(answers, writer, self._limits.write_timeout)
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
             asks.transport.abort()
-        async with asyncio.timeout(_END_WITHIN):  # else what is unread would reset the answer
-            while await reader.read(_CHUNK):
-                pass
+        await _pass_over(reader)
 
 
 def _answer(status: bytes, state: bytes, *, has_body: bool = True) -> bytes:
@@ -217,41 +222,15 @@ def _answer(status: bytes, state: bytes, *, has_body: bool = True) -> bytes:
     )
 
 
-def passed_on(head: bytes, client: str) -> bytes:
-    """Write a request's head as it is passed on; one that is unclear as it is.
-
-    Args:
-        head: All of it, to the empty line.
-        client: The address of who sent it; none if it has none.
-    """
-    line, *fields = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
-    names = [field.partition(b":")[0].lower() for field in fields]
-    is_folded = any(field[:1] in {b" ", b"\t", b""} for field in fields)
-    if not head.endswith(b"\r\n\r\n") or _LINE.fullmatch(line) is None or is_folded:
-        return head
-    dropped = set() if b"upgrade" in names else {b"connection", b"keep-alive"}
-    if client not in {"127.0.0.1", "::1"} and trusted_proxies() != "*":
-        dropped.add(b"x-forwarded-proto")  # which whoever hears it from us would believe
-    kept = [field for name, field in zip(names, fields, strict=True) if name not in dropped]
-    if b"connection" in dropped:
-        kept.append(b"Connection: close")
-    if client:
-        kept.append(b"X-Forwarded-For: " + client.encode("ascii"))
-    return b"\r\n".join([line, *kept, b"", b""])
-
-
-async def _head_of(reader: asyncio.StreamReader) -> bytes:
-    """Read a head; what is none, or too long, as far as it came."""
-    try:
-        return await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError as error:
-        return error.partial
-    except asyncio.LimitOverrunError as error:
-        return await reader.readexactly(error.consumed)
+async def _pass_over(reader: asyncio.StreamReader) -> None:
+    """Read what nobody wants, for a moment: unread it would reset the answer."""
+    async with asyncio.timeout(_END_WITHIN):
+        while await reader.read(_CHUNK):
+            pass
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
-    """Send what is left, for as long as a client may take for it."""
+    """Send what is left of an answer of our own, for a moment."""
     writer.close()
     try:
         async with asyncio.timeout(_END_WITHIN):
@@ -266,13 +245,33 @@ async def _open(target: Address | None) -> tuple[asyncio.StreamReader, asyncio.S
     return await asyncio.open_unix_connection(target)
 
 
-async def _copy(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
-    """Pass bytes on as fast as they are taken, and their end."""
+async def _copy(
+    source: asyncio.StreamReader, to: asyncio.StreamWriter, write_timeout: float = 0.0
+) -> None:
+    """Pass bytes on as fast as they are taken, and their end.
+
+    Args:
+        source: Where they come from.
+        to: Where they go; nothing is left to be sent when it ends.
+        write_timeout: Seconds in which some have to be taken; 0: no limit.
+    """
+    to.transport.set_write_buffer_limits(0)
     while data := await _read(source, to):
         to.write(data)
-        await to.drain()
+        await _drain(to, write_timeout)
     if to.can_write_eof():
         to.write_eof()
+
+
+async def _drain(to: asyncio.StreamWriter, write_timeout: float) -> None:
+    before = to.transport.get_write_buffer_size() + 1
+    while (left := to.transport.get_write_buffer_size()) < before:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(write_timeout or None):
+                await to.drain()
+                return
+        before = left
+    raise TimeoutError
 
 
 async def _read(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> bytes:

@@ -1,0 +1,54 @@
+"""Read the heads of requests that are passed on, and write them anew.
+
+Whoever hears a request from us believes what it says of the client. So a head that some servers
+read in one way and some in another is refused: it could carry such words past us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from runner.config import trusted_proxies
+
+_TOKEN = rb"[!#-'*+\-.0-9A-Z^-z|~]+"
+_LINE = re.compile(_TOKEN + rb" [^\0- \x7f]+ HTTP/1\.[01]")
+_FIELD = re.compile(_TOKEN + rb":[^\r\n\0]*")
+_WEBSOCKET = re.compile(rb"upgrade:[ \t]*websocket[ \t]*", re.IGNORECASE)
+_END = b"\r\n\r\n"
+
+
+async def read_head(reader: asyncio.StreamReader) -> bytes:
+    """Read a head; one without an end, or longer than the reader's limit, as far as it came."""
+    try:
+        return await reader.readuntil(_END)
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+    except asyncio.LimitOverrunError as error:
+        return await reader.readexactly(error.consumed)
+
+
+def passed_on(head: bytes, client: str) -> bytes:
+    """Write a request's head as it is passed on; nothing for one that is unclear.
+
+    Args:
+        head: All of it, to the empty line.
+        client: The address of who sent it; none if it has none.
+    """
+    line, *fields = head.removesuffix(_END).split(b"\r\n")
+    if (
+        not head.endswith(_END)
+        or not _LINE.fullmatch(line)
+        or not all(map(_FIELD.fullmatch, fields))
+    ):
+        return b""
+    becomes_websocket = any(map(_WEBSOCKET.fullmatch, fields))
+    dropped = set() if becomes_websocket else {b"connection", b"keep-alive"}
+    if client not in {"127.0.0.1", "::1"} and trusted_proxies() != "*":
+        dropped.add(b"x-forwarded-proto")  # which whoever hears it from us would believe
+    kept = [field for field in fields if field.partition(b":")[0].lower() not in dropped]
+    if not becomes_websocket:
+        kept.append(b"Connection: close")
+    if client:
+        kept.append(b"X-Forwarded-For: " + client.encode("ascii"))
+    return b"\r\n".join([line, *kept, b"", b""])
