@@ -28,6 +28,11 @@ class Ledger:
         self._folder = folder
         self._path = folder / NAME
 
+    @property
+    def exists(self) -> bool:
+        """Tell whether anything was ever noted here."""
+        return self._path.exists()
+
     def names(self) -> list[str]:
         """Name the files that are ours and still there, in their order."""
         return sorted(name for name in self._noted() if (self._folder / name).is_file())

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from runner.spawn.processes import end_in_words
 from runner.supervise.states import KEPT, GoodVersion
 
 log = logging.getLogger(__name__)
+
+_RUN = re.compile(r"\d{8}T\d{6}-\d{4,}")  # as ``Versions.assign_name`` makes them
 
 
 class Versions:
@@ -159,12 +162,20 @@ class KeptNotebooks:
         """
         with files.if_possible(f"{self.folder}: what is left there stays as it is"):
             self.folder.mkdir(parents=True, exist_ok=True)
+            if not self._ledger.exists:
+                self._note_those_of_0_1()
             self._ledger.sweep()
             names = self._ledger.names()
             self._ledger.remove([name for name in names if name.startswith(".")])
         for run in (kept := self._approved()):
             self._open(run, self.folder / f"{run}.ipynb")
         return kept
+
+    def _note_those_of_0_1(self) -> None:
+        """Take over what an earlier release has kept, which had no ledger: so it is named."""
+        for path in sorted(self.folder.iterdir()):
+            if path.suffix == ".ipynb" and _RUN.fullmatch(path.stem.removeprefix(".")):
+                self._ledger.add(path.name)
 
     def _approved(self) -> list[str]:
         return [Path(name).stem for name in self._ledger.names() if not name.startswith(".")]
@@ -219,8 +230,8 @@ class KeptNotebooks:
         starting = self.folder / f".{run}.ipynb"
         with files.if_possible(f"{starting}: it is not kept beyond this session"):
             if starting.exists():
+                self._ledger.add(f"{run}.ipynb")  # before it is there: killed between, it is kept
                 starting.rename(self.folder / f"{run}.ipynb")
-                self._ledger.add(f"{run}.ipynb")
                 self._ledger.remove([starting.name])
 
     def drop(self, run: str, *, is_good: bool = False) -> None:

@@ -263,3 +263,39 @@ def test_a_killed_supervisors_notebooks_that_never_served_are_removed(
     left = sources.take(notebook, "2")
     assert KeptNotebooks(sources.folder).open() == ["1"]
     assert not left.exists()
+
+
+def test_what_an_earlier_release_has_kept_is_kept_on(notebook: Path, tmp_path: Path) -> None:
+    """It had no ledger; a file that has no name of a run's is somebody's own all the same."""
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    kept = ["20260101T000000-0001", "20260101T000000-0002"]
+    left = folder / ".20260101T000001-0003.ipynb"
+    own = folder / "20260101T000000-0002-mine.ipynb"
+    for path in (*(folder / f"{run}.ipynb" for run in kept), left, own):
+        path.write_text(notebook.read_text())
+    assert KeptNotebooks(folder).open() == kept
+    assert not left.exists()
+    assert own.exists()
+    late = folder / "20260101T000000-0004.ipynb"
+    late.write_text(notebook.read_text())
+    assert KeptNotebooks(folder).open() == kept
+
+
+def test_a_version_that_serves_is_kept_though_we_are_killed_at_once(
+    notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is done last about it comes before nothing that the next session needs."""
+    sources = KeptNotebooks(tmp_path / "sources")
+    sources.open()
+    sources.take(notebook, "one")
+    rename = Path.rename
+
+    def rename_and_die(path: Path, target: Path) -> None:
+        rename(path, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", rename_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        sources.approve("one")
+    assert KeptNotebooks(sources.folder).open() == ["one"]
