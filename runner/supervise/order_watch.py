@@ -19,16 +19,23 @@ class OrderWatch:
     Args:
         is_waiting: Tells whether a run is still to get its order.
         tell: Gets what becomes of a run.
+        ready_timeout: Seconds that a run has until it serves: where all is slow they are many.
     """
 
-    def __init__(self, is_waiting: Callable[[int], bool], tell: Callable[[Hung], None]) -> None:
+    def __init__(
+        self,
+        is_waiting: Callable[[int], bool],
+        tell: Callable[[Hung], None],
+        ready_timeout: float,
+    ) -> None:
         self._is_waiting, self._tell = is_waiting, tell
+        self._first_within = max(_FIRST_WITHIN, ready_timeout / 2)
         self._loop = asyncio.get_running_loop()
         self._timers: dict[int, asyncio.TimerHandle] = {}
 
     def begin(self, run: int, process: RunProcess) -> None:
         """Watch a run whose process was started."""
-        self._look(run, process, Heartbeat(_FIRST_WITHIN))
+        self._look(run, process, Heartbeat(self._first_within))
 
     def end(self, run: int) -> None:
         """Watch it no longer."""

@@ -164,7 +164,8 @@ class Supervisor:
         self._over: asyncio.Future[Exit] = self._loop.create_future()
         timeout = Limits.from_environment(self.plan.environ).hang_timeout
         self._watch = KernelWatch(timeout, self._ask_kernel, self._hear_of_kernel)
-        self._order_watch = OrderWatch(self._is_standby, self._replace_hung)
+        ready_timeout = self.plan.rules.ready_timeout
+        self._order_watch = OrderWatch(self._is_standby, self._replace_hung, ready_timeout)
         await self._links.open()
         if not self.plan.is_trial:
             await self._control.open()
