@@ -293,22 +293,22 @@ def claim(path: Path, *, lasts: bool = False) -> Iterator[bool]:
     """
     import fcntl  # Windows has none, where models are saved and read all the same
 
-    file = path.open("a")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
+    while True:
+        with path.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            if not _is_still(path, file.fileno()):  # its holder removed it as we opened it
+                continue
+            try:
+                yield True
+            finally:
+                if not lasts:
+                    with if_possible(f"{path} is left"):
+                        path.unlink(missing_ok=True)
             return
-        if not _is_still(path, file.fileno()):  # its holder removed it as we opened it
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            if not lasts:
-                with if_possible(f"{path} is left"):
-                    path.unlink(missing_ok=True)
 
 
 def _is_still(path: Path, fd: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import threading
 from collections.abc import Callable
@@ -84,6 +85,24 @@ def test_a_claim_is_exclusive_and_leaves_nothing(tmp_path: Path) -> None:
         assert (first, second) == (True, False)
     with files.claim(lock) as third:
         assert third
+    assert not lock.exists()
+
+
+def test_a_claim_that_was_given_up_as_we_asked_is_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its holder removes the file between our opening and our locking it: nobody holds it then."""
+    lock = tmp_path / ".lock"
+    flock, removals = fcntl.flock, iter([lock.unlink])
+
+    def remove_and_lock(*words: int) -> None:
+        next(removals, lambda: None)()
+        flock(*words)
+
+    monkeypatch.setattr(fcntl, "flock", remove_and_lock)
+    with files.claim(lock) as is_ours, files.claim(lock) as second:
+        assert (is_ours, second) == (True, False)
+        assert lock.exists()
     assert not lock.exists()
 
 
