@@ -87,9 +87,9 @@ def masked(value: Any, secrets: Collection[str] = (), name: str = "") -> Any:
         return MASK
     if isinstance(value, dict):
         return {key: masked(inner, secrets, str(key)) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        inner = [masked(inner, secrets) for inner in value]
-        return tuple(inner) if isinstance(value, tuple) else inner
+    for kind in (list, tuple, set, frozenset):
+        if isinstance(value, kind):
+            return kind(masked(inner, secrets) for inner in value)
     if isinstance(value, str):
         return _IN_URL.sub(MASK, value)
     return value

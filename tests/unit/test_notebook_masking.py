@@ -111,6 +111,12 @@ def test_values_are_masked_at_any_depth() -> None:
     assert values["token"] == "t0p"
 
 
+@pytest.mark.parametrize("kind", [list, tuple, set, frozenset])
+def test_a_password_in_a_url_is_masked_in_whatever_holds_it(kind: type) -> None:
+    """What held it stays what it was."""
+    assert masked(kind(["postgres://me:t0p@db/x"])) == kind(["postgres://***@db/x"])
+
+
 def test_named_secrets_are_masked_at_any_depth() -> None:
     """As well-known ones are, a switch too; and a tuple stays one."""
     values = {"login": True, "db": ({"login": "me"},)}
