@@ -50,6 +50,7 @@ MARKED = {"exit code", "number of cells"} | {
 ALLOWED: dict[str, tuple[set[str], str]] = {
     "Autokill": ({"cell 1 outputs", "language_info"}, "the cell shows that the kernel died"),
     "Skip Exceptions with Cell Tags": (MARKED, "a tag allows the error"),
+    "Output": ({"kernelspec"}, "it was not valid, and a record is"),
     "blank-vscode": (UNCHECKED, "the parameter is unknown"),
     "complex_parameters": ({"written"}, "the cell tagged parameters is no Python"),
     "nb_version_4.4": (UNCHECKED, "a text where the default is a number"),
