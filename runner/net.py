@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import ipaddress
 import os
 import socket
 import struct
@@ -14,6 +15,43 @@ from pathlib import Path
 from runner.errors import ConfigurationError
 
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared only
+
+
+class AddressSet:
+    """Hold addresses of hosts.
+
+    Args:
+        names: Addresses and networks, with commas between them; ``*`` for all.
+
+    Attributes:
+        has_all: Whether it is all that there are.
+    """
+
+    def __init__(self, names: str) -> None:
+        self.has_all = names.strip() == "*"
+        self._known: dict[str, bool] = {}
+        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+        self._literals: set[str] = set()
+        for name in (each.strip() for each in names.split(",")):
+            try:
+                self._networks.append(ipaddress.ip_network(name, strict=False))
+            except ValueError:
+                self._literals.add(name)
+
+    def __contains__(self, host: str) -> bool:
+        is_known = self._known.get(host)
+        if is_known is None:
+            is_known = self.has_all or self._has(host)
+            if len(self._known) < 1024 and len(host) < 256:
+                self._known[host] = is_known
+        return is_known
+
+    def _has(self, host: str) -> bool:
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return host in self._literals
+        return any(address in network for network in self._networks)
 
 
 def check_free(host: str, port: int) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import urllib.parse
 from collections.abc import Sequence
 from typing import Any
 
 from runner.http.request_head import HOST, NO_REQUEST, RefusedRequestError, RequestHead
+from runner.net import AddressSet
 
 Address = tuple[str, int] | None
 Fields = list[tuple[bytes, bytes]]
@@ -72,38 +72,8 @@ def _asked_for(head: RequestHead) -> tuple[bytes, bytes, Fields]:
     raise RefusedRequestError(400, NO_REQUEST)
 
 
-class TrustedProxies:
-    """Know the proxies whose word on the client is believed.
-
-    Args:
-        names: Addresses and networks, with commas between them; ``*`` for all.
-    """
-
-    def __init__(self, names: str) -> None:
-        self._trusts_all = names.strip() == "*"
-        self._known: dict[str, bool] = {}
-        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
-        self._literals: set[str] = set()
-        for name in (each.strip() for each in names.split(",")):
-            try:
-                self._networks.append(ipaddress.ip_network(name, strict=False))
-            except ValueError:
-                self._literals.add(name)
-
-    def __contains__(self, host: str) -> bool:
-        is_known = self._known.get(host)
-        if is_known is None:
-            is_known = self._trusts_all or self._has(host)
-            if len(self._known) < 1024 and len(host) < 256:
-                self._known[host] = is_known
-        return is_known
-
-    def _has(self, host: str) -> bool:
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return host in self._literals
-        return any(address in network for network in self._networks)
+class TrustedProxies(AddressSet):
+    """Know the proxies whose word on the client is believed."""
 
     def forwarded(
         self, headers: Sequence[tuple[bytes, bytes]], scheme: str, client: Address
@@ -121,7 +91,7 @@ class TrustedProxies:
     def _client_of(self, passed: str) -> tuple[str, int]:
         """Find the last that is no proxy of ours; if all are, the first."""
         hosts = [_host_and_port(each.strip()) for each in passed.split(",")]
-        if self._trusts_all:
+        if self.has_all:
             return hosts[0]
         return next((each for each in reversed(hosts) if each[0] not in self), hosts[0])
 

@@ -10,11 +10,13 @@ import asyncio
 import re
 
 from runner.config import trusted_proxies
+from runner.net import AddressSet
 
 _TOKEN = rb"[!#-'*+\-.0-9A-Z^-z|~]+"
 _LINE = re.compile(_TOKEN + rb" [^\0- \x7f]+ HTTP/1\.[01]")
 _FIELD = re.compile(_TOKEN + rb":[^\r\n\0]*")
 _WEBSOCKET = re.compile(rb"upgrade:[ \t]*websocket[ \t]*", re.IGNORECASE)
+_LOOPBACK = {"127.0.0.1", "::1"}
 _END = b"\r\n\r\n"
 
 
@@ -44,7 +46,7 @@ def passed_on(head: bytes, client: str) -> bytes:
         return b""
     becomes_websocket = any(map(_WEBSOCKET.fullmatch, fields))
     dropped = set() if becomes_websocket else {b"connection", b"keep-alive"}
-    if client not in {"127.0.0.1", "::1"} and trusted_proxies() != "*":
+    if not (client in _LOOPBACK or client in AddressSet(trusted_proxies())):
         dropped.add(b"x-forwarded-proto")  # which whoever hears it from us would believe
     kept = [field for field in fields if field.partition(b":")[0].lower() not in dropped]
     if not becomes_websocket:

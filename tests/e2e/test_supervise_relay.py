@@ -209,6 +209,14 @@ def test_a_head_says_who_the_client_is(head: bytes, client: str, passed: bytes) 
     assert passed_on(head, client) == passed
 
 
+def test_a_proxy_s_word_on_the_scheme_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those that the service believes, and of no other."""
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.0/8,192.168.0.1")
+    head = b"GET / HTTP/1.1\r\nX-Forwarded-Proto: https\r\n\r\n"
+    assert b"https" in passed_on(head, "10.0.0.9")
+    assert b"https" not in passed_on(head, "192.168.0.2")
+
+
 @pytest.mark.parametrize(
     "head",
     [
