@@ -58,6 +58,21 @@ def received(channel: Any, most: int) -> Iterator[dict[str, Any]]:
         yield channel.session.deserialize(parts)
 
 
+def heartbeat(context: zmq.Context[Any], connection: dict[str, Any]) -> zmq.Socket[bytes]:
+    """Open our end of a kernel's heartbeat channel.
+
+    Args:
+        context: Of our sockets.
+        connection: How the kernel is reached, as Jupyter's connection file says.
+    """
+    between = "-" if connection["transport"] == "ipc" else ":"
+    address = f"{connection['ip']}{between}{connection['hb_port']}"
+    socket = context.socket(zmq.REQ)
+    socket.linger = 0
+    socket.connect(f"{connection['transport']}://{address}")
+    return socket
+
+
 def sender_and_number(message: dict[str, Any]) -> tuple[str, int]:
     """Split a message's id, ``<session>_<pid>_<number>``; other kernels have other ids."""
     sender, _, number = str(message["header"].get("msg_id", "")).rpartition("_")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import zmq
-
 from runner.liveness.heartbeat import Heartbeat
+from runner.run import jupyter_client_internals
 
 _WITHIN = 8.0
 _IN_A_HURRY = 2.0
@@ -21,12 +20,8 @@ class Pulse:
         connection: How the kernel is reached, as Jupyter's connection file says.
     """
 
-    def __init__(self, context: zmq.Context[Any], connection: dict[str, Any]) -> None:
-        between = "-" if connection["transport"] == "ipc" else ":"
-        address = f"{connection['ip']}{between}{connection['hb_port']}"
-        self._socket = context.socket(zmq.REQ)
-        self._socket.linger = 0
-        self._socket.connect(f"{connection['transport']}://{address}")
+    def __init__(self, context: Any, connection: dict[str, Any]) -> None:
+        self._socket = jupyter_client_internals.heartbeat(context, connection)
         self._beat = Heartbeat(_WITHIN)
         self._is_asked = self._has_answered = False
         self._ask()  # answered once it is up

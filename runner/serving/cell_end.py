@@ -22,6 +22,8 @@ from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import Any
 
+from runner.serving.ipython_internals import code_that_runs_cells
+
 _SERVERS = {"serve_forever", "_run_app", "run_forever_until_interrupted"}
 _WAITS = {
     ("asyncio.locks", "wait"),
@@ -40,7 +42,7 @@ def frames_of_cell(loop: asyncio.AbstractEventLoop | None) -> list[FrameType]:
     Args:
         loop: The kernel's, on which cells may await.
     """
-    runs_cells = _code_that_runs_cells()
+    runs_cells = code_that_runs_cells()
     ident = threading.main_thread().ident
     found = _behind(runs_cells, [*_stack(sys._current_frames().get(ident or 0))])  # noqa: SLF001 - public in all but its name
     if found or loop is None:
@@ -70,11 +72,6 @@ def called(frames: list[FrameType]) -> FrameType | None:
     """Give what the notebook's own innermost line has called; None if it has called nothing."""
     last = max((at for at, frame in enumerate(frames) if _is_notebooks(frame)), default=-1)
     return frames[last + 1] if 0 <= last < len(frames) - 1 else None
-
-
-def _code_that_runs_cells() -> CodeType | None:
-    module = sys.modules.get("IPython.core.interactiveshell")
-    return None if module is None else module.InteractiveShell.run_code.__code__
 
 
 def _behind(code: CodeType | None, frames: list[FrameType]) -> list[FrameType]:
@@ -149,16 +146,17 @@ def _is_in_endless_loop(frame: FrameType) -> bool:
     )
 
 
-def _can_be_left(body: list[ast.stmt]) -> bool:
+def _can_be_left(
+    body: list[ast.stmt], by: tuple[type[ast.stmt], ...] = (ast.Break, ast.Return)
+) -> bool:
     """Tell whether a loop's body ends the loop otherwise than by an error's handler."""
     for node in body:
-        if isinstance(node, ast.Break | ast.Return):
+        if isinstance(node, by):
             return True
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
-        is_loop = isinstance(node, ast.While | ast.For | ast.AsyncFor)
-        inner = [] if is_loop else _blocks_of(node)
-        if _can_be_left(inner):
+        is_loop = isinstance(node, ast.While | ast.For | ast.AsyncFor)  # its break is its own
+        if _can_be_left(_blocks_of(node), (ast.Return,) if is_loop else by):
             return True
     return False
 

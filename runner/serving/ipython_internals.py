@@ -11,12 +11,17 @@ import sys
 import types
 
 
+def code_that_runs_cells() -> types.CodeType | None:
+    """Give the code whose frame stands right above a cell's; None where there is no IPython."""
+    module = sys.modules.get("IPython.core.interactiveshell")
+    return None if module is None else module.InteractiveShell.run_code.__code__
+
+
 def is_within_a_cell() -> bool:
     """Tell whether a cell has called what runs now, in this thread; in a script, always."""
-    module = sys.modules.get("IPython.core.interactiveshell")
-    if module is None:
+    runs_cells = code_that_runs_cells()
+    if runs_cells is None:
         return True
-    runs_cells = module.InteractiveShell.run_code.__code__
     frame: types.FrameType | None = sys._getframe()  # noqa: SLF001 - public in all but its name
     while frame is not None and frame.f_code is not runs_cells:
         frame = frame.f_back

@@ -88,6 +88,9 @@ STAYS = {
         "try:\n    while True:\n        try:\n            pause()\n"
         "        except KeyboardInterrupt:\n            break\nfinally:\n    pass"
     ),
+    "a loop whose inner loop has an end": (
+        "while True:\n    for _ in range(3):\n        pause()\n        break"
+    ),
     "a server's own loop": "serve()",
 }
 GOES_ON = {
@@ -96,6 +99,10 @@ GOES_ON = {
     "a loop with a condition": "n = 1\nwhile n:\n    pause()",
     "a loop until the server answers": "while True:\n    if pause():\n        break",
     "a loop that returns": "def f():\n    while True:\n        pause()\n        return\nf()",
+    "a loop that returns from an inner one": (
+        "def f():\n    while True:\n        for _ in range(3):\n            if pause():\n"
+        "                return\nf()"
+    ),
     "what stands behind a loop": "while True:\n    break\npause()",
     "a loop that is only defined": "def f():\n    while True:\n        pass\npause()",
 }
