@@ -67,7 +67,7 @@ def heartbeat(context: zmq.Context[Any], connection: dict[str, Any]) -> zmq.Sock
     """
     between = "-" if connection["transport"] == "ipc" else ":"
     address = f"{connection['ip']}{between}{connection['hb_port']}"
-    socket = context.socket(zmq.REQ)
+    socket: zmq.Socket[bytes] = context.socket(zmq.REQ)
     socket.linger = 0
     socket.connect(f"{connection['transport']}://{address}")
     return socket
