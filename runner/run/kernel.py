@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import logging
 import os
 import secrets
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,12 +27,12 @@ from runner.run.private_folder import PrivateFolder
 from runner.run.pulse import Pulse
 
 if TYPE_CHECKING:
-    import subprocess
-
     from jupyter_client.asynchronous.client import AsyncKernelClient
     from jupyter_client.blocking.client import BlockingKernelClient
 
     from runner.processes import ForkedChild
+
+log = logging.getLogger(__name__)
 
 # Nothing of a run belongs in the user's IPython history. The session has its own in lists; a
 # database in memory beside them, which nbclient has made, would take a MB and a thread. A notebook
@@ -264,7 +266,10 @@ class Kernel:
             return
         self._is_closed = True
         self.kill()
-        self.process.wait(timeout=_SHUTDOWN_WAIT)
+        try:
+            self.process.wait(timeout=_SHUTDOWN_WAIT)
+        except subprocess.TimeoutExpired:  # much memory, or a driver, takes a while to let go
+            log.warning("the kernel (pid %d) was killed, and is still ending", self.pid)
         self.client.stop_channels()
         if self.pulse is not None:
             self.pulse.close()

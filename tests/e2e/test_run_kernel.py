@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,6 +121,23 @@ def test_closing_ends_what_the_kernel_started(kernel: Kernel) -> None:
     until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
     assert not psutil.pid_exists(kernel.pid)
     assert not folder.exists()
+
+
+def test_a_killed_kernel_that_ends_slowly_holds_nothing_up(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One with much memory takes a while; that is no failure of its run, and leaves no files."""
+
+    def is_not_over(timeout: float) -> int:
+        raise subprocess.TimeoutExpired("kernel", timeout)
+
+    folder = Path(kernel.manager.connection_file).parent
+    assert folder.exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(kernel.process, "wait", is_not_over)
+        kernel.close()
+    assert not folder.exists()
+    assert kernel.process.wait(20) == -signal.SIGKILL
 
 
 def test_it_is_asked_before_it_is_killed(kernel: Kernel, tmp_path: Path) -> None:
