@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -58,6 +59,43 @@ class TimeLimits:
 def setting(option: str, default: str, environ: Mapping[str, str] = os.environ) -> str:
     """Give the text of an option's variable, or the default."""
     return environ.get(variable(option), default)
+
+
+class AddressSet:
+    """Hold addresses of hosts.
+
+    Args:
+        names: Addresses and networks, with commas between them; ``*`` for all.
+
+    Attributes:
+        has_all: Whether it is all that there are.
+    """
+
+    def __init__(self, names: str) -> None:
+        self.has_all = names.strip() == "*"
+        self._known: dict[str, bool] = {}
+        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+        self._literals: set[str] = set()
+        for name in (each.strip() for each in names.split(",")):
+            try:
+                self._networks.append(ipaddress.ip_network(name, strict=False))
+            except ValueError:
+                self._literals.add(name)
+
+    def __contains__(self, host: str) -> bool:
+        is_known = self._known.get(host)
+        if is_known is None:
+            is_known = self.has_all or self._has(host)
+            if len(self._known) < 1024 and len(host) < 256:
+                self._known[host] = is_known
+        return is_known
+
+    def _has(self, host: str) -> bool:
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return host in self._literals
+        return any(address in network for network in self._networks)
 
 
 def trusted_proxies(environ: Mapping[str, str] = os.environ) -> str:

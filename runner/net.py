@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import ipaddress
+import itertools
 import os
 import socket
 import struct
@@ -15,43 +15,6 @@ from pathlib import Path
 from runner.errors import ConfigurationError
 
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared only
-
-
-class AddressSet:
-    """Hold addresses of hosts.
-
-    Args:
-        names: Addresses and networks, with commas between them; ``*`` for all.
-
-    Attributes:
-        has_all: Whether it is all that there are.
-    """
-
-    def __init__(self, names: str) -> None:
-        self.has_all = names.strip() == "*"
-        self._known: dict[str, bool] = {}
-        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
-        self._literals: set[str] = set()
-        for name in (each.strip() for each in names.split(",")):
-            try:
-                self._networks.append(ipaddress.ip_network(name, strict=False))
-            except ValueError:
-                self._literals.add(name)
-
-    def __contains__(self, host: str) -> bool:
-        is_known = self._known.get(host)
-        if is_known is None:
-            is_known = self.has_all or self._has(host)
-            if len(self._known) < 1024 and len(host) < 256:
-                self._known[host] = is_known
-        return is_known
-
-    def _has(self, host: str) -> bool:
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return host in self._literals
-        return any(address in network for network in self._networks)
 
 
 def check_free(host: str, port: int) -> None:
@@ -89,33 +52,60 @@ def held_by(port: int, error: OSError) -> str:
     """
     if error.errno != errno.EADDRINUSE or not port:
         return ""
-    sockets = {f"socket:[{number}]" for number in _listening_on(port)}
-    holders = [process for process in Path("/proc").glob("[0-9]*") if _has_open(process, sockets)]
-    said = ", ".join(f"process {process.name} ({_command_of(process)})" for process in holders)
+    sockets = {number for number, (_, each) in listening_sockets() if each == port}
+    processes = Path("/proc").glob("[0-9]*")
+    holders = [each for each in processes if not sockets.isdisjoint(sockets_of(int(each.name)))]
+    said = ", ".join(f"process {each.name} ({_command_of(each)})" for each in holders)
     return f", by {said}" if said else ""
 
 
-def _listening_on(port: int) -> Iterator[str]:
-    """Give the numbers of the sockets that listen on a port. Source: proc_pid_net(5)."""
-    for table in ("tcp", "tcp6"):
-        with contextlib.suppress(OSError):
-            for line in Path("/proc/net", table).read_text().splitlines()[1:]:
-                words = line.split()
-                if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == port:
-                    yield words[9]
-
-
-def _has_open(process: Path, links: set[str]) -> bool:
-    with contextlib.suppress(OSError):  # another user's, or gone by now
-        return any(str(opened.readlink()) in links for opened in (process / "fd").iterdir())
-    return False
-
-
 def _command_of(process: Path) -> str:
+    """Give its program and arguments up to the first option, whose value may be a secret."""
     with contextlib.suppress(OSError):
-        words = (process / "cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ")
-        return words.decode(errors="replace")[:100]
+        words = (process / "cmdline").read_text(errors="replace").rstrip("\0").split("\0")
+        kept = itertools.takewhile(lambda word: not word.startswith("--"), words)
+        return " ".join(kept)[:100]
     return "?"
+
+
+def sockets_of(pid: int) -> Iterator[str]:
+    """Give the numbers of the sockets that a process has open, as far as we may see them."""
+    folder = Path("/proc", str(pid), "fd")
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - many, and no paths are needed
+    except OSError:
+        return
+    for name in names:
+        try:
+            target = os.readlink(folder / name)  # noqa: PTH115 - no path, but `socket:[…]`
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            yield target[8:-1]
+
+
+def listening_sockets() -> Iterator[tuple[str, tuple[str, int]]]:
+    """Give the number and the address of each TCP socket that listens.
+
+    Source: proc_pid_net(5). Elsewhere than on Linux there are none.
+    """
+    for family_, name in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+        try:
+            lines = Path("/proc/self/net", name).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == "0A":
+                yield fields[9], _address(family_, fields[1])
+
+
+def _address(family_: socket.AddressFamily, text: str) -> tuple[str, int]:
+    """Read an address as /proc/net/tcp has it: words of 32 bits in the machine's order."""
+    packed, port = text.split(":")
+    words = bytes.fromhex(packed)
+    raw = b"".join(words[i : i + 4][::-1] for i in range(0, len(words), 4))
+    return socket.inet_ntop(family_, raw), int(port, 16)
 
 
 def is_listening(host: str, port: int, timeout: float = 1.0) -> bool:

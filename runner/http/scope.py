@@ -7,8 +7,8 @@ import urllib.parse
 from collections.abc import Sequence
 from typing import Any
 
+from runner.config import AddressSet
 from runner.http.request_head import HOST, NO_REQUEST, RefusedRequestError, RequestHead
-from runner.net import AddressSet
 
 Address = tuple[str, int] | None
 Fields = list[tuple[bytes, bytes]]

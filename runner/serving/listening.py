@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-_LISTENS = "0A"
+from runner import net
+
 _PROC = Path("/proc")
 _EPHEMERAL = 32_768  # ports from here on are given by the system, to whom no client comes
-_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
 # What lies beside a notebook, and is not its service.
 _BESIDE = ("dask", "debugpy", "java", "jupyter", "ray", "tensorboard")
 
@@ -38,14 +37,15 @@ class Listening:
 
 
 def listening(pid: int) -> list[Listening]:
-    """Give what listens in a process and its descendants; ports that somebody chose come first."""
-    sockets = dict(_listening_sockets())
+    """Give what listens in a process and its relatives; ports that somebody chose come first."""
+    sockets = dict(net.listening_sockets())
     found: dict[str, Listening] = {}
     for each in relatives(pid) if sockets else ():
-        for inode in _sockets_of(each):
+        for inode in net.sockets_of(each):
             if inode in sockets and inode not in found:
                 host, port = sockets[inode]
-                found[inode] = Listening(inode=inode, host=host, port=port, pid=each)
+                at = net.reachable(host)
+                found[inode] = Listening(inode=inode, host=at, port=port, pid=each)
     return sorted(found.values(), key=lambda each: each.port >= _EPHEMERAL)
 
 
@@ -89,39 +89,3 @@ def _group(pid: int) -> Iterator[int]:
                     yield int(entry.name)
             except ProcessLookupError:
                 continue
-
-
-def _sockets_of(pid: int) -> Iterator[str]:
-    folder = _PROC / str(pid) / "fd"
-    try:
-        names = os.listdir(folder)  # noqa: PTH208 - many, and no paths are needed
-    except OSError:
-        return
-    for name in names:
-        try:
-            target = os.readlink(folder / name)  # noqa: PTH115 - no path, but `socket:[…]`
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            yield target[8:-1]
-
-
-def _listening_sockets() -> Iterator[tuple[str, tuple[str, int]]]:
-    for family_, name in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
-        try:
-            lines = (_PROC / "self/net" / name).read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
-            fields = line.split()
-            if fields[3] == _LISTENS:
-                yield fields[9], _address(family_, fields[1])
-
-
-def _address(family_: socket.AddressFamily, text: str) -> tuple[str, int]:
-    """Read an address as /proc/net/tcp has it: words of 32 bits in the machine's order."""
-    packed, port = text.split(":")
-    words = bytes.fromhex(packed)
-    raw = b"".join(words[i : i + 4][::-1] for i in range(0, len(words), 4))
-    host = socket.inet_ntop(family_, raw)
-    return _ALL.get(host, host), int(port, 16)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from runner.config import trusted_proxies
-from runner.net import AddressSet
+from runner.config import AddressSet, trusted_proxies
 
 _TOKEN = rb"[!#-'*+\-.0-9A-Z^-z|~]+"
 _LINE = re.compile(_TOKEN + rb" [^\0- \x7f]+ HTTP/1\.[01]")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -27,6 +30,27 @@ def test_a_port_in_use_is_refused(host: str) -> None:
         net.check_free(host, server.getsockname()[1])
     assert "--port" in raised.value.hint
     assert f"by process {os.getpid()} (" in str(raised.value)
+
+
+def test_who_has_a_port_is_named_without_its_options() -> None:
+    """What stands behind an option may be a secret, and the sentence goes to the log."""
+    listens = (
+        "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1])\n"
+        "import time; time.sleep(60)"
+    )
+    words = [sys.executable, "-u", "-", "--token=hunter2"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdin
+        assert other.stdout
+        other.stdin.write(listens)
+        other.stdin.close()
+        try:
+            used = OSError(errno.EADDRINUSE, "")
+            said = net.held_by(int(other.stdout.readline()), used)
+        finally:
+            other.kill()
+    assert said == f", by process {other.pid} ({sys.executable} -u -)"
 
 
 @pytest.mark.parametrize("host", ["203.0.113.1", "no.such.host.invalid"])
