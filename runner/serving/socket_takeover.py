@@ -159,9 +159,16 @@ class OwnSockets:
                 raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
             if self._is_called_by_cell():
                 self.become_ready()
-            while not self._completion.is_reached:
-                time.sleep(_LOOK_EVERY)
+            self._wait_until_ready(own.gettimeout())
         return self._originals["accept"](own)
+
+    def _wait_until_ready(self, timeout: float | None) -> None:
+        """Wait as long as the socket does for a client: whoever accepts may look after a flag."""
+        until = float("inf") if timeout is None else time.monotonic() + timeout
+        while not self._completion.is_reached:
+            if time.monotonic() >= until:
+                raise TimeoutError("timed out")
+            time.sleep(_LOOK_EVERY)
 
     def become_ready(self) -> None:
         """Accept from now on: all cells that will run have run."""

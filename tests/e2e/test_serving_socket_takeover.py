@@ -22,6 +22,9 @@ from support import (
 from support.load import answer
 
 from runner import net
+from runner.serving.claim import Claim
+from runner.serving.completion import Completion
+from runner.serving.socket_takeover import OwnSockets
 
 RAW = """
 import socket
@@ -232,6 +235,16 @@ assert listener.getsockname()[1] == {second}"""
     assert b"python_info" in send(metrics, b"", method="GET", path="/metrics")[2]
     socket.create_connection(("127.0.0.1", second), timeout=5).close()
     assert service.stop() == 0
+
+
+def test_a_wait_for_clients_has_its_timeout_before_the_cells_have_run() -> None:
+    """A thread that accepts in a loop looks after its flag in between."""
+    own_sockets = OwnSockets(Claim(), Completion(), lambda: False)
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        own.settimeout(0.01)
+        own_sockets._shared[own] = own.getsockname()
+        with pytest.raises(TimeoutError):
+            own_sockets._accept(own)
 
 
 def test_outside_the_runner_sockets_are_pythons() -> None:
