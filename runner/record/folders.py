@@ -55,7 +55,7 @@ def take(folder: Path, notebook: Path) -> None:
 
 def notebook_of(folder: Path, working_folder: Path) -> Path | None:
     """Give the notebook whose folder this is, as seen from a working folder; None if nobody's."""
-    path = _marked(folder)
+    path = _marked(folder) or _recorded(folder)
     return working_folder / path if path else None
 
 
@@ -85,8 +85,13 @@ def _owner(folder: Path) -> str:
     """Say whose a folder is, as its mark or, of an earlier version, its record tells."""
     if path := _marked(folder):
         return path
+    recorded = _recorded(folder)
+    return _as_seen(Path(recorded)) if recorded else ""
+
+
+def _recorded(folder: Path) -> str:
     recorded = history.facts_of(folder / "out.ipynb").get("notebook")
-    return _as_seen(Path(recorded)) if isinstance(recorded, str) and recorded else ""
+    return recorded if isinstance(recorded, str) else ""
 
 
 def _marked(folder: Path) -> str:

@@ -66,8 +66,9 @@ def main() -> None:
     with socket.socket(fileno=fd) as connection:
         become = _tend(connection, installed)
     if become is not None:
-        with contextlib.suppress(OSError):
-            os.chdir(sys.argv[4])
+        for folder in sys.argv[4:]:  # none where an earlier release has started us
+            with contextlib.suppress(OSError):
+                os.chdir(folder)
         become(module, kernel_name, hidden)
 
 

@@ -19,11 +19,10 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.config import EngineConfig
 from runner.errors import KernelDiedError, NotebookError, RunnerError
 from runner.notebook import annotations as annotated_cells
 from runner.notebook import document as notebook
-from runner.notebook import injection, parameter_values
+from runner.notebook import injection
 from runner.record import facts as run_facts
 from runner.record.out import OutFile
 from runner.record.progress import ProgressLog
@@ -31,6 +30,7 @@ from runner.run import run
 from runner.run.engine import Session, record_failure
 from runner.run.run import Job, RunEnd
 from runner.run.stop_request import StopRequest
+from runner.spawn.order_to_go import job_of
 from runner.spawn.other_language import ListenerWatch
 
 if TYPE_CHECKING:
@@ -46,16 +46,7 @@ def execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopR
         NotebookError: A cell failed, or nothing serves any more.
         KernelDiedError: The kernel died or never came up.
     """
-    job = Job(
-        path=Path(order["facts"]["notebook"]),
-        copy=Path(order["notebook"]),
-        out=Path(order["out"]),
-        keeps_history=False,
-        values=parameter_values.received(order["values"]),
-        secrets=frozenset(order["secrets"]),
-        config=EngineConfig(**order["config"]),
-        log_output=order["log_output"],
-    )
+    job = job_of(order)
     document = notebook.read(Path(order["notebook"]))
     service = ServiceRun(job, document, order, orders, standby, stop)
     try:

@@ -17,11 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runner.config import EngineConfig, TimeLimits
 from runner.errors import ConfigurationError, InterruptedRunError
 from runner.notebook import document as notebook
-from runner.notebook import parameter_values
-from runner.notebook.document import KernelChoice
 from runner.record import history
 from runner.record.out import OutFile
 from runner.record.progress import ProgressLog
@@ -31,6 +28,7 @@ from runner.run.run import Job
 from runner.run.stop_request import StopRequest
 from runner.spawn import child
 from runner.spawn.child import Orders, Standby
+from runner.spawn.order_to_go import job_of
 from runner.sweep.outcomes import COMPLETED, identity_of
 
 log = logging.getLogger("runner.sweep.point_run")  # also when it is __main__
@@ -52,18 +50,7 @@ def execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopR
         KernelDiedError: The kernel died or never came up.
         InterruptedRunError: It was stopped.
     """
-    job = Job(
-        path=Path(order["facts"]["notebook"]),
-        copy=Path(order["notebook"]),
-        out=Path(order["out"]),
-        keeps_history=order["keeps_history"],
-        values=parameter_values.received(order["values"]),
-        secrets=frozenset(order["secrets"]),
-        config=EngineConfig(**order["config"]),
-        time_limits=TimeLimits(**order["time_limits"]),
-        kernel=KernelChoice(**order["kernel"]),
-        log_output=order["log_output"],
-    )
+    job = job_of(order)
     with _locked_record(job, stop):
         if is_completed(job.out, identity_of(order["facts"])):
             log.info("%s is completed already", job.out)

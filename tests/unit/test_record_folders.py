@@ -63,6 +63,8 @@ def test_a_folder_of_an_earlier_version_belongs_to_whom_its_record_names() -> No
     assert folders.default_out(Path("main.ipynb")).parent != out.parent
     out.write_text(json.dumps({"metadata": {"runner": {"notebook": "main.ipynb"}}, "cells": []}))
     assert folders.default_out(Path("main.ipynb")) == out
+    there = Path("/there")
+    assert folders.notebook_of(out.parent, there) == there / "main.ipynb"
 
 
 def test_a_folder_that_became_anothers_is_not_written_to() -> None:
