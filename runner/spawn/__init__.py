@@ -6,5 +6,5 @@ the supervisor. `child` is one run, `service_run` what it does with a notebook t
 
 A change must not break: whoever starts a process ends it, by its number; a run ends with who
 gave it its orders, however that ends; nothing is imported before a fork that does not survive one;
-orders of an earlier release are understood, for what gives them goes on when the package is upgraded.
+orders of an earlier release are understood: what gives them goes on when the package is upgraded.
 """
