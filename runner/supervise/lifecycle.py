@@ -216,12 +216,18 @@ class Lifecycle:
             self._ended(run, before, lasted, event)
 
     def _replace(self, run: Run, before: RunState) -> None:
-        """Have another in place of one whose process takes no order."""
+        """Have another in place of one whose process takes no order; if neither does, it failed."""
         self._order(CancelTimer(timer=Timer.READY, run=run.number), Kill(run=run.number))
-        if before is RunState.STARTING and not self._is_ending:
-            source = 0 if run.source == run.number else run.source
-            other = self._launch(run.purpose, source, run.version, run.cause)
-            other.requests, run.requests = run.requests, []
+        if before is not RunState.STARTING or self._is_ending:
+            return
+        if run.is_replacement:
+            run.code = NotReadyError.exit_code
+            self._enter(run, RunState.FAILED)
+            return
+        source = 0 if run.source == run.number else run.source
+        other = self._launch(run.purpose, source, run.version, run.cause)
+        other.is_replacement = True
+        other.requests, run.requests = run.requests, []
 
     def _enter(self, run: Run, state: RunState) -> None:
         run.state, run.since = state, self._now

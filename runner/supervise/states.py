@@ -4,8 +4,9 @@ A run starts as a standby or at once; it says hello when its cells have run (bou
 when its example was answered, serving when its workers accept. It drains when another takes
 over. It hangs when its kernel answers no more: when another has taken over it is killed, or it
 drains if its kernel answers after all. One that hangs before it has begun, for its process takes
-no order, drains at once, and is killed. It has failed when its kernel hung up or it was too late;
-it has ended when its process has. An event that has no row for a run's state changes nothing.
+no order, drains at once, and is killed; if it had taken the place of such a one, it has failed. It
+has failed when its kernel hung up or it was too late; it has ended when its process has. An event
+that has no row for a run's state changes nothing.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ class Run:
         code: The exit code that its failure means, if not its process's own.
         has_served: Whether it ever did.
         has_recovered: Whether it answers again, after it hung.
+        is_replacement: Whether it was launched for one that took no order.
         requests: Who waits for it to serve.
     """
 
@@ -99,6 +101,7 @@ class Run:
     code: int | None = None
     has_served: bool = False
     has_recovered: bool = False
+    is_replacement: bool = False
     requests: list[int] = dataclasses.field(default_factory=list)
 
     @property

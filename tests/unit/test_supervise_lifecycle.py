@@ -572,6 +572,30 @@ def test_a_change_that_was_given_to_who_takes_no_order_is_given_to_another() -> 
     assert Outcome(request=7, ok=True) in story.serve(3)
 
 
+def test_a_start_fails_when_its_replacement_takes_no_order_either() -> None:
+    """It would go on for ever, and nobody would hear of it."""
+    story = Story()
+    story.tell(Started(cause="first start"))
+    first = Go(run=2, source=0, purpose=Purpose.FIRST, cause="first start")
+    assert story.tell(Hung(run=1, reason="silent")) == [Kill(run=1), Spawn(run=2), first]
+    assert story.tell(Hung(run=2, reason="silent")) == [Kill(run=2)]
+    assert story.tell(Ended(run=1, code=-9)) == []
+    assert story.tell(Ended(run=2, code=-9)) == [
+        RecordFailure(run=2, code=5, reason="silent"),
+        Exit(code=5, reason="silent"),
+    ]
+
+
+def test_a_change_fails_when_its_replacement_takes_no_order_either() -> None:
+    """Who asked for it hears so, and what serves goes on."""
+    story = up()
+    story.tell(ReloadRequested(request=7, cause="asked"))
+    story.tell(Hung(run=2, reason="silent"), Hung(run=3, reason="silent"))
+    assert story.tell(Ended(run=2, code=-9)) == []
+    assert Outcome(request=7, ok=False, reason="silent") in story.tell(Ended(run=3, code=-9))
+    assert story.life.serving() is story.life.runs[1]
+
+
 def test_every_state_can_end() -> None:
     """Whatever a run is doing, the end of its process is understood."""
     for state in RunState:
