@@ -29,6 +29,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import dataclasses
+import functools
 import importlib.machinery
 import importlib.util
 import logging
@@ -47,6 +48,7 @@ from runner.serving import claim as claims
 from runner.serving import ipython_internals, model_versions
 from runner.serving.claim import Claim, OtherServiceError
 from runner.serving.completion import CellWatch, Completion
+from runner.serving.listening import Listening
 from runner.serving.nested_loops import let_asyncio_run_nest
 from runner.serving.passed_on_server import (
     ListenerWatch,
@@ -64,6 +66,7 @@ log = logging.getLogger(__name__)
 NAMES = ("app", "application")
 
 _LOOKS, _LOOK_SECONDS = 50, 0.01
+_sleep = time.sleep  # before a notebook may replace it
 _CHILDREN_WITHIN = 30.0  # seconds that a program has to listen which a cell has started
 
 
@@ -247,31 +250,35 @@ class Adoption:
             await self._serve_left(found[0])
         elif self._claim.has_cells:
             self._claim.serve_cells()
-        elif await self._find_listener():
-            await asyncio.to_thread(self._pass_on)  # it may be this loop that answers
-            await self._wait_while(self._passed_on_is_listening)
         else:
-            raise NothingServesError([*failures_of_programs(names), *servable_in(names)])
+            hints = [*failures_of_programs(names), *servable_in(names)]
+            until = time.monotonic() + _CHILDREN_WITHIN
+            look = functools.partial(self._listener, until, hints)
+            # In a thread: it may be this loop that answers.
+            while (listener := await asyncio.to_thread(look)) is None:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(_LOOK_SECONDS * _LOOKS)
+            await asyncio.to_thread(self._pass_on, listener)
+            await self._wait_while(self._passed_on_is_listening)
 
-    async def _find_listener(self) -> bool:
-        """Wait for what the cells have started to listen, if they have started anything."""
-        until = time.monotonic() + _CHILDREN_WITHIN
-        while not self._listeners.found() and self._listeners.has_children:
-            if time.monotonic() > until:
-                return False
-            await asyncio.sleep(_LOOK_SECONDS * _LOOKS)
-        return bool(self._listeners.found())
+    def _listener(self, until: float, hints: Sequence[str] = ()) -> Listening | None:
+        """Give what answers HTTP by itself; None if what cells have started may yet do so.
 
-    def _pass_on(self) -> None:
-        """Have the supervisor pass on to what listens by itself.
+        Args:
+            until: When that is given up.
+            hints: For the error.
 
         Raises:
-            NothingServesError: None of it speaks HTTP.
-            ServicePortTakenError: It listens on the service's own port.
+            NothingServesError: Nothing does, and nothing will.
+            ServicePortTakenError: Something listens on the service's own port.
         """
         found = self._listeners.answering()
-        if found is None:
-            raise NothingServesError(["what listens does not answer HTTP"])
+        if found or (self._listeners.has_children and time.monotonic() < until):
+            return found
+        not_http = ["what listens does not answer HTTP"] if self._listeners.found() else []
+        raise NothingServesError([*not_http, *hints])
+
+    def _pass_on(self, found: Listening) -> None:
+        """Have the supervisor pass on to what listens by itself."""
         if self._claim.take(f"what listens on port {found.port}"):
             self.own_sockets.unpatch()
             self._passed_on = PassedOnServer(found)
@@ -353,7 +360,10 @@ class Adoption:
             elif self._left:
                 self._serve_meanwhile(self._left[0])
             elif not self.completion.child:
-                self._pass_on()
+                until = time.monotonic() + _CHILDREN_WITHIN
+                while (listener := self._listener(until)) is None:
+                    _sleep(_LOOK_SECONDS * _LOOKS)
+                self._pass_on(listener)
         except OtherServiceError:
             _thread.interrupt_main()  # the cell that goes on is not to go on so
         except (NothingServesError, ServicePortTakenError) as error:
@@ -361,7 +371,7 @@ class Adoption:
                 self._fail(error)
         except Exception as error:
             log.exception("the app could not be served beside the cells")
-            self._fault = error
+            self._fail(error)
 
     def _fail(self, error: Exception) -> None:
         """End the cell that goes on: what it waits for cannot be the service."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import os
 import subprocess
@@ -12,8 +13,11 @@ import pytest
 from support import reserved_port
 
 from runner.errors import NothingServesError
+from runner.serving import adoption as adoption_module
 from runner.serving.adoption import AdoptedApp, Adoption
 from runner.serving.claim import Claim, OtherServiceError
+from runner.serving.listening import Listening
+from runner.serving.passed_on_server import ListenerWatch
 
 
 async def asgi(scope: Any, receive: Any, send: Any) -> None:
@@ -222,10 +226,12 @@ def test_cells_that_have_ended_are_not_served_beside() -> None:
     assert (served, asked) == ([asgi], [])
 
 
-def test_a_service_that_cannot_be_beside_fails_the_last_cell(
-    caplog: pytest.LogCaptureFixture,
+def test_a_service_that_cannot_be_beside_ends_the_cell_that_stays(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It neither waits for ever nor hides why."""
+    """It neither waits for ever nor hides why; nor does the last cell, if it comes."""
+    interrupted: list[bool] = []
+    monkeypatch.setattr(_thread, "interrupt_main", lambda: interrupted.append(True))
 
     def serve_in_background(_: AdoptedApp) -> BackgroundService:
         raise ConnectionError("no supervisor")
@@ -234,5 +240,37 @@ def test_a_service_that_cannot_be_beside_fails_the_last_cell(
     adoption.take_app(asgi, "x:1")
     adoption.serve_beside_cells()
     assert "could not be served beside" in caplog.text
+    assert interrupted
     with pytest.raises(ConnectionError, match="no supervisor"):
+        asyncio.run(adoption.serve_what_is_left({}))
+
+
+HTTP = Listening(inode="1", host="127.0.0.1", port=9, pid=os.getpid())
+
+
+@pytest.mark.parametrize("is_beside", [False, True])
+def test_a_program_that_listens_later_than_another_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, *, is_beside: bool
+) -> None:
+    """The first may be a database: what listens and speaks no HTTP is not the service."""
+    looks, passed_on = iter([None, None, HTTP]), list[Listening]()
+    monkeypatch.setattr(adoption_module, "_LOOKS", 1)
+    monkeypatch.setattr(ListenerWatch, "has_children", True)
+    adoption, _ = adoption_beside(None)
+    monkeypatch.setattr(adoption._listeners, "answering", lambda: next(looks))
+    monkeypatch.setattr(adoption, "_pass_on", passed_on.append)
+    if is_beside:
+        adoption.serve_beside_cells()
+    else:
+        asyncio.run(adoption.serve_what_is_left({}))
+    assert passed_on == [HTTP]
+
+
+def test_what_listens_and_speaks_no_http_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once nothing that the cells have started can answer any more."""
+    adoption, _ = adoption_beside(None)
+    monkeypatch.setattr(ListenerWatch, "has_children", False)
+    monkeypatch.setattr(adoption._listeners, "answering", lambda: None)
+    monkeypatch.setattr(adoption._listeners, "found", lambda: [HTTP])
+    with pytest.raises(NothingServesError, match="does not answer HTTP"):
         asyncio.run(adoption.serve_what_is_left({}))
