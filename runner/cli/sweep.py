@@ -53,7 +53,7 @@ def sweep(**given: Any) -> None:
     runner sweep notebooks/train.ipynb --grid gamma=scale,auto --grid C=0.1,1,10 -j 2
 
     runs six points, two at a time. Each keeps its executed notebook and its model in
-    FOLDER/points/gamma=scale,C=0.1/; FOLDER is runs/sweeps/<name of the notebook> unless given.
+    FOLDER/points/gamma=scale,C=0.1/; FOLDER is runs/sweeps/<path of the notebook> unless given.
     It also gets results.csv, the table, results.svg, a picture of it, and report.ipynb, which
     shows both. The model that is being served is not touched; the command that trains the best
     one is printed.

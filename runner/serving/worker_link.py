@@ -20,7 +20,7 @@ class WorkerLink:
 
     Attributes:
         slot: Its number, which is its listener's.
-        pid: Its process, which is ours if it is a thread.
+        pid: Its process, which is ours if the kernel itself serves.
         status: Where it says how it is.
         order: Where it is told what to do.
         ended: Can be read when its process has ended; -1 if nothing but the status pipe tells.

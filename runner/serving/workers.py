@@ -11,7 +11,7 @@ The rules of this file:
 3. A worker drains by itself when it has answered ``max_requests``, outgrown ``max_memory``, or
    its app asks for it.
 4. A forked worker that does not turn for ``hang_timeout``, or takes that much longer to start than
-   those before it, writes its stacks and is killed. A thread that does not turn is the
+   those before it, writes its stacks and is killed. A kernel that serves and does not turn is the
    supervisor's to notice: its question is passed on.
 5. A connection that waits for a busy worker is offered to the others: see
    `runner.serving.queue_watch`.
