@@ -59,12 +59,16 @@ def identity_of(recorded: dict[str, Any]) -> str:
     return str(recorded.get(_IDENTITY_KEY, ""))
 
 
-def outcome_of(point: Point) -> Outcome:
+def outcome_of(point: Point, *, corrects: bool = True) -> Outcome:
     """Read how a point's run ended; a record of another notebook or parameters counts as none.
 
-    A record that says ``running`` though its process is gone is corrected first.
+    Args:
+        point: The point.
+        corrects: First correct a record that says ``running`` though its process is gone: only
+            for who holds the sweep's lock, since in another container that process is not seen.
     """
-    history.mark_if_killed(point.record)
+    if corrects:
+        history.mark_if_killed(point.record)
     try:
         document = json.loads(point.record.read_bytes())
         run = document["metadata"]["runner"]

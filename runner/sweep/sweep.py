@@ -101,7 +101,7 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
     sha256 = hashlib.sha256(content).hexdigest()
     points = _points(options, document, sha256)
     if options.is_dry:
-        outcomes = {point.name: outcome_of(point) for point in points}
+        outcomes = {point.name: outcome_of(point, corrects=False) for point in points}
         say(dry_run_text(points, outcomes, _due_points(options, points, outcomes)))
         return
     options.folder.mkdir(parents=True, exist_ok=True)
