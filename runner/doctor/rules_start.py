@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from runner.doctor.findings import Breach, Rule, Severity
 from runner.doctor.notebook_file import NotebookFile
+from runner.errors import ConfigurationError
 
 
 def _masked(notebook: NotebookFile) -> Iterator[Breach]:
@@ -14,12 +15,12 @@ def _masked(notebook: NotebookFile) -> Iterator[Breach]:
 
 
 def _no_kernel(notebook: NotebookFile) -> Iterator[Breach]:
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+    from runner.run import kernelspecs  # whose library takes a moment to be imported
 
     try:
-        KernelSpecManager().get_kernel_spec(notebook.document.kernel_name)
-    except NoSuchKernel:
-        yield Breach(what=f"no kernel named {notebook.document.kernel_name!r} is installed")
+        kernelspecs.read(notebook.document.kernel_name)
+    except ConfigurationError as error:
+        yield Breach(what=str(error))
 
 
 RULES: tuple[Rule[NotebookFile], ...] = (
@@ -33,7 +34,7 @@ RULES: tuple[Rule[NotebookFile], ...] = (
     Rule(
         name="no-kernel",
         severity=Severity.WARNING,
-        why="where there is no such kernel the notebook is not run",
+        why="where its kernel is not there, or cannot be started, the notebook is not run",
         mend="install it, or choose one of those that `jupyter kernelspec list` shows",
         check=_no_kernel,
     ),

@@ -346,6 +346,28 @@ def test_another_language_is_not_parsed(tmp_path: Path) -> None:
     assert {found.rule.name for found in examine(tmp_path / "a.ipynb")} <= {"no-kernel"}
 
 
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("{", "cannot be read"),
+        (
+            json.dumps({"argv": ["no-such-program"], "display_name": "", "language": ""}),
+            "no program",
+        ),
+    ],
+)
+def test_a_kernel_that_a_run_refuses_is_noticed(
+    spec: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the words of the run; a broken kernelspec ends no examination."""
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    (tmp_path / "kernels/odd").mkdir(parents=True)
+    (tmp_path / "kernels/odd/kernel.json").write_text(spec)
+    (tmp_path / "a.ipynb").write_text(kernel("odd").files["a.ipynb"])
+    found = {one.rule.name: one.breach.what for one in examine(tmp_path / "a.ipynb")}
+    assert said in found["no-kernel"]
+
+
 def test_a_text_tagged_parameters_is_noticed(tmp_path: Path) -> None:
     """It declares nothing, though papermill finds its tag."""
     document = cells("x = 1").notebook()
