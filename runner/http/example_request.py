@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import sysconfig
+import os
 import traceback
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent.parent
-_STANDARD = Path(sysconfig.get_path("stdlib"))
+_STANDARD = Path(os.__file__).parent
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

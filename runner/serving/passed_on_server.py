@@ -23,6 +23,9 @@ from runner.serving.supervisor_link import SupervisorLink
 
 _LOOK_EVERY = 0.5
 _ANSWERS_WITHIN = 5.0
+_STARTS_PROGRAM = re.compile(
+    r"^\s*(?:!|%%|%s[cx]\b)|\bsubprocess\b|\bPopen\b|\bos\.system\b", re.MULTILINE
+)
 
 
 class ServicePortTakenError(RuntimeError):
@@ -161,7 +164,8 @@ def failures_of_programs(names: Mapping[str, Any]) -> list[str]:
     found, port = [], _service_port()
     if code := names.get("_exit_code"):
         found.append(f"the last `!` ended with exit code {code}, and what it printed is shown")
-    if port and any(re.search(rf"\b{port}\b", str(cell)) for cell in names.get("In", ())):
+    cells = [str(cell) for cell in names.get("In", ()) if _STARTS_PROGRAM.search(str(cell))]
+    if port and any(re.search(rf"\b{port}\b", cell) for cell in cells):
         found.append(
             f"a program that a cell starts cannot listen on the service's own port {port}:"
             " --port chooses another"
