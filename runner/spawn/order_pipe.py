@@ -15,17 +15,23 @@ class OrderPipe:
 
     Args:
         fd: That end; it is closed with us.
+
+    Attributes:
+        was_read: Whether the run had taken all before, when it was last written to.
     """
 
     def __init__(self, fd: int) -> None:
         os.set_blocking(fd, False)
         self._fd = fd
         self._waiting = bytearray()
+        self._is_used = self.was_read = False
         self._loop = asyncio.get_running_loop()
 
     def write(self, line: bytes) -> None:
         """Write an order, or what the pipe takes of it now, and the rest when it takes more."""
         if self._fd >= 0:
+            self.was_read = self.was_read or (self._is_used and self.is_read)
+            self._is_used = True
             self._waiting += line
             self._send()
 

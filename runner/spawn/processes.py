@@ -45,6 +45,11 @@ class RunProcess(abc.ABC):
         return self._orders.is_read
 
     @property
+    def has_begun(self) -> bool:
+        """Tell whether it is known to have read an order, though maybe not the last."""
+        return self._orders.was_read
+
+    @property
     def pid(self) -> int:
         """Its number; 0 while it has none yet."""
         return self._pid

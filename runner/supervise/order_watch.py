@@ -54,6 +54,8 @@ class OrderWatch:
                 return
             beat = beat if beat.timeout == _WITHIN else Heartbeat(_WITHIN)
             beat.answered()
+        elif process.has_begun and beat.timeout != _WITHIN:
+            beat = Heartbeat(_WITHIN)
         if beat.look(self._loop.time()):
             process.order(do="ping")
         if beat.is_overdue:

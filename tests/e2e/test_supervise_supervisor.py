@@ -281,10 +281,19 @@ def test_what_cannot_be_recorded_is_served_all_the_same(served: Any, project: Pa
     assert service.stop() == 0
 
 
+def has_taken_orders(run: int) -> bool:
+    """Tell whether a run has begun to read its orders, and nothing is left in their pipe."""
+    with contextlib.suppress(OSError), Path(f"/proc/{run}/fd/0").open("rb", buffering=0) as orders:
+        return fcntl.ioctl(orders, termios.FIONREAD, b"\0" * 4) == b"\0" * 4
+    return False
+
+
 def test_a_standby_that_stands_still_is_replaced(served: Any, project: Path) -> None:
     """The next save is served by another, though what waited takes no order."""
     service = served("--reload")
-    standby = psutil.Process(until(lambda: service.status()["standby"])["pid"])
+    pid = until(lambda: (service.status()["standby"] or {}).get("pid"))
+    until(lambda: has_taken_orders(pid))  # what has not begun yet has a minute
+    standby = psutil.Process(pid)
     standby.suspend()
     save(project, "two")
     until(lambda: service.says("two"), 60)
