@@ -241,7 +241,7 @@ class Execution:
         if not work.done() and not self._death.done():
             if not self._stopping.is_set():
                 return await self._out_of_time(work, cell, limit)
-            said = await self._interrupted(work, self.stop.said)
+            said = await self._interrupted(work)
             record.show_interrupt(cell, said)
             return CellStatus.INTERRUPTED, (RunStatus.STOPPED, said)
         if not work.done() or isinstance(work.exception(), DeadKernelError):
@@ -268,7 +268,7 @@ class Execution:
         self, work: asyncio.Future[Any], cell: NotebookNode, limit: Limit
     ) -> tuple[CellStatus, tuple[RunStatus, str]]:
         """Interrupt a cell whose time is over; its traceback shows where it was."""
-        said = await self._interrupted(work, limit.name)
+        said = await self._interrupted(work, limit)
         record.show_error(cell, "CellTimeoutError", said)
         return CellStatus.FAILED, (RunStatus.FAILED, f"{self._named(cell)} was {said}")
 
@@ -303,12 +303,12 @@ class Execution:
         mend = mends.mend_of(name, value, python, Path(str(self.kept.run.get("notebook", ""))))
         return f"{said}; {mend}" if mend else said
 
-    async def _interrupted(self, work: asyncio.Future[Any], by: str) -> str:
+    async def _interrupted(self, work: asyncio.Future[Any], limit: Limit | None = None) -> str:
         """Stop the running cell.
 
         Args:
             work: The cell.
-            by: What asks for it.
+            limit: The limit that asks for it; None if a signal does.
 
         Returns:
             What was done, for the record.
@@ -323,10 +323,11 @@ class Execution:
                     ends, timeout=self.config.grace / 2, return_when=asyncio.FIRST_COMPLETED
                 )
                 if work.done() or self._death.done():
-                    return f"interrupted by {by}"
+                    # Why a signal was sent may have been told behind it.
+                    return f"interrupted by {limit.name if limit else self.stop.said}"
                 if urgent.done():
                     return f"killed at a second signal, after {self.stop.name}"
-            by = by if self.stop.signum is None else self.stop.name
+            by = limit.name if limit and self.stop.signum is None else self.stop.name
             return f"killed: it did not end within {self.config.grace:g} s of {by}"
         finally:
             urgent.cancel()

@@ -23,9 +23,8 @@ from runner.serving.supervisor_link import SupervisorLink
 
 _LOOK_EVERY = 0.5
 _ANSWERS_WITHIN = 5.0
-_STARTS_PROGRAM = re.compile(
-    r"^\s*(?:!|%%|%s[cx]\b)|\bsubprocess\b|\bPopen\b|\bos\.system\b", re.MULTILINE
-)
+# As IPython keeps a cell: its magics and what goes to a shell are calls.
+_STARTS_PROGRAM = re.compile(r"get_ipython\(\)\.|\bsubprocess\b|\bPopen\b|\bos\.system\b")
 
 
 class ServicePortTakenError(RuntimeError):
