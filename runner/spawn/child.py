@@ -4,8 +4,8 @@ A sweep's runs are such processes too, and carry out the order to go in a way of
 what a run does is said by the ``TASK`` of the module that it is, this one or
 ``runner.sweep.point_run``. The supervisor writes lines of JSON to our stdin:
 
-    {"do": "go", "run": ID, "notebook": PATH, "out": PATH, "values": {…}, "facts": {…},
-     "config": {…}, "log_output": false}
+    {"do": "go", "run": ID, "notebook": PATH, "out": PATH, "shown_at": PATH, "values": {…},
+     "facts": {…}, "config": {…}, "log_output": false}
     {"do": "publish", "path": PATH}
     {"do": "retire", "reason": TEXT}
 
@@ -89,16 +89,22 @@ class Orders:
             case "go":
                 self.has_moved = self._place.follow()
                 self.publication = Publication(Path(order["out"]))
+                if order.get("shown_at"):
+                    self._show_at(order["shown_at"])
                 self.go.put(order)
-            case "publish" if self.publication:
-                with if_possible(f"{order['path']} does not show this run yet"):
-                    self.publication.begin(Path(order["path"]))
+            case "publish":  # it serves
+                self._show_at(order["path"])
                 if self.session and self.session.kept:
                     self.session.kept.mark_ready()
             case "retire":
                 self._stop.reason = order["reason"]
                 if self.publication:
                     self.publication.end()
+
+    def _show_at(self, path: str) -> None:
+        if self.publication:
+            with if_possible(f"{path} does not show this run yet"):
+                self.publication.begin(Path(path))
 
 
 class Standby:

@@ -177,15 +177,15 @@ class Runs:
             return
         facts = {"run": name, "purpose": order.purpose}
         log.info("run %s started: %s", name, order.cause, extra={"facts": facts})
-        if order.purpose is Purpose.FIRST and not self._plan.out.exists():
-            process.order(do="publish", path=str(self._plan.out))
 
     def _order_to_go(self, name: str, source: Path, order: Go, process: RunProcess) -> None:
+        is_shown = order.purpose is Purpose.FIRST and not self._plan.out.exists()
         process.order(
             do="go",
             run=name,
             notebook=str(source),
             out=str(self._versions.record(order.run)),
+            shown_at=str(self._plan.out) if is_shown else "",
             values=parameter_values.sent(values_for(self._plan, source)),
             secrets=sorted(self._plan.secrets),
             address=[self._plan.host, self._plan.port],
