@@ -150,7 +150,7 @@ def test_the_first_failure_is_told_if_both_executions_fail(project: Path, start:
     last = service.said().splitlines()[-2]
     first, second = last.index("the model is missing"), last.index("ZeroDivisionError")
     assert first < second
-    assert "ready" not in read_record(project / "runs/a/out.ipynb").metadata.runner
+    assert not read_record(project / "runs/a/out.ipynb").metadata.runner.ready
 
 
 def test_a_failure_above_the_first_annotation_is_final(project: Path, start: Start) -> None:
