@@ -95,7 +95,7 @@ class Service:
 
     def status(self) -> dict[str, Any]:
         """Give what ``runner status`` says."""
-        return dict(json.loads(self.command("status", "--format", "json")))
+        return dict(json.loads(self.command("status", "a.ipynb", "--format", "json")))
 
     def family(self) -> dict[int, str]:
         """Give the command line of every process below the supervisor, by its number."""
