@@ -15,8 +15,6 @@ from runner.notebook import code
 from runner.notebook import document as notebook
 from runner.notebook.parameters import Parameter
 
-_ALLOWED_TO_FAIL = "raises-exception"
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CodeCell:
@@ -43,7 +41,7 @@ class CodeCell:
     @property
     def may_fail(self) -> bool:
         """Tell whether its author expects it to raise, and the run to go on."""
-        return _ALLOWED_TO_FAIL in self.tags
+        return notebook.MAY_RAISE_TAG in self.tags
 
     def breach(self, what: str, line: int = 0) -> Breach:
         """Say that a rule is broken in this cell."""

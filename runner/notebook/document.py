@@ -21,6 +21,7 @@ PARAMETERS_TAG = "parameters"
 FORMAT = 4
 INJECTED_TAG = "injected-parameters"
 SERVE_TAG = "serve"
+MAY_RAISE_TAG = "raises-exception"
 
 # What may change what a later import finds, reads or says, in a dumped syntax tree: variables
 # of the environment, the folders that are searched, what is installed, what a warning becomes.

@@ -30,7 +30,7 @@ from nbformat import NotebookNode
 from runner.config import EngineConfig, TimeLimits
 from runner.errors import KernelDiedError, NotebookError, NothingServesError, RunnerError
 from runner.notebook import injection
-from runner.notebook.document import SERVE_TAG, tags
+from runner.notebook.document import MAY_RAISE_TAG, SERVE_TAG, tags
 from runner.record import failures, record
 from runner.record.excerpt import ExcerptBounds, shorten
 from runner.record.progress import Progress
@@ -42,6 +42,7 @@ from runner.run.stop_request import StopRequest
 
 log = logging.getLogger(__name__)
 
+_MEANS_WELL = ("", "0", "None")  # of a SystemExit
 _NO_NAMES = ("", "None", "NoneType", "<Error>")
 # Saving may take this share of the time; a slow disk or a big notebook is saved less often.
 _SAVE_SHARE = 0.05
@@ -97,7 +98,7 @@ class Execution:
             DeadKernelError: The kernel died or never came up; the record says why.
         """
         self._stopping, self._urgent = asyncio.Event(), asyncio.Event()
-        self._refusal = ""
+        self._refusal = self._failed_beside = ""
         self._began = time.monotonic()
         self._death = asyncio.ensure_future(self.kernel.died())
         loop = asyncio.get_running_loop()
@@ -208,6 +209,8 @@ class Execution:
         if self._adopts and not self._stopping.is_set():
             self.kept.append(injection.last_cell())
             ended = await self._numbered_cell(client, len(cells) - 1, total + 1, total + 1)
+        if ended is None and self._failed_beside:
+            return RunStatus.FAILED, self._failed_beside
         return ended or (RunStatus.COMPLETED, "the last cell ended")
 
     async def _numbered_cell(
@@ -282,19 +285,32 @@ class Execution:
         self, error: BaseException | None, cell: NotebookNode
     ) -> tuple[CellStatus, tuple[RunStatus, str] | None]:
         if error is None:
-            return CellStatus.COMPLETED, None
+            return self._replied_well(cell), None
         if not isinstance(error, CellExecutionError):  # such as nbclient's CellTimeoutError
             record.show_error(cell, type(error).__name__, str(error))
             return CellStatus.FAILED, (RunStatus.FAILED, f"{self._named(cell)}: {error}")
-        if error.ename == "SystemExit" and error.evalue in ("", "0", "None"):
+        if error.ename == "SystemExit" and error.evalue in _MEANS_WELL:
             return CellStatus.COMPLETED, (RunStatus.COMPLETED, f"{self._named(cell)} called exit")
         if injection.TAG in tags(cell) and error.ename == NothingServesError.__name__:
             return CellStatus.FAILED, (RunStatus.FAILED, error.evalue)
-        return CellStatus.FAILED, (RunStatus.FAILED, self._failure_said(error, cell))
+        said = self._failure_said(cell, *_shown_error(error, cell))
+        return CellStatus.FAILED, (RunStatus.FAILED, said)
 
-    def _failure_said(self, error: CellExecutionError, cell: NotebookNode) -> str:
+    def _replied_well(self, cell: NotebookNode) -> CellStatus:
+        """Look for an error that a cell shows though the kernel calls it well, as of ``%run``.
+
+        Jupyter goes on behind it, and so does papermill, which fails at the end.
+        """
+        shown = [] if MAY_RAISE_TAG in tags(cell) else _errors_of(cell)
+        if not shown:
+            return CellStatus.COMPLETED
+        first = shown[0]
+        said = self._failure_said(cell, first.ename, first.evalue, first.traceback)
+        self._failed_beside = self._failed_beside or said
+        return CellStatus.FAILED
+
+    def _failure_said(self, cell: NotebookNode, name: str, value: str, traceback: list[str]) -> str:
         """Say where a cell failed, by which error, and what mends it."""
-        name, value, traceback = _shown_error(error, cell)
         cells, value = self.kept.nb.cells, failures.plain_value(name, value)
         said = f"{failures.place_of(cells, cell, traceback)} raised {name}: {value}".rstrip(": ")
         if origin := failures.origin_of(cells, cell, traceback):
@@ -368,6 +384,16 @@ def _has_printed(cell: NotebookNode, text: str) -> bool:
     """Tell whether a cell shows a text already, as IPython prints what a magic refuses."""
     printed = (output.text for output in cell.outputs if output.output_type == "stream")
     return bool(text) and text in "".join(printed)
+
+
+def _errors_of(cell: NotebookNode) -> list[NotebookNode]:
+    """Give the errors that a cell shows, but for an exit that means well."""
+    return [
+        output
+        for output in cell.outputs
+        if output.output_type == "error"
+        and not (output.ename == "SystemExit" and output.evalue in _MEANS_WELL)
+    ]
 
 
 def _shown_error(error: CellExecutionError, cell: NotebookNode) -> tuple[str, str, list[str]]:

@@ -140,6 +140,18 @@ def test_an_allowed_error_is_no_failure(start: Start, project: Path) -> None:
     assert not any("papermill" in cell.source for cell in record.cells)
 
 
+def test_an_error_that_the_kernel_calls_well_fails_the_run_at_its_end(
+    start: Start, project: Path
+) -> None:
+    """As under papermill: a script of ``%run`` that raises is shown, and the next cell runs."""
+    (project / "other.py").write_text("{}['missing']")
+    run = start("run", write_notebook(project / "a.ipynb", "%run other.py", "x = 1").name)
+    assert run.wait() == 3
+    record = record_of("a", project)
+    assert list(states(record).values()) == ["failed", "completed"]
+    assert "raised KeyError: 'missing'" in record.metadata.runner.reason
+
+
 def test_an_exit_is_a_good_end_and_runs_no_further_cell(start: Start, project: Path) -> None:
     """sys.exit() ends the run there; what follows was never run and says so."""
     write_notebook(project / "a.ipynb", "import sys; sys.exit()", "2")
