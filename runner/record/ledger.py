@@ -12,6 +12,7 @@ from runner.files import sweep_partials, write_atomically
 log = logging.getLogger(__name__)
 
 NAME = ".ledger"
+_END_OF_HALF_A_NAME = "/\n"  # what has a slash is no name
 
 
 class Ledger:
@@ -46,9 +47,11 @@ class Ledger:
         """Note a file as ours; what cannot be noted is kept for ever."""
         if name in self._noted():
             return
+        noted = self._text()
+        start = _END_OF_HALF_A_NAME if noted and not noted.endswith("\n") else ""
         try:
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(f"{name}\n")
+                file.write(f"{start}{name}\n")
         except OSError as error:
             log.warning("%s is never going to be removed: %s", self._folder / name, error)
 
@@ -61,13 +64,28 @@ class Ledger:
         with contextlib.suppress(OSError):
             for name in gone:
                 (self._folder / name).unlink(missing_ok=True)
-            left = "".join(f"{name}\n" for name in noted if name not in gone)
-            write_atomically(self._path, left)
+            self._write([name for name in noted if name not in gone])
+
+    def forget_missing(self) -> None:
+        """Note no more what is not there, such as the record of a run that wrote none.
+
+        Only while nobody is about to make a file that is noted.
+        """
+        noted, there = self._noted(), self.names()
+        if len(there) < len(noted):
+            with contextlib.suppress(OSError):
+                self._write(there)
+
+    def _write(self, names: Collection[str]) -> None:
+        write_atomically(self._path, "".join(f"{name}\n" for name in names))
 
     def _noted(self) -> list[str]:
-        try:
-            lines = self._path.read_text(encoding="utf-8").splitlines()
-        except (OSError, ValueError):
-            return []
+        lines = self._text().split("\n")[:-1]  # but for half a name at the end
         # Names only: a path would lead out of the folder.
         return list(dict.fromkeys(line for line in lines if line and Path(line).name == line))
+
+    def _text(self) -> str:
+        try:
+            return self._path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""

@@ -53,6 +53,7 @@ class Versions:
             if not history.is_kept(shown):
                 history.keep_last(shown)
             history.prune(shown)
+            Ledger(self.folder).forget_missing()
         good = []
         for number, name in enumerate(self._sources.open(), start=1):
             with contextlib.suppress(ConfigurationError):
@@ -165,6 +166,7 @@ class KeptNotebooks:
             if not self._ledger.exists:
                 self._note_those_of_0_1()
             self._ledger.sweep()
+            self._ledger.forget_missing()
             names = self._ledger.names()
             self._ledger.remove([name for name in names if name.startswith(".")])
         for run in (kept := self._approved()):

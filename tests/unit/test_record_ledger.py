@@ -46,6 +46,32 @@ def test_what_cannot_be_noted_is_no_error(tmp_path: Path, caplog: pytest.LogCapt
     assert "is never going to be removed" in caplog.text
 
 
+@pytest.mark.parametrize("half", [b"own", "own-é".encode()[:-1]])
+def test_half_a_name_is_none(tmp_path: Path, half: bytes) -> None:
+    """A full disk has cut it off: the next one begins a line of its own, and all others stay."""
+    for name in ("a", "b", "own"):
+        (tmp_path / name).touch()
+    (tmp_path / NAME).write_bytes(b"a\n" + half)
+    ledger = Ledger(tmp_path)
+    assert ledger.names() == ["a"]
+    ledger.add("b")
+    assert ledger.names() == ["a", "b"]
+    ledger.remove(["a", "own"])
+    assert (tmp_path / "own").exists()
+    assert ledger.names() == ["b"]
+
+
+def test_what_was_never_made_can_be_forgotten(tmp_path: Path) -> None:
+    """What is there stays noted."""
+    ledger = Ledger(tmp_path)
+    (tmp_path / "a").touch()
+    for name in ("a", "never made"):
+        ledger.add(name)
+    ledger.forget_missing()
+    (tmp_path / "never made").touch()
+    assert ledger.names() == ["a"]
+
+
 def test_what_killed_processes_left_of_our_files_is_swept(tmp_path: Path) -> None:
     """Also of those that came to no file; others' temporary files stay."""
     nobody = int(Path("/proc/sys/kernel/pid_max").read_text())  # one more than any number
