@@ -109,21 +109,23 @@ class Kernel:
         spec, words, folder = kernelspecs.read(name), LastWords(), PrivateFolder()
         manager = _manager(name, folder.path)
         manager.transport, manager.ip = kernelspecs.endpoint(spec, folder.path)
-        try:
-            manager.start_kernel(
-                extra_arguments=_KERNEL_ARGUMENTS if kernelspecs.is_ipykernel(spec) else [],
-                cwd=str(cwd or Path.cwd()),
-                env={**os.environ, **(env or {})},
-                pass_fds=tuple(pass_fds),
-                stdout=words.fd,
-                stderr=words.fd,
-                **_killed_with_us(),
-            )
-        except OSError as error:
-            folder.close()
-            raise ConfigurationError(f"kernel {name!r} cannot be started: {error}") from error
-        finally:
-            words.listen()
+        with contextlib.ExitStack() as unless_started:
+            unless_started.callback(folder.close)
+            try:
+                manager.start_kernel(
+                    extra_arguments=_KERNEL_ARGUMENTS if kernelspecs.is_ipykernel(spec) else [],
+                    cwd=str(cwd or Path.cwd()),
+                    env={**os.environ, **(env or {})},
+                    pass_fds=tuple(pass_fds),
+                    stdout=words.fd,
+                    stderr=words.fd,
+                    **_killed_with_us(),
+                )
+            except (OSError, ValueError) as error:  # such as a character that no argument may have
+                raise ConfigurationError(f"kernel {name!r} cannot be started: {error}") from error
+            finally:
+                words.listen()
+            unless_started.pop_all()
         return cls(manager, folder, words)
 
     @classmethod

@@ -46,18 +46,21 @@ def test_an_unknown_kernel_is_refused() -> None:
         ('{"argv": []}', "names no command"),
         ("{", "cannot be read"),
         ("[]", "cannot be read"),
+        ('{"argv": ["python3", "\\u0000"]}', "cannot be started: embedded null byte"),
     ],
 )
 def test_a_kernel_that_cannot_be_started_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, said: str
 ) -> None:
-    """By a sentence, before there is a process or a folder of its own."""
+    """By a sentence, and no folder of its own is left."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     folder = tmp_path / "kernels/broken"
     folder.mkdir(parents=True)
     (folder / "kernel.json").write_text(spec)
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     with pytest.raises(ConfigurationError, match=f"'broken'.* {said}"):
         Kernel.start("broken")
+    assert not list(tmp_path.glob("temporary/*"))
 
 
 def test_it_listens_on_no_network_address(kernel: Kernel) -> None:
