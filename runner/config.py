@@ -76,7 +76,7 @@ class AddressSet:
         self._known: dict[str, bool] = {}
         self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
         self._literals: set[str] = set()
-        for name in (each.strip() for each in names.split(",")):
+        for name in filter(None, map(str.strip, names.split(","))):  # no name is nobody's
             try:
                 self._networks.append(ipaddress.ip_network(name, strict=False))
             except ValueError:

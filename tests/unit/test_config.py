@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.config import EngineConfig, variable
+from runner.config import AddressSet, EngineConfig, variable
 from runner.errors import ConfigurationError
 
 
@@ -24,3 +24,9 @@ def test_a_wrong_duration_is_refused(text: str) -> None:
     """A variable that is no positive number is named in the error."""
     with pytest.raises(ConfigurationError, match="RUNNER_GRACE"):
         EngineConfig.from_environment({"RUNNER_GRACE": text})
+
+
+@pytest.mark.parametrize("names", ["", " ", "127.0.0.1, ", "10.0.0.0/8,,::1"])
+def test_who_has_no_address_is_none_that_was_named(names: str) -> None:
+    """Such as a client on a Unix socket."""
+    assert "" not in AddressSet(names)
