@@ -13,14 +13,13 @@ import fcntl
 import logging
 import os
 import re
-import select
 import stat
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from runner import files
+from runner import files, processes
 from runner.errors import ConfigurationError, RunnerError
 
 log = logging.getLogger(__name__)
@@ -125,11 +124,9 @@ class OutStream:
 
 
 def _send(fd: int, data: bytes) -> None:
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
     left = memoryview(data)
     while left:
-        if not poll.poll(_STREAM_WAIT * 1000):
+        if not processes.is_writable(fd, _STREAM_WAIT):
             raise TimeoutError(errno.ETIMEDOUT, f"nothing was read for {_STREAM_WAIT:g} s")
         left = left[os.write(fd, left[:_AT_ONCE]) :]
 
