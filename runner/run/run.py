@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import importlib
 import logging
 import sys
@@ -158,7 +157,7 @@ def _execute(job: Job, document: Notebook) -> RunEnd:
                 stop=stop,
                 config=job.config,
                 progress=ProgressBar() if job.shows_bar else ProgressLog(),
-                facts={"notebook": str(job.path), "notebook_sha256": _sha256(job.path)},
+                facts={},
                 out=out,
             )
             return execute(job, session)
@@ -239,7 +238,3 @@ def _through_papermill(job: Job, session: Session) -> Record:
     if kept.run.status == RunStatus.FAILED:
         raise NotebookError(f"{job.path}: {kept.run.reason}", see)
     return kept
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
