@@ -10,8 +10,8 @@ The rules of this file:
 4. A connection is passed on for one request, by its bytes: only the head is looked at. It says who
    the client is (``X-Forwarded-For``), and that it ends with the answer, unless it is to become a
    WebSocket. One that is unclear is refused: see `runner.supervise.request_heads`.
-5. So many at a time, and no more: others wait in the listener's queue. A client that takes nothing
-   of its answer for ``write_timeout`` is cut, however long the answer.
+5. So many wait or are passed on, and no more: others are told to come again. Where room is
+   lacking, whoever has been silent for longest goes. So the two paths are always answered.
 """
 
 from __future__ import annotations
@@ -25,20 +25,18 @@ from collections.abc import Sequence
 
 from runner import net
 from runner.config import Limits
+from runner.supervise.passing import CHUNK, Address, connected, pass_on
 from runner.supervise.request_heads import passed_on, read_head
 
 log = logging.getLogger(__name__)
 
-MOST = 256
-_CHUNK = 65_536
+MOST = 256  # that wait or are passed on; half as many as may be open
 _LOOK_EVERY = 1.0
-_CONNECT_WITHIN = 10.0
 _PAUSE = 1.0
 _END_WITHIN = 1.0
 _ASKED = re.compile(rb"(?:GET|HEAD) ([^ ?]*)[^ ]* HTTP/1\.[01]\r\n")
 _TOO_LONG = b"431 Request Header Fields Too Large"
-
-Address = tuple[str, int] | str
+_UNAVAILABLE = b"503 Service Unavailable"
 
 
 class Relay:
@@ -54,6 +52,8 @@ class Relay:
         self._target: Address | None = None
         self._has_target = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._silent: dict[asyncio.Task[None], None] = {}
+        self._held = 0
         self._is_wanted = self._is_accepting = False
 
     def hold(self) -> None:
@@ -101,7 +101,7 @@ class Relay:
 
     def _accept(self) -> None:
         """Accept, if it is to be and there is room."""
-        if self._is_wanted and not self._is_accepting and len(self._tasks) < MOST:
+        if self._is_wanted and not self._is_accepting and len(self._tasks) < 2 * MOST:
             self._is_accepting = True
             for listener in self._listeners:
                 asyncio.get_running_loop().add_reader(listener, self._take, listener)
@@ -127,11 +127,20 @@ class Relay:
         self._tasks.add(task)
         task.add_done_callback(lambda _: connection.close())  # also if it never began
         task.add_done_callback(self._ended)
-        if len(self._tasks) >= MOST:
+        if len(self._tasks) >= 2 * MOST:
             self._stop_accepting()
+            self._end_a_silent_one()
+        self._silent[task] = None
+
+    def _end_a_silent_one(self) -> None:
+        """Make room for one more."""
+        if oldest := next(iter(self._silent), None):
+            del self._silent[oldest]
+            oldest.cancel()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._silent.pop(task, None)
         if not task.cancelled() and (error := task.exception()):
             log.error("a connection was cut", exc_info=error)
         self._accept()
@@ -151,18 +160,36 @@ class Relay:
     async def _answer(
         self, client: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        async with asyncio.timeout(self._limits.read_timeout or None):
-            head = await read_head(reader)
+        head = await self._asked(reader)
         if answer := self._own_answer(head):
             writer.write(answer)
         elif passed := passed_on(head, client):
-            if await self._can_pass_on(reader):
-                await self._pass_on(passed, reader, writer)
+            await self._hold(passed, reader, writer)
         elif head:
             is_too_long = len(head) > self._most_head()
-            writer.write(_answer(_TOO_LONG if is_too_long else b"400 Bad Request", b"refused"))
-            writer.write_eof()
-            await _pass_over(reader)
+            status = _TOO_LONG if is_too_long else b"400 Bad Request"
+            await _refuse(_answer(status, b"refused"), reader, writer)
+
+    async def _asked(self, reader: asyncio.StreamReader) -> bytes:
+        async with asyncio.timeout(self._limits.read_timeout or None):
+            head = await read_head(reader)
+        if task := asyncio.current_task():
+            self._silent.pop(task, None)
+        return head
+
+    async def _hold(
+        self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Let a client wait until something serves, and pass its request on."""
+        if self._held >= MOST:
+            await _refuse(_answer(_UNAVAILABLE, b"busy", b"retry-after: 1\r\n"), reader, writer)
+            return
+        self._held += 1
+        try:
+            if await self._can_pass_on(reader):
+                await self._pass_on(head, reader, writer)
+        finally:
+            self._held -= 1
 
     def _most_head(self) -> int:
         return max(self._limits.max_header, 1024)
@@ -178,7 +205,7 @@ class Relay:
         elif self._has_target.is_set():
             said = b"200 OK", b"ready"
         else:
-            said = b"503 Service Unavailable", b"starting"
+            said = _UNAVAILABLE, b"starting"
         return _answer(*said, has_body=not head.startswith(b"HEAD"))
 
     async def _can_pass_on(self, reader: asyncio.StreamReader) -> bool:
@@ -192,40 +219,37 @@ class Relay:
         return True
 
     async def _pass_on(
-        self,
-        head: bytes,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+        self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:
-            async with asyncio.timeout(_CONNECT_WITHIN):
-                answers, asks = await _open(self._target)
+            answers, asks = await connected(self._target)
         except OSError:
             writer.write(_answer(b"502 Bad Gateway", b"unreachable"))
             return
-        asks.write(head)
-        sending = asyncio.ensure_future(_copy(reader, asks))
-        try:
-            await _copy(answers, writer, self._limits.write_timeout)
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-            asks.transport.abort()
+        await pass_on(head, (reader, writer), (answers, asks), self._limits.write_timeout)
         await _pass_over(reader)
 
 
-def _answer(status: bytes, state: bytes, *, has_body: bool = True) -> bytes:
+def _answer(status: bytes, state: bytes, fields: bytes = b"", *, has_body: bool = True) -> bytes:
     body = b'{"status": "%b"}' % state
     return (
-        b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
-        b"connection: close\r\n\r\n%b" % (status, len(body), body if has_body else b"")
+        b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%b"
+        b"connection: close\r\n\r\n%b" % (status, len(body), fields, body if has_body else b"")
     )
+
+
+async def _refuse(
+    answer: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    writer.write(answer)
+    writer.write_eof()
+    await _pass_over(reader)
 
 
 async def _pass_over(reader: asyncio.StreamReader) -> None:
     """Read what nobody wants, for a moment: unread it would reset the answer."""
     async with asyncio.timeout(_END_WITHIN):
-        while await reader.read(_CHUNK):
+        while await reader.read(CHUNK):
             pass
 
 
@@ -237,49 +261,6 @@ async def _close(writer: asyncio.StreamWriter) -> None:
             await writer.wait_closed()
     finally:
         writer.transport.abort()
-
-
-async def _open(target: Address | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    if isinstance(target, tuple):
-        return await asyncio.open_connection(*target)
-    return await asyncio.open_unix_connection(target)
-
-
-async def _copy(
-    source: asyncio.StreamReader, to: asyncio.StreamWriter, write_timeout: float = 0.0
-) -> None:
-    """Pass bytes on as fast as they are taken, and their end.
-
-    Args:
-        source: Where they come from.
-        to: Where they go; nothing is left to be sent when it ends.
-        write_timeout: Seconds in which some have to be taken; 0: no limit.
-    """
-    to.transport.set_write_buffer_limits(0)
-    while data := await _read(source, to):
-        to.write(data)
-        await _drain(to, write_timeout)
-    if to.can_write_eof():
-        to.write_eof()
-
-
-async def _drain(to: asyncio.StreamWriter, write_timeout: float) -> None:
-    before = to.transport.get_write_buffer_size() + 1
-    while (left := to.transport.get_write_buffer_size()) < before:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(write_timeout or None):
-                await to.drain()
-                return
-        before = left
-    raise TimeoutError
-
-
-async def _read(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> bytes:
-    try:
-        return await source.read(_CHUNK)
-    except OSError:
-        to.transport.abort()  # who has gone on one side is missed on the other
-        raise
 
 
 def _address_of(listener: socket.socket) -> Address:

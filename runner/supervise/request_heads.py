@@ -15,6 +15,7 @@ _TOKEN = rb"[!#-'*+\-.0-9A-Z^-z|~]+"
 _LINE = re.compile(_TOKEN + rb" [^\0- \x7f]+ HTTP/1\.[01]")
 _FIELD = re.compile(_TOKEN + rb":[^\r\n\0]*")
 _WEBSOCKET = re.compile(rb"upgrade:[ \t]*websocket[ \t]*", re.IGNORECASE)
+_BODY = re.compile(rb"(?:content-length:[ \t]*0*[1-9]|transfer-encoding:)", re.IGNORECASE)
 _LOOPBACK = {"127.0.0.1", "::1"}
 _END = b"\r\n\r\n"
 
@@ -27,6 +28,16 @@ async def read_head(reader: asyncio.StreamReader) -> bytes:
         return error.partial
     except asyncio.LimitOverrunError as error:
         return await reader.readexactly(error.consumed)
+
+
+def is_handshake(head: bytes) -> bool:
+    """Tell whether a request asks to become a WebSocket, and has no body. Source: RFC 6455, 4.1."""
+    line, *fields = head.split(b"\r\n")
+    return (
+        line.startswith(b"GET ")
+        and any(map(_WEBSOCKET.fullmatch, fields))
+        and not any(map(_BODY.match, fields))
+    )
 
 
 def passed_on(head: bytes, client: str) -> bytes:
@@ -43,13 +54,11 @@ def passed_on(head: bytes, client: str) -> bytes:
         or not all(map(_FIELD.fullmatch, fields))
     ):
         return b""
-    becomes_websocket = any(map(_WEBSOCKET.fullmatch, fields))
-    dropped = set() if becomes_websocket else {b"connection", b"keep-alive"}
+    dropped = {b"connection", b"keep-alive"}
     if not (client in _LOOPBACK or client in AddressSet(trusted_proxies())):
         dropped.add(b"x-forwarded-proto")  # which whoever hears it from us would believe
     kept = [field for field in fields if field.partition(b":")[0].lower() not in dropped]
-    if not becomes_websocket:
-        kept.append(b"Connection: close")
+    kept.append(b"Connection: Upgrade" if is_handshake(head) else b"Connection: close")
     if client:
         kept.append(b"X-Forwarded-For: " + client.encode("ascii"))
     return b"\r\n".join([line, *kept, b"", b""])

@@ -12,7 +12,7 @@ import pytest
 from runner.config import Limits
 from runner.supervise import relay as relays
 from runner.supervise.relay import Relay
-from runner.supervise.request_heads import passed_on
+from runner.supervise.request_heads import is_handshake, passed_on
 
 Asks = Callable[[bytes], Awaitable[bytes]]
 
@@ -46,8 +46,10 @@ async def echoing() -> AsyncIterator[int]:
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + head)
-        if b"upgrade" in head.lower():
+        switches = b"upgrade" in head.lower()
+        status = b"101 Switching Protocols" if switches else b"200 OK"
+        writer.write(b"HTTP/1.1 %b\r\n\r\n" % status + head)
+        if switches:
             while data := await reader.read(100):
                 writer.write(data)
         writer.close()
@@ -60,7 +62,7 @@ async def echoing() -> AsyncIterator[int]:
 
 async def held(relay: Relay, count: int) -> None:
     """Wait until so many are."""
-    while len(relay._tasks) < count:  # noqa: ASYNC110 - nothing tells
+    while relay._held < count:  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(0)
 
 
@@ -111,7 +113,7 @@ def test_another_protocol_is_passed_on_in_both_directions() -> None:
             relay.pass_to("127.0.0.1", port)
             [listener] = relay._listeners
             reader, writer = await asyncio.open_connection(*listener.getsockname())
-            writer.write(b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+            writer.write(HANDSHAKE)
             assert b"Connection: Upgrade" in await reader.readuntil(b"0.1\r\n\r\n")
             for said in (b"one", b"two"):
                 writer.write(said)
@@ -122,6 +124,44 @@ def test_another_protocol_is_passed_on_in_both_directions() -> None:
             await writer.wait_closed()
 
     run(work())
+
+
+HANDSHAKE = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"101 Switching Protocols"])
+def test_nothing_follows_a_handshake_before_it_is_accepted(status: bytes) -> None:
+    """What a server takes for a second request would say of its client what it likes."""
+    heard = bytearray()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %b\r\nContent-Length: 0\r\n\r\n" % status)
+        heard.extend(await reader.read())
+        writer.close()
+        await writer.wait_closed()
+
+    async def work() -> None:
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        async with server, relaying() as (relay, _):
+            relay.pass_to(*server.sockets[0].getsockname())
+            reader, writer = await asyncio.open_connection(*relay._listeners[0].getsockname())
+            writer.write(HANDSHAKE + b"more")
+            writer.write_eof()
+            assert (await reader.read()).startswith(b"HTTP/1.1 " + status)
+            writer.close()
+            await writer.wait_closed()
+        assert bytes(heard) == (b"more" if status.startswith(b"101") else b"")
+
+    run(work())
+
+
+@pytest.mark.parametrize("body", [b"Content-Length: 4\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_a_request_with_a_body_is_no_handshake(body: bytes) -> None:
+    """Its body is passed on at once, and its connection ends with the answer."""
+    head = HANDSHAKE[:-2] + body + b"\r\n"
+    assert not is_handshake(head)
+    assert passed_on(head, "127.0.0.1").endswith(b"\r\n" + END)
 
 
 def test_a_server_that_is_gone_is_told() -> None:
@@ -148,18 +188,40 @@ def test_who_says_nothing_is_let_go() -> None:
     run(work())
 
 
-def test_no_more_are_held_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The others wait in the listener's queue, and are answered in their turn."""
+def test_health_is_answered_while_no_more_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes then is told to come again, and nobody who waits is let down."""
     monkeypatch.setattr(relays, "MOST", 2)
 
     async def work() -> None:
         async with relaying() as (relay, ask), echoing() as port:
             relay.hold()
-            waiting = [asyncio.ensure_future(ask(GET % b"/index")) for _ in range(5)]
+            waiting = [asyncio.ensure_future(ask(GET % b"/index")) for _ in range(2)]
             await held(relay, 2)
-            assert not relay._is_accepting
+            refused = await ask(GET % b"/index")
+            assert refused.startswith(b"HTTP/1.1 503 ")
+            assert b"\r\nretry-after: 1\r\n" in refused
+            assert (await ask(GET % b"/healthz")).startswith(b"HTTP/1.1 200 OK")
+            assert (await ask(GET % b"/readyz")).startswith(b"HTTP/1.1 503 ")
             relay.pass_to("127.0.0.1", port)
             assert all([b"200 OK" in await each for each in waiting])
+
+    run(work())
+
+
+def test_health_is_answered_while_others_are_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that ask for nothing give way, and not those that wait for an answer."""
+    monkeypatch.setattr(relays, "MOST", 2)
+
+    async def work() -> None:
+        async with relaying(read_timeout=0) as (relay, ask), echoing() as port:
+            relay.hold()
+            waiting = asyncio.ensure_future(ask(GET % b"/index"))
+            await held(relay, 1)
+            silent = [asyncio.ensure_future(ask(b"")) for _ in range(4)]
+            assert await silent[0] == b""
+            assert (await ask(GET % b"/healthz")).startswith(b"HTTP/1.1 200 OK")
+            relay.pass_to("127.0.0.1", port)
+            assert b"200 OK" in await waiting
 
     run(work())
 
