@@ -23,6 +23,7 @@ import tempfile
 from pathlib import Path
 
 from annotated_cells import gateway, installed, ours
+from leftovers import leave_nothing
 from service import notebook_of
 
 PACKAGE = "jupyter_kernel_gateway"
@@ -265,6 +266,7 @@ ASKS: dict[str, list[Ask]] = {
 
 def main() -> None:
     """Compare, print a line for each difference, and exit by 1 if one has no reason."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--only", nargs="*", default=[])
     options.add_argument("--folder", nargs="*", type=Path, default=[])

@@ -28,6 +28,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from leftovers import leave_nothing
+
 NOTEBOOKS = {"papermill": "papermill/tests/notebooks", "nbclient": "tests/files"}
 # As papermill's own tests give them.
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -81,6 +83,7 @@ class Outcome:
 
 def main() -> None:
     """Compare, print a line for each notebook, and exit by 1 if any differs without a reason."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--only", nargs="*", default=[])
     options.add_argument("--folder", nargs="*", type=Path, default=[])

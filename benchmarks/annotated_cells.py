@@ -22,6 +22,7 @@ import venv
 from collections.abc import Iterator
 from pathlib import Path
 
+from leftovers import leave_nothing
 from service import free_port, notebook_of, until_answered, wrk
 
 PACKAGES = ["jupyter_kernel_gateway", "ipykernel"]
@@ -67,6 +68,7 @@ CASES = [
 
 def main() -> None:
     """Alternate the rounds and print the table."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=int, default=3)

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+from leftovers import leave_nothing
 from service import Service, serving
 
 ASKED = 12
@@ -135,6 +136,7 @@ CASES = [
 
 def main() -> None:
     """Show each case, and exit by 1 if more wait than may."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--only", nargs="*", default=[], help="names, or their beginnings")
     given = options.parse_args()

@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from leftovers import leave_nothing
 from service import free_port, until_answered
 
 EXAMPLE = {
@@ -46,6 +47,7 @@ class Start:
 
 def main() -> None:
     """Alternate the rounds and print the table."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=7)
     options.add_argument("--notebook", default="notebooks/serve_asgi.ipynb")

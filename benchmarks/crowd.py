@@ -27,6 +27,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from leftovers import leave_nothing
 from service import Service, serving
 
 MODEL = """from runner import serve
@@ -58,6 +59,7 @@ class Waits:
 
 def main() -> None:
     """Alternate the rounds, and exit by 1 if a normal client waits too long or fails."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--idle", type=int, default=500)
     options.add_argument("--slow", type=int, default=100)

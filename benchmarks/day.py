@@ -24,6 +24,7 @@ from collections import Counter
 from pathlib import Path
 
 from checked_client import Clients
+from leftovers import leave_nothing
 from watched_service import WatchedService, Weight, waited, weigh
 
 SETTLED = 60.0
@@ -40,6 +41,7 @@ ALLOWED: dict[str, float] = {
 
 def main() -> None:
     """Swap and ask, print the account, and exit by 1 if anything grows or was wrong."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--swaps", type=int, default=2000)
     options.add_argument("--requests", type=int, default=10_000_000)

@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from leftovers import leave_nothing
 from service import Account, Request, Service, load, serving
 
 HANGS = """
@@ -188,6 +189,7 @@ class Seen:
 
 def main() -> None:
     """Show each case, and exit by 1 if one does not come out as it should."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--only", nargs="*", default=[], help="names, or their beginnings")
     options.add_argument("--hang-timeout", type=float, default=3)

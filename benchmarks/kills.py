@@ -38,6 +38,7 @@ from pathlib import Path
 import nbformat
 import psutil
 from checked_client import Clients, Fault
+from leftovers import leave_nothing
 from watched_service import WatchedService, waited
 
 PHASES = ("plain", "swap", "drain", "boot")
@@ -175,6 +176,7 @@ class Kills:
 
 def main() -> None:
     """Kill so many times, print the account, and exit by 1 if anything was wrong."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--count", type=int, default=200)
     options.add_argument("--seed", type=int, default=1)

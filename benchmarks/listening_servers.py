@@ -24,6 +24,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from leftovers import leave_nothing
+
 _START_WITHIN, _STOP_WITHIN = 60.0, 30.0
 WSGI = (
     "def app_of(environ, start_response):\n    start_response('200 OK', [])\n    return [b'yes']\n"
@@ -151,6 +153,7 @@ def _write(path: Path, source: str) -> None:
 
 def main() -> None:
     """Go through the table."""
+    leave_nothing()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--only", nargs="+", choices=SERVERS, default=list(SERVERS))
     faults = 0

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cold_start import EXAMPLE, end
+from leftovers import leave_nothing
 from service import free_port, until_answered
 
 ROLES = {
@@ -34,6 +35,7 @@ ROLES = {
 
 def main() -> None:
     """Weigh each kind of service and print a table."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--notebook", default="notebooks/serve.ipynb")
     options.add_argument("--idle", type=float, default=20, help="seconds before it is weighed")

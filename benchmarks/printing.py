@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import statistics
 
+from leftovers import leave_nothing
 from service import serving, wrk
 
 APP = """
@@ -30,6 +31,7 @@ SERVE = "uvicorn.run(app)"
 
 def main() -> None:
     """Run with each number of workers."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--rounds", type=int, default=9)
     options.add_argument("--seconds", type=float, default=2)

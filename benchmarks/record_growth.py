@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from leftovers import leave_nothing
 from service import notebook_of
 
 MEMORY = """
@@ -31,6 +32,7 @@ json.dump({"kernel": memory(os.getpid()), "run": memory(os.getppid())}, open(NAM
 
 def main() -> None:
     """Run the notebook for each number of lines and print the table."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--lines", type=int, nargs="+", default=[10_000, 1_000_000])
     options.add_argument("--flush", action="store_true", help="send every line by itself")

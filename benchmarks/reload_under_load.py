@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable
 
+from leftovers import leave_nothing
 from service import APP, SERVE, Account, Service, load, serving, until
 
 BROKEN = 99
@@ -21,6 +22,7 @@ BROKEN = 99
 
 def main() -> None:
     """Run it all and print the account."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=20)
     options.add_argument("--workers", type=int, default=2)

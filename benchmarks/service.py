@@ -7,7 +7,6 @@ import dataclasses
 import http.client
 import json
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -39,8 +38,6 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": content})
 """
 SERVE = "from runner import serve\nserve(app)"
-# The system ends a service when its benchmark ends, however that does.
-_WITH_US = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
 
 
 class Service:
@@ -56,7 +53,7 @@ class Service:
         line = [sys.executable, "-m", "runner", "serve", "a.ipynb", "--port", str(self.port)]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*_WITH_US, *line, *words],
+                [*line, *words],
                 cwd=folder,
                 stdout=log,
                 stderr=log,

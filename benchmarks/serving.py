@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from leftovers import leave_nothing
 from service import APP, SERVE, Account, Service, free_port, load, serving, wrk
 
 MODEL = (
@@ -32,6 +33,7 @@ MODEL = (
 
 def main() -> None:
     """Run the parts that were asked for."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--requests", type=int, default=1_000_000)
     options.add_argument("--rounds", type=int, default=5)

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 
 import aiohttp
+from leftovers import leave_nothing
 from reload_under_load import report, version
 from service import SERVE, Service, load, serving, until
 
@@ -70,6 +71,7 @@ class Ends:
 
 def main() -> None:
     """Swap, print the account, and exit by 1 if anybody was cut off."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--rounds", type=int, default=20)
     options.add_argument("--workers", type=int, default=2)

@@ -21,12 +21,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from leftovers import leave_nothing
+
 GRID = ("gamma=scale,auto,0.1,1", "C=0.1,0.3,1,3,10,30")
 JOBS = (1, 2)
 
 
 def main() -> None:
     """Alternate the rounds and print the medians and their ratio."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--notebook", type=Path, default=Path("notebooks/train.ipynb"))

@@ -18,6 +18,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from leftovers import leave_nothing
+
 PORT = int(os.environ.get("WALK_PORT", "18321"))
 REQUESTS = 3  # the first ones make what is made once
 
@@ -47,6 +49,7 @@ serve(model, example={"a": 1.0, "b": 2.0})
 
 def main() -> None:
     """Print both walks."""
+    leave_nothing()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         request = _walk_of_a_request(place)

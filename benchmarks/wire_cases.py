@@ -27,6 +27,7 @@ from multiprocessing.context import ForkContext
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+from leftovers import leave_nothing
 from service import Service, serving
 
 sys.path.insert(0, str(Path(__file__).with_name("bench")))
@@ -81,6 +82,7 @@ class Found:
 
 def main() -> None:
     """Send each seed and its mutations; exit by 1 if anything was wrong."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--count", type=int, default=10_000, help="mutations of each")
     options.add_argument("--seed", type=int, default=0)

@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from leftovers import leave_nothing
 from service import free_port, serving, until_answered
 
 APP = """
@@ -93,6 +94,7 @@ Ask = Callable[[int, bytes, float], float]  # a port, a request, seconds; reques
 
 def main() -> None:
     """Alternate the rounds and print the ratios."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--rounds", type=int, default=9)
     options.add_argument("--seconds", type=float, default=2)

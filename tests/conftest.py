@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from leftovers import leave_nothing
 from support import ROOT, RUNNER, Service, reserved_port
 
 from runner.record.folders import default_out
@@ -19,6 +20,11 @@ from runner.record.folders import default_out
 # Several workers share the cores: threads that wait for each other must not spin.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def pytest_configure() -> None:
+    """Let no test's process outlive us, also where no fixture comes to end it."""
+    leave_nothing()
 
 
 @pytest.fixture(scope="session")

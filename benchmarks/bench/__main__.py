@@ -19,6 +19,7 @@ import results
 import summary
 import table
 from load import check
+from processes import leave_nothing
 from recipes import ALONE, LIMIT, OURS, Recipe, read
 from rounds import Plan, measure, overload
 from venvs import Environment, cache, make, models
@@ -30,6 +31,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs/benchmarks.md"
 
 def main() -> None:
     """Measure, and write the results."""
+    leave_nothing()
     given = _options()
     if given.render:
         found = results.read(given.out / "predict.json")

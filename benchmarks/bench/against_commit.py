@@ -19,6 +19,7 @@ from pathlib import Path
 import machine
 from checkout import check_out
 from load import check
+from processes import leave_nothing
 from recipes import OURS, read
 from rounds import Plan, Series, measure
 from traffic import Traffic
@@ -43,6 +44,7 @@ FIGURES: dict[str, Callable[[Series, str], float]] = {
 
 def main() -> None:
     """Measure, and print the table."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("commit", help="the old one")
     options.add_argument("--rounds", type=int, default=5)

@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 from fuzzing import Account, fuzz
+from processes import leave_nothing
 from recipes import BODIES, FLOWERS, OURS, read
 from server import Server
 from venvs import Environment, cache, made
@@ -37,6 +38,7 @@ STRICT = [*CHECKS, "negative_data_rejection", "positive_data_acceptance"]
 
 def main() -> None:
     """Attack, and say what was found; exit by 1 if anything was."""
+    leave_nothing()
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--count", type=int, default=100_000)
     options.add_argument("--seed", type=int, default=0)

@@ -182,3 +182,13 @@ def test_the_pages_say_what_was_measured() -> None:
     page = (ROOT / "docs/benchmarks.md").read_text()
     assert summary.insert(page, found) == page
     assert (ROOT / "benchmarks/results/predict.md").read_text() == table.page(found)
+
+
+def test_what_a_benchmark_starts_ends_with_it() -> None:
+    """However that ends: the first that it does is to see to it."""
+    starts = re.compile(r"(?m)^(import subprocess|from (service|watched_service|server) )")
+    texts = {path: path.read_text() for path in (ROOT / "benchmarks").rglob("*.py")}
+    mains = [path for path, text in texts.items() if starts.search(text) and "def main(" in text]
+    assert len(mains) > 20
+    begins = re.compile(r'def main\(\) -> None:\n    """[^"]*"""\n    leave_nothing\(\)\n')
+    assert not [path.name for path in mains if not begins.search(texts[path])]
