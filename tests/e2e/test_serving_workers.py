@@ -196,10 +196,15 @@ def test_a_worker_is_recycled_after_its_requests(start: Start) -> None:
 
 
 def test_a_worker_is_recycled_when_it_has_grown(start: Start) -> None:
-    """Memory that a worker holds beyond the bound is given back by replacing it."""
+    """Memory that a worker holds beyond the bound is given back by replacing it; the log says so.
+
+    The model, which it shares with the kernel, is as large as the bound and does not count.
+    """
     serving = start("workers=1", RUNNER_MAX_MEMORY="50")
     first = serving.ask("/grow")["pid"]
     until(lambda: serving.ask()["pid"] != first, 20)
+    serving.end()
+    assert serving.said.count("its own memory had grown by more than --max-memory") == 1
 
 
 def test_an_interrupt_loses_no_request(start: Start, tmp_path: Path) -> None:

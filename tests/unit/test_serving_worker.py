@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from support import until
 
+from runner import processes
 from runner.config import Limits
-from runner.serving.orders import Order
+from runner.serving import worker
+from runner.serving.orders import Order, Report
 from runner.serving.worker import WorkerLoop
 
 
@@ -26,7 +29,7 @@ class Server:
 
     def run(self, on_ready: Callable[[], None]) -> None:
         on_ready()
-        self.is_drained.wait(30)
+        self.is_drained.wait(10)
 
     def drain(self, *, is_replaced: bool = False) -> None:
         self.is_drained.set()
@@ -53,5 +56,40 @@ def test_a_worker_obeys_beside_a_thousand_open_files() -> None:
     ).start()
     WorkerLoop(lambda: server, [], status, beyond, Limits()).run()
     assert server.is_drained.is_set()
+    os.close(said)
+    os.close(told)
+
+
+@pytest.mark.parametrize("end", [Order.DRAIN, Order.GIVE_WAY])
+def test_an_order_that_comes_before_there_is_a_server_is_kept(end: Order) -> None:
+    """A candidate may be superseded while its app is made: it would serve on until it is killed."""
+    order, told = os.pipe()
+    said, status = os.pipe()
+    os.write(told, end.encode_for())
+    server: Any = Server()
+
+    def build() -> Any:
+        until(lambda: not processes.readable([order], 0))  # the order is taken
+        return server
+
+    WorkerLoop(build, [], status, order, Limits()).run()
+    assert server.is_drained.is_set()
+    os.close(said)
+    os.close(told)
+
+
+def test_only_memory_that_a_worker_has_gained_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has from the kernel, such as the model, would have it replaced again and again."""
+    order, told = os.pipe()
+    said, status = os.pipe()
+    held = iter([300e6, 310e6, 499e6, 501e6])
+    seen: list[float] = []
+    monkeypatch.setattr(worker, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(processes, "own_memory", lambda: seen.append(now := next(held)) or now)
+    server: Any = Server()
+    WorkerLoop(lambda: server, [], status, order, Limits(max_memory=200)).run()
+    assert server.is_drained.is_set()
+    assert seen == [300e6, 310e6, 499e6, 501e6]
+    assert os.read(said, 9) == Report.READY.encode() + Report.HAS_GROWN.encode()
     os.close(said)
     os.close(told)
