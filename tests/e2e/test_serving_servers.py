@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support import reserved_port
@@ -47,6 +48,11 @@ CALLS = {
     "a function that makes handlers": "import http.server as h\n"
     "h.HTTPServer(('h', PORT), lambda *a: h.SimpleHTTPRequestHandler(*a)).serve_forever()",
     "Flask.run": "import flask\nflask.Flask('a').run('h', PORT, debug=True)",
+    "a run that calls Flask's, as Dash's": "import flask\nclass Dash:\n"
+    "    def __init__(self): self.server = flask.Flask('a')\n"
+    "    def run(self, **settings): self.server.run(**settings)\n"
+    "dash_app = Dash()\nserver = dash_app.server\n"
+    "if __name__ == '__main__': dash_app.run(host='h', port=PORT, debug=False)",
     "waitress.serve": WSGI + "import waitress\nwaitress.serve(app, host='h', port=PORT)",
     "create_server": WSGI
     + "from waitress import create_server\ncreate_server(app, listen='h:PORT').run()",
@@ -64,9 +70,25 @@ adopt_when_imported(take)
 """
 
 
-def execute(source: str) -> subprocess.CompletedProcess[str]:
+# What bottle's `run` does, in its names.
+BOTTLE = """
+class ServerAdapter:
+    def __init__(self, host, port): self.host, self.port = host, port
+class WSGIRefServer(ServerAdapter):
+    def run(self, app): raise AssertionError("bottle's own server was run")
+class Another(ServerAdapter):
+    def run(self, app): print("another served", file=__import__("sys").stderr)
+server_names = {"wsgiref": WSGIRefServer, "another": Another}
+def application(environ, start_response): return []
+def run(app=None, server="wsgiref", host="127.0.0.1", port=8080):
+    server_names[server](host=host, port=port).run(app or application)
+"""
+
+
+def execute(source: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", source],
+        cwd=folder,
         env=dict(os.environ),
         capture_output=True,
         text=True,
@@ -86,6 +108,17 @@ def test_a_server_call_hands_its_app_over(name: str, is_early: bool) -> None:
     asked = [line for line in done.stderr.splitlines() if line.startswith("asked h:")]
     assert len(asked) == 1, done.stderr
     assert asked[0].split()[2] == ("asgi" if ASGI in source else "wsgi")
+
+
+@pytest.mark.parametrize("is_early", [False, True], ids=["late", "early"])
+def test_bottle_hands_its_app_over_unless_another_server_is_named(
+    tmp_path: Path, is_early: bool
+) -> None:
+    """Its `run` serves the routes of all cells, without that the notebook names an app."""
+    (tmp_path / "bottle.py").write_text(BOTTLE)
+    calls = "from bottle import run\nrun(host='h', port=1)\nrun(server='another', port=2)"
+    done = execute("import bottle\n" * is_early + SPY + calls, tmp_path)
+    assert done.stderr.splitlines() == ["asked h:1 wsgi", "another served"]
 
 
 HYPERCORN = "import asyncio, hypercorn.asyncio as h, hypercorn.config as c\nconfig = c.Config()\n"
