@@ -57,8 +57,10 @@ def _number(value: Any) -> int | float | None:
 def _of_other_packages(value: Any, depth: int) -> Any:
     """Write what numpy and pandas have, which are known by what they offer."""
     if hasattr(value, "columns") and hasattr(value, "to_dict"):  # a DataFrame
-        return {_key(name): card_value(value[name], depth + 1) for name in value.columns}
-    if hasattr(value, "to_dict") and type(value.index).__name__ != "RangeIndex":
+        columns = value.items() if hasattr(value, "items") else value.to_dict().items()
+        return {_key(name): card_value(column, depth + 1) for name, column in columns}
+    index = getattr(value, "index", None)
+    if hasattr(value, "to_dict") and index is not None and type(index).__name__ != "RangeIndex":
         return card_value(value.to_dict(), depth + 1)  # a Series with names
     if getattr(getattr(value, "dtype", None), "kind", "") == "M":  # dates, which may be NaT
         return _dates(value.astype(str).tolist())

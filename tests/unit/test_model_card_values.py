@@ -26,6 +26,17 @@ class Kind(enum.StrEnum):
     SMALL = "small"
 
 
+class Settings:
+    """What can be made a dictionary, and is no Series."""
+
+    def __repr__(self) -> str:
+        return "Settings()"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the settings."""
+        return {"a": 1}
+
+
 @pytest.mark.parametrize(
     ("value", "written"),
     [
@@ -49,6 +60,8 @@ class Kind(enum.StrEnum):
         (pd.Series([0.5], index=["a"]), {"a": 0.5}),
         (pd.Series(pd.to_datetime(["2026-01-02", None])), ["2026-01-02", None]),
         (pd.DataFrame({"a": [1], 2: [None]}), {"a": [1], "2": [None]}),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), {"a": [2]}),
+        (Settings(), "Settings()"),
         (pd.Categorical(["a", None]), ["a", None]),
         (pd.Index(["a"]), ["a"]),
         (dt.date(2026, 1, 2), "2026-01-02"),
