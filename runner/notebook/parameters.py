@@ -163,7 +163,7 @@ def _annotated(annotation: ast.expr, names: Names) -> Any:
         expression = ast.Expression(_WithTypes(names, known).visit(copy.deepcopy(annotation)))
         kind = eval(compile(ast.fix_missing_locations(expression), "", "eval"), known)  # noqa: S307 - see above
         return kind if kind is Any or is_checkable(kind) else None
-    except (LookupError, AttributeError, TypeError):
+    except (LookupError, AttributeError, TypeError, SyntaxError):  # SyntaxError: text in brackets
         return None
 
 

@@ -119,6 +119,7 @@ def test_a_float_for_what_only_a_default_calls_an_int_is_taken_with_a_word(decla
     ("declared", "said"),
     [
         ("x: 'rows to read' = 5", "its annotation 'rows to read' is no type known"),
+        ("x: Optional['rows to read'] = 5", "its annotation Optional['rows to read'] is no type"),
         ("x: Foo = 5", "its annotation Foo is no type known"),
         ("x: 3 = 5", "its annotation 3 is no type known"),
         ("x: date | str = ''", "its annotation date | str is no type known"),
