@@ -42,7 +42,8 @@ def loaded_models(document: Notebook, values: dict[str, Any]) -> list[str]:
     named = given.get(MODEL_PATH)
     found = [named] if isinstance(named, str) and named else []
     loaded = dict.fromkeys(found + _called_with(document, given, _LOADS))
-    return [path for path in loaded if path not in _called_with(document, given, _SAVES)]
+    saved = _called_with(document, given, _SAVES)
+    return [path for path in loaded if path not in saved]
 
 
 def _called_with(
