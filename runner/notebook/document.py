@@ -239,10 +239,10 @@ class Notebook:
             close = difflib.get_close_matches(name, declared, n=1)
             guess = f"; did you mean {close[0]!r}?" if close else ""
             return ConfigurationError(f"{where}{guess}", hint=f"it declares {', '.join(declared)}")
-        has_cell = any(map(_is_tagged, self.cells))
         none = "no cell is tagged `parameters`"
+        empty = "the cell tagged `parameters` assigns nothing"
         return ConfigurationError(
-            f"{where}: {'the cell tagged `parameters` assigns nothing' if has_cell else none}",
+            f"{where}: {empty if self.has_parameters_cell else none}",
             hint="tag the cell that assigns the defaults: Jupyter, Property Inspector, Cell Tags",
         )
 
