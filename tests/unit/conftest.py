@@ -11,6 +11,7 @@ from typing import Any
 
 import joblib
 import pytest
+import urllib3  # noqa: F401 - papermill imports it, and it binds a port then, once
 
 STARTS = {
     "os.exec",
