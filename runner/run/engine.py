@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from runner.config import EngineConfig
-    from runner.errors import RunnerError
     from runner.notebook.document import Notebook
     from runner.record.out import Out
     from runner.record.progress import Progress
     from runner.record.record import Record
+    from runner.record.writer import Write
     from runner.run.kernel import Kernel
     from runner.run.stop_request import StopRequest
 
@@ -78,32 +78,6 @@ class Session:
         return self.kept
 
 
-def record_failure(
-    path: Path,
-    out: Out,
-    error: RunnerError,
-    facts: dict[str, Any],
-    after_save: Callable[[], None] | None,
-) -> None:
-    """Write the record of a run that failed before a cell could run.
-
-    Args:
-        path: The notebook.
-        out: Where the record goes.
-        error: Why it failed.
-        facts: What is known of the run.
-        after_save: Called when it is written, if at all.
-    """
-    import nbformat
-
-    from runner.record.record import Record, RunStatus
-
-    write = RecordWriter(out, after_save, may_be_refused=True)
-    kept = Record(nbformat.read(path, as_version=4), write)
-    kept.start(**facts)
-    kept.end(RunStatus.FAILED, str(error), error.exit_code)
-
-
 class RunnerEngine:
     """Execute notebooks for papermill; ``papermill IN OUT --engine runner`` selects it."""
 
@@ -138,6 +112,7 @@ class RunnerEngine:
         from runner.notebook import annotations, parameters_cell
         from runner.record import facts
         from runner.record.record import Record
+        from runner.record.writer import RecordWriter
         from runner.run.execution import Execution
 
         document = _document(nb, kernel_name, options, session)
@@ -257,58 +232,6 @@ def _run_to_end(execution: Coroutine[Any, Any, None]) -> None:
             thread.submit(asyncio.run, execution).result()
 
 
-Write = Callable[["NotebookNode", bool], None]
-
-
-class RecordWriter:
-    """Write a record, and go on where the disk refuses: the next save tries it again.
-
-    It is an error only of a run whose record is all that it leaves, and only in its first save,
-    and in those that wait for the disk, as the last one does.
-
-    Args:
-        out: Where it goes.
-        after_save: Called after every save.
-        may_be_refused: Whether the run goes on in any case, since it serves.
-    """
-
-    def __init__(
-        self,
-        out: Out,
-        after_save: Callable[[], None] | None = None,
-        *,
-        may_be_refused: bool = False,
-    ) -> None:
-        self._out, self._after_save = out, after_save
-        self._may_be_refused = may_be_refused
-        self._has_written = self._is_refused = False
-
-    def __call__(self, nb: NotebookNode, durable: bool) -> None:
-        """Write the notebook as it is now."""
-        import nbformat
-
-        text = nbformat.writes(nb)
-        if not text.isascii():  # half a character, which JSON can hold and UTF-8 cannot
-            text = text.encode(errors="replace").decode()
-        try:
-            self._out.write(text, durable=durable)
-            if self._after_save:
-                self._after_save()
-        except OSError as error:
-            if not self._may_be_refused and (durable or not self._has_written):
-                raise
-            self._note_refusal(error)
-        else:
-            if self._is_refused:
-                log.info("%s is saved again", self._out.path)
-            self._has_written, self._is_refused = True, False
-
-    def _note_refusal(self, error: OSError) -> None:
-        if not self._is_refused:
-            log.warning("%s is not saved, the run goes on: %s", self._out.path, error.strerror)
-        self._is_refused = True
-
-
 @contextlib.contextmanager
 def _papermills_place(output_path: str | None) -> Iterator[Write]:
     """Write where papermill would, which knows more places than ours; local files atomically.
@@ -319,6 +242,7 @@ def _papermills_place(output_path: str | None) -> Iterator[Write]:
     from runner.files import sweep_partials
     from runner.notebook import papermill_internals as papermill
     from runner.record.out import OutFile, OutStream, out_at
+    from runner.record.writer import RecordWriter
 
     if output_path is None:
         yield lambda nb, durable: None

@@ -26,8 +26,9 @@ from runner.notebook import injection
 from runner.record import facts as run_facts
 from runner.record.out import OutFile
 from runner.record.progress import ProgressLog
+from runner.record.writer import record_failure
 from runner.run import run
-from runner.run.engine import Session, record_failure
+from runner.run.engine import Session
 from runner.run.run import Job, RunEnd
 from runner.run.stop_request import StopRequest
 from runner.spawn.order_to_go import job_of

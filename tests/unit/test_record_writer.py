@@ -10,7 +10,7 @@ import pytest
 from nbformat import NotebookNode
 
 from runner.record.out import OutFile
-from runner.run.engine import RecordWriter
+from runner.record.writer import RecordWriter
 
 
 @pytest.fixture
