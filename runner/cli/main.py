@@ -22,7 +22,7 @@ from runner.cli.run import run
 from runner.cli.serve import serve
 from runner.cli.sweep import sweep
 from runner.errors import ConfigurationError, InterruptedRunError, RunnerError
-from runner.files import has_working_folder
+from runner.spawn.working_folder import has_working_folder
 
 
 @click.group(

@@ -32,13 +32,14 @@ from runner import log as logs
 from runner import wire
 from runner.config import setting, variable
 from runner.errors import KernelDiedError, RunnerError
-from runner.files import Publication, WorkingFolder, if_possible
+from runner.files import Publication, if_possible
 from runner.notebook import document as notebook
 from runner.run import run
 from runner.run.engine import Session
 from runner.run.kernel import Kernel
 from runner.run.stop_request import StopRequest
 from runner.spawn import service_run
+from runner.spawn.working_folder import WorkingFolder
 
 log = logging.getLogger(__name__)
 

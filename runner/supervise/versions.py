@@ -19,6 +19,7 @@ from runner.notebook import document as notebook
 from runner.record import history
 from runner.record.ledger import Ledger
 from runner.spawn.processes import end_in_words
+from runner.spawn.working_folder import WorkingFolder
 from runner.supervise.states import KEPT, GoodVersion
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class Versions:
 
     def __init__(self, folder: Path, out: Path) -> None:
         self.folder = folder
-        self.place = files.WorkingFolder()
+        self.place = WorkingFolder()
         self._out = out
         self._sources = KeptNotebooks(folder / "sources")
         self._names: dict[int, str] = {}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runner.errors import ConfigurationError
-from runner.files import WorkingFolder
+from runner.spawn.working_folder import WorkingFolder
 from runner.supervise.versions import digest
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,44 @@
+"""Stay in the folder that has the path of ours, whatever is moved, removed or put there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from runner.files import if_possible
+
+
+def has_working_folder() -> bool:
+    """Tell whether our working folder exists still, at whichever path."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+class WorkingFolder:
+    """Stay in the folder that has the path which ours had, though another one takes its place."""
+
+    def __init__(self) -> None:
+        self._path = Path.cwd()
+
+    def follow(self) -> bool:
+        """Go to what is at the path now; tell whether that is another folder."""
+        try:
+            if self._path.samefile("."):
+                return False
+            os.chdir(self._path)
+        except OSError:  # there is none at the moment
+            return False
+        return True
+
+    def restore(self) -> bool:
+        """Go there too, and make it if there is none: whoever starts now needs one.
+
+        One that was moved is none that is gone.
+        """
+        if not has_working_folder():
+            with if_possible(f"the working folder {self._path} is gone, and cannot be made"):
+                self._path.mkdir(parents=True, exist_ok=True)
+        return self.follow()
