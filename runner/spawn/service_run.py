@@ -86,15 +86,21 @@ class ServiceRun:
         said = "%s; so it is executed again, the cells that look annotated as they are"
         log.warning(said, first)
         self.standby.replace_kernel()
-        said = f"annotated cells are comments: {first}"
+        why = self._reason(first)
+        said = f"annotated cells are comments: {why}"
         try:
             return self._execute(executed_again=said)
         except (NotebookError, KernelDiedError) as second:
             if self._has_served():
                 raise
-            said = f"{first}. Executed with its annotated cells as they are: {second}"
+            also = self._reason(second)
+            said = f"{why}. Executed with its annotated cells as they are: {also}"
             self._correct_reason(said)
-            raise NotebookError(said, second.hint) from first
+            raise NotebookError(f"{self.job.path}: {said}", second.hint) from first
+
+    def _reason(self, error: RunnerError) -> str:
+        """Say why, for those who name the notebook themselves."""
+        return str(error).removeprefix(f"{self.job.path}: ")
 
     def run_other_language(self) -> RunEnd:
         """Execute it, and watch whether what it starts listens."""

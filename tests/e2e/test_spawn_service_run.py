@@ -150,6 +150,7 @@ def test_the_first_failure_is_told_if_both_executions_fail(project: Path, start:
     last = service.said().splitlines()[-2]
     first, second = last.index("the model is missing"), last.index("ZeroDivisionError")
     assert first < second
+    assert last.count("a.ipynb") == 1
     assert not read_record(project / "runs/a/out.ipynb").metadata.runner.ready
 
 
