@@ -27,6 +27,7 @@ from runner.spawn.processes import UNKNOWN_END, RunProcess, SpawnedRun
 
 log = logging.getLogger(__name__)
 
+_FORKS_WITHIN = 600.0  # it may just have been started, on a machine where all is slow
 _REAPS_WITHIN = 60.0  # it may begin anew first, and import a lot
 
 
@@ -136,14 +137,15 @@ class ForkedRun(RunProcess):
     async def ended(self) -> int:
         """Wait for its end, and end what it left."""
         try:
-            self.pid = await self._number
+            self.pid = await self._answered(self._number, _FORKS_WITHIN)
             if self._is_unwanted:
                 self.terminate()
             try:
                 await wait_pid_ended(self.pid)
             finally:
                 super().kill()
-            return await self._reaped()
+            reaped = self._fork_server.ask(b"reap %d" % self.pid)
+            return await self._answered(reaped, _REAPS_WITHIN)
         except (OSError, TimeoutError) as error:
             log.warning("how process %d ended is unknown: %s", self.pid, error)
             return UNKNOWN_END
@@ -151,13 +153,14 @@ class ForkedRun(RunProcess):
             self._is_over = True
             self._orders.close()
 
-    async def _reaped(self) -> int:
+    async def _answered(self, answer: asyncio.Future[int], seconds: float) -> int:
+        """Wait for what the fork server was asked; one that hangs is ended, and replaced."""
         try:
-            async with asyncio.timeout(_REAPS_WITHIN):
-                return await self._fork_server.ask(b"reap %d" % self.pid)
-        except TimeoutError:
-            self._fork_server.close()  # it hangs; the next run gets another
-            raise
+            async with asyncio.timeout(seconds):
+                return await answer
+        except TimeoutError as error:
+            self._fork_server.close()
+            raise TimeoutError(f"the fork server did not answer for {seconds:g} s") from error
 
 
 class Starter:

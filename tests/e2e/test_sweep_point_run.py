@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from support import read_record, until, write_notebook
 
 from runner import files
 from runner.config import EngineConfig
-from runner.spawn.fork_server_client import Starter
-from runner.spawn.processes import RunProcess
+from runner.spawn import fork_server_client
+from runner.spawn.fork_server_client import ForkedRun, Starter
+from runner.spawn.processes import UNKNOWN_END, RunProcess
 from runner.sweep.launcher import Launcher
 from runner.sweep.outcomes import outcome_of
 from runner.sweep.points import Point
@@ -77,6 +79,20 @@ def test_a_completed_point_is_not_run_again(floor: Floor) -> None:
     assert floor.end(floor.start()) == 0
     assert floor.done.read_text() == "x\n"
     assert "is completed already" in floor.log()
+
+
+@pytest.mark.parametrize("floor", [True], indirect=True, ids=["forked"])
+def test_a_fork_server_that_hangs_is_replaced(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds up no sweep: the point has failed, and the next one is run."""
+    process = floor.start()
+    assert isinstance(process, ForkedRun)
+    os.kill(process._fork_server._process.pid, signal.SIGSTOP)
+    with monkeypatch.context() as within:
+        within.setattr(fork_server_client, "_FORKS_WITHIN", 0.1)
+        assert floor.end(process) == UNKNOWN_END
+    assert floor.end(floor.start()) == 0
 
 
 def test_a_point_waits_for_the_run_that_writes_its_record(floor: Floor) -> None:
