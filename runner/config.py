@@ -56,6 +56,19 @@ class TimeLimits:
     run: float = 0.0
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KernelChoice:
+    """Say by which kernel notebooks are run, and in which language; empty: as they say.
+
+    Attributes:
+        name: The kernelspec's name.
+        language: Of their cells.
+    """
+
+    name: str = ""
+    language: str = ""
+
+
 def setting(option: str, default: str, environ: Mapping[str, str] = os.environ) -> str:
     """Give the text of an option's variable, or the default."""
     return environ.get(variable(option), default)

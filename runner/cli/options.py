@@ -11,10 +11,8 @@ from typing import Any
 import click
 
 from runner import log
-from runner.config import EngineConfig, Limits, TimeLimits, variable
+from runner.config import EngineConfig, KernelChoice, Limits, TimeLimits, variable
 from runner.errors import EXIT_CODES, ConfigurationError, RunnerError
-from runner.notebook import parameter_values
-from runner.notebook.document import KernelChoice
 
 EPILOG = "Exit codes: 0 done or stopped as asked; {}; 128 + N interrupted by signal N.".format(
     "; ".join(f"{error.exit_code} {error.meaning}" for error in (RunnerError, *EXIT_CODES))
@@ -225,6 +223,8 @@ def values_of(given: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigurationError: A file cannot be read, or something is no YAML mapping.
     """
+    from runner.notebook import parameter_values
+
     names = ("files", "yaml_texts", "plain", "raw")
     return parameter_values.merged_parameters(**{name: given[name] for name in names})
 

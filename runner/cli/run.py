@@ -20,7 +20,6 @@ from runner.cli.options import (
     values_of,
 )
 from runner.cli.systems import require_posix
-from runner.record import folders
 
 
 @click.command(epilog=EPILOG)
@@ -41,6 +40,7 @@ def run(**given: Any) -> None:
 
 
 def _job(given: dict[str, Any]) -> Any:
+    from runner.record import folders
     from runner.run.run import Job
 
     log.configure(given["log_level"], given["log_format"])

@@ -24,7 +24,6 @@ from runner.cli.options import (
 from runner.cli.systems import require_linux
 from runner.config import Limits, variable
 from runner.errors import ConfigurationError
-from runner.record import folders
 from runner.run.shadowing import refuse_shadow
 
 
@@ -69,6 +68,7 @@ def serve(host: str, port: int, **given: Any) -> None:
 
 
 def _plan(given: dict[str, Any], host: str, port: int) -> Any:
+    from runner.record import folders
     from runner.supervise.lifecycle import Rules
     from runner.supervise.plan import Plan
 

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from runner.config import KernelChoice
 from runner.errors import ConfigurationError
 from runner.notebook import code, file_form, masking
 from runner.notebook.names import collect
@@ -29,19 +30,6 @@ _CHANGES_IMPORTS = re.compile(
     r"|id='sys', ctx=Load\(\)\), attr='(?:path|modules|meta_path)"
     r"|value='%{0,2}(?:env|set_env|cd|pushd|popd|run|pip|conda|mamba|uv)[ ']"
 )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class KernelChoice:
-    """Say by which kernel notebooks are run, and in which language; empty: as they say.
-
-    Attributes:
-        name: The kernelspec's name.
-        language: Of their cells.
-    """
-
-    name: str = ""
-    language: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

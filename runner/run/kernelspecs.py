@@ -9,8 +9,8 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from traitlets import TraitError
 
+from runner.config import KernelChoice
 from runner.errors import ConfigurationError
-from runner.notebook.document import KernelChoice
 
 _IPYKERNEL = {"ipykernel", "ipykernel_launcher"}
 

@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from runner.config import EngineConfig, TimeLimits
+from runner.config import EngineConfig, KernelChoice, TimeLimits
 from runner.errors import (
     ConfigurationError,
     InterruptedRunError,
@@ -20,7 +20,7 @@ from runner.errors import (
 )
 from runner.notebook import document as notebook
 from runner.notebook import papermill_internals
-from runner.notebook.document import KernelChoice, Notebook
+from runner.notebook.document import Notebook
 from runner.notebook.parameter_types import plain
 from runner.record import folders, history
 from runner.record.out import out_at, with_values

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from runner.config import EngineConfig, TimeLimits
+from runner.config import EngineConfig, KernelChoice, TimeLimits
 from runner.notebook import parameter_values
-from runner.notebook.document import KernelChoice
 from runner.run.run import Job
 
 

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.config import EngineConfig, TimeLimits, variable
+from runner.config import EngineConfig, KernelChoice, TimeLimits, variable
 from runner.notebook import parameter_values
-from runner.notebook.document import KernelChoice
 from runner.spawn.fork_server_client import Starter
 from runner.spawn.processes import RunProcess
 from runner.sweep.outcomes import identity_facts

@@ -7,10 +7,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from runner.config import TimeLimits
+from runner.config import KernelChoice, TimeLimits
 from runner.errors import NotebookError
 from runner.files import write_atomically
-from runner.notebook.document import KernelChoice
 from runner.run.stop_request import StopRequest
 from runner.sweep.launcher import Launcher
 from runner.sweep.outcomes import outcome_of

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from runner import files
-from runner.config import EngineConfig, TimeLimits
+from runner.config import EngineConfig, KernelChoice, TimeLimits
 from runner.errors import ConfigurationError, InterruptedRunError, NotebookError
 from runner.notebook import document as notebook
-from runner.notebook.document import KernelChoice
 from runner.notebook.parameter_types import plain
 from runner.record import facts, folders, history
 from runner.run.run import checked

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from runner.config import EngineConfig, TimeLimits
-from runner.notebook.document import KernelChoice
+from runner.config import EngineConfig, KernelChoice, TimeLimits
 from runner.run.run import Job
 from runner.spawn.order_to_go import job_of
 
