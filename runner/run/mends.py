@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 from runner.notebook import packages
 
 _NO_MODULE = re.compile(r"No module named '([^']+)'")
+_PYTHON = re.compile(r"(python|pypy)[\d.]*(\.exe)?")
 _NO_FILE = re.compile(r"No such file or directory: '([^']+)'")
 
 # Packages that are imported by another name than they are installed by.
@@ -39,7 +39,7 @@ def mend_of(name: str, value: str, python: str, notebook: Path) -> str:
     Args:
         name: The error's type.
         value: Its text.
-        python: What the kernel is executed by; empty if that is no Python.
+        python: What the kernel is executed by; empty if that is no Python, or not known.
         notebook: The notebook.
     """
     if name in ("ModuleNotFoundError", "ImportError") and (found := _NO_MODULE.search(value)):
@@ -77,6 +77,6 @@ def _mend_of_file(path: Path, notebook: Path) -> str:
 
 
 def python_of(words: object) -> str:
-    """Give what a kernel was started by, from its command line."""
+    """Give the Python of a kernel's command line; empty if a wrapper is what was started."""
     first = str(words[0]) if isinstance(words, list | tuple) and words else ""
-    return first or sys.executable
+    return first if _PYTHON.fullmatch(Path(first).name) else ""

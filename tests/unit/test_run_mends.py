@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.run.mends import mend_of
+from runner.run.mends import mend_of, python_of
 
 PYTHON = "/venv/bin/python"
 
@@ -43,6 +43,23 @@ def test_a_module_within_a_package_is_no_missing_package(notebook: Path) -> None
     """The package may be there, in another version."""
     assert not mend_of("ModuleNotFoundError", "No module named 'a.b'", PYTHON, notebook)
     assert not mend_of("ModuleNotFoundError", "No module named 'a'", "", notebook)
+
+
+@pytest.mark.parametrize(
+    ("program", "is_python"),
+    [
+        (PYTHON, True),
+        ("/usr/bin/python3.12", True),
+        ("C:/env/python.exe", True),
+        ("/opt/pypy3", True),
+        ("/bin/sh", False),
+        ("conda", False),
+        ("ipython", False),
+    ],
+)
+def test_packages_are_installed_by_no_wrapper(program: str, is_python: bool) -> None:
+    """A kernel may be started by a script that finds its Python; `sh -m pip` would be no mend."""
+    assert python_of([program, "-m", "ipykernel_launcher"]) == (program if is_python else "")
 
 
 def test_a_missing_file_is_looked_for_in_the_working_folder(notebook: Path, tmp_path: Path) -> None:
