@@ -69,8 +69,8 @@ class PatientHandler(logging.Handler):
             with self._counting:
                 self._dropped += 1
             return
-        self._is_idle.clear()
         self._waiting.append(line)
+        self._is_idle.clear()  # only now: the writer may have been about to say that it is idle
         self._has_some.set()
         if self._writer is None:
             self._writer = threading.Thread(target=self._write, name="log", daemon=True)

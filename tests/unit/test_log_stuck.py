@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import fcntl
 import logging
@@ -56,6 +57,24 @@ def test_who_logs_does_not_wait(pipe: tuple[int, int], monkeypatch: pytest.Monke
     said = read_until(read, b"lines of the log were dropped")
     assert said.startswith(b"0 x")
     handler.emit(event("last"))
+    assert b"last" in read_until(read, b"last")
+    handler.flush()
+
+
+def test_whoever_flushes_waits_for_the_last_line(pipe: tuple[int, int]) -> None:
+    """Also if the writer has done the one before just as it comes."""
+    read, write = pipe
+    handler = PatientHandler(write)
+
+    class JustIdle(collections.deque[bytes]):
+        def append(self, line: bytes) -> None:
+            handler._is_idle.set()
+            super().append(line)
+
+    handler._waiting = JustIdle()
+    os.write(write, b"x" * 4096)  # so that it cannot be written
+    handler.emit(event("last"))
+    assert not handler._is_idle.is_set()
     assert b"last" in read_until(read, b"last")
     handler.flush()
 
