@@ -18,8 +18,8 @@ _END_OF_HALF_A_NAME = "/\n"  # what has a slash is no name
 class Ledger:
     """List the files of a folder that we have made: one name a line.
 
-    It is written after the file was made and before that is removed for good, so what it
-    does not know at worst stays for ever.
+    A file may be noted before it is made, but none is removed that is not noted: so what is not
+    known here at worst stays for ever.
 
     Args:
         folder: The folder; it need not exist yet.
@@ -45,10 +45,10 @@ class Ledger:
 
     def add(self, name: str) -> None:
         """Note a file as ours; what cannot be noted is kept for ever."""
-        if name in self._noted():
+        text = self._text()
+        if name in _names(text):
             return
-        noted = self._text()
-        start = _END_OF_HALF_A_NAME if noted and not noted.endswith("\n") else ""
+        start = _END_OF_HALF_A_NAME if text and not text.endswith("\n") else ""
         try:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(f"{start}{name}\n")
@@ -80,12 +80,16 @@ class Ledger:
         write_atomically(self._path, "".join(f"{name}\n" for name in names))
 
     def _noted(self) -> list[str]:
-        lines = self._text().split("\n")[:-1]  # but for half a name at the end
-        # Names only: a path would lead out of the folder.
-        return list(dict.fromkeys(line for line in lines if line and Path(line).name == line))
+        return _names(self._text())
 
     def _text(self) -> str:
         try:
             return self._path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
+
+
+def _names(text: str) -> list[str]:
+    lines = text.split("\n")[:-1]  # but for half a name at the end
+    # Names only: a path would lead out of the folder.
+    return list(dict.fromkeys(line for line in lines if line and Path(line).name == line))
