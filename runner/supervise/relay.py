@@ -11,7 +11,7 @@ The rules of this file:
    the client is (``X-Forwarded-For``), and that it ends with the answer, unless it is to become a
    WebSocket. One that is unclear is refused: see `runner.supervise.request_heads`.
 5. So many wait or are passed on, and no more: others are told to come again. Where room is
-   lacking, whoever has been silent for longest goes. So the two paths are always answered.
+   lacking, whoever has not asked within a moment goes. So the two paths are always answered.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 MOST = 256  # that wait or are passed on; half as many as may be open
 _LOOK_EVERY = 1.0
 _PAUSE = 1.0
+_SILENT_FOR = 0.25
 _END_WITHIN = 1.0
 _ASKED = re.compile(rb"(?:GET|HEAD) ([^ ?]*)[^ ]* HTTP/1\.[01]\r\n")
 _TOO_LONG = b"431 Request Header Fields Too Large"
@@ -52,7 +53,8 @@ class Relay:
         self._target: Address | None = None
         self._has_target = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._silent: dict[asyncio.Task[None], None] = {}
+        self._silent: dict[asyncio.Task[None], float] = {}  # and since when
+        self._look: asyncio.TimerHandle | None = None
         self._held = 0
         self._is_wanted = self._is_accepting = False
 
@@ -125,18 +127,25 @@ class Relay:
         connection.setblocking(False)
         task = loop.create_task(self._converse(connection))
         self._tasks.add(task)
+        self._silent[task] = loop.time()
         task.add_done_callback(lambda _: connection.close())  # also if it never began
         task.add_done_callback(self._ended)
         if len(self._tasks) >= 2 * MOST:
             self._stop_accepting()
-            self._end_a_silent_one()
-        self._silent[task] = None
+            self._make_room()
 
-    def _end_a_silent_one(self) -> None:
-        """Make room for one more."""
-        if oldest := next(iter(self._silent), None):
-            del self._silent[oldest]
-            oldest.cancel()
+    def _make_room(self) -> None:
+        """End who has been silent for a moment, and look again, until there is room."""
+        loop = asyncio.get_running_loop()
+        if self._look:
+            self._look.cancel()
+        if not self._is_wanted or len(self._tasks) < 2 * MOST:
+            return
+        for task, since in [*self._silent.items()]:
+            if since <= loop.time() - _SILENT_FOR:
+                del self._silent[task]
+                task.cancel()
+        self._look = loop.call_later(_SILENT_FOR, self._make_room)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
