@@ -181,7 +181,11 @@ def ending_run_options(command: Any) -> Any:
 def _time_limit(name: str, said: str) -> Decorator:
     # No variable: a kernel that serves has one of this name for another purpose.
     return click.option(
-        name, type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help=f"{said} 0: none."
+        name,
+        type=click.FloatRange(min=0),
+        default=0.0,
+        metavar="SECONDS",
+        help=f"{said} 0: no limit.",
     )
 
 
