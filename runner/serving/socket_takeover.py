@@ -78,6 +78,7 @@ class OwnSockets:
         self._claim, self._completion = claim, completion
         self._is_called_by_cell = is_called_by_cell
         self._control: SupervisorLink | None = None
+        self._control_lock = threading.Lock()
         self._requested: weakref.WeakKeyDictionary[socket.socket, tuple[Any, ...]] = (
             weakref.WeakKeyDictionary()
         )
@@ -173,7 +174,8 @@ class OwnSockets:
     def become_ready(self) -> None:
         """Accept from now on: all cells that will run have run."""
         self._completion.reach()
-        control, self._control, self.opener = self._control, None, None
+        with self._control_lock:  # a cell may accept as another thread finds that it stays
+            control, self._control, self.opener = self._control, None, None
         if control is not None:
             control.send("ready")
             threading.Thread(
