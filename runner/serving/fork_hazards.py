@@ -12,6 +12,7 @@ import os
 import re
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from typing import Any
 # NVIDIA's, AMD's, Intel's, and all of them below Windows.
 _GPU = re.compile(r"/dev/(?:nvidia(?:\d+|ctl|-uvm)|kfd|dri/renderD\d+|dxg)$")
 _MOST_NAMED = 5
+_SAYS_NOTHING = (sqlite3.Error, AttributeError, OSError, RuntimeError)
+_SAYS_WITHIN = 1.0
 
 
 def what_no_fork_survives(open_files: Path = Path("/proc/self/fd")) -> str:
@@ -87,12 +90,29 @@ def _told(tell: Tell, connection: Any) -> str:
     """Ask a connection; one that is being closed, or belongs to another thread, says nothing."""
     try:
         return tell(connection)
-    except (sqlite3.Error, AttributeError, OSError, RuntimeError):
+    except _SAYS_NOTHING:
         return ""
 
 
 def _of_sqlite(connection: sqlite3.Connection) -> str:
-    """Name its file; a database in memory is copied with the rest of it."""
+    """Name its file; where all threads may use it, one may be, and to ask would be to wait."""
+    said: list[str] = []
+
+    def ask() -> None:
+        with contextlib.suppress(*_SAYS_NOTHING):
+            said.append(_file_of(connection))
+
+    asking = threading.Thread(target=ask, name="ask-sqlite", daemon=True)
+    asking.start()
+    asking.join(_SAYS_WITHIN)
+    if asking.is_alive():
+        return "sqlite3 that a thread uses"
+    # One that only its own thread may use has refused, and who else could be using it?
+    return said[0] if said else _file_of(connection)
+
+
+def _file_of(connection: sqlite3.Connection) -> str:
+    """Name it; a database in memory is copied with the rest of it."""
     cursor = connection.cursor()
     cursor.row_factory = None
     files = [row[2] for row in cursor.execute("PRAGMA database_list") if row[2]]

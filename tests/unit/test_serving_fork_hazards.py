@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -86,6 +87,31 @@ def test_a_database_in_a_file_is_named_while_it_is_open(
     file.close()
     assert fork_hazards.shared_connections() == []
     memory.close()
+
+
+def test_a_connection_that_a_thread_uses_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its query may take hours, and the workers are forked meanwhile."""
+    monkeypatch.setattr(fork_hazards, "_SAYS_WITHIN", 0.05)
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        has_begun.set()
+        may_end.wait(30)
+
+    used = sqlite3.connect(tmp_path / "data.db", check_same_thread=False)
+    used.create_function("wait", 0, wait)
+    querying = threading.Thread(target=used.execute, args=["SELECT wait()"])
+    querying.start()
+    assert has_begun.wait(30)
+    try:
+        assert fork_hazards.shared_connections() == ["sqlite3 that a thread uses"]
+        assert querying.is_alive()
+    finally:
+        may_end.set()
+        querying.join()
+        used.close()
 
 
 class Connection:
