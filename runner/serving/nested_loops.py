@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import importlib.machinery
+import importlib.util
+import sys
+import types
 from asyncio import events, tasks
 from collections.abc import Coroutine, Iterator
 from typing import Any
@@ -20,6 +24,16 @@ def let_asyncio_run_nest() -> None:
             return original(main, **settings)
 
     asyncio.run = run
+
+
+def stand_in_for_nest_asyncio() -> None:
+    """Let ``import nest_asyncio; nest_asyncio.apply()`` do nothing where it is not installed."""
+    if "nest_asyncio" in sys.modules or importlib.util.find_spec("nest_asyncio"):
+        return
+    module: Any = types.ModuleType("nest_asyncio", "Stand in for a package that is not installed.")
+    module.__spec__ = importlib.machinery.ModuleSpec("nest_asyncio", None)
+    module.apply = lambda loop=None: None
+    sys.modules["nest_asyncio"] = module
 
 
 def reentrant_loop() -> asyncio.AbstractEventLoop | None:

@@ -17,24 +17,10 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from runner.serving.adopted_app import AdoptedApp
+
 _HERE = {"localhost", "", "0.0.0.0", "::", "::1"}  # noqa: S104 - compared only
 _METHODS = ("connect", "connect_ex")
-
-
-class Left(Protocol):
-    """Be an app that is left for the last cell; see `runner.serving.adoption.AdoptedApp`."""
-
-    @property
-    def app(self) -> Any:
-        """An ASGI or WSGI callable."""
-
-    @property
-    def requested(self) -> str:
-        """The address that its server call asked for."""
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop | None:
-        """That on which it is to run, if it is a task's."""
 
 
 class Pool(Protocol):
@@ -59,7 +45,7 @@ class SelfRequests:
     """
 
     def __init__(
-        self, left: Sequence[Left], make_pool: Callable[[Any, socket.socket], Pool]
+        self, left: Sequence[AdoptedApp], make_pool: Callable[[Any, socket.socket], Pool]
     ) -> None:
         self._left, self._make_pool = left, make_pool
         self._lock = threading.Lock()
@@ -100,13 +86,13 @@ class SelfRequests:
                 return host, self._port_of(left)
         return address
 
-    def _port_of(self, left: Left) -> int:
+    def _port_of(self, left: AdoptedApp) -> int:
         with self._lock:
             if id(left.app) not in self._answering:
                 self._answering[id(left.app)] = self._answer(left)
             return self._answering[id(left.app)][0]
 
-    def _answer(self, left: Left) -> tuple[int, Pool]:
+    def _answer(self, left: AdoptedApp) -> tuple[int, Pool]:
         # Past the methods that take over what the notebook listens on.
         listener = socket.socket()
         socket.SocketType.bind(listener, ("127.0.0.1", 0))
