@@ -107,8 +107,8 @@ class Adoption:
         watch.start()
 
     def _is_served(self) -> bool:
-        """Tell whether something serves already, on sockets that may look like a server's own."""
-        return bool(self._claim.holder) and not self.own_sockets.is_listening
+        """Tell whether something else serves already than sockets of the notebook's own."""
+        return bool(self._claim.holder) and not self.own_sockets.have_the_claim
 
     def _offers(self, frames: list[FrameType]) -> bool:
         is_found = self._listeners.look(frames)
@@ -279,7 +279,7 @@ class Adoption:
         except OtherServiceError:
             _thread.interrupt_main()  # the cell that goes on is not to go on so
         except (NothingServesError, ServicePortTakenError) as error:
-            if not self._is_served():  # it may have begun as we looked
+            if not self._claim.holder:  # it may have begun as we looked
                 self._fail(error)
         except Exception as error:
             log.exception("the app could not be served beside the cells")

@@ -86,6 +86,7 @@ class OwnSockets:
             weakref.WeakKeyDictionary()
         )
         self._port = 0
+        self._claimed: set[str] = set()
         self._listener: socket.socket | None = None
         self._pid = os.getpid()
         self._originals = {name: getattr(socket.socket, name) for name in _METHODS}
@@ -113,6 +114,14 @@ class OwnSockets:
     def is_listening(self) -> bool:
         """Tell whether a socket of the notebook takes connections."""
         return any(own.fileno() >= 0 for own in list(self._shared))
+
+    @property
+    def have_the_claim(self) -> bool:
+        """Tell whether they are the service, be it that the first of them is only about to listen.
+
+        Until the supervisor has answered it does not.
+        """
+        return self._claim.holder in self._claimed
 
     def _bind(self, own: socket.socket, address: Any) -> None:
         if self._is_candidate(own, address):
@@ -183,7 +192,9 @@ class OwnSockets:
             ).start()
 
     def _takes(self, address: tuple[Any, ...]) -> bool:
-        return self._claim.take(f"a socket on port {address[1]}")
+        holder = f"a socket on port {address[1]}"
+        self._claimed.add(holder)  # first: another thread looks whose the claim is
+        return self._claim.take(holder)
 
     def _share(self, own: socket.socket, address: tuple[Any, ...]) -> None:
         """Put the supervisor's listener in the place of a socket's file.
@@ -199,6 +210,8 @@ class OwnSockets:
         os.dup2(self._listener.fileno(), own.fileno(), inheritable=False)
         own.settimeout(own.gettimeout())  # whether it blocks belongs to the file, not the object
         self._shared[own] = address
+        if self._completion.is_reached:
+            self.become_ready()
 
     def _greet(self, address: tuple[Any, ...]) -> SupervisorLink:
         control = SupervisorLink.connect()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import os
+import socket
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from runner.serving.app_takeover import Adoption
 from runner.serving.claim import Claim, OtherServiceError
 from runner.serving.listener_watch import ListenerWatch
 from runner.serving.listening import Listening
+from runner.serving.socket_takeover import OwnSockets
 
 
 async def asgi(scope: Any, receive: Any, send: Any) -> None:
@@ -222,3 +224,26 @@ def test_what_listens_and_speaks_no_http_is_said(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(adoption._listeners, "found", lambda: [HTTP])
     with pytest.raises(NothingServesError, match="does not answer HTTP"):
         asyncio.run(adoption.serve_what_is_left({}))
+
+
+def test_a_socket_that_is_about_to_listen_is_no_other_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The supervisor's answer takes a moment; who ends to watch the cells then is never ready."""
+    adoption, _ = adoption_beside(None)
+    seen: list[bool] = []
+
+    def greet(_: OwnSockets, address: Any) -> None:
+        seen.append(adoption._is_served())
+        raise ConnectionError(address)
+
+    monkeypatch.setattr(OwnSockets, "_greet", greet)
+    adoption.own_sockets.patch()
+    try:
+        with socket.socket() as own:
+            own.bind(("127.0.0.1", 8000))
+            with pytest.raises(ConnectionError):
+                own.listen()
+    finally:
+        adoption.own_sockets.unpatch()
+    assert seen == [False]
