@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -85,6 +85,6 @@ def test_what_a_notebook_saves_itself_is_not_what_it_waits_for() -> None:
 
 def test_nothing_is_known_of_another_language() -> None:
     """Its cells are not read."""
-    found: list[dict[str, Any]] = [{"cell_type": "code", "source": "load_model('a')"}]
-    document = Notebook(path=Path("a"), cells=found, kernel_name="ir", language="R")
-    assert loaded_models(document, {}) == []
+    document = declaring("load_model('a')")
+    assert loaded_models(document, {}) == ["a"]
+    assert loaded_models(dataclasses.replace(document, language="R"), {}) == []
