@@ -8,6 +8,7 @@ import importlib.metadata
 import io
 import json
 import platform
+import re
 import time
 import warnings
 import weakref
@@ -22,6 +23,7 @@ from runner.model.features import features
 
 _SETTLING = 3.0  # seconds that a model and its card, or a copy of them, may take to be written
 _LOOK_EVERY = 0.05
+_HASH = re.compile("[0-9a-fA-F]{64}")
 
 _cards: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
 
@@ -30,24 +32,31 @@ class CardError(ValueError):
     """Refuse a model that is not what its card says."""
 
 
-def load_model(path: str | Path) -> tuple[Any, dict[str, Any]]:
+def load_model(path: str | Path, *, sha256: str = "") -> tuple[Any, dict[str, Any]]:
     """Read a model whose hash is the one on its card, and warn if another scikit-learn made it.
 
     A pickle can run any code when it is read, so it is read only if it is the very file that its
-    card describes: the JSON file beside it, whose ``sha256`` is the model's.
+    card describes: the JSON file beside it, whose ``sha256`` is the model's. Who can write the
+    model can write its card, too. Only a hash that stands elsewhere, in the notebook, says that
+    this is the model that was meant.
 
     Args:
         path: The model's file. One that is relative is looked for from the working folder
             upwards: Jupyter starts in ``notebooks/``, papermill above it.
+        sha256: The hash that the file must have, 64 hexadecimal digits, as its card says it; any
+            if it is empty.
 
     Returns:
         The model and its card.
 
     Raises:
         FileNotFoundError: There is no such model, or no card beside it.
-        CardError: The model is not the one of its card.
+        CardError: The model is not the one of its card, or not the one of ``sha256``.
+        ValueError: ``sha256`` is no such hash.
     """
-    pickled, card = _matching(path)
+    if sha256 and not _HASH.fullmatch(sha256):
+        raise ValueError(f"sha256={sha256!r} is no hash of 64 hexadecimal digits")
+    pickled, card = _matching(path, sha256.lower())
     Identity.note_model(card["sha256"])
     _compare_versions(str(path), card)
     import joblib
@@ -58,7 +67,7 @@ def load_model(path: str | Path) -> tuple[Any, dict[str, Any]]:
     return model, card
 
 
-def _matching(path: str | Path) -> tuple[bytes, dict[str, Any]]:
+def _matching(path: str | Path, pinned: str) -> tuple[bytes, dict[str, Any]]:
     """Read a model's file and its card.
 
     What was written just now may have only one of the two yet, or half of one: it is read again.
@@ -66,22 +75,28 @@ def _matching(path: str | Path) -> tuple[bytes, dict[str, Any]]:
     deadline = time.monotonic() + _SETTLING
     while True:
         try:
-            return _read(Path(path))
+            return _read(Path(path), pinned)
         except (FileNotFoundError, CardError):
             if not _was_just_written(Path(path)) or time.monotonic() > deadline:
                 raise
             time.sleep(_LOOK_EVERY)
 
 
-def _read(path: Path) -> tuple[bytes, dict[str, Any]]:
+def _read(path: Path, pinned: str) -> tuple[bytes, dict[str, Any]]:
     file = _found(path)
     try:
         card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
     except ValueError as error:
         raise CardError(f"{path}: its card is not whole: train it again") from error
     pickled = file.read_bytes()
-    if hashlib.sha256(pickled).hexdigest() != card.get("sha256"):
+    found = hashlib.sha256(pickled).hexdigest()
+    if found != card.get("sha256"):
         raise CardError(f"{path} is not the model of its card: refused; train it again")
+    if pinned and found != pinned:
+        raise CardError(
+            f"{path} is not the model that is asked for: refused; its sha256 is {found},"
+            f" not {pinned}"
+        )
     return pickled, card
 
 

@@ -23,6 +23,7 @@ from ipykernel.kernelapp import IPKernelApp
 from traitlets.config import Config
 
 from runner.processes import name_process
+from runner.run import output_pipe
 from runner.run.kernel import KERNEL_OPTIONS
 
 _PR_SET_PDEATHSIG = 1  # from linux/prctl.h
@@ -77,6 +78,7 @@ def run_forked_kernel(words: list[str], parent: int, hidden: dict[str, ModuleTyp
     name_process(words)
     module, *sys.argv[1:] = words[1:]
     sys.argv[0] = module
+    output_pipe.use()
     ForkedKernelApp.launch_instance(argv=words[2:4])
 
 

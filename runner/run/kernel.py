@@ -29,6 +29,7 @@ from runner.run.pulse import Pulse
 if TYPE_CHECKING:
     from jupyter_client.asynchronous.client import AsyncKernelClient
     from jupyter_client.blocking.client import BlockingKernelClient
+    from jupyter_client.kernelspec import KernelSpec
 
     from runner.processes import ForkedChild
 
@@ -43,6 +44,13 @@ _KERNEL_ARGUMENTS = [
     for owner, values in KERNEL_OPTIONS.items()
     for name, value in values.items()
 ]
+_CONFIGURATION = Path(__file__).with_name("output_pipe.py")
+# A kernel reads one such file; one that its kernelspec names counts.
+_EXTRA_CONFIGURATION = (
+    "--config",
+    "--BaseIPythonApplication.extra_config_file",
+    "--IPKernelApp.extra_config_file",
+)
 _SHUTDOWN_WAIT = 2.0
 _ANSWER_WAIT = 0.5
 _ASK_EVERY = 0.1
@@ -113,7 +121,7 @@ class Kernel:
             unless_started.callback(folder.close)
             try:
                 manager.start_kernel(
-                    extra_arguments=_KERNEL_ARGUMENTS if kernelspecs.is_ipykernel(spec) else [],
+                    extra_arguments=_arguments(spec),
                     cwd=str(cwd or Path.cwd()),
                     env={**os.environ, **(env or {})},
                     pass_fds=tuple(pass_fds),
@@ -314,6 +322,14 @@ def prepare_fork(name: str) -> tuple[PrivateFolder, list[str]]:
         kernel_name=name,
     )
     return folder, ["-m", "ipykernel_launcher", "-f", file, *_KERNEL_ARGUMENTS]
+
+
+def _arguments(spec: KernelSpec) -> list[str]:
+    """Give what a kernel is told besides its kernelspec, if it is one that knows these options."""
+    if not kernelspecs.is_ipykernel(spec):
+        return []
+    has_its_own = any(word.startswith(_EXTRA_CONFIGURATION) for word in spec.argv)
+    return _KERNEL_ARGUMENTS + ([] if has_its_own else [f"--config={_CONFIGURATION}"])
 
 
 def _manager(name: str, folder: Path) -> KernelManager:

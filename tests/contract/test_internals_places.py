@@ -22,12 +22,12 @@ SOURCES = {
         ),
         (
             r"\.provisioner\b|\bzmq\.|feed_identities|_channel\.socket",
-            {"run/jupyter_client_internals.py"},
+            {"run/jupyter_client_internals.py", "run/output_pipe.py"},
         ),
         (r"def _async_poll_output_msg|def _update_display_id", {"run/kernel_client.py"}),
         (r"InteractiveShell\.|_original_stdstream_copy", {"serving/ipython_internals.py"}),
         (r"\b_tee\b|iopub_thread|control_thread", {"run/kernel_setup.py"}),
-        (r"from ipykernel", {"run/forked_kernel.py"}),
+        (r"from ipykernel", {"run/forked_kernel.py", "run/output_pipe.py"}),
         (r"from sklearn\.[a-z.]*\._", {"predict/fast/"}),
     ],
 )

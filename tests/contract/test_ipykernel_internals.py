@@ -23,6 +23,14 @@ def test_the_output_channel_can_be_widened() -> None:
     require_in_source(IOPubThread.__init__, "self.socket")
 
 
+def test_the_pipe_of_forked_children_can_be_moved() -> None:
+    """It is bound and connected in two methods, and its messages carry what a child inherits."""
+    require(IOPubThread, "_setup_pipe_in", "_setup_pipe_out", "_handle_pipe_msg")
+    require_in_source(IOPubThread, "self.io_loop", "self._pipe_uuid", "[self._pipe_uuid, *msg]")
+    require_in_source(IOPubThread._really_send, "ctx, pipe_out = self._setup_pipe_out()")
+    require_in_source(IPKernelApp.init_iopub, "= IOPubThread(self.iopub_socket, pipe=True")
+
+
 def test_the_control_thread_can_be_ended_first() -> None:
     """A kernel that is asked to end must not wait for itself."""
     require(ControlThread, "stop", "join", "is_alive")

@@ -91,6 +91,20 @@ def test_runs_are_its_children_and_kernels_theirs(served: Any) -> None:
     assert [os.getsid(process.pid) for process in living] == [each.pid for each in living]
 
 
+def test_nothing_of_a_service_listens_by_tcp_but_its_port(served: Any, tmp_path: Path) -> None:
+    """Another user of the machine finds no way into a kernel; its children print all the same."""
+    child = "import os\nif not (child := os.fork()): print('by a child', flush=True); os._exit(0)"
+    service = served(f"{child}\nos.waitpid(child, 0)")
+    listening = {
+        connection.laddr.port
+        for process in service.family()
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {service.port}
+    assert "by a child" in printed(tmp_path)
+
+
 def test_standby_and_run_share_their_memory(served: Any) -> None:
     """A second run and its kernel take less than half of what they would alone."""
     service = served("import numpy, sklearn")

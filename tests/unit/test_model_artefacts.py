@@ -51,6 +51,19 @@ def test_another_model_is_never_unpickled(inside: Path) -> None:
     assert not trap.exists()
 
 
+def test_a_pinned_hash_is_compared_before_anything_is_unpickled(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who replaced a model and its card together is refused, and told both hashes."""
+    _, card = load_model(PATH)
+    assert load_model(PATH, sha256=card["sha256"].upper())[1] == card
+    monkeypatch.setattr("joblib.load", lambda _: pytest.fail("it was unpickled"))
+    with pytest.raises(CardError, match=rf"its sha256 is {card['sha256']}, not {'0' * 64}"):
+        load_model(PATH, sha256="0" * 64)
+    with pytest.raises(ValueError, match="sha256='abc' is no hash of 64 hexadecimal digits"):
+        load_model(PATH, sha256="abc")
+
+
 def test_another_version_is_warned_of(inside: Path) -> None:
     """The model is read all the same."""
     card = inside / "model/iris.json"
