@@ -12,6 +12,7 @@ from typing import Any
 
 from runner.config import KernelChoice
 from runner.errors import ConfigurationError
+from runner.masking.values import masked
 from runner.notebook import code, file_form, masking
 from runner.notebook.names import collect
 from runner.notebook.parameter_types import converted
@@ -217,7 +218,7 @@ class Notebook:
             ) from error
 
     def _shown(self, value: Any, parameter: Parameter) -> str:
-        return repr(masking.masked(value, self.secrets, parameter.name))
+        return repr(masked(value, self.secrets, parameter.name))
 
     def _unknown(self, name: str, declared: list[str]) -> ConfigurationError:
         where = f"{self.path}: unknown parameter {name!r}"

@@ -13,51 +13,18 @@ The rules of this file:
 from __future__ import annotations
 
 import ast
-import itertools
 import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from runner.masking.names import MASK
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-MASK = "***"
-
-# Of a secret wherever they stand in a name, unless it is one of something about a secret.
-_WORDS = {"credential", "credentials", "passphrase", "pwd", "secret", "secrets"}
-_ENDS = ("passwd", "password", "passwords")  # of a word: `dbpassword`
-_OF_KEYS = "access account admin api auth client encryption license master private secret"
-_OF_KEYS += " signing ssh storage subscription webhook"
-_OF_TOKENS = "access api auth bearer refresh session"
-_PAIRS = {f"{kind}key{plural}" for kind in _OF_KEYS.split() for plural in ("", "s")}
-_PAIRS |= {f"{kind}token{plural}" for kind in _OF_TOKENS.split() for plural in ("", "s")}
-_ABOUT = "count dir endpoint env field file folder format hint id label len length limit max min"
-_ABOUT += " name names path policy prefix required rounds size suffix ttl type uri url var"
-# Of a secret as a whole name, and `token` as its end, unless it is one of a text.
-_ALONE = {"auth", "authorization", "passcode"}
-_OF_TEXTS = "begin blank bos cls end eos first last mask max min n new next num number pad per prev"
-_OF_TEXTS += " sep special start stop unk word"
-
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_IN_URL = re.compile(r"(?<=://)[^/\s@]*:[^/\s@]*(?=@)")
 _MARK = re.compile(
     r"(?:^|[,;:(\[\u2013\u2014-]\s*)secret\s*(?:$|[,;:.)\]\u2013\u2014-])", re.IGNORECASE
 )
-
-
-def is_secret(name: str) -> bool:
-    """Tell whether a name is one that a secret would have."""
-    words = [word.lower() for word in _WORD.findall(name)]
-    if not words or words[-1] in _ABOUT.split():
-        return False
-    pairs = {first + second for first, second in itertools.pairwise(words)}
-    if not _WORDS.isdisjoint(words) or not _PAIRS.isdisjoint({*words, *pairs}):
-        return True
-    if any(word.endswith(_ENDS) for word in words):
-        return True
-    if words[-1] == "token":
-        return set(_OF_TEXTS.split()).isdisjoint(words)
-    return "".join(words) in _ALONE
 
 
 def marked_secrets(text: str, tree: ast.Module) -> frozenset[str]:
@@ -72,27 +39,6 @@ def marked_secrets(text: str, tree: ast.Module) -> frozenset[str]:
         if rest.startswith("#") and _MARK.search(rest.strip("# \t")):
             found |= {target.id for target in targets if isinstance(target, ast.Name)}
     return frozenset(found)
-
-
-def masked(value: Any, secrets: Collection[str] = (), name: str = "") -> Any:
-    """Give a copy of a parameter's value without secrets, also of those inside of it.
-
-    Args:
-        value: The value, or all by their names.
-        secrets: Names that are secrets besides the well-known ones.
-        name: The value's.
-    """
-    is_one = name in secrets or (is_secret(name) and not isinstance(value, bool))
-    if is_one and value is not None:
-        return MASK
-    if isinstance(value, dict):
-        return {key: masked(inner, secrets, str(key)) for key, inner in value.items()}
-    for kind in (list, tuple, set, frozenset):
-        if isinstance(value, kind):
-            return kind(masked(inner, secrets) for inner in value)
-    if isinstance(value, str):
-        return _IN_URL.sub(MASK, value)
-    return value
 
 
 def keys_within(value: Any) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runner.masking.values import masked
 from runner.notebook import masking
 from runner.notebook.document import INJECTED_TAG, Notebook, tags
 from runner.notebook.papermill_internals import parameters_cell, python_parameters_cell
@@ -42,7 +43,7 @@ def rewrite(nb: NotebookNode, document: Notebook, values: dict[str, Any]) -> dic
     if cell is None or not values:
         return {}
     typed = document.check(values) if document.is_python else values
-    shown = masking.masked(typed, document.secrets)
+    shown = masked(typed, document.secrets)
     nb.metadata.papermill["parameters"] = recorded(shown)
     true_source = _source(document, typed)
     cell.source = _source(document, shown)

@@ -21,8 +21,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from runner.masking.names import MASK
+from runner.masking.values import masked
 from runner.notebook.document import Notebook
-from runner.notebook.masking import MASK, masked
 from runner.sweep.grid import Grid, combinations
 
 MODEL_PATH = "model_path"

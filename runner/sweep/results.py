@@ -14,7 +14,7 @@ from typing import Any
 
 from runner.errors import ConfigurationError
 from runner.files import write_atomically
-from runner.notebook.masking import masked
+from runner.masking.values import masked
 from runner.sweep.outcomes import Outcome
 from runner.sweep.points import Point
 

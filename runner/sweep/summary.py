@@ -8,8 +8,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.masking.values import masked
 from runner.notebook import parameter_values
-from runner.notebook.masking import masked
 from runner.sweep.outcomes import PENDING
 from runner.sweep.points import Point
 from runner.sweep.progress import metrics_text

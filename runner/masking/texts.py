@@ -1,0 +1,104 @@
+"""Give what a client sent, or is sent, without its secrets, by what it says of its form.
+
+The rules of this file:
+
+1. JSON, forms and query strings keep their shape: the values of secret names are masked, at any
+   depth.
+2. Of all else it is not known where a value ends: CSV with a secret column, an upload with a secret
+   part, half a JSON text, a table in binary. What names a secret is masked as a whole.
+3. Most bodies name none. That is seen by one search, before anything is parsed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.parse
+from collections.abc import Collection, Iterable
+
+from runner.masking.names import HINT, MASK, is_secret
+from runner.masking.values import masked, without_passwords
+
+FORM = "application/x-www-form-urlencoded"
+
+_STRING = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"\s*+(:?)', re.DOTALL)
+# What is said to have a value: `name: `, `name=`, `"name": `, and the part of an upload.
+_NAMED = re.compile(r"\bname=\"?+([^\";\r\n]*+)|(?<![\w.-])([\w.-]++)\\*+[\"']?\s*+[:=]")
+_WORD = re.compile(r"(?<![\w-])[A-Za-z_][\w-]*+", re.ASCII)
+_COLUMN = re.compile(r"[^,;\t|]++")
+
+
+class TextMasking:
+    """Mask texts.
+
+    Args:
+        secrets: Names that are secrets besides the well-known ones.
+    """
+
+    def __init__(self, secrets: Collection[str] = ()) -> None:
+        self._secrets = frozenset(secrets)
+        hints = "|".join([HINT, *map(re.escape, self._secrets)])
+        self._may_name = re.compile(rf"{hints}|\\u", re.IGNORECASE).search
+
+    def text(self, text: str, media_type: str) -> str:
+        """Give a body without its secrets.
+
+        Args:
+            text: The body, or its beginning.
+            media_type: Of it, in lower case, without parameters.
+        """
+        if self._may_name(text) is None and not ("://" in text and "@" in text):
+            return text
+        if media_type == "application/json" or media_type.endswith("+json"):
+            return self._json(text)
+        if media_type == FORM:  # which `curl -d` says of all that it sends
+            return self._json(text) if text.lstrip()[:1] in ("{", "[") else self.query(text)
+        columns = _COLUMN.findall(text.partition("\n")[0]) if media_type.endswith("csv") else []
+        named = (name for found in _NAMED.findall(text) for name in found)
+        return MASK if self._has_secret([*columns, *named]) else without_passwords(text)
+
+    def query(self, text: str) -> str:
+        """Give a query string, or a form, without its secrets."""
+        given = urllib.parse.unquote_plus(text)
+        if self._may_name(given) is None and not ("://" in given and "@" in given):
+            return text
+        return "&".join(map(self._pair, text.split("&")))
+
+    def names_secret(self, data: bytes) -> bool:
+        """Tell whether a body that is no text, such as a table, has a secret name anywhere."""
+        text = data.decode("latin-1")
+        return self._may_name(text) is not None and self._has_secret(_WORD.findall(text))
+
+    def _pair(self, pair: str) -> str:
+        name, equals, value = pair.partition("=")
+        given = urllib.parse.unquote_plus(value)
+        is_secret = self._is_secret(urllib.parse.unquote_plus(name))
+        return (
+            name + equals + MASK if value and (is_secret or self.text(given, "") != given) else pair
+        )
+
+    def _json(self, text: str) -> str:
+        keys = [key for key, colon in _STRING.findall(text) if colon]
+        has_urls = "://" in text and "@" in text
+        has_escapes = any("\\" in key for key in keys)
+        if not (has_urls or has_escapes or self._has_secret(keys)):
+            return text if _is_json(text) else self.text(text, "")
+        try:
+            value = json.loads(text)
+            return json.dumps(masked(value, self._secrets))
+        except (ValueError, RecursionError):
+            return MASK
+
+    def _has_secret(self, names: Iterable[str]) -> bool:
+        return any(map(self._is_secret, {*names}))
+
+    def _is_secret(self, name: str) -> bool:
+        return name in self._secrets or is_secret(name)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,35 @@
+"""Give a value without its secrets, at any depth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from runner.masking.names import MASK, is_secret
+
+_IN_URL = re.compile(r"(?<=://)[^/\s@:]*+:[^/\s@]*+(?=@)")
+
+
+def masked(value: Any, secrets: Collection[str] = (), name: str = "") -> Any:
+    """Give a copy of a value without secrets, also of those inside of it.
+
+    Args:
+        value: The value, or all by their names.
+        secrets: Names that are secrets besides the well-known ones.
+        name: The value's.
+    """
+    is_one = name in secrets or (is_secret(name) and not isinstance(value, bool))
+    if is_one and value is not None:
+        return MASK
+    if isinstance(value, dict):
+        return {key: masked(inner, secrets, str(key)) for key, inner in value.items()}
+    for kind in (list, tuple, set, frozenset):
+        if isinstance(value, kind):
+            return kind(masked(inner, secrets) for inner in value)
+    return without_passwords(value) if isinstance(value, str) else value
+
+
+def without_passwords(text: str) -> str:
+    """Mask the passwords within the URLs of a text."""
+    return _IN_URL.sub(MASK, text)
