@@ -6,7 +6,7 @@ import dataclasses
 import ipaddress
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from runner.errors import ConfigurationError
 
@@ -131,8 +131,56 @@ def _seconds(name: str, text: str) -> float:
     return seconds
 
 
+class EnvironmentSettings:
+    """Be a dataclass whose fields are options, and arrive in a kernel by their variables.
+
+    A field's ``most``, in its metadata, is the largest value that it may have.
+    """
+
+    @classmethod
+    def meanings(cls) -> dict[str, str]:
+        """Say of each field what the docstring says, for the command line's help."""
+        lines = (cls.__doc__ or "").partition("Attributes:")[2].splitlines()
+        split = (line.strip().partition(": ") for line in lines if ": " in line)
+        return {name: meaning for name, _, meaning in split}
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Take the ``RUNNER_*`` variables, by which the command line's options arrive.
+
+        Raises:
+            ConfigurationError: A variable is not of its type, negative, or too large.
+        """
+        given: dict[str, Any] = {}
+        for field in dataclasses.fields(cls):  # type: ignore[arg-type] # each subclass is one
+            text = environ.get(variable(field.name))
+            if text is not None:
+                most = field.metadata.get("most", float("inf"))
+                given[field.name] = _read(variable(field.name), text, type(field.default), most)
+        return cls(**given)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Limits:
+class RequestLogSettings(EnvironmentSettings):
+    """Say which requests are recorded, and how long.
+
+    Attributes:
+        record_requests: Record this share of requests and answers, and all failures; 0: none.
+        record_bytes: Bytes that recorded requests of a service may have; the oldest go first.
+        record_days: Days that recorded requests are kept; 0: as long as there is room.
+    """
+
+    record_requests: float = dataclasses.field(default=0.0, metadata={"most": 1})
+    record_bytes: int = 268_435_456
+    record_days: float = 30.0
+
+
+REQUEST_LOG_FOLDER = "request_log_folder"
+"""Of the setting by which a supervisor says where requests are recorded."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limits(EnvironmentSettings):
     """Set the bounds of one worker; 0 turns off those that say so.
 
     Attributes:
@@ -177,33 +225,14 @@ class Limits:
     health_path: str = "/healthz"
     ready_path: str = "/readyz"
 
-    @classmethod
-    def meanings(cls) -> dict[str, str]:
-        """Say of each limit what the docstring says, for the command line's help."""
-        lines = (cls.__doc__ or "").partition("Attributes:")[2].splitlines()
-        split = (line.strip().partition(": ") for line in lines if ": " in line)
-        return {name: meaning for name, _, meaning in split}
 
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Limits:
-        """Take the ``RUNNER_*`` variables, by which the command line's options arrive.
-
-        Raises:
-            ConfigurationError: A variable is not of its type, or negative.
-        """
-        given: dict[str, Any] = {}
-        for field in dataclasses.fields(cls):
-            text = environ.get(variable(field.name))
-            if text is not None:
-                given[field.name] = _read(variable(field.name), text, type(field.default))
-        return cls(**given)
-
-
-def _read(name: str, text: str, kind: type) -> Any:
+def _read(name: str, text: str, kind: type, most: float) -> Any:
     try:
         value: Any = kind(text)
     except ValueError as error:
         raise ConfigurationError(f"{name}={text}: not {kind.__name__}") from error
     if isinstance(value, int | float) and not 0 <= value < float("inf"):
         raise ConfigurationError(f"{name}={text}: must be 0 or more")
+    if isinstance(value, int | float) and value > most:
+        raise ConfigurationError(f"{name}={text}: must be {most:g} or less")
     return value

@@ -11,7 +11,13 @@ from typing import Any
 import click
 
 from runner import log
-from runner.config import EngineConfig, KernelChoice, Limits, TimeLimits, variable
+from runner.config import (
+    EngineConfig,
+    EnvironmentSettings,
+    KernelChoice,
+    TimeLimits,
+    variable,
+)
 from runner.errors import EXIT_CODES, ConfigurationError, RunnerError
 
 EPILOG = "Exit codes: 0 done or stopped as asked; {}; 128 + N interrupted by signal N.".format(
@@ -207,18 +213,32 @@ def kernel_of(given: dict[str, Any]) -> KernelChoice:
     return kernelspecs.chosen(given["kernel"], given["language"])
 
 
-def limit_options(command: Any) -> Any:
-    """Add an option for each limit of a worker, as its dataclass describes it."""
-    meanings = Limits.meanings()
-    for field in reversed(dataclasses.fields(Limits)):
-        kinds: dict[type, Any] = {int: click.IntRange(min=0), float: click.FloatRange(min=0)}
-        command = option(
-            f"--{field.name.replace('_', '-')}",
-            type=kinds.get(type(field.default), str),
-            default=field.default,
-            help=meanings[field.name],
-        )(command)
-    return command
+def settings_options(kind: type[EnvironmentSettings]) -> Decorator:
+    """Add an option for each field of a dataclass, as that describes it."""
+
+    def add(command: Any) -> Any:
+        meanings = kind.meanings()
+        for field in reversed(dataclasses.fields(kind)):  # type: ignore[arg-type] # it is one
+            most = field.metadata.get("most")
+            kinds: dict[type, Any] = {
+                int: click.IntRange(min=0, max=most),
+                float: click.FloatRange(min=0, max=most),
+            }
+            command = option(
+                f"--{field.name.replace('_', '-')}",
+                type=kinds.get(type(field.default), str),
+                default=field.default,
+                help=meanings[field.name],
+            )(command)
+        return command
+
+    return add
+
+
+def settings_of(kind: type[EnvironmentSettings], given: dict[str, Any]) -> dict[str, str]:
+    """Give the variables by which such options of a command arrive in a kernel."""
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type] # it is one
+    return {variable(name): str(given[name]) for name in names}
 
 
 def values_of(given: dict[str, Any]) -> dict[str, Any]:

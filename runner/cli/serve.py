@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,12 @@ from runner.cli.options import (
     EPILOG,
     OUT,
     config_of,
-    limit_options,
     option,
     port_option,
     run_options,
     seconds,
+    settings_of,
+    settings_options,
     switch,
     values_of,
 )
@@ -41,7 +41,7 @@ from runner.run.shadowing import refuse_shadow
 @switch("standby", default=True, help="Keep the next run's process warm.")
 @seconds("--ready-timeout", default=120.0, help="Time that a run has until it serves.")
 @switch("access-log", default=True, help="Log a line for each request.")
-@limit_options
+@settings_options(Limits)
 @click.option("--trial", is_flag=True, hidden=True)  # serve once, for `runner doctor --dry-run`
 def serve(host: str, port: int, **given: Any) -> None:
     """Execute NOTEBOOK, and serve what it serves, until SIGTERM or SIGINT.
@@ -73,7 +73,7 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
     from runner.supervise.plan import Plan
 
     log.configure(given["log_level"], given["log_format"])
-    handed_down = ("log_level", "log_format", *(field.name for field in dataclasses.fields(Limits)))
+    handed_down = ("log_level", "log_format")
     ends_within = max(given["grace"], given["linger"] + given["drain_timeout"])
     return Plan(
         path=given["notebook"],
@@ -93,6 +93,7 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
             drain_timeout=ends_within + 5.0,
         ),
         environ={variable(name): str(given[name]) for name in handed_down}
+        | settings_of(Limits, given)
         | {variable("access_log"): str(int(given["access_log"]))},
         is_trial=given["trial"],
     )
