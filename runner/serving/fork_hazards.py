@@ -10,9 +10,8 @@ import contextlib
 import gc
 import os
 import re
-import sqlite3
+import stat
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from typing import Any
 # NVIDIA's, AMD's, Intel's, and all of them below Windows.
 _GPU = re.compile(r"/dev/(?:nvidia(?:\d+|ctl|-uvm)|kfd|dri/renderD\d+|dxg)$")
 _MOST_NAMED = 5
-_SAYS_NOTHING = (sqlite3.Error, AttributeError, OSError, RuntimeError)
-_SAYS_WITHIN = 1.0
+_SAYS_NOTHING = (AttributeError, OSError, RuntimeError)
+_SQLITE = b"SQLite format 3\0"  # with which a file of one begins
 
 
 def what_no_fork_survives(open_files: Path = Path("/proc/self/fd")) -> str:
@@ -71,7 +70,26 @@ def shared_connections() -> list[str]:
         if isinstance(kind := getattr(sys.modules.get(module), name, None), type)
     }
     said = {text for each, tell in _those_of(kinds) if (text := _told(tell, each))}
+    said |= {f"SQLite in {os.path.relpath(file)}" for file in _sqlite_files()}
     return sorted(said)[:_MOST_NAMED]
+
+
+def _sqlite_files() -> Iterator[str]:
+    """Find open databases by their files; those in memory are copied with the rest of it.
+
+    No connection is asked: another thread may be using it, and to wait for that may take hours.
+    Nor is a file opened anew: to close it would take the locks of all its connections (POSIX).
+    """
+    for file in _descriptors():
+        with contextlib.suppress(OSError):  # it was closed
+            if stat.S_ISREG(os.fstat(file).st_mode) and os.pread(file, 16, 0) == _SQLITE:
+                yield str(Path(f"/proc/self/fd/{file}").readlink())
+
+
+def _descriptors() -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(file.name) for file in Path("/proc/self/fd").iterdir()]
+    return []
 
 
 Tell = Callable[[Any], str]
@@ -94,31 +112,6 @@ def _told(tell: Tell, connection: Any) -> str:
         return ""
 
 
-def _of_sqlite(connection: sqlite3.Connection) -> str:
-    """Name its file; where all threads may use it, one may be, and to ask would be to wait."""
-    said: list[str] = []
-
-    def ask() -> None:
-        with contextlib.suppress(*_SAYS_NOTHING):
-            said.append(_file_of(connection))
-
-    asking = threading.Thread(target=ask, name="ask-sqlite", daemon=True)
-    asking.start()
-    asking.join(_SAYS_WITHIN)
-    if asking.is_alive():
-        return "sqlite3 that a thread uses"
-    # One that only its own thread may use has refused, and who else could be using it?
-    return said[0] if said else _file_of(connection)
-
-
-def _file_of(connection: sqlite3.Connection) -> str:
-    """Name it; a database in memory is copied with the rest of it."""
-    cursor = connection.cursor()
-    cursor.row_factory = None
-    files = [row[2] for row in cursor.execute("PRAGMA database_list") if row[2]]
-    return f"sqlite3 to {os.path.relpath(files[0])}" if files else ""
-
-
 def _of_engine(engine: Any) -> str:
     pool = engine.pool
     is_used = pool.checkedin() + pool.checkedout() > 0
@@ -126,7 +119,6 @@ def _of_engine(engine: Any) -> str:
 
 
 _CONNECTIONS: dict[tuple[str, str], Tell] = {
-    ("sqlite3", "Connection"): _of_sqlite,
     ("psycopg", "Connection"): lambda each: "" if each.closed else "psycopg",
     ("psycopg", "AsyncConnection"): lambda each: "" if each.closed else "psycopg",
     ("psycopg2.extensions", "connection"): lambda each: "" if each.closed else "psycopg2",

@@ -5,6 +5,7 @@ None of the libraries for GPUs is installed here: small modules stand in for the
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import threading
@@ -82,18 +83,17 @@ def test_a_database_in_a_file_is_named_while_it_is_open(
     """One in memory is copied with the memory, and a closed one is nobody's."""
     monkeypatch.chdir(tmp_path)
     memory, file = sqlite3.connect(":memory:"), sqlite3.connect("data.db")
-    file.row_factory = lambda *_: {}
-    assert fork_hazards.shared_connections() == ["sqlite3 to data.db"]
+    file.execute("CREATE TABLE a (b)")
+    assert fork_hazards.shared_connections() == ["SQLite in data.db"]
     file.close()
     assert fork_hazards.shared_connections() == []
     memory.close()
 
 
 def test_a_connection_that_a_thread_uses_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     """Its query may take hours, and the workers are forked meanwhile."""
-    monkeypatch.setattr(fork_hazards, "_SAYS_WITHIN", 0.05)
     has_begun, may_end = threading.Event(), threading.Event()
 
     def wait() -> None:
@@ -101,12 +101,15 @@ def test_a_connection_that_a_thread_uses_is_not_waited_for(
         may_end.wait(30)
 
     used = sqlite3.connect(tmp_path / "data.db", check_same_thread=False)
+    used.execute("CREATE TABLE a (b)")
     used.create_function("wait", 0, wait)
     querying = threading.Thread(target=used.execute, args=["SELECT wait()"])
     querying.start()
     assert has_begun.wait(30)
     try:
-        assert fork_hazards.shared_connections() == ["sqlite3 that a thread uses"]
+        assert fork_hazards.shared_connections() == [
+            f"SQLite in {os.path.relpath(tmp_path / 'data.db')}"
+        ]
         assert querying.is_alive()
     finally:
         may_end.set()
