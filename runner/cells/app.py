@@ -10,8 +10,10 @@ import asyncio
 import functools
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
+from runner.access.settings import Opened
 from runner.cells.capture import OutputCapture
 from runner.cells.cell_endpoint import CellEndpoint, InterruptedCellError
 from runner.cells.cell_thread import CellThread
@@ -32,6 +34,7 @@ _LARGE = 65_536  # bytes of a body whose memory is worth returning
 class CellApp(AppProtocol):
     """Be the ASGI app of one notebook."""
 
+    paths_to_open: Mapping[str, Opened] = {**AppProtocol.paths_to_open, _SPEC: Opened.DOCS}
     needs_process = True  # a cell that cannot be ended is killed
     can_be_busy = True  # for one cell runs at a time
 

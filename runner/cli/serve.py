@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from runner import log
+from runner.cli.access import access_of, access_options
 from runner.cli.options import (
     EPILOG,
     OUT,
@@ -41,6 +42,7 @@ from runner.run.shadowing import refuse_shadow
 @switch("standby", default=True, help="Keep the next run's process warm.")
 @seconds("--ready-timeout", default=120.0, help="Time that a run has until it serves.")
 @switch("access-log", default=True, help="Log a line for each request.")
+@access_options
 @settings_options(Limits)
 @click.option("--trial", is_flag=True, hidden=True)  # serve once, for `runner doctor --dry-run`
 def serve(host: str, port: int, **given: Any) -> None:
@@ -95,5 +97,6 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
         environ={variable(name): str(given[name]) for name in handed_down}
         | settings_of(Limits, given)
         | {variable("access_log"): str(int(given["access_log"]))},
+        access=access_of(given),
         is_trial=given["trial"],
     )

@@ -33,7 +33,7 @@ class AccessLog:
     def __init__(self, fd: int, *, is_json: bool = False) -> None:
         self._fd = fd
         self._is_json = is_json
-        self._waiting: collections.deque[tuple[float, str, str, str, int, float]] = (
+        self._waiting: collections.deque[tuple[float, str, str, str, int, float, str]] = (
             collections.deque()
         )
         self._dropped = 0
@@ -43,7 +43,16 @@ class AccessLog:
         self._is_closed = False
         self._writer: threading.Thread | None = None
 
-    def add(self, *, client: str, method: str, path: str, status: int, seconds: float) -> None:
+    def add(  # noqa: PLR0913 - the fields of a line
+        self,
+        *,
+        client: str,
+        method: str,
+        path: str,
+        status: int,
+        seconds: float,
+        key_name: str = "",
+    ) -> None:
         """Note one answered request; in any thread."""
         path = path[: _LENGTHS[0]] + "…" if len(path) > _LONGEST_PATH else path
         with self._adding:
@@ -52,7 +61,8 @@ class AccessLog:
                 self._dropped += 1
                 return
             self._added = size
-            self._waiting.append((time.time(), client, method, path, status, seconds))
+            line = (time.time(), client, method, path, status, seconds, key_name)
+            self._waiting.append(line)
             if not self._has_some.is_set():
                 if self._writer is None:  # not before the fork: threads do not survive it
                     self._writer = threading.Thread(target=self._write, daemon=True)
@@ -93,10 +103,17 @@ class AccessLog:
         return self._line(*facts)
 
     def _line(  # noqa: PLR0913, PLR0917 - the fields of a line
-        self, moment: float, client: str, method: str, path: str, status: int, seconds: float
+        self,
+        moment: float,
+        client: str,
+        method: str,
+        path: str,
+        status: int,
+        seconds: float,
+        key_name: str,
     ) -> str:
         if self._is_json:
-            fields = {
+            fields: dict[str, object] = {
                 "time": round(moment, 3),
                 "level": "info",
                 "event": "request answered",
@@ -106,10 +123,13 @@ class AccessLog:
                 "status": status,
                 "seconds": round(seconds, 6),
             }
+            if key_name:
+                fields["key"] = key_name
             return json.dumps(fields) + "\n"
         at = f"{_second(int(moment))},{int(moment % 1 * 1000):03d}"
         shown = _escaped(_cut(path, _escaped))
-        return f"{at} INFO    {client} {method} {shown} {status} {seconds * 1000:.2f} ms\n"
+        key = f" key={key_name}" if key_name else ""
+        return f"{at} INFO    {client} {method} {shown} {status} {seconds * 1000:.2f} ms{key}\n"
 
 
 @functools.lru_cache(4)

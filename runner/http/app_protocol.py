@@ -6,14 +6,18 @@ one that has no wishes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from runner.access.gate import USUAL_PATHS
+from runner.access.settings import Opened
 
 
 class AppProtocol:
     """Be an app of ours; what is said here holds for one that has no wishes.
 
     Attributes:
+        paths_to_open: What is at each path that may be asked without a key, if that is wanted.
         needs_process: A worker that runs it must be a process, since it may have to be killed.
         takes_websockets: It knows WebSockets; else an upgrade to one is not taken up.
         can_be_busy: Whether ``is_busy`` can ever hold.
@@ -22,6 +26,7 @@ class AppProtocol:
         is_draining: Set by the server when it begins to end.
     """
 
+    paths_to_open: Mapping[str, Opened] = USUAL_PATHS
     needs_process = False
     takes_websockets = False
     can_be_busy = False

@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from runner.access.gate import Asked, without_keys
+from runner.access.refusal import RefusedRequestError
 from runner.http import own_answers
 from runner.http.asgi_exchange import App, AsgiExchange
 from runner.http.buffers import TOO_MUCH
@@ -21,7 +23,6 @@ from runner.http.exchange_link import HALF_CLOSED, ExchangeLink, Owner, Phase
 from runner.http.request_body import too_large
 from runner.http.request_head import (
     NO_REQUEST,
-    RefusedRequestError,
     RequestHead,
     check_line,
     read_head,
@@ -135,8 +136,10 @@ class Connection(ExchangeLink):
         """
         owner, limits = self.owner, self.limits
         scope = scope_of(head, self.client, self.server, owner.proxies)
+        key_name = self._admit(scope)
         scope["state"] = self.state.app_state.copy()
         if head.upgrade == b"websocket" and (exchange := self._websocket(head, scope)):
+            exchange.key_name = key_name
             return exchange
         app, path = owner.app, scope["path"]
         if path in (limits.health_path, limits.ready_path) and path and _only_asks(head):
@@ -145,7 +148,21 @@ class Connection(ExchangeLink):
         elif not self.has_room() and not self.state.bound.end_slow(in_flight=True):
             app = own_answers.BUSY
         keep_alive = head.keep_alive and not owner.is_draining
-        return AsgiExchange(self, head, scope, app, keep_alive=keep_alive)
+        exchange = AsgiExchange(self, head, scope, app, keep_alive=keep_alive)
+        exchange.key_name = key_name
+        return exchange
+
+    def _admit(self, scope: dict[str, Any]) -> str:
+        """Let a request in, and keep its key from the app; give the key's name.
+
+        Raises:
+            RefusedRequestError: It is not let in.
+        """
+        gate, fields = self.owner.gate, scope["headers"]
+        key_name = gate.admit(Asked(scope["method"], scope["path"], fields))
+        if gate.keys is not None:
+            scope["headers"] = without_keys(fields)
+        return key_name
 
     def _websocket(self, head: RequestHead, scope: dict[str, Any]) -> Exchange | None:
         """Take up a WebSocket, if the app knows any and there is room for one."""
@@ -236,7 +253,7 @@ class Connection(ExchangeLink):
                 raise too_large(self.limits.max_body)
             exchange = self.exchange_for(head)
         except RefusedRequestError as refused:
-            self._refuse(refused.status, refused.said, head)
+            self._refuse(refused, head)
             return False
         self.begin(exchange, head.length)
         exchange.start()
@@ -248,7 +265,7 @@ class Connection(ExchangeLink):
         try:
             self._check_begun(data)
         except RefusedRequestError as refused:
-            self._refuse(refused.status, refused.said)
+            self._refuse(refused)
         else:
             self.phase, self._searched = _HEAD, max(0, len(data) - 3)
         return False
@@ -273,7 +290,7 @@ class Connection(ExchangeLink):
         try:
             piece, self.unread = body.read(self.unread)
         except RefusedRequestError as refused:
-            self._refuse(refused.status, refused.said)
+            self._refuse(refused)
             return False
         if body.is_whole:
             self._body = None
@@ -325,7 +342,9 @@ class Connection(ExchangeLink):
         if self._slow_reader is not None:
             self.abort()
             return
-        self._refuse(408, "the request came so slowly that others had its place")
+        self._refuse(
+            RefusedRequestError(408, "the request came so slowly that others had its place")
+        )
         self.close()
 
     def _late_to_send(self) -> None:
@@ -337,9 +356,10 @@ class Connection(ExchangeLink):
         elif left > 0:
             self.expect_within(left)
         elif self._pauses:
-            self._refuse(503, TOO_MUCH)
+            self._refuse(RefusedRequestError(503, TOO_MUCH))
         else:
-            self._refuse(408, f"the request did not arrive within {seconds:g} s")
+            said = f"the request did not arrive within {seconds:g} s"
+            self._refuse(RefusedRequestError(408, said))
 
 
 def _only_asks(head: RequestHead) -> bool:

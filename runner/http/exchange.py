@@ -22,6 +22,7 @@ class Exchange:
         keep_alive: The connection goes on when it is answered; may become false until then.
         is_started: Something of the answer was written.
         is_complete: The answer was written, or nobody takes it any more.
+        key_name: Of the key that was given; empty if none was needed.
         status: Of the answer.
         method: Of the request.
         path: What the access log shows.
@@ -33,6 +34,7 @@ class Exchange:
         "is_complete",
         "is_started",
         "keep_alive",
+        "key_name",
         "method",
         "path",
         "since",
@@ -43,7 +45,7 @@ class Exchange:
         self.connection, self.method, self.path = connection, method, path
         self.keep_alive = keep_alive
         self.is_started = self.is_complete = False
-        self.status = 0
+        self.status, self.key_name = 0, ""
         self.since = time.monotonic()
 
     def start(self) -> None:

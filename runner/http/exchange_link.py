@@ -20,6 +20,8 @@ from runner.http.sending_time import SendingTime
 from runner.http.slow_reader import left_to_take
 
 if TYPE_CHECKING:
+    from runner.access.gate import Gate
+    from runner.access.refusal import RefusedRequestError
     from runner.config import Limits
     from runner.http.access_log import AccessLog
     from runner.http.asgi_exchange import App
@@ -52,6 +54,7 @@ class Owner(Protocol):
     limits: Limits
     access_log: AccessLog | None
     proxies: TrustedProxies
+    gate: Gate
     is_draining: bool
     takes_websockets: bool
 
@@ -262,22 +265,23 @@ class ExchangeLink(ClientLink):
         else:
             self.close()
 
-    def _refuse(self, status: int, said: str, head: RequestHead | None = None) -> None:
+    def _refuse(self, refused: RefusedRequestError, head: RequestHead | None = None) -> None:
         """Answer by ourselves and drop the rest of what the client sends."""
-        exchange = self.exchange
+        exchange, status = self.exchange, refused.status
         is_silent = exchange is not None and (exchange.is_started or exchange.is_complete)
         if exchange is not None:
-            self._log(exchange.method, exchange.path, status, 0.0)
+            self._log(exchange.method, exchange.path, status, 0.0, exchange.key_name)
         elif head is not None:
             path = head.target.partition(b"?")[0].decode("latin-1")
-            self._log(head.method.decode("latin-1"), path, status, 0.0)
+            self._log(head.method.decode("latin-1"), path, status, 0.0, refused.key_name)
         else:
             self._log("-", "-", status, 0.0)
         self._drop_exchange()
         self.phase, self.unread = Phase.CLOSING, b""
         self.hold(0)
         if not is_silent:
-            self.write(own_answers.refusal(status, said))
+            has_body = head is None or head.method != b"HEAD"
+            self.write(own_answers.refusal(status, refused.said, refused.fields, has_body=has_body))
         self._linger()
 
     def _drop_exchange(self) -> None:
@@ -289,9 +293,9 @@ class ExchangeLink(ClientLink):
 
     def _log_exchange(self, exchange: Exchange) -> None:
         seconds = time.monotonic() - exchange.since
-        self._log(exchange.method, exchange.path, exchange.status, seconds)
+        self._log(exchange.method, exchange.path, exchange.status, seconds, exchange.key_name)
 
-    def _log(self, method: str, path: str, status: int, seconds: float) -> None:
+    def _log(self, method: str, path: str, status: int, seconds: float, key_name: str = "") -> None:
         if self.owner.access_log is not None:
             self.owner.access_log.add(
                 client=self.client[0] if self.client else "-",
@@ -299,4 +303,5 @@ class ExchangeLink(ClientLink):
                 path=path,
                 status=status,
                 seconds=seconds,
+                key_name=key_name,
             )

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from runner.access.gate import bearer_in
 from runner.http.client_link import Pause
 from runner.http.exchange import Exchange
 from runner.http.own_answers import BUSY
@@ -95,12 +96,16 @@ class LentConnection(Exchange):
             if request is not None and len(request[2]) < request[0].length:
                 data += self._read()  # many clients send a body behind its head
                 request = connection.plain_request(data)
-            if request is None or len(request[2]) < request[0].length or not connection.has_room():
+            key_name = None
+            if request and len(request[2]) == request[0].length and connection.has_room():
+                key_name = connection.key_name_of(request[0], request[1])
+            if request is None or key_name is None:
                 with contextlib.suppress(RuntimeError):
                     self._return(connection.take_back, self, data, self._unsent)
                 return
             adapter.waiting.discard(self)
             self._take(*request)
+            self.key_name = key_name
 
     def environ(self) -> dict[str, Any]:
         """Describe the request as CGI does."""
@@ -112,6 +117,8 @@ class LentConnection(Exchange):
         add_request(environ, self.method, path, query, io.BytesIO(self.body))
         fields = fields_of(self.head)
         add_fields(environ, fields)
+        if connection.owner.gate.keys is not None:
+            _drop_keys(environ)
         if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_X_FORWARDED_PROTO" in environ:
             client, proxies = connection.client, connection.owner.proxies
             if client is None or client[0] in proxies:
@@ -205,6 +212,14 @@ class LentConnection(Exchange):
                     return True
             connection.waits_asleep = _ASLEEP
         return False
+
+
+def _drop_keys(environ: dict[str, Any]) -> None:
+    """Keep from the app what was given to us."""
+    environ.pop("HTTP_X_API_KEY", None)
+    credentials = environ.get("HTTP_AUTHORIZATION", "").encode("latin-1")
+    if bearer_in(credentials) is not None:
+        del environ["HTTP_AUTHORIZATION"]
 
 
 def _end_half(descriptor: int) -> None:

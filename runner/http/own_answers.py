@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from runner.http import problems
@@ -23,15 +24,27 @@ def failed(number: str) -> tuple[int, bytes]:
     return 500, problems.details(500, "internal error", failure=number)
 
 
-def refusal(status: int, said: str) -> bytes:
-    """Write a whole answer that ends the connection."""
-    return whole(status, problems.details(status, said))
+def refusal(
+    status: int, said: str, more: Iterable[tuple[bytes, bytes]] = (), *, has_body: bool = True
+) -> bytes:
+    """Write a whole answer that ends the connection.
+
+    Args:
+        status: Its status.
+        said: What is wrong, for people.
+        more: Further headers.
+        has_body: False for what was asked for by HEAD.
+    """
+    return whole(status, problems.details(status, said), more, has_body=has_body)
 
 
-def whole(status: int, body: bytes) -> bytes:
+def whole(
+    status: int, body: bytes, more: Iterable[tuple[bytes, bytes]] = (), *, has_body: bool = True
+) -> bytes:
     """Write likewise what problem details were made for."""
-    fields = [*problem_fields(body), (b"connection", b"close")]
-    return status_line(status) + header_lines(fields) + b"\r\n" + body
+    fields = [*problem_fields(body), *more, (b"connection", b"close")]
+    lines = status_line(status) + header_lines(fields) + b"\r\n"
+    return lines + body if has_body else lines
 
 
 def _answer(

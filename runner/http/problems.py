@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import http
-import json
 import logging
 import uuid
 
-CONTENT_TYPE = b"application/problem+json"
+from runner.access.refusal import CONTENT_TYPE, details
+
+__all__ = ["CONTENT_TYPE", "NotedFailureError", "details", "note_failure"]
 
 
 class NotedFailureError(Exception):
     """End an answer that cannot become whole any more; the log has the reason already."""
-
-
-def details(status: int, detail: str, **members: object) -> bytes:
-    """Write a problem as JSON.
-
-    Args:
-        status: The HTTP status.
-        detail: What is wrong, for people.
-        **members: What else is said, as JSON values.
-    """
-    problem: dict[str, object] = {
-        "type": "about:blank",
-        "title": http.HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-    }
-    return json.dumps(problem | members, ensure_ascii=False).encode()
 
 
 def note_failure(log: logging.Logger, said: str, cause: BaseException | None = None) -> str:

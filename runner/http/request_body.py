@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from runner.access.refusal import RefusedRequestError
 from runner.http.chunked_body import ChunkedBody, ChunkError
-from runner.http.request_head import CHUNKED, RefusedRequestError
+from runner.http.request_head import CHUNKED
 
 
 class RequestBody:

@@ -16,6 +16,8 @@ import re
 
 import httptools
 
+from runner.access.refusal import RefusedRequestError
+
 _MOST_FIELDS = 256
 _LONGEST_TARGET = 8_192
 
@@ -33,19 +35,6 @@ _HOST = re.compile(HOST)
 _VERSIONS = (b"1.1", b"1.0")
 NO_REQUEST = "this is no HTTP request"
 CHUNKED = -1
-
-
-class RefusedRequestError(ValueError):
-    """Tell a request that is refused before anything of it is done.
-
-    Attributes:
-        status: Of the answer.
-        said: What is wrong, for people.
-    """
-
-    def __init__(self, status: int, said: str) -> None:
-        super().__init__(said)
-        self.status, self.said = status, said
 
 
 @dataclasses.dataclass(slots=True)

@@ -7,8 +7,9 @@ import urllib.parse
 from collections.abc import Sequence
 from typing import Any
 
+from runner.access.refusal import RefusedRequestError
 from runner.config import AddressSet
-from runner.http.request_head import HOST, NO_REQUEST, RefusedRequestError, RequestHead
+from runner.http.request_head import HOST, NO_REQUEST, RequestHead
 
 Address = tuple[str, int] | None
 Fields = list[tuple[bytes, bytes]]

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from runner import processes
+from runner.access.gate import Gate
 from runner.config import Limits, trusted_proxies
 from runner.http import app_protocol
 from runner.http.acceptor import Acceptor
@@ -52,12 +53,14 @@ class AsgiServer:
         limits: Limits,
         access_log: AccessLog | None = None,
         examples: Sequence[Example] = (),
+        gate: Gate | None = None,
     ) -> None:
         self.app = app
         self._own = app_protocol.of(app)
         self.limits = limits
         self.examples = examples
         self.access_log = access_log
+        self.gate = gate or Gate()
         self.is_draining = False
         self.state = ServerState(limits.max_buffered)
         self._loop: asyncio.AbstractEventLoop | None = None

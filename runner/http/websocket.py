@@ -25,13 +25,13 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from runner.access.refusal import RefusedRequestError
 from runner.http import own_answers
 from runner.http.asgi_exchange import MOST_A_TURN, App
 from runner.http.buffers import TOO_MUCH
 from runner.http.client_link import Pause
 from runner.http.exchange import TaskExchange
 from runner.http.problems import note_failure
-from runner.http.request_head import RefusedRequestError
 from runner.http.response_head import header_lines, status_line
 from runner.http.websocket_inbox import Inbox
 

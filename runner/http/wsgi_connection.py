@@ -19,11 +19,13 @@ import select
 import threading
 from typing import TYPE_CHECKING, Any
 
+from runner.access.gate import Asked
+from runner.access.refusal import RefusedRequestError
 from runner.http.asgi_exchange import AsgiExchange
 from runner.http.client_link import Pause
 from runner.http.connection import Connection, Owner
 from runner.http.lent_connection import LentConnection
-from runner.http.plain_head import PlainHead, plain_head
+from runner.http.plain_head import PlainHead, fields_of, plain_head
 from runner.http.request_head import RequestHead
 from runner.http.scope import path_of
 from runner.http.wsgi_call import MOST_BUFFERED
@@ -76,8 +78,12 @@ class WsgiConnection(Connection):
         request = self.plain_request(data)
         if request is None or not self.has_room():
             return None
+        key_name = self.key_name_of(request[0], request[1])
+        if key_name is None:
+            return None
         head, path, body = request
         lent = LentConnection(self, head, path, body)
+        lent.key_name = key_name
         if len(body) < head.length:
             lent.body = b""
             self.begin(lent, head.length)
@@ -102,6 +108,19 @@ class WsgiConnection(Connection):
         is_asked = path in (limits.health_path, limits.ready_path) and head.method in _ASKING
         return None if is_asked else (head, path, body)
 
+    def key_name_of(self, head: PlainHead, path: str) -> str | None:
+        """Let a plain request in, in any thread; None leaves it to the general way to refuse it."""
+        gate = self.owner.gate
+        if gate.keys is None:
+            return ""
+        given = [
+            (name.lower().encode(), value.encode("latin-1")) for name, value in fields_of(head)
+        ]
+        try:
+            return gate.admit(Asked(head.method.decode("ascii"), path, given))
+        except RefusedRequestError:
+            return None
+
     # -- what comes back from a thread, in the loop
 
     def take_back(self, lent: LentConnection, unread: bytes, unsent: bytes) -> None:
@@ -123,7 +142,7 @@ class WsgiConnection(Connection):
             plain.method, plain.target, "1.1", [], plain.length, plain.keeps, False, b""
         )
         exchange = AsgiExchange(self, head, scope, app, keep_alive=lent.keep_alive)
-        exchange.since = lent.since
+        exchange.since, exchange.key_name = lent.since, lent.key_name
         self.exchange = exchange
         exchange.start()
         exchange.end_body()

@@ -78,6 +78,7 @@ class PredictApp(AppProtocol):
             is_draining=lambda: self.is_draining,
             page=page,
         )
+        self.paths_to_open = service_routes.paths_to_open(self.routes)
         self.fast_route: FastRoute | None = None
         self.prepare(1)
         self._dispatcher: Dispatcher = None  # type: ignore[assignment] # there from the start of a worker
@@ -126,7 +127,9 @@ class PredictApp(AppProtocol):
 
     def protocol(self, server: Owner) -> FastRouteConnection | None:
         """Make what answers plain requests without this app."""
-        return None if self.fast_route is None else self.fast_route.protocol(server)
+        if self.fast_route is None or server.gate.keys is not None:
+            return None
+        return self.fast_route.protocol(server)
 
     async def predict_many(
         self, endpoint: Endpoint, items: Sequence[Any], request: Request

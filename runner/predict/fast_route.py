@@ -101,7 +101,7 @@ class FastRequest(Exchange):
         self.deadline = None if timeout is None else since + timeout
         self.keep_alive = not connection.owner.is_draining
         self.is_started = self.is_complete = False
-        self.status, self._body = 0, b""
+        self.status, self.key_name, self._body = 0, "", b""
         batcher.counter.request_started()
 
     def take_body(self, data: bytes) -> None:

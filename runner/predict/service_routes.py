@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from runner.access.settings import Opened
 from runner.http.problems import CONTENT_TYPE
 from runner.identity import Identity
 from runner.predict import (
@@ -25,6 +26,9 @@ RESERVED = frozenset(
     | {"v1", "v2", "version"}
 )
 """Names that no endpoint can have, since their paths are answered already."""
+
+_PAGES = frozenset({"/", "/docs", "/openapi.json"})
+_HEALTH = frozenset({"/ping", "/v2/health/live", "/v2/health/ready"})
 
 
 def routes(  # noqa: PLR0913 - what an app knows, handed on once
@@ -53,6 +57,18 @@ def routes(  # noqa: PLR0913 - what an app knows, handed on once
         **mlflow_scoring.routes(endpoints, calls),
         ("GET", "/metrics"): prometheus.metrics_route(counters, identity),
     }
+
+
+def paths_to_open(routes: Iterable[tuple[str, str]]) -> dict[str, Opened]:
+    """Say what may be asked without a key, if that is wanted; health always.
+
+    Args:
+        routes: Methods and paths.
+    """
+    asked = {path for method, path in routes if method == "GET"}
+    pages = {path for path in asked if path in _PAGES or path.startswith("/static/")}
+    found = dict.fromkeys(pages, Opened.DOCS) | dict.fromkeys(asked & _HEALTH, Opened.HEALTH)
+    return found | {"/metrics": Opened.METRICS}
 
 
 def endpoint_names_by_path(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, str]:

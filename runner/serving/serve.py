@@ -22,10 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner import net
+from runner.access.gate import Gate, gate_of
+from runner.access.settings import AccessSettings
 from runner.config import Limits
 from runner.errors import ConfigurationError
 from runner.http import app_protocol
 from runner.http.access_log import AccessLog
+from runner.http.app_protocol import AppProtocol
 from runner.http.example_request import Example
 from runner.http.server import AsgiServer, import_ahead
 from runner.http.wsgi_adapter import WsgiAdapter
@@ -298,7 +301,7 @@ def pool_aside(app: Callable[..., Any], listener: socket.socket) -> WorkerPool:
         Limits.from_environment(), max_requests=0, max_memory=0, linger=0.0, drain_timeout=1.0
     )
     log_fd = _log_fd()
-    server = _builder(kind_of(app), app, limits, log_fd, [])
+    server = _builder(kind_of(app), app, limits, log_fd, [], Gate())
     return WorkerPool(
         build=lambda _: server(),
         listeners=[listener],
@@ -339,7 +342,7 @@ def _pool(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
     log_fd = _log_fd()
     own = app_protocol.of(app)
     own.prepare(len(listeners))
-    server = _builder(kind, app, limits, log_fd, examples)
+    server = _builder(kind, app, limits, log_fd, examples, _gate_of(own, limits, control))
 
     def build(slot: int) -> Server:
         own.take_slot(slot)
@@ -401,8 +404,21 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _builder(
-    kind: str, app: Any, limits: Limits, log_fd: int, examples: Sequence[Example]
+def _gate_of(own: AppProtocol, limits: Limits, control: SupervisorLink | None) -> Gate:
+    """Make what lets requests in; of a changed file of keys the supervisor says what becomes."""
+    settings = AccessSettings.from_environment()
+    if control is not None and control.key_sha256:
+        settings = dataclasses.replace(settings, key_sha256=control.key_sha256)
+    return gate_of(settings, limits, own.paths_to_open, says=control is None)
+
+
+def _builder(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
+    kind: str,
+    app: Any,
+    limits: Limits,
+    log_fd: int,
+    examples: Sequence[Example],
+    gate: Gate,
 ) -> Callable[[], Server]:
     """Give what makes the server of one worker, in that worker."""
     access = None
@@ -410,7 +426,7 @@ def _builder(
         access = AccessLog(log_fd, is_json=os.environ.get("RUNNER_LOG_FORMAT") == "json")
     import_ahead()
     asgi = app if kind == "asgi" else WsgiAdapter(app, limits.max_concurrency)
-    server = AsgiServer(asgi, limits, access, examples)
+    server = AsgiServer(asgi, limits, access, examples, gate)
     return lambda: server  # a forked worker has a copy of its own
 
 

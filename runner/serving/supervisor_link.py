@@ -19,10 +19,11 @@ class SupervisorLink:
 
     Attributes:
         is_open: False once the supervisor has closed its end, or died.
+        key_sha256: The hash of the single API key, once sockets were received; empty if none.
     """
 
     def __init__(self, connection: socket.socket) -> None:
-        self.is_open = True
+        self.is_open, self.key_sha256 = True, ""
         self._connection = connection
         self._connection.settimeout(_PATIENCE)
         self._lines = wire.Lines()
@@ -75,6 +76,7 @@ class SupervisorLink:
         orders = self._lines.feed(data)
         if [order.get("do") for order in orders] != ["bind"] or not listeners:
             raise ConnectionError(f"expected sockets from the supervisor, got {orders}")
+        self.key_sha256 = str(orders[0].get("key", ""))
         return listeners
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runner.access.settings import AccessSettings
 from runner.config import EngineConfig
 from runner.errors import ConfigurationError
 from runner.files import found_above
@@ -32,6 +33,7 @@ class Plan:
         workers: Listening sockets, one for each worker.
         rules: How the lifecycle behaves.
         environ: Variables for the runs besides ours.
+        access: Who may ask.
         secrets: Names of parameters to mask besides those that are known.
         is_trial: Serve once, beside ``out`` and not in the notebook's own folder, and stop then.
     """
@@ -46,6 +48,7 @@ class Plan:
     workers: int
     rules: Rules
     environ: Mapping[str, str]
+    access: AccessSettings = dataclasses.field(default_factory=AccessSettings)
     secrets: frozenset[str] = frozenset()
     is_trial: bool = False
 

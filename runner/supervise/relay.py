@@ -10,7 +10,9 @@ The rules of this file:
 4. A connection is passed on for one request, by its bytes: only the head is looked at. It says who
    the client is (``X-Forwarded-For``), and that it ends with the answer, unless it is to become a
    WebSocket. One that is unclear is refused: see `runner.supervise.request_heads`.
-5. So many wait or are passed on, and no more: others are told to come again. Where room is
+5. Whoever may not ask is refused here as well: nobody waits in vain, and what is passed on to a
+   server of another kind passes no other gate. Such a server gets no key to see.
+6. So many wait or are passed on, and no more: others are told to come again. Where room is
    lacking, whoever has not asked within a moment goes. So the two paths are always answered.
 """
 
@@ -18,15 +20,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http
 import logging
 import re
 import socket
 from collections.abc import Sequence
 
 from runner import net
+from runner.access.gate import Gate
+from runner.access.refusal import CONTENT_TYPE, RefusedRequestError, details
 from runner.config import Limits
 from runner.supervise.passing import CHUNK, Address, connected, pass_on
-from runner.supervise.request_heads import passed_on, read_head
+from runner.supervise.request_heads import asked_in, passed_on, read_head, without_keys_in
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +51,15 @@ class Relay:
     Args:
         listeners: The supervisor's; it neither opens nor closes them.
         limits: Which paths it answers itself, and how long a head may take.
+        gate: Lets requests in.
     """
 
-    def __init__(self, listeners: Sequence[socket.socket], limits: Limits) -> None:
-        self._listeners, self._limits = list(listeners), limits
+    def __init__(
+        self, listeners: Sequence[socket.socket], limits: Limits, gate: Gate | None = None
+    ) -> None:
+        self._listeners, self._limits, self._gate = list(listeners), limits, gate or Gate()
         self._target: Address | None = None
+        self._is_passed_to_other = False  # whose own business no key is
         self._has_target = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._silent: dict[asyncio.Task[None], float] = {}  # and since when
@@ -69,10 +78,12 @@ class Relay:
         if self._listeners:
             self._is_wanted = False
             self._stop_accepting()
+            self._is_passed_to_other = False
             self._pass_on_to(_address_of(self._listeners[0]))
 
     def pass_to(self, host: str, port: int) -> None:
         """Accept, and pass all of it on to a server."""
+        self._is_passed_to_other = True
         self._pass_on_to((host, port))
         self._is_wanted = True
         self._accept()
@@ -173,7 +184,12 @@ class Relay:
         if answer := self._own_answer(head):
             writer.write(answer)
         elif passed := passed_on(head, client):
-            await self._hold(passed, reader, writer)
+            try:
+                self._gate.admit(asked_in(head))
+            except RefusedRequestError as refused:
+                await _refuse(_refusal(refused, head), reader, writer)
+            else:
+                await self._hold(passed, reader, writer)
         elif head:
             is_too_long = len(head) > self._most_head()
             status = _TOO_LONG if is_too_long else b"400 Bad Request"
@@ -235,6 +251,8 @@ class Relay:
         except OSError:
             writer.write(_answer(b"502 Bad Gateway", b"unreachable"))
             return
+        if self._is_passed_to_other and self._gate.keys is not None:
+            head = without_keys_in(head)
         await pass_on(head, (reader, writer), (answers, asks), self._limits.write_timeout)
         await _pass_over(reader)
 
@@ -245,6 +263,17 @@ def _answer(status: bytes, state: bytes, fields: bytes = b"", *, has_body: bool 
         b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%b"
         b"connection: close\r\n\r\n%b" % (status, len(body), fields, body if has_body else b"")
     )
+
+
+def _refusal(refused: RefusedRequestError, head: bytes) -> bytes:
+    """Write the answer to a request that is not let in, as workers do."""
+    body = details(refused.status, refused.said)
+    fields = [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body))]
+    fields += [*refused.fields, (b"connection", b"close")]
+    lines = b"".join(b"%b: %b\r\n" % field for field in fields)
+    phrase = http.HTTPStatus(refused.status).phrase.encode()
+    line = b"HTTP/1.1 %d %b\r\n" % (refused.status, phrase)
+    return line + lines + b"\r\n" + (b"" if head.startswith(b"HEAD ") else body)
 
 
 async def _refuse(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 
+from runner.access.gate import Asked, without_keys
 from runner.config import AddressSet, trusted_proxies
 
 _TOKEN = rb"[!#-'*+\-.0-9A-Z^-z|~]+"
@@ -62,3 +63,23 @@ def passed_on(head: bytes, client: str) -> bytes:
     if client:
         kept.append(b"X-Forwarded-For: " + client.encode("ascii"))
     return b"\r\n".join([line, *kept, b"", b""])
+
+
+def asked_in(head: bytes) -> Asked:
+    """Give what a clear head asks for; the path as it was sent."""
+    line, *lines = head.removesuffix(_END).split(b"\r\n")
+    method, target, _ = line.split(b" ")
+    path = target.partition(b"?")[0].decode("latin-1")
+    return Asked(method.decode("ascii"), path, [_field_in(each) for each in lines])
+
+
+def without_keys_in(head: bytes) -> bytes:
+    """Leave the keys out of a clear head."""
+    line, *lines = head.removesuffix(_END).split(b"\r\n")
+    kept = [each for each in lines if without_keys([_field_in(each)])]
+    return b"\r\n".join([line, *kept, b"", b""])
+
+
+def _field_in(line: bytes) -> tuple[bytes, bytes]:
+    name, _, value = line.partition(b":")
+    return name.lower(), value.strip(b" \t")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.access.settings import KEY
 from runner.config import variable
 from runner.errors import ConfigurationError, RunnerError
 from runner.notebook import parameter_values
@@ -91,7 +92,8 @@ class Runs:
         self._listeners, self._before_reading = listeners, before_reading
         own = {"control": str(links.path), "workers": str(plan.workers)}
         own["address"] = f"{plan.host}:{plan.port}"
-        environ = {**os.environ, **plan.environ}
+        environ = {**os.environ, **plan.environ, **plan.access.environ()}
+        environ.pop(KEY, None)  # a cell shows its environment easily
         environ |= {variable(name): text for name, text in own.items()}
         # It pays where two runs live at a time, which share what was imported for them.
         self._starter = Starter(environ, "runner.spawn.child", forks=plan.rules.keeps_standby)
@@ -142,7 +144,8 @@ class Runs:
                 self._go(command, process)
             case Bind():
                 fds = [listener.fileno() for listener in self._listeners]
-                self._links.send(name, fds, do="bind", slots=len(fds))
+                key = self._plan.access.key_sha256
+                self._links.send(name, fds, do="bind", slots=len(fds), key=key)
             case Accept():
                 self._links.send(name, do="accept")
             case Publish():

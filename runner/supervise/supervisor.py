@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import errors, files, net
+from runner.access.gate import gate_of
 from runner.config import Limits
 from runner.notebook import document as notebook
 from runner.record import folders
@@ -156,7 +157,9 @@ class Supervisor:
         self._requests = PendingRequests(self._request, self.status)
         self._control = ControlServer(folder, self._longest_outcome(), self._requests.reply)
         self._watcher: Watcher | None = None
-        self._relay = Relay(listeners, Limits.from_environment(plan.environ))
+        limits = Limits.from_environment(plan.environ)
+        self._gate = gate_of(plan.access, limits)
+        self._relay = Relay(listeners, limits, self._gate)
 
     async def run(self) -> Exit:
         """Live from the first start to the end of the last process."""

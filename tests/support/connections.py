@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from runner.access.gate import Gate
 from runner.config import Limits
 from runner.http import app_protocol
 from runner.http.connection import Connection, Phase
@@ -93,15 +94,16 @@ class Server:
 
     Args:
         app: Answers what comes the general way.
+        gate: Lets requests in; all, unless given.
         **limits: Of `Limits`.
     """
 
-    def __init__(self, app: Any = None, **limits: Any) -> None:
+    def __init__(self, app: Any = None, gate: Gate | None = None, **limits: Any) -> None:
         self.app, self.limits = app, Limits(**limits)
         self.state = ServerState(self.limits.max_buffered)
         self.state.bound.most = self.limits.max_connections or self.state.bound.most
         self.state.date_line = b"date: now\r\n"
-        self.access_log = None
+        self.access_log, self.gate = None, gate or Gate()
         self.proxies = TrustedProxies("127.0.0.1")
         self.is_draining = False
         self.takes_websockets = app_protocol.of(app).takes_websockets

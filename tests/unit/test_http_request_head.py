@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.http.request_head import RefusedRequestError, RequestHead, check_line, read_head
+from runner.access.refusal import RefusedRequestError
+from runner.http.request_head import RequestHead, check_line, read_head
 
 
 def read(

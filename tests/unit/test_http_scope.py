@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from runner.http.request_head import RefusedRequestError, read_head
+from runner.access.refusal import RefusedRequestError
+from runner.http.request_head import read_head
 from runner.http.scope import TrustedProxies, scope_of
 
 

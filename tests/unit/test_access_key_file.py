@@ -1,0 +1,91 @@
+"""What is a file of keys, and who may read it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from runner.access.key_file import read_keys, stamp_of
+from runner.errors import ConfigurationError
+
+HASHES = [hashlib.sha256(b"%d" % number).hexdigest() for number in range(3)]
+
+
+def written(path: Path, text: str, mode: int = 0o600) -> Path:
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def test_each_line_is_a_name_a_hash_and_perhaps_a_rate(tmp_path: Path) -> None:
+    """Comments and empty lines are none; a name may have two keys, so that one can be replaced."""
+    text = (
+        f"# whose\n\nalice:{HASHES[0]}\n  alice:{HASHES[1].upper()}  \n"
+        f"batch@x:{HASHES[2]} rate=30/min\n"
+    )
+    keys = read_keys(written(tmp_path / "keys", text))
+    assert [(key.name, key.sha256.hex(), key.per_second) for key in keys] == [
+        ("alice", HASHES[0], 0),
+        ("alice", HASHES[1], 0),
+        ("batch@x", HASHES[2], 0.5),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no key"),
+        ("# nothing\n", "no key"),
+        ("a-secret-key-by-mistake", "line 1"),
+        (f"alice:{HASHES[0]}\nbob:1234", "line 2"),
+        (f"alice:{HASHES[0]} rate=50", "line 1"),
+        (f"alice:{HASHES[0]} rate=1/week", "line 1"),
+        (f"two words:{HASHES[0]}", "line 1"),
+        (f"alice:{HASHES[0]}\nbob:{HASHES[0]}", "line 2"),
+    ],
+)
+def test_what_is_no_file_of_keys_is_refused_as_a_whole(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    """The line's number is said, and nothing of the line: it may be a key."""
+    with pytest.raises(ConfigurationError, match=said) as refused:
+        read_keys(written(tmp_path / "keys", text))
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_fine"),
+    [(0o600, True), (0o400, True), (0o440, True), (0o604, False), (0o602, False), (0o620, False)],
+)
+def test_others_may_not_read_it(tmp_path: Path, mode: int, *, is_fine: bool) -> None:
+    """A group may, as that of a pod's volume; nobody but the owner may write."""
+    file = written(tmp_path / "keys", f"alice:{HASHES[0]}\n", mode)
+    if is_fine:
+        assert read_keys(file)
+        return
+    with pytest.raises(ConfigurationError, match="others can read or change it") as refused:
+        read_keys(file)
+    assert refused.value.hint == f"chmod 600 {file}"
+
+
+def test_what_is_no_file_is_refused_without_a_wait(tmp_path: Path) -> None:
+    """A pipe that nobody writes to holds nobody up."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o600)
+    for path in (pipe, tmp_path, tmp_path / "missing"):
+        with pytest.raises(ConfigurationError):
+            read_keys(path)
+
+
+def test_a_change_of_rights_is_a_change(tmp_path: Path) -> None:
+    """So a file that others can read from now on is noticed."""
+    file = written(tmp_path / "keys", f"alice:{HASHES[0]}\n")
+    before = stamp_of(file)
+    assert stamp_of(file) == before
+    file.chmod(0o644)
+    assert stamp_of(file) != before
+    file.unlink()
+    assert stamp_of(file) is None
