@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -72,6 +73,21 @@ class KernelChoice:
 def setting(option: str, default: str, environ: Mapping[str, str] = os.environ) -> str:
     """Give the text of an option's variable, or the default."""
     return environ.get(variable(option), default)
+
+
+def record_mode(environ: Mapping[str, str] = os.environ) -> int:
+    """Give the permissions of a new record, from which the umask is still taken: the owner's.
+
+    Raises:
+        ConfigurationError: The variable has none by which the owner can read and write it.
+    """
+    text = setting("record-mode", "", environ) or "0600"
+    if not re.fullmatch("0?[67][0-7]{2}", text):
+        raise ConfigurationError(
+            f"{variable('record-mode')}={text}: no permissions of a file that its owner can write",
+            hint="0600 is the default, 0640 lets the group read, 0644 all",
+        )
+    return int(text, 8)
 
 
 class AddressSet:

@@ -30,23 +30,25 @@ def if_possible(what: str) -> Iterator[None]:
         log.warning("%s: %s", what, error)
 
 
-def write_atomically(path: Path, content: str | bytes, *, durable: bool = False) -> None:
+def write_atomically(
+    path: Path, content: str | bytes, *, durable: bool = False, mode: int = 0o666
+) -> None:
     """Replace a file by a new one in one step, or write into it where it cannot be replaced.
 
-    A link is followed. The new file has the old one's owner and permissions; if there was none,
-    those that a plain ``open`` would give it, so that it can be read outside a container. Other
-    names of the old file (hard links) keep showing what it was.
+    A link is followed. The new file has the old one's owner and permissions. Other names of the
+    old file (hard links) keep showing what it was.
 
     Args:
         path: The file; its folder must exist.
         content: All of it; a text is written as UTF-8.
         durable: Also wait until the disk has it (a power cut then loses nothing).
+        mode: The permissions if there was none, from which the umask is taken.
     """
     data = content.encode() if isinstance(content, str) else content
     place = target_of(path)
     if is_replaceable(place):
         try:
-            _replace(place, data, durable=durable)
+            _replace(place, data, durable=durable, mode=mode)
         except OSError as error:  # a bind mount; another's file in a folder such as /tmp
             if error.errno not in (errno.EBUSY, errno.EPERM, errno.EXDEV):
                 raise
@@ -76,10 +78,19 @@ def may_write(path: Path) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _replace(place: Path, data: bytes, *, durable: bool) -> None:
+def make_folders(path: Path, mode: int) -> None:
+    """Make a folder and those above it that are missing, all with these permissions."""
+    if not path.parent.exists():
+        make_folders(path.parent, mode)
+    path.mkdir(mode=mode, exist_ok=True)
+
+
+def _replace(place: Path, data: bytes, *, durable: bool, mode: int) -> None:
     partial = _partial_of(place)
     try:
-        with partial.open("wb") as file:
+        # Made anew: one that a process of our number has left would keep its permissions.
+        partial.unlink(missing_ok=True)
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123 - by its number
             _take_over_rights(place, file.fileno())
             file.write(data)
             if durable:
@@ -154,7 +165,7 @@ def show_at(record: Path, path: Path) -> None:
     """Let ``path`` show the file ``record`` as it is now, replacing in one step what was there."""
     place = target_of(path)
     if not is_replaceable(place):
-        write_atomically(place, record.read_bytes())
+        write_atomically(place, record.read_bytes(), mode=_mode_of(record))
         return
     partial = _partial_of(place)
     try:
@@ -163,10 +174,14 @@ def show_at(record: Path, path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError:  # another disk, or one without hard links; a bind mount
-        write_atomically(place, record.read_bytes())
+        write_atomically(place, record.read_bytes(), mode=_mode_of(record))
     finally:
         # Renaming onto another link of the same file does nothing, and leaves it.
         partial.unlink(missing_ok=True)
+
+
+def _mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 class Publication:
@@ -227,6 +242,7 @@ def is_process_alive(pid: int, started: str = "") -> bool:
 
 
 ENDED = "ended"
+_LOCK_MODE = 0o600  # who can open a file can lock it
 
 
 def process_start(pid: int) -> str:
@@ -258,7 +274,7 @@ def claim(path: Path, *, lasts: bool = False) -> Iterator[bool]:
     import fcntl  # Windows has none, where models are saved and read all the same
 
     while True:
-        with path.open("a") as file:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, _LOCK_MODE), "a") as file:  # noqa: PTH123 - by its number
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -16,8 +16,8 @@ import os
 from pathlib import Path
 
 from runner.errors import ConfigurationError
-from runner.files import write_atomically
 from runner.record import history
+from runner.record.private_files import write_private
 
 RUNS = Path("runs")
 _MARK = ".notebook"
@@ -50,7 +50,7 @@ def take(folder: Path, notebook: Path) -> None:
     path, owner = _as_seen(notebook), _marked(folder)
     if owner not in ("", path):
         raise ConfigurationError(f"{folder}: {owner} writes there", hint="start it once more")
-    write_atomically(folder / _MARK, os.fsencode(path))
+    write_private(folder / _MARK, os.fsencode(path))
 
 
 def notebook_of(folder: Path, working_folder: Path) -> Path | None:

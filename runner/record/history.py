@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from runner.files import is_process_alive, show_at, write_atomically
+from runner.files import is_process_alive, show_at
 from runner.record.ledger import Ledger
+from runner.record.private_files import write_private
 
 KEPT = 10
 _OPEN = ("running", "draining")
@@ -103,7 +104,7 @@ def _keep_as(out: Path, name: str) -> bool:
     except OSError:  # a disk without hard links
         if path.exists():
             return False
-        write_atomically(path, out.read_bytes())
+        write_private(path, out.read_bytes())
     return True
 
 
@@ -133,7 +134,7 @@ def mark_if_killed(
         facts = cell["metadata"].get("papermill", {})
         if facts.get("status") == "running":
             facts["status"] = "interrupted"
-    write_atomically(out, json.dumps(record, indent=1, ensure_ascii=False) + "\n", durable=True)
+    write_private(out, json.dumps(record, indent=1, ensure_ascii=False) + "\n", durable=True)
 
 
 def _number(pid: Any) -> int:

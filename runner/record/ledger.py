@@ -7,7 +7,8 @@ import logging
 from collections.abc import Collection
 from pathlib import Path
 
-from runner.files import sweep_partials, write_atomically
+from runner.files import sweep_partials
+from runner.record.private_files import append_to_private, write_private
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +51,8 @@ class Ledger:
             return
         start = _END_OF_HALF_A_NAME if text and not text.endswith("\n") else ""
         try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(f"{start}{name}\n")
+            with append_to_private(self._path) as file:
+                file.write(f"{start}{name}\n".encode())
         except OSError as error:
             log.warning("%s is never going to be removed: %s", self._folder / name, error)
 
@@ -77,7 +78,7 @@ class Ledger:
                 self._write(there)
 
     def _write(self, names: Collection[str]) -> None:
-        write_atomically(self._path, "".join(f"{name}\n" for name in names))
+        write_private(self._path, "".join(f"{name}\n" for name in names))
 
     def _noted(self) -> list[str]:
         return _names(self._text())

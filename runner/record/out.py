@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from runner import files, processes
+from runner.config import record_mode
 from runner.errors import ConfigurationError, RunnerError
+from runner.record.private_files import make_private_folder, write_private
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ class OutFile:
 
     def write(self, text: str, *, durable: bool = False) -> None:
         """Write all of it."""
-        files.write_atomically(self.path, text, durable=durable)
+        write_private(self.path, text, durable=durable)
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[bool]:
@@ -52,7 +54,7 @@ class OutFile:
             False when another run holds it.
         """
         place = files.target_of(self.path)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(place.parent)
         is_new = files.is_replaceable(place)
         lock = files.lock_of(place) if is_new else place
         with files.claim(lock, lasts=not is_new) as is_ours:
@@ -138,8 +140,9 @@ def out_at(path: Path) -> Out:
     """Say how a record is to be written to ``path``; nothing is opened or made yet.
 
     Raises:
-        ConfigurationError: It cannot be written.
+        ConfigurationError: It cannot be written, or not with the permissions that are asked for.
     """
+    record_mode()
     if str(path) == "-":
         return OutStream(path, 1)
     try:

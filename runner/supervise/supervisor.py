@@ -30,6 +30,7 @@ from runner.config import Limits
 from runner.notebook import document as notebook
 from runner.record import folders
 from runner.record.out import OutStream, out_at
+from runner.record.private_files import make_private_folder
 from runner.run.stop_request import STOP_SIGNALS, has_terminal, hear, stop_signals
 from runner.supervise import running
 from runner.supervise.control import ControlServer, PendingRequests
@@ -109,7 +110,7 @@ def supervise(plan: Plan) -> None:
             stack.enter_context(contextlib.closing(listener))
         if listeners:
             plan = dataclasses.replace(plan, port=net.port_of(listeners[0]) or plan.port)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         for lock, claim in (
             (folder / LOCK, files.claim(folder / LOCK)),
             (plan.out.with_name(LOCK), out.claimed()),

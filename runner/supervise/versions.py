@@ -14,10 +14,10 @@ from pathlib import Path
 
 from runner import files
 from runner.errors import ConfigurationError
-from runner.files import write_atomically
 from runner.notebook import document as notebook
 from runner.record import history
 from runner.record.ledger import Ledger
+from runner.record.private_files import make_private_folder, write_private
 from runner.spawn.processes import end_in_words
 from runner.spawn.working_folder import WorkingFolder
 from runner.supervise.states import KEPT, GoodVersion
@@ -66,7 +66,7 @@ class Versions:
         """Be where a run can start and leave its record, whoever has removed or replaced that."""
         self.place.restore()
         with files.if_possible(f"{self.folder}: nothing can be recorded"):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.folder)
 
     def assign_name(self, run: int) -> str:
         """Give a run its name: its start and number, so that names sort."""
@@ -163,7 +163,7 @@ class KeptNotebooks:
         What a killed supervisor left of runs that never served is removed.
         """
         with files.if_possible(f"{self.folder}: what is left there stays as it is"):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.folder)
             if not self._ledger.exists:
                 self._note_those_of_0_1()
             self._ledger.sweep()
@@ -196,8 +196,8 @@ class KeptNotebooks:
         """Write a notebook again that somebody has removed; else give what is open of it."""
         try:
             text = opened.read_bytes()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, text)
+            make_private_folder(path.parent)
+            write_private(path, text)
         except OSError as error:
             log.warning("%s is gone, and cannot be written again: %s", path, error)
             return opened
@@ -217,8 +217,8 @@ class KeptNotebooks:
             raise ConfigurationError(f"{path}: cannot be read: {error}") from error
         kept = self.folder / f".{run}.ipynb"
         try:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(kept, text)
+            make_private_folder(kept.parent)
+            write_private(kept, text)
         except OSError as error:
             log.warning("%s is kept in memory only: %s", kept, error)
             self._files[run] = _in_memory(run, text)

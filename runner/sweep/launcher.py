@@ -10,6 +10,7 @@ from typing import Any
 
 from runner.config import EngineConfig, KernelChoice, TimeLimits, variable
 from runner.notebook import parameter_values
+from runner.record.private_files import append_to_private, make_private_folder
 from runner.spawn.fork_server_client import Starter
 from runner.spawn.processes import RunProcess
 from runner.sweep.outcomes import identity_facts
@@ -53,8 +54,8 @@ class Launcher:
 
     def start(self, point: Point) -> RunProcess:
         """Start a point's run; its log lies beside its record, below earlier ones."""
-        point.record.parent.mkdir(parents=True, exist_ok=True)
-        with point.log.open("ab") as log:
+        make_private_folder(point.record.parent)
+        with append_to_private(point.log) as log:
             process = self.starter.start(self.source, log)
         process.order(do="go", **self._order(point))
         return process

@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.config import KernelChoice, TimeLimits
 from runner.errors import NotebookError
-from runner.files import write_atomically
+from runner.record.private_files import write_private
 from runner.run.stop_request import StopRequest
 from runner.sweep.launcher import Launcher
 from runner.sweep.outcomes import outcome_of
@@ -35,7 +35,7 @@ def write_report(
         NotebookError: It failed.
     """
     record = out / "report.ipynb"
-    write_atomically(record, _TEMPLATE.read_bytes())
+    write_private(record, _TEMPLATE.read_bytes())
     point = Point(name="report", chosen={}, values=values, record=record, identity="report")
     report_launcher = dataclasses.replace(
         launcher,

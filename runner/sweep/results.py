@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import ConfigurationError
-from runner.files import write_atomically
 from runner.masking.values import masked
+from runner.record.private_files import write_private
 from runner.sweep.outcomes import Outcome
 from runner.sweep.points import Point
 
@@ -117,7 +117,7 @@ def write_table(
                 outcome.reason if not outcome.is_completed else "",
             ]
         )
-    write_atomically(path, text.getvalue())
+    write_private(path, text.getvalue())
 
 
 def column_names(parameters: Sequence[str], metrics: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -18,6 +18,7 @@ from runner.errors import ConfigurationError, InterruptedRunError, NotebookError
 from runner.notebook import document as notebook
 from runner.notebook.parameter_types import plain
 from runner.record import facts, folders, history
+from runner.record.private_files import make_private_folder, write_private
 from runner.run.run import checked
 from runner.run.stop_request import StopRequest
 from runner.spawn.fork_server_client import Starter
@@ -103,7 +104,7 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
         outcomes = {point.name: outcome_of(point, corrects=False) for point in points}
         say(dry_run_text(points, outcomes, _due_points(options, points, outcomes)))
         return
-    options.folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(options.folder)
     with files.claim(options.folder / ".lock") as is_ours, StopRequest() as stop:
         if not is_ours:
             raise ConfigurationError(
@@ -114,7 +115,7 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
             folders.take(options.folder, options.path)
         history.take_names(options.folder, OWN_FILES)
         source = options.folder / "source.ipynb"
-        files.write_atomically(source, content)
+        write_private(source, content)
         environ = run_environment(os.environ, _jobs(options, len(points)), options.log_level)
         starter = Starter(environ, "runner.sweep.point_run", forks=True)
         launcher = Launcher(

@@ -64,6 +64,14 @@ def assert_it_was_stopped(record: Any) -> None:
     assert "Traceback" not in text_of(record.cells[-1])
 
 
+def test_what_is_left_of_it_can_be_read_by_its_owner_alone(shared_port: int, trained: Path) -> None:
+    """Records, kept notebooks, ledgers, marks and locks, and the folders that they are in."""
+    left = [path for path in (trained / "runs").rglob("*") if "sources" in path.parts]
+    assert left
+    left += (trained / "runs").rglob("*")
+    assert [path for path in left if path.stat().st_mode & 0o077] == []
+
+
 def test_the_example_is_answered_exactly(shared_port: int) -> None:
     """``{"val": INTEGER}``, as JSON."""
     status, headers, body = send(shared_port)

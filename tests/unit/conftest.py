@@ -82,3 +82,11 @@ def acting_as_nobody(tmp_path: Path) -> Callable[[], AbstractContextManager[None
             os.seteuid(0)
 
     return act
+
+
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+    """The one that most systems have: others may read."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)

@@ -45,15 +45,20 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.usefixtures("usual_umask")
 def test_the_file_can_be_read_by_others(tmp_path: Path) -> None:
-    """A record that a container wrote can be read on the host."""
-    path = tmp_path / "out.ipynb"
-    before = os.umask(0o022)
-    try:
-        files.write_atomically(path, "", durable=True)
-    finally:
-        os.umask(before)
+    """Whoever serves may be another user than who trained: a model is no secret."""
+    path = tmp_path / "model.json"
+    files.write_atomically(path, "", durable=True)
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.usefixtures("usual_umask")
+def test_a_lock_is_its_owners(tmp_path: Path) -> None:
+    """Who can open a file can lock it, and would keep us out."""
+    with files.claim(tmp_path / "lock") as is_ours:
+        assert is_ours
+        assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
 
 
 def test_only_what_dead_processes_left_is_swept(tmp_path: Path) -> None:
