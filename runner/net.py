@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import ipaddress
 import itertools
 import os
 import socket
@@ -198,6 +199,17 @@ def describe(listener: socket.socket) -> str:
         return str(address)
     host, port = address[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_for_others(host: str) -> bool:
+    """Tell whether other machines may reach what binds ``host``; empty is all addresses."""
+    try:
+        found = socket.getaddrinfo(
+            host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except OSError:
+        return True
+    return not all(ipaddress.ip_address(each[4][0]).is_loopback for each in found)
 
 
 def port_of(listener: socket.socket) -> int:

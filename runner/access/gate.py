@@ -12,7 +12,7 @@ The rules of this file:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
 from runner.access.keys import Keys
@@ -44,11 +44,13 @@ class Asked(NamedTuple):
         method: In capitals.
         path: Decoded.
         fields: The headers, their names in lower case.
+        client: Address and port of who has connected, be it a proxy; None if there is none.
     """
 
     method: str
     path: str
     fields: Fields
+    client: tuple[str, int] | None = None
 
 
 class Gate:
@@ -58,6 +60,7 @@ class Gate:
         keys: Of which it must give one; None if it needs none.
         paths: What is asked for at each path that might be open.
         opened: Which of that is.
+        clients: Who may connect; None for all.
 
     Attributes:
         keys: As above.
@@ -68,10 +71,16 @@ class Gate:
         keys: Keys | None = None,
         paths: Mapping[str, Opened] | None = None,
         opened: frozenset[Opened] = frozenset(),
+        clients: Container[tuple[str, int] | None] | None = None,
     ) -> None:
-        self.keys = keys
+        self.keys, self._clients = keys, clients
         is_open = {Opened.HEALTH, *opened}
         self._open = {path for path, kind in (paths or {}).items() if path and kind in is_open}
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether there is anybody who is not let in."""
+        return self.keys is not None or self._clients is not None
 
     def admit(self, asked: Asked) -> str:
         """Let a request in.
@@ -82,6 +91,8 @@ class Gate:
         Raises:
             RefusedRequestError: It is not let in.
         """
+        if self._clients is not None and asked.client not in self._clients:
+            raise RefusedRequestError(403, "only the notebook itself may ask here")
         return self._check_key(asked) if self.keys is not None else ""
 
     def admit_key(self, key: bytes) -> str:

@@ -25,11 +25,11 @@ from runner.errors import ConfigurationError
 
 _MOST_BYTES = 4_194_304
 _MOST_KEYS = 10_000
-_LINE = re.compile(
-    r"(?P<name>[A-Za-z0-9._@-]{1,64}):(?P<hash>[0-9a-fA-F]{64})"
-    r"(?:[ \t]+rate=(?P<count>[0-9]{1,9}(?:\.[0-9]{1,6})?)/(?P<unit>s|min|h))?"
-)
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+_LINE = re.compile(
+    rf"(?P<name>{_NAME.pattern}):(?P<hash>[0-9a-fA-F]{{64}})"
+    r"(?:[ \t]+rate=(?P<count>(?=[0-9.]*[1-9])[0-9]{1,9}(?:\.[0-9]{1,6})?)/(?P<unit>s|min|h))?"
+)
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
 
 # What tells that a file is another than it was, or may be read by others; None if there is none.
@@ -57,18 +57,6 @@ def key_of(name: str, sha256: bytes, per_second: float = 0.0) -> Key:
     """Make what is known of a key."""
     rate = Rate(per_second) if per_second else None
     return Key(name=name, sha256=sha256, per_second=per_second, rate=rate)
-
-
-def check_name(name: str) -> None:
-    """Refuse what is no name of a key.
-
-    Raises:
-        ConfigurationError: It is none.
-    """
-    if not _NAME.fullmatch(name):
-        raise ConfigurationError(
-            f"{name!r:.80}: no name of a key", hint="1 to 64 of the characters A-Z a-z 0-9 . _ @ -"
-        )
 
 
 def stamp_of(file: Path) -> Stamp:
@@ -147,3 +135,46 @@ def _check_mode(file: Path, found: os.stat_result) -> None:
 def hash_of(key: str) -> bytes:
     """Give the hash by which a key is known."""
     return hashlib.sha256(key.encode()).digest()
+
+
+def line_of(name: str, key: str, rate: str = "") -> str:
+    """Write the line by which a key is known.
+
+    Args:
+        name: Whose it is.
+        key: The key itself.
+        rate: How many requests it may make, such as ``50/s``; empty: no limit.
+
+    Raises:
+        ConfigurationError: The name or the rate is none.
+    """
+    line = f"{name}:{hash_of(key).hex()}" + (f" rate={rate}" if rate else "")
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"{name!r:.80} is no name of a key",
+            hint="1 to 64 of the characters A-Z a-z 0-9 . _ @ -",
+        )
+    if not _LINE.fullmatch(line):
+        raise ConfigurationError(f"{rate!r:.80} is no rate", hint="such as 50/s, 100/min or 1000/h")
+    return line
+
+
+def append_line(file: Path, line: str) -> None:
+    """Add a line to a file of keys, by one write; a new file is its owner's alone.
+
+    Raises:
+        ConfigurationError: Others can read it, or it is no file of keys.
+        OSError: It cannot be written to.
+    """
+    if file.exists() and file.stat().st_size:
+        read_keys(file)
+    with open(file, "a+b", buffering=0, opener=_open_for_owner) as opened:
+        _check_mode(file, os.fstat(opened.fileno()))
+        size = opened.seek(0, os.SEEK_END)
+        opened.seek(max(0, size - 1))
+        is_begun = opened.read(1) not in (b"", b"\n")
+        opened.write(("\n" if is_begun else "").encode() + line.encode() + b"\n")
+
+
+def _open_for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK, 0o600)

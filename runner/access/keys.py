@@ -54,6 +54,9 @@ class Keys:
         self._take([*self._fixed, *(read_keys(file) if file else ())])
         self._looks_at = clock() + _LOOK_EVERY if file else float("inf")
 
+    def __len__(self) -> int:
+        return len(self._by_hash)
+
     def find(self, key: bytes) -> Key | None:
         """Give whose key it is; None if it is nobody's."""
         if self._clock() >= self._looks_at:

@@ -17,6 +17,12 @@ from runner.errors import ConfigurationError
 
 KEYS_FILE, KEY, OPEN = variable("api-keys-file"), variable("api-key"), variable("open")
 
+OPEN_TO_ALL = (
+    "ANYBODY WHO REACHES {address} MAY USE IT, from other machines too: no API key is asked for."
+    f" --api-keys FILE ({KEYS_FILE}) asks for one; `runner key NAME --file FILE` makes one"
+)
+"""What is said at the start of a service that asks for no keys."""
+
 _SHORTEST = 16  # characters of a key that somebody has thought of
 _KEY = re.compile(f"[!-~]{{{_SHORTEST},{LONGEST}}}")
 _SINGLE = "default"  # its name

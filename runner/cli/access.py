@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+import secrets
+from pathlib import Path
 from typing import Any
 
+import click
+
+from runner.access.key_file import append_line, line_of
 from runner.access.settings import KEY, KEYS_FILE, OPEN, AccessSettings
-from runner.cli.options import PATH, option
+from runner.cli.options import EPILOG, PATH, option
+
+_RANDOM_BYTES = 32
 
 
 def access_options(command: Any) -> Any:
@@ -46,3 +53,26 @@ def access_of(given: dict[str, Any]) -> AccessSettings:
             OPEN: given["opened"],
         }
     )
+
+
+@click.command(epilog=EPILOG)
+@click.argument("name")
+@click.option("--file", type=PATH, metavar="FILE", help="Add its line to FILE, or make FILE.")
+@click.option(
+    "--rate", default="", metavar="RATE", help="How often it may ask, such as 50/s or 9/h."
+)
+def key(name: str, file: Path | None, rate: str) -> None:
+    """Make an API key for NAME, and show it this once.
+
+    First comes the line for the file of `runner serve --api-keys FILE`, unless --file adds it
+    there; then the key. The file has its hash only, so a key that is lost is replaced by a new
+    one, whose line may stand beside the old one's for a while.
+    """
+    made = secrets.token_urlsafe(_RANDOM_BYTES)
+    line = line_of(name, made, rate)
+    if file is None:
+        click.echo(line)
+    else:
+        append_line(file, line)
+        click.echo(f"added to {file}; the key, which is shown this once:", err=True)
+    click.echo(made)

@@ -14,6 +14,7 @@ import click
 
 from runner import __version__, log
 from runner.cli import remote
+from runner.cli.access import key
 from runner.cli.doctor import doctor
 from runner.cli.options import (
     EPILOG,
@@ -26,7 +27,7 @@ from runner.spawn.working_folder import has_working_folder
 
 
 @click.group(
-    commands=(run, serve, *remote.COMMANDS, doctor, sweep),
+    commands=(run, serve, *remote.COMMANDS, doctor, sweep, key),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EPILOG,
 )

@@ -159,7 +159,7 @@ class Connection(ExchangeLink):
             RefusedRequestError: It is not let in.
         """
         gate, fields = self.owner.gate, scope["headers"]
-        key_name = gate.admit(Asked(scope["method"], scope["path"], fields))
+        key_name = gate.admit(Asked(scope["method"], scope["path"], fields, self.client))
         if gate.keys is not None:
             scope["headers"] = without_keys(fields)
         return key_name

@@ -111,13 +111,13 @@ class WsgiConnection(Connection):
     def key_name_of(self, head: PlainHead, path: str) -> str | None:
         """Let a plain request in, in any thread; None leaves it to the general way to refuse it."""
         gate = self.owner.gate
-        if gate.keys is None:
+        if not gate.is_on:
             return ""
         given = [
             (name.lower().encode(), value.encode("latin-1")) for name, value in fields_of(head)
         ]
         try:
-            return gate.admit(Asked(head.method.decode("ascii"), path, given))
+            return gate.admit(Asked(head.method.decode("ascii"), path, given, self.client))
         except RefusedRequestError:
             return None
 

@@ -127,7 +127,7 @@ class PredictApp(AppProtocol):
 
     def protocol(self, server: Owner) -> FastRouteConnection | None:
         """Make what answers plain requests without this app."""
-        if self.fast_route is None or server.gate.keys is not None:
+        if self.fast_route is None or server.gate.is_on:
             return None
         return self.fast_route.protocol(server)
 

@@ -3,7 +3,8 @@
 A server in a thread or a task is left for the last cell, and by then the supervisor decides on the
 port. A cell that asks it at the port of its own call is answered by this very app, also where
 another version serves at that port: connections of this process to it are led to a server that
-only this process knows. It begins with the first of them, and ends when the app serves.
+answers this process only: it is known by the ports that its sockets have. It begins with the first
+of them, and ends when the app serves. No key is asked for there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import re
 import socket
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -36,18 +38,36 @@ class Pool(Protocol):
         """Begin to end."""
 
 
+class OwnClients:
+    """Know the addresses of sockets of this process that connect to it."""
+
+    def __init__(self) -> None:
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+    def add(self, own: socket.socket, host: str) -> None:
+        """Give a socket its port before it connects: nobody else has that as long as it is open."""
+        with contextlib.suppress(OSError):  # it has one
+            socket.SocketType.bind(own, (host, 0))
+        self._sockets.add(own)
+
+    def __contains__(self, client: object) -> bool:
+        return client in [_address_of(own) for own in list(self._sockets)]
+
+
 class SelfRequests:
     """Lead connections of this process to apps that are left.
 
     Args:
         left: These; it is looked at whenever something connects.
-        make_pool: Makes what serves an app on a listener.
+        make_pool: Makes what serves an app on a listener, for some clients.
     """
 
     def __init__(
-        self, left: Sequence[AdoptedApp], make_pool: Callable[[Any, socket.socket], Pool]
+        self,
+        left: Sequence[AdoptedApp],
+        make_pool: Callable[[Any, socket.socket, OwnClients], Pool],
     ) -> None:
-        self._left, self._make_pool = left, make_pool
+        self._left, self._make_pool, self._clients = left, make_pool, OwnClients()
         self._lock = threading.Lock()
         self._answering: dict[int, tuple[int, Pool]] = {}  # by the app's identity; its port
         self._threads: list[threading.Thread] = []
@@ -83,6 +103,7 @@ class SelfRequests:
         for left in list(self._left):
             if _asks_for(left.requested, *address[:2]):
                 host = "127.0.0.1" if own.family is socket.AF_INET else "::ffff:127.0.0.1"
+                self._clients.add(own, host)
                 return host, self._port_of(left)
         return address
 
@@ -98,7 +119,7 @@ class SelfRequests:
         socket.SocketType.bind(listener, ("127.0.0.1", 0))
         socket.SocketType.listen(listener, 128)
         port = int(socket.SocketType.getsockname(listener)[1])
-        pool = self._make_pool(left.app, listener)
+        pool = self._make_pool(left.app, listener, self._clients)
         if left.loop is not None:
             loop = left.loop
             asyncio.run_coroutine_threadsafe(pool.run_on_loop(), loop)
@@ -107,6 +128,14 @@ class SelfRequests:
             thread.start()
             self._threads.append(thread)
         return port, pool
+
+
+def _address_of(own: socket.socket) -> tuple[str, int] | None:
+    try:
+        host, port = socket.SocketType.getsockname(own)[:2]
+    except OSError:  # it is closed
+        return None
+    return host.removeprefix("::ffff:"), port
 
 
 def _run(pool: Pool) -> None:

@@ -17,13 +17,13 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner import net
 from runner.access.gate import Gate, gate_of
-from runner.access.settings import AccessSettings
+from runner.access.settings import OPEN_TO_ALL, AccessSettings
 from runner.config import Limits
 from runner.errors import ConfigurationError
 from runner.http import app_protocol
@@ -295,13 +295,21 @@ def serve_adopted_in_background(
     return Handle(pool, url_of(pool.listeners[0]))
 
 
-def pool_aside(app: Callable[..., Any], listener: socket.socket) -> WorkerPool:
-    """Make what serves an app in this process alone, beside the service, until it is stopped."""
+def pool_aside(
+    app: Callable[..., Any], listener: socket.socket, clients: Container[tuple[str, int] | None]
+) -> WorkerPool:
+    """Make what serves an app in this process alone, beside the service, until it is stopped.
+
+    Args:
+        app: Any ASGI or WSGI callable.
+        listener: Where.
+        clients: Who may ask: no key does.
+    """
     limits = dataclasses.replace(
         Limits.from_environment(), max_requests=0, max_memory=0, linger=0.0, drain_timeout=1.0
     )
     log_fd = _log_fd()
-    server = _builder(kind_of(app), app, limits, log_fd, [], Gate())
+    server = _builder(kind_of(app), app, limits, log_fd, [], Gate(clients=clients))
     return WorkerPool(
         build=lambda _: server(),
         listeners=[listener],
@@ -342,7 +350,10 @@ def _pool(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
     log_fd = _log_fd()
     own = app_protocol.of(app)
     own.prepare(len(listeners))
-    server = _builder(kind, app, limits, log_fd, examples, _gate_of(own, limits, control))
+    gate = _gate_of(own, limits, control)
+    if control is None and gate.keys is None and net.is_for_others(listeners[0].getsockname()[0]):
+        log.warning("%s", OPEN_TO_ALL.format(address=net.describe(listeners[0])))
+    server = _builder(kind, app, limits, log_fd, examples, gate)
 
     def build(slot: int) -> Server:
         own.take_slot(slot)

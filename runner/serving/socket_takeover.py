@@ -13,7 +13,9 @@ The rules of this file:
    cell may fail. There is no example to answer.
 3. The listener is also that of the runs before and after: neither the length of its queue nor
    its end is the notebook's to decide.
-4. What a notebook does in one process, several workers cannot share.
+4. Where requests are to be let in or not, the supervisor does that, and passes them on to a
+   listener that only this machine reaches, in the place of its own.
+5. What a notebook does in one process, several workers cannot share.
 """
 
 from __future__ import annotations
@@ -50,6 +52,7 @@ _NEVER_THE_SERVICE = {
     "tensorboard",
 }
 _LONG = 3600.0
+_BACKLOG = 2048
 _LOOK_EVERY, _PAUSE = 0.05, 0.001
 
 ONE_PROCESS = (
@@ -226,11 +229,24 @@ class OwnSockets:
         if others:
             control.send("failed", reason=ONE_PROCESS)
             raise RuntimeError(ONE_PROCESS)
+        if control.passes_on:
+            self._listener.close()
+            self._listener = _private_listener()
+            host, port = self._originals["getsockname"](self._listener)
+            control.send("listens", host=host, port=port)
         self._port = address[1]
         return control
 
 
 _METHODS = ("bind", "listen", "accept", "getsockname", "shutdown")
+
+
+def _private_listener() -> socket.socket:
+    """Listen where the supervisor connects to; past the methods that take over what listens."""
+    listener = socket.socket()
+    socket.SocketType.bind(listener, ("127.0.0.1", 0))
+    socket.SocketType.listen(listener, _BACKLOG)
+    return listener
 
 
 def _answer_supervisor(control: SupervisorLink) -> None:

@@ -19,11 +19,14 @@ class SupervisorLink:
 
     Attributes:
         is_open: False once the supervisor has closed its end, or died.
+        passes_on: Whether requests come by the supervisor to a server that is not ours, for it
+            has to let them in; known once sockets were received.
         key_sha256: The hash of the single API key, once sockets were received; empty if none.
     """
 
     def __init__(self, connection: socket.socket) -> None:
         self.is_open, self.key_sha256 = True, ""
+        self.passes_on = False
         self._connection = connection
         self._connection.settimeout(_PATIENCE)
         self._lines = wire.Lines()
@@ -77,6 +80,7 @@ class SupervisorLink:
         if [order.get("do") for order in orders] != ["bind"] or not listeners:
             raise ConnectionError(f"expected sockets from the supervisor, got {orders}")
         self.key_sha256 = str(orders[0].get("key", ""))
+        self.passes_on = bool(orders[0].get("passes_on"))
         return listeners
 
     def close(self) -> None:

@@ -108,6 +108,12 @@ def _check_other_language(plan: Plan, document: Notebook) -> None:
             f"{plan.path}: its cells are {document.language}, which one process serves",
             hint="leave out --workers",
         )
+    if plan.access.asks_for_keys:
+        raise ConfigurationError(
+            f"{plan.path}: its cells are {document.language}, which listens by itself, so nobody"
+            " can ask for API keys there",
+            hint="a proxy in front of it can",
+        )
     if not plan.port:
         raise ConfigurationError(
             f"{plan.path}: its cells are {document.language}, and have to know their port",

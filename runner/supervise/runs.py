@@ -144,8 +144,9 @@ class Runs:
                 self._go(command, process)
             case Bind():
                 fds = [listener.fileno() for listener in self._listeners]
-                key = self._plan.access.key_sha256
-                self._links.send(name, fds, do="bind", slots=len(fds), key=key)
+                access = self._plan.access
+                words = {"key": access.key_sha256, "passes_on": access.asks_for_keys}
+                self._links.send(name, fds, do="bind", slots=len(fds), **words)
             case Accept():
                 self._links.send(name, do="accept")
             case Publish():

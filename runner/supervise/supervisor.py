@@ -26,6 +26,8 @@ from typing import Any
 
 from runner import errors, files, net
 from runner.access.gate import gate_of
+from runner.access.keys import Keys
+from runner.access.settings import OPEN_TO_ALL
 from runner.config import Limits
 from runner.notebook import document as notebook
 from runner.record import folders
@@ -85,6 +87,7 @@ _CAUSES = {
     RollbackRequested: "a rollback was asked for",
     StopRequested: "a stop was asked for",
 }
+_LOOK_AT_KEYS = 1.0
 _ONLY_RECORDS = (GiveUpVersion, Publish, RecordFailure, Retire)
 _OUTCOMES = {error.exit_code: error for error in errors.EXIT_CODES}
 
@@ -181,6 +184,7 @@ class Supervisor:
             if self._listeners:
                 log.info("supervisor %d bound http://%s", os.getpid(), self.address)
                 self._tell_of_health()
+            self._tell_of_access()
             self._tell(Started(cause="first start"))
             return await self._over
         finally:
@@ -194,6 +198,21 @@ class Supervisor:
                 log.info("%s is answered at %s, before the app", kind, path)
             else:
                 log.info("%s is not answered: its path is the app's", kind)
+
+    def _tell_of_access(self) -> None:
+        """Say whether anybody may ask, and look from now on whether keys change."""
+        bound = self._listeners[0].getsockname() if self._listeners else (self.plan.host, 0)
+        keys = self._gate.keys
+        if keys is not None:
+            log.info("a request needs one of %d API keys; health needs none", len(keys))
+            self._begin(self._refresh_keys(keys), self._tell_of_access)
+        elif isinstance(bound, tuple) and net.is_for_others(str(bound[0])):
+            log.warning("%s", OPEN_TO_ALL.format(address=self.address))
+
+    async def _refresh_keys(self, keys: Keys) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_AT_KEYS)
+            keys.refresh()
 
     async def _close(self) -> None:
         async with contextlib.AsyncExitStack() as steps:  # each is taken, whatever one before did
@@ -282,6 +301,8 @@ class Supervisor:
                 self._watch.answered(run)
             case "hello":
                 return self._take_hello(run, message or {})
+            case "listens":
+                self._note_place(run, message or {})
             case "ready":
                 self._tell(Ready(run=run))
             case "failed":
@@ -302,13 +323,18 @@ class Supervisor:
             return False
         live, name = self._runs.live[run], self._versions.name(run)
         live.process.kernel_pid = int(hello["pid"])
-        live.host, live.port = str(hello.get("host", "")), int(hello.get("port", 0))
+        self._note_place(run, hello)
         self._take_notices(run, hello.get("notices", ()))
         if requested := hello.get("requested"):
             said = "run %s: the notebook asked for %s; it is served on http://%s instead"
             log.info(said, name, requested, self.address)
         self._tell(Hello(run=run))
         return True
+
+    def _note_place(self, run: int, message: dict[str, Any]) -> None:
+        """Note where a server listens that does not take our sockets."""
+        live = self._runs.live[run]
+        live.host, live.port = str(message.get("host", "")), int(message.get("port", 0))
 
     def _take_notices(self, run: int, notices: Iterable[Any]) -> None:
         """Say what is odd about a run and yet lets it serve."""

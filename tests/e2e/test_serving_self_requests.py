@@ -13,22 +13,22 @@ from typing import Any
 import pytest
 from support import reserved_port
 
-from runner.serving.self_requests import SelfRequests
+from runner.serving.self_requests import OwnClients, SelfRequests
 
 
 class Pool:
     """Answer each connection by the app's name."""
 
-    def __init__(self, app: str, listener: socket.socket) -> None:
-        self.app, self.listener = app, listener
+    def __init__(self, app: str, listener: socket.socket, clients: OwnClients) -> None:
+        self.app, self.listener, self._clients = app, listener, clients
         self.loops: list[asyncio.AbstractEventLoop] = []
 
     def run(self) -> None:
         with contextlib.suppress(OSError):  # it was stopped
             while True:
-                client, _ = self.listener.accept()
+                client, address = self.listener.accept()
                 with client:
-                    client.sendall(self.app.encode())
+                    client.sendall(self.app.encode() if address in self._clients else b"stranger")
 
     async def run_on_loop(self) -> None:
         self.loops.append(asyncio.get_running_loop())
@@ -53,8 +53,8 @@ def leave(pools: list[Pool]) -> Iterator[Leave]:
     """Leave an app that wanted to listen at an address."""
     left: list[Any] = []
 
-    def make_pool(app: Any, listener: socket.socket) -> Pool:
-        pools.append(Pool(app, listener))
+    def make_pool(app: Any, listener: socket.socket, clients: OwnClients) -> Pool:
+        pools.append(Pool(app, listener, clients))
         return pools[-1]
 
     requests = SelfRequests(left, make_pool)
@@ -130,3 +130,16 @@ def test_a_forked_child_connects_as_ever(leave: Leave, monkeypatch: pytest.Monke
     monkeypatch.setattr("os.getpid", lambda: threading.get_native_id() + 1)
     with pytest.raises(ConnectionRefusedError):
         asked("127.0.0.1", port)
+
+
+def test_nobody_else_is_taken_for_the_notebook(leave: Leave, pools: list[Pool]) -> None:
+    """Who finds the port where this process asks itself is a stranger there."""
+    port = reserved_port()
+    leave("mine", f"127.0.0.1:{port}")
+    assert asked("127.0.0.1", port) == "mine"
+    found = pools[0].listener.getsockname()[1]
+    assert asked("127.0.0.1", found) == "stranger"
+    with socket.socket() as client:
+        client.bind(("127.0.0.1", 0))  # a port of its own choice
+        client.connect(("127.0.0.1", port))
+        assert client.recv(10) == b"mine"

@@ -121,3 +121,13 @@ def test_an_app_sees_no_key() -> None:
         (b"accept", b"*/*"),
     ]
     assert without_keys(fields) == [fields[0], fields[3]]
+
+
+def test_only_some_clients_may_be_let_in() -> None:
+    """By the address they connect from, whatever they say of themselves."""
+    own = Gate(clients={("127.0.0.1", 4711)})
+    assert own.is_on
+    assert own.admit(Asked("GET", "/", [], ("127.0.0.1", 4711))) == ""
+    forged = [(b"x-forwarded-for", b"127.0.0.1:4711")]
+    assert refused(Asked("GET", "/", forged, ("127.0.0.1", 4712)), own).status == 403
+    assert not Gate().is_on

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.access.key_file import read_keys, stamp_of
+from runner.access.key_file import append_line, line_of, read_keys, stamp_of
 from runner.errors import ConfigurationError
 
 HASHES = [hashlib.sha256(b"%d" % number).hexdigest() for number in range(3)]
@@ -43,6 +43,7 @@ def test_each_line_is_a_name_a_hash_and_perhaps_a_rate(tmp_path: Path) -> None:
         (f"alice:{HASHES[0]}\nbob:1234", "line 2"),
         (f"alice:{HASHES[0]} rate=50", "line 1"),
         (f"alice:{HASHES[0]} rate=1/week", "line 1"),
+        (f"alice:{HASHES[0]} rate=0.0/s", "line 1"),
         (f"two words:{HASHES[0]}", "line 1"),
         (f"alice:{HASHES[0]}\nbob:{HASHES[0]}", "line 2"),
     ],
@@ -89,3 +90,34 @@ def test_a_change_of_rights_is_a_change(tmp_path: Path) -> None:
     assert stamp_of(file) != before
     file.unlink()
     assert stamp_of(file) is None
+
+
+@pytest.mark.parametrize("before", ["", f"alice:{HASHES[0]}", f"# whose\nalice:{HASHES[0]}\n"])
+def test_a_line_is_added_to_what_was_there(tmp_path: Path, before: str) -> None:
+    """A last line without an end is not made longer; the file stays its owner's alone."""
+    file = tmp_path / "keys"
+    if before:
+        written(file, before)
+    append_line(file, line_of("bob", "key", "9/h"))
+    assert file.stat().st_mode & 0o777 == 0o600
+    names = [key.name for key in read_keys(file)]
+    assert names == (["alice", "bob"] if before else ["bob"])
+
+
+def test_nothing_is_added_to_what_is_no_file_of_keys(tmp_path: Path) -> None:
+    """Nor to one that others can read."""
+    line = line_of("bob", "key")
+    for text, mode in (("no keys", 0o600), (f"alice:{HASHES[0]}\n", 0o644), ("", 0o644)):
+        file = written(tmp_path / "keys", text, mode)
+        with pytest.raises(ConfigurationError):
+            append_line(file, line)
+        assert file.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"), [("a b", ""), ("", ""), ("a:b", ""), ("a", "5"), ("a", "x/s")]
+)
+def test_a_line_that_could_not_be_read_is_not_made(name: str, rate: str) -> None:
+    """So no key is shown that would be refused."""
+    with pytest.raises(ConfigurationError):
+        line_of(name, "key", rate)
