@@ -23,7 +23,7 @@ from runner.cli.options import (
     values_of,
 )
 from runner.cli.systems import require_linux
-from runner.config import Limits, variable
+from runner.config import Limits, RequestLogSettings, variable
 from runner.errors import ConfigurationError
 from runner.run.shadowing import refuse_shadow
 
@@ -44,6 +44,7 @@ from runner.run.shadowing import refuse_shadow
 @switch("access-log", default=True, help="Log a line for each request.")
 @access_options
 @settings_options(Limits)
+@settings_options(RequestLogSettings)
 @click.option("--trial", is_flag=True, hidden=True)  # serve once, for `runner doctor --dry-run`
 def serve(host: str, port: int, **given: Any) -> None:
     """Execute NOTEBOOK, and serve what it serves, until SIGTERM or SIGINT.
@@ -96,7 +97,11 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
         ),
         environ={variable(name): str(given[name]) for name in handed_down}
         | settings_of(Limits, given)
-        | {variable("access_log"): str(int(given["access_log"]))},
+        | settings_of(RequestLogSettings, given)
+        | {
+            variable("access_log"): str(int(given["access_log"])),
+            variable("secret"): " ".join(given["secret"]),
+        },
         access=access_of(given),
         is_trial=given["trial"],
     )

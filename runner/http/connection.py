@@ -20,6 +20,7 @@ from runner.http.asgi_exchange import App, AsgiExchange
 from runner.http.buffers import TOO_MUCH
 from runner.http.client_link import Pause
 from runner.http.exchange_link import HALF_CLOSED, ExchangeLink, Owner, Phase
+from runner.http.recording import Recording
 from runner.http.request_body import too_large
 from runner.http.request_head import (
     NO_REQUEST,
@@ -31,7 +32,7 @@ from runner.http.scope import scope_of
 from runner.http.sending_time import SendingTime
 
 if TYPE_CHECKING:
-    from runner.http.exchange import Exchange
+    from runner.http.exchange import Exchange, TaskExchange
 
 __all__ = ["Connection", "Owner", "Phase"]
 
@@ -138,18 +139,21 @@ class Connection(ExchangeLink):
         scope = scope_of(head, self.client, self.server, owner.proxies)
         key_name = self._admit(scope)
         scope["state"] = self.state.app_state.copy()
+        recording = None
+        if owner.request_log is not None:
+            recording = Recording(scope["query_string"], scope["headers"])
         if head.upgrade == b"websocket" and (exchange := self._websocket(head, scope)):
-            exchange.key_name = key_name
+            exchange.key_name, exchange.recording = key_name, recording
             return exchange
         app, path = owner.app, scope["path"]
         if path in (limits.health_path, limits.ready_path) and path and _only_asks(head):
             is_health = path == limits.health_path
-            app = own_answers.ALIVE if is_health else self._readiness()
+            app, recording = own_answers.ALIVE if is_health else self._readiness(), None
         elif not self.has_room() and not self.state.bound.end_slow(in_flight=True):
             app = own_answers.BUSY
         keep_alive = head.keep_alive and not owner.is_draining
         exchange = AsgiExchange(self, head, scope, app, keep_alive=keep_alive)
-        exchange.key_name = key_name
+        exchange.key_name, exchange.recording = key_name, recording
         return exchange
 
     def _admit(self, scope: dict[str, Any]) -> str:
@@ -164,7 +168,7 @@ class Connection(ExchangeLink):
             scope["headers"] = without_keys(fields)
         return key_name
 
-    def _websocket(self, head: RequestHead, scope: dict[str, Any]) -> Exchange | None:
+    def _websocket(self, head: RequestHead, scope: dict[str, Any]) -> TaskExchange | None:
         """Take up a WebSocket, if the app knows any and there is room for one."""
         owner = self.owner
         is_handshake = head.method == b"GET" and head.version == "1.1" and not head.length

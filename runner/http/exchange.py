@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from runner.http.connection import Connection
+    from runner.http.recording import Recording
 
 
 class Exchange:
@@ -23,11 +24,14 @@ class Exchange:
         is_started: Something of the answer was written.
         is_complete: The answer was written, or nobody takes it any more.
         key_name: Of the key that was given; empty if none was needed.
+        recording: What is kept for the request log; None of most.
         status: Of the answer.
         method: Of the request.
         path: What the access log shows.
         since: When it began, by `time.monotonic`.
     """
+
+    recording: Recording | None = None
 
     __slots__ = (
         "connection",
@@ -84,9 +88,26 @@ class Exchange:
 class TaskExchange(Exchange):
     """Be a request that a task answers: it is in flight until that ends."""
 
-    __slots__ = ("_task",)
+    __slots__ = ("_task", "recording")
 
     _task: asyncio.Task[None]
+
+    def __init__(self, connection: Connection, method: str, path: str, *, keep_alive: bool) -> None:
+        super().__init__(connection, method, path, keep_alive=keep_alive)
+        self.recording = None
+
+    def record_answer(self, lines: bytes, *, is_endless: bool) -> None:
+        """Go on keeping what is to be recorded, or let go of it, as the answer's status says.
+
+        Args:
+            lines: The answer's head.
+            is_endless: It is a stream, of which the beginning is kept.
+        """
+        log, recording = self.connection.owner.request_log, self.recording
+        if log is None or recording is None or not log.wants(self.status):
+            self.recording = None
+        else:
+            recording.begin_answer(lines, is_endless=is_endless)
 
     def start_task(self, work: Coroutine[None, None, None]) -> None:
         """Begin the task."""

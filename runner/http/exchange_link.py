@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from runner.http import own_answers
 from runner.http.client_link import ALL_PAUSES, NEVER, ClientLink, Pause
+from runner.http.recording import refused_exchange
 from runner.http.request_body import RequestBody
 from runner.http.sending_time import SendingTime
 from runner.http.slow_reader import left_to_take
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from runner.http.asgi_exchange import App
     from runner.http.exchange import Exchange
     from runner.http.request_head import RequestHead
+    from runner.http.request_log import RequestLog
     from runner.http.scope import TrustedProxies
     from runner.http.server_state import ServerState
 
@@ -53,6 +55,7 @@ class Owner(Protocol):
     state: ServerState
     limits: Limits
     access_log: AccessLog | None
+    request_log: RequestLog | None
     proxies: TrustedProxies
     gate: Gate
     is_draining: bool
@@ -148,6 +151,8 @@ class ExchangeLink(ClientLink):
             self.state.answers += 1
             if self.owner.access_log is not None:
                 self._log_exchange(exchange)
+            if exchange.recording is not None:
+                self._record(exchange)
         if self._body_held or self._pauses:
             self._let_go_of_body()
         if not exchange.keep_alive or (self._is_half_closed and not self.unread):
@@ -177,6 +182,8 @@ class ExchangeLink(ClientLink):
         exchange.is_complete = True
         exchange.leave()
         self._log_exchange(exchange)
+        if exchange.recording is not None:
+            self._record(exchange, is_whole=False)
         self._let_go_of_body()
         self.exchange, self.phase = None, Phase.CLOSING
         self.expect_nothing()
@@ -276,6 +283,8 @@ class ExchangeLink(ClientLink):
             self._log(head.method.decode("latin-1"), path, status, 0.0, refused.key_name)
         else:
             self._log("-", "-", status, 0.0)
+        if not is_silent:
+            self._record_refusal(refused, head)
         self._drop_exchange()
         self.phase, self.unread = Phase.CLOSING, b""
         self.hold(0)
@@ -288,8 +297,35 @@ class ExchangeLink(ClientLink):
         exchange, self.exchange = self.exchange, None
         self._body_held = 0
         if exchange is not None and not exchange.is_complete:
+            if exchange.recording is not None and exchange.is_started:
+                self._record(exchange, is_whole=False)
             exchange.leave()
             exchange.disconnect()
+
+    def _record(self, exchange: Exchange, *, is_whole: bool = True) -> None:
+        """Have an exchange recorded, whose recording was wanted when its answer began."""
+        log, recording = self.owner.request_log, exchange.recording
+        if log is not None and recording is not None:
+            log.add_exchange(exchange, recording.exchanged(is_whole=is_whole))
+
+    def _record_refusal(self, refused: RefusedRequestError, head: RequestHead | None) -> None:
+        """Have a request recorded that was refused, if it is known what was asked."""
+        log, exchange = self.owner.request_log, self.exchange
+        if log is None or (exchange is None and head is None) or not log.wants(refused.status):
+            return
+        exchanged = refused_exchange(refused, head)
+        if exchange is not None:
+            exchange.status = refused.status
+            log.add_exchange(exchange, exchanged)
+        elif head is not None:
+            log.add(
+                exchanged,
+                method=head.method.decode("latin-1"),
+                path=head.target.partition(b"?")[0].decode("latin-1"),
+                status=refused.status,
+                seconds=0.0,
+                key_name=refused.key_name,
+            )
 
     def _log_exchange(self, exchange: Exchange) -> None:
         seconds = time.monotonic() - exchange.since

@@ -20,6 +20,7 @@ from runner.http.client_link import Pause
 from runner.http.exchange import Exchange
 from runner.http.own_answers import BUSY
 from runner.http.plain_head import PlainHead, fields_of
+from runner.http.recording import Exchanged, kept
 from runner.http.response_head import header_lines, status_line
 from runner.http.wsgi_environ import add_fields, add_request, client_environ, shared_environ
 
@@ -153,8 +154,30 @@ class LentConnection(Exchange):
                 _end_half(connection.descriptor)
         self.status, self.is_started, self._unsent = status, True, data[sent:]
         self.keep_alive = keeps  # as was said, though a drain may have begun meanwhile
+        log = connection.owner.request_log
+        if log is not None and log.wants(status):
+            log.add_exchange(self, self._exchanged(fields, body))
         connection.count_in_thread(self)
         return True
+
+    def _exchanged(self, answer_fields: Iterable[tuple[bytes, bytes]], answer: bytes) -> Exchanged:
+        return Exchanged(
+            query=self.query(),
+            fields=kept(self.fields()),
+            body=self.body,
+            answer_fields=kept(answer_fields),
+            answer=b"" if self.method == "HEAD" else answer,
+        )
+
+    def query(self) -> bytes:
+        """Give the query as it was sent."""
+        return self.head.target.partition(b"?")[2]
+
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """Give the fields as the general way has them."""
+        return [
+            (name.lower().encode(), value.encode("latin-1")) for name, value in fields_of(self.head)
+        ]
 
     def pass_on(self, app: Any) -> None:
         """Let the loop answer after all, by an ASGI app.

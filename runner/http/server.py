@@ -27,6 +27,7 @@ from runner.http.connection import Connection
 from runner.http.connection_bound import most_connections
 from runner.http.example_request import Example
 from runner.http.lifespan import Lifespan
+from runner.http.request_log import RequestLog
 from runner.http.scope import TrustedProxies
 from runner.http.server_state import ServerState
 from runner.processes import MemoryReturns, return_end_of_heap, return_memory
@@ -47,19 +48,21 @@ class AsgiServer:
     and ``drain`` may be called from any thread.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
         self,
         app: App,
         limits: Limits,
         access_log: AccessLog | None = None,
         examples: Sequence[Example] = (),
         gate: Gate | None = None,
+        request_log: RequestLog | None = None,
     ) -> None:
         self.app = app
         self._own = app_protocol.of(app)
         self.limits = limits
         self.examples = examples
         self.access_log = access_log
+        self.request_log = request_log
         self.gate = gate or Gate()
         self.is_draining = False
         self.state = ServerState(limits.max_buffered)
@@ -160,6 +163,8 @@ class AsgiServer:
         finally:
             for each in ticking:
                 each.cancel()
+            if self.request_log is not None:
+                await asyncio.to_thread(self.request_log.close)
             await lifespan.shut_down()
 
     async def _keep_files_free(self) -> None:

@@ -226,10 +226,16 @@ class WebSocketExchange(TaskExchange):
             raise RuntimeError(f"Unexpected ASGI message '{kind}'")
         elif message.get("bytes") is not None:
             self._link.send_binary(message["bytes"])
-            self._flush()
+            self._sent_message(message["bytes"])
         else:
-            self._link.send_text(message["text"].encode())
-            self._flush()
+            text = message["text"].encode()
+            self._link.send_text(text)
+            self._sent_message(text)
+
+    def _sent_message(self, data: bytes) -> None:
+        if self.recording is not None:
+            self.recording.answer.add(bytes(data) + b"\n")
+        self._flush()
 
     # -- the handshake's answer
 
@@ -243,6 +249,7 @@ class WebSocketExchange(TaskExchange):
         if message.get("subprotocol"):
             headers["Sec-WebSocket-Protocol"] = message["subprotocol"]
         self.status, self.is_started, self._is_connected = 101, True, True
+        self._record_answer(b"")
         self._link.send_response(self._response)
         self._flush()
         self.connection.upgrade(self)
@@ -250,11 +257,18 @@ class WebSocketExchange(TaskExchange):
 
     def _refuse(self, status: int, answer: bytes) -> None:
         self.status, self.is_started, self._is_over = status, True, True
+        self._record_answer(answer)
+        if self.recording is not None:
+            self.recording.answer.add(answer.partition(b"\r\n\r\n")[2])
         self.connection.write(answer)
         self.is_complete = True
         self.connection.finish_exchange(self)
 
     def _refusal_body(self, body: bytes, *, has_more: bool) -> None:
+        if not self.is_started:
+            self._record_answer(self._refusal or b"")
+        if self.recording is not None:
+            self.recording.answer.add(body)
         if not self.is_started:
             self.is_started = True
             body = (self._refusal or b"") + b"connection: close\r\n\r\n" + body
@@ -263,6 +277,12 @@ class WebSocketExchange(TaskExchange):
         if not has_more:
             self._is_over = self.is_complete = True
             self.connection.finish_exchange(self)
+
+    def _record_answer(self, head: bytes) -> None:
+        """Decide whether it is recorded, and then keep the beginning of what both say."""
+        if self.recording is not None:
+            self.recording.body.keeps_beginning = True
+            self.record_answer(head, is_endless=True)
 
     # -- frames
 
@@ -290,6 +310,8 @@ class WebSocketExchange(TaskExchange):
             self._lose(said.code, said.reason)
 
     def _take_message(self, data: bytes) -> None:
+        if self.recording is not None:
+            self.recording.body.add(data + b"\n")
         try:
             self._inbox.put(data.decode() if self._is_text else data)
         except UnicodeDecodeError:

@@ -26,6 +26,7 @@ from runner.http.client_link import Pause
 from runner.http.connection import Connection, Owner
 from runner.http.lent_connection import LentConnection
 from runner.http.plain_head import PlainHead, fields_of, plain_head
+from runner.http.recording import Recording
 from runner.http.request_head import RequestHead
 from runner.http.scope import path_of
 from runner.http.wsgi_call import MOST_BUFFERED
@@ -143,6 +144,9 @@ class WsgiConnection(Connection):
         )
         exchange = AsgiExchange(self, head, scope, app, keep_alive=lent.keep_alive)
         exchange.since, exchange.key_name = lent.since, lent.key_name
+        if self.owner.request_log is not None:
+            exchange.recording = recording = Recording(lent.query(), lent.fields())
+            recording.body.add(lent.body)
         self.exchange = exchange
         exchange.start()
         exchange.end_body()

@@ -55,6 +55,7 @@ class RecordedRequest:
         answer_type: Its media type.
         ms: Milliseconds that it took.
         is_cut: Of the body or the answer not all is here.
+        is_masked: Something in the query, the body or the answer is masked.
         fields: The record as it is written.
     """
 
@@ -74,6 +75,7 @@ class RecordedRequest:
     answer_type: str
     ms: float
     is_cut: bool
+    is_masked: bool
     fields: dict[str, Any] = dataclasses.field(repr=False)
 
     @property
@@ -215,6 +217,7 @@ def request_of(line: bytes) -> RecordedRequest | None:
             model=_text(fields["model"]) if fields.get("model") is not None else None,
             headers={_text(k): _text(v) for k, v in (fields.get("headers") or {}).items()},
             is_cut=bool(fields.get("is_cut")),
+            is_masked=bool(fields.get("is_masked")),
             fields=fields,
             **{name: _text(fields.get(name, "")) for name in _TEXTS},
         )

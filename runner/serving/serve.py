@@ -30,6 +30,7 @@ from runner.http import app_protocol
 from runner.http.access_log import AccessLog
 from runner.http.app_protocol import AppProtocol
 from runner.http.example_request import Example
+from runner.http.request_log import RequestLog, request_log_of
 from runner.http.server import AsgiServer, import_ahead
 from runner.http.wsgi_adapter import WsgiAdapter
 from runner.predict.targets import EndpointOptions, is_target
@@ -353,7 +354,7 @@ def _pool(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
     gate = _gate_of(own, limits, control)
     if control is None and gate.keys is None and net.is_for_others(listeners[0].getsockname()[0]):
         log.warning("%s", OPEN_TO_ALL.format(address=net.describe(listeners[0])))
-    server = _builder(kind, app, limits, log_fd, examples, gate)
+    server = _builder(kind, app, limits, log_fd, examples, gate, request_log_of(len(listeners)))
 
     def build(slot: int) -> Server:
         own.take_slot(slot)
@@ -430,6 +431,7 @@ def _builder(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
     log_fd: int,
     examples: Sequence[Example],
     gate: Gate,
+    request_log: RequestLog | None = None,
 ) -> Callable[[], Server]:
     """Give what makes the server of one worker, in that worker."""
     access = None
@@ -437,7 +439,7 @@ def _builder(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
         access = AccessLog(log_fd, is_json=os.environ.get("RUNNER_LOG_FORMAT") == "json")
     import_ahead()
     asgi = app if kind == "asgi" else WsgiAdapter(app, limits.max_concurrency)
-    server = AsgiServer(asgi, limits, access, examples, gate)
+    server = AsgiServer(asgi, limits, access, examples, gate, request_log)
     return lambda: server  # a forked worker has a copy of its own
 
 

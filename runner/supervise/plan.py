@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from runner.access.settings import AccessSettings
-from runner.config import EngineConfig
+from runner.config import REQUEST_LOG_FOLDER, EngineConfig, variable
 from runner.errors import ConfigurationError
 from runner.files import found_above
 from runner.notebook import document as notebook
 from runner.notebook import models
 from runner.notebook.annotations import check_language
 from runner.notebook.document import Notebook
+from runner.record import requests
 from runner.supervise.lifecycle import Rules
 
 
@@ -51,6 +52,13 @@ class Plan:
     access: AccessSettings = dataclasses.field(default_factory=AccessSettings)
     secrets: frozenset[str] = frozenset()
     is_trial: bool = False
+
+    def recording_below(self, folder: Path) -> Plan:
+        """Have requests recorded, if they are, in a service's folder; a trial's are not."""
+        log = "" if self.is_trial else str(requests.folder_of(folder).resolve())
+        return dataclasses.replace(
+            self, environ={**self.environ, variable(REQUEST_LOG_FOLDER): log}
+        )
 
 
 def models_of(plan: Plan) -> list[Path]:

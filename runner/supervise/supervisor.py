@@ -28,11 +28,12 @@ from runner import errors, files, net
 from runner.access.gate import gate_of
 from runner.access.keys import Keys
 from runner.access.settings import OPEN_TO_ALL
-from runner.config import Limits
+from runner.config import Limits, RequestLogSettings
 from runner.notebook import document as notebook
 from runner.record import folders
 from runner.record.out import OutStream, out_at
 from runner.record.private_files import make_private_folder
+from runner.record.request_files import RequestFiles
 from runner.run.stop_request import STOP_SIGNALS, has_terminal, hear, stop_signals
 from runner.supervise import running
 from runner.supervise.control import ControlServer, PendingRequests
@@ -122,6 +123,7 @@ def supervise(plan: Plan) -> None:
                 raise running.occupied(plan.path, folder, lock)
         if not plan.is_trial:
             folders.take(folder, plan.path)
+        plan = plan.recording_below(folder)
         ended = asyncio.run(Supervisor(plan, folder, listeners).run())
     if ended.code:
         kind = _OUTCOMES.get(ended.code, errors.RunnerError)
@@ -150,6 +152,8 @@ class Supervisor:
         self.plan = plan
         self.address = net.describe(listeners[0]) if listeners else f"{plan.host}:{plan.port}"
         self._listeners = listeners
+        settings = RequestLogSettings.from_environment(plan.environ)
+        self._request_files = RequestFiles(folder, settings)
         self._versions = Versions(folder, plan.out)
         self._life = Lifecycle(plan.rules, self._versions.open())
         self._timers: dict[tuple[Timer, int], asyncio.TimerHandle] = {}
@@ -181,6 +185,7 @@ class Supervisor:
             if self.plan.rules.waits_for_edits:
                 self._watcher = Watcher(self.plan.path, lambda: models_of(self.plan))
                 self._watch_files()
+            self._bound_request_log()
             if self._listeners:
                 log.info("supervisor %d bound http://%s", os.getpid(), self.address)
                 self._tell_of_health()
@@ -284,6 +289,15 @@ class Supervisor:
         if self._watcher:
             watching = watch(self._watcher, self._versions.place, self._note_change)
             self._begin(watching, lambda: self._loop.call_later(1.0, self._watch_files))
+
+    def _bound_request_log(self) -> None:
+        again = self._bound_request_log
+        self._begin(self._look_at_requests(), lambda: self._loop.call_later(60.0, again))
+
+    async def _look_at_requests(self) -> None:
+        while True:
+            await asyncio.to_thread(self._request_files.look, self._versions.names)
+            await asyncio.sleep(self._request_files.every)
 
     def _note_change(self, cause: str) -> None:
         self._tell(Changed(cause=cause))

@@ -79,6 +79,11 @@ class Versions:
         """Name a run; empty while it is a standby."""
         return self._names.get(run, "")
 
+    @property
+    def names(self) -> list[str]:
+        """Name all runs that are known."""
+        return [*self._names.values()]
+
     def number(self, name: str) -> int:
         """Find a run by its name; 0 if there is none."""
         return next((number for number, known in self._names.items() if known == name), 0)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support import until
+from support.recorded import KeepingLog
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.server import ServerProtocol
 from websockets.sync.client import ClientConnection, connect
@@ -195,6 +196,42 @@ def test_it_is_taken_up_only_for_an_app_that_knows_it(serve: Callable[..., Serve
         serve(WsgiAdapter(wsgi, 1)).connect()
     assert refused.value.response.status_code == 200
     assert refused.value.response.body == b"ordinary"
+
+
+@pytest.mark.parametrize("is_broken_off", [False, True])
+def test_the_request_log_has_what_both_said(
+    serve: Callable[..., Served], *, is_broken_off: bool
+) -> None:
+    """From the handshake to its end, whoever ends it."""
+    served = serve()
+    served.server.request_log = log = KeepingLog()
+    with served.connect("/a?b=1") as client:
+        for said in ("one", b"two"):
+            client.send(said)
+            assert client.recv() == said
+        if is_broken_off:
+            client.socket.shutdown(socket.SHUT_RDWR)
+    (found,) = until(lambda: log.recorded)
+    assert (found.facts["path"], found.status, found.kept.query) == ("/a", 101, b"b=1")
+    assert (found.kept.body, found.kept.answer) == (b"one\ntwo\n", b"one\ntwo\n")
+    assert found.kept.is_cut is is_broken_off
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "answer"),
+    [("/refused", 403, b"refused"), ("/denied", 401, b"who?"), ("/error", 500, b"failure")],
+)
+def test_the_request_log_has_a_refusal(
+    serve: Callable[..., Served], path: str, status: int, answer: bytes
+) -> None:
+    """As any other answer."""
+    served = serve()
+    served.server.request_log = log = KeepingLog()
+    with pytest.raises(InvalidStatus):
+        served.connect(path)
+    (found,) = until(lambda: log.recorded)
+    assert found.status == status
+    assert answer in (found.kept.answer or b"")
 
 
 def test_it_counts_as_a_request_in_flight(serve: Callable[..., Served]) -> None:

@@ -19,6 +19,7 @@ from wsgiref.validate import validator
 
 import pytest
 from support import HEAVY, loaded_by, until
+from support.recorded import KeepingLog
 
 from runner.config import Limits
 from runner.http.server import AsgiServer
@@ -488,6 +489,37 @@ def test_an_empty_health_path_belongs_to_the_app(serve: Callable[..., Running]) 
     assert said(client.ask("/r")) == (200, {"status": "ready"})
 
 
+@pytest.mark.parametrize("is_pieces", [False, True])
+def test_the_request_log_gets_each_exchange(
+    serve: Callable[..., Running], *, is_pieces: bool
+) -> None:
+    """Whether a thread has written the answer, or the loop did it for a thread."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        body = environ["wsgi.input"].read()
+        start_response("502 Bad", [("Content-Type", "text/plain"), ("Set-Cookie", "t0p")])
+        return (piece for piece in (b"got ", body)) if is_pieces else [b"got ", body]
+
+    running = serve(app)
+    running.server.request_log = log = KeepingLog(rate=0.0)
+    client = running.client()
+    lines = ("Content-Length: 1", "Content-Type: text/plain", "Authorization: t0p")
+    for number in (b"1", b"2"):
+        client.ask("/a%20b?c=1", *lines, method="POST", body=number)
+    first, second = until(lambda: log.recorded if len(log.recorded) == 2 else None)
+    assert (first.kept.body, first.kept.answer) == (b"1", b"got 1")
+    assert (second.kept.body, second.kept.answer) == (b"2", b"got 2")
+    assert first.kept.fields == [(b"content-type", b"text/plain")]
+    assert first.kept.answer_fields == [(b"content-type", b"text/plain")]
+    assert (first.kept.query, first.kept.is_cut) == (b"c=1", False)
+    assert first.facts["seconds"] >= 0
+    assert {key: first.facts[key] for key in ("method", "path", "status")} == {
+        "method": "POST",
+        "path": "/a b",
+        "status": 502,
+    }
+
+
 def test_the_log_gets_one_record_per_answer(serve: Callable[..., Running]) -> None:
     """With what was asked, without the query, which may hold secrets."""
     running = serve()
@@ -501,6 +533,7 @@ def test_the_log_gets_one_record_per_answer(serve: Callable[..., Running]) -> No
         "status": 200,
         "seconds": record["seconds"],
         "client": "127.0.0.1",
+        "key_name": "",
     }
     assert running.server.requests == 1
 

@@ -12,6 +12,7 @@ from runner.access.gate import Gate
 from runner.config import Limits
 from runner.http import app_protocol
 from runner.http.connection import Connection, Phase
+from runner.http.request_log import RequestLog
 from runner.http.scope import TrustedProxies
 from runner.http.server_state import ServerState
 
@@ -104,6 +105,7 @@ class Server:
         self.state.bound.most = self.limits.max_connections or self.state.bound.most
         self.state.date_line = b"date: now\r\n"
         self.access_log, self.gate = None, gate or Gate()
+        self.request_log: RequestLog | None = None
         self.proxies = TrustedProxies("127.0.0.1")
         self.is_draining = False
         self.takes_websockets = app_protocol.of(app).takes_websockets

@@ -1,0 +1,143 @@
+"""Write one request and its answer as a line of the request log, without secrets."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import secrets
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from runner.http.content_coding import ContentCodingError, codings_of, decoded
+from runner.http.recording import MOST, Exchanged
+from runner.http.response_head import Field
+from runner.identity import Identity
+from runner.masking.names import MASK
+from runner.masking.texts import TextMasking
+
+_CONTENT_TYPE = b"content-type"
+_SHOWN = (_CONTENT_TYPE, b"accept")
+_LONGEST_VALUE = 200  # of a header
+_LONGEST_PATH = 8_192
+
+
+class Answered(NamedTuple):
+    """Be an exchange that has ended, as the queue holds it.
+
+    Attributes:
+        moment: When, in seconds since the epoch.
+        seconds: How long it took.
+        method: Of the request.
+        path: Likewise, decoded.
+        status: Of the answer.
+        key: The name of the key by which it was asked.
+        trace_id: Of its trace.
+        exchanged: All else.
+    """
+
+    moment: float
+    seconds: float
+    method: str
+    path: str
+    status: int
+    key: str
+    trace_id: str
+    exchanged: Exchanged
+
+    @property
+    def size(self) -> int:
+        """Give about how many bytes it holds."""
+        _, _, body, _, answer, _ = self.exchanged
+        return 1_000 + len(self.path) + len(body or b"") + len(answer or b"")
+
+
+class LineWriter:
+    """Write lines.
+
+    Args:
+        names: Of secrets besides the well-known ones.
+    """
+
+    def __init__(self, names: Collection[str] = ()) -> None:
+        self._masking = TextMasking(names)
+        self._encode = msgspec.json.Encoder().encode
+        identity = Identity.from_environment()
+        self._known = {"run": identity.run_id, "model": identity.model_sha256 or None}
+
+    def line(self, answered: Answered) -> bytes:
+        """Write one."""
+        kept = answered.exchanged
+        body = self._content(kept.body, kept.fields, is_cut=kept.is_cut)
+        answer = self._content(kept.answer, kept.answer_fields, is_cut=kept.is_cut)
+        sent = kept.query.decode("latin-1")
+        query = self._masking.query(sent)
+        fields = {
+            "id": secrets.token_hex(8),
+            "time": dt.datetime.fromtimestamp(answered.moment, dt.UTC).isoformat(),
+            **self._known,
+            "key": answered.key,
+            "trace_id": answered.trace_id,
+            "method": answered.method,
+            "path": answered.path[:_LONGEST_PATH],
+            "query": query,
+            "headers": _shown(kept.fields),
+            "body": body.value,
+            "status": answered.status,
+            "answer": answer.value,
+            "answer_type": _value(kept.answer_fields, _CONTENT_TYPE),
+            "ms": round(answered.seconds * 1000, 3),
+            "is_cut": kept.is_cut or body.is_cut or answer.is_cut,
+            "is_masked": query != sent or body.is_masked or answer.is_masked,
+        }
+        return self._encode(fields) + b"\n"
+
+    def _content(self, data: bytes | None, fields: Sequence[Field], *, is_cut: bool) -> _Content:
+        if not data:
+            return _NOTHING if data is None else _EMPTY
+        try:
+            data = decoded(data, codings_of(fields), MOST)
+        except ContentCodingError:
+            return _UNREADABLE
+        text = _text_of(data, is_cut=is_cut)
+        if text is None or "\0" in text:  # which may be UTF-16
+            if self._masking.names_secret(data.replace(b"\0", b"")):
+                return _Content(MASK, is_masked=True)
+            return _Content({"base64": base64.b64encode(data).decode()} if text is None else text)
+        media_type = _value(fields, _CONTENT_TYPE).partition(";")[0].strip().lower()
+        masked = self._masking.text(text, media_type)
+        return _Content(masked, is_masked=masked != text)
+
+
+class _Content(NamedTuple):
+    """Be a body as it is written."""
+
+    value: str | dict[str, str] | None
+    is_cut: bool = False
+    is_masked: bool = False
+
+
+_NOTHING, _EMPTY, _UNREADABLE = _Content(None), _Content(""), _Content(None, is_cut=True)
+
+
+def _text_of(data: bytes, *, is_cut: bool) -> str | None:
+    """Read a text; None if it is none. Of its beginning the last letter may be half."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        is_half = is_cut and len(data) - error.start < 4
+        return data[: error.start].decode() if is_half else None
+
+
+def _shown(fields: Iterable[Field]) -> dict[str, str]:
+    return {
+        name.decode(): value.decode("latin-1")[:_LONGEST_VALUE]
+        for name, value in fields
+        if name in _SHOWN
+    }
+
+
+def _value(fields: Iterable[Field], wanted: bytes) -> str:
+    found = next((value for name, value in fields if name == wanted), b"")
+    return found.decode("latin-1")[:_LONGEST_VALUE]

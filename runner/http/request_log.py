@@ -1,0 +1,241 @@
+"""Record requests and their answers, without ever making a worker wait.
+
+The rules of this file:
+
+1. A share of all is recorded, and what failed: each 5xx, and a few a second of those that many
+   clients get at once for a reason of their own: 4xx, and 503, by which a busy service is spared.
+2. What is recorded waits, within a bound in bytes, for a thread that masks and writes it, a little
+   at a time, so that whoever answers is not held up by Python's lock. What does not fit is dropped,
+   counted, and told once a minute at most.
+3. A worker writes no more in a second than its share of all that may be kept: so the supervisor,
+   which prunes, keeps up.
+4. While the disk takes nothing, all is dropped but for a try each second.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.config import REQUEST_LOG_FOLDER, RequestLogSettings, setting
+from runner.http.recording import Exchanged
+from runner.http.request_file import RequestFile
+from runner.http.request_line import Answered, LineWriter
+from runner.identity import Identity
+
+if TYPE_CHECKING:
+    from runner.http.exchange import Exchange
+
+log = logging.getLogger(__name__)
+
+_MOST_WAITING = 8_388_608  # bytes
+_EVERY = 0.1
+_MOST_AT_ONCE = 16  # lines: about a tenth of a millisecond without a pause
+_MOST_BYTES_AT_ONCE = 131_072
+_RETRY_AFTER = 1.0
+_SAY_EVERY = 60.0
+_MOST_REFUSED, _MOST_BUSY = 10, 100  # a second
+_LOOKS, _LEAST = 16, 4_096  # of the supervisor, in which there may be as much as is kept; bytes
+_draw = random.random
+
+
+class RequestLog:
+    """Record requests of one worker.
+
+    Args:
+        rate: The share that is recorded.
+        file: Makes what the lines are written to, in the worker.
+        lines: Makes what writes them, likewise.
+        most_a_second: Bytes.
+
+    Attributes:
+        rate: Likewise.
+        on_dropped: Called, in any thread, with how many were not recorded.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        file: Callable[[], RequestFile],
+        lines: Callable[[], LineWriter],
+        most_a_second: int,
+    ) -> None:
+        self.rate = rate
+        self.on_dropped: Callable[[int], None] = lambda _: None
+        self._make_file, self._make_lines = file, lines
+        self._waiting: collections.deque[Answered] = collections.deque()
+        self._adding = threading.Lock()
+        self._added = self._taken = 0  # bytes
+        self._dropped = self._untold = 0
+        self._told_at = float("-inf")
+        self._refused, self._busy = _Budget(_MOST_REFUSED), _Budget(_MOST_BUSY)
+        self._written = _Budget(most_a_second)
+        self._has_some = threading.Event()
+        self._closing = threading.Event()
+        self._writer: threading.Thread | None = None
+        self._fails_until = 0.0
+
+    def wants(self, status: int) -> bool:
+        """Tell whether an exchange of this status is to be recorded; in any thread."""
+        if _draw() < self.rate:
+            return True
+        if status < 400:
+            return False
+        if status < 500:
+            return self._refused.take(1)
+        return status != 503 or self._busy.take(1)
+
+    def add_exchange(self, exchange: Exchange, exchanged: Exchanged) -> None:
+        """Record an exchange that has ended; in any thread."""
+        self.add(
+            exchanged,
+            method=exchange.method,
+            path=exchange.path,
+            status=exchange.status,
+            seconds=time.monotonic() - exchange.since,
+            key_name=exchange.key_name,
+        )
+
+    def add(  # noqa: PLR0913 - the fields of a line
+        self,
+        exchanged: Exchanged,
+        *,
+        method: str,
+        path: str,
+        status: int,
+        seconds: float,
+        key_name: str = "",
+        trace_id: str = "",
+    ) -> None:
+        """Record what was asked and answered; in any thread."""
+        answered = Answered(
+            time.time(), seconds, method, path, status, key_name, trace_id, exchanged
+        )
+        with self._adding:
+            added = self._added + answered.size
+            if added - self._taken > _MOST_WAITING:
+                self._dropped += 1
+                return
+            self._added = added
+            self._waiting.append(answered)
+            if not self._has_some.is_set():
+                if self._writer is None:  # not before the fork: threads do not survive it
+                    self._writer = threading.Thread(
+                        target=self._write, name="request log", daemon=True
+                    )
+                    self._writer.start()
+                self._has_some.set()
+
+    def close(self) -> None:
+        """Write what waits, for a second at most."""
+        self._closing.set()
+        self._has_some.set()
+        if self._writer is not None:
+            self._writer.join(timeout=1)
+
+    # -- in the thread that writes
+
+    def _write(self) -> None:
+        self._file, self._lines = self._make_file(), self._make_lines()
+        while not self._closing.is_set() or self._waiting:
+            self._has_some.wait(_SAY_EVERY if self._untold or self._dropped else None)
+            self._closing.wait(_EVERY)
+            self._has_some.clear()
+            while self._waiting:
+                self._write_some()
+                self._tell_of_dropped()
+            self._tell_of_dropped()
+        self._file.close()
+
+    def _write_some(self) -> None:
+        taken: list[Answered] = []
+        lines = b""
+        fails = time.monotonic() < self._fails_until
+        while self._waiting and len(taken) < _MOST_AT_ONCE and len(lines) < _MOST_BYTES_AT_ONCE:
+            answered = self._waiting.popleft()
+            self._taken += answered.size
+            taken.append(answered)
+            lines += b"" if fails else self._lines.line(answered)
+        if fails:
+            self._drop(taken)
+            return
+        while not (self._written.take(len(lines)) or self._closing.wait(_EVERY)):
+            pass
+        self._append(lines, taken)
+
+    def _append(self, lines: bytes, taken: list[Answered]) -> None:
+        try:
+            self._file.write(lines)
+        except OSError as error:
+            if not self._fails_until:
+                log.warning("requests cannot be recorded: %s; it is tried again", error)
+            self._fails_until = time.monotonic() + _RETRY_AFTER
+            self._drop(taken)
+        else:
+            if self._fails_until:
+                log.warning("requests are recorded again")
+            self._fails_until = 0.0
+
+    def _drop(self, taken: list[Answered]) -> None:
+        with self._adding:
+            self._dropped += len(taken)
+
+    def _tell_of_dropped(self) -> None:
+        with self._adding:
+            dropped, self._dropped = self._dropped, 0
+        if dropped:
+            self._untold += dropped
+            self.on_dropped(dropped)
+        now = time.monotonic()
+        if self._untold and now - self._told_at >= _SAY_EVERY:
+            log.warning("%d requests were not recorded", self._untold)
+            self._untold, self._told_at = 0, now
+
+
+def request_log_of(workers: int, environ: Mapping[str, str] = os.environ) -> RequestLog | None:
+    """Make the request log of each worker; nothing is written before there is something.
+
+    Args:
+        workers: How many there are.
+        environ: Says what is recorded, and where.
+
+    Returns:
+        None if nothing is recorded.
+    """
+    settings = RequestLogSettings.from_environment(environ)
+    folder = setting(REQUEST_LOG_FOLDER, "", environ)
+    if not (settings.record_requests and folder):
+        return None
+    most = max(settings.record_bytes // (_LOOKS * workers), _LEAST)
+    names, run = setting("secret", "", environ).split(), Identity.from_environment(environ).run_id
+    return RequestLog(
+        settings.record_requests,
+        lambda: RequestFile(Path(folder), run, most),
+        lambda: LineWriter(names),
+        most,
+    )
+
+
+class _Budget:
+    """Allow so much in a second; a race of threads may allow a little more."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._until, self._left = 0.0, 0
+
+    def take(self, much: int) -> bool:
+        """Take so much, if there is any left; what is more than all is taken alone."""
+        now = time.monotonic()
+        if now >= self._until:
+            self._until, self._left = now + 1.0, self._most
+        if self._left <= 0:
+            return False
+        self._left -= much
+        return True

@@ -1,0 +1,135 @@
+"""What is kept of an exchange for the request log, on every way by which it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from support.connections import Server
+from support.recorded import KeepingLog, Recorded
+
+from runner.http.recording import MOST, Exchanged, Pieces
+
+HEAD = "Host: a\r\nContent-Type: application/json\r\nAuthorization: Bearer t0p\r\n"
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the status, and in the way, that is asked for."""
+    more, body = True, b""
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    path, status = scope["path"], int(scope["query_string"] or 200)
+    if path == "/raises":
+        raise ValueError("no")
+    headers = [(b"Content-Type", b"text/plain"), (b"set-cookie", b"t0p")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    for _ in range(3 if path == "/stream" else 0):
+        await send({"type": "http.response.body", "body": b"x" * 30_000, "more_body": True})
+    if path == "/breaks":
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        raise ValueError("no")
+    await send({"type": "http.response.body", "body": b"got %d" % len(body)})
+
+
+def recorded(*asked: bytes, rate: float = 1.0, **limits: Any) -> list[Recorded]:
+    """Ask on one connection, and give what is recorded."""
+
+    async def ask() -> list[Recorded]:
+        server = Server(app, **limits)
+        server.request_log = log = KeepingLog(rate)
+        await server.said(server.general_way, *asked)
+        return log.recorded
+
+    return asyncio.run(ask())
+
+
+def post(target: str, body: bytes = b"1", head: str = HEAD) -> bytes:
+    """Write a request."""
+    return f"POST {target} HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def test_a_request_and_its_answer_are_kept() -> None:
+    """Of the headers only those that say how bodies are read."""
+    (found,) = recorded(post("/a%20b?201", b'{"a": 1}'))
+    assert found.kept == Exchanged(
+        query=b"201",
+        fields=[(b"content-type", b"application/json")],
+        body=b'{"a": 1}',
+        answer_fields=[(b"content-type", b"text/plain")],
+        answer=b"got 8",
+    )
+    facts = found.facts
+    assert facts.pop("seconds") >= 0
+    assert facts == {"method": "POST", "path": "/a b", "status": 201, "key_name": ""}
+
+
+def test_of_a_body_that_is_long_nothing_is_kept() -> None:
+    """It would be of no use, and its place is another's."""
+    (found,) = recorded(post("/", b"x" * (MOST + 1)))
+    assert (found.kept.body, found.kept.is_cut) == (None, True)
+    assert found.kept.answer == b"got 65537"
+
+
+def test_of_a_stream_the_beginning_is_kept() -> None:
+    """What comes behind it may be without an end."""
+    (found,) = recorded(post("/stream"))
+    assert (found.kept.answer, found.kept.is_cut) == (b"x" * MOST, True)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/raises", 500), ("/?502", 502), ("/?504", 504)])
+def test_a_failure_is_always_recorded(path: str, status: int) -> None:
+    """With what was asked: nobody knew that it would fail."""
+    (found,) = recorded(post(path, b"cause"), rate=0.0)
+    assert (found.facts["status"], found.kept.body) == (status, b"cause")
+    assert found.kept.answer
+
+
+def test_what_is_well_is_recorded_by_chance_only() -> None:
+    """And what is kept of it is let go of when its answer begins."""
+    assert recorded(post("/"), post("/?302"), rate=0.0) == []
+    found = recorded(*[post("/")] * 400, rate=0.5)
+    assert 100 < len(found) < 300
+
+
+def test_what_clients_do_wrong_is_bounded() -> None:
+    """Ten a second tell what is wrong; thousands would push out all else."""
+    assert len(recorded(*[post("/?422")] * 50, rate=0.0)) in range(10, 31)
+
+
+def test_an_answer_that_broke_is_not_whole() -> None:
+    """It is known by what has come of it."""
+    (found,) = recorded(post("/breaks"))
+    assert (found.kept.answer, found.kept.is_cut) == (b"half", True)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_is_not_recorded(path: str) -> None:
+    """Nobody has asked the app."""
+    assert recorded(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()) == []
+
+
+def test_a_refusal_is_recorded_with_what_was_asked() -> None:
+    """As far as it was read."""
+    (found,) = recorded(post("/a?b", b"x" * 50), max_body=10)
+    assert (found.facts["path"], found.facts["status"]) == ("/a", 413)
+    assert (found.kept.query, found.kept.body, found.kept.is_cut) == (b"b", None, True)
+    assert recorded(b"nothing\r\n\r\n") == []
+
+
+def test_a_wait_for_a_place_is_a_failure() -> None:
+    """Up to a bound: see `RequestLog.wants`."""
+    (found,) = recorded(post("/"), rate=0.0, max_concurrency=0)
+    assert found.facts["status"] == 503
+
+
+def test_pieces_stay_within_the_bound() -> None:
+    """In whatever sizes they come."""
+    for size in (1, 1_000, MOST, MOST + 1):
+        kept = Pieces()
+        kept.keeps_beginning = True
+        for _ in range(2 * MOST // size + 1):
+            kept.add(b"x" * size)
+        assert kept.whole() == b"x" * MOST
+        assert kept.is_cut
