@@ -27,7 +27,7 @@ from typing import Any
 
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
-from runner.predict.http_messages import SERVER_TIMING, predict_timing, unqueued_timing
+from runner.predict.http_messages import predict_timing, unqueued_timing
 from runner.predict.pending_prediction import (
     AwaitedPrediction,
     PendingPrediction,
@@ -317,8 +317,7 @@ class Batcher:
             elif isinstance(result, BaseException):
                 pending.reject(self.problem(result))
             else:
-                waited = (began - pending.since) * 1000
-                pending.resolve(result, SERVER_TIMING % (waited, timing))
+                pending.resolve(result, (began - pending.since) * 1000, timing)
         if self._check is not None and not self._waiting and not self._calls:
             self._check()
 

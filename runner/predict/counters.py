@@ -12,10 +12,11 @@ import array
 import asyncio
 import dataclasses
 import enum
+import math
 import mmap
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, pairwise
 
 STATUSES = (0, 200, 400, 404, 405, 406, 413, 415, 422, 500, 503, 504)  # 0: any other
 LATENCIES = (
@@ -91,48 +92,76 @@ class EndpointCounter:
     """Count for one endpoint in one worker.
 
     Attributes:
-        values: The numbers, in the order of their places.
+        in_flight: How many requests are begun, and not known to be answered.
+        well_answered: Takes the seconds of an answer of status 200, in place of
+            ``request_answered``, when the model was called for it; counted when they are published.
     """
 
-    __slots__ = ("_counters", "values")
+    __slots__ = ("_counters", "_seconds", "_values", "in_flight", "well_answered")
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self.values = [0.0] * _WIDTH
+        self._values = [0.0] * _WIDTH
+        self._seconds: list[float] = []  # no more than are answered between two publications
+        self.well_answered = self._seconds.append
+        self.in_flight = 0
+
+    def values(self) -> list[float]:
+        """Give the numbers, in the order of their places."""
+        values, seconds = self._values, self._seconds
+        if seconds:
+            seconds.sort()
+            ends = [0, *(bisect_right(seconds, latency) for latency in LATENCIES), len(seconds)]
+            for place, (start, end) in enumerate(pairwise(ends), _LATENCY):
+                values[place] += end - start
+            values[_STATUS[200]] += len(seconds)
+            values[_SECONDS] += math.fsum(seconds)
+            self.in_flight -= len(seconds)
+            seconds.clear()
+        values[_IN_FLIGHT] = self.in_flight
+        return values
+
+    def go_on_from(self, values: list[float]) -> None:
+        """Take the numbers of a worker that is there no more, but for what it had in hand."""
+        self._seconds.clear()
+        self._values, self.in_flight = values, 0
+        values[_WAITING] = 0
 
     def request_started(self) -> None:
         """Count a request that has come."""
-        self.values[_IN_FLIGHT] += 1
+        self.in_flight += 1
         if not self._counters.is_dirty:
             self._counters.publish_soon()
 
     def request_answered(self, status: int, seconds: float) -> None:
         """Count a request's answer, after ``request_started``."""
-        values = self.values
+        values = self._values
         values[_STATUS.get(status, 0)] += 1
         values[_LATENCY + bisect_left(LATENCIES, seconds)] += 1
         values[_SECONDS] += seconds
-        values[_IN_FLIGHT] -= 1
+        self.in_flight -= 1
         if not self._counters.is_dirty:
             self._counters.publish_soon()
 
     def request_abandoned(self) -> None:
         """Count a request whose client has gone, in place of ``request_answered``."""
-        self.values[_GONE] += 1
-        self.values[_IN_FLIGHT] -= 1
+        self._values[_GONE] += 1
+        self.in_flight -= 1
         if not self._counters.is_dirty:
             self._counters.publish_soon()
 
     def model_called(self, size: int, seconds: float) -> None:
         """Count a call of the model."""
-        values = self.values
+        values = self._values
         values[_SIZE + bisect_left(SIZES, size)] += 1
         values[_ROWS] += size
         values[_CALL_SECONDS] += seconds
+        if not self._counters.is_dirty:
+            self._counters.publish_soon()
 
     def set_waiting(self, count: int) -> None:
         """Note how many requests wait for a call."""
-        self.values[_WAITING] = count
+        self._values[_WAITING] = count
         if not self._counters.is_dirty:
             self._counters.publish_soon()
 
@@ -168,8 +197,7 @@ class Counters:
         self._first = slot * self._width
         left = self._slot(slot)
         for place, counter in enumerate(self._counters.values()):
-            counter.values = left[place * _WIDTH : (place + 1) * _WIDTH]
-            counter.values[_IN_FLIGHT] = counter.values[_WAITING] = 0
+            counter.go_on_from(left[place * _WIDTH : (place + 1) * _WIDTH])
         self.publish()
 
     def publish_on(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -182,7 +210,7 @@ class Counters:
     def publish(self) -> None:
         """Show this worker's numbers to the others."""
         self.is_dirty = False
-        values = chain.from_iterable(counter.values for counter in self._counters.values())
+        values = chain.from_iterable(counter.values() for counter in self._counters.values())
         self._shared[self._first : self._first + self._width] = memoryview(array.array("d", values))
 
     def publish_soon(self) -> None:

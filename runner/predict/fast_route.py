@@ -36,6 +36,7 @@ from runner.http.response_head import (
 from runner.predict.batching import Batcher
 from runner.predict.http_messages import (
     JSON,
+    SERVER_TIMING,
     Response,
     headers_of,
     response_headers,
@@ -47,6 +48,7 @@ from runner.predict.problem_error import ProblemError
 log = logging.getLogger(__name__)
 
 _ANSWERING = Phase.ANSWERING
+_OK = b"%b%d\r\nserver-timing: " + SERVER_TIMING + b"\r\n\r\n%b"
 # Seconds, from and to, that a client is not read from.
 _PAUSE_AFTER_503 = (0.25, 0.5)
 
@@ -127,26 +129,25 @@ class FastRequest(Exchange):
             return
         batcher.submit(self, len(self.connection.state.connections) == 1)
 
-    def resolve(self, result: Any, timing: bytes) -> None:
+    def resolve(self, result: Any, queued: float, timing: bytes) -> None:
         """Answer with a prediction; a large one is written in a thread."""
         batcher, connection = self.batcher, self.connection
         try:
             if type(result) not in PLAIN and is_large(result):
-                self._begin_large(result, timing)
+                self._begin_large(result, SERVER_TIMING % (queued, timing))
                 return
             body = batcher.encode(result)
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             self.reject(batcher.problem(error))
             return
         if type(body) is not bytes or not self.keep_alive:
-            self._answer_result(body, timing)
+            self._answer_result(body, SERVER_TIMING % (queued, timing))
             return
         start = connection.route.ok_start(connection.state.date_line)
         self.status = 200
         self.is_started = self.is_complete = True
-        parts = (start, len(body), timing, body)
-        connection.transport.write(b"%b%d\r\nserver-timing: %b\r\n\r\n%b" % parts)
-        batcher.counter.request_answered(200, time.monotonic() - self.since)
+        connection.transport.write(_OK % (start, len(body), queued, timing, body))
+        batcher.counter.well_answered(time.monotonic() - self.since)
         connection.finish_exchange(self)
 
     def _begin_large(self, result: Any, timing: bytes) -> None:

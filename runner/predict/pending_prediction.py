@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from typing import Any, Protocol
 
+from runner.predict.http_messages import SERVER_TIMING
 from runner.predict.problem_error import ProblemError
 
 
@@ -26,8 +27,14 @@ class PendingPrediction(Protocol):
     def is_complete(self) -> bool:
         """Whether nobody waits any more: the client has gone, or has its answer."""
 
-    def resolve(self, result: Any, timing: bytes) -> None:
-        """Take the result, and what the header ``server-timing`` says of it."""
+    def resolve(self, result: Any, queued: float, timing: bytes) -> None:
+        """Take the result.
+
+        Args:
+            result: What the endpoint's ``encode`` takes.
+            queued: Milliseconds that it waited for a call.
+            timing: What ``predict_timing`` says of that call.
+        """
 
     def reject(self, problem: ProblemError) -> None:
         """Take the reason why there is none."""
@@ -70,9 +77,10 @@ class AwaitedPrediction:
         """Whether the future has its answer, or was cancelled."""
         return self.future.done()
 
-    def resolve(self, result: Any, timing: bytes) -> None:
+    def resolve(self, result: Any, queued: float, timing: bytes) -> None:
         """Give the result."""
-        self.future.set_result(Prediction(result=result, server_timing=timing))
+        said = SERVER_TIMING % (queued, timing)
+        self.future.set_result(Prediction(result=result, server_timing=said))
 
     def reject(self, problem: ProblemError) -> None:
         """Raise the problem where the future is awaited."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pytest
+
 from runner.predict.counters import LATENCIES, Counters, ErrorKind
 
 
@@ -41,6 +43,23 @@ def test_a_latency_on_a_bound_is_within_it() -> None:
     counters = Counters(["iris"], 1)
     answer(counters, seconds=0.001)
     assert counters.total()["iris"].latencies[LATENCIES.index(0.001)] == 1
+
+
+def test_answers_that_are_sorted_later_are_counted_as_any_other() -> None:
+    """Whichever way an answer went: the buckets, the sum, and what is in flight are the same."""
+    now, later = Counters(["iris"], 1), Counters(["iris"], 1)
+    for _ in range(2):  # in two publications
+        for seconds in (*LATENCIES, 0.0, 0.0003, 99.0):
+            answer(now, seconds=seconds)
+            later["iris"].request_started()
+            later["iris"].well_answered(seconds)
+        later["iris"].request_started()
+        later["iris"].request_abandoned()
+        assert later.total()["iris"].gone
+    left, right = now.total()["iris"], later.total()["iris"]
+    assert (left.answered, left.latencies) == (right.answered, right.latencies)
+    assert left.seconds == pytest.approx(right.seconds)
+    assert right.in_flight == 0
 
 
 def test_a_rare_status_is_counted_as_any_other() -> None:

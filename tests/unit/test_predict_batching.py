@@ -82,8 +82,8 @@ class Client:
     def is_complete(self) -> bool:
         return self.has_left or bool(self.told)
 
-    def resolve(self, result: Any, timing: bytes) -> None:
-        self.told.append((result, timing))
+    def resolve(self, result: Any, queued: float, timing: bytes) -> None:
+        self.told.append((result, b"queue;dur=%.3f%b" % (queued, timing)))
 
     def reject(self, problem: ProblemError) -> None:
         self.told.append(problem.status)
