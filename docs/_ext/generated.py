@@ -21,6 +21,8 @@ from sphinx.util.docutils import SphinxDirective
 
 import runner
 from runner import errors
+from runner.access.gate import Gate
+from runner.access.keys import Keys
 from runner.cli import main
 from runner.config import EngineConfig, Limits
 from runner.identity import Identity
@@ -90,7 +92,10 @@ def metrics() -> str:
     counter.request_started()
     counter.request_answered(200, 0.1)
     rows = []
-    for family in PrometheusCollector(lambda: counters, Identity()).collect():
+    gate = Gate(Keys())
+    gate.counts.admit("name")
+    gate.counts.refuse(401)
+    for family in PrometheusCollector(lambda: counters, Identity(), lambda: gate).collect():
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
         names = ", ".join(code(label) for label in sorted(labels))

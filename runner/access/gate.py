@@ -3,7 +3,8 @@
 The rules of this file:
 
 1. Whatever way a request takes, it passes here before anything of an app runs. A way of its own
-   may let it in by `admit_key` as well; what it does not let in goes the general way.
+   may let it in by `name_for` or `name_of`; what these do not let in goes the general way, which
+   refuses it by `admit`.
 2. A key comes as ``Authorization: Bearer KEY`` or as ``x-api-key: KEY``. Exactly one is given: not
    both, and none twice, for two readers might take either.
 3. An app sees the name of a key, never the key.
@@ -15,6 +16,8 @@ import math
 from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
+from runner.access.counts import AccessCounts
+from runner.access.key_file import Key
 from runner.access.keys import Keys
 from runner.access.refusal import RefusedRequestError
 from runner.access.settings import AccessSettings, Opened
@@ -61,9 +64,11 @@ class Gate:
         paths: What is asked for at each path that might be open.
         opened: Which of that is.
         clients: Who may connect; None for all.
+        slots: How many workers there may be at a time.
 
     Attributes:
         keys: As above.
+        counts: Of whom it has let in, and refused.
     """
 
     def __init__(
@@ -72,8 +77,10 @@ class Gate:
         paths: Mapping[str, Opened] | None = None,
         opened: frozenset[Opened] = frozenset(),
         clients: Container[tuple[str, int] | None] | None = None,
+        slots: int = 1,
     ) -> None:
         self.keys, self._clients = keys, clients
+        self.counts = AccessCounts(slots)
         is_open = {Opened.HEALTH, *opened}
         self._open = {path for path, kind in (paths or {}).items() if path and kind in is_open}
 
@@ -81,6 +88,10 @@ class Gate:
     def is_on(self) -> bool:
         """Tell whether there is anybody who is not let in."""
         return self.keys is not None or self._clients is not None
+
+    def is_open(self, method: str, path: str) -> bool:
+        """Tell whether this is asked for without a key."""
+        return path in self._open and method in {"GET", "HEAD"}
 
     def admit(self, asked: Asked) -> str:
         """Let a request in.
@@ -91,39 +102,54 @@ class Gate:
         Raises:
             RefusedRequestError: It is not let in.
         """
-        if self._clients is not None and asked.client not in self._clients:
-            raise RefusedRequestError(403, "only the notebook itself may ask here")
-        return self._check_key(asked) if self.keys is not None else ""
+        try:
+            return self._admitted(asked)
+        except RefusedRequestError as refused:
+            self.counts.refuse(refused.status)
+            raise
 
-    def admit_key(self, key: bytes) -> str:
-        """Let a request in that is known to give this key, and no other.
+    def name_for(self, asked: Asked) -> str | None:
+        """Let a request in likewise; None if the general way is to refuse it."""
+        try:
+            return self._admitted(asked)
+        except RefusedRequestError:
+            return None
 
-        Returns:
-            Its name.
-
-        Raises:
-            RefusedRequestError: It is not let in.
-        """
+    def name_of(self, key: bytes) -> str | None:
+        """Let a request in that is known to give this key, and no other; None likewise."""
         found = self.keys.find(key) if self.keys is not None else None
-        if found is None:
-            raise RefusedRequestError(401, "this key is not known", [(_CHALLENGE, _WRONG)])
-        if found.rate is not None and (seconds := found.rate.take()):
-            after = b"%d" % max(1, math.ceil(seconds))
-            said = f"more than {found.per_second:g} requests a second came with this key"
-            raise RefusedRequestError(429, said, [(b"retry-after", after)], found.name)
+        if found is None or (found.rate is not None and found.rate.take()):
+            return None
+        self.counts.admit(found.name)
         return found.name
 
-    def _check_key(self, asked: Asked) -> str:
-        if asked.path in self._open and asked.method in {"GET", "HEAD"}:
+    def _admitted(self, asked: Asked) -> str:
+        if self._clients is not None and asked.client not in self._clients:
+            raise RefusedRequestError(403, "only the notebook itself may ask here")
+        if self.keys is None or self.is_open(asked.method, asked.path):
             return ""
-        given = keys_in(asked.fields)
-        if not given:
-            said = "a key is needed: `Authorization: Bearer KEY`, or `x-api-key: KEY`"
-            raise RefusedRequestError(401, said, [(_CHALLENGE, _NEEDED)])
-        if len(given) > 1:
-            said = "one key is needed, in one header, and there is more than one"
-            raise RefusedRequestError(401, said, [(_CHALLENGE, _NEEDED)])
-        return self.admit_key(given[0])
+        return self._admit_key(self.keys.find(_only_key_in(asked.fields)))
+
+    def _admit_key(self, key: Key | None) -> str:
+        if key is None:
+            raise RefusedRequestError(401, "this key is not known", [(_CHALLENGE, _WRONG)])
+        if key.rate is not None and (seconds := key.rate.take()):
+            after = b"%d" % max(1, math.ceil(seconds))
+            said = f"more than {key.per_second:g} requests a second came with this key"
+            raise RefusedRequestError(429, said, [(b"retry-after", after)], key.name)
+        self.counts.admit(key.name)
+        return key.name
+
+
+def _only_key_in(fields: Fields) -> bytes:
+    given = keys_in(fields)
+    if not given:
+        said = "a key is needed: `Authorization: Bearer KEY`, or `x-api-key: KEY`"
+        raise RefusedRequestError(401, said, [(_CHALLENGE, _NEEDED)])
+    if len(given) > 1:
+        said = "one key is needed, in one header, and there is more than one"
+        raise RefusedRequestError(401, said, [(_CHALLENGE, _NEEDED)])
+    return given[0]
 
 
 def keys_in(fields: Fields) -> list[bytes]:
@@ -156,6 +182,7 @@ def gate_of(
     paths: Mapping[str, Opened] = USUAL_PATHS,
     *,
     says: bool = True,
+    slots: int = 1,
 ) -> Gate:
     """Make the gate of a process.
 
@@ -164,9 +191,10 @@ def gate_of(
         limits: Which paths tell of health.
         paths: What is asked for at each path of the app that might be open.
         says: Whether to log what becomes of a changed file of keys.
+        slots: How many workers there may be at a time.
 
     Raises:
         ConfigurationError: The file of keys cannot be read, or is none.
     """
     own = {limits.health_path: Opened.HEALTH, limits.ready_path: Opened.HEALTH}
-    return Gate(settings.keys(says=says), {**paths, **own}, settings.opened)
+    return Gate(settings.keys(says=says), {**paths, **own}, settings.opened, slots=slots)

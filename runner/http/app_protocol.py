@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runner.access.gate import USUAL_PATHS
+from runner.access.gate import USUAL_PATHS, Gate
 from runner.access.settings import Opened
 
 
@@ -23,6 +23,7 @@ class AppProtocol:
         can_be_busy: Whether ``is_busy`` can ever hold.
         on_busy_changed: Set by the server; to be called in its loop when ``is_busy`` changes, and
             whenever a request ends while it holds.
+        gate: Set by the server: lets its requests in, and counts them.
         is_draining: Set by the server when it begins to end.
     """
 
@@ -32,6 +33,7 @@ class AppProtocol:
     can_be_busy = False
     on_busy_changed: Callable[[], None] = staticmethod(lambda: None)
     is_draining = False
+    gate: Gate
 
     @property
     def is_busy(self) -> bool:

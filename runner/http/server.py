@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 _LAST_ACCEPTS = 0.05
 _LOOK_AT_FILES = 1.0
 _RETURN_EVERY = 1.0  # seconds
+_SHOW_EVERY = 0.5
 # Of WebSockets. Source: RFC 6455, 7.4.1, and its registry.
 _GOING_AWAY, _SERVICE_RESTART = 1001, 1012
 
@@ -63,7 +64,7 @@ class AsgiServer:
         self.examples = examples
         self.access_log = access_log
         self.request_log = request_log
-        self.gate = gate or Gate()
+        self.gate = self._own.gate = gate or Gate()
         self.is_draining = False
         self.state = ServerState(limits.max_buffered)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -152,7 +153,12 @@ class AsgiServer:
         lifespan = Lifespan(self.app, self.state.app_state)
         await lifespan.start_up()
         # Not gathered: of a gathering that was cancelled, and nobody awaits, asyncio complains.
-        works = (self.state.tick(), self._return_memory(), self._keep_files_free())
+        works = (
+            self.state.tick(),
+            self._return_memory(),
+            self._keep_files_free(),
+            self._show_counts(),
+        )
         ticking = [asyncio.ensure_future(each) for each in works]
         try:
             for example in self.examples:
@@ -165,12 +171,19 @@ class AsgiServer:
                 each.cancel()
             if self.request_log is not None:
                 await asyncio.to_thread(self.request_log.close)
+            self.gate.counts.publish()
             await lifespan.shut_down()
 
     async def _keep_files_free(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_AT_FILES)
             self.state.bound.keep_files_free()
+
+    async def _show_counts(self) -> None:
+        """Show the other workers who was let in."""
+        while self.gate.is_on:
+            await asyncio.sleep(_SHOW_EVERY)
+            self.gate.counts.publish()
 
     async def _return_memory(self) -> None:
         """Give back to the system, again and again, what large bodies took."""

@@ -20,7 +20,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from runner.access.gate import Asked
-from runner.access.refusal import RefusedRequestError
 from runner.http.asgi_exchange import AsgiExchange
 from runner.http.client_link import Pause
 from runner.http.connection import Connection, Owner
@@ -117,10 +116,7 @@ class WsgiConnection(Connection):
         given = [
             (name.lower().encode(), value.encode("latin-1")) for name, value in fields_of(head)
         ]
-        try:
-            return gate.admit(Asked(head.method.decode("ascii"), path, given, self.client))
-        except RefusedRequestError:
-            return None
+        return gate.name_for(Asked(head.method.decode("ascii"), path, given, self.client))
 
     # -- what comes back from a thread, in the loop
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from runner.access.gate import Gate
 from runner.config import Limits
 from runner.http.app_protocol import AppProtocol
 from runner.http.connection import Owner
@@ -69,12 +70,14 @@ class PredictApp(AppProtocol):
         self._work = BodyWork()
         self._calls = RowCalls(predict_many=self.predict_many, work=self._work, limits=self.limits)
         self.needs_process = self.limits.predict_timeout > 0  # a call that hangs is killed
+        self.gate = Gate()  # until a server has another
         identity = Identity.from_environment()
         self.routes: dict[tuple[str, str], Route] = service_routes.routes(
             endpoints,
             self._calls,
             lambda: self.counters,
             identity,
+            gate=lambda: self.gate,
             is_draining=lambda: self.is_draining,
             page=page,
         )

@@ -9,6 +9,7 @@ author's own page is trusted with scripts that stand in it, but with no other ho
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import html
 import importlib.resources
@@ -17,16 +18,18 @@ import re
 import shlex
 import string
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from runner import __version__
+from runner.access.gate import Gate
 from runner.files import found_above
 from runner.http.accept import qualities_of
 from runner.identity import Identity
+from runner.predict import openapi_access
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import JSON, Request, Response, Route
 from runner.predict.openapi import title_of
@@ -56,7 +59,8 @@ def routes(
     endpoints: Sequence[Endpoint],
     identity: Identity,
     document: Mapping[str, Any],
-    own: bytes | None = None,
+    own: bytes | None,
+    gate: Callable[[], Gate],
 ) -> dict[tuple[str, str], Route]:
     """Give the routes of the pages and of what they load.
 
@@ -65,7 +69,13 @@ def routes(
         identity: What is running.
         document: The service in OpenAPI.
         own: The HTML of a page of the author's own instead of ours; None for ours.
+        gate: Gives what lets requests in.
     """
+
+    @functools.cache
+    def encoded(gate: Gate) -> bytes:
+        return msgspec.json.encode(openapi_access.with_keys(document, gate))
+
     title = title_of(endpoints, identity)
     docs_page = _filled_template("docs.html", title=title, footer=_footer(identity))
     index_json = msgspec.json.encode(description(endpoints, identity))
@@ -76,16 +86,16 @@ def routes(
             return _cacheable_response(request, index_json, JSON, vary)
         if own is not None:
             return _cacheable_response(request, own, _HTML, vary, *_OWN_PAGE_HEADERS)
-        page = page_for(endpoints, identity, _host_of(request))
+        is_keyed = gate().keys is not None
+        page = page_for(endpoints, identity, _host_of(request), is_keyed=is_keyed)
         return _cacheable_response(request, page, _HTML, vary, *_PAGE_HEADERS)
 
     async def docs(request: Request) -> Response:
         return _cacheable_response(request, docs_page, _HTML, *_PAGE_HEADERS)
 
     async def openapi(request: Request) -> Response:
-        return _cacheable_response(request, openapi_json, JSON)
+        return _cacheable_response(request, encoded(gate()), JSON)
 
-    openapi_json = msgspec.json.encode(document)
     found: dict[tuple[str, str], Route] = {
         ("GET", "/"): index,
         ("GET", "/docs"): docs,
@@ -116,13 +126,16 @@ def own_page(page: str | Path) -> bytes:
     return file.read_bytes()
 
 
-def page_for(endpoints: Sequence[Endpoint], identity: Identity, host: str) -> bytes:
+def page_for(
+    endpoints: Sequence[Endpoint], identity: Identity, host: str, *, is_keyed: bool = False
+) -> bytes:
     """Write the page on which the endpoints can be tried.
 
     Args:
         endpoints: Each gets a form.
         identity: What is running.
         host: Where clients reach it, for the command line.
+        is_keyed: A key is needed.
     """
     sections = [
         _filled_template(
@@ -132,7 +145,7 @@ def page_for(endpoints: Sequence[Endpoint], identity: Identity, host: str) -> by
             href=urllib.parse.quote(endpoint.path.removeprefix("/")) or ".",
             title=endpoint.title or endpoint.name,
             description=endpoint.description,
-            curl=_curl(endpoint, host),
+            curl=_curl(endpoint, host, is_keyed=is_keyed),
         ).decode()
         for number, endpoint in enumerate(endpoints)
     ]
@@ -175,10 +188,11 @@ def _filled_template(name: str, **texts: str) -> bytes:
     return string.Template(_read(name)).substitute(escaped).encode()
 
 
-def _curl(endpoint: Endpoint, host: str) -> str:
+def _curl(endpoint: Endpoint, host: str, *, is_keyed: bool) -> str:
     body = "{}" if endpoint.example is None else json.dumps(endpoint.example, ensure_ascii=False)
     url = shlex.quote(f"http://{host}{urllib.parse.quote(endpoint.path)}")
-    return f"curl -X POST {url} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    key = ' -H "x-api-key: $KEY"' if is_keyed else ""
+    return f"curl -X POST {url} -H 'Content-Type: application/json'{key} -d {shlex.quote(body)}"
 
 
 def _footer(identity: Identity) -> str:

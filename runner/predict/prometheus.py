@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runner import __version__
+from runner.access.counts import Counted
+from runner.access.gate import Gate
 from runner.identity import Identity
 from runner.predict.counters import LATENCIES, SIZES, Counters, EndpointCounts
 from runner.predict.http_messages import Request, Response, Route
@@ -30,10 +32,16 @@ class PrometheusCollector:
     Args:
         counters: Gives the counters of all workers.
         identity: What is running.
+        gate: Gives what lets requests in.
     """
 
-    def __init__(self, counters: Callable[[], Counters], identity: Identity) -> None:
-        self._counters = counters
+    def __init__(
+        self,
+        counters: Callable[[], Counters],
+        identity: Identity,
+        gate: Callable[[], Gate],
+    ) -> None:
+        self._counters, self._gate = counters, gate
         self._identity = identity
 
     def collect(self) -> Iterator[Metric]:
@@ -45,6 +53,8 @@ class PrometheusCollector:
         yield from _counter_families(numbers)
         yield from _histogram_families(numbers)
         yield from _gauge_families(numbers)
+        if (gate := self._gate()).is_on:
+            yield from _access_families(gate.counts.total())
 
 
 def service_info(identity: Identity) -> dict[str, str]:
@@ -64,9 +74,11 @@ def service_info(identity: Identity) -> dict[str, str]:
     }
 
 
-def metrics_route(counters: Callable[[], Counters], identity: Identity) -> Route:
+def metrics_route(
+    counters: Callable[[], Counters], identity: Identity, gate: Callable[[], Gate]
+) -> Route:
     """Make what answers at ``/metrics``."""
-    collector = PrometheusCollector(counters, identity)
+    collector = PrometheusCollector(counters, identity, gate)
 
     async def scrape(request: Request) -> Response:
         if "prometheus_client" not in sys.modules:
@@ -145,6 +157,24 @@ def _gauge_families(numbers: dict[str, EndpointCounts]) -> Iterator[Metric]:
         if name:
             waiting.add_metric([name], found.waiting)
     yield from (in_flight, waiting)
+
+
+def _access_families(counted: Counted) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily
+
+    admitted = CounterMetricFamily(
+        "runner_key_requests", "Requests let in, by the name of their key.", labels=["key"]
+    )
+    refused = CounterMetricFamily(
+        "runner_refused_requests",
+        "Requests that were not let in: 401, no key; 429, too many with one.",
+        labels=["status"],
+    )
+    for name, count in counted.admitted.items():
+        admitted.add_metric([name], count)
+    for status, count in counted.refused.items():
+        refused.add_metric([status], count)
+    yield from (admitted, refused)
 
 
 def _buckets(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:

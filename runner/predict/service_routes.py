@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from runner.access.gate import Gate
 from runner.access.settings import Opened
 from runner.http.problems import CONTENT_TYPE
 from runner.identity import Identity
@@ -37,6 +38,7 @@ def routes(  # noqa: PLR0913 - what an app knows, handed on once
     counters: Callable[[], Counters],
     identity: Identity,
     *,
+    gate: Callable[[], Gate],
     is_draining: Callable[[], bool],
     page: bytes | None = None,
 ) -> dict[tuple[str, str], Route]:
@@ -47,15 +49,16 @@ def routes(  # noqa: PLR0913 - what an app knows, handed on once
         calls: Predicts rows together.
         counters: Gives what all workers count; called at a scrape, not before.
         identity: What is running.
+        gate: Gives what lets requests in.
         is_draining: Tells whether this worker is about to end.
         page: The HTML of the author's own page; None for ours.
     """
     document = openapi.describe(endpoints, identity)
     return {
-        **pages.routes(endpoints, identity, document, page),
+        **pages.routes(endpoints, identity, document, page, gate),
         **open_inference.routes(endpoints, calls, identity, is_draining),
         **mlflow_scoring.routes(endpoints, calls),
-        ("GET", "/metrics"): prometheus.metrics_route(counters, identity),
+        ("GET", "/metrics"): prometheus.metrics_route(counters, identity, gate),
     }
 
 

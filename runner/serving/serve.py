@@ -351,13 +351,14 @@ def _pool(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
     log_fd = _log_fd()
     own = app_protocol.of(app)
     own.prepare(len(listeners))
-    gate = _gate_of(own, limits, control)
+    gate = _gate_of(own, limits, control, len(listeners))
     if control is None and gate.keys is None and net.is_for_others(listeners[0].getsockname()[0]):
         log.warning("%s", OPEN_TO_ALL.format(address=net.describe(listeners[0])))
     server = _builder(kind, app, limits, log_fd, examples, gate, request_log_of(len(listeners)))
 
     def build(slot: int) -> Server:
         own.take_slot(slot)
+        gate.counts.take_slot(slot)
         return server()
 
     return WorkerPool(
@@ -416,12 +417,12 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _gate_of(own: AppProtocol, limits: Limits, control: SupervisorLink | None) -> Gate:
+def _gate_of(own: AppProtocol, limits: Limits, control: SupervisorLink | None, slots: int) -> Gate:
     """Make what lets requests in; of a changed file of keys the supervisor says what becomes."""
     settings = AccessSettings.from_environment()
     if control is not None and control.key_sha256:
         settings = dataclasses.replace(settings, key_sha256=control.key_sha256)
-    return gate_of(settings, limits, own.paths_to_open, says=control is None)
+    return gate_of(settings, limits, own.paths_to_open, says=control is None, slots=slots)
 
 
 def _builder(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import re
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from support import RUNNER, Service, is_ready, reserved_port, until, write_notebook
+from support.browser import expect
 
 from runner.access.key_file import append_line, line_of
 
@@ -70,7 +72,7 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, i
     service, port = start(
         folder,
         "a.ipynb",
-        *("--workers", "2", "--api-keys", "keys", "--open", "metrics"),
+        *("--workers", "2", "--api-keys", "keys", "--open", "metrics,docs"),
         RUNNER_API_KEY=SINGLE,
     )
     try:
@@ -89,7 +91,7 @@ def test_who_gives_a_key_is_answered_and_named_in_the_log(keyed: Keyed) -> None:
     service, port, _ = keyed
     assert ask(port, ("x-api-key", "alices-key")).text == "2.0"
     assert status(port, ("Authorization", f"Bearer {SINGLE}")) == 200
-    for path in ("/", "/docs", "/openapi.json", "/v2", "/nothing"):
+    for path in ("/", "/docs", "/v2", "/nothing"):
         refused = ask(port, ("x-api-key", "another"), path=path)
         assert refused.status == 401
         assert refused.headers["WWW-Authenticate"].startswith("Bearer ")
@@ -100,9 +102,25 @@ def test_who_gives_a_key_is_answered_and_named_in_the_log(keyed: Keyed) -> None:
 def test_what_is_open_is_asked_without_a_key(keyed: Keyed) -> None:
     """Health of every protocol, and what was opened."""
     _, port, _ = keyed
-    for path in ("/healthz", "/readyz", "/ping", "/v2/health/live", "/metrics"):
+    health = ("/healthz", "/readyz", "/ping", "/v2/health/live")
+    for path in (*health, "/metrics", "/", "/docs", "/openapi.json", "/static/page.js"):
         assert status(port, path=path, method="GET") == 200, path
-    assert status(port, path="/", method="GET") == 401
+    assert status(port, path="/v2", method="GET") == 401
+
+
+def test_metrics_count_by_the_name_of_the_key(keyed: Keyed) -> None:
+    """Over both workers, within a moment; and who was refused."""
+    _, port, _ = keyed
+    for _ in range(6):
+        status(port, ("x-api-key", "alices-key"))
+    status(port)
+
+    def counted() -> bool:
+        said = ask(port, path="/metrics", method="GET").text
+        found = dict(re.findall(r'runner_(?:key|refused)_requests_total{\w+="(\w+)"} (\S+)', said))
+        return float(found.get("alice", 0)) >= 6 and float(found.get("401", 0)) >= 1
+
+    until(counted)
 
 
 def test_a_changed_file_is_taken_up_by_every_worker(keyed: Keyed) -> None:
@@ -132,6 +150,32 @@ def test_no_key_and_no_hash_is_seen_by_a_cell_or_in_the_record(keyed: Keyed) -> 
         assert hashed not in text
     assert "RUNNER_API_KEYS_FILE" in record
     assert "'RUNNER_API_KEY'" not in record
+
+
+@pytest.mark.browser
+def test_the_page_asks_for_the_key_and_keeps_it_for_the_tab(keyed: Keyed, browser: Any) -> None:
+    """A wrong one is said to be unknown; a new tab has none."""
+    _, port, _ = keyed
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    page.goto(f"http://127.0.0.1:{port}/")
+    page.get_by_label("x", exact=True).fill("4")
+    predict = page.get_by_role("button", name="Predict")
+    predict.click()
+    for key in ("another", "alices-key"):
+        page.get_by_label("API key").fill(key)
+        page.get_by_role("button", name="Use it in this tab").click()
+    expect(page.get_by_role("status").first).to_contain_text("8")
+    expect(page.locator(".curl code").first).to_contain_text("x-api-key: $KEY")
+    page.reload()
+    page.get_by_label("x", exact=True).fill("5")
+    predict.click()
+    expect(page.get_by_role("status").first).to_contain_text("10")
+    other = context.new_page()
+    other.goto(f"http://127.0.0.1:{port}/")
+    assert other.evaluate("sessionStorage.length + localStorage.length") == 0
+    context.close()
 
 
 OWN_SOCKET = """

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from runner.access.gate import Gate
 from runner.config import Limits
 from runner.identity import Identity
 from runner.predict import service_routes
@@ -128,6 +129,7 @@ class Surface:
             RowCalls(predict_many=self._predict_many, work=BodyWork(), limits=Limits()),
             lambda: self.counters,
             identity,
+            gate=Gate,
             is_draining=lambda: self.is_draining,
         )
 

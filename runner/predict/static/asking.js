@@ -12,8 +12,49 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
+const KEY = "runner-key"; // kept as long as this tab is open, and for no other
+
+export function hasKey() {
+  return sessionStorage.getItem(KEY) !== null;
+}
+
+// Ask the service. Where it wants a key, ask for that and try again; without one give its refusal.
+async function reached(url, options = {}) {
+  for (;;) {
+    const key = sessionStorage.getItem(KEY);
+    const headers = key === null ? options.headers : { ...options.headers, "x-api-key": key };
+    const answer = await fetch(url, { ...options, headers });
+    const challenge = answer.headers.get("www-authenticate") ?? "";
+    if (answer.status !== 401 || !challenge.includes('realm="runner"')) return answer;
+    sessionStorage.removeItem(KEY);
+    const given = await keyFor(challenge.includes("invalid_token") ? "This key is not known." : "");
+    if (given === "") return answer;
+    sessionStorage.setItem(KEY, given);
+  }
+}
+
+// Have whoever looks at the page give a key; none if they would rather not.
+function keyFor(fault) {
+  const input = element("input", { id: "key", type: "password", autocomplete: "off", required: true });
+  const dialog = element("dialog", { class: "key", "aria-labelledby": "key-title" },
+    element("form", { method: "dialog" },
+      element("h2", { id: "key-title" }, "This service asks for a key"),
+      element("label", { for: "key" }, "API key"), input,
+      element("p", { class: "fault", role: "alert" }, fault),
+      element("button", { type: "submit", value: "give" }, "Use it in this tab"), " ",
+      element("button", { type: "submit", value: "", formnovalidate: true }, "Cancel")));
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "give" ? input.value.trim() : "");
+    });
+  });
+}
+
 export async function described() {
-  const answer = await fetch("openapi.json");
+  const answer = await reached("openapi.json");
   if (!answer.ok) throw new Error(`openapi.json was answered with ${answer.status}`);
   return answer.json();
 }
@@ -67,7 +108,7 @@ export function shellQuoted(text) {
 export async function ask(method, url, body, contentType) {
   const headers = contentType ? { "content-type": contentType } : {};
   const began = performance.now();
-  const answer = await fetch(url, { method, headers, body, cache: "no-store" });
+  const answer = await reached(url, { method, headers, body, cache: "no-store" });
   const text = await answer.text();
   return {
     ok: answer.ok,

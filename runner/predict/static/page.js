@@ -1,5 +1,5 @@
 // Fill each endpoint's form with its example, send it, and show the answer.
-import { ask, described, element, isFile, parsed, resolved, shellQuoted, show, showFailure, typeName } from "./asking.js";
+import { ask, described, element, hasKey, isFile, parsed, resolved, shellQuoted, show, showFailure, typeName } from "./asking.js";
 
 const JSON_TYPE = "application/json";
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
@@ -170,6 +170,7 @@ class Form {
         ? await ask("POST", this.href, this.#multipart())
         : await ask("POST", this.href, await this.#text(), JSON_TYPE);
       show(this.result, said);
+      this.#showCurl();
       if (!said.ok) this.#complain(parsed(said.text));
     } catch (error) {
       if (error instanceof FieldError) error.field.complain(error.message);
@@ -191,12 +192,13 @@ class Form {
   async #showCurl() {
     const url = new URL(this.href, document.baseURI).href;
     const place = this.section.querySelector(".curl code");
+    const key = hasKey() ? ' -H "x-api-key: $KEY"' : "";
     if (this.isMultipart) {
       const parts = this.fields.map(({ name, input }) => {
         const value = input.type === "file" ? `@${input.files[0]?.name ?? "FILE"}` : input.value;
         return `-F ${shellQuoted(`${name}=${value}`)}`;
       });
-      place.textContent = `curl ${shellQuoted(url)} ${parts.join(" ")}`;
+      place.textContent = `curl ${shellQuoted(url)}${key} ${parts.join(" ")}`;
       return;
     }
     let body;
@@ -206,7 +208,7 @@ class Form {
       return; // half-typed; the last good line stays
     }
     const data = body.length > MOST_SHOWN ? "@body.json" : body;
-    place.textContent = `curl -X POST ${shellQuoted(url)} -H 'Content-Type: ${JSON_TYPE}' -d ${shellQuoted(data)}`;
+    place.textContent = `curl -X POST ${shellQuoted(url)} -H 'Content-Type: ${JSON_TYPE}'${key} -d ${shellQuoted(data)}`;
   }
 
   #offerCopy() {
