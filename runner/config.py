@@ -12,6 +12,7 @@ from typing import Any, Self
 from runner.errors import ConfigurationError
 
 PREFIX = "RUNNER_"
+LOOPBACK = "127.0.0.0/8,::1"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,18 +99,19 @@ class AddressSet:
 
     Attributes:
         has_all: Whether it is all that there are.
+        others: What was named and is no address: it stands for itself.
     """
 
     def __init__(self, names: str) -> None:
         self.has_all = names.strip() == "*"
         self._known: dict[str, bool] = {}
         self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
-        self._literals: set[str] = set()
+        self.others: list[str] = []
         for name in filter(None, map(str.strip, names.split(","))):  # no name is nobody's
             try:
                 self._networks.append(ipaddress.ip_network(name, strict=False))
             except ValueError:
-                self._literals.add(name)
+                self.others.append(name)
 
     def __contains__(self, host: str) -> bool:
         is_known = self._known.get(host)
@@ -123,13 +125,33 @@ class AddressSet:
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
-            return host in self._literals
+            return host in self.others
         return any(address in network for network in self._networks)
 
 
-def trusted_proxies(environ: Mapping[str, str] = os.environ) -> str:
-    """Name the proxies whose ``X-Forwarded-For`` and ``-Proto`` are believed, as uvicorn does."""
-    return environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProxyTrust:
+    """Say which proxies are believed, and in what.
+
+    Attributes:
+        names: Addresses and networks, with commas between them; ``*`` for all.
+        says_host: Also in the host, the port and the prefix of what was asked for: they were named
+            by who has set them up.
+    """
+
+    names: str = LOOPBACK
+    says_host: bool = False
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> ProxyTrust:
+        """Take the option's variable; else uvicorn's, which an unchanged deployment may have set.
+
+        Those on this machine are always among the named: what the supervisor passes on comes from
+        there.
+        """
+        if named := environ.get(variable("trusted-proxies"), "").strip():
+            return cls(names=named if named == "*" else f"{LOOPBACK},{named}", says_host=True)
+        return cls(names=environ.get("FORWARDED_ALLOW_IPS", LOOPBACK))
 
 
 def variable(option: str) -> str:
@@ -213,6 +235,10 @@ class Limits(EnvironmentSettings):
         cell_timeout: Seconds an annotated cell may take; then 504, and it is ended; 0: no limit.
         hang_timeout: Seconds a worker may stand still; then it is replaced; 0: for ever.
         predict_timeout: Seconds a call of predict may take; then 504; 0: no limit.
+        threads: In which a worker calls a WSGI app; more requests wait; 0: as max_concurrency.
+        ws_max_size: Bytes of a WebSocket's message; beyond them it ends (1009); 0: as max_body.
+        ws_ping_interval: Seconds after which a silent WebSocket is pinged; 0: never.
+        ws_ping_timeout: Seconds it has to answer that; then it ends; 0: for ever.
         max_requests: Requests after which a worker is replaced, plus 0 to 10 %; 0: never.
         max_memory: Megabytes (10^6) gained after which a worker is replaced; 0: never.
         linger: Seconds that kept-alive connections are still answered while a worker drains.
@@ -234,6 +260,10 @@ class Limits(EnvironmentSettings):
     cell_timeout: float = 30.0
     hang_timeout: float = 30.0
     predict_timeout: float = 0.0
+    threads: int = 0
+    ws_max_size: int = 0
+    ws_ping_interval: float = 20.0
+    ws_ping_timeout: float = 20.0
     max_requests: int = 0
     max_memory: int = 0
     linger: float = 1.0

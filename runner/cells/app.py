@@ -102,7 +102,7 @@ class CellApp(AppProtocol):
                 await _send(response, send, has_body=scope["method"] != "HEAD")
 
     async def _response(self, scope: Any, receive: Any) -> CellResponse | None:
-        verb, path = scope["method"], (scope.get("raw_path") or b"/").decode("latin-1")
+        verb, path = scope["method"], _path_of(scope)
         match = self._routes.find(verb, path)
         if match.target is None:
             return self._response_without_cell(verb, path, match)
@@ -189,6 +189,12 @@ def _serve() -> None:
     from runner.serving.serve import serve
 
     serve(_app())
+
+
+def _path_of(scope: Any) -> str:
+    """Give the path as it was sent, without the root's."""
+    path = (scope.get("raw_path") or b"/").decode("latin-1")
+    return str(path.removeprefix(scope.get("root_path", "")))
 
 
 async def _lifespan(receive: Any, send: Any) -> None:

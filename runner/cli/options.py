@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from runner import log
 from runner.config import (
@@ -236,9 +237,18 @@ def settings_options(kind: type[EnvironmentSettings]) -> Decorator:
 
 
 def settings_of(kind: type[EnvironmentSettings], given: dict[str, Any]) -> dict[str, str]:
-    """Give the variables by which such options of a command arrive in a kernel."""
+    """Give the variables by which such options of a command arrive in a kernel.
+
+    Only those that were given: a notebook may set the others, by its server's own settings.
+    """
     names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type] # it is one
-    return {variable(name): str(given[name]) for name in names}
+    return {variable(name): str(given[name]) for name in names if _is_given(name)}
+
+
+def _is_given(name: str) -> bool:
+    """Tell whether an option of the running command was given, or its variable."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source not in (None, ParameterSource.DEFAULT)
 
 
 def values_of(given: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import click
 
 from runner import log
 from runner.cli.access import access_of, access_options
+from runner.cli.network_options import network_options, network_settings_of
 from runner.cli.options import (
     EPILOG,
     OUT,
@@ -43,6 +44,7 @@ from runner.run.shadowing import refuse_shadow
 @seconds("--ready-timeout", default=120.0, help="Time that a run has until it serves.")
 @switch("access-log", default=True, help="Log a line for each request.")
 @access_options
+@network_options
 @settings_options(Limits)
 @settings_options(RequestLogSettings)
 @click.option("--trial", is_flag=True, hidden=True)  # serve once, for `runner doctor --dry-run`
@@ -98,6 +100,7 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
         environ={variable(name): str(given[name]) for name in handed_down}
         | settings_of(Limits, given)
         | settings_of(RequestLogSettings, given)
+        | network_settings_of(given)
         | {
             variable("access_log"): str(int(given["access_log"])),
             variable("secret"): " ".join(given["secret"]),

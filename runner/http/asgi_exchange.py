@@ -89,7 +89,7 @@ class AsgiExchange(TaskExchange):
         *,
         keep_alive: bool,
     ) -> None:
-        super().__init__(connection, scope["method"], scope["path"], keep_alive=keep_alive)
+        super().__init__(connection, scope, keep_alive=keep_alive)
         self._app, self._scope = app, scope
         scope["extensions"] = {IS_CLOSING: self.is_closing}
         self._is_head = scope["method"] == "HEAD"

@@ -28,7 +28,7 @@ from runner.http.request_head import (
     check_line,
     read_head,
 )
-from runner.http.scope import scope_of
+from runner.http.scope import below_root, scope_of
 from runner.http.sending_time import SendingTime
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class Connection(ExchangeLink):
         if head.upgrade == b"websocket" and (exchange := self._websocket(head, scope)):
             exchange.key_name, exchange.recording = key_name, recording
             return exchange
-        app, path = owner.app, scope["path"]
+        app, path = owner.app, below_root(scope)
         if path in (limits.health_path, limits.ready_path) and path and _only_asks(head):
             is_health = path == limits.health_path
             app, recording = own_answers.ALIVE if is_health else self._readiness(), None
@@ -163,7 +163,7 @@ class Connection(ExchangeLink):
             RefusedRequestError: It is not let in.
         """
         gate, fields = self.owner.gate, scope["headers"]
-        key_name = gate.admit(Asked(scope["method"], scope["path"], fields, self.client))
+        key_name = gate.admit(Asked(scope["method"], below_root(scope), fields, self.client))
         if gate.keys is not None:
             scope["headers"] = without_keys(fields)
         return key_name

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from runner.http.scope import below_root
 
 if TYPE_CHECKING:
     from runner.http.connection import Connection
@@ -28,9 +30,12 @@ class Exchange:
         status: Of the answer.
         method: Of the request.
         path: What the access log shows.
+        root: In front of that, what a proxy has taken off.
+        client: Likewise, the address of who asked; empty: that of the other end.
         since: When it began, by `time.monotonic`.
     """
 
+    client = root = ""
     recording: Recording | None = None
 
     __slots__ = (
@@ -86,14 +91,22 @@ class Exchange:
 
 
 class TaskExchange(Exchange):
-    """Be a request that a task answers: it is in flight until that ends."""
+    """Be a request that a task answers: it is in flight until that ends.
 
-    __slots__ = ("_task", "recording")
+    Args:
+        connection: Whose it is.
+        scope: What was asked, and by whom.
+        keep_alive: The connection goes on afterwards.
+    """
+
+    __slots__ = ("_task", "client", "recording", "root")
 
     _task: asyncio.Task[None]
 
-    def __init__(self, connection: Connection, method: str, path: str, *, keep_alive: bool) -> None:
-        super().__init__(connection, method, path, keep_alive=keep_alive)
+    def __init__(self, connection: Connection, scope: Any, *, keep_alive: bool) -> None:
+        super().__init__(connection, scope["method"], below_root(scope), keep_alive=keep_alive)
+        client = scope.get("client")
+        self.client, self.root = client[0] if client else "", scope.get("root_path", "")
         self.recording = None
 
     def record_answer(self, lines: bytes, *, is_endless: bool) -> None:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from runner.http.access_log import AccessLog
     from runner.http.asgi_exchange import App
     from runner.http.exchange import Exchange
+    from runner.http.forwarded import TrustedProxies
     from runner.http.request_head import RequestHead
     from runner.http.request_log import RequestLog
-    from runner.http.scope import TrustedProxies
     from runner.http.server_state import ServerState
 
 HALF_CLOSED = 0.25  # seconds that a client is answered which sends no more
@@ -329,12 +329,21 @@ class ExchangeLink(ClientLink):
 
     def _log_exchange(self, exchange: Exchange) -> None:
         seconds = time.monotonic() - exchange.since
-        self._log(exchange.method, exchange.path, exchange.status, seconds, exchange.key_name)
+        path, words = exchange.root + exchange.path, (exchange.key_name, exchange.client)
+        self._log(exchange.method, path, exchange.status, seconds, *words)
 
-    def _log(self, method: str, path: str, status: int, seconds: float, key_name: str = "") -> None:
+    def _log(  # noqa: PLR0913, PLR0917 - the facts of a line
+        self,
+        method: str,
+        path: str,
+        status: int,
+        seconds: float,
+        key_name: str = "",
+        client: str = "",
+    ) -> None:
         if self.owner.access_log is not None:
             self.owner.access_log.add(
-                client=self.client[0] if self.client else "-",
+                client=client or (self.client[0] if self.client else "-"),
                 method=method,
                 path=path,
                 status=status,

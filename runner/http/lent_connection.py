@@ -9,6 +9,7 @@ import contextlib
 import io
 import logging
 import os
+import re
 import select
 import socket
 import time
@@ -18,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 from runner.access.gate import bearer_in
 from runner.http.client_link import Pause
 from runner.http.exchange import Exchange
+from runner.http.forwarded import Seen
 from runner.http.own_answers import BUSY
 from runner.http.plain_head import PlainHead, fields_of
 from runner.http.recording import Exchanged, kept
 from runner.http.response_head import header_lines, status_line
-from runner.http.wsgi_environ import add_fields, add_request, client_environ, shared_environ
+from runner.http.wsgi_environ import add_fields, add_request, address_environ, shared_environ
 
 if TYPE_CHECKING:
     from runner.http.wsgi_connection import WsgiConnection
@@ -34,13 +36,17 @@ _MOMENT = 2  # milliseconds
 _AWAKE = 100e-6  # seconds, in which idle processors of virtual machines wake, the client's too
 _ASLEEP = 32  # waits
 _QUICK = 0.0005  # seconds
+_FORWARDED = re.compile(rb"\n(?:[Xx]-)?[Ff]orwarded", re.IGNORECASE)
 _MOST_WAITING = 8  # threads; more of them would be in each other's way
 
 
 class LentConnection(Exchange):
     """Be the requests of a connection while a thread has it."""
 
-    __slots__ = ("_answer", "_goes_on", "_is_passed_on", "_returned", "_unsent", "body", "head")
+    __slots__ = (
+        *("_answer", "_goes_on", "_is_passed_on", "_returned", "_unsent"),
+        *("body", "client", "head", "root"),
+    )
 
     connection: WsgiConnection
 
@@ -55,7 +61,7 @@ class LentConnection(Exchange):
         self.head, self.body = head, body
         self.method, self.path, self.since = head.method.decode("ascii"), path, time.monotonic()
         self.keep_alive = head.keeps and not self.connection.owner.is_draining
-        self.is_started = False
+        self.is_started, self.client, self.root = False, "", ""
 
     def take_body(self, data: bytes) -> None:
         """Take a piece of the body; in the loop."""
@@ -120,13 +126,22 @@ class LentConnection(Exchange):
         add_fields(environ, fields)
         if connection.owner.gate.keys is not None:
             _drop_keys(environ)
-        if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_X_FORWARDED_PROTO" in environ:
-            client, proxies = connection.client, connection.owner.proxies
-            if client is None or client[0] in proxies:
-                given = [(name.lower().encode(), value.encode("latin-1")) for name, value in fields]
-                scheme, client = proxies.forwarded(given, "http", client)
-                environ |= client_environ(client, scheme)
+        if _FORWARDED.search(self.head.lines) and connection.owner.proxies.believe(
+            connection.client
+        ):
+            self._add_what_proxies_say(environ, fields)
         return environ
+
+    def _add_what_proxies_say(
+        self, environ: dict[str, Any], fields: Iterable[tuple[str, str]]
+    ) -> None:
+        connection = self.connection
+        given = [(name.lower().encode(), value.encode("latin-1")) for name, value in fields]
+        seen = connection.owner.proxies.seen(given, Seen(connection.client, connection.server))
+        environ |= address_environ(seen.server, seen.client, seen.scheme, seen.prefix)
+        if seen.host:
+            environ["HTTP_HOST"] = seen.host
+        self.root, self.client = seen.prefix, seen.client[0] if seen.client else ""
 
     def answer(self, status: int, fields: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
         """Send a whole answer, whose fields say the body's length; False if that cannot be.

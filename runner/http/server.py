@@ -18,7 +18,7 @@ from typing import Any
 
 from runner import processes
 from runner.access.gate import Gate
-from runner.config import Limits, trusted_proxies
+from runner.config import Limits, ProxyTrust
 from runner.http import app_protocol
 from runner.http.acceptor import Acceptor
 from runner.http.access_log import AccessLog
@@ -26,9 +26,9 @@ from runner.http.asgi_exchange import App
 from runner.http.connection import Connection
 from runner.http.connection_bound import most_connections
 from runner.http.example_request import Example
+from runner.http.forwarded import TrustedProxies
 from runner.http.lifespan import Lifespan
 from runner.http.request_log import RequestLog
-from runner.http.scope import TrustedProxies
 from runner.http.server_state import ServerState
 from runner.processes import MemoryReturns, return_end_of_heap, return_memory
 
@@ -57,6 +57,8 @@ class AsgiServer:
         examples: Sequence[Example] = (),
         gate: Gate | None = None,
         request_log: RequestLog | None = None,
+        *,
+        trust: ProxyTrust | None = None,
     ) -> None:
         self.app = app
         self._own = app_protocol.of(app)
@@ -73,7 +75,7 @@ class AsgiServer:
         self._acceptors: list[Acceptor] = []  # one for each listener
         self.takes_websockets = self._own.takes_websockets
         self._close_code = _GOING_AWAY
-        self.proxies = TrustedProxies(trusted_proxies())
+        self.proxies = TrustedProxies(trust or ProxyTrust.from_environment())
 
     @property
     def requests(self) -> int:

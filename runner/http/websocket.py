@@ -29,7 +29,7 @@ from runner.access.refusal import RefusedRequestError
 from runner.http import own_answers
 from runner.http.asgi_exchange import MOST_A_TURN, App
 from runner.http.buffers import TOO_MUCH
-from runner.http.client_link import Pause
+from runner.http.client_link import NEVER, Pause
 from runner.http.exchange import TaskExchange
 from runner.http.problems import note_failure
 from runner.http.response_head import header_lines, status_line
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PING_AFTER = 20.0  # seconds of silence; as long again for the answer
+_GRAIN = 0.01  # seconds of a loop's clock
 _CLOSE_WITHIN = 5.0
 _LARGE = 65_536  # bytes of a message
 _MOST_READ_A_TURN = 2_048  # bytes, of frames that have six of them at least
@@ -85,10 +85,10 @@ class WebSocketExchange(TaskExchange):
     )
 
     def __init__(self, connection: Connection, head: RequestHead, scope: dict[str, Any]) -> None:
-        super().__init__(connection, scope["method"], scope["path"], keep_alive=False)
+        super().__init__(connection, scope, keep_alive=False)
         self._link = ServerProtocol(
             extensions=[_DEFLATE],
-            max_size=connection.limits.max_body,
+            max_size=connection.limits.ws_max_size or connection.limits.max_body,
             logger=log,
         )
         self._response = self._handshake(head)
@@ -99,7 +99,8 @@ class WebSocketExchange(TaskExchange):
         self._begun = 0  # of a frame that is not whole
         self._message = bytearray()  # what is here of it
         self._is_text = False
-        self._is_connected = self._is_over = self._pinged = False
+        self._is_connected = self._is_over = False
+        self._pinged = NEVER  # since when an answer is waited for
         self._is_closed_by_client = False
         self._code = 0  # by which the worker's end closes it
         self._refusal: bytes | None = None
@@ -125,7 +126,7 @@ class WebSocketExchange(TaskExchange):
 
     def take_body(self, data: bytes) -> None:
         """Take what the client sends, a little at a turn of the loop: frames may be tiny."""
-        self._pinged = False
+        self._pinged = NEVER
         self._unread = self._unread + data if self._unread else data
         if not self._has_next_turn:
             self._take_some()
@@ -159,14 +160,16 @@ class WebSocketExchange(TaskExchange):
         if self._link.state is not State.OPEN:
             self._end()
             return
-        if self._pinged and not self.connection.is_read_paused:
+        connection, limits = self.connection, self.connection.limits
+        now, within = connection.loop.time(), limits.ws_ping_timeout
+        if within and now - self._pinged > within - _GRAIN and not connection.is_read_paused:
             self._link.fail(_FAILED, "no answer to a ping")
             self._flush()
             return
-        self._pinged = True
+        self._pinged = min(self._pinged, now)
         self._link.send_ping(b"")
         self._flush()
-        self.connection.expect_within(_PING_AFTER)
+        connection.expect_within(min(limits.ws_ping_interval, within or NEVER))
 
     def disconnect(self) -> None:
         """Note that the client has gone."""
@@ -253,7 +256,8 @@ class WebSocketExchange(TaskExchange):
         self._link.send_response(self._response)
         self._flush()
         self.connection.upgrade(self)
-        self.connection.expect_within(_PING_AFTER)
+        # A deadline of none would be that of the handshake.
+        self.connection.expect_within(self.connection.limits.ws_ping_interval or NEVER)
 
     def _refuse(self, status: int, answer: bytes) -> None:
         self.status, self.is_started, self._is_over = status, True, True

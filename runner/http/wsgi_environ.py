@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 from wsgiref.util import FileWrapper, is_hop_by_hop
 
-from runner.http.scope import Address
+from runner.http.forwarded import Address
 
 _STATUS = re.compile(r"([2-5]\d\d)(?: [^\x00-\x1f\x7f]*)?")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -25,10 +25,11 @@ def environ_of(scope: Any, source: Any, size: int | None) -> dict[str, Any]:
         source: What the body is read from.
         size: Bytes of the body; None if not all of it is here.
     """
-    path = scope["raw_path"].decode("latin-1")
+    root = scope["root_path"]
+    path = scope["raw_path"].decode("latin-1").removeprefix(root)
     if path.startswith("//"):  # which would pass for a host when an app redirects to its path
         path = "/" + path.lstrip("/")
-    environ = shared_environ(scope["server"], scope["client"], scope["scheme"])
+    environ = shared_environ(scope["server"], scope["client"], scope["scheme"], root)
     query = scope["query_string"].decode("latin-1")
     add_request(environ, scope["method"], path, query, source)
     environ["SERVER_PROTOCOL"] = f"HTTP/{scope['http_version']}"
@@ -42,13 +43,9 @@ def environ_of(scope: Any, source: Any, size: int | None) -> dict[str, Any]:
     return environ
 
 
-def shared_environ(server: Address, client: Address, scheme: str) -> dict[str, Any]:
+def shared_environ(server: Address, client: Address, scheme: str, root: str = "") -> dict[str, Any]:
     """Describe what the requests of one client have in common."""
-    host, port = server or ("", 0)
     return {
-        "SCRIPT_NAME": "",
-        "SERVER_NAME": host,
-        "SERVER_PORT": str(port),
         "SERVER_PROTOCOL": "HTTP/1.1",
         "CONTENT_TYPE": "",
         "wsgi.version": (1, 0),
@@ -57,14 +54,21 @@ def shared_environ(server: Address, client: Address, scheme: str) -> dict[str, A
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
-        **client_environ(client, scheme),
+        **address_environ(server, client, scheme, root),
     }
 
 
-def client_environ(client: Address, scheme: str) -> dict[str, str]:
-    """Describe who asks, and how."""
-    host, port = client or ("", 0)
-    return {"REMOTE_ADDR": host, "REMOTE_PORT": str(port), "wsgi.url_scheme": scheme}
+def address_environ(server: Address, client: Address, scheme: str, root: str) -> dict[str, str]:
+    """Describe who asks, and where."""
+    (host, port), (remote, remote_port) = server or ("", 0), client or ("", 0)
+    return {
+        "SCRIPT_NAME": root,
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "REMOTE_ADDR": remote,
+        "REMOTE_PORT": str(remote_port),
+        "wsgi.url_scheme": scheme,
+    }
 
 
 def add_request(environ: dict[str, Any], method: str, path: str, query: str, source: Any) -> None:

@@ -18,6 +18,7 @@ from runner.http.app_protocol import AppProtocol
 from runner.http.connection import Owner
 from runner.http.example_request import own_line_of
 from runner.http.problems import note_failure
+from runner.http.scope import below_root
 from runner.identity import Identity
 from runner.predict import service_routes
 from runner.predict.body_decoding import decoded_body
@@ -151,7 +152,7 @@ class PredictApp(AppProtocol):
 
     async def _respond_counted(self, scope: Any, receive: Any, send: Any) -> None:
         began = time.monotonic()
-        name = self._endpoint_names.get(scope["path"], "") if scope["method"] == "POST" else ""
+        name = self._endpoint_names.get(below_root(scope), "") if scope["method"] == "POST" else ""
         counter = self.counters[name]
         counter.request_started()
         response = None
@@ -168,28 +169,31 @@ class PredictApp(AppProtocol):
 
     async def _response(self, scope: Any, receive: Any) -> Response | None:
         body: bytes | None = None
+        path = below_root(scope)
         try:
-            route = self._route(scope["method"], scope["path"])
+            route = self._route(scope["method"], path)
             body = await _read_body(receive, self.limits.max_body)
             if body is None:
                 return None
             headers = scope["headers"]
             request = Request(
                 method=scope["method"],
-                path=scope["path"],
+                path=path,
                 headers=dict(headers),
                 body=await decoded_body(body, headers, self._work, self.limits.max_body),
                 query=scope["query_string"],
+                root=scope.get("root_path", ""),
+                scheme=scope.get("scheme", "http"),
             )
             return await route(request)
         except ProblemError as problem:
             if EXAMPLE in scope.get("extensions", ()) and problem.__cause__ is not None:
-                self._raise_for_author(scope["path"], body, problem.__cause__)
-            return service_routes.problem_response(scope["path"], problem)
+                self._raise_for_author(path, body, problem.__cause__)
+            return service_routes.problem_response(path, problem)
         except Exception as error:
             if EXAMPLE in scope.get("extensions", ()):
                 raise
-            return service_routes.problem_response(scope["path"], unexpected_problem(error))
+            return service_routes.problem_response(path, unexpected_problem(error))
 
     def _raise_for_author(self, path: str, body: bytes | None, cause: BaseException) -> NoReturn:
         endpoint, asked = self.endpoints[path], (body or b"").decode()

@@ -36,6 +36,8 @@ class Request:
         headers: By lower-case name; of a repeated one the last.
         body: Whole, and within the limit.
         query: Without the question mark, percent-encoded.
+        root: What a proxy has taken off the path.
+        scheme: By which the client asked.
     """
 
     method: str
@@ -43,6 +45,8 @@ class Request:
     headers: Mapping[bytes, bytes]
     body: bytes = b""
     query: bytes = b""
+    root: str = ""
+    scheme: str = "http"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

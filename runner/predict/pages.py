@@ -42,7 +42,7 @@ _CONTENT_TYPES = {
 }
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+    b"connect-src 'self'; form-action 'self'; base-uri 'self'; frame-ancestors 'self'"
 )
 # An author's own page is one file, so its scripts and styles stand in it.
 _OWN_POLICY = (
@@ -52,6 +52,8 @@ _OWN_POLICY = (
 _COMMON_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 _PAGE_HEADERS = ((b"content-security-policy", _POLICY), *_COMMON_HEADERS)
 _OWN_PAGE_HEADERS = ((b"content-security-policy", _OWN_POLICY), *_COMMON_HEADERS)
+_LINKS = {"docs": "/docs", "openapi": "/openapi.json", "metrics": "/metrics"}
+_MOST_ROOTS = 8
 _HOST = re.compile(rb"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
@@ -72,29 +74,42 @@ def routes(
         gate: Gives what lets requests in.
     """
 
-    @functools.cache
-    def encoded(gate: Gate) -> bytes:
-        return msgspec.json.encode(openapi_access.with_keys(document, gate))
+    @functools.lru_cache(_MOST_ROOTS)
+    def encoded(gate: Gate, root: str) -> bytes:
+        servers = {"servers": [{"url": root}]} if root else {}
+        return msgspec.json.encode({**openapi_access.with_keys(document, gate), **servers})
 
     title = title_of(endpoints, identity)
-    docs_page = _filled_template("docs.html", title=title, footer=_footer(identity))
-    index_json = msgspec.json.encode(description(endpoints, identity))
+
+    @functools.lru_cache(_MOST_ROOTS)
+    def docs_page(root: str) -> bytes:
+        page = _filled_template("docs.html", title=title, footer=_footer(identity))
+        return _below(root, page)
+
+    @functools.lru_cache(_MOST_ROOTS)
+    def index_json(root: str) -> bytes:
+        return msgspec.json.encode(description(endpoints, identity, root))
 
     async def index(request: Request) -> Response:
         vary = (b"vary", b"accept, host")
         if not wants_html(request.headers.get(b"accept", b"")):
-            return _cacheable_response(request, index_json, JSON, vary)
+            return _cacheable_response(request, index_json(request.root), JSON, vary)
         if own is not None:
             return _cacheable_response(request, own, _HTML, vary, *_OWN_PAGE_HEADERS)
-        is_keyed = gate().keys is not None
-        page = page_for(endpoints, identity, _host_of(request), is_keyed=is_keyed)
+        page = page_for(
+            endpoints,
+            identity,
+            f"{request.scheme}://{_host_of(request)}",
+            request.root,
+            is_keyed=gate().keys is not None,
+        )
         return _cacheable_response(request, page, _HTML, vary, *_PAGE_HEADERS)
 
     async def docs(request: Request) -> Response:
-        return _cacheable_response(request, docs_page, _HTML, *_PAGE_HEADERS)
+        return _cacheable_response(request, docs_page(request.root), _HTML, *_PAGE_HEADERS)
 
     async def openapi(request: Request) -> Response:
-        return _cacheable_response(request, encoded(gate()), JSON)
+        return _cacheable_response(request, encoded(gate(), request.root), JSON)
 
     found: dict[tuple[str, str], Route] = {
         ("GET", "/"): index,
@@ -127,14 +142,20 @@ def own_page(page: str | Path) -> bytes:
 
 
 def page_for(
-    endpoints: Sequence[Endpoint], identity: Identity, host: str, *, is_keyed: bool = False
+    endpoints: Sequence[Endpoint],
+    identity: Identity,
+    origin: str,
+    root: str = "",
+    *,
+    is_keyed: bool = False,
 ) -> bytes:
     """Write the page on which the endpoints can be tried.
 
     Args:
         endpoints: Each gets a form.
         identity: What is running.
-        host: Where clients reach it, for the command line.
+        origin: Where clients reach it, for the command line.
+        root: What a proxy takes off the paths.
         is_keyed: A key is needed.
     """
     sections = [
@@ -145,20 +166,24 @@ def page_for(
             href=urllib.parse.quote(endpoint.path.removeprefix("/")) or ".",
             title=endpoint.title or endpoint.name,
             description=endpoint.description,
-            curl=_curl(endpoint, host, is_keyed=is_keyed),
+            curl=_curl(endpoint, origin + root, is_keyed=is_keyed),
         ).decode()
         for number, endpoint in enumerate(endpoints)
     ]
     template = string.Template(_read("page.html"))
-    return template.substitute(
+    page = template.substitute(
         title=html.escape(title_of(endpoints, identity)),
         sections="\n".join(sections),
         footer=html.escape(_footer(identity)),
     ).encode()
+    return _below(root, page)
 
 
-def description(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, Any]:
+def description(
+    endpoints: Sequence[Endpoint], identity: Identity, root: str = ""
+) -> dict[str, Any]:
     """Say in JSON what the page says, for those who ask without a browser."""
+    links = {name: f"{root}{path}" for name, path in _LINKS.items()}
     return {
         "title": title_of(endpoints, identity),
         "run_id": identity.run_id,
@@ -166,13 +191,13 @@ def description(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, 
             {
                 "name": endpoint.name,
                 "method": "POST",
-                "path": endpoint.path,
+                "path": f"{root}{endpoint.path}",
                 "description": endpoint.description,
                 "example": endpoint.example,
             }
             for endpoint in endpoints
         ],
-        "links": {"docs": "/docs", "openapi": "/openapi.json", "metrics": "/metrics"},
+        "links": links,
     }
 
 
@@ -188,9 +213,16 @@ def _filled_template(name: str, **texts: str) -> bytes:
     return string.Template(_read(name)).substitute(escaped).encode()
 
 
-def _curl(endpoint: Endpoint, host: str, *, is_keyed: bool) -> str:
+def _below(root: str, page: bytes) -> bytes:
+    """Have a page's links begin at a root, however its own address ends."""
+    if not root:
+        return page
+    return page.replace(b"<head>", b'<head>\n<base href="%b/">' % html.escape(root).encode(), 1)
+
+
+def _curl(endpoint: Endpoint, address: str, *, is_keyed: bool) -> str:
     body = "{}" if endpoint.example is None else json.dumps(endpoint.example, ensure_ascii=False)
-    url = shlex.quote(f"http://{host}{urllib.parse.quote(endpoint.path)}")
+    url = shlex.quote(f"{address}{urllib.parse.quote(endpoint.path)}")
     key = ' -H "x-api-key: $KEY"' if is_keyed else ""
     return f"curl -X POST {url} -H 'Content-Type: application/json'{key} -d {shlex.quote(body)}"
 

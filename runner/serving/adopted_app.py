@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -16,6 +16,7 @@ class AdoptedApp:
         app: An ASGI or WSGI callable.
         requested: The address that the server call asked for; empty if there was no call.
         unused: What of the call is not followed, in words.
+        options: Variables of ours that mean what the call says, for where they are not given.
         name: What it is, in words.
         turn: When it may serve, if a task awaits that.
     """
@@ -23,6 +24,7 @@ class AdoptedApp:
     app: Any
     requested: str = ""
     unused: Sequence[str] = ()
+    options: Mapping[str, str] = dataclasses.field(default_factory=dict)
     name: str = "a call of a server"
     turn: Turn | None = None
 

@@ -116,14 +116,27 @@ class Adoption:
         return is_own or bool(self.completion.child) or is_found
 
     def take_app(
-        self, app: Any, requested: str, unused: Sequence[str] = (), *, is_awaited: bool = False
+        self,
+        app: Any,
+        requested: str,
+        options: Mapping[str, str] | None = None,
+        unused: Sequence[str] = (),
+        *,
+        is_awaited: bool = False,
     ) -> Awaitable[None] | None:
         """Serve the app of a server call now, or leave it for the last cell.
+
+        Args:
+            app: ASGI or WSGI.
+            requested: The address that the call asked for.
+            options: As `AdoptedApp` has them.
+            unused: Likewise.
+            is_awaited: The call may go on while the loop does.
 
         Returns:
             What is to be awaited, if the call was.
         """
-        taken = AdoptedApp(app=app, requested=requested, unused=unused)
+        taken = AdoptedApp(app=app, requested=requested, options=options or {}, unused=unused)
         if is_awaited and threading.current_thread() is threading.main_thread():
             return self._await(taken)
         if self._is_called_by_cell():

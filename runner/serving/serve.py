@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from runner import net
 from runner.access.gate import Gate, gate_of
 from runner.access.settings import OPEN_TO_ALL, AccessSettings
-from runner.config import Limits
+from runner.config import Limits, ProxyTrust
 from runner.errors import ConfigurationError
 from runner.http import app_protocol
 from runner.http.access_log import AccessLog
@@ -251,26 +251,33 @@ def _own_link() -> SupervisorLink | None:
     return control
 
 
-def serve_adopted(app: Callable[..., Any], requested: str, notices: Sequence[str] = ()) -> None:
+def serve_adopted(
+    app: Callable[..., Any],
+    requested: str,
+    notices: Sequence[str] = (),
+    options: Mapping[str, str] | None = None,
+) -> None:
     """Serve the app of a notebook's own server call on the supervisor's sockets.
 
     Args:
         app: Any ASGI or WSGI callable.
         requested: The address that the call asked for, for the log.
         notices: What of the call is not followed, for the log.
+        options: Variables of ours that mean what the call says, for where they are not given.
 
     Raises:
         OSError: There is no supervisor.
         RuntimeError: The app does not start, or its workers keep dying.
         TypeError: ``app`` is neither ASGI nor WSGI.
     """
-    _run(_adopted_pool(app, requested, notices), kind_of(app))
+    _run(_adopted_pool(app, requested, notices, options), kind_of(app))
 
 
 async def serve_adopted_on_loop(
     app: Callable[..., Any],
     requested: str,
     notices: Sequence[str] = (),
+    options: Mapping[str, str] | None = None,
     *,
     has_tasks: bool = False,
 ) -> None:
@@ -280,19 +287,23 @@ async def serve_adopted_on_loop(
         app: As above.
         requested: As above.
         notices: As above.
+        options: As above.
         has_tasks: Whether tasks of the notebook run on it, so that no forked worker would do.
     """
     obstacle = "tasks of the notebook run on its loop" if has_tasks else ""
-    pool = _adopted_pool(app, requested, notices, obstacle)
+    pool = _adopted_pool(app, requested, notices, options, obstacle)
     with _serving(pool, kind_of(app)):
         await pool.run_on_loop()
 
 
 def serve_adopted_in_background(
-    app: Callable[..., Any], requested: str, notices: Sequence[str] = ()
+    app: Callable[..., Any],
+    requested: str,
+    notices: Sequence[str] = (),
+    options: Mapping[str, str] | None = None,
 ) -> Handle:
     """Serve likewise, but from a thread, while cells go on."""
-    pool = _adopted_pool(app, requested, notices)
+    pool = _adopted_pool(app, requested, notices, options)
     return Handle(pool, url_of(pool.listeners[0]))
 
 
@@ -310,7 +321,8 @@ def pool_aside(
         Limits.from_environment(), max_requests=0, max_memory=0, linger=0.0, drain_timeout=1.0
     )
     log_fd = _log_fd()
-    server = _builder(kind_of(app), app, limits, log_fd, [], Gate(clients=clients))
+    trust = ProxyTrust.from_environment()
+    server = _builder(kind_of(app), app, limits, log_fd, [], Gate(clients=clients), trust)
     return WorkerPool(
         build=lambda _: server(),
         listeners=[listener],
@@ -321,14 +333,19 @@ def pool_aside(
 
 
 def _adopted_pool(
-    app: Callable[..., Any], requested: str, notices: Sequence[str], obstacle: str = ""
+    app: Callable[..., Any],
+    requested: str,
+    notices: Sequence[str],
+    options: Mapping[str, str] | None,
+    obstacle: str = "",
 ) -> WorkerPool:
     kind = kind_of(app)
     control = SupervisorLink.connect()
     if control is None:
         raise ConnectionError("there is no supervisor to serve under")
     listeners = _greet(control, kind, notices, requested=requested)
-    return _pool(kind, app, listeners, control, [], obstacle)
+    environ = {**(options or {}), **os.environ}
+    return _pool(kind, app, listeners, control, [], obstacle, environ)
 
 
 def _greet(
@@ -346,15 +363,18 @@ def _pool(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
     control: SupervisorLink | None,
     examples: Sequence[Example],
     obstacle: str = "",
+    environ: Mapping[str, str] = os.environ,
 ) -> WorkerPool:
-    limits = Limits.from_environment()
+    limits = Limits.from_environment(environ)
     log_fd = _log_fd()
     own = app_protocol.of(app)
     own.prepare(len(listeners))
     gate = _gate_of(own, limits, control, len(listeners))
     if control is None and gate.keys is None and net.is_for_others(listeners[0].getsockname()[0]):
         log.warning("%s", OPEN_TO_ALL.format(address=net.describe(listeners[0])))
-    server = _builder(kind, app, limits, log_fd, examples, gate, request_log_of(len(listeners)))
+    trust = ProxyTrust.from_environment(environ)
+    requests = request_log_of(len(listeners))
+    server = _builder(kind, app, limits, log_fd, examples, gate, trust, requests)
 
     def build(slot: int) -> Server:
         own.take_slot(slot)
@@ -432,6 +452,7 @@ def _builder(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
     log_fd: int,
     examples: Sequence[Example],
     gate: Gate,
+    trust: ProxyTrust,
     request_log: RequestLog | None = None,
 ) -> Callable[[], Server]:
     """Give what makes the server of one worker, in that worker."""
@@ -439,8 +460,8 @@ def _builder(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
     if os.environ.get("RUNNER_ACCESS_LOG", "0") == "1":
         access = AccessLog(log_fd, is_json=os.environ.get("RUNNER_LOG_FORMAT") == "json")
     import_ahead()
-    asgi = app if kind == "asgi" else WsgiAdapter(app, limits.max_concurrency)
-    server = AsgiServer(asgi, limits, access, examples, gate, request_log)
+    asgi = app if kind == "asgi" else WsgiAdapter(app, limits.threads or limits.max_concurrency)
+    server = AsgiServer(asgi, limits, access, examples, gate, request_log, trust=trust)
     return lambda: server  # a forked worker has a copy of its own
 
 

@@ -32,8 +32,9 @@ def adopt_when_imported(take_app: TakeApp) -> None:
 
     Args:
         take_app: Gets an ASGI or WSGI app, the address that was asked for and, if the server takes
-            settings, what of these is not followed; and ``is_awaited`` for a call that may go on
-            while the loop does, for which it gives what is to be awaited.
+            settings, what of these are options of ours, and what is not followed; and
+            ``is_awaited`` for a call that may go on while the loop does, for which it gives what
+            is to be awaited.
     """
     for name, patch in PATCHES.items():
         wrapt.register_post_import_hook(functools.partial(_patch, patch, take_app), name)
@@ -49,10 +50,10 @@ def _patch_uvicorn(uvicorn: Any, take_app: TakeApp) -> None:
         if isinstance(app, str):
             app = sys.modules["uvicorn.importer"].import_from_string(app)
         requested = _address(config.host, config.port, is_tls=config.is_ssl)
-        app, unused = server_settings.of_uvicorn(
+        app, options, unused = server_settings.of_uvicorn(
             app() if config.factory else app, config, uvicorn.Config
         )
-        return take_app(app, requested, unused, **how)
+        return take_app(app, requested, options, unused, **how)
 
     async def serve(self: Any, sockets: Any = None) -> None:
         self.started = True  # a notebook that serves in a thread waits for that
@@ -82,8 +83,8 @@ def _patch_werkzeug(serving: Any, take_app: TakeApp) -> None:
                 original(hostname, port, application, threaded=True)
             return
         is_tls = settings.get("ssl_context") is not None
-        app, unused = server_settings.of_werkzeug(application, settings)
-        take_app(app, _address(hostname, port, is_tls=is_tls), unused)
+        app, options, unused = server_settings.of_werkzeug(application, settings)
+        take_app(app, _address(hostname, port, is_tls=is_tls), options, unused)
 
     serving.run_simple = run_simple
 
@@ -113,12 +114,13 @@ def _speaks_websockets() -> bool:
 def _patch_waitress(waitress: Any, take_app: TakeApp) -> None:
     class Server:
         def __init__(self, application: Any, map: Any = None, **settings: Any) -> None:  # noqa: A002 - waitress's name
-            self.application, self.unused = server_settings.of_waitress(application, settings)
+            self.adapted = server_settings.of_waitress(application, settings)
             host, port = settings.get("host", "0.0.0.0"), settings.get("port", 8080)  # noqa: S104 - in words only
             self.requested = str(settings.get("listen", f"{host}:{port}"))
 
         def run(self) -> None:
-            take_app(self.application, self.requested, self.unused)
+            app, options, unused = self.adapted
+            take_app(app, self.requested, options, unused)
 
         def close(self) -> None:
             pass
@@ -132,10 +134,11 @@ def _patch_waitress(waitress: Any, take_app: TakeApp) -> None:
 def _patch_hypercorn(module: Any, take_app: TakeApp) -> None:
     async def serve(app: Any, config: Any, **settings: Any) -> None:
         scheme = "https://" * config.ssl_enabled
-        app, unused = server_settings.of_hypercorn(app, config)
+        app, options, unused = server_settings.of_hypercorn(app, config)
         requested = ", ".join(scheme + address for address in config.bind)
         on_asyncio = module.__name__ == "hypercorn.asyncio"  # the other's loop is trio's
-        if (serving := take_app(app, requested, unused, is_awaited=on_asyncio)) is not None:
+        serving = take_app(app, requested, options, unused, is_awaited=on_asyncio)
+        if serving is not None:
             await serving
 
     module.serve = serve

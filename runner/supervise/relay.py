@@ -29,7 +29,7 @@ from collections.abc import Sequence
 from runner import net
 from runner.access.gate import Gate
 from runner.access.refusal import CONTENT_TYPE, RefusedRequestError, details
-from runner.config import Limits
+from runner.config import AddressSet, Limits
 from runner.supervise.passing import CHUNK, Address, connected, pass_on
 from runner.supervise.request_heads import asked_in, passed_on, read_head, without_keys_in
 
@@ -51,13 +51,19 @@ class Relay:
     Args:
         listeners: The supervisor's; it neither opens nor closes them.
         limits: Which paths it answers itself, and how long a head may take.
+        proxies: Those whose word on the client is passed on.
         gate: Lets requests in.
     """
 
     def __init__(
-        self, listeners: Sequence[socket.socket], limits: Limits, gate: Gate | None = None
+        self,
+        listeners: Sequence[socket.socket],
+        limits: Limits,
+        proxies: AddressSet,
+        gate: Gate | None = None,
     ) -> None:
         self._listeners, self._limits, self._gate = list(listeners), limits, gate or Gate()
+        self._proxies = proxies
         self._target: Address | None = None
         self._is_passed_to_other = False  # whose own business no key is
         self._has_target = asyncio.Event()
@@ -183,7 +189,7 @@ class Relay:
         head = await self._asked(reader)
         if answer := self._own_answer(head):
             writer.write(answer)
-        elif passed := passed_on(head, client):
+        elif passed := passed_on(head, client, self._proxies):
             try:
                 self._gate.admit(asked_in(head))
             except RefusedRequestError as refused:

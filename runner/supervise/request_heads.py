@@ -10,13 +10,17 @@ import asyncio
 import re
 
 from runner.access.gate import Asked, without_keys
-from runner.config import AddressSet, trusted_proxies
+from runner.config import AddressSet
 
 _TOKEN = rb"[!#-'*+\-.0-9A-Z^-z|~]+"
 _LINE = re.compile(_TOKEN + rb" [^\0- \x7f]+ HTTP/1\.[01]")
 _FIELD = re.compile(_TOKEN + rb":[^\r\n\0]*")
 _WEBSOCKET = re.compile(rb"upgrade:[ \t]*websocket[ \t]*", re.IGNORECASE)
 _BODY = re.compile(rb"(?:content-length:[ \t]*0*[1-9]|transfer-encoding:)", re.IGNORECASE)
+_BELIEVED = {
+    *(b"forwarded", b"x-forwarded-host", b"x-forwarded-port"),
+    *(b"x-forwarded-prefix", b"x-forwarded-proto"),
+}
 _LOOPBACK = {"127.0.0.1", "::1"}
 _END = b"\r\n\r\n"
 
@@ -41,12 +45,13 @@ def is_handshake(head: bytes) -> bool:
     )
 
 
-def passed_on(head: bytes, client: str) -> bytes:
+def passed_on(head: bytes, client: str, proxies: AddressSet) -> bytes:
     """Write a request's head as it is passed on; nothing for one that is unclear.
 
     Args:
         head: All of it, to the empty line.
         client: The address of who sent it; none if it has none.
+        proxies: Those whose words are passed on.
     """
     line, *fields = head.removesuffix(_END).split(b"\r\n")
     if (
@@ -56,12 +61,12 @@ def passed_on(head: bytes, client: str) -> bytes:
     ):
         return b""
     dropped = {b"connection", b"keep-alive"}
-    if not (client in _LOOPBACK or client in AddressSet(trusted_proxies())):
-        dropped.add(b"x-forwarded-proto")  # which whoever hears it from us would believe
-    kept = [field for field in fields if field.partition(b":")[0].lower() not in dropped]
+    if not (client in _LOOPBACK or client in proxies):
+        dropped |= _BELIEVED  # by whoever hears it from us
+    kept = [field for field in fields if _name_of(field) not in dropped]
     kept.append(b"Connection: Upgrade" if is_handshake(head) else b"Connection: close")
     if client:
-        kept.append(b"X-Forwarded-For: " + client.encode("ascii"))
+        kept.append(_words_on(client, {*map(_name_of, kept)}))
     return b"\r\n".join([line, *kept, b"", b""])
 
 
@@ -83,3 +88,15 @@ def without_keys_in(head: bytes) -> bytes:
 def _field_in(line: bytes) -> tuple[bytes, bytes]:
     name, _, value = line.partition(b":")
     return name.lower(), value.strip(b" \t")
+
+
+def _words_on(client: str, names: set[bytes]) -> bytes:
+    """Say who a client is, in the words that stand there already."""
+    if b"forwarded" in names and not any(name.startswith(b"x-forwarded-") for name in names):
+        node = f'"[{client}]"' if ":" in client else client
+        return f"Forwarded: for={node}".encode("ascii")
+    return b"X-Forwarded-For: " + client.encode("ascii")
+
+
+def _name_of(field: bytes) -> bytes:
+    return field.partition(b":")[0].lower()

@@ -28,7 +28,7 @@ from runner import errors, files, net
 from runner.access.gate import gate_of
 from runner.access.keys import Keys
 from runner.access.settings import OPEN_TO_ALL
-from runner.config import Limits, RequestLogSettings
+from runner.config import AddressSet, Limits, ProxyTrust, RequestLogSettings
 from runner.notebook import document as notebook
 from runner.record import folders
 from runner.record.out import OutStream, out_at
@@ -167,7 +167,8 @@ class Supervisor:
         self._watcher: Watcher | None = None
         limits = Limits.from_environment(plan.environ)
         self._gate = gate_of(plan.access, limits)
-        self._relay = Relay(listeners, limits, self._gate)
+        proxies = AddressSet(ProxyTrust.from_environment({**os.environ, **plan.environ}).names)
+        self._relay = Relay(listeners, limits, proxies, self._gate)
 
     async def run(self) -> Exit:
         """Live from the first start to the end of the last process."""

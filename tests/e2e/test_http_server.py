@@ -414,6 +414,27 @@ def test_the_access_log_has_a_line_for_each_request(serve: Serve) -> None:
     ]
 
 
+def test_the_access_log_has_what_a_named_proxy_says(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client, and the prefix in front of the path; the health path stands below it."""
+    monkeypatch.setenv("RUNNER_TRUSTED_PROXIES", "10.0.0.0/8")
+    read, write = os.pipe()
+    log = AccessLog(write)
+    served = serve(app, log)
+    lines = b"Host: h\r\nX-Forwarded-For: 1.2.3.4, 10.0.0.7\r\nX-Forwarded-Prefix: /m\r\n"
+    end = b"Connection: close\r\n\r\n"
+    assert b"alive" in served.raw(b"GET /healthz HTTP/1.1\r\n" + lines + end)
+    assert b"alive" not in served.raw(b"GET /m/healthz HTTP/1.1\r\n" + lines + end)
+    until(lambda: served.server.requests == 2, 5)
+    log.close()
+    said = os.read(read, 65536).decode()
+    os.close(read)
+    os.close(write)
+    assert said.count("1.2.3.4 GET /m/healthz 200") == 1
+    assert said.count("1.2.3.4 GET /m/m/healthz 200") == 1
+
+
 def test_a_drain_ends_a_stream_cleanly(serve: Serve) -> None:
     """After the linger the app is told, and what it has begun gets its last chunk."""
     served = serve(drain_timeout=30)

@@ -278,10 +278,9 @@ def test_a_silent_client_is_pinged_and_stays(
     serve: Callable[..., Served], app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its pong says that it is there, again and again."""
-    monkeypatch.setattr(websocket, "_PING_AFTER", 0.1)
     pings: list[bytes] = []
     monkeypatch.setattr(ServerProtocol, "send_ping", _noting(ServerProtocol.send_ping, pings))
-    with serve().connect() as client:
+    with serve(ws_ping_interval=0.1, ws_ping_timeout=0.1).connect() as client:
         until(lambda: len(pings) > 3)
         client.send("still here")
         assert client.recv(PATIENCE) == "still here"
@@ -291,9 +290,8 @@ def test_a_client_that_answers_no_ping_is_gone(
     serve: Callable[..., Served], app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The app hears of it, and nothing is left of the connection."""
-    monkeypatch.setattr(websocket, "_PING_AFTER", 0.1)
     monkeypatch.setattr(websocket, "_CLOSE_WITHIN", 0.1)
-    served = serve()
+    served = serve(ws_ping_interval=0.1, ws_ping_timeout=0.1)
     with deaf(served):
         until(lambda: app.received)
         assert app.received == [{"type": "websocket.disconnect", "code": 1006, "reason": ""}]
@@ -304,7 +302,6 @@ def test_whom_the_app_does_not_read_need_not_answer_pings(
     serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its pong waits behind what the app has not taken."""
-    monkeypatch.setattr(websocket, "_PING_AFTER", 0.05)
     pings: list[bytes] = []
     monkeypatch.setattr(ServerProtocol, "send_ping", _noting(ServerProtocol.send_ping, pings))
     gate = threading.Event()
@@ -316,7 +313,7 @@ def test_whom_the_app_does_not_read_need_not_answer_pings(
         while (message := await receive())["type"] == "websocket.receive":
             await send({"type": "websocket.send", "text": str(len(message["text"]))})
 
-    with serve(app).connect() as client:
+    with serve(app, ws_ping_interval=0.05, ws_ping_timeout=0.05).connect() as client:
         for _ in range(3):
             client.send("x" * 100_000)
         until(lambda: len(pings) > 4)

@@ -655,6 +655,20 @@ def test_a_proxy_tells_the_client_of_a_small_request(serve: Callable[..., Served
     assert (seen["REMOTE_ADDR"], seen["wsgi.url_scheme"]) == ("10.1.2.3", "https")
 
 
+def test_a_named_proxy_tells_all_of_a_small_request(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does of one that the loop takes: the same environ, whatever answers."""
+    monkeypatch.setenv("RUNNER_TRUSTED_PROXIES", "10.0.0.0/8")
+    lines = b"x-forwarded-prefix: /m\r\nX-Forwarded-Host: e.org\r\nX-Forwarded-Proto: https\r\n"
+    unusual = b"Expect: nothing\r\n"
+    for more in (b"", unusual):
+        head = b"GET /a HTTP/1.1\r\nHost: h\r\n" + lines + more + b"\r\n"
+        seen = environ_seen(serve, head)
+        names = ("SCRIPT_NAME", "PATH_INFO", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT")
+        assert [seen[name] for name in names] == ["/m", "/a", "e.org", "e.org", "443"]
+
+
 def split_app(environ: Any, start_response: Any) -> Any:
     """Answer whole, in pieces, or more than a thread sends by itself."""
     start_response(OK, [])

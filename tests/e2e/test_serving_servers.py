@@ -64,7 +64,7 @@ SPY = """
 import sys
 from runner.serving.servers import adopt_when_imported
 from runner.serving.app_kind import kind_of
-def take(app, asked, unused=(), is_awaited=False):
+def take(app, asked, options=(), unused=(), is_awaited=False):
     print("asked", asked, kind_of(app), *unused, file=sys.stderr)
 adopt_when_imported(take)
 """
@@ -125,10 +125,9 @@ HYPERCORN = "import asyncio, hypercorn.asyncio as h, hypercorn.config as c\nconf
 SETTINGS = {
     "import uvicorn\nuvicorn.run(app, host='h', port=1, timeout_keep_alive=9, http2=True)": [
         "uvicorn's `http2=True` is not used",
-        "uvicorn's `timeout_keep_alive=9` is not used; --keep-alive decides here",
     ],
-    "import waitress\nwaitress.serve(app, listen='h:1', threads=9)": [
-        "waitress's `threads=9` is not used; --max-concurrency decides here"
+    "import waitress\nwaitress.serve(app, listen='h:1', threads=9, channel_timeout=9)": [
+        "waitress's `channel_timeout=9` is not used; --read-timeout decides here"
     ],
     HYPERCORN + "config.bind, config.workers = ['h:1'], 3\nasyncio.run(h.serve(app, config))": [
         "hypercorn's `workers=3` is not used; --workers decides here"

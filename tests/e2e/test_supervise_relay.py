@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from runner.config import Limits
+from runner.config import AddressSet, Limits
 from runner.supervise import relay as relays
 from runner.supervise.relay import Relay
 from runner.supervise.request_heads import is_handshake, passed_on
 
+PROXIES = AddressSet("")
 Asks = Callable[[bytes], Awaitable[bytes]]
 
 
@@ -22,7 +23,7 @@ async def relaying(**limits: float) -> AsyncIterator[tuple[Relay, Asks]]:
     """Give a relay for one listener, and what asks there."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
-        relay = Relay([listener], Limits(**limits))  # type: ignore[arg-type] # numbers all
+        relay = Relay([listener], Limits(**limits), PROXIES)  # type: ignore[arg-type] # numbers all
         port = listener.getsockname()[1]
 
         async def ask(request: bytes) -> bytes:
@@ -161,7 +162,7 @@ def test_a_request_with_a_body_is_no_handshake(body: bytes) -> None:
     """Its body is passed on at once, and its connection ends with the answer."""
     head = HANDSHAKE[:-2] + body + b"\r\n"
     assert not is_handshake(head)
-    assert passed_on(head, "127.0.0.1").endswith(b"\r\n" + END)
+    assert passed_on(head, "127.0.0.1", PROXIES).endswith(b"\r\n" + END)
 
 
 def test_a_server_that_is_gone_is_told() -> None:
@@ -268,15 +269,29 @@ def test_workers_get_who_has_waited() -> None:
 )
 def test_a_head_says_who_the_client_is(head: bytes, client: str, passed: bytes) -> None:
     """And that one answer is all, also for the JDK's client, which asks for HTTP/2 each time."""
-    assert passed_on(head, client) == passed
+    assert passed_on(head, client, PROXIES) == passed
 
 
-def test_a_proxy_s_word_on_the_scheme_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(b"X-Forwarded-Proto: said", b"x-forwarded-host: said", b"X-FORWARDED-PREFIX: /said"),
+        *(b"X-Forwarded-Port: said", b"Forwarded: for=said"),
+    ],
+)
+def test_a_proxy_s_words_are_passed_on(line: bytes) -> None:
     """Of those that the service believes, and of no other."""
-    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.0/8,192.168.0.1")
-    head = b"GET / HTTP/1.1\r\nX-Forwarded-Proto: https\r\n\r\n"
-    assert b"https" in passed_on(head, "10.0.0.9")
-    assert b"https" not in passed_on(head, "192.168.0.2")
+    proxies = AddressSet("10.0.0.0/8,192.168.0.1")
+    head = b"GET / HTTP/1.1\r\n%b\r\n\r\n" % line
+    assert b"said" in passed_on(head, "10.0.0.9", proxies)
+    assert b"said" not in passed_on(head, "192.168.0.2", proxies)
+
+
+def test_the_client_is_added_in_the_words_that_stand_there() -> None:
+    """Else those that were there would not be read any more."""
+    head = b"GET / HTTP/1.1\r\nForwarded: for=1.2.3.4;proto=https\r\n\r\n"
+    assert b"\r\nForwarded: for=127.0.0.1\r\n" in passed_on(head, "127.0.0.1", PROXIES)
+    assert b'\r\nForwarded: for="[::1]"\r\n' in passed_on(head, "::1", PROXIES)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from runner.access.gate import Gate
-from runner.config import Limits
+from runner.config import Limits, ProxyTrust
 from runner.http import app_protocol
 from runner.http.connection import Connection, Phase
+from runner.http.forwarded import TrustedProxies
 from runner.http.request_log import RequestLog
-from runner.http.scope import TrustedProxies
 from runner.http.server_state import ServerState
 
 # What differs from one answer to the next.
@@ -106,7 +106,7 @@ class Server:
         self.state.date_line = b"date: now\r\n"
         self.access_log, self.gate = None, gate or Gate()
         self.request_log: RequestLog | None = None
-        self.proxies = TrustedProxies("127.0.0.1")
+        self.proxies = TrustedProxies(ProxyTrust())
         self.is_draining = False
         self.takes_websockets = app_protocol.of(app).takes_websockets
 

@@ -43,7 +43,13 @@ async def living(app: PredictApp) -> AsyncIterator[None]:
 
 
 def send(
-    app: PredictApp, content: bytes | None, *, method: str = "POST", path: str = "/", **more: Any
+    app: PredictApp,
+    content: bytes | None,
+    *,
+    method: str = "POST",
+    path: str = "/",
+    root: str = "",
+    **more: Any,
 ) -> httpx.Response:
     """One request of an app; ``more`` is httpx's own."""
 
@@ -52,7 +58,7 @@ def send(
             return await sent()
 
     async def sent() -> httpx.Response:
-        transport = httpx.ASGITransport(app=app)
+        transport = httpx.ASGITransport(app=app, root_path=root)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.request(method, path, content=content, **more)
 

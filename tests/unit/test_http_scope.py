@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from runner.access.refusal import RefusedRequestError
+from runner.config import ProxyTrust
+from runner.http.forwarded import TrustedProxies
 from runner.http.request_head import read_head
-from runner.http.scope import TrustedProxies, scope_of
+from runner.http.scope import scope_of
 
 
 def asked(target: bytes, *, method: bytes = b"GET", version: bytes = b"1.1") -> dict[str, Any]:
     head = read_head(b"%b %b HTTP/%b\r\nA: b\r\nHost: x\r\n\r\n" % (method, target, version))
-    return scope_of(head, ("10.0.0.1", 1), ("10.0.0.2", 2), TrustedProxies(""))
+    return scope_of(head, ("10.0.0.1", 1), ("10.0.0.2", 2), TrustedProxies(ProxyTrust(names="")))
 
 
 @pytest.mark.parametrize(
@@ -94,5 +96,6 @@ def test_options_may_ask_for_all() -> None:
 def test_a_proxy_passes_on_whatever_it_was_told(passed: bytes, client: tuple[str, int]) -> None:
     """What is no address is no fault of the request."""
     head = read_head(b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: %b\r\n\r\n" % passed)
-    scope = scope_of(head, ("10.0.0.1", 1), ("10.0.0.2", 2), TrustedProxies("10.0.0.0/8"))
+    proxies = TrustedProxies(ProxyTrust(names="10.0.0.0/8"))
+    scope = scope_of(head, ("10.0.0.1", 1), ("10.0.0.2", 2), proxies)
     assert scope["client"] == client

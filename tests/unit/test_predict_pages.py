@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from support import ROOT
 from support.prediction_apps import app_of, send
@@ -113,6 +114,29 @@ def test_the_command_line_is_one(service: Surface) -> None:
     assert words[:3] == ["curl", "-X", "POST"]
     assert words[3] == "http://models.example:8123/"
     assert json.loads(words[-1]) == flower.example
+
+
+def test_links_are_below_the_prefix_that_a_proxy_names() -> None:
+    """Also where its own address has no slash at its end."""
+
+    def twice(x: int) -> int:
+        return 2 * x
+
+    app = app_of(twice)
+
+    def get(path: str, accept: str = "text/html") -> httpx.Response:
+        return send(
+            app, None, method="GET", path=f"/m{path}", root="/m", headers={"accept": accept}
+        )
+
+    for path in ("/", "/docs"):
+        assert '<base href="/m/">' in get(path).text
+    assert "curl -X POST http://test/m/" in get("/").text
+    assert get("/openapi.json").json()["servers"] == [{"url": "/m"}]
+    described = get("/", "*/*").json()
+    assert described["links"]["docs"] == "/m/docs"
+    assert [each["path"] for each in described["endpoints"]] == ["/m/"]
+    assert get("/none").status_code == 404
 
 
 @pytest.mark.parametrize("host", ["", "a b", "x'y", "<b>", "a/b", "a:b:c", "[::1"])

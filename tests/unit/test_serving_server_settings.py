@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Any
 
 import hypercorn.config
 import pytest
 import uvicorn
 
+from runner.config import LOOPBACK, Limits, ProxyTrust
 from runner.serving import server_settings
 
 
@@ -49,9 +49,9 @@ def wsgi_answer(app: Any, path: str) -> tuple[list[Any], str]:
 
 def uvicorn_app(app: Any, **settings: Any) -> Any:
     config = uvicorn.Config(app, **settings)
-    adapted, unused = server_settings.of_uvicorn(app, config, uvicorn.Config)
-    assert not unused
-    return adapted
+    adapted = server_settings.of_uvicorn(app, config, uvicorn.Config)
+    assert not adapted.unused
+    return adapted.app
 
 
 def test_a_root_path_of_uvicorn_is_in_front_of_the_path() -> None:
@@ -64,7 +64,7 @@ def test_a_root_path_of_hypercorn_is_not() -> None:
     """It leaves the path as it came."""
     config = hypercorn.config.Config()
     config.root_path = "/pre"
-    app, unused = server_settings.of_hypercorn(asgi, config)
+    app, _, unused = server_settings.of_hypercorn(asgi, config)
     assert (answer(app), unused) == (([], "/pre /x /x"), [])
 
 
@@ -87,26 +87,107 @@ def test_headers_are_added_to_every_answer() -> None:
 )
 def test_a_prefix_and_a_scheme_of_waitress_are_the_apps(path: str, seen: str) -> None:
     """The prefix is taken off where a path has it."""
-    app, unused = server_settings.of_waitress(wsgi, {"url_prefix": "/pre/", "url_scheme": "https"})
+    app, _, unused = server_settings.of_waitress(
+        wsgi, {"url_prefix": "/pre/", "url_scheme": "https"}
+    )
     assert (wsgi_answer(app, path)[1], unused) == (seen, [])
 
 
 @pytest.mark.parametrize("given", [None, "10.0.0.1"])
-def test_trusted_proxies_are_those_of_the_call(
-    given: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_trusted_proxies_are_those_of_the_call(given: str | None) -> None:
     """Unless whoever starts the service has named them."""
-    monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
-    if given:
-        monkeypatch.setenv("FORWARDED_ALLOW_IPS", given)
-    uvicorn_app(asgi, forwarded_allow_ips="10.9.9.9")
-    assert os.environ["FORWARDED_ALLOW_IPS"] == (given or "10.9.9.9")
+    config = uvicorn.Config(asgi, forwarded_allow_ips="10.9.9.9")
+    options = server_settings.of_uvicorn(asgi, config, uvicorn.Config).options
+    named = {"RUNNER_TRUSTED_PROXIES": given} if given else {}
+    trust = ProxyTrust.from_environment({**options, **named})
+    assert trust.names == (f"{LOOPBACK},{given}" if given else "10.9.9.9")
+
+
+def test_a_proxy_that_names_a_prefix_is_believed_rather_than_the_call() -> None:
+    """And the prefix counts once."""
+    sent: list[Any] = []
+    scope = {"type": "http", "root_path": "/a", "path": "/a/x", "raw_path": b"/a/x"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(uvicorn_app(asgi, root_path="/b")(scope, None, send))
+    assert sent[1]["body"] == b"/a /a/x /a/x"
+    environ = {"SCRIPT_NAME": "/a", "PATH_INFO": "/b/x", "wsgi.url_scheme": "http"}
+    app = server_settings.of_waitress(wsgi, {"url_prefix": "/b"}).app
+    assert app(environ, lambda *_: None) == [b"/a /b/x http"]
+
+
+def hypercorn_config(**settings: Any) -> Any:
+    config = hypercorn.config.Config()
+    for name, value in settings.items():
+        setattr(config, name, value)
+    return config
+
+
+def test_bounds_are_options_of_ours() -> None:
+    """Of each server, by the names that it has for them."""
+    config = uvicorn.Config(
+        asgi,
+        limit_concurrency=7,
+        limit_max_requests=100,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=2,
+        ws_max_size=1000,
+        ws_ping_interval=None,
+        ws_ping_timeout=5,
+        server_header=False,
+    )
+    adapted = server_settings.of_uvicorn(asgi, config, uvicorn.Config)
+    assert (adapted.app, adapted.unused) == (asgi, [])
+    assert Limits.from_environment(adapted.options) == Limits(
+        max_concurrency=7,
+        max_requests=100,
+        keep_alive=30,
+        drain_timeout=2,
+        ws_max_size=1000,
+        ws_ping_interval=0,
+        ws_ping_timeout=5,
+    )
+    of_hypercorn = hypercorn_config(keep_alive_timeout=9, websocket_max_message_size=500)
+    options = server_settings.of_hypercorn(asgi, of_hypercorn).options
+    assert Limits.from_environment(options) == Limits(keep_alive=9, ws_max_size=500)
+    given = {"threads": 2, "max_request_body_size": 10, "max_request_header_size": 20}
+    options = server_settings.of_waitress(wsgi, given).options
+    assert Limits.from_environment(options) == Limits(threads=2, max_body=10, max_header=20)
+    options = server_settings.of_werkzeug(wsgi, {"threaded": False}).options
+    assert Limits.from_environment(options) == Limits(threads=1)
+    assert server_settings.of_werkzeug(wsgi, {"threaded": True}).options == {}
+
+
+def test_a_name_for_the_server_is_sent() -> None:
+    """Which only waitress knows as a setting."""
+    app, _, unused = server_settings.of_waitress(wsgi, {"ident": "mine"})
+    assert (wsgi_answer(app, "/")[0], unused) == ([("Server", "mine")], [])
+
+
+def test_what_changes_nothing_is_named() -> None:
+    """With the option that decides, if there is one."""
+    config = uvicorn.Config(
+        asgi, date_header=False, timeout_graceful_shutdown=600, workers=3, access_log=False
+    )
+    assert server_settings.of_uvicorn(asgi, config, uvicorn.Config).unused == [
+        "uvicorn's `access_log=False` is not used; --access-log decides here",
+        "uvicorn's `workers=3` is not used; --workers decides here",
+        "uvicorn's `date_header=False` is not used",
+        "uvicorn's `timeout_graceful_shutdown=600` is not used; --drain-timeout decides here",
+    ]
+    given = {"trusted_proxy": "10.0.0.1", "connection_limit": "many"}
+    assert server_settings.of_waitress(wsgi, given).unused == [
+        "waitress's `trusted_proxy='10.0.0.1'` is not used; --trusted-proxies decides here",
+        "waitress's `connection_limit='many'` is not used; --max-connections decides here",
+    ]
 
 
 def test_a_password_is_not_said() -> None:
     """The warning goes to the log, and to whoever asks for the status."""
     config = uvicorn.Config(asgi, ssl_keyfile="key.pem", ssl_keyfile_password="hunter2")
-    _, unused = server_settings.of_uvicorn(asgi, config, uvicorn.Config)
+    unused = server_settings.of_uvicorn(asgi, config, uvicorn.Config).unused
     assert unused == [
         "uvicorn's `ssl_keyfile='key.pem'` is not used",
         "uvicorn's `ssl_keyfile_password=***` is not used",
