@@ -109,7 +109,7 @@ def _take_parsed(handler: Any) -> bool:
     handler.close_connection = True
     handler.headers = headers = handler.MessageClass()
     for name, value in _fields_of(environ):
-        headers[name] = value
+        headers.set_raw(name, value)  # as a parser does, which has checked them
     return True
 
 
@@ -134,6 +134,13 @@ def _name_of(key: str) -> str:
     if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} or (key[:5] == "HTTP_" and key not in _DROPPED):
         return key.removeprefix("HTTP_").replace("_", "-").title()
     return ""
+
+
+@functools.lru_cache(256)
+def _passed_on(name: str) -> str:
+    """Give the name of an answer's header as it is compared; none if it is not passed on."""
+    key = name.lower()
+    return key if key == "transfer-encoding" or not is_hop_by_hop(key) else ""
 
 
 class _Request(io.RawIOBase):
@@ -187,22 +194,33 @@ class _Answer:
     def _begin(self, data: bytes) -> bytes:
         """Take the head, if it is here as a whole; give what comes behind it."""
         found = _HEAD.match(data)
-        fields = [] if found is None else _FIELD.findall(found[2].decode("latin-1"))
-        names = {name.lower(): value for name, value in fields}
-        length = names.get("content-length")
-        is_usual = length is None or (length.isascii() and length.isdecimal())
-        if found is None or "transfer-encoding" in names or not is_usual:
-            self._parser = httptools.HttpResponseParser(self)
+        if found is None or not self._take_fields(found[2].decode("latin-1")):
+            self._parser, self._fields = httptools.HttpResponseParser(self), []
             return data
-        self._fields = [field for field in fields if not is_hop_by_hop(field[0])]
-        self._left = None if length is None else int(length)
         self._start(found[1].decode("latin-1"))
         return data[found.end() :]
+
+    def _take_fields(self, lines: str) -> bool:
+        """Take the fields of a head, but those of the connection; tell whether that was all."""
+        length = None
+        for field in _FIELD.findall(lines):
+            name = _passed_on(field[0])
+            if name == "content-length":
+                length = field[1]
+            elif name == "transfer-encoding":
+                return False
+            if name:
+                self._fields.append(field)
+        if length is not None:
+            if not (length.isascii() and length.isdecimal()):
+                return False
+            self._left = int(length)
+        return True
 
     def _start(self, status: str) -> None:
         """Begin the answer; if it may go on for long, the client sees that at once."""
         self._write = self._start_response(status, self._fields)
-        if all(name.lower() != "content-length" for name, _ in self._fields):
+        if all(_passed_on(name) != "content-length" for name, _ in self._fields):
             self._write(b"")
 
     def _pass_on(self, data: bytes) -> None:
