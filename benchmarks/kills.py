@@ -134,6 +134,8 @@ class Kills:
     def _wait_back(self, *, is_killed: bool) -> float | None:
         """Wait until five requests in turn are answered; start the supervisor when it has ended."""
         in_turn = 0
+        if is_killed:  # else its runs, which drain, answer while it dies
+            self.service.supervisor.wait(BACK)
 
         def is_back() -> bool:
             nonlocal in_turn, is_killed

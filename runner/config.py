@@ -235,7 +235,8 @@ class Limits(EnvironmentSettings):
         cell_timeout: Seconds an annotated cell may take; then 504, and it is ended; 0: no limit.
         hang_timeout: Seconds a worker may stand still; then it is replaced; 0: for ever.
         predict_timeout: Seconds a call of predict may take; then 504; 0: no limit.
-        threads: In which a worker calls a WSGI app; more requests wait; 0: as max_concurrency.
+        threads: In which a worker calls a WSGI app; more requests wait; 0: as max_concurrency; 1:
+            it is called in the thread that serves.
         ws_max_size: Bytes of a WebSocket's message; beyond them it ends (1009); 0: as max_body.
         ws_ping_interval: Seconds after which a silent WebSocket is pinged; 0: never.
         ws_ping_timeout: Seconds it has to answer that; then it ends; 0: for ever.

@@ -45,6 +45,10 @@ class AppProtocol:
         """Tell that the worker must be replaced; asked every half second."""
         return False
 
+    def run_beside(self, serve: Callable[[], None]) -> None:
+        """Let a loop serve: in the thread that calls, unless the app is to be called in that."""
+        serve()
+
     def return_memory(self) -> None:
         """Give memory that is not used any more back to the system; asked every second."""
 

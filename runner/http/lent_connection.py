@@ -82,6 +82,7 @@ class LentConnection(Exchange):
             connection.loop.call_soon(*self._returned)
         else:
             connection.pause_reading(Pause.LENT)
+            adapter.note_busy()
 
     def _return(self, *call: Any) -> None:
         """Let the loop go on by a call; RuntimeError if it has ended."""
@@ -119,6 +120,7 @@ class LentConnection(Exchange):
         connection = self.connection
         if not connection.shared:
             connection.shared = shared_environ(connection.server, connection.client, "http")
+            connection.shared["wsgi.multithread"] = connection.adapter.is_multithreaded
         environ = connection.shared.copy()
         path, _, query = self.head.target.decode("ascii").partition("?")
         add_request(environ, self.method, path, query, io.BytesIO(self.body))

@@ -96,8 +96,12 @@ class AsgiServer:
         Raises:
             RuntimeError: The app did not start, or did not answer an example.
         """
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(self.run_on_loop(on_ready))
+
+        def serve() -> None:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self.run_on_loop(on_ready))
+
+        self._own.run_beside(serve)
 
     def accept(self, listener: socket.socket, *, is_shared: bool = False) -> None:
         """Begin to accept connections; the server closes the listener when it drains.

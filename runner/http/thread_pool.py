@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import contextvars
 import functools
 import os
 import select
 import threading
 import weakref
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from runner.http.thread_context import ThreadContext
 
@@ -27,10 +29,15 @@ class ThreadPool:
 
     Threads are started when they are needed, so a pool may be made before a fork. They have the
     context of the thread that makes it.
+
+    Args:
+        most: How many threads.
+        when_free: Called, in a thread, when one is free again; once after each ``tell_when_free``.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, when_free: Callable[[], None] = lambda: None) -> None:
+        self._most, self._when_free = most, when_free
+        self._tells_when_free = False
         self._context = ThreadContext()
         self._calls: collections.deque[Callable[[], None]] = collections.deque()
         self._pipe: Pipe | None = None  # with one byte for each call
@@ -41,6 +48,20 @@ class ThreadPool:
     def has_calls_waiting(self) -> bool:
         """Tell that a call waits for a thread."""
         return bool(self._calls)
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell that a further call would have to wait for another's end."""
+        return len(self._unfinished) >= self._most
+
+    @property
+    def has_calls_behind(self) -> bool:
+        """Tell that a call waits for another's end."""
+        return len(self._unfinished) > self._most
+
+    def tell_when_free(self) -> None:
+        """Have it told, once, that a thread is free again; ask for ``is_busy`` after this."""
+        self._tells_when_free = True
 
     def start(self, call: Callable[[], None]) -> bool:
         """Run a call, which must not raise, in the next thread that is free.
@@ -71,6 +92,31 @@ class ThreadPool:
         pipe.put()
         return is_free
 
+    def work_here(self, beside: Callable[[], None]) -> None:
+        """Run the calls in the thread that calls this, until something beside it has ended.
+
+        Args:
+            beside: Run in a thread of its own; what it raises is raised here.
+        """
+        pipe = self._pipe = self._pipe or Pipe()
+        self._threads.append(threading.current_thread())
+        ended: Future[None] = Future()
+
+        def run() -> None:
+            try:
+                beside()
+            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+                ended.set_exception(error)
+            else:
+                ended.set_result(None)
+            finally:
+                self.close()
+
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=[run], name="loop", daemon=True).start()
+        self._work(pipe)
+        ended.result()
+
     def for_each_idle(self, act: Callable[[], None]) -> None:
         """Run something that must not raise in each thread that has nothing to do."""
         idle = len(self._threads) - len(self._unfinished)
@@ -88,6 +134,9 @@ class ThreadPool:
         while pipe.take():
             self._calls.popleft()()
             self._unfinished.pop()
+            if self._tells_when_free:
+                self._tells_when_free = False
+                self._when_free()
 
 
 def _act_once(act: Callable[[], None], gate: threading.Barrier) -> None:

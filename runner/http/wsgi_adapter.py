@@ -3,6 +3,11 @@
 The app runs in a thread of a bounded pool, in a context of its own for each request. It gets one
 when the body is whole, or 64 KiB of it are here: a slow client costs no thread. A plain request
 is lent to the thread with its connection, see `wsgi_connection`.
+
+An app that one thread calls is called in the one that serves, and the loop is beside it: what the
+app's author has opened in that thread, such as a database, may be used in no other. Who holds
+that one thread holds up all others. So a body is read as a whole before, and a client that does not
+take its answer is waited for only while nobody else waits.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from runner.config import Limits
 from runner.http.app_protocol import AppProtocol
 from runner.http.connection import Owner
 from runner.http.lent_connection import LentConnection
@@ -33,7 +39,8 @@ class WsgiAdapter(AppProtocol):
 
     Args:
         app: Called in threads.
-        most_threads: How many at a time; further requests wait for one.
+        most_threads: How many at a time; further requests wait for one. With 1 it is called in the
+            thread that serves, but on a loop that was there before.
 
     Attributes:
         threads: In which it is called.
@@ -46,13 +53,40 @@ class WsgiAdapter(AppProtocol):
 
     def __init__(self, app: Callable[..., Iterable[bytes]], most_threads: int) -> None:
         self._app = app
-        self.threads = ThreadPool(most_threads)
+        self.threads = ThreadPool(most_threads, self._note_free)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.is_multithreaded = most_threads > 1
+        self.can_be_busy = most_threads < Limits.max_concurrency
         self._returns = MemoryReturns()
         self.waiting: set[LentConnection] = set()
 
     def protocol(self, server: Owner) -> WsgiConnection:
         """Make what speaks with one client."""
         return WsgiConnection(server, self)
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell that a further request would have to wait for a thread."""
+        return self.can_be_busy and self.threads.is_busy
+
+    def note_busy(self) -> None:
+        """Leave further connections to other workers, if all threads are at work; in the loop."""
+        if self.can_be_busy:
+            self._loop = asyncio.get_running_loop()
+            self.threads.tell_when_free()
+            self.on_busy_changed()
+
+    def _note_free(self) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended
+                self._loop.call_soon_threadsafe(self.on_busy_changed)
+
+    def run_beside(self, serve: Callable[[], None]) -> None:
+        """Let a loop serve, and call the app here if one thread calls it."""
+        if self.is_multithreaded:
+            serve()
+        else:
+            self.threads.work_here(serve)
 
     def return_memory(self) -> None:
         """Give back what large bodies and answers took of the threads' heaps."""
@@ -71,7 +105,7 @@ class WsgiAdapter(AppProtocol):
 
     def call(self, lent: LentConnection) -> None:
         """Call the app for a whole request; in a thread."""
-        WsgiCall(self._app, lent.environ(), lent.connection.loop, lent).run()
+        WsgiCall(self._app, self.threads, lent.environ(), lent.connection.loop, lent).run()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -84,18 +118,21 @@ class WsgiAdapter(AppProtocol):
             self.threads.close()
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
-        body, has_more = b"", True
-        while has_more and len(body) < MOST_BUFFERED:
+        pieces, size, has_more = list[bytes](), 0, True
+        while has_more and (self.can_be_busy or size < MOST_BUFFERED):
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
-            body, has_more = body + message["body"], message["more_body"]
+            pieces.append(message["body"])
+            size, has_more = size + len(message["body"]), message["more_body"]
+        body = b"".join(pieces)
         if has_more:
             source: Any = io.BufferedReader(_Body(body, receive), MOST_BUFFERED)
         else:
             source = io.BytesIO(body)
         environ = environ_of(scope, source, None if has_more else len(body))
-        call = WsgiCall(self._app, environ, asyncio.get_running_loop())
+        environ["wsgi.multithread"] = self.is_multithreaded
+        call = WsgiCall(self._app, self.threads, environ, asyncio.get_running_loop())
         self._returns.expect()
         try:
             self.threads.start(call.run)
@@ -103,6 +140,7 @@ class WsgiAdapter(AppProtocol):
             log.warning("no thread could be started: %s", error)
             await BUSY(scope, receive, send)
             return
+        self.note_busy()
         await call(scope, receive, send)
 
 

@@ -3,8 +3,9 @@
 - A whole small answer to a plain request goes out from the thread, see `wsgi_connection`. Of all
   others the loop sends the pieces, as an ASGI app of its own.
 - Between the thread and the loop lie at most 64 KiB and one piece of the answer. A client that
-  does not read makes the thread wait; for one that has gone, reading and writing raise
-  `ClientGoneError`, and what the app returned is closed.
+  does not read makes the thread wait; for one that has gone, or has others wait for the thread and
+  takes nothing for a while, reading and writing raise `ClientGoneError`, and what the app returned
+  is closed.
 - What the app raises is raised: the server logs it, and answers 500 or cuts what has begun.
 """
 
@@ -17,15 +18,18 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from runner.http.asgi_exchange import IS_CLOSING
+from runner.http.problems import NotedFailureError
 from runner.http.response_head import BODILESS
 from runner.http.wsgi_environ import head_of
 
 if TYPE_CHECKING:
     from runner.http.lent_connection import LentConnection
+    from runner.http.thread_pool import ThreadPool
 
 log = logging.getLogger(__name__)
 
 MOST_BUFFERED = 65_536
+_PATIENCE = 5.0  # seconds in which a client takes something, while others wait for its thread
 
 
 class ClientGoneError(ConnectionError):
@@ -37,6 +41,7 @@ class WsgiCall:
 
     Args:
         app: What is called.
+        threads: In one of which.
         environ: With what.
         loop: The server's.
         lent: The connection, if the thread has it.
@@ -55,9 +60,14 @@ class WsgiCall:
     _room: threading.Lock | None = None
 
     def __init__(
-        self, app: Any, environ: dict[str, Any], loop: Any, lent: LentConnection | None = None
+        self,
+        app: Any,
+        threads: ThreadPool,
+        environ: dict[str, Any],
+        loop: Any,
+        lent: LentConnection | None = None,
     ) -> None:
-        self._app, self._environ, self._loop = app, environ, loop
+        self._app, self._threads, self._environ, self._loop = app, threads, environ, loop
         self._lent = lent  # until it is passed on
         self._lock = threading.Lock()
         self._pieces: list[bytes] = []
@@ -129,9 +139,19 @@ class WsgiCall:
             if self._size > MOST_BUFFERED and not self._is_gone:
                 self._room = room = _closed_gate()
         if room is not None:
-            room.acquire()
+            self._wait_for(room)
         if self._is_gone:
             raise ClientGoneError("the client has gone")
+
+    def _wait_for(self, room: threading.Lock) -> None:
+        """Wait until the client takes more, but not for ever if others wait for this thread."""
+        while not room.acquire(timeout=_PATIENCE):
+            if self._threads.has_calls_behind:
+                log.warning("an answer was cut: its client takes none of it, and others wait")
+                self._error = NotedFailureError()
+                with self._lock:
+                    self._room, self._is_gone = None, True
+                return
 
     def _answer_whole(self, data: bytes) -> bool:
         if self._lent is None or len(data) > MOST_BUFFERED:

@@ -346,7 +346,7 @@ class Adoption:
         return bool(loop_tasks.of_notebook() - serving)
 
 
-def _self_requests_pool(app: Any, listener: socket.socket, clients: Any) -> Any:
+def _self_requests_pool(left: AdoptedApp, listener: socket.socket, clients: Any) -> Any:
     from runner.serving import serve as serving
 
-    return serving.pool_aside(app, listener, clients)
+    return serving.pool_aside(left.app, listener, clients, left.options)

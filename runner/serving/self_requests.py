@@ -65,7 +65,7 @@ class SelfRequests:
     def __init__(
         self,
         left: Sequence[AdoptedApp],
-        make_pool: Callable[[Any, socket.socket, OwnClients], Pool],
+        make_pool: Callable[[AdoptedApp, socket.socket, OwnClients], Pool],
     ) -> None:
         self._left, self._make_pool, self._clients = left, make_pool, OwnClients()
         self._lock = threading.Lock()
@@ -119,7 +119,7 @@ class SelfRequests:
         socket.SocketType.bind(listener, ("127.0.0.1", 0))
         socket.SocketType.listen(listener, 128)
         port = int(socket.SocketType.getsockname(listener)[1])
-        pool = self._make_pool(left.app, listener, self._clients)
+        pool = self._make_pool(left, listener, self._clients)
         if left.loop is not None:
             loop = left.loop
             asyncio.run_coroutine_threadsafe(pool.run_on_loop(), loop)

@@ -308,7 +308,10 @@ def serve_adopted_in_background(
 
 
 def pool_aside(
-    app: Callable[..., Any], listener: socket.socket, clients: Container[tuple[str, int] | None]
+    app: Callable[..., Any],
+    listener: socket.socket,
+    clients: Container[tuple[str, int] | None],
+    options: Mapping[str, str],
 ) -> WorkerPool:
     """Make what serves an app in this process alone, beside the service, until it is stopped.
 
@@ -316,12 +319,18 @@ def pool_aside(
         app: Any ASGI or WSGI callable.
         listener: Where.
         clients: Who may ask: no key does.
+        options: As above.
     """
+    environ = {**options, **os.environ}
     limits = dataclasses.replace(
-        Limits.from_environment(), max_requests=0, max_memory=0, linger=0.0, drain_timeout=1.0
+        Limits.from_environment(environ),
+        max_requests=0,
+        max_memory=0,
+        linger=0.0,
+        drain_timeout=1.0,
     )
     log_fd = _log_fd()
-    trust = ProxyTrust.from_environment()
+    trust = ProxyTrust.from_environment(environ)
     server = _builder(kind_of(app), app, limits, log_fd, [], Gate(clients=clients), trust)
     return WorkerPool(
         build=lambda _: server(),

@@ -9,6 +9,7 @@ which the supervisor logs as a warning.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -192,9 +193,15 @@ def of_werkzeug(app: App, given: Mapping[str, Any]) -> AdaptedApp:
     set_to = {name: value for name, value in given.items() if value not in (None, False)}
     if set_to.get("processes") == 1:
         del set_to["processes"]
-    if given.get("threaded") is False:  # Flask's way to say that the app bears no two calls at once
+    if not given.get("threaded"):  # Flask says that it is, unless it is told otherwise
         set_to["threads"] = 1
     return adapted(app, "werkzeug", set_to, ("static_files",))
+
+
+def of_socketserver(kind: type) -> dict[str, str]:
+    """Give the options of a class of servers: most have one thread."""
+    has_threads = issubclass(kind, sys.modules["socketserver"].ThreadingMixIn)
+    return {} if has_threads else {variable("threads"): "1"}
 
 
 def under_root_path(app: App, root: str, *, is_in_path: bool) -> App:

@@ -148,7 +148,9 @@ def _patch_bottle(bottle: Any, take_app: TakeApp) -> None:
     """Take over the server that ``bottle.run`` starts unless it is asked for another."""
 
     def run(self: Any, handler: Any) -> None:
-        take_app(handler, _address(self.host, self.port, is_tls=False))
+        kind = self.options.get("server_class", sys.modules["socketserver"].TCPServer)
+        options = server_settings.of_socketserver(kind)
+        take_app(handler, _address(self.host, self.port, is_tls=False), options)
 
     bottle.WSGIRefServer.run = run
 
@@ -179,7 +181,8 @@ def _patch_socketserver(socketserver: Any, take_app: TakeApp) -> None:
 
     def serve(self: Any) -> None:
         is_tls = hasattr(self.socket, "cipher")
-        take_app(_app_of(self), _address(*self.server_address[:2], is_tls=is_tls))
+        options = server_settings.of_socketserver(type(self))
+        take_app(_app_of(self), _address(*self.server_address[:2], is_tls=is_tls), options)
 
     server.server_bind = bind
     for name in ("serve_forever", "handle_request"):

@@ -542,7 +542,7 @@ def test_without_threads_it_says_so(
     serve: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the system gives us no thread, the client may come again, and is served then."""
-    running = serve(max_concurrency=1)
+    running = serve(max_concurrency=2)
     with monkeypatch.context() as patch:
         scarce = RuntimeError("can't start new thread")
         patch.setattr(threading.Thread, "start", lambda thread: (_ for _ in ()).throw(scarce))

@@ -53,8 +53,8 @@ def leave(pools: list[Pool]) -> Iterator[Leave]:
     """Leave an app that wanted to listen at an address."""
     left: list[Any] = []
 
-    def make_pool(app: Any, listener: socket.socket, clients: OwnClients) -> Pool:
-        pools.append(Pool(app, listener, clients))
+    def make_pool(left_app: Any, listener: socket.socket, clients: OwnClients) -> Pool:
+        pools.append(Pool(left_app.app, listener, clients))
         return pools[-1]
 
     requests = SelfRequests(left, make_pool)

@@ -60,12 +60,17 @@ CALLS = {
     + "import asyncio, hypercorn.asyncio as h, hypercorn.config as c\n"
     + "config = c.Config()\nconfig.bind = ['h:PORT']\nasyncio.run(h.serve(app, config))",
 }
+SINGLE_THREADED = {
+    *("wsgiref", "handle_request", "HTTPServer", "TCPServer", "run_simple"),
+    *("werkzeug's make_server", "a function that makes handlers"),
+}
 SPY = """
 import sys
 from runner.serving.servers import adopt_when_imported
 from runner.serving.app_kind import kind_of
 def take(app, asked, options=(), unused=(), is_awaited=False):
     print("asked", asked, kind_of(app), *unused, file=sys.stderr)
+    print("in threads:", dict(options).get("RUNNER_THREADS", "many"), file=sys.stderr)
 adopt_when_imported(take)
 """
 
@@ -73,6 +78,7 @@ adopt_when_imported(take)
 # What bottle's `run` does, in its names.
 BOTTLE = """
 class ServerAdapter:
+    options = {}
     def __init__(self, host, port): self.host, self.port = host, port
 class WSGIRefServer(ServerAdapter):
     def run(self, app): raise AssertionError("bottle's own server was run")
@@ -108,6 +114,24 @@ def test_a_server_call_hands_its_app_over(name: str, is_early: bool) -> None:
     asked = [line for line in done.stderr.splitlines() if line.startswith("asked h:")]
     assert len(asked) == 1, done.stderr
     assert asked[0].split()[2] == ("asgi" if ASGI in source else "wsgi")
+    threads = "1" if name in SINGLE_THREADED else "many"
+    assert f"\nin threads: {threads}\n" in f"\n{done.stderr}"
+
+
+def test_a_server_says_by_how_many_threads_its_app_is_called() -> None:
+    """By its class or its setting, where that is not what it does by itself."""
+    calls = (
+        "import socketserver, waitress, werkzeug.serving\n"
+        "from wsgiref import simple_server\n"
+        "class Many(socketserver.ThreadingMixIn, simple_server.WSGIServer): pass\n"
+        "simple_server.make_server('h', 1, app, server_class=Many).serve_forever()\n"
+        "werkzeug.serving.make_server('h', 1, app, threaded=True).serve_forever()\n"
+        "werkzeug.serving.run_simple('h', 1, app, threaded=True)\n"
+        "waitress.serve(app, listen='h:1', threads=3)\n"
+    )
+    done = execute(SPY + WSGI + calls)
+    said = [line for line in done.stderr.splitlines() if line.startswith("in threads: ")]
+    assert [line.split()[-1] for line in said] == ["many", "many", "many", "3"], done.stderr
 
 
 @pytest.mark.parametrize("is_early", [False, True], ids=["late", "early"])
@@ -118,7 +142,7 @@ def test_bottle_hands_its_app_over_unless_another_server_is_named(
     (tmp_path / "bottle.py").write_text(BOTTLE)
     calls = "from bottle import run\nrun(host='h', port=1)\nrun(server='another', port=2)"
     done = execute("import bottle\n" * is_early + SPY + calls, tmp_path)
-    assert done.stderr.splitlines() == ["asked h:1 wsgi", "another served"]
+    assert done.stderr.splitlines() == ["asked h:1 wsgi", "in threads: 1", "another served"]
 
 
 HYPERCORN = "import asyncio, hypercorn.asyncio as h, hypercorn.config as c\nconfig = c.Config()\n"

@@ -108,6 +108,36 @@ def test_an_app_that_hangs_in_the_main_thread_is_interrupted(
         assert "KeyboardInterrupt: the app did not end within its time" in serving.wait()
 
 
+OF_ONE_THREAD = """
+import time
+from wsgiref.simple_server import make_server
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/hang":
+        print("it hangs", flush=True)
+        time.sleep(60)
+    start_response("200 OK", [])
+    return [json.dumps(found()).encode()]
+make_server("", 9000, app).serve_forever()
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_server_of_one_thread_has_its_app_called_where_the_cells_ran(
+    tmp_path: Path, start: type[Service], workers: int
+) -> None:
+    """As its author ran it; a call that does not end is interrupted when the service stops."""
+    write_notebook(tmp_path / "a.ipynb", SET, OF_ONE_THREAD)
+    port = reserved_port()
+    words = ["--workers", str(workers), "--linger", "0", "--drain-timeout", "0.2", "--no-standby"]
+    service = start("serve", "a.ipynb", "--port", str(port), *words)
+    service.wait_ready(port, 60)
+    assert [post(port) for _ in range(workers * 4)] == [(200, KEPT)] * workers * 4
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
+        until(lambda: "it hangs" in service.said())
+        assert service.stop() == 0, service.said()
+
+
 ON_THE_LOOP = """
 import asyncio, json, uvicorn
 ticks, asked = 0, asyncio.Queue()
