@@ -206,6 +206,7 @@ from runner import on_fork
 def connect():
     global database, made_by
     database, made_by = sqlite3.connect({str(tmp_path / "data.db")!r}), os.getpid()
+    database.execute("create table if not exists t (x)")
 
 connect()
 
