@@ -7,39 +7,63 @@ has something to say waits for that: a thread writes, and what does not fit is d
 from __future__ import annotations
 
 import collections
-import datetime as dt
-import json
 import logging
 import os
-import select
 import sys
 import threading
-from typing import TextIO
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from runner.telemetry.log_lines import json_line, text_line, write_lines
+from runner.telemetry.request_trace import current
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
 
 _MOST_WAITING = 10_000  # lines
+_MOST_BYTES = 8_388_608
 _MOST_AT_ONCE = 100
 _FLUSH_WITHIN = 1.0
 
+_facts: dict[str, Any] = {}
 
-class JsonLines(logging.Formatter):
-    """Write an event as one line of JSON; ``extra={"facts": {...}}`` adds its facts."""
+
+class Lines(logging.Formatter):
+    """Write a record as one line.
+
+    Args:
+        is_json: As JSON; ``extra={"facts": {...}}`` adds its facts.
+        folds: Break no line, in text.
+        who: Stands before what happened, in text.
+        facts: Of all lines, in JSON.
+    """
+
+    def __init__(
+        self,
+        *,
+        is_json: bool = False,
+        folds: bool = True,
+        who: Callable[[], str] = str,
+        facts: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        super().__init__()
+        self.is_json, self._folds, self._who, self._facts = is_json, folds, who, facts
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write one event."""
-        line = {
-            "time": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(),
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            "logger": record.name,
-            "pid": record.process,
-            **getattr(record, "facts", {}),
-        }
+        """Write one record, without the line's end."""
+        level, trace = record.levelname.lower(), current.get()
+        said, raised = record.getMessage(), ""
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+            raised = self.formatException(record.exc_info)
+        if self.is_json:
+            fields = {"event": said, "logger": record.name}
+            fields |= self._facts() | getattr(record, "facts", {})
+            fields |= {"traceback": raised} if raised else {}
+            line = json_line(record.created, level, fields, trace)
+        else:
+            text = "\n".join(filter(None, (self._who() + said, raised)))
+            line = text_line(record.created, level, text, trace, folds=self._folds)
+        return line.decode().removesuffix("\n")
 
 
 class PatientHandler(logging.Handler):
@@ -52,8 +76,12 @@ class PatientHandler(logging.Handler):
     def __init__(self, fd: int) -> None:
         super().__init__()
         self._fd = fd
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
         self._waiting: collections.deque[bytes] = collections.deque()
-        self._dropped = 0
+        self._bytes = self._dropped = 0
         self._counting = threading.Lock()
         self._has_some, self._is_idle = threading.Event(), threading.Event()
         self._writer: threading.Thread | None = None
@@ -65,10 +93,13 @@ class PatientHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - as logging's own handlers do
             self.handleError(record)
             return
-        if len(self._waiting) >= _MOST_WAITING:
-            with self._counting:
+        if self._pid != os.getpid():
+            self._begin()  # no thread survives a fork, and what waits is another's
+        with self._counting:
+            if len(self._waiting) >= _MOST_WAITING or self._bytes + len(line) > _MOST_BYTES:
                 self._dropped += 1
-            return
+                return
+            self._bytes += len(line)
         self._waiting.append(line)
         self._is_idle.clear()  # only now: the writer may have been about to say that it is idle
         self._has_some.set()
@@ -95,50 +126,57 @@ class PatientHandler(logging.Handler):
         lines = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_AT_ONCE))]
         with self._counting:
             dropped, self._dropped = self._dropped, 0
+        with self._counting:
+            self._bytes -= sum(map(len, lines))
         if dropped:
-            lines.append(b"%d lines of the log were dropped\n" % dropped)
+            lines.append(self._notice(f"{dropped} lines of the log were dropped"))
         if lost := write_lines(self._fd, b"".join(lines)):
             with self._counting:
                 self._dropped += dropped + lost - bool(dropped)
 
-
-def write_lines(fd: int, text: bytes) -> int:
-    """Write lines, and wait as long as nobody reads them.
-
-    Returns:
-        How many were lost, since the log takes none at the moment.
-    """
-    while text:
-        try:
-            text = text[os.write(fd, text) :]
-        except BlockingIOError:  # somebody who shares it has made it so
-            poll = select.poll()
-            poll.register(fd, select.POLLOUT)
-            poll.poll()
-        except OSError:
-            return text.count(b"\n")
-    return 0
+    def _notice(self, said: str) -> bytes:
+        record = logging.LogRecord(__name__, logging.WARNING, "", 0, said, None, None)
+        return f"{self.format(record)}\n".encode(errors="backslashreplace")
 
 
 def configure(level: str, form: str = "text") -> None:
-    """Send our events to stderr, and only the warnings of the libraries.
+    """Send our events to stderr, and of the libraries' only warnings and errors.
 
     Args:
-        level: One of ``LEVELS``; it applies to ``runner``'s own events.
+        level: One of ``LEVELS``.
         form: One of ``FORMATS``.
     """
     handler = _handler_for(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s")
-    handler.setFormatter(JsonLines() if form == "json" else text)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    logging.getLogger("runner").setLevel(level.upper())
+    folds = not (sys.stderr and sys.stderr.isatty())
+    handler.setFormatter(Lines(is_json=form == "json", folds=folds, facts=_own_facts))
+    lowest = getattr(logging, level.upper())
+    logging.basicConfig(level=max(logging.WARNING, lowest), handlers=[handler], force=True)
+    logging.getLogger("runner").setLevel(lowest)
     logging.captureWarnings(True)
+
+
+def add_facts(**facts: Any) -> None:
+    """Have all lines of this process say more, in JSON."""
+    _facts.update(facts)
+
+
+def _own_facts() -> dict[str, Any]:
+    return {"pid": os.getpid(), **_facts}
+
+
+def is_json() -> bool:
+    """Tell whether lines of JSON are written."""
+    return any(
+        isinstance(handler.formatter, Lines) and handler.formatter.is_json
+        for handler in logging.getLogger().handlers
+    )
 
 
 def flush() -> None:
     """Wait a moment for what is logged: something is to be said behind it."""
-    for handler in logging.getLogger().handlers:
-        handler.flush()
+    for logger in (logging.getLogger(), logging.getLogger("runner")):
+        for handler in logger.handlers:
+            handler.flush()
 
 
 def _handler_for(stream: TextIO | None) -> logging.Handler:

@@ -31,6 +31,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar, cast
 
 from runner.http.thread_context import ThreadContext
+from runner.telemetry.request_trace import current
 
 Result = TypeVar("Result")
 
@@ -112,6 +113,8 @@ class CellThread(Generic[Result]):
         """
         if self.is_stuck:
             return self._refused()
+        if (trace := current.get()) is not None:
+            work = functools.partial(trace.run, work)
         call = _CellCall(work=work, future=self._loop.create_future(), gone=gone)
         self._unfinished.add(call)
         if len(self._unfinished) == 1:

@@ -84,6 +84,11 @@ def _refused_by_the_system(error: OSError) -> RunnerError:
 
 def _report(error: RunnerError, hint: str) -> int:
     logging.getLogger("runner").debug("the error in full", exc_info=error)
+    if log.is_json():
+        facts = {"exit_code": error.exit_code, "hint": hint}
+        logging.getLogger("runner").error("%s", error, extra={"facts": facts})
+        log.flush()
+        return error.exit_code
     log.flush()
     with contextlib.suppress(OSError):  # the terminal is closed
         click.echo(f"runner: {' '.join(str(error).split())}", err=True)

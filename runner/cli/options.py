@@ -155,7 +155,7 @@ def run_options(command: Any) -> Any:
                 "--log-level",
                 type=click.Choice(log.LEVELS),
                 default="info",
-                help="Log events of this level and above; debug shows tracebacks.",
+                help="Log events of this level and above; debug adds more tracebacks.",
             ),
             option(
                 "--log-format",

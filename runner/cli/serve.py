@@ -43,6 +43,11 @@ from runner.run.shadowing import refuse_shadow
 @switch("standby", default=True, help="Keep the next run's process warm.")
 @seconds("--ready-timeout", default=120.0, help="Time that a run has until it serves.")
 @switch("access-log", default=True, help="Log a line for each request.")
+@switch(
+    "access-log-all",
+    default=False,
+    help="Log one also for health checks and for the static files of pages.",
+)
 @access_options
 @network_options
 @settings_options(Limits)
@@ -101,10 +106,8 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
         | settings_of(Limits, given)
         | settings_of(RequestLogSettings, given)
         | network_settings_of(given)
-        | {
-            variable("access_log"): str(int(given["access_log"])),
-            variable("secret"): " ".join(given["secret"]),
-        },
+        | {variable("secret"): " ".join(given["secret"])}
+        | {variable(name): str(int(given[name])) for name in ("access_log", "access_log_all")},
         access=access_of(given),
         is_trial=given["trial"],
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import collections
-import functools
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
-from runner.log import write_lines
+from runner.telemetry.log_lines import json_line, text_line, write_lines
+from runner.telemetry.request_trace import RequestTrace
 
 _MOST_WAITING = 20_000  # lines
 _MOST_BYTES = 4_194_304  # of the paths that wait
@@ -18,6 +18,14 @@ _LONGEST_PATH = 1_800  # characters as written, so that a line has 2 KB at most
 _LENGTHS = (1_600, 300, 140)  # to which a longer one is cut: a character may become twelve
 _EVERY = 0.1
 _MOST_AT_ONCE = 250  # lines; what a load of thousands would take stays with the process
+# What pages are made of, and no model answers by.
+_STATIC = (
+    *(".css", ".gif", ".ico", ".jpeg", ".jpg", ".js", ".map", ".mjs", ".png", ".svg", ".ttf"),
+    *(".webmanifest", ".webp", ".woff", ".woff2"),
+)
+# What is known of one request: client, method, path, status, seconds, trace, the key's name, and
+# when it was answered. A bare tuple, for there is one for each.
+_Answered = tuple[str, str, str, int, float, RequestTrace | None, str, float]
 
 
 class AccessLog:
@@ -28,14 +36,25 @@ class AccessLog:
     Args:
         fd: Where the lines go, usually a copy of stderr.
         is_json: Write JSON lines instead of text.
+        left_out: Paths that are asked for all the time, and have no line; nor have static files.
+            None: all have one.
+        only_errors: Only failures of the service have a line.
+        facts: Of all lines, in JSON.
     """
 
-    def __init__(self, fd: int, *, is_json: bool = False) -> None:
+    def __init__(
+        self,
+        fd: int,
+        *,
+        is_json: bool = False,
+        left_out: Container[str] | None = None,
+        only_errors: bool = False,
+        facts: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
         self._fd = fd
-        self._is_json = is_json
-        self._waiting: collections.deque[tuple[float, str, str, str, int, float, str]] = (
-            collections.deque()
-        )
+        self._is_json, self._facts = is_json, facts
+        self._left_out, self._only_errors = left_out, only_errors
+        self._waiting: collections.deque[_Answered] = collections.deque()
         self._dropped = 0
         self._adding = threading.Lock()
         self._added = self._taken = 0  # bytes of paths
@@ -51,9 +70,12 @@ class AccessLog:
         path: str,
         status: int,
         seconds: float,
+        trace: RequestTrace | None = None,
         key_name: str = "",
     ) -> None:
         """Note one answered request; in any thread."""
+        if (self._only_errors and status < 500) or self._leaves_out(method, path, status):
+            return
         path = path[: _LENGTHS[0]] + "…" if len(path) > _LONGEST_PATH else path
         with self._adding:
             size = self._added + len(path)
@@ -61,13 +83,19 @@ class AccessLog:
                 self._dropped += 1
                 return
             self._added = size
-            line = (time.time(), client, method, path, status, seconds, key_name)
+            line = (client, method, path, status, seconds, trace, key_name, time.time())
             self._waiting.append(line)
             if not self._has_some.is_set():
                 if self._writer is None:  # not before the fork: threads do not survive it
                     self._writer = threading.Thread(target=self._write, daemon=True)
                     self._writer.start()
                 self._has_some.set()
+
+    def _leaves_out(self, method: str, path: str, status: int) -> bool:
+        left_out = self._left_out
+        if left_out is None or method not in ("GET", "HEAD"):
+            return False
+        return path in left_out or (status < 400 and path.endswith(_STATIC))
 
     def close(self) -> None:
         """Write what waits, for a second at most."""
@@ -87,63 +115,57 @@ class AccessLog:
 
     def _write_some(self) -> bool:
         count = min(len(self._waiting), _MOST_AT_ONCE)
-        lines = [self._write_one(*self._waiting.popleft()) for _ in range(count)]
+        lines = [self._line(self._waiting.popleft()) for _ in range(count)]
         with self._adding:
             dropped, self._dropped = self._dropped, 0
         if dropped:
-            lines.append(f"{dropped} access log lines dropped\n")
-        lost = write_lines(self._fd, "".join(lines).encode(errors="backslashreplace"))
+            lines.append(self._notice(f"{dropped} access log lines dropped"))
+        lost = write_lines(self._fd, b"".join(lines))
         if lost:
             with self._adding:
                 self._dropped += dropped + lost - bool(dropped)
         return not lost
 
-    def _write_one(self, *facts: Any) -> str:
-        self._taken += len(facts[3])
-        return self._line(*facts)
-
-    def _line(  # noqa: PLR0913, PLR0917 - the fields of a line
-        self,
-        moment: float,
-        client: str,
-        method: str,
-        path: str,
-        status: int,
-        seconds: float,
-        key_name: str,
-    ) -> str:
+    def _notice(self, said: str) -> bytes:
         if self._is_json:
-            fields: dict[str, object] = {
-                "time": round(moment, 3),
-                "level": "info",
-                "event": "request answered",
-                "client": client,
-                "method": method,
-                "path": _cut(path, json.dumps),
-                "status": status,
-                "seconds": round(seconds, 6),
-            }
-            if key_name:
-                fields["key"] = key_name
-            return json.dumps(fields) + "\n"
-        at = f"{_second(int(moment))},{int(moment % 1 * 1000):03d}"
-        shown = _escaped(_cut(path, _escaped))
-        key = f" key={key_name}" if key_name else ""
-        return f"{at} INFO    {client} {method} {shown} {status} {seconds * 1000:.2f} ms{key}\n"
+            fields = {"event": said, **self._facts()}
+            return json_line(time.time(), "warning", fields, None)
+        return text_line(time.time(), "warning", said)
+
+    def _line(self, answered: _Answered) -> bytes:
+        client, method, path, status, seconds, trace, key_name, moment = answered
+        self._taken += len(path)
+        level, trace = "error" if status >= 500 else "info", trace or RequestTrace()
+        if not self._is_json:
+            shown = _escaped(_cut(path, _escaped))
+            said = f"{client} {method} {shown} {status} {seconds * 1000:.2f} ms"
+            key = f" key={key_name}" if key_name else ""
+            return text_line(moment, level, said + key, trace)
+        fields: dict[str, Any] = {
+            "event": "request answered",
+            **self._facts(),
+            "client": client,
+            "method": method,
+            "path": _cut(path, _as_json),
+            "status": status,
+            "seconds": round(seconds, 6),
+        }
+        if key_name:
+            fields["key"] = key_name
+        return json_line(moment, level, fields, trace)
 
 
-@functools.lru_cache(4)
-def _second(moment: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+def _cut(path: str, written: Callable[[str], str | bytes]) -> str:
+    """Give as much of a path as fits in a line once it is written."""
+    if len(path) <= _LENGTHS[-1] or len(written(path)) <= _LONGEST_PATH:
+        return path
+    cuts = (f"{path[:length]}…" for length in _LENGTHS)
+    return next((cut for cut in cuts if len(written(cut)) <= _LONGEST_PATH), "…")
 
 
 def _escaped(text: str) -> str:
     return text.encode("unicode_escape").decode()
 
 
-def _cut(path: str, written: Callable[[str], str]) -> str:
-    """Give as much of a path as fits in a line once it is written."""
-    if len(path) <= _LENGTHS[-1] or len(written(path)) <= _LONGEST_PATH:
-        return path
-    cuts = (f"{path[:length]}…" for length in _LENGTHS)
-    return next((cut for cut in cuts if len(written(cut)) <= _LONGEST_PATH), "…")
+def _as_json(text: str) -> bytes:
+    return json.dumps(text, ensure_ascii=False).encode(errors="backslashreplace")

@@ -23,6 +23,7 @@ from runner.http.response_head import (
     header_lines,
     status_line,
 )
+from runner.telemetry.request_trace import TRACEPARENT, RequestTrace, current, trace_of
 
 if TYPE_CHECKING:
     from runner.http.connection import Connection
@@ -61,6 +62,8 @@ class AsgiExchange(TaskExchange):
         keep_alive: The connection goes on afterwards.
     """
 
+    trace: RequestTrace
+
     __slots__ = (
         "_app",
         "_body",
@@ -91,6 +94,7 @@ class AsgiExchange(TaskExchange):
     ) -> None:
         super().__init__(connection, scope, keep_alive=keep_alive)
         self._app, self._scope = app, scope
+        self.trace = trace_of(head.headers)
         scope["extensions"] = {IS_CLOSING: self.is_closing}
         self._is_head = scope["method"] == "HEAD"
         self._is_old = head.version != "1.1"
@@ -208,6 +212,8 @@ class AsgiExchange(TaskExchange):
             fields = self._framed(fields, status)
             date = _NO_LINES if b"date" in given else date
         self._lines = status_line(status) + date + header_lines(fields)
+        if self.trace.traceparent and TRACEPARENT not in given:
+            self._lines += self.trace.echo()
         self.status = status
         if self._is_head or status in BODILESS:
             self._left = None
@@ -290,6 +296,7 @@ class AsgiExchange(TaskExchange):
     # -- the call
 
     async def _run(self, app: App, scope: dict[str, Any]) -> None:
+        current.set(self.trace)  # in the task's own context
         try:
             await app(scope, self.receive, self.send)
         except asyncio.CancelledError:
@@ -323,7 +330,7 @@ class AsgiExchange(TaskExchange):
             return
         self.status, body = own_answers.failed(number)
         self._lines = status_line(self.status) + self.connection.state.date_line
-        self._lines += header_lines(own_answers.problem_fields(body))
+        self._lines += header_lines(own_answers.problem_fields(body)) + self.trace.echo()
         self._left, self._is_chunked = (None if self._is_head else len(body)), False
         self._take_piece(body, has_more=False)
 

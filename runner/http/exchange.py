@@ -12,6 +12,7 @@ from runner.http.scope import below_root
 if TYPE_CHECKING:
     from runner.http.connection import Connection
     from runner.http.recording import Recording
+    from runner.telemetry.request_trace import RequestTrace
 
 
 class Exchange:
@@ -33,10 +34,12 @@ class Exchange:
         root: In front of that, what a proxy has taken off.
         client: Likewise, the address of who asked; empty: that of the other end.
         since: When it began, by `time.monotonic`.
+        trace: By what it is named in the log and in spans; None as long as nobody asks.
     """
 
     client = root = ""
     recording: Recording | None = None
+    trace: RequestTrace | None = None
 
     __slots__ = (
         "connection",
@@ -99,7 +102,7 @@ class TaskExchange(Exchange):
         keep_alive: The connection goes on afterwards.
     """
 
-    __slots__ = ("_task", "client", "recording", "root")
+    __slots__ = ("_task", "client", "recording", "root", "trace")
 
     _task: asyncio.Task[None]
 

@@ -19,6 +19,7 @@ from runner.http.recording import refused_exchange
 from runner.http.request_body import RequestBody
 from runner.http.sending_time import SendingTime
 from runner.http.slow_reader import left_to_take
+from runner.telemetry.request_trace import RequestTrace, trace_of
 
 if TYPE_CHECKING:
     from runner.access.gate import Gate
@@ -275,12 +276,13 @@ class ExchangeLink(ClientLink):
     def _refuse(self, refused: RefusedRequestError, head: RequestHead | None = None) -> None:
         """Answer by ourselves and drop the rest of what the client sends."""
         exchange, status = self.exchange, refused.status
+        trace = _trace_of(exchange, head)
         is_silent = exchange is not None and (exchange.is_started or exchange.is_complete)
         if exchange is not None:
-            self._log(exchange.method, exchange.path, status, 0.0, exchange.key_name)
+            self._log(exchange.method, exchange.path, status, 0.0, exchange.key_name, trace)
         elif head is not None:
             path = head.target.partition(b"?")[0].decode("latin-1")
-            self._log(head.method.decode("latin-1"), path, status, 0.0, refused.key_name)
+            self._log(head.method.decode("latin-1"), path, status, 0.0, refused.key_name, trace)
         else:
             self._log("-", "-", status, 0.0)
         if not is_silent:
@@ -290,7 +292,8 @@ class ExchangeLink(ClientLink):
         self.hold(0)
         if not is_silent:
             has_body = head is None or head.method != b"HEAD"
-            self.write(own_answers.refusal(status, refused.said, refused.fields, has_body=has_body))
+            fields = [*refused.fields, *(trace.fields() if trace else ())]
+            self.write(own_answers.refusal(status, refused.said, fields, has_body=has_body))
         self._linger()
 
     def _drop_exchange(self) -> None:
@@ -325,12 +328,13 @@ class ExchangeLink(ClientLink):
                 status=refused.status,
                 seconds=0.0,
                 key_name=refused.key_name,
+                trace=trace_of(head.headers),
             )
 
     def _log_exchange(self, exchange: Exchange) -> None:
         seconds = time.monotonic() - exchange.since
-        path, words = exchange.root + exchange.path, (exchange.key_name, exchange.client)
-        self._log(exchange.method, path, exchange.status, seconds, *words)
+        path, words = exchange.root + exchange.path, (exchange.key_name, exchange.trace)
+        self._log(exchange.method, path, exchange.status, seconds, *words, exchange.client)
 
     def _log(  # noqa: PLR0913, PLR0917 - the facts of a line
         self,
@@ -339,6 +343,7 @@ class ExchangeLink(ClientLink):
         status: int,
         seconds: float,
         key_name: str = "",
+        trace: RequestTrace | None = None,
         client: str = "",
     ) -> None:
         if self.owner.access_log is not None:
@@ -348,5 +353,12 @@ class ExchangeLink(ClientLink):
                 path=path,
                 status=status,
                 seconds=seconds,
+                trace=trace,
                 key_name=key_name,
             )
+
+
+def _trace_of(exchange: Exchange | None, head: RequestHead | None) -> RequestTrace | None:
+    if exchange is not None:
+        return exchange.trace
+    return None if head is None else trace_of(head.headers)

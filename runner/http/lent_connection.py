@@ -13,7 +13,7 @@ import re
 import select
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.access.gate import bearer_in
@@ -25,6 +25,7 @@ from runner.http.plain_head import PlainHead, fields_of
 from runner.http.recording import Exchanged, kept
 from runner.http.response_head import header_lines, status_line
 from runner.http.wsgi_environ import add_fields, add_request, address_environ, shared_environ
+from runner.telemetry.request_trace import TRACEPARENT, RequestTrace, is_valid
 
 if TYPE_CHECKING:
     from runner.http.wsgi_connection import WsgiConnection
@@ -45,10 +46,11 @@ class LentConnection(Exchange):
 
     __slots__ = (
         *("_answer", "_goes_on", "_is_passed_on", "_returned", "_unsent"),
-        *("body", "client", "head", "root"),
+        *("body", "client", "head", "root", "trace"),
     )
 
     connection: WsgiConnection
+    trace: RequestTrace
 
     def __init__(self, connection: WsgiConnection, head: PlainHead, path: str, body: bytes) -> None:
         super().__init__(connection, "", path, keep_alive=True)
@@ -58,7 +60,7 @@ class LentConnection(Exchange):
         self._take(head, path, body)
 
     def _take(self, head: PlainHead, path: str, body: bytes) -> None:
-        self.head, self.body = head, body
+        self.head, self.body, self.trace = head, body, RequestTrace()
         self.method, self.path, self.since = head.method.decode("ascii"), path, time.monotonic()
         self.keep_alive = head.keeps and not self.connection.owner.is_draining
         self.is_started, self.client, self.root = False, "", ""
@@ -126,6 +128,9 @@ class LentConnection(Exchange):
         add_request(environ, self.method, path, query, io.BytesIO(self.body))
         fields = fields_of(self.head)
         add_fields(environ, fields)
+        traceparent = environ.get("HTTP_TRACEPARENT", "").encode("latin-1")
+        if traceparent and is_valid(traceparent):
+            self.trace = RequestTrace(traceparent)
         if connection.owner.gate.keys is not None:
             _drop_keys(environ)
         if _FORWARDED.search(self.head.lines) and connection.owner.proxies.believe(
@@ -135,7 +140,7 @@ class LentConnection(Exchange):
         return environ
 
     def _add_what_proxies_say(
-        self, environ: dict[str, Any], fields: Iterable[tuple[str, str]]
+        self, environ: dict[str, Any], fields: Sequence[tuple[str, str]]
     ) -> None:
         connection = self.connection
         given = [(name.lower().encode(), value.encode("latin-1")) for name, value in fields]
@@ -145,7 +150,7 @@ class LentConnection(Exchange):
             environ["HTTP_HOST"] = seen.host
         self.root, self.client = seen.prefix, seen.client[0] if seen.client else ""
 
-    def answer(self, status: int, fields: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
+    def answer(self, status: int, fields: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
         """Send a whole answer, whose fields say the body's length; False if that cannot be.
 
         Raises:
@@ -154,6 +159,8 @@ class LentConnection(Exchange):
         connection = self.connection
         keeps = self.keep_alive
         lines = status_line(status) + connection.state.date_line + header_lines(fields)
+        if self.trace.traceparent and all(name != TRACEPARENT for name, _ in fields):
+            lines += self.trace.echo()
         end = b"\r\n" if keeps else b"connection: close\r\n\r\n"
         data = lines + end + (b"" if self.method == "HEAD" else body)
         # Who has the answer may ask again at once, and has to find a place.
@@ -177,7 +184,7 @@ class LentConnection(Exchange):
         connection.count_in_thread(self)
         return True
 
-    def _exchanged(self, answer_fields: Iterable[tuple[bytes, bytes]], answer: bytes) -> Exchanged:
+    def _exchanged(self, answer_fields: Sequence[tuple[bytes, bytes]], answer: bytes) -> Exchanged:
         return Exchanged(
             query=self.query(),
             fields=kept(self.fields()),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
-import secrets
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
@@ -16,6 +14,8 @@ from runner.http.response_head import Field
 from runner.identity import Identity
 from runner.masking.names import MASK
 from runner.masking.texts import TextMasking
+from runner.telemetry.log_lines import time_of
+from runner.telemetry.request_trace import RequestTrace
 
 _CONTENT_TYPE = b"content-type"
 _SHOWN = (_CONTENT_TYPE, b"accept")
@@ -33,7 +33,7 @@ class Answered(NamedTuple):
         path: Likewise, decoded.
         status: Of the answer.
         key: The name of the key by which it was asked.
-        trace_id: Of its trace.
+        trace: By what it is named elsewhere; None if nowhere.
         exchanged: All else.
     """
 
@@ -43,7 +43,7 @@ class Answered(NamedTuple):
     path: str
     status: int
     key: str
-    trace_id: str
+    trace: RequestTrace | None
     exchanged: Exchanged
 
     @property
@@ -68,17 +68,17 @@ class LineWriter:
 
     def line(self, answered: Answered) -> bytes:
         """Write one."""
-        kept = answered.exchanged
+        kept, trace = answered.exchanged, answered.trace or RequestTrace()
         body = self._content(kept.body, kept.fields, is_cut=kept.is_cut)
         answer = self._content(kept.answer, kept.answer_fields, is_cut=kept.is_cut)
         sent = kept.query.decode("latin-1")
         query = self._masking.query(sent)
         fields = {
-            "id": secrets.token_hex(8),
-            "time": dt.datetime.fromtimestamp(answered.moment, dt.UTC).isoformat(),
+            "id": trace.id,
+            "time": time_of(answered.moment),
             **self._known,
             "key": answered.key,
-            "trace_id": answered.trace_id,
+            "trace_id": trace.trace_id,
             "method": answered.method,
             "path": answered.path[:_LONGEST_PATH],
             "query": query,

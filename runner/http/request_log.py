@@ -29,6 +29,7 @@ from runner.http.recording import Exchanged
 from runner.http.request_file import RequestFile
 from runner.http.request_line import Answered, LineWriter
 from runner.identity import Identity
+from runner.telemetry.request_trace import RequestTrace
 
 if TYPE_CHECKING:
     from runner.http.exchange import Exchange
@@ -101,6 +102,7 @@ class RequestLog:
             status=exchange.status,
             seconds=time.monotonic() - exchange.since,
             key_name=exchange.key_name,
+            trace=exchange.trace,
         )
 
     def add(  # noqa: PLR0913 - the fields of a line
@@ -112,12 +114,10 @@ class RequestLog:
         status: int,
         seconds: float,
         key_name: str = "",
-        trace_id: str = "",
+        trace: RequestTrace | None = None,
     ) -> None:
         """Record what was asked and answered; in any thread."""
-        answered = Answered(
-            time.time(), seconds, method, path, status, key_name, trace_id, exchanged
-        )
+        answered = Answered(time.time(), seconds, method, path, status, key_name, trace, exchanged)
         with self._adding:
             added = self._added + answered.size
             if added - self._taken > _MOST_WAITING:

@@ -34,6 +34,7 @@ from runner.http.exchange import TaskExchange
 from runner.http.problems import note_failure
 from runner.http.response_head import header_lines, status_line
 from runner.http.websocket_inbox import Inbox
+from runner.telemetry.request_trace import RequestTrace, current, trace_of
 
 if TYPE_CHECKING:
     from runner.http.connection import Connection
@@ -65,6 +66,8 @@ class WebSocketExchange(TaskExchange):
         RefusedRequestError: It is no handshake.
     """
 
+    trace: RequestTrace
+
     __slots__ = (
         "_begun",
         "_code",
@@ -86,6 +89,7 @@ class WebSocketExchange(TaskExchange):
 
     def __init__(self, connection: Connection, head: RequestHead, scope: dict[str, Any]) -> None:
         super().__init__(connection, scope, keep_alive=False)
+        self.trace = trace_of(head.headers)
         self._link = ServerProtocol(
             extensions=[_DEFLATE],
             max_size=connection.limits.ws_max_size or connection.limits.max_body,
@@ -212,11 +216,12 @@ class WebSocketExchange(TaskExchange):
         elif kind == "websocket.accept":
             self._accept(message)
         elif kind == "websocket.close":
-            self._refuse(403, own_answers.refusal(403, "the WebSocket was refused"))
+            self._refuse_plainly()
         elif kind == "websocket.http.response.start":
             lines = header_lines(message.get("headers", ()))
             self.status = message["status"]
-            self._refusal = status_line(self.status) + self.connection.state.date_line + lines
+            start = status_line(self.status) + self.connection.state.date_line
+            self._refusal = start + lines + self.trace.echo()
         elif kind == "websocket.http.response.body" and self._refusal is not None:
             self._refusal_body(message.get("body", b""), has_more=message.get("more_body", False))
         else:
@@ -246,6 +251,8 @@ class WebSocketExchange(TaskExchange):
         given = [(name, value) for name, value in message.get("headers", ())]
         header_lines(given)  # refuses what no client must get
         headers = self._response.headers
+        if self.trace.traceparent:
+            headers["traceparent"] = self.trace.traceparent.decode("ascii")
         for name, value in given:
             if name.decode("latin-1").lower() not in _OURS:
                 headers[name.decode("latin-1")] = value.decode("latin-1")
@@ -258,6 +265,10 @@ class WebSocketExchange(TaskExchange):
         self.connection.upgrade(self)
         # A deadline of none would be that of the handshake.
         self.connection.expect_within(self.connection.limits.ws_ping_interval or NEVER)
+
+    def _refuse_plainly(self) -> None:
+        said = "the WebSocket was refused"
+        self._refuse(403, own_answers.refusal(403, said, self.trace.fields()))
 
     def _refuse(self, status: int, answer: bytes) -> None:
         self.status, self.is_started, self._is_over = status, True, True
@@ -359,6 +370,7 @@ class WebSocketExchange(TaskExchange):
 
     async def _run(self, app: App, scope: dict[str, Any]) -> None:
         code = _NORMAL
+        current.set(self.trace)
         try:
             await app(scope, self.receive, self.send)
         except asyncio.CancelledError:
@@ -369,7 +381,7 @@ class WebSocketExchange(TaskExchange):
                 code = _FAILED
                 if not (self._is_over or self.is_started):
                     status, body = own_answers.failed(number)
-                    self._refuse(status, own_answers.whole(status, body))
+                    self._refuse(status, own_answers.whole(status, body, self.trace.fields()))
         finally:
             self.task_ended()
         if self._is_over:
@@ -379,7 +391,7 @@ class WebSocketExchange(TaskExchange):
         elif self.is_started:
             self.connection.cut(self)
         else:
-            self._refuse(403, own_answers.refusal(403, "the WebSocket was refused"))
+            self._refuse_plainly()
 
 
 def _websocket_scope(scope: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from runner.http.asgi_exchange import IS_CLOSING
 from runner.http.problems import NotedFailureError
 from runner.http.response_head import BODILESS
 from runner.http.wsgi_environ import head_of
+from runner.telemetry.request_trace import current
 
 if TYPE_CHECKING:
     from runner.http.lent_connection import LentConnection
@@ -68,14 +69,19 @@ class WsgiCall:
         lent: LentConnection | None = None,
     ) -> None:
         self._app, self._threads, self._environ, self._loop = app, threads, environ, loop
+        self._trace = lent.trace if lent is not None else current.get()
         self._lent = lent  # until it is passed on
         self._lock = threading.Lock()
         self._pieces: list[bytes] = []
 
     def run(self) -> None:
         """Call the app; in a thread."""
+        contextvars.copy_context().run(self._run)
+
+    def _run(self) -> None:
+        current.set(self._trace)
         try:
-            contextvars.copy_context().run(self._answer)
+            self._answer()
         except ClientGoneError:
             log.debug("the client has gone")
         except BaseException as error:  # noqa: BLE001 - raised again in the loop

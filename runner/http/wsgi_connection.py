@@ -143,6 +143,7 @@ class WsgiConnection(Connection):
         if self.owner.request_log is not None:
             exchange.recording = recording = Recording(lent.query(), lent.fields())
             recording.body.add(lent.body)
+        exchange.trace = lent.trace
         self.exchange = exchange
         exchange.start()
         exchange.end_body()

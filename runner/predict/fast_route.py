@@ -91,7 +91,7 @@ class FastRequest(Exchange):
 
     connection: FastRouteConnection
 
-    __slots__ = ("_body", "batcher", "deadline", "item")
+    __slots__ = ("_body", "batcher", "deadline", "item", "trace")
 
     def __init__(
         self, connection: FastRouteConnection, batcher: Batcher, timeout: float | None
@@ -103,7 +103,7 @@ class FastRequest(Exchange):
         self.deadline = None if timeout is None else since + timeout
         self.keep_alive = not connection.owner.is_draining
         self.is_started = self.is_complete = False
-        self.status, self.key_name, self._body = 0, "", b""
+        self.status, self.key_name, self.trace, self._body = 0, "", None, b""
         batcher.counter.request_started()
 
     def take_body(self, data: bytes) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from runner.http.thread_context import ThreadContext
+from runner.telemetry.request_trace import current
 
 _SWITCH_EVERY = 0.0005
 
@@ -55,6 +56,8 @@ class SerialThread:
         """Have something done, and wait for its result, or for what it raised."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
+        if (trace := current.get()) is not None:
+            act = functools.partial(trace.run, act)
         self.run(functools.partial(_settle, future, act, loop))
         try:
             return await future

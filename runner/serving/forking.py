@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from runner import log
 from runner.serving.print_forwarding import PrintForwarder, forward_prints
 
 try:
@@ -59,6 +60,7 @@ def fork(serve: Callable[[], None], log_fd: int, pools: Any) -> int:
     try:  # nothing may climb into the kernel's stack
         with contextlib.closing(_print_to(log_fd)):
             code = _serve_as_child(parent, pools, serve)
+            log.flush()
     finally:
         os._exit(code)
 

@@ -27,7 +27,6 @@ from runner.access.settings import OPEN_TO_ALL, AccessSettings
 from runner.config import Limits, ProxyTrust
 from runner.errors import ConfigurationError
 from runner.http import app_protocol
-from runner.http.access_log import AccessLog
 from runner.http.app_protocol import AppProtocol
 from runner.http.example_request import Example
 from runner.http.request_log import RequestLog, request_log_of
@@ -39,6 +38,7 @@ from runner.serving import (
     model_versions,
     nested_loops,
     print_forwarding,
+    worker_log,
 )
 from runner.serving.app_kind import kind_of
 from runner.serving.claim import claim
@@ -416,6 +416,7 @@ def _serving(pool: WorkerPool, kind: str) -> Iterator[None]:
     print(f"serving {kind.upper()} on {url} with {count} worker(s)", flush=True)  # noqa: T201 - the cell's claim
     with contextlib.ExitStack() as printing:
         if pool.control is not None:
+            printing.enter_context(worker_log.records_to(pool.log_fd))
             printing.enter_context(contextlib.closing(print_forwarding.forward_prints(pool.log_fd)))
         yield
 
@@ -465,9 +466,7 @@ def _builder(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
     request_log: RequestLog | None = None,
 ) -> Callable[[], Server]:
     """Give what makes the server of one worker, in that worker."""
-    access = None
-    if os.environ.get("RUNNER_ACCESS_LOG", "0") == "1":
-        access = AccessLog(log_fd, is_json=os.environ.get("RUNNER_LOG_FORMAT") == "json")
+    access = worker_log.access_log_to(log_fd, limits)
     import_ahead()
     asgi = app if kind == "asgi" else WsgiAdapter(app, limits.threads or limits.max_concurrency)
     server = AsgiServer(asgi, limits, access, examples, gate, request_log, trust=trust)

@@ -234,6 +234,8 @@ def _run_task(path: Path, task: Task, kernel: Kernel | None, kernel_name: str) -
             run.load_papermill()
             order = _wait(orders, standby, stop)
             if order is not None:
+                if run_id := order.get("run"):
+                    logs.add_facts(run=run_id)
                 if orders.has_moved or not standby.answers():
                     standby.replace_kernel()
                 _carry_out(task, order, orders, standby, stop)

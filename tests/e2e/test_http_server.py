@@ -397,7 +397,7 @@ def test_a_connection_that_ended_is_forgotten_at_once(
 
 
 def test_the_access_log_has_a_line_for_each_request(serve: Serve) -> None:
-    """Client, method, path, status, time; control characters cannot forge a line."""
+    """Client, method, path, status, time, id; control characters cannot forge a line."""
     read, write = os.pipe()
     log = AccessLog(write)
     served = serve(app, log)
@@ -408,9 +408,9 @@ def test_the_access_log_has_a_line_for_each_request(serve: Serve) -> None:
     lines = os.read(read, 65536).decode().splitlines()
     os.close(read)
     os.close(write)
-    assert [line.split(" INFO    ")[1].rsplit(" ", 2)[0] for line in lines] == [
-        "127.0.0.1 POST /a\\nb 200",
-        "127.0.0.1 POST /error 500",
+    assert [line.split(maxsplit=1)[1].rsplit(" ", 3)[0] for line in lines] == [
+        "INFO    127.0.0.1 POST /a\\nb 200",
+        "ERROR   127.0.0.1 POST /error 500",
     ]
 
 

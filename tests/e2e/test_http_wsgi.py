@@ -534,6 +534,7 @@ def test_the_log_gets_one_record_per_answer(serve: Callable[..., Running]) -> No
         "seconds": record["seconds"],
         "client": "127.0.0.1",
         "key_name": "",
+        "trace": record["trace"],
     }
     assert running.server.requests == 1
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runner.http import access_log
 from runner.http.access_log import AccessLog
+from runner.telemetry.request_trace import RequestTrace
 
 
 def written(tmp_path: Path, path: str, *, is_json: bool) -> list[bytes]:
@@ -46,4 +49,63 @@ def test_what_waits_is_bounded_in_bytes(tmp_path: Path, monkeypatch: pytest.Monk
     os.close(fd)
     lines = out.read_bytes().splitlines()
     assert len(lines) == 6
-    assert lines[-1] == b"3 access log lines dropped"
+    assert lines[-1].endswith(b" WARNING 3 access log lines dropped")
+
+
+def lines_of(tmp_path: Path, asked: list[tuple[str, str, int]], **settings: Any) -> list[str]:
+    """The lines for requests, each a method, a path and the answer's status."""
+    out = tmp_path / "log"
+    fd = os.open(out, os.O_CREAT | os.O_WRONLY)
+    log = AccessLog(fd, **settings)
+    for method, path, status in asked:
+        log.add(client="c", method=method, path=path, status=status, seconds=0.1)
+    log.close()
+    os.close(fd)
+    return out.read_text().splitlines()
+
+
+def test_health_checks_and_static_files_are_left_out(tmp_path: Path) -> None:
+    """Not a static file that is missing, nor what is POSTed to such a path."""
+    asked = [
+        *(("GET", "/healthz", 200), ("HEAD", "/healthz", 503), ("GET", "/static/a.css", 200)),
+        *(("GET", "/static/b.css", 404), ("POST", "/healthz", 200), ("GET", "/a", 200)),
+    ]
+    shown = lines_of(tmp_path, asked, left_out={"/healthz"})
+    assert [line.split(" c ")[1].split(" ")[:3] for line in shown] == [
+        ["GET", "/static/b.css", "404"],
+        ["POST", "/healthz", "200"],
+        ["GET", "/a", "200"],
+    ]
+    assert len(lines_of(tmp_path, asked)) == len(asked)
+
+
+def test_a_failure_of_the_service_is_an_error(tmp_path: Path) -> None:
+    """And all that is left, where only errors are asked for."""
+    asked = [("GET", "/", status) for status in (200, 404, 500, 503)]
+    levels = [line.split()[1] for line in lines_of(tmp_path, asked)]
+    assert levels == ["INFO", "INFO", "ERROR", "ERROR"]
+    shown = lines_of(tmp_path, asked, is_json=True, only_errors=True)
+    assert [(json.loads(line)["level"], json.loads(line)["status"]) for line in shown] == [
+        ("error", 500),
+        ("error", 503),
+    ]
+
+
+def test_a_line_names_the_request(tmp_path: Path) -> None:
+    """By the trace that the client has named, and by a name of its own."""
+    trace = RequestTrace(b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    out = tmp_path / "log"
+    fd = os.open(out, os.O_CREAT | os.O_WRONLY)
+    for is_json in (False, True):
+        log = AccessLog(fd, is_json=is_json, facts=lambda: {"run": "r", "worker": 7})
+        log.add(client="c", method="GET", path="/", status=200, seconds=0.1, trace=trace)
+        log.add(client="c", method="GET", path="/", status=200, seconds=0.1)
+        log.close()
+    os.close(fd)
+    text, own, *rest = out.read_text().splitlines()
+    assert text.endswith(" trace=0af7651916cd43dd8448eb211c80319c")
+    assert re.search(r" id=[0-9a-f]{16}$", own)
+    traced, named = map(json.loads, rest)
+    assert (traced["trace_id"], traced["id"]) == (trace.trace_id, trace.id)
+    assert (named["run"], named["worker"], "trace_id" in named) == ("r", 7, False)
+    assert named["id"] != traced["id"]

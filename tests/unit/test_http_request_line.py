@@ -12,9 +12,11 @@ import pytest
 from runner.http.recording import MOST, Exchanged
 from runner.http.request_line import Answered, LineWriter
 from runner.record.requests import RecordedRequest, request_of
+from runner.telemetry.request_trace import RequestTrace
 
 JSON = (b"content-type", b"application/json; charset=utf-8")
 GZIP = (b"content-encoding", b"gzip")
+TRACE = RequestTrace(b"00-%b-%b-01" % (b"1" * 32, b"2" * 16))
 
 
 def line(body: bytes | None = b"", *fields: tuple[bytes, bytes], **kept: Any) -> RecordedRequest:
@@ -27,7 +29,7 @@ def line(body: bytes | None = b"", *fields: tuple[bytes, bytes], **kept: Any) ->
         answer=kept.get("answer", b""),
         is_cut=kept.get("is_cut", False),
     )
-    answered = Answered(1_764_417_600.25, 0.0015, "POST", "/p", 200, "key", "trace", exchanged)
+    answered = Answered(1_764_417_600.25, 0.0015, "POST", "/p", 200, "key", TRACE, exchanged)
     found = request_of(LineWriter(["login"]).line(answered))
     assert found is not None
     return found
@@ -38,13 +40,13 @@ def test_a_line_says_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNNER_RUN_ID", "run")
     monkeypatch.setenv("RUNNER_MODEL_SHA256", "hash")
     found = line(b'{"a": 1}', JSON, answer=b"2", answer_fields=[JSON], query=b"b=1")
-    assert found.fields.pop("id")
+    assert found.fields.pop("id") == TRACE.id
     assert found.fields == {
-        "time": "2025-11-29T12:00:00.250000+00:00",
+        "time": "2025-11-29T12:00:00.250+00:00",
         "run": "run",
         "model": "hash",
         "key": "key",
-        "trace_id": "trace",
+        "trace_id": "1" * 32,
         "method": "POST",
         "path": "/p",
         "query": "b=1",

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from runner.serving.print_forwarding import (
     PrintForwarder,
     forward_prints,
 )
+from runner.telemetry.request_trace import RequestTrace
 
 Shown = tuple[int, Path]
 
@@ -149,3 +151,59 @@ def test_a_log_that_nobody_reads_holds_nobody_up() -> None:
     os.close(writing)
     print("goes on", file=stream)
     assert stream.getvalue() == "goes on\n"
+
+
+def events(path: Path) -> list[tuple[str, str]]:
+    """The level of each line, and what it says."""
+    lines = path.read_text().splitlines()
+    return [(line.split()[1], line.partition(": ")[2]) for line in lines]
+
+
+def test_a_traceback_is_one_error(log: Shown) -> None:
+    """Whether it comes in one piece, with a message, or in many."""
+    fd, path = log
+    mine, errors = logging.Logger("mine"), io.StringIO()
+    mine.addHandler(logging.StreamHandler(errors))
+    with contextlib.closing(PrintForwarder(fd, [errors], stderr=errors)):
+        try:
+            raise ValueError("odd")
+        except ValueError:
+            mine.exception("it failed")
+            traceback.print_exc(file=errors)
+        print("and goes on", file=errors)
+    (first, logged), (second, printed), (third, last) = events(path)
+    assert (first, second, third, last) == ("ERROR", "ERROR", "WARNING", "and goes on")
+    assert logged.startswith(r"it failed\nTraceback (most recent call last):\n  File")
+    assert logged.endswith(r"\nValueError: odd")
+    assert printed == logged.removeprefix(r"it failed\n")
+
+
+def test_what_is_printed_has_a_level(log: Shown) -> None:
+    """By its stream, or by the level with which `logging` begins a line."""
+    fd, path = log
+    out, errors = io.StringIO(), io.StringIO()
+    prints = PrintForwarder(fd, [out, errors], stderr=errors, level="warning")
+    with contextlib.closing(prints):
+        print("to stdout", file=out)
+        print("INFO:root:left out", file=errors)
+        errors.write("ERROR:root:shown\nin two lines\n")
+        print("to stderr", file=errors)
+    assert events(path) == [("ERROR", r"ERROR:root:shown\nin two lines"), ("WARNING", "to stderr")]
+
+
+def test_requests_and_threads_have_lines_of_their_own(log: Shown) -> None:
+    """Also if their pieces come by turns; each line of a request names it."""
+    fd, path = log
+    stream, trace = io.StringIO(), RequestTrace()
+    with contextlib.closing(PrintForwarder(fd, [stream])):
+        trace.run(stream.write, "of a ")
+        stream.write("of a ")
+        trace.run(stream.write, "request\n")
+        stream.write("thread\n")
+        trace.run(stream.write, "its rest")
+        until(lambda: "its rest" in path.read_text())
+    assert said(path) == [
+        f"of a request id={trace.id}",
+        "of a thread",
+        f"its rest id={trace.id}",
+    ]

@@ -1,0 +1,87 @@
+"""Know which request is being answered, wherever something of it is logged.
+
+Who asks may say to which trace its request belongs, by ``traceparent``. What is not written as
+the recommendation has it is ignored. Source: W3C Trace Context, 2 to 3.2.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+TRACEPARENT = b"traceparent"
+_IDS = rb"(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+VALUE = rb"00-" + _IDS
+"""Matches it in the version that there is."""
+_VALUE = re.compile(rb"%b|(?!00|ff)[0-9a-f]{2}-%b(?:-.*)?" % (VALUE, _IDS))
+
+Result = TypeVar("Result")
+
+
+class RequestTrace:
+    """Name one request.
+
+    Args:
+        traceparent: What it came with, if that is valid.
+
+    Attributes:
+        traceparent: Likewise; empty if there is none.
+        trace_id: Of the trace that it belongs to, in 32 hexadecimal digits; empty if to none.
+        span: What OpenTelemetry has of it, if spans are made.
+    """
+
+    __slots__ = ("_id", "span", "trace_id", "traceparent")
+
+    def __init__(self, traceparent: bytes = b"") -> None:
+        self.traceparent = traceparent
+        self.trace_id = traceparent[3:35].decode("ascii") if traceparent else ""
+        self.span: Any = None
+        self._id = ""
+
+    @property
+    def id(self) -> str:
+        """Give the request's own name, which is made when it is first asked for."""
+        if not self._id:
+            self._id = new_id()
+        return self._id
+
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """Give the header by which a client gets back what it said, if it said anything."""
+        return [(TRACEPARENT, self.traceparent)] if self.traceparent else []
+
+    def echo(self) -> bytes:
+        """Write that as a line of a head."""
+        return b"traceparent: %b\r\n" % self.traceparent if self.traceparent else b""
+
+    def run(self, act: Callable[..., Result], *args: Any) -> Result:
+        """Do something for this request, in any thread."""
+        token = current.set(self)
+        try:
+            return act(*args)
+        finally:
+            current.reset(token)
+
+
+current: contextvars.ContextVar[RequestTrace | None] = contextvars.ContextVar(
+    "runner_request", default=None
+)
+"""The request that is answered here; None if there is none, or many at once."""
+
+
+def new_id() -> str:
+    """Name something that has no name of its own."""
+    return os.urandom(8).hex()
+
+
+def trace_of(fields: Iterable[tuple[bytes, bytes]]) -> RequestTrace:
+    """Read what a request's fields say, whose names are in lower case."""
+    given = [value for name, value in fields if name == TRACEPARENT]
+    return RequestTrace(given[0]) if len(given) == 1 and is_valid(given[0]) else RequestTrace()
+
+
+def is_valid(value: bytes) -> bool:
+    """Tell whether a ``traceparent`` is one."""
+    return _VALUE.fullmatch(value) is not None
