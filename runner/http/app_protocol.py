@@ -6,11 +6,13 @@ one that has no wishes.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.access.gate import USUAL_PATHS, Gate
 from runner.access.settings import Opened
+from runner.rehearsal.choice import SAFE
 
 
 class AppProtocol:
@@ -48,6 +50,19 @@ class AppProtocol:
     def run_beside(self, serve: Callable[[], None]) -> None:
         """Let a loop serve: in the thread that calls, unless the app is to be called in that."""
         serve()
+
+    def uncounted(self) -> contextlib.AbstractContextManager[object]:
+        """Forget, at its end, what was counted meanwhile: no client has asked it."""
+        return contextlib.nullcontext()
+
+    def is_safe(self, method: str, path: str) -> bool:
+        """Tell whether a recorded request, played once more, changes nothing, as far as is known.
+
+        Args:
+            method: In capitals.
+            path: As it was sent.
+        """
+        return method in SAFE
 
     def return_memory(self) -> None:
         """Give memory that is not used any more back to the system; asked every second."""

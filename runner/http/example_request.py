@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import traceback
-from pathlib import Path
+from typing import Any
 
-_PACKAGE = Path(__file__).parent.parent
-_STANDARD = Path(os.__file__).parent
+from runner.http.asking import ask
+from runner.rehearsal.answer import Answer, said_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,6 +18,7 @@ class Example:
         path: Where to.
         method: How.
         content_type: What it is.
+        name: What answers it.
         is_made: It was made of a schema: to be refused, as for what it asks, is an answer too.
     """
 
@@ -27,42 +26,45 @@ class Example:
     path: str = "/"
     method: str = "POST"
     content_type: str = "application/json"
+    name: str = "the app"
     is_made: bool = False
+    query = ""
 
-    def headers(self) -> dict[str, str]:
-        """Give the request's headers, in lower case."""
-        return {
-            "host": "localhost",
-            "content-type": self.content_type,
-            "content-length": str(len(self.body)),
-        }
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Give the request's headers."""
+        return (("content-type", self.content_type),)
 
-    def check(self, status: int, content: bytes) -> None:
+    def check(self, answer: Answer) -> None:
         """Accept an answer.
 
         Raises:
-            RuntimeError: It is no success; the message quotes it.
+            RuntimeError: It is no success; the message says why.
         """
-        if not 200 <= status < (500 if self.is_made else 400):
-            said = content[:200].decode(errors="replace")
-            raise RuntimeError(f"the example was answered with {status}: {said}")
+        if answer.is_late:
+            raise RuntimeError(f"the example was not answered within {answer.seconds:.2g} s")
+        if answer.error is not None:
+            raise RuntimeError(self._failure(answer.error)) from answer.error
+        if not 200 <= answer.status < (500 if self.is_made else 400):
+            said = answer.body[:200].decode(errors="replace")
+            raise RuntimeError(f"the example was answered with {answer.status}: {said}")
+
+    def _failure(self, error: BaseException) -> str:
+        made, mend = "", ""
+        if self.is_made:
+            made = ", which was made of what it takes"
+            mend = "; give a request that it answers: serve(…, example=…)"
+        asked = self.body.decode(errors="replace")
+        return f"{self.name} failed at its example {asked:.200}{made}: {said_of(error)}{mend}"
 
 
-def own_line_of(error: BaseException) -> str:
-    """Say in which line of the notebook, or of a file beside it, an error began; empty if in none.
+async def try_example(
+    app: Any, example: Example, state: dict[str, Any], within: float = 30.0
+) -> None:
+    """Ask an app for its example.
 
-    Returns:
-        Such as `` (line 2 `return 1 / x`)``.
+    Raises:
+        RuntimeError: It did not answer it well.
     """
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename)
-    ]
-    if not frames or not frames[-1].line:
-        return ""
-    return f" (line {frames[-1].lineno} `{frames[-1].line:.100}`)"
-
-
-def _is_own(file: str) -> bool:
-    path = Path(file)
-    is_installed = {"site-packages", "dist-packages"} & {*path.parts}
-    return not is_installed and not any(map(path.is_relative_to, (_PACKAGE, _STANDARD)))
+    answer = await ask(app, example, state, within=within, takes_all=False)
+    example.check(answer)

@@ -23,14 +23,19 @@ from runner.http import app_protocol
 from runner.http.acceptor import Acceptor
 from runner.http.access_log import AccessLog
 from runner.http.asgi_exchange import App
+from runner.http.asking import ask
 from runner.http.connection import Connection
 from runner.http.connection_bound import most_connections
-from runner.http.example_request import Example
+from runner.http.example_request import Example, try_example
 from runner.http.forwarded import TrustedProxies
 from runner.http.lifespan import Lifespan
 from runner.http.request_log import RequestLog
 from runner.http.server_state import ServerState
 from runner.processes import MemoryReturns, return_end_of_heap, return_memory
+from runner.rehearsal.answer import Answer
+from runner.rehearsal.cases import Case
+from runner.rehearsal.handover import Handover
+from runner.rehearsal.playing import rehearse
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +52,12 @@ class AsgiServer:
 
     Made before a fork, it is shared by the workers until they run. ``run`` blocks; ``accept``
     and ``drain`` may be called from any thread.
+
+    Attributes:
+        handover: Has what is to be asked besides the examples; None if that is nothing.
     """
+
+    handover: Handover | None = None
 
     def __init__(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
         self,
@@ -167,8 +177,8 @@ class AsgiServer:
         )
         ticking = [asyncio.ensure_future(each) for each in works]
         try:
-            for example in self.examples:
-                await _try(self.app, example, self.state.app_state)
+            with self._own.uncounted():
+                await self._try_out()
             on_ready()
             await self._drained.wait()
             await self._drain()
@@ -179,6 +189,16 @@ class AsgiServer:
                 await asyncio.to_thread(self.request_log.close)
             self.gate.counts.publish()
             await lifespan.shut_down()
+
+    async def _try_out(self) -> None:
+        """Ask the app by ourselves what it has to answer before it is ready."""
+        for example in self.examples:
+            await try_example(self.app, example, self.state.app_state)
+        if self.handover is not None:
+            await rehearse(self.handover, self._own, self._answer)
+
+    async def _answer(self, case: Case, within: float) -> Answer:
+        return await ask(self.app, case, self.state.app_state, within=within)
 
     async def _keep_files_free(self) -> None:
         while True:
@@ -265,45 +285,6 @@ class AsgiServer:
 
     def _connections(self) -> list[Any]:
         return list(self.state.connections)
-
-
-async def _try(app: Any, example: Example, state: dict[str, Any], within: float = 30.0) -> None:
-    sent: list[dict[str, Any]] = []
-    waiting = [{"type": "http.request", "body": example.body, "more_body": False}]
-
-    async def receive() -> dict[str, Any]:
-        return waiting.pop() if waiting else {"type": "http.disconnect"}
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    try:
-        async with asyncio.timeout(within) as limit:
-            await app(_scope(example) | {"state": state.copy()}, receive, send)
-    except TimeoutError:
-        if limit.expired():
-            raise RuntimeError(f"the example was not answered within {within:g} s") from None
-        raise
-    status = next((m["status"] for m in sent if m["type"] == "http.response.start"), 0)
-    example.check(status, b"".join(m.get("body", b"") for m in sent))
-
-
-def _scope(example: Example) -> dict[str, Any]:
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": example.method,
-        "scheme": "http",
-        "path": example.path,
-        "raw_path": example.path.encode(),
-        "query_string": b"",
-        "root_path": "",
-        "headers": [(name.encode(), value.encode()) for name, value in example.headers().items()],
-        "client": ("127.0.0.1", 0),
-        "server": ("127.0.0.1", 0),
-        "extensions": {"runner.http.example": {}},
-    }
 
 
 def import_ahead() -> None:

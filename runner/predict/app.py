@@ -6,17 +6,18 @@ answered by the route of GET, and OPTIONS by the methods that a path has.
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import logging
 import time
+import urllib.parse
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from runner.access.gate import Gate
 from runner.config import Limits
 from runner.http.app_protocol import AppProtocol
+from runner.http.asking import NOTE
 from runner.http.connection import Owner
-from runner.http.example_request import own_line_of
 from runner.http.problems import note_failure
 from runner.http.scope import below_root
 from runner.identity import Identity
@@ -36,8 +37,6 @@ from runner.predict.streams import send_stream
 from runner.predict.uploads import fields_of_form
 
 log = logging.getLogger(__name__)
-
-EXAMPLE = "runner.http.example"
 
 
 class PredictApp(AppProtocol):
@@ -114,12 +113,7 @@ class PredictApp(AppProtocol):
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            respond = (
-                self._respond_uncounted
-                if EXAMPLE in scope.get("extensions", ())
-                else self._respond_counted
-            )
-            await respond(scope, receive, send)
+            await self._respond(scope, receive, send)
 
     def prepare(self, slots: int) -> None:
         """Make the counters, which the workers share."""
@@ -128,6 +122,14 @@ class PredictApp(AppProtocol):
     def take_slot(self, slot: int) -> None:
         """Count as the worker of a slot."""
         self.counters.take_slot(slot)
+
+    def uncounted(self) -> contextlib.AbstractContextManager[object]:
+        """Forget, at its end, what was counted meanwhile."""
+        return self.counters.restored()
+
+    def is_safe(self, method: str, path: str) -> bool:
+        """Tell a prediction from what is asked of the service itself."""
+        return method == "POST" and urllib.parse.unquote(path) in self._endpoint_names
 
     def protocol(self, server: Owner) -> FastRouteConnection | None:
         """Make what answers plain requests without this app."""
@@ -141,16 +143,7 @@ class PredictApp(AppProtocol):
         """Give the result of each item in order; an exception in its place is its own failure."""
         return await self._dispatcher.predict_many(endpoint, items, request)
 
-    async def _respond_uncounted(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer our own example, which no client asked."""
-        response = await self._response(scope, receive)
-        if response is not None and response.stream is not None:
-            await response.stream.close()  # its first item is all that is asked for
-            response = dataclasses.replace(response, body=b"", content_type=b"", stream=None)
-        if response is not None:
-            await _send(response, self._run_id, receive, send)
-
-    async def _respond_counted(self, scope: Any, receive: Any, send: Any) -> None:
+    async def _respond(self, scope: Any, receive: Any, send: Any) -> None:
         began = time.monotonic()
         name = self._endpoint_names.get(below_root(scope), "") if scope["method"] == "POST" else ""
         counter = self.counters[name]
@@ -187,24 +180,12 @@ class PredictApp(AppProtocol):
             )
             return await route(request)
         except ProblemError as problem:
-            if EXAMPLE in scope.get("extensions", ()) and problem.__cause__ is not None:
-                self._raise_for_author(path, body, problem.__cause__)
+            if problem.__cause__ is not None:
+                _note(scope, problem.__cause__)
             return service_routes.problem_response(path, problem)
-        except Exception as error:
-            if EXAMPLE in scope.get("extensions", ()):
-                raise
+        except Exception as error:  # noqa: BLE001 - logged, and told to who may know
+            _note(scope, error)
             return service_routes.problem_response(path, unexpected_problem(error))
-
-    def _raise_for_author(self, path: str, body: bytes | None, cause: BaseException) -> NoReturn:
-        endpoint, asked = self.endpoints[path], (body or b"").decode()
-        made, mend = "", ""
-        if endpoint.example is None:
-            made = ", which was made of what it takes"
-            mend = "; give a request that it answers: serve(…, example=…)"
-        raise RuntimeError(
-            f"{endpoint.name} failed at its example {asked:.200}{made}:"
-            f" {type(cause).__name__}: {cause}{own_line_of(cause)}{mend}"
-        ) from cause
 
     def _route(self, method: str, path: str) -> Route:
         route = self.routes.get((method, path))
@@ -267,6 +248,13 @@ class PredictApp(AppProtocol):
         self._dispatcher.close()
         self._work.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _note(scope: Any, cause: BaseException) -> None:
+    """Tell ourselves, if it was us who asked, what no client may know."""
+    note = scope.get("extensions", {}).get(NOTE)
+    if note is not None:
+        note["cause"] = cause
 
 
 def unexpected_problem(error: Exception) -> ProblemError:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import array
 import asyncio
+import contextlib
 import dataclasses
 import enum
 import math
 import mmap
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 
 STATUSES = (0, 200, 400, 404, 405, 406, 413, 415, 422, 500, 503, 504)  # 0: any other
@@ -198,6 +199,15 @@ class Counters:
         left = self._slot(slot)
         for place, counter in enumerate(self._counters.values()):
             counter.go_on_from(left[place * _WIDTH : (place + 1) * _WIDTH])
+        self.publish()
+
+    @contextlib.contextmanager
+    def restored(self) -> Iterator[None]:
+        """Forget, at the end, what this worker has counted meanwhile."""
+        kept = [counter.values()[:] for counter in self._counters.values()]
+        yield
+        for counter, values in zip(self._counters.values(), kept, strict=True):
+            counter.go_on_from(values)
         self.publish()
 
     def publish_on(self, loop: asyncio.AbstractEventLoop) -> None:

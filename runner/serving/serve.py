@@ -33,6 +33,7 @@ from runner.http.request_log import RequestLog, request_log_of
 from runner.http.server import AsgiServer, import_ahead
 from runner.http.wsgi_adapter import WsgiAdapter
 from runner.predict.targets import EndpointOptions, is_target
+from runner.rehearsal.handover import Handover
 from runner.serving import (
     ipython_internals,
     model_versions,
@@ -231,7 +232,9 @@ def _examples_of(endpoints: Sequence[Endpoint]) -> Iterator[Example]:
         if is_made and body is None:
             log.warning("%s: no example could be made, so none is tried", endpoint.name)
             continue
-        yield Example(body=json.dumps(body).encode(), path=endpoint.path, is_made=is_made)
+        yield Example(
+            body=json.dumps(body).encode(), path=endpoint.path, name=endpoint.name, is_made=is_made
+        )
 
 
 def _own_link() -> SupervisorLink | None:
@@ -331,9 +334,9 @@ def pool_aside(
     )
     log_fd = _log_fd()
     trust = ProxyTrust.from_environment(environ)
-    server = _builder(kind_of(app), app, limits, log_fd, [], Gate(clients=clients), trust)
+    server = _server(kind_of(app), app, limits, log_fd, [], Gate(clients=clients), trust)
     return WorkerPool(
-        build=lambda _: server(),
+        build=lambda _: server,
         listeners=[listener],
         limits=limits,
         log_fd=log_fd,
@@ -383,12 +386,14 @@ def _pool(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
         log.warning("%s", OPEN_TO_ALL.format(address=net.describe(listeners[0])))
     trust = ProxyTrust.from_environment(environ)
     requests = request_log_of(len(listeners))
-    server = _builder(kind, app, limits, log_fd, examples, gate, trust, requests)
+    server = _server(kind, app, limits, log_fd, examples, gate, trust, requests)
+    handover = Handover.from_environment()
 
     def build(slot: int) -> Server:
         own.take_slot(slot)
         gate.counts.take_slot(slot)
-        return server()
+        server.handover = None if slot else handover  # one worker of many is enough
+        return server
 
     return WorkerPool(
         build=build,
@@ -455,7 +460,7 @@ def _gate_of(own: AppProtocol, limits: Limits, control: SupervisorLink | None, s
     return gate_of(settings, limits, own.paths_to_open, says=control is None, slots=slots)
 
 
-def _builder(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
+def _server(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
     kind: str,
     app: Any,
     limits: Limits,
@@ -464,13 +469,12 @@ def _builder(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
     gate: Gate,
     trust: ProxyTrust,
     request_log: RequestLog | None = None,
-) -> Callable[[], Server]:
-    """Give what makes the server of one worker, in that worker."""
+) -> AsgiServer:
+    """Make the server of each worker: a forked one has a copy of its own."""
     access = worker_log.access_log_to(log_fd, limits)
     import_ahead()
     asgi = app if kind == "asgi" else WsgiAdapter(app, limits.threads or limits.max_concurrency)
-    server = AsgiServer(asgi, limits, access, examples, gate, request_log, trust=trust)
-    return lambda: server  # a forked worker has a copy of its own
+    return AsgiServer(asgi, limits, access, examples, gate, request_log, trust=trust)
 
 
 def _log_fd() -> int:

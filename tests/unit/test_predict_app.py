@@ -10,6 +10,7 @@ import pytest
 from support.prediction_apps import app_of, faults_of, living, post, send
 
 from runner.config import Limits
+from runner.http.example_request import Example, try_example
 from runner.predict.app import PredictApp
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import Request, Response
@@ -148,12 +149,9 @@ def test_the_authors_own_example_shows_the_error() -> None:
     """Before anything serves, the author is the client."""
     app = app_of(inverse, example={"n": 0})
 
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b'{"n": 0}'}
-
     async def tried() -> None:
         async with living(app):
-            await asked(app, receive, extensions={"runner.http.example": {}})
+            await try_example(app, Example(body=b'{"n": 0}', name="inverse"), {})
 
     with pytest.raises(RuntimeError, match=r'at its example {"n": 0}: ZeroDivisionError: float'):
         asyncio.run(tried())

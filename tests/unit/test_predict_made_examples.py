@@ -21,8 +21,7 @@ from support.hinted_types import Flat, Place
 from support.prediction_apps import app_of, living
 
 from runner import ProblemError, load_model, save_model
-from runner.http.example_request import Example
-from runner.http.server import _try
+from runner.http.example_request import Example, try_example
 from runner.predict.endpoint_factory import endpoints_of
 from runner.predict.made_examples import example_for
 from runner.predict.targets import EndpointOptions
@@ -105,7 +104,9 @@ async def tried(target: Any) -> None:
     async with living(app):
         (endpoint,) = app.endpoints.values()
         body = msgspec.json.encode(example_for(endpoint))
-        await _try(app, Example(body=body, path=endpoint.path, is_made=True), {})
+        await try_example(
+            app, Example(body=body, path=endpoint.path, name=endpoint.name, is_made=True), {}
+        )
 
 
 def test_what_fails_at_it_is_not_ready_and_says_what_to_give() -> None:
@@ -125,7 +126,7 @@ def test_what_fails_at_its_own_example_is_told_with_it(raised: type[BaseExceptio
     async def asked() -> None:
         app = app_of(failing, example={"number": 7})
         async with living(app):
-            await _try(app, Example(body=b'{"number":7}'), {})
+            await try_example(app, Example(body=b'{"number":7}', name="predict"), {})
 
     said = rf'predict failed at its example {{"number":7}}: {raised.__name__}: no \(line \d+ `raise'
     with pytest.raises(RuntimeError, match=said):
@@ -142,7 +143,7 @@ def test_an_example_that_is_not_answered_is_told_as_that() -> None:
     async def asked() -> None:
         app = app_of(waiting, example={"number": 7})
         async with living(app):
-            await _try(app, Example(body=b'{"number":7}'), {}, within=0.01)
+            await try_example(app, Example(body=b'{"number":7}'), {}, within=0.01)
 
     with pytest.raises(RuntimeError, match=r"not answered within 0\.01 s"):
         asyncio.run(asked())

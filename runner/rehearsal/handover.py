@@ -1,0 +1,138 @@
+"""Hand what is to be asked to what is to serve, and its report back: files in a private folder.
+
+The supervisor, a run and its kernel know one folder. The run leaves the requests there before its
+first cell. Who plays them takes the file away, so that they are played once, whichever worker is
+started anew later; and leaves the report.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.files import write_atomically
+
+_LARGEST_REPORT = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rules:
+    """Say how to rehearse.
+
+    Attributes:
+        most: Recorded requests that are played.
+        most_changed: Percent of them that may be answered otherwise; None for all.
+        seconds: For all requests together.
+        takes_all: Also those are played that may change something.
+    """
+
+    most: int
+    most_changed: float | None = None
+    seconds: float = 30.0
+    takes_all: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Given:
+    """Be what is to be asked.
+
+    Attributes:
+        rules: How.
+        left_out: How many were left out already, by reasons.
+        count: How many will be asked at most.
+        lines: Each request, as `runner.rehearsal.cases` reads it.
+    """
+
+    rules: Rules
+    left_out: dict[str, int]
+    count: int
+    lines: Iterator[dict[str, Any]]
+
+
+class Handover:
+    """Know the files of one run's rehearsal.
+
+    Args:
+        folder: Which all three know.
+        run: The run's name.
+    """
+
+    def __init__(self, folder: Path, run: str) -> None:
+        self._requests = folder / f"rehearsal-{run}.jsonl"
+        self._report = folder / f"rehearsal-{run}.json"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Handover | None:
+        """Find the files of the run that this process belongs to; None if it belongs to none."""
+        control, run = environ.get("RUNNER_CONTROL"), environ.get("RUNNER_RUN_ID")
+        return cls(Path(control).parent, run) if control and run else None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether there are requests that nobody has played."""
+        return self._requests.exists()
+
+    def leave(
+        self, rules: Rules, lines: Sequence[Mapping[str, Any]], left_out: Mapping[str, int]
+    ) -> None:
+        """Leave what is to be asked, the author's cases first.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        partial = self._requests.with_suffix(".part")
+        with partial.open("x", encoding="utf-8") as file:
+            own = sum("request" in line for line in lines)
+            count = own + min(len(lines) - own, rules.most)
+            head = {"rules": dataclasses.asdict(rules), "left_out": {**left_out}, "count": count}
+            for line in (head, *lines):
+                file.write(json.dumps(line, default=str) + "\n")
+        partial.rename(self._requests)
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[Given | None]:
+        """Take what is to be asked; None if there is nothing, or it was taken.
+
+        A process that dies meanwhile leaves nothing to be played again.
+        """
+        try:
+            file = self._requests.open(encoding="utf-8")
+        except FileNotFoundError:
+            yield None
+            return
+        with file:
+            self._requests.unlink(missing_ok=True)
+            head = json.loads(file.readline())
+            yield Given(
+                rules=Rules(**head["rules"]),
+                left_out=head["left_out"],
+                count=head["count"],
+                lines=map(json.loads, file),
+            )
+
+    def report(self, said: Mapping[str, Any]) -> None:
+        """Leave a report, or how far it is.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        write_atomically(self._report, json.dumps(said, default=str))
+
+    def said(self) -> dict[str, Any]:
+        """Give what was reported last; nothing if that is not there, or no report."""
+        with contextlib.suppress(OSError, ValueError):
+            if self._report.stat().st_size <= _LARGEST_REPORT:
+                said = json.loads(self._report.read_bytes())
+                return said if isinstance(said, dict) else {}
+        return {}
+
+    def clear(self) -> None:
+        """Remove what is left."""
+        for path in (self._requests, self._report):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
