@@ -7,6 +7,7 @@ RunnerError                 1  anything unforeseen
 ├── NotReadyError           5  nothing was ready to serve in time
 ├── CrashLoopError          6  it dies again and again before it serves
 ├── FindingsError           7  the doctor found what would break
+├── RehearsalError          8  a new version does not answer as it should
 └── InterruptedRunError     128 + the signal's number
 """
 
@@ -98,6 +99,13 @@ class FindingsError(RunnerError):
     meaning = "`runner doctor` found something that would break"
 
 
+class RehearsalError(RunnerError):
+    """Report that a version was kept from serving by what it answers."""
+
+    exit_code = 8
+    meaning = "`runner rehearse` found answers that keep the notebook from serving"
+
+
 class InterruptedRunError(RunnerError):
     """Report that a signal ended a run before its last cell."""
 
@@ -115,5 +123,6 @@ EXIT_CODES = (
     NotReadyError,
     CrashLoopError,
     FindingsError,
+    RehearsalError,
 )
 """Those whose exit codes tell them apart."""

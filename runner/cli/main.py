@@ -19,6 +19,7 @@ from runner.cli.doctor import doctor
 from runner.cli.options import (
     EPILOG,
 )
+from runner.cli.rehearse import rehearse
 from runner.cli.run import run
 from runner.cli.serve import serve
 from runner.cli.sweep import sweep
@@ -27,7 +28,7 @@ from runner.spawn.working_folder import has_working_folder
 
 
 @click.group(
-    commands=(run, serve, *remote.COMMANDS, doctor, sweep, key),
+    commands=(run, serve, *remote.COMMANDS, doctor, sweep, key, rehearse),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EPILOG,
 )

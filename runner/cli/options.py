@@ -20,6 +20,8 @@ from runner.config import (
     variable,
 )
 from runner.errors import EXIT_CODES, ConfigurationError, RunnerError
+from runner.rehearsal.cases import MOST_CASES
+from runner.rehearsal.handover import Rules
 
 EPILOG = "Exit codes: 0 done or stopped as asked; {}; 128 + N interrupted by signal N.".format(
     "; ".join(f"{error.exit_code} {error.meaning}" for error in (RunnerError, *EXIT_CODES))
@@ -249,6 +251,74 @@ def _is_given(name: str) -> bool:
     """Tell whether an option of the running command was given, or its variable."""
     source = click.get_current_context().get_parameter_source(name)
     return source not in (None, ParameterSource.DEFAULT)
+
+
+# What is asked of a new version before it serves.
+
+
+class _Percent(click.FloatRange):
+    """Take a share, with or without its sign."""
+
+    name = "percent"
+
+    def convert(self, value: Any, *context: Any) -> Any:
+        """Give the number."""
+        number: Any = str(value).removesuffix("%")
+        return super().convert(number, *context)
+
+
+def rehearsal_options(default: int | None, said: str) -> Decorator:
+    """Add what ``serve`` and ``rehearse`` have in common."""
+    shows = default is not None
+
+    def decorate(command: Any) -> Any:
+        for each in reversed(
+            [
+                option(
+                    "--rehearse",
+                    type=click.IntRange(0, MOST_CASES),
+                    default=default,
+                    metavar="N",
+                    show_default=shows,
+                    help=said,
+                ),
+                option(
+                    "--rehearse-changes",
+                    type=_Percent(0, 100),
+                    default=None,
+                    metavar="N%",
+                    show_default=False,
+                    help="Let no version serve that answers more of them otherwise.",
+                ),
+                seconds(
+                    "--rehearse-timeout",
+                    default=Rules.seconds,
+                    help="Time for all of them; what is not asked by then is counted.",
+                ),
+                switch(
+                    "rehearse-all",
+                    default=False,
+                    help="Also play what may change something: to apps of your own other methods"
+                    " than GET and HEAD.",
+                ),
+            ]
+        ):
+            command = each(command)
+        return command
+
+    return decorate
+
+
+def rehearsal_of(given: dict[str, Any]) -> Rules | None:
+    """Give how to rehearse among the options of a command; None if that is not asked for."""
+    if given["rehearse"] is None:
+        return None
+    return Rules(
+        most=given["rehearse"],
+        most_changed=given["rehearse_changes"],
+        seconds=given["rehearse_timeout"],
+        takes_all=given["rehearse_all"],
+    )
 
 
 def values_of(given: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from runner.cli.options import (
     config_of,
     option,
     port_option,
+    rehearsal_of,
+    rehearsal_options,
     run_options,
     seconds,
     settings_of,
@@ -50,6 +52,11 @@ from runner.run.shadowing import refuse_shadow
 )
 @access_options
 @network_options
+@rehearsal_options(
+    None,
+    "Before a new version takes over, play N recorded requests to it, and the cases of"
+    " rehearsal.jsonl beside NOTEBOOK; 0 for these alone.",
+)
 @settings_options(Limits)
 @settings_options(RequestLogSettings)
 @click.option("--trial", is_flag=True, hidden=True)  # serve once, for `runner doctor --dry-run`
@@ -84,6 +91,7 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
 
     log.configure(given["log_level"], given["log_format"])
     handed_down = ("log_level", "log_format")
+    rehearsal = rehearsal_of(given)
     ends_within = max(given["grace"], given["linger"] + given["drain_timeout"])
     return Plan(
         path=given["notebook"],
@@ -99,7 +107,7 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
             waits_for_edits=given["reload"],
             keeps_standby=given["standby"] and not given["trial"],
             retries=not given["trial"],
-            ready_timeout=given["ready_timeout"],
+            ready_timeout=given["ready_timeout"] + (rehearsal.seconds if rehearsal else 0.0),
             drain_timeout=ends_within + 5.0,
         ),
         environ={variable(name): str(given[name]) for name in handed_down}
@@ -109,5 +117,6 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
         | {variable("secret"): " ".join(given["secret"])}
         | {variable(name): str(int(given[name])) for name in ("access_log", "access_log_all")},
         access=access_of(given),
+        rehearsal=rehearsal,
         is_trial=given["trial"],
     )

@@ -74,7 +74,7 @@ async def ask(
         status=answer.status if done else 0,
         body=bytes(answer.body),
         error=(task.result() if done else None) or note.get("cause"),
-        is_late=not done,
+        late_after=None if done else within,
         seconds=time.monotonic() - began,
     )
 

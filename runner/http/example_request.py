@@ -41,8 +41,8 @@ class Example:
         Raises:
             RuntimeError: It is no success; the message says why.
         """
-        if answer.is_late:
-            raise RuntimeError(f"the example was not answered within {answer.seconds:.2g} s")
+        if answer.late_after is not None:
+            raise RuntimeError(f"the example was not answered within {answer.late_after:g} s")
         if answer.error is not None:
             raise RuntimeError(self._failure(answer.error)) from answer.error
         if not 200 <= answer.status < (500 if self.is_made else 400):

@@ -19,10 +19,11 @@ from collections.abc import Callable
 from typing import Any
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from nbformat.v4 import new_markdown_cell, new_output
 
 from runner.files import process_start
 from runner.record import notebook_format
+from runner.rehearsal.report import markdown
 
 
 class CellStatus(enum.StrEnum):
@@ -99,6 +100,15 @@ class Record:
     def add_facts(self, facts: dict[str, Any]) -> None:
         """Say more of the run; the next save takes it along."""
         self.run.update(facts)
+        self.is_dirty = True
+
+    def show_rehearsal(self, said: dict[str, Any]) -> None:
+        """Note how the run answered what it was asked before it served, and show it to readers."""
+        self.run.rehearsal = said
+        cell = new_markdown_cell(markdown(said), metadata={"tags": ["injected-rehearsal"]})
+        cell.id = "rehearsal"
+        self.append(cell)
+        self.cell_skipped(cell)
         self.is_dirty = True
 
     def mark_ready(self) -> None:

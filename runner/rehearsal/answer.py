@@ -19,15 +19,20 @@ class Answer:
         status: Its status; 0 if there is none.
         body: All of it.
         error: What the app raised, or what lies behind its failure; None if that is unknown.
-        is_late: It was not whole in time.
+        late_after: Seconds after which it was not whole; None if it was.
         seconds: How long it took.
     """
 
     status: int
     body: bytes = b""
     error: BaseException | None = None
-    is_late: bool = False
+    late_after: float | None = None
     seconds: float = 0.0
+
+    @property
+    def is_late(self) -> bool:
+        """Tell whether it was not whole in time."""
+        return self.late_after is not None
 
     @property
     def is_failure(self) -> bool:
@@ -36,8 +41,8 @@ class Answer:
 
     def why(self) -> str:
         """Say why it failed, as far as that is known."""
-        if self.is_late:
-            return f"no answer within {self.seconds:.2g} s"
+        if self.late_after is not None:
+            return f"no answer within {self.late_after:.3g} s"
         if self.error is not None:
             return said_of(self.error)
         return self.body[:200].decode(errors="replace")

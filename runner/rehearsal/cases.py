@@ -28,7 +28,8 @@ _METHOD = re.compile(r"[A-Z]{1,20}")
 _PATH = re.compile(r"/[^\x00-\x20\x7f#?]*")
 _FIELDS = {"request", "answer", "status", "tolerance", "name"}
 _OF_REQUEST = {"method", "path", "query", "headers", "body"}
-_SAFE_IN_PATH = "/%:@!$&'()*+,;=-._~"
+_DECODED_PATH = re.compile(r"/.*", re.DOTALL)
+_SAFE_IN_PATH = "/:@!$&'()*+,;=-._~"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,7 @@ def case_of(line: Mapping[str, Any], name: str = "") -> Case:
     return Case(
         name=str(line.get("name") or line.get("id") or name),
         method=_matching("method", _METHOD, request.get("method", "POST" if body else "GET")),
-        path=_path_of(request),
+        path=_path_of(request.get("path", "/"), is_decoded=not is_own),
         query=str(request.get("query") or ""),
         headers=tuple(headers.items()),
         body=body,
@@ -139,18 +140,24 @@ def read_cases(path: Path) -> Iterator[dict[str, Any]]:
 def _checked(path: Path, number: int, text: str) -> dict[str, Any]:
     """Read a line, and name its case."""
     try:
-        line = json.loads(text)
+        line: dict[str, Any] = json.loads(text)
         if not isinstance(line, dict):
             raise ValueError("it is no object")
         if "request" not in line:  # a line of the request log, taken over
-            kept = {name: value for name, value in line.items() if name in _OF_REQUEST}
-            line = {name: line[name] for name in ("answer", "status") if name in line}
-            line["request"] = kept
+            line = _own_of(line)
         line["name"] = str(line.get("name") or f"{path.name}, line {number}")
         case_of(line)
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path}, line {number}: no case: {error}") from error
     return line
+
+
+def _own_of(line: dict[str, Any]) -> dict[str, Any]:
+    """Make a case of a line of the request log, which the author has taken over."""
+    request = {name: line[name] for name in _OF_REQUEST & line.keys()}
+    request["path"] = _path_of(line.get("path", "/"), is_decoded=True)
+    kept = {name: line[name] for name in _FIELDS & line.keys()}
+    return kept | {"request": request}
 
 
 def _check_names(line: Mapping[str, Any], request: Mapping[str, Any]) -> None:
@@ -165,9 +172,10 @@ def _matching(name: str, pattern: re.Pattern[str], text: Any) -> str:
     return text
 
 
-def _path_of(request: Mapping[str, Any]) -> str:
-    path = _matching("path", _PATH, request.get("path", "/"))
-    return urllib.parse.quote(path, safe=_SAFE_IN_PATH)
+def _path_of(path: Any, *, is_decoded: bool) -> str:
+    """Give a path as it is sent: so an author writes it, but the log has it decoded."""
+    pattern, safe = (_DECODED_PATH, "") if is_decoded else (_PATH, "%")
+    return urllib.parse.quote(_matching("path", pattern, path), safe=_SAFE_IN_PATH + safe)
 
 
 def _headers_of(given: Any) -> dict[str, str]:

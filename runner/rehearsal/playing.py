@@ -16,6 +16,7 @@ _TELL_EVERY = 1.0
 _SECONDS_OF_ONE = 10.0
 
 LATE = "not asked in time"
+NO_USE = "not asked, since so many had failed"
 MAY_CHANGE = "may change something (--rehearse-all)"
 
 Ask = Callable[[Case, float], Awaitable[Answer]]
@@ -72,7 +73,10 @@ class _Playing:
                 return
             self._recorded += 1
         left = self._ends_at - time.monotonic()
-        if self.report.has_failed_often or (left <= 0 and not case.is_own):
+        if self.report.has_failed_often:
+            self.report.leave_out(NO_USE)
+            return
+        if left <= 0 and not case.is_own:
             self.report.leave_out(LATE)
             return
         longest = max(_SECONDS_OF_ONE, 3 * (case.seconds or 0.0))

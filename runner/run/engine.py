@@ -53,6 +53,7 @@ class Session:
             cells, and a cell of ours when they have ended.
         api: The title of what the notebook's annotated cells serve; they are registered then
             instead of executed. Empty if they are executed as they are.
+        rehearsal: Gives the report of what it was asked before it served; empty if there is none.
         kept: The record; set by the engine.
     """
 
@@ -69,7 +70,17 @@ class Session:
     language: str = ""
     serves: bool = False
     api: str = ""
+    rehearsal: Callable[[], dict[str, Any]] = dict
     kept: Record | None = None
+
+    def show_rehearsal(self) -> None:
+        """Let the record have the report, if there is one, and has not got it."""
+        if (
+            self.kept is not None
+            and "rehearsal" not in self.kept.run
+            and (said := self.rehearsal())
+        ):
+            self.kept.show_rehearsal(said)
 
     def record(self) -> Record:
         """Give the record; only after the engine was asked to execute."""
@@ -159,6 +170,7 @@ class RunnerEngine:
                 facts_at_end=lambda: facts.cards_at_end(
                     document, given, kept.run.get("model_cards")
                 ),
+                before_end=mine.show_rehearsal,
                 is_our_process=session is not None,
             )
             _run_to_end(execution.run())

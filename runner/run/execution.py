@@ -72,6 +72,7 @@ class Execution:
         first_code: Executed before its cells then, without a trace in the record.
         facts: Finds out more for the record, in a thread while the kernel works.
         facts_at_end: Finds out what may have changed by the run's end.
+        before_end: Called before the record is closed.
         bounds: What the record keeps of a cell's outputs.
         is_our_process: Whether the process ends with the exit codes of ``runner``.
     """
@@ -88,6 +89,7 @@ class Execution:
     first_code: str = ""
     facts: Callable[[], dict[str, Any]] = dict
     facts_at_end: Callable[[], dict[str, Any]] = dict
+    before_end: Callable[[], None] = lambda: None
     bounds: ExcerptBounds = dataclasses.field(default_factory=ExcerptBounds)
     is_our_process: bool = True
 
@@ -113,6 +115,7 @@ class Execution:
             await self.kernel.shut_down()
             await asked
         self.kept.add_facts(self.facts_at_end())
+        self.before_end()
         self.kept.end(status, shorten(reason, self.bounds), self._exit_code(status))
         if status is RunStatus.KERNEL_DIED:
             raise DeadKernelError(reason)

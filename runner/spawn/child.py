@@ -96,6 +96,7 @@ class Orders:
             case "publish":  # it serves
                 self._show_at(order["path"])
                 if self.session and self.session.kept:
+                    self.session.show_rehearsal()
                     self.session.kept.mark_ready()
             case "retire":
                 self._stop.reason = order["reason"]

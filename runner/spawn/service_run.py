@@ -33,6 +33,7 @@ from runner.run.run import Job, RunEnd
 from runner.run.stop_request import StopRequest
 from runner.spawn.order_to_go import job_of
 from runner.spawn.other_language import ListenerWatch
+from runner.spawn.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
     from runner.spawn.child import Orders, Standby
@@ -113,6 +114,7 @@ class ServiceRun:
 
     def _execute(self, api: str = "", **facts: str) -> RunEnd:
         values = run.checked(self.document, self.job.values)
+        rehearsal = self._rehearsal()
         kernel = self.standby.kernel_for(self.document.kernel_name)
         if self.document.is_python:
             kernel.setup_code = run_facts.identity_of(
@@ -132,9 +134,19 @@ class ServiceRun:
             after_save=publication.show if publication else None,
             serves=True,
             api=api,
+            rehearsal=rehearsal.report if rehearsal else dict,
         )
         self.orders.session = session
         return run.execute(self.job, session)
+
+    def _rehearsal(self) -> Rehearsal | None:
+        """Prepare what the run is asked before it is ready; None if that is nothing."""
+        given = self.order.get("rehearsal")
+        if given is None or not self.document.is_python:
+            return None
+        rehearsal = Rehearsal(given, self.order["run"])
+        rehearsal.prepare()
+        return rehearsal
 
     def _was_misread(self) -> bool:
         """Tell whether the run may have failed since annotated cells were only registered.

@@ -16,7 +16,8 @@ from runner.notebook import models
 from runner.notebook.annotations import check_language
 from runner.notebook.document import Notebook
 from runner.record import requests
-from runner.supervise.lifecycle import Rules
+from runner.rehearsal.handover import Rules
+from runner.supervise import lifecycle
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Plan:
         environ: Variables for the runs besides ours.
         access: Who may ask.
         secrets: Names of parameters to mask besides those that are known.
+        rehearsal: What a new version is asked before it takes over; None if it is not.
+        recorded: Where the recorded requests are; None for the service's own folder.
         is_trial: Serve once, beside ``out`` and not in the notebook's own folder, and stop then.
     """
 
@@ -47,10 +50,12 @@ class Plan:
     host: str
     port: int
     workers: int
-    rules: Rules
+    rules: lifecycle.Rules
     environ: Mapping[str, str]
     access: AccessSettings = dataclasses.field(default_factory=AccessSettings)
     secrets: frozenset[str] = frozenset()
+    rehearsal: Rules | None = None
+    recorded: Path | None = None
     is_trial: bool = False
 
     def recording_below(self, folder: Path) -> Plan:

@@ -16,6 +16,10 @@ from runner.access.settings import KEY
 from runner.config import variable
 from runner.errors import ConfigurationError, RunnerError
 from runner.notebook import parameter_values
+from runner.record.requests import folder_of
+from runner.rehearsal import report as reports
+from runner.rehearsal.cases import FILE_NAME
+from runner.rehearsal.handover import Handover
 from runner.run import private_folder
 from runner.spawn.fork_server_client import Starter
 from runner.spawn.processes import RunProcess
@@ -39,6 +43,8 @@ from runner.supervise.status import iso
 from runner.supervise.versions import Versions
 
 log = logging.getLogger(__name__)
+
+_MOST_LOGGED = 10  # rows of a report
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -65,6 +71,14 @@ class RunFacts:
     port: int = 0
 
 
+def log_rehearsal(name: str, said: dict[str, Any]) -> None:
+    """Log a report: what may not serve as a failure, what changed as a warning."""
+    level = logging.INFO if said.get("is_accepted") else logging.ERROR
+    facts = {"facts": {"run": name, "rehearsal": said}}
+    rows = "".join(f"\n{line}" for line in reports.table(said, _MOST_LOGGED))
+    log.log(level, "run %s was rehearsed: %s%s", name, reports.summary(said), rows, extra=facts)
+
+
 class Runs:
     """Hold the runs that have a process.
 
@@ -77,6 +91,7 @@ class Runs:
 
     Attributes:
         live: By number.
+        rehearsals: The reports of their rehearsals, likewise.
     """
 
     def __init__(
@@ -88,6 +103,7 @@ class Runs:
         before_reading: Callable[[], None],
     ) -> None:
         self.live: dict[int, RunFacts] = {}
+        self.rehearsals: dict[int, dict[str, Any]] = {}
         self._plan, self._versions, self._links = plan, versions, links
         self._listeners, self._before_reading = listeners, before_reading
         own = {"control": str(links.path), "workers": str(plan.workers)}
@@ -126,6 +142,7 @@ class Runs:
         private_folder.sweep()  # what it left, if it was killed
         reason = self._versions.close(run, process.pid, code)
         name = self._versions.name(run)
+        self._handover(run).clear()
         facts = {"run": name, "pid": process.pid, "code": code}
         said = "run %s (process %d) ended with code %d"
         log.info(said, name or "in standby", process.pid, code, extra={"facts": facts})
@@ -196,7 +213,24 @@ class Runs:
             facts=self._facts(name, source, order),
             config=dataclasses.asdict(self._plan.config),
             log_output=self._plan.log_output,
+            rehearsal=self._rehearsal(order),
         )
+
+    def _rehearsal(self, order: Go) -> dict[str, Any] | None:
+        """Say what the run is to be asked; a restart is of what has served already."""
+        plan = self._plan
+        if plan.rehearsal is None or order.purpose is Purpose.RESTART:
+            return None
+        rules = plan.rehearsal
+        if order.purpose is Purpose.FIRST and not plan.is_trial:
+            rules = dataclasses.replace(rules, most=0)
+        requests = plan.recorded or folder_of(self._versions.folder)
+        return {
+            "folder": str(self._links.path.parent),
+            "requests": str(requests.absolute()),
+            "cases": str(plan.path.absolute().with_name(FILE_NAME)),
+            "rules": dataclasses.asdict(rules),
+        }
 
     def _check_kind(self, source: Path) -> None:
         """Make sure that the sockets, which are opened once, suit the notebook's language.
@@ -223,6 +257,22 @@ class Runs:
             "notebook_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
         }
 
+    def _handover(self, run: int) -> Handover:
+        return Handover(self._links.path.parent, self._versions.name(run))
+
+    def take_rehearsal(self, run: int) -> bool:
+        """Take the report of a run's rehearsal; tell whether there should be one, and is not."""
+        handover = self._handover(run)
+        said = handover.said()
+        if said:
+            self.rehearsals[run] = said
+            log_rehearsal(self._versions.name(run), said)
+        return not said and handover.is_waiting
+
+    def rehearsal(self, run: int) -> dict[str, Any] | None:
+        """Give the report of a run's rehearsal, or how far it is; None if there was none."""
+        return self.rehearsals.get(run) or self._handover(run).said() or None
+
     def described(self, run: Run | None) -> dict[str, Any] | None:
         """Describe a run, if it has a process, for the status."""
         if run is None or run.number not in self.live:
@@ -236,5 +286,6 @@ class Runs:
             "since": iso(live.served_at) if live.served_at else None,
             "workers": live.workers,
             "notices": live.notices,
+            "rehearsal": self.rehearsal(run.number),
             "record": str(self._versions.record(run.number)),
         }

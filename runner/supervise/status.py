@@ -8,9 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import ConfigurationError, RunnerError
+from runner.rehearsal.report import summary, table
 
 if TYPE_CHECKING:
     from runner.supervise.running import RunningService
+
+
+_MOST_ROWS = 10
 
 
 def iso(seconds: float) -> str:
@@ -51,13 +55,16 @@ def shown(status: dict[str, Any]) -> str:
         ("address", f"http://{status['address']}"),
         ("serving", _serving(status["serving"])),
         *(("warning", notice) for notice in (status["serving"] or {}).get("notices", ())),
+        *_rehearsal(status["serving"]),
         ("restarts", _restarts(status["restarts"], status["restarts_in"])),
         ("candidate", _candidate(status["candidate"])),
+        *_rehearsal(status["candidate"]),
         ("standby", f"pid {status['standby']['pid']}" if status["standby"] else "none"),
         ("last failure", _failure(status["failure"])),
+        *_rehearsal(status["failure"]),
         ("good versions", ", ".join(status["good"]) or "none"),
     ]
-    return "\n".join(f"{name + ':':<15}{value}" for name, value in rows)
+    return "\n".join(f"{name + ':' if name else '':<15}{value}" for name, value in rows)
 
 
 def _serving(run: dict[str, Any] | None) -> str:
@@ -65,6 +72,14 @@ def _serving(run: dict[str, Any] | None) -> str:
         return "nothing"
     pids = ", ".join(str(pid) for pid in run["workers"])
     return f"run {run['run']} since {run['since']}; workers {pids}; record {run['record']}"
+
+
+def _rehearsal(about: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Say what was answered otherwise, in lines of their own."""
+    said = (about or {}).get("rehearsal")
+    if not said:
+        return []
+    return [("rehearsal", summary(said)), *(("", row) for row in table(said, _MOST_ROWS))]
 
 
 def _restarts(total: int, next_in: float | None) -> str:

@@ -34,6 +34,7 @@ from runner.record import folders
 from runner.record.out import OutStream, out_at
 from runner.record.private_files import make_private_folder
 from runner.record.request_files import RequestFiles
+from runner.rehearsal import report as reports
 from runner.run.stop_request import STOP_SIGNALS, has_terminal, hear, stop_signals
 from runner.supervise import running
 from runner.supervise.control import ControlServer, PendingRequests
@@ -89,6 +90,7 @@ _CAUSES = {
     StopRequested: "a stop was asked for",
 }
 _LOOK_AT_KEYS = 1.0
+_TELL_EVERY = 5.0  # seconds
 _ONLY_RECORDS = (GiveUpVersion, Publish, RecordFailure, Retire)
 _OUTCOMES = {error.exit_code: error for error in errors.EXIT_CODES}
 
@@ -319,8 +321,10 @@ class Supervisor:
             case "listens":
                 self._note_place(run, message or {})
             case "ready":
+                self._take_rehearsal(run)
                 self._tell(Ready(run=run))
             case "failed":
+                self._take_rehearsal(run)
                 self._tell(Failed(run=run, reason=str((message or {}).get("reason", ""))))
             case "serving":
                 self._run_serves(run, message or {})
@@ -344,12 +348,27 @@ class Supervisor:
             said = "run %s: the notebook asked for %s; it is served on http://%s instead"
             log.info(said, name, requested, self.address)
         self._tell(Hello(run=run))
+        if self.plan.rehearsal is not None:
+            self._loop.call_later(_TELL_EVERY, self._tell_of_rehearsal, run)
         return True
 
     def _note_place(self, run: int, message: dict[str, Any]) -> None:
         """Note where a server listens that does not take our sockets."""
         live = self._runs.live[run]
         live.host, live.port = str(message.get("host", "")), int(message.get("port", 0))
+
+    def _take_rehearsal(self, run: int) -> None:
+        if self._is_in(run, RunState.BOUND) and self._runs.take_rehearsal(run):
+            said = "it could not be rehearsed: what serves listens by itself, or was not reached"
+            self._take_notices(run, [said])
+
+    def _tell_of_rehearsal(self, run: int) -> None:
+        """Say from time to time how far a long one is."""
+        if not self._is_in(run, RunState.BOUND):
+            return
+        if said := self._runs.rehearsal(run):
+            log.info("run %s is rehearsed: %s", self._versions.name(run), reports.summary(said))
+        self._loop.call_later(_TELL_EVERY, self._tell_of_rehearsal, run)
 
     def _take_notices(self, run: int, notices: Iterable[Any]) -> None:
         """Say what is odd about a run and yet lets it serve."""
@@ -403,6 +422,7 @@ class Supervisor:
     async def _await_end(self, run: int) -> None:
         ended = await self._runs.ended(run)
         self._note_end(ended)
+        self._runs.rehearsals.pop(run, None)
         self._versions.forget(run, self._life.good)
 
     def _note_end(self, ended: Ended) -> None:
@@ -485,6 +505,7 @@ class Supervisor:
             "reason": failure.reason,
             "record": str(record) if record.exists() else None,
             "at": iso(time.time()),
+            "rehearsal": self._runs.rehearsals.get(failure.run),
         }
         # A failure that ends the service is the last word of the command.
         level = logging.DEBUG if self._life.ends_by_failure else logging.ERROR

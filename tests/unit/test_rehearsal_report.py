@@ -1,0 +1,111 @@
+"""What a new version answers otherwise, and whether it may serve."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from runner.rehearsal.answer import Answer
+from runner.rehearsal.cases import case_of
+from runner.rehearsal.handover import Rules
+from runner.rehearsal.report import MOST_ROWS, Outcome, Report, judged, markdown, summary, table
+
+RULES = Rules(most=100)
+
+
+def recorded(status: int = 200, answer: str = '"a"', **more: Any) -> Any:
+    line = {"id": "r1", "method": "POST", "path": "/", "body": "1", "status": status}
+    return case_of(line | {"answer": answer, "ms": 10} | more)
+
+
+def own(**expected: Any) -> Any:
+    return case_of({"name": "mine", "request": {"body": 1}} | expected)
+
+
+@pytest.mark.parametrize(
+    ("case", "answer", "outcome"),
+    [
+        (recorded(), Answer(status=200, body=b'"a"'), Outcome.SAME),
+        (recorded(), Answer(status=200, body=b'"b"'), Outcome.CHANGED),
+        (recorded(), Answer(status=201, body=b'"a"'), Outcome.CHANGED),
+        (recorded(), Answer(status=404), Outcome.CHANGED),
+        (recorded(), Answer(status=500), Outcome.FAILED),
+        (recorded(), Answer(status=0, late_after=10), Outcome.FAILED),
+        (recorded(422), Answer(status=500), Outcome.CHANGED),
+        (recorded(500), Answer(status=500, body=b"another id"), Outcome.SAME),
+        (recorded(500), Answer(status=200), Outcome.MENDED),
+        (own(status=404), Answer(status=404), Outcome.SAME),
+        (own(status=404), Answer(status=200), Outcome.FAILED),
+        (own(answer=1), Answer(status=200, body=b"1"), Outcome.SAME),
+        (own(answer=1), Answer(status=200, body=b"2"), Outcome.FAILED),
+        (own(answer=1), Answer(status=422, body=b"1"), Outcome.FAILED),
+    ],
+)
+def test_an_answer_is_judged_by_what_was_expected(
+    case: Any, answer: Answer, outcome: Outcome
+) -> None:
+    """An author's case is as it says or has failed; a recorded one may change, and not fail."""
+    assert judged(case, answer)[0] is outcome
+
+
+def test_a_failure_keeps_the_version_from_serving_and_says_which() -> None:
+    """With the exception, and the line of the author's at which it began."""
+    report = Report(RULES, {})
+    try:
+        raise ZeroDivisionError("no inverse")
+    except ZeroDivisionError as error:
+        report.add(recorded(), Answer(status=500, error=error))
+    report.add(recorded(), Answer(status=200, body=b'"a"'))
+    said = report.said()
+    assert not said["is_accepted"]
+    assert said["reason"].startswith("1 of 2 failed in the rehearsal, first POST / (r1): status is")
+    assert "ZeroDivisionError: no inverse (line" in said["reason"]
+
+
+def test_changes_are_too_many_beyond_the_share_that_was_given() -> None:
+    """Of the recorded ones; what is mended is no change."""
+    for most, is_accepted in ((None, True), (50.0, True), (49.0, False)):
+        report = Report(Rules(most=9, most_changed=most), {})
+        for answer in (b'"a"', b'"b"'):
+            report.add(recorded(), Answer(status=200, body=answer))
+        report.add(recorded(500), Answer(status=200))
+        report.add(recorded(), Answer(status=200, body=b'"b"'))
+        report.add(own(answer=1), Answer(status=200, body=b"1"))
+        assert report.said()["is_accepted"] is is_accepted, most
+
+
+def test_slower_is_twice_the_time_and_50_ms_more() -> None:
+    """A request of a millisecond may take ten."""
+    report = Report(RULES, {})
+    for milliseconds, seconds in ((10, 0.055), (10, 0.065), (100, 0.19), (100, 0.21)):
+        report.add(recorded(ms=milliseconds), Answer(status=200, body=b'"a"', seconds=seconds))
+    said = report.said()
+    assert (said["same"], said["slower"]) == (4, 2)
+    assert [row["now"] for row in said["rows"]] == ["65 ms", "210 ms"]
+
+
+def test_a_report_is_bounded_and_says_what_it_leaves_out() -> None:
+    """The worst are first, whenever they came."""
+    report = Report(RULES, {"recorded with masked values": 2})
+    for _ in range(500):
+        report.add(recorded(answer='"' + "x" * 9000 + '"'), Answer(status=200, body=b'"b"'))
+    report.add(own(answer=1), Answer(status=200, body=b"2" * 9000))
+    said = report.said()
+    assert len(said["rows"]) == MOST_ROWS
+    assert said["rows"][0]["what"] == "failed"
+    assert said["rows_left_out"] == 451
+    assert len(json.dumps(said)) < 40_000
+    assert "left out: 2 recorded with masked values" in summary(said)
+    assert [*table(said)][-1] == "and 451 more"
+    assert "and 451 more" in markdown(said)
+
+
+def test_a_table_has_a_line_for_each_field() -> None:
+    """In a notebook nothing of an answer is markup."""
+    report = Report(RULES, {})
+    report.add(recorded(answer='{"a": 1, "b": "|"}'), Answer(status=200, body=b'{"a": 2, "b": 3}'))
+    lines = [*table(report.said())]
+    assert lines[1].split() == ["changed", "POST", "/", "/a", "1", "2", "r1"]
+    assert '| `changed` | `POST /` | `/b` | `"¦"` | `3` | `r1` |' in markdown(report.said())
