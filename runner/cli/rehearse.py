@@ -40,10 +40,10 @@ from runner.run.shadowing import refuse_shadow
 def rehearse(**given: Any) -> None:
     """Execute NOTEBOOK, play recorded requests and cases to what it serves, and show the report.
 
-    Nothing that runs is touched, and nobody else can ask it. The requests are those that
-    `runner serve --record-requests` has kept of NOTEBOOK; the cases are the lines of
-    rehearsal.jsonl beside it. The exit code is 0 if NOTEBOOK may serve, however many answers have
-    changed, unless --rehearse-changes says how many may; 8 if it may not; 3 if it fails by itself.
+    Its service, if that runs, goes on undisturbed. The requests are those that `runner serve
+    --record-requests` has kept of NOTEBOOK; the cases are the lines of rehearsal.jsonl beside it.
+    The exit code is 0 if NOTEBOOK may serve, however many answers have changed, unless
+    --rehearse-changes says how many may; 8 if it may not; 3 if it fails by itself.
     """
     require_linux("rehearse")
     refuse_shadow(Path.cwd())
@@ -76,7 +76,8 @@ def _rehearsed(given: dict[str, Any]) -> dict[str, Any]:
             said = _report_in(folder.path)
     if not said:
         raise ConfigurationError(
-            f"{given['notebook']}: there is nothing to ask it",
+            f"{given['notebook']}: it was asked nothing: no request is recorded and no case is"
+            " written, or what it serves listens by itself",
             hint="`runner serve --record-requests` records some; or write rehearsal.jsonl",
         )
     return said

@@ -64,6 +64,7 @@ class Handover:
 
     def __init__(self, folder: Path, run: str) -> None:
         self._requests = folder / f"rehearsal-{run}.jsonl"
+        self._partial = folder / f"rehearsal-{run}.part"
         self._report = folder / f"rehearsal-{run}.json"
 
     @classmethod
@@ -85,14 +86,13 @@ class Handover:
         Raises:
             OSError: It cannot be written.
         """
-        partial = self._requests.with_suffix(".part")
-        with partial.open("x", encoding="utf-8") as file:
+        with self._partial.open("w", encoding="utf-8") as file:
             own = sum("request" in line for line in lines)
             count = own + min(len(lines) - own, rules.most)
             head = {"rules": dataclasses.asdict(rules), "left_out": {**left_out}, "count": count}
             for line in (head, *lines):
                 file.write(json.dumps(line, default=str) + "\n")
-        partial.rename(self._requests)
+        self._partial.rename(self._requests)
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[Given | None]:
@@ -133,6 +133,6 @@ class Handover:
 
     def clear(self) -> None:
         """Remove what is left."""
-        for path in (self._requests, self._report):
+        for path in (self._partial, self._requests, self._report):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from runner.masking.names import MASK, is_secret
 from runner.rehearsal.answer import Answer
 from runner.rehearsal.cases import Case
 from runner.rehearsal.comparison import Difference, differences
@@ -91,7 +92,10 @@ class Report:
         if len(rows) >= MOST_ROWS:
             self._dropped += 1
             return
-        row = (what, case.said, found.field or "answer", found.before, found.now, case.name)
+        before, now = found.before, found.now
+        if is_secret(found.field.rpartition("/")[2]):
+            before = now = MASK
+        row = (what, case.said, found.field or "answer", before, now, case.name)
         rows.append({name: _shortened(text) for name, text in zip(_COLUMNS, row, strict=True)})
 
     def refusal(self) -> str:

@@ -44,6 +44,11 @@ class Rehearsal:
         if cases or chosen or left_out:
             with if_possible("the new version is not rehearsed"):
                 self._handover.leave(self._rules, [*cases, *chosen], left_out)
+        elif self._rules.most:
+            said = (
+                "there is nothing to rehearse by: no request is recorded in %s, and no %s is there"
+            )
+            log.info(said, self._requests, self._cases)
 
     def report(self) -> dict[str, Any]:
         """Give the report; empty while there is none."""

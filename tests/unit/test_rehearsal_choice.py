@@ -38,10 +38,16 @@ def test_failures_come_first_and_are_half_of_all_at_most() -> None:
 
 def test_what_cannot_be_replayed_truthfully_is_counted() -> None:
     """Masked values, and what was cut; the same once more is left out without a word."""
-    masked = [line(1, body='{"password": "***"}'), line(2, query="token=***")]
+    masked = [line(1, is_masked=True), line(2, is_masked=True)]
     chosen, left_out = choose([line(0), *masked, line(3, is_cut=True), line(0)], 10)
     assert [each["id"] for each in chosen] == [0]
     assert left_out == {"recorded with masked values": 2, "not recorded as a whole": 1}
+
+
+def test_what_the_app_was_maybe_never_asked_is_counted() -> None:
+    """Since its worker was busy; and a WebSocket is no request to be played."""
+    lines = [line(1, status=503), line(2, status=101)]
+    assert choose(lines, 9) == ([], {"maybe not answered by the app": 2})
 
 
 def test_besides_all_there_are_as_many_that_are_safe() -> None:

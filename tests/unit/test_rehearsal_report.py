@@ -102,6 +102,14 @@ def test_a_report_is_bounded_and_says_what_it_leaves_out() -> None:
     assert "and 451 more" in markdown(said)
 
 
+def test_a_field_with_the_name_of_a_secret_is_not_shown() -> None:
+    """It is told that it differs, and no more."""
+    report = Report(RULES, {})
+    report.add(recorded(answer='{"api_key": "abc"}'), Answer(status=200, body=b'{"api_key": "d"}'))
+    (row,) = report.said()["rows"]
+    assert (row["field"], row["before"], row["now"]) == ("/api_key", "***", "***")
+
+
 def test_a_table_has_a_line_for_each_field() -> None:
     """In a notebook nothing of an answer is markup."""
     report = Report(RULES, {})
