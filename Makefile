@@ -11,6 +11,9 @@ TENSORBOARD_PORT ?= 6006
 # As root, or by a sudo that asks for no password.
 APT_GET := $(if $(filter 0,$(shell id -u)),,sudo -n )apt-get
 NBSTRIPOUT := nbstripout --keep-id
+# Only what the lock files name, by its hash; nothing is built, so nothing else is fetched.
+INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check
+LOCKED = $(INSTALL) --only-binary :all: --require-hashes --requirement
 # One process more than there are cores: tests wait for a good part of their time. A file's tests
 # share services, so they stay together; the long ones of tests/contract and tests/e2e begin first.
 IN_PARALLEL = --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 \
@@ -21,7 +24,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train lab test test-unit lint format test-browser test-docker test-versions bench bench-start fuzz git-setup docs pictures clean
+.PHONY: help serve train lab test test-unit lint format test-browser test-docker test-versions lock audit digest bench bench-start fuzz git-setup docs pictures clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,7 +63,7 @@ format: .venv/tested-with  ## mend what can be mended by machine
 	$(NBSTRIPOUT) $$(git ls-files '*.ipynb')
 
 # Anew each time: Sphinx cannot know which pages a change of the code concerns.
-docs: .venv/docs  ## build the documentation into docs/_build/html
+docs: .venv/tested-with  ## build the documentation into docs/_build/html
 	sphinx-build --fresh-env -W --keep-going --nitpicky --quiet docs docs/_build/html
 
 pictures: .venv/browser  ## take the pictures of the documentation anew, in Chromium
@@ -70,12 +73,26 @@ test-docker: .venv/tested-with  ## build the images and test them on this machin
 	pytest -m docker
 
 # Each version of Python that can be had here; uv makes the environments below .venv.
-test-versions: .venv/tested-with  ## test the lowest and the newest versions of the libraries, by each Python
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint requirements.txt -e '.[versions]'
+test-versions: .venv/tested-with .venv/tools  ## test the lowest and the newest versions of the libraries, by each Python
 	python tests/versions.py $(VERSIONS)
 
-test-browser: .venv/tested-with .venv/browser  ## test the pages in headless Chromium
+lock: .venv/tools  ## write the lock files anew; LOCK=--upgrade takes the newest versions
+	python tests/lock_files.py $(LOCK)
+
+# All others are parts of these two. What cannot be asked about counts as a failure, too.
+audit: .venv/tools  ## ask the package index which locked versions are known to be vulnerable
+	@for lock in test tools; do \
+		pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+			--requirement locks/$$lock.txt || { \
+			echo "locks/$$lock.txt: not known to be free of vulnerabilities: some are named above," >&2; \
+			echo "or the index could not be asked (no network, or a mirror without advisories)" >&2; \
+			exit 1; }; \
+	done
+
+digest:  ## pull the base images, and write their digests to .env, which pins them for compose
+	@.ci/digests dockerfile .env
+
+test-browser: .venv/browser  ## test the pages in headless Chromium
 	pytest -m browser
 
 bench: .venv/tested-with  ## measure how fast a model is served, against others (needs wrk)
@@ -106,30 +123,26 @@ model/%.json: | .venv/installed
 		{ echo "Python 3.11 or newer is needed; PYTHON=python3.13 chooses one" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/installed: requirements.txt pyproject.toml | .venv/bin/python
+.venv/installed: locks/notebook.txt pyproject.toml | .venv/bin/python
 	@echo "installing into .venv; this takes about a minute the first time"
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	@$(LOCKED) locks/notebook.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/tested-with: .venv/installed
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint requirements.txt -e '.[docs,lab,test]'
-	@touch .venv/docs .venv/lab $@
+.venv/tested-with: locks/test.txt .venv/installed
+	@$(LOCKED) locks/test.txt
+	@touch .venv/lab $@
 
-.venv/browser: .venv/installed
+.venv/lab: locks/lab.txt .venv/installed
+	@$(LOCKED) locks/lab.txt
+	@touch $@
+
+.venv/tools: locks/tools.txt .venv/installed
+	@$(LOCKED) locks/tools.txt
+	@touch $@
+
+.venv/browser: .venv/tested-with
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
 		$(APT_GET) install --yes chromium || \
 		{ echo "Chromium is missing; Debian and Ubuntu have it: apt-get install chromium" >&2; exit 1; }
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint requirements.txt -e '.[browser]'
-	@touch $@
-
-.venv/docs: .venv/installed
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint requirements.txt -e '.[docs]'
-	@touch $@
-
-.venv/lab: .venv/installed
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint requirements.txt -e '.[lab]'
 	@touch $@

@@ -3,17 +3,21 @@
 # TensorBoard, for the research environment: `docker build --target lab .`.
 ARG BASE_IMAGE=quay.io/jupyter/datascience-notebook:2026-08-24
 ARG SLIM_IMAGE=python:3.13-slim
+# A tag may be given to another image; `@sha256:…` behind it is one for ever. `make digest` finds both.
+ARG BASE_DIGEST=
+ARG SLIM_DIGEST=
 
-FROM ${BASE_IMAGE} AS notebook
+FROM ${BASE_IMAGE}${BASE_DIGEST} AS notebook
 WORKDIR /home/jovyan
 # Requirements first: an edited module does not install them anew.
-COPY requirements.txt /tmp/
+COPY locks/notebook.txt /tmp/locks/
 # A folder that WORKDIR, COPY or a volume makes is root's, so every folder is made here. A named
 # volume takes over its folder's owner.
-RUN pip install --no-cache-dir -r /tmp/requirements.txt && mkdir -p /tmp/runner model runs
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r /tmp/locks/notebook.txt \
+    && mkdir -p /tmp/runner model runs
 COPY --chown=${NB_UID}:${NB_GID} pyproject.toml README.md LICENSE /tmp/runner/
 COPY --chown=${NB_UID}:${NB_GID} runner /tmp/runner/runner
-RUN pip install --no-cache-dir --no-deps /tmp/runner
+RUN pip install --no-cache-dir --no-deps --no-build-isolation /tmp/runner
 COPY --chown=${NB_UID}:${NB_GID} notebooks notebooks
 ENV RUNNER_HOST=0.0.0.0
 EXPOSE 8000
@@ -23,16 +27,19 @@ HEALTHCHECK --interval=5s --timeout=3s --start-period=60s CMD ["runner", "probe"
 CMD ["runner", "serve", "notebooks/serve.ipynb"]
 
 FROM notebook AS lab
-RUN pip install --no-cache-dir --constraint /tmp/requirements.txt '/tmp/runner[lab]'
+COPY locks/lab.txt /tmp/locks/
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r /tmp/locks/lab.txt
 
-FROM ${SLIM_IMAGE} AS slim
+FROM ${SLIM_IMAGE}${SLIM_DIGEST} AS slim
 RUN apt-get update && apt-get install -y --no-install-recommends tini \
     && apt-get clean && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 1000 --gid users jovyan && chmod 755 /home/jovyan
 WORKDIR /home/jovyan
-COPY requirements.txt pyproject.toml README.md LICENSE /tmp/runner/
+COPY locks/slim.txt /tmp/locks/
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r /tmp/locks/slim.txt
+COPY pyproject.toml README.md LICENSE /tmp/runner/
 COPY runner /tmp/runner/runner
-RUN pip install --no-cache-dir --constraint /tmp/runner/requirements.txt '/tmp/runner[serve]'
+RUN pip install --no-cache-dir --no-deps --no-build-isolation /tmp/runner
 USER 1000
 RUN mkdir -p model runs
 COPY --chown=1000:100 notebooks notebooks

@@ -25,13 +25,22 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 # Options of other programs that the pages name.
 FOREIGN = {
     "--build",
+    "--build-arg",
+    "--cap-drop",
+    "--config",
     "--cwd",
     "--engine",
+    "--env",
     "--execution-timeout",
+    "--memory",
+    "--pids-limit",
     "--prepare-only",
     "--profile",
+    "--read-only",
     "--report-mode",
+    "--security-opt",
     "--target",
+    "--tmpfs",
 }
 
 

@@ -97,7 +97,7 @@ def test_a_figure_is_compared(measured: str, text: str, *, is_there: bool) -> No
 )
 def test_make_trains_what_it_serves(notebook: str, trains: str, tmp_path: Path) -> None:
     """If it has not been trained; an example that learns nothing needs no model."""
-    for name in ("notebooks", "Makefile", "requirements.txt", "pyproject.toml"):
+    for name in ("notebooks", "Makefile", "locks", "pyproject.toml"):
         (tmp_path / name).symlink_to(ROOT / name)
     words = ["make", "--dry-run", "serve", f"NOTEBOOK={notebook}"]
     done = subprocess.run(

@@ -106,6 +106,27 @@ def test_the_base_image_is_named_once_in_truth() -> None:
     assert given == f"${{BASE_IMAGE:-{base}}}"
 
 
+def test_every_container_is_confined() -> None:
+    """Capabilities has only the one that sets permissions; none has a disk to write to."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    for service in services.values():
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["read_only"] is True
+        assert service["mem_limit"]
+        assert service["pids_limit"]
+    assert [name for name, service in services.items() if "cap_add" in service] == ["prepare"]
+
+
+def test_what_is_published_is_published_to_this_machine_alone() -> None:
+    """Until PORT, which may name an address, says otherwise."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    assert len(published) == 4
+    for port in published:
+        assert re.match(r"127\.0\.0\.1:\$\{|\$\{(WSGI_)?PORT:-127\.0\.0\.1:\d+\}", port), port
+
+
 def test_versions_are_exact() -> None:
     """Everything is pinned, and what pyproject.toml needs is among it, within its bounds."""
     lines = (ROOT / "requirements.txt").read_text().splitlines()
@@ -115,5 +136,5 @@ def test_versions_are_exact() -> None:
     extras = project["optional-dependencies"]
     for needed in map(Requirement, (*project["dependencies"], *extras["serve"])):
         assert needed.specifier.contains(pins[needed.name]), needed
-    tools = ("browser", "docs", "lab", "test", "versions")
+    tools = ("audit", "browser", "build", "docs", "lab", "test", "versions")
     assert all("==" in pin for extra in tools for pin in extras[extra])

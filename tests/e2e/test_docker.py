@@ -1,7 +1,7 @@
 """The dockerfile and the compose file, unmodified, on this machine's engine.
 
 ``make test-docker`` runs these; BASE_IMAGE and SLIM_IMAGE choose other base images
-than the dockerfile's.
+than the dockerfile's, BASE_DIGEST and SLIM_DIGEST say which ones exactly.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
-from support import ROOT, is_serving, post, read_record, reserved_port, states, text_of, until
+from support import ROOT, is_serving, post, reserved_port, states, text_of, until
 from support.lab_client import TOKEN, ask, log_a_scalar, type_in_a_terminal, wait_for_the_scalar
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1500)]
@@ -65,6 +66,7 @@ class Stack:
         self.ports = {name: reserved_port() for name in PORTS}
         self.variables = {
             **{name: str(port) for name, port in self.ports.items()},
+            "PORT": f"127.0.0.1:{self.ports['PORT']}",
             "JUPYTER_TOKEN": TOKEN,
             "COMPOSE_PROJECT_NAME": f"runner-test-{uuid.uuid4().hex[:8]}",
         }
@@ -83,6 +85,11 @@ class Stack:
 
     def up(self, *services: str) -> None:
         self.compose("up", "--detach", *services)
+
+    def record(self, name: str) -> Any:
+        """Read a record as its owner, whose only it is, in another container than its writer's."""
+        path = f"runs/{name}/out.ipynb"
+        return nbformat.reads(sh("docker", "exec", self.container("jupyter"), "cat", path), 4)
 
     def wait_serving(self, port: str = "PORT") -> None:
         until(lambda: is_serving(self.ports[port]), 120)
@@ -126,16 +133,43 @@ def test_the_service_answers(stack: Stack) -> None:
 def test_training_came_first_and_ended_well(stack: Stack) -> None:
     """The train service has run once and is done; its executed notebook is on the host."""
     assert inspect(stack.container("train"), "State.ExitCode") == 0
-    record = read_record(stack.folder / "runs/train/out.ipynb")
+    record = stack.record("train")
     assert set(states(record).values()) == {"completed"}
 
 
 def test_the_record_is_on_the_host_while_it_serves(stack: Stack) -> None:
-    """out.ipynb can be read outside the container, and shows the serving cell running."""
-    path = stack.folder / "runs/serve/out.ipynb"
-    until(lambda: "serving ASGI on" in text_of(read_record(path).cells[-1]), 10)
-    assert states(read_record(path))["serve"] == "running"
-    assert path.stat().st_mode & 0o044 == 0o044
+    """Jupyter reads out.ipynb, which shows the serving cell running; nobody but their user does."""
+    until(lambda: "serving ASGI on" in text_of(stack.record("serve").cells[-1]), 10)
+    assert states(stack.record("serve"))["serve"] == "running"
+    found = (stack.folder / "runs/serve/out.ipynb").stat()
+    assert (found.st_uid, found.st_mode & 0o777) == (1000, 0o600)
+
+
+@pytest.mark.parametrize("service", ["serve", "jupyter"])
+def test_a_container_is_confined(stack: Stack, service: str) -> None:
+    """No capability nor a way to one, a read-only disk, bounds, and a port of this machine."""
+    container = stack.container(service)
+    said = sh("docker", "exec", container, "grep", "-hE", "^(Cap|NoNew)", "/proc/1/status")
+    facts = dict(line.split() for line in said.splitlines())
+    assert facts.pop("NoNewPrivs:") == "1"
+    assert {int(held, 16) for held in facts.values()} == {0}
+    refused = sh("docker", "exec", container, "sh", "-c", "touch /opt/conda/x /etc/x 2>&1 || true")
+    assert refused.count("Read-only file system") == 2
+    bounds = inspect(container, "HostConfig")
+    assert bounds["Memory"] == 4 << 30
+    assert bounds["PidsLimit"] == 2048
+    published = inspect(container, "NetworkSettings.Ports").values()
+    assert {port["HostIp"] for ports in published for port in ports or []} == {"127.0.0.1"}
+
+
+def test_no_kernel_listens_by_tcp(stack: Stack) -> None:
+    """Of what serves, only the port does: another container of the network finds no way in."""
+    container = stack.container("serve")
+    table = sh("docker", "exec", container, "cat", "/proc/net/tcp", "/proc/net/tcp6")
+    lines = [line.split() for line in table.splitlines() if ":" in line]
+    listening = {words[1].rpartition(":")[2] for words in lines if words[3] == "0A"}
+    resolver = {words[1] for words in lines if words[1].startswith("0B00007F")}  # Docker's own
+    assert listening - {address.rpartition(":")[2] for address in resolver} == {f"{8000:04X}"}
 
 
 def test_every_container_is_healthy(stack: Stack) -> None:
@@ -170,7 +204,7 @@ def test_the_notebook_saved_in_jupyter_is_the_one_that_is_served(stack: Stack) -
     sh("docker", "stop", "--time", "15", container)
     assert time.monotonic() - began < 8
     assert inspect(container, "State.ExitCode") == 0
-    record = read_record(stack.folder / "runs/serve/out.ipynb")
+    record = stack.record("serve")
     assert states(record)["serve"] == "interrupted"
     assert record.metadata.runner.status == "stopped"
 
@@ -234,7 +268,7 @@ def slim(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder, tag = copy_of_the_project(tmp_path_factory.mktemp("slim")), "runner:slim"
     args = [
         word
-        for name in ("BASE_IMAGE", "SLIM_IMAGE")
+        for name in ("BASE_IMAGE", "SLIM_IMAGE", "BASE_DIGEST", "SLIM_DIGEST")
         if name in os.environ
         for word in ("--build-arg", f"{name}={os.environ[name]}")
     ]
@@ -257,6 +291,8 @@ def test_the_slim_image_serves_the_same_model(stack: Stack, slim: str) -> None:
     port = reserved_port()
     container = sh(
         *("docker", "run", "--detach", "--volume", volume, "--publish", f"127.0.0.1:{port}:8000"),
+        *("--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only"),
+        *("--tmpfs", "/tmp", "--tmpfs", "/home/jovyan/runs:uid=1000", "--env", "HOME=/tmp"),
         slim,
     )
     try:
