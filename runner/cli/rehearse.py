@@ -23,7 +23,6 @@ from runner.cli.options import (
 )
 from runner.cli.systems import require_linux
 from runner.errors import ConfigurationError, RehearsalError, RunnerError
-from runner.run.shadowing import refuse_shadow
 
 
 @click.command(epilog=EPILOG)
@@ -46,7 +45,9 @@ def rehearse(**given: Any) -> None:
     --rehearse-changes says how many may; 8 if it may not; 3 if it fails by itself.
     """
     require_linux("rehearse")
-    refuse_shadow(Path.cwd())
+    from runner.spawn.shadowed_name import refuse_shadow
+
+    refuse_shadow(Path.cwd(), given["notebook"], serves=True)
     log.configure(given["log_level"], given["log_format"])
     said = _rehearsed(given)
     _show(said, as_json=given["format"] == "json")

@@ -28,7 +28,6 @@ from runner.cli.options import (
 from runner.cli.systems import require_linux
 from runner.config import Limits, RequestLogSettings, variable
 from runner.errors import ConfigurationError
-from runner.run.shadowing import refuse_shadow
 
 
 @click.command(epilog=EPILOG)
@@ -73,6 +72,7 @@ def serve(host: str, port: int, **given: Any) -> None:
     moment and shows what the server printed.
     """
     require_linux("serve")
+    from runner.spawn.shadowed_name import refuse_shadow
     from runner.supervise import supervisor
 
     out = given["out"]
@@ -80,7 +80,7 @@ def serve(host: str, port: int, **given: Any) -> None:
         raise ConfigurationError(
             f"{out}: OUT is the file of the record", hint=f"--port {out} is the port"
         )
-    refuse_shadow(Path.cwd())
+    refuse_shadow(Path.cwd(), given["notebook"], serves=True)
     supervisor.supervise(_plan(given, host, port))
 
 

@@ -21,7 +21,6 @@ from runner.cli.options import (
     values_of,
 )
 from runner.cli.systems import require_posix
-from runner.run.shadowing import refuse_shadow
 
 
 @click.command(epilog=EPILOG)
@@ -68,11 +67,12 @@ def sweep(**given: Any) -> None:
     folder: -p report_path '{folder}/report.html'.
     """  # noqa: D301 - click wants the character, not the words for it
     require_posix("sweep")
-    refuse_shadow(Path.cwd())
+    from runner.spawn.shadowed_name import refuse_shadow
     from runner.sweep import sweep
     from runner.sweep.results import Goal
 
     log.configure(given["log_level"], given["log_format"])
+    refuse_shadow(Path.cwd(), given["notebook"], serves=False)
     options = sweep.SweepOptions(
         path=given["notebook"],
         out=given["out"],

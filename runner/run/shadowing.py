@@ -10,7 +10,6 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 import runner
-from runner.errors import ConfigurationError
 
 
 def shadow(folder: Path) -> Path | None:
@@ -21,17 +20,3 @@ def shadow(folder: Path) -> Path | None:
     file = Path(spec.origin)
     is_a_copy_of_us = (file.parent / "serving/serve.py").is_file()
     return None if is_a_copy_of_us or file.samefile(runner.__file__) else file
-
-
-def refuse_shadow(folder: Path) -> None:
-    """Make sure that a kernel which works in a folder finds our package.
-
-    Raises:
-        ConfigurationError: It would find another.
-    """
-    if file := shadow(folder):
-        raise ConfigurationError(
-            f"{file}: the notebook would import it instead of the package `runner`, which it"
-            " needs to be served",
-            hint="rename it",
-        )

@@ -11,7 +11,9 @@ from support import PAPERMILL, ROOT, SPARED, read_record, text_of, write_noteboo
 
 import runner
 from runner.errors import ConfigurationError
-from runner.run.shadowing import refuse_shadow, shadow
+from runner.run.shadowing import shadow
+from runner.spawn import preload
+from runner.spawn.shadowed_name import refuse_shadow
 
 # A notebook that uses it says so in its first cell; whoever imports it earlier is seen.
 OWN = "import sys\nprint('imported in', 'first' in vars(sys.modules['__main__']))\nVALUE = 42\n"
@@ -55,13 +57,51 @@ def test_a_run_leaves_the_name_to_the_notebook(folder: Path, words: list[str]) -
         assert f"{folder / 'runner.py'}: the notebook imports it instead of" in done.stderr
 
 
-@pytest.mark.parametrize("command", [["serve"], ["sweep", "--grid", "n=1,2"]], ids=lambda c: c[0])
-def test_what_needs_our_package_in_the_kernel_refuses(folder: Path, command: list[str]) -> None:
-    """Serving would fail later, and less clearly: the file is named before a kernel starts."""
+COMMANDS = [["serve"], ["sweep", "--grid", "n=1,2"], ["rehearse"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c[0])
+def test_where_the_name_is_that_of_our_package_a_notebook_that_imports_its_own_is_refused(
+    folder: Path, command: list[str]
+) -> None:
+    """It would get ours: file and importer are named before a kernel starts."""
     done = executed([*COMMAND, *command, "a.ipynb"], folder)
     assert done.returncode == ConfigurationError.exit_code, done.stderr
-    assert str(folder / "runner.py") in done.stderr
+    assert f"{folder / 'runner.py'}: a.ipynb imports it" in done.stderr
     assert "rename it" in done.stderr
+
+
+def test_a_module_of_our_name_that_the_notebook_does_not_import_is_in_nobodys_way(
+    folder: Path,
+) -> None:
+    """Nobody has executed it, though the points of a sweep have our package."""
+    write_notebook(
+        folder / "b.ipynb",
+        "import sys\nimport beside\nprint(n, sys.modules['runner'].__file__)",
+        parameters="n: int = 0",
+    )
+    (folder / "beside.py").write_text("import json, deeper")
+    (folder / "deeper").mkdir()
+    (folder / "deeper/__init__.py").write_text("")
+    done = executed([*COMMAND, "sweep", "--grid", "n=1,2", "b.ipynb"], folder)
+    assert done.returncode == 0, done.stderr
+    cells = read_record(folder / "runs/sweeps/b/points/n=2/out.ipynb").cells
+    assert f"2 {runner.__file__}\n" in [text_of(cell) for cell in cells]
+    (folder / "deeper/__init__.py").write_text("def later():\n    from runner.x import y")
+    importer = folder / "deeper/__init__.py"
+    with pytest.raises(ConfigurationError, match=f"runner.py: {importer} imports it"):
+        refuse_shadow(folder, folder / "b.ipynb", serves=True)
+
+
+def test_a_kernel_that_is_not_forked_finds_the_users_module_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it cannot serve, and nothing keeps it from being swept."""
+    write_notebook(folder / "b.ipynb", "1")
+    monkeypatch.setattr(preload, "is_ours", lambda name: False)
+    refuse_shadow(folder, folder / "b.ipynb", serves=False)
+    with pytest.raises(ConfigurationError, match="the kernel 'python3' would import it"):
+        refuse_shadow(folder, folder / "b.ipynb", serves=True)
 
 
 @pytest.mark.parametrize("name", ["runner.py", "runner/__init__.py"])
@@ -76,12 +116,12 @@ def test_only_what_python_would_import_first_is_found(tmp_path: Path, name: str)
 
 def test_our_own_folder_is_no_stranger(tmp_path: Path) -> None:
     """Neither is this package, as in its repository, nor another copy of it."""
-    refuse_shadow(ROOT)
+    assert shadow(ROOT) is None
     copy = tmp_path / "runner"
     copy.mkdir()
     for name in ("__init__.py", "serving"):
         (copy / name).symlink_to(Path(runner.__file__).parent / name)
-    refuse_shadow(tmp_path)
+    assert shadow(tmp_path) is None
 
 
 def test_the_engine_is_not_taken_from_another_module_of_our_name(folder: Path) -> None:
