@@ -20,6 +20,7 @@ from runner.cli.options import (
     EPILOG,
 )
 from runner.cli.rehearse import rehearse
+from runner.cli.requests import requests
 from runner.cli.run import run
 from runner.cli.serve import serve
 from runner.cli.sweep import sweep
@@ -28,7 +29,7 @@ from runner.spawn.working_folder import has_working_folder
 
 
 @click.group(
-    commands=(run, serve, *remote.COMMANDS, doctor, sweep, key, rehearse),
+    commands=(run, serve, *remote.COMMANDS, doctor, sweep, key, rehearse, requests),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EPILOG,
 )
