@@ -74,6 +74,9 @@ class AppProtocol:
             slots: How many workers there may be at a time.
         """
 
+    def count_unrecorded(self, count: int) -> None:
+        """Count requests that the request log could not take; called in the worker's loop."""
+
     def take_slot(self, slot: int) -> None:
         """Become the worker of a slot; called in the worker, before it serves."""
 

@@ -166,6 +166,8 @@ class AsgiServer:
         bound.files = processes.raise_open_files()
         bound.most = most_connections(bound.files, self.limits.max_connections)
         self._loop, self._context = asyncio.get_running_loop(), contextvars.copy_context()
+        if self.request_log is not None:
+            self.request_log.on_dropped = functools.partial(self._call, self._own.count_unrecorded)
         lifespan = Lifespan(self.app, self.state.app_state)
         await lifespan.start_up()
         # Not gathered: of a gathering that was cancelled, and nobody awaits, asyncio complains.

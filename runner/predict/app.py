@@ -131,6 +131,10 @@ class PredictApp(AppProtocol):
         """Tell a prediction from what is asked of the service itself."""
         return method == "POST" and urllib.parse.unquote(path) in self._endpoint_names
 
+    def count_unrecorded(self, count: int) -> None:
+        """Count requests that the request log could not take."""
+        self.counters[""].requests_unrecorded(count)
+
     def protocol(self, server: Owner) -> FastRouteConnection | None:
         """Make what answers plain requests without this app."""
         if self.fast_route is None or server.gate.is_on:

@@ -38,7 +38,8 @@ _CALL_SECONDS = _ROWS + 1
 _GONE = _CALL_SECONDS + 1
 _IN_FLIGHT = _GONE + 1
 _WAITING = _IN_FLIGHT + 1
-_WIDTH = _WAITING + 1
+_UNRECORDED = _WAITING + 1
+_WIDTH = _UNRECORDED + 1
 
 
 class ErrorKind(enum.StrEnum):
@@ -66,6 +67,7 @@ class EndpointCounts:
         gone: How many requests lost their client before the answer.
         in_flight: How many requests are begun and not answered.
         waiting: How many of them wait for a call.
+        unrecorded: How many the request log should have, and has not; of all endpoints together.
     """
 
     answered: dict[int, int]
@@ -77,6 +79,7 @@ class EndpointCounts:
     gone: int
     in_flight: int
     waiting: int
+    unrecorded: int
 
     @property
     def errors(self) -> dict[ErrorKind, int]:
@@ -148,6 +151,12 @@ class EndpointCounter:
         """Count a request whose client has gone, in place of ``request_answered``."""
         self._values[_GONE] += 1
         self.in_flight -= 1
+        if not self._counters.is_dirty:
+            self._counters.publish_soon()
+
+    def requests_unrecorded(self, count: int) -> None:
+        """Count requests that the request log could not take."""
+        self._values[_UNRECORDED] += count
         if not self._counters.is_dirty:
             self._counters.publish_soon()
 
@@ -255,6 +264,7 @@ def _counts_of(values: list[float]) -> EndpointCounts:
         gone=whole[_GONE],
         in_flight=whole[_IN_FLIGHT],
         waiting=whole[_WAITING],
+        unrecorded=whole[_UNRECORDED],
     )
 
 

@@ -26,6 +26,8 @@ from runner.http.connection import Connection, Owner
 from runner.http.exchange import Exchange
 from runner.http.exchange_link import Phase
 from runner.http.problems import CONTENT_TYPE, note_failure
+from runner.http.recording import MOST, Exchanged, kept
+from runner.http.request_log import RequestLog
 from runner.http.response_head import (
     BODILESS,
     HeaderError,
@@ -48,6 +50,8 @@ from runner.predict.problem_error import ProblemError
 log = logging.getLogger(__name__)
 
 _ANSWERING = Phase.ANSWERING
+_JSON_FIELDS = [(b"content-type", JSON)]
+_draw = random.random
 _OK = b"%b%d\r\nserver-timing: " + SERVER_TIMING + b"\r\n\r\n%b"
 # Seconds, from and to, that a client is not read from.
 _PAUSE_AFTER_503 = (0.25, 0.5)
@@ -103,8 +107,12 @@ class FastRequest(Exchange):
         self.deadline = None if timeout is None else since + timeout
         self.keep_alive = not connection.owner.is_draining
         self.is_started = self.is_complete = False
-        self.status, self.key_name, self.trace, self._body = 0, "", None, b""
+        self.status, self.key_name, self.trace = 0, "", None
         batcher.counter.request_started()
+
+    def begin_body(self) -> None:
+        """Note that the body comes in pieces."""
+        self._body = b""
 
     def take_body(self, data: bytes) -> None:
         """Take a piece of the body."""
@@ -121,7 +129,7 @@ class FastRequest(Exchange):
 
     def predict(self, body: bytes) -> None:
         """Ask for what the body says."""
-        batcher = self.batcher
+        self._body, batcher = body, self.batcher
         try:
             self.item = batcher.decode(body)
         except ProblemError as problem:
@@ -148,6 +156,9 @@ class FastRequest(Exchange):
         self.is_started = self.is_complete = True
         connection.transport.write(_OK % (start, len(body), queued, timing, body))
         batcher.counter.well_answered(time.monotonic() - self.since)
+        request_log = connection.request_log
+        if request_log is not None and _draw() < request_log.rate:
+            self._record(request_log, _JSON_FIELDS, body)
         connection.finish_exchange(self)
 
     def _begin_large(self, result: Any, timing: bytes) -> None:
@@ -192,15 +203,32 @@ class FastRequest(Exchange):
         except (HeaderError, TypeError) as error:  # as it is told on the ordinary way
             number = note_failure(log, f"the app failed at POST {self.path!r}", error)
             status, body = own_answers.failed(number)
-            fields = header_lines(own_answers.problem_fields(body))
-            lines = status_line(status) + date + fields
+            headers = own_answers.problem_fields(body)
+            lines = status_line(status) + date + header_lines(headers)
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
         self.status, self.is_started, self.is_complete = status, True, True
         connection.transport.write(lines + end + body)
         self.batcher.counter.request_answered(status, time.monotonic() - self.since)
+        request_log = connection.request_log
+        if request_log is not None and request_log.wants(status):
+            self._record(request_log, kept(headers), body)
         connection.finish_exchange(self)
         if status == 503:
             connection.hold_off()
+
+    def _record(
+        self, request_log: RequestLog, fields: Sequence[tuple[bytes, bytes]], answer: bytes
+    ) -> None:
+        is_cut = len(answer) > MOST
+        exchanged = Exchanged(
+            query=b"",
+            fields=_JSON_FIELDS,
+            body=self._body,
+            answer_fields=fields,
+            answer=None if is_cut else answer,
+            is_cut=is_cut,
+        )
+        request_log.add_exchange(self, exchanged)
 
 
 class FastRouteConnection(Connection):
@@ -208,7 +236,7 @@ class FastRouteConnection(Connection):
 
     def __init__(self, owner: Owner, route: FastRoute) -> None:
         super().__init__(owner)
-        self.route = route
+        self.route, self.request_log = route, owner.request_log
 
     def take_plain(self, data: bytes) -> bytes | None:
         """Take a request whose head is plain."""
@@ -218,6 +246,7 @@ class FastRouteConnection(Connection):
         batcher, start, end, timeout = plain
         request = FastRequest(self, batcher, timeout)
         if len(data) < end or self._is_half_closed:
+            request.begin_body()
             self.begin(request, end - start)
             return data[start:]
         self.exchange, self.phase, self.deadline = request, _ANSWERING, NEVER

@@ -122,7 +122,12 @@ def _counter_families(numbers: dict[str, EndpointCounts]) -> Iterator[Metric]:
             errors.add_metric([name, kind], count)
         if name:
             call_seconds.add_metric([name], found.call_seconds)
-    yield from (requests, errors, call_seconds)
+    unrecorded = CounterMetricFamily(
+        "runner_requests_unrecorded",
+        "Requests that the request log should have, and has not.",
+        value=numbers[""].unrecorded,
+    )
+    yield from (requests, errors, call_seconds, unrecorded)
 
 
 def _histogram_families(numbers: dict[str, EndpointCounts]) -> Iterator[Metric]:

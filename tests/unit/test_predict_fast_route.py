@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
+from typing import Any
 
 import pytest
 from support.connections import Server, pieces
 from support.prediction_apps import app_of, living
+from support.recorded import KeepingLog
 
 BODY = b'{"a": 1.0, "b": 2.0}'
 PLAIN = (
@@ -80,6 +83,42 @@ def test_a_request_may_come_byte_by_byte() -> None:
                 assert await server.said(server.plain_way, *pieces(data, cut)) == whole
 
     asyncio.run(compared())
+
+
+def test_both_ways_record_alike() -> None:
+    """What is answered well, what is refused, and what fails; whole and in pieces."""
+    bad, fails = PLAIN.replace(b"1.0", b"[0]"), PLAIN.replace(b"2.0", b"0.0")
+
+    async def recorded(way: str, *cuts: int, rate: float = 1.0) -> list[Any]:
+        app = app_of(_quotient)
+        async with living(app):
+            server = Server(app)
+            server.request_log = log = KeepingLog(rate)
+            for data in (PLAIN, bad, fails):
+                await server.said(getattr(server, way), *pieces(data, *cuts))
+        for each in log.recorded:
+            assert each.facts.pop("seconds") >= 0
+        return log.recorded
+
+    async def compared() -> None:
+        general = await recorded("general_way")
+        assert [each.status for each in general] == [200, 422, 500]
+        assert general[2].kept.body == fails[-20:]
+        plain = await recorded("plain_way")
+        for each in (*general, *plain):  # which say under which id the log has it
+            answer = re.sub(rb"[0-9a-f]{12}", b"", each.kept.answer or b"")
+            each.kept = each.kept._replace(answer=answer)
+        assert plain == general
+        in_pieces = await recorded("plain_way", len(PLAIN) - 10)
+        assert [each.kept.body for each in in_pieces] == [each.kept.body for each in plain]
+        only_failures = await recorded("plain_way", rate=0.0)
+        assert [each.status for each in only_failures] == [422, 500]
+
+    asyncio.run(compared())
+
+
+def _quotient(a: float, b: float = 2.0) -> float:
+    return a / b
 
 
 def _sum(a: float, b: float = 2.0) -> float:
