@@ -52,6 +52,12 @@ def test_errors_are_counted_by_kind(service: Surface) -> None:
         assert value(answer, "runner_errors_total", endpoint="price", kind=kind) == 1
 
 
+def test_what_the_request_log_could_not_take_is_counted(service: Surface) -> None:
+    """Of all endpoints together: it is dropped when there is no time to look."""
+    service.counters[""].requests_unrecorded(3)
+    assert value(service.get("/metrics"), "runner_requests_unrecorded_total") == 3
+
+
 def test_latencies_are_a_histogram(service: Surface) -> None:
     """Buckets accumulate, and the last one is the count."""
     for seconds in (0.0002, 0.0009, 0.0009, 99):
