@@ -118,15 +118,32 @@ def is_listening(host: str, port: int, timeout: float = 1.0) -> bool:
     return True
 
 
-def http_status(host: str, port: int, timeout: float, path: str = "/") -> int | None:
-    """Ask by GET and give the answer's status; None if none came within ``timeout`` seconds."""
-    import http.client
+_WANTS_A_CERTIFICATE = 496  # as nginx has it, for it is none of HTTP's
 
-    connection = http.client.HTTPConnection(reachable(host), port, timeout=timeout)
+
+def http_status(
+    host: str, port: int, timeout: float, path: str = "/", *, is_tls: bool = False
+) -> int | None:
+    """Ask by GET and give the answer's status; None if none came within ``timeout`` seconds.
+
+    By TLS no certificate is verified: whoever asks is on the same machine, and asks nothing secret.
+    Who wants one of the client has answered as well.
+    """
+    import http.client
+    import ssl
+
+    at = reachable(host)
+    connection = http.client.HTTPConnection(at, port, timeout=timeout)
+    if is_tls:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(at, port, timeout=timeout, context=context)
     with contextlib.closing(connection):
         try:
             connection.request("GET", path)
             return connection.getresponse().status
+        except ssl.SSLError as error:
+            return _WANTS_A_CERTIFICATE if "CERTIFICATE_REQUIRED" in str(error.reason) else None
         except (OSError, http.client.HTTPException):
             return None
 

@@ -216,6 +216,20 @@ def kernel_of(given: dict[str, Any]) -> KernelChoice:
     return kernelspecs.chosen(given["kernel"], given["language"])
 
 
+def tls_options(command: Any) -> Any:
+    """Add what says by which files clients speak TLS."""
+    meanings = {
+        "cert": "Speak TLS by the certificate in it, and those that lead to a known one; PEM."
+        " It is read again when it has changed.",
+        "key": "Its private key; PEM. Unless given, it is in the same file.",
+        "client-ca": "Let in only clients with a certificate of these authorities; PEM.",
+    }
+    for name, meaning in reversed(meanings.items()):
+        settings = {"default": "", "show_default": False, "metavar": "FILE", "help": meaning}
+        command = option(f"--tls-{name}", **settings)(command)
+    return command
+
+
 def settings_options(kind: type[EnvironmentSettings]) -> Decorator:
     """Add an option for each field of a dataclass, as that describes it."""
 

@@ -75,7 +75,14 @@ def _ask(notebook: Path | None, question: str) -> None:
 @port_option("Its TCP port.")
 @option("--timeout", type=float, default=2.0, help="Seconds to wait for an answer.")
 @option("--health-path", default="/healthz", help="Path to ask; / if empty.")
-def probe(host: str, port: int, timeout: float, health_path: str) -> None:
+@option(
+    "--tls-cert",
+    default="",
+    show_default=False,
+    metavar="FILE",
+    help="Given at all, ask by TLS first; else where HTTP is not answered.",
+)
+def probe(host: str, port: int, timeout: float, health_path: str, tls_cert: str) -> None:
     """Ask the service whether it answers: a health check for containers.
 
     Exits with 0 if anything but a server error comes back, else with 1: a notebook that
@@ -83,7 +90,10 @@ def probe(host: str, port: int, timeout: float, health_path: str) -> None:
     """
     from runner import net
 
-    status = net.http_status(host, port, timeout, health_path or "/")
+    for is_tls in (True, False) if tls_cert else (False, True):
+        status = net.http_status(host, port, timeout, health_path or "/", is_tls=is_tls)
+        if status is not None:
+            break
     if status is None or status >= 500:
         raise RunnerError(f"{host}:{port}: {f'answered {status}' if status else 'no answer'}")
 

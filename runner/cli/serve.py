@@ -23,6 +23,7 @@ from runner.cli.options import (
     settings_of,
     settings_options,
     switch,
+    tls_options,
     values_of,
 )
 from runner.cli.systems import require_linux
@@ -51,6 +52,7 @@ from runner.errors import ConfigurationError
 )
 @access_options
 @network_options
+@tls_options
 @rehearsal_options(
     None,
     "Before a new version takes over, play N recorded requests to it, and the cases of"
@@ -88,8 +90,10 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
     from runner.record import folders
     from runner.supervise.lifecycle import Rules
     from runner.supervise.plan import Plan
+    from runner.tls.certificate import TlsFiles
 
     log.configure(given["log_level"], given["log_format"])
+    tls = TlsFiles.of(given["tls_cert"], given["tls_key"], given["tls_client_ca"])
     handed_down = ("log_level", "log_format")
     rehearsal = rehearsal_of(given)
     ends_within = max(given["grace"], given["linger"] + given["drain_timeout"])
@@ -115,8 +119,10 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
         | settings_of(RequestLogSettings, given)
         | network_settings_of(given)
         | {variable("secret"): " ".join(given["secret"])}
-        | {variable(name): str(int(given[name])) for name in ("access_log", "access_log_all")},
+        | {variable(name): str(int(given[name])) for name in ("access_log", "access_log_all")}
+        | (tls.environ() if tls else {}),
         access=access_of(given),
         rehearsal=rehearsal,
+        tls=tls,
         is_trial=given["trial"],
     )

@@ -95,7 +95,7 @@ class AsgiExchange(TaskExchange):
         super().__init__(connection, scope, keep_alive=keep_alive)
         self._app, self._scope = app, scope
         self.trace = trace_of(head.headers)
-        scope["extensions"] = {IS_CLOSING: self.is_closing}
+        scope.setdefault("extensions", {})[IS_CLOSING] = self.is_closing
         self._is_head = scope["method"] == "HEAD"
         self._is_old = head.version != "1.1"
         self._expects_continue = head.expects_continue

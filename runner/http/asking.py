@@ -42,13 +42,14 @@ class Asked(Protocol):
         """What is sent."""
 
 
-async def ask(
+async def ask(  # noqa: PLR0913 - half of them have defaults
     app: Any,
     asked: Asked,
     state: dict[str, Any],
     *,
     within: float,
     takes_all: bool = True,
+    scheme: str = "http",
 ) -> Answer:
     """Ask an app, in a task of its own, as a client's request is.
 
@@ -58,9 +59,10 @@ async def ask(
         state: Of its lifespan.
         within: Seconds that it has.
         takes_all: Else the app is told behind the first piece that its client has gone.
+        scheme: How clients come to it.
     """
     note: dict[str, Any] = {}
-    scope = _scope(asked) | {"state": state.copy()}
+    scope = _scope(asked) | {"state": state.copy(), "scheme": scheme}
     scope["extensions"] = {NOTE: note}
     answer, began = _Exchange(asked.body, takes_all=takes_all), time.monotonic()
     task = asyncio.ensure_future(_called(app, scope, answer))
@@ -122,7 +124,6 @@ def _scope(asked: Asked) -> dict[str, Any]:
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
         "method": asked.method,
-        "scheme": "http",
         "path": urllib.parse.unquote(asked.path),
         "raw_path": asked.path.encode(),
         "query_string": asked.query.encode(),

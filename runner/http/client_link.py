@@ -42,6 +42,7 @@ class ClientLink(asyncio.Protocol):
     Attributes:
         client: Host and port of the client; None for a Unix socket.
         server: Likewise of ours.
+        scheme: How it came to us.
         is_write_paused: The client does not take what is written.
         deadline: When it is late, by the loop's clock.
     """
@@ -49,6 +50,7 @@ class ClientLink(asyncio.Protocol):
     transport: Any = None
     client: tuple[str, int] | None = None
     server: tuple[str, int] | None = None
+    scheme = "http"
     is_write_paused = False
 
     def __init__(self, limits: Limits, unsent: ByteCount) -> None:

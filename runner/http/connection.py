@@ -30,6 +30,7 @@ from runner.http.request_head import (
 )
 from runner.http.scope import below_root, scope_of
 from runner.http.sending_time import SendingTime
+from runner.http.tls_scope import tls_scope
 
 if TYPE_CHECKING:
     from runner.http.exchange import Exchange, TaskExchange
@@ -52,6 +53,7 @@ class Connection(ExchangeLink):
 
     _searched = 0  # bytes of the unread that hold no end of a head
     _is_plain = True  # it may begin with what `take_plain` takes
+    _tls: dict[str, Any] | None = None
 
     # -- what the transport calls
 
@@ -136,9 +138,10 @@ class Connection(ExchangeLink):
             RefusedRequestError: Nobody does.
         """
         owner, limits = self.owner, self.limits
-        scope = scope_of(head, self.client, self.server, owner.proxies)
+        scope = scope_of(head, self.client, self.server, owner.proxies, self.scheme)
         key_name = self._admit(scope)
         scope["state"] = self.state.app_state.copy()
+        scope["extensions"] = {} if self.scheme == "http" else {"tls": self._tls_scope()}
         recording = None
         if owner.request_log is not None:
             recording = Recording(scope["query_string"], scope["headers"])
@@ -167,6 +170,11 @@ class Connection(ExchangeLink):
         if gate.keys is not None:
             scope["headers"] = without_keys(fields)
         return key_name
+
+    def _tls_scope(self) -> dict[str, Any]:
+        if self._tls is None:
+            self._tls = tls_scope(self.transport)
+        return self._tls
 
     def _websocket(self, head: RequestHead, scope: dict[str, Any]) -> TaskExchange | None:
         """Take up a WebSocket, if the app knows any and there is room for one."""

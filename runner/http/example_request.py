@@ -59,12 +59,12 @@ class Example:
 
 
 async def try_example(
-    app: Any, example: Example, state: dict[str, Any], within: float = 30.0
+    app: Any, example: Example, state: dict[str, Any], scheme: str = "http", within: float = 30.0
 ) -> None:
     """Ask an app for its example.
 
     Raises:
         RuntimeError: It did not answer it well.
     """
-    answer = await ask(app, example, state, within=within, takes_all=False)
+    answer = await ask(app, example, state, within=within, takes_all=False, scheme=scheme)
     example.check(answer)

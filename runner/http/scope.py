@@ -19,7 +19,11 @@ _URL = re.compile(rb"(?i:https?)://(?=[^:/?])(%b)((?:[/?].*)?)" % HOST)
 
 
 def scope_of(
-    head: RequestHead, client: Address, server: Address, proxies: TrustedProxies
+    head: RequestHead,
+    client: Address,
+    server: Address,
+    proxies: TrustedProxies,
+    scheme: str = "http",
 ) -> dict[str, Any]:
     """Make the scope of a request; its state and extensions are left out.
 
@@ -27,7 +31,7 @@ def scope_of(
         RefusedRequestError: What is asked for is no path.
     """
     path, query, headers = _asked_for(head)
-    seen = Seen(client, server)
+    seen = Seen(client, server, scheme)
     if proxies.believe(client):
         seen = proxies.seen(headers, seen)
         if seen.host:

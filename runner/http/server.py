@@ -36,6 +36,8 @@ from runner.rehearsal.answer import Answer
 from runner.rehearsal.cases import Case
 from runner.rehearsal.handover import Handover
 from runner.rehearsal.playing import rehearse
+from runner.tls.server_tls import ServerTls
+from runner.tls.transport import TlsTransport
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +71,9 @@ class AsgiServer:
         request_log: RequestLog | None = None,
         *,
         trust: ProxyTrust | None = None,
+        tls: ServerTls | None = None,
     ) -> None:
-        self.app = app
+        self.app, self.tls = app, tls
         self._own = app_protocol.of(app)
         self.limits = limits
         self.examples = examples
@@ -171,12 +174,14 @@ class AsgiServer:
         lifespan = Lifespan(self.app, self.state.app_state)
         await lifespan.start_up()
         # Not gathered: of a gathering that was cancelled, and nobody awaits, asyncio complains.
-        works = (
+        works = [
             self.state.tick(),
             self._return_memory(),
             self._keep_files_free(),
             self._show_counts(),
-        )
+        ]
+        if self.tls is not None:
+            works.append(self.tls.renew())
         ticking = [asyncio.ensure_future(each) for each in works]
         try:
             with self._own.uncounted():
@@ -195,12 +200,17 @@ class AsgiServer:
     async def _try_out(self) -> None:
         """Ask the app by ourselves what it has to answer before it is ready."""
         for example in self.examples:
-            await try_example(self.app, example, self.state.app_state)
+            await try_example(self.app, example, self.state.app_state, self._scheme)
         if self.handover is not None:
             await rehearse(self.handover, self._own, self._answer)
 
     async def _answer(self, case: Case, within: float) -> Answer:
-        return await ask(self.app, case, self.state.app_state, within=within)
+        state, scheme = self.state.app_state, self._scheme
+        return await ask(self.app, case, state, within=within, scheme=scheme)
+
+    @property
+    def _scheme(self) -> str:
+        return "http" if self.tls is None else "https"
 
     async def _keep_files_free(self) -> None:
         while True:
@@ -262,7 +272,12 @@ class AsgiServer:
 
     def _protocol(self, *args: Any, **settings: Any) -> Any:
         protocol = self._own.protocol(self)
-        return Connection(self) if protocol is None else protocol
+        if protocol is None:
+            protocol = Connection(self)
+        if self.tls is None:
+            return protocol
+        protocol.scheme = "https"
+        return TlsTransport(protocol, self.tls)
 
     async def _drain(self) -> None:
         """Close the listeners, answer what still comes for a while, then what is in flight."""

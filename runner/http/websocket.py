@@ -401,7 +401,7 @@ def _websocket_scope(scope: dict[str, Any]) -> dict[str, Any]:
         "type": "websocket",
         "scheme": "wss" if scope["scheme"] == "https" else "ws",
         "subprotocols": _subprotocols(scope["headers"]),
-        "extensions": {"websocket.http.response": {}},
+        "extensions": {**scope.get("extensions", {}), "websocket.http.response": {}},
     }
 
 

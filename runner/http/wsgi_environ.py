@@ -37,6 +37,8 @@ def environ_of(scope: Any, source: Any, size: int | None) -> dict[str, Any]:
         environ,
         [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
     )
+    if name := scope["extensions"].get("tls", {}).get("client_cert_name"):
+        environ["SSL_CLIENT_S_DN"] = name  # as Apache's mod_ssl calls it
     # It is decoded, whatever its coding was.
     if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None and size is not None:
         environ["CONTENT_LENGTH"] = str(size)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runner.serving.tls_asked import Asked
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,6 +20,7 @@ class AdoptedApp:
         requested: The address that the server call asked for; empty if there was no call.
         unused: What of the call is not followed, in words.
         options: Variables of ours that mean what the call says, for where they are not given.
+        tls: By what the call asks for TLS.
         name: What it is, in words.
         turn: When it may serve, if a task awaits that.
     """
@@ -25,6 +29,7 @@ class AdoptedApp:
     requested: str = ""
     unused: Sequence[str] = ()
     options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tls: Asked = None
     name: str = "a call of a server"
     turn: Turn | None = None
 

@@ -84,23 +84,19 @@ def is_called_by_cell() -> bool:
 def _serve(taken: AdoptedApp) -> None:
     from runner.serving import serve as serving
 
-    serving.serve_adopted(taken.app, taken.requested, taken.unused, taken.options)
+    serving.serve_adopted(taken)
 
 
 async def _serve_on_loop(taken: AdoptedApp, has_tasks: bool) -> None:
     from runner.serving import serve as serving
 
-    await serving.serve_adopted_on_loop(
-        taken.app, taken.requested, taken.unused, taken.options, has_tasks=has_tasks
-    )
+    await serving.serve_adopted_on_loop(taken, has_tasks=has_tasks)
 
 
 def _serve_in_background(taken: AdoptedApp) -> BackgroundService:
     from runner.serving import serve as serving
 
-    return serving.serve_adopted_in_background(
-        taken.app, taken.requested, taken.unused, taken.options
-    )
+    return serving.serve_adopted_in_background(taken)
 
 
 def _end_with_an_interrupted_cell(adoption: Adoption) -> None:

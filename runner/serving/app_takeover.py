@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import FrameType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from runner.errors import NothingServesError
 from runner.serving import loop_tasks
@@ -33,6 +33,9 @@ from runner.serving.passed_on_server import PassedOnServer
 from runner.serving.self_requests import SelfRequests
 from runner.serving.servable import is_app, servable_in
 from runner.serving.socket_takeover import OwnSockets
+
+if TYPE_CHECKING:
+    from runner.serving.tls_asked import Asked
 
 log = logging.getLogger(__name__)
 
@@ -115,13 +118,14 @@ class Adoption:
         is_own = self.own_sockets.is_listening or bool(self._left)
         return is_own or bool(self.completion.child) or is_found
 
-    def take_app(
+    def take_app(  # noqa: PLR0913 - all that a call says
         self,
         app: Any,
         requested: str,
         options: Mapping[str, str] | None = None,
         unused: Sequence[str] = (),
         *,
+        tls: Asked = None,
         is_awaited: bool = False,
     ) -> Awaitable[None] | None:
         """Serve the app of a server call now, or leave it for the last cell.
@@ -131,12 +135,15 @@ class Adoption:
             requested: The address that the call asked for.
             options: As `AdoptedApp` has them.
             unused: Likewise.
+            tls: Likewise.
             is_awaited: The call may go on while the loop does.
 
         Returns:
             What is to be awaited, if the call was.
         """
-        taken = AdoptedApp(app=app, requested=requested, options=options or {}, unused=unused)
+        taken = AdoptedApp(
+            app=app, requested=requested, options=options or {}, unused=unused, tls=tls
+        )
         if is_awaited and threading.current_thread() is threading.main_thread():
             return self._await(taken)
         if self._is_called_by_cell():
@@ -349,4 +356,4 @@ class Adoption:
 def _self_requests_pool(left: AdoptedApp, listener: socket.socket, clients: Any) -> Any:
     from runner.serving import serve as serving
 
-    return serving.pool_aside(left.app, listener, clients, left.options)
+    return serving.pool_aside(left, listener, clients)

@@ -145,8 +145,6 @@ def _run(pool: Pool) -> None:
 
 def _asks_for(requested: str, host: Any, port: Any) -> bool:
     """Tell whether a connection goes to where a server call wanted to listen."""
-    if requested.startswith("https:"):
-        return False
     ports = {int(found) for found in re.findall(r":(\d+)(?:,|$)", requested)}
     is_here = host in _HERE or str(host).startswith("127.") or f"{host}:" in requested
     return port in ports and is_here

@@ -39,13 +39,16 @@ from runner.serving import (
     model_versions,
     nested_loops,
     print_forwarding,
+    tls_asked,
     worker_log,
 )
+from runner.serving.adopted_app import AdoptedApp
 from runner.serving.app_kind import kind_of
 from runner.serving.claim import claim
 from runner.serving.supervisor_link import SupervisorLink
 from runner.serving.worker import Server
 from runner.serving.workers import WorkerPool
+from runner.tls.server_tls import ServerTls
 
 if TYPE_CHECKING:
     from runner.predict.endpoints import Endpoint
@@ -153,7 +156,8 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
         A handle with ``url`` and ``stop()`` if ``block`` is false, else None.
 
     Raises:
-        ConfigurationError: This system cannot serve, or not by several workers.
+        ConfigurationError: This system cannot serve, or not by several workers; or a file by which
+            it is to speak TLS cannot be used.
         OSError: The address cannot be bound, or ``page`` cannot be read.
         RuntimeError: The app does not start, or does not answer its example, or its
             workers keep dying.
@@ -172,11 +176,11 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
     )
     app, examples = _app_of(target, name, options, example_path, page)
     kind = kind_of(app)
-    control = _own_link()
-    listeners = bind(host, port, workers) if control is None else _greet(control, kind)
-    pool = _pool(kind, app, listeners, control, examples)
+    tls, control = tls_asked.chosen(), _own_link()
+    listeners = bind(host, port, workers) if control is None else _greet(control, kind, tls)
+    pool = _pool(kind, app, listeners, control, examples, tls)
     if not block and control is None:
-        return Handle(pool, url_of(listeners[0]))
+        return Handle(pool, url_of(listeners[0], is_tls=pool.is_tls))
     _run(pool, kind)
     return None
 
@@ -254,77 +258,48 @@ def _own_link() -> SupervisorLink | None:
     return control
 
 
-def serve_adopted(
-    app: Callable[..., Any],
-    requested: str,
-    notices: Sequence[str] = (),
-    options: Mapping[str, str] | None = None,
-) -> None:
+def serve_adopted(taken: AdoptedApp) -> None:
     """Serve the app of a notebook's own server call on the supervisor's sockets.
 
-    Args:
-        app: Any ASGI or WSGI callable.
-        requested: The address that the call asked for, for the log.
-        notices: What of the call is not followed, for the log.
-        options: Variables of ours that mean what the call says, for where they are not given.
-
     Raises:
+        ConfigurationError: The call asks for TLS by files that cannot be used.
         OSError: There is no supervisor.
         RuntimeError: The app does not start, or its workers keep dying.
-        TypeError: ``app`` is neither ASGI nor WSGI.
+        TypeError: The app is neither ASGI nor WSGI.
     """
-    _run(_adopted_pool(app, requested, notices, options), kind_of(app))
+    _run(_adopted_pool(taken), kind_of(taken.app))
 
 
-async def serve_adopted_on_loop(
-    app: Callable[..., Any],
-    requested: str,
-    notices: Sequence[str] = (),
-    options: Mapping[str, str] | None = None,
-    *,
-    has_tasks: bool = False,
-) -> None:
+async def serve_adopted_on_loop(taken: AdoptedApp, *, has_tasks: bool = False) -> None:
     """Serve likewise on the loop that runs, which goes on meanwhile.
 
     Args:
-        app: As above.
-        requested: As above.
-        notices: As above.
-        options: As above.
+        taken: As above.
         has_tasks: Whether tasks of the notebook run on it, so that no forked worker would do.
     """
     obstacle = "tasks of the notebook run on its loop" if has_tasks else ""
-    pool = _adopted_pool(app, requested, notices, options, obstacle)
-    with _serving(pool, kind_of(app)):
+    pool = _adopted_pool(taken, obstacle)
+    with _serving(pool, kind_of(taken.app)):
         await pool.run_on_loop()
 
 
-def serve_adopted_in_background(
-    app: Callable[..., Any],
-    requested: str,
-    notices: Sequence[str] = (),
-    options: Mapping[str, str] | None = None,
-) -> Handle:
+def serve_adopted_in_background(taken: AdoptedApp) -> Handle:
     """Serve likewise, but from a thread, while cells go on."""
-    pool = _adopted_pool(app, requested, notices, options)
-    return Handle(pool, url_of(pool.listeners[0]))
+    pool = _adopted_pool(taken)
+    return Handle(pool, url_of(pool.listeners[0], is_tls=pool.is_tls))
 
 
 def pool_aside(
-    app: Callable[..., Any],
-    listener: socket.socket,
-    clients: Container[tuple[str, int] | None],
-    options: Mapping[str, str],
+    left: AdoptedApp, listener: socket.socket, clients: Container[tuple[str, int] | None]
 ) -> WorkerPool:
     """Make what serves an app in this process alone, beside the service, until it is stopped.
 
     Args:
-        app: Any ASGI or WSGI callable.
+        left: The app; clients speak TLS as its own call says, whatever the service does.
         listener: Where.
         clients: Who may ask: no key does.
-        options: As above.
     """
-    environ = {**options, **os.environ}
+    environ = {**left.options, **os.environ}
     limits = dataclasses.replace(
         Limits.from_environment(environ),
         max_requests=0,
@@ -333,8 +308,9 @@ def pool_aside(
         drain_timeout=1.0,
     )
     log_fd = _log_fd()
+    gate, tls = Gate(clients=clients), tls_asked.of_call(left.tls)
     trust = ProxyTrust.from_environment(environ)
-    server = _server(kind_of(app), app, limits, log_fd, [], Gate(clients=clients), trust)
+    server = _server(kind_of(left.app), left.app, limits, log_fd, [], gate, trust, tls)
     return WorkerPool(
         build=lambda _: server,
         listeners=[listener],
@@ -344,28 +320,33 @@ def pool_aside(
     )
 
 
-def _adopted_pool(
-    app: Callable[..., Any],
-    requested: str,
-    notices: Sequence[str],
-    options: Mapping[str, str] | None,
-    obstacle: str = "",
-) -> WorkerPool:
-    kind = kind_of(app)
+def _adopted_pool(taken: AdoptedApp, obstacle: str = "") -> WorkerPool:
+    kind, tls = kind_of(taken.app), tls_asked.chosen(taken.tls)
     control = SupervisorLink.connect()
     if control is None:
         raise ConnectionError("there is no supervisor to serve under")
-    listeners = _greet(control, kind, notices, requested=requested)
-    environ = {**(options or {}), **os.environ}
-    return _pool(kind, app, listeners, control, [], obstacle, environ)
+    notices = [*taken.unused, *tls_asked.notices(taken.tls)]
+    listeners = _greet(control, kind, tls, notices, requested=taken.requested)
+    environ = {**taken.options, **os.environ}
+    return _pool(kind, taken.app, listeners, control, [], tls, obstacle, environ)
 
 
 def _greet(
-    control: SupervisorLink, kind: str, notices: Sequence[str] = (), **facts: str
+    control: SupervisorLink,
+    kind: str,
+    tls: ServerTls | None,
+    notices: Sequence[str] = (),
+    **facts: str,
 ) -> list[socket.socket]:
     said = [*model_versions.notices(), *notices]
-    control.send("hello", pid=os.getpid(), kind=kind, notices=said, **facts)
-    return control.receive_listeners()
+    named = None if tls is None else tls.facts()
+    control.send("hello", pid=os.getpid(), kind=kind, notices=said, tls=named, **facts)
+    listeners = control.receive_listeners()
+    if tls is not None:
+        tls.relay_word = control.relay_word
+        if tls.files is not None:
+            tls.be_silent()  # the supervisor says it once for all
+    return listeners
 
 
 def _pool(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
@@ -374,6 +355,7 @@ def _pool(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
     listeners: list[socket.socket],
     control: SupervisorLink | None,
     examples: Sequence[Example],
+    tls: ServerTls | None = None,
     obstacle: str = "",
     environ: Mapping[str, str] = os.environ,
 ) -> WorkerPool:
@@ -386,7 +368,7 @@ def _pool(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
         log.warning("%s", OPEN_TO_ALL.format(address=net.describe(listeners[0])))
     trust = ProxyTrust.from_environment(environ)
     requests = request_log_of(len(listeners))
-    server = _server(kind, app, limits, log_fd, examples, gate, trust, requests)
+    server = _server(kind, app, limits, log_fd, examples, gate, trust, tls, requests)
     handover = Handover.from_environment()
 
     def build(slot: int) -> Server:
@@ -403,6 +385,7 @@ def _pool(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
         control=control,
         needs_processes=own.needs_process,
         obstacle=obstacle,
+        is_tls=tls is not None,
     )
 
 
@@ -417,7 +400,7 @@ def _run(pool: WorkerPool, kind: str) -> None:
 @contextlib.contextmanager
 def _serving(pool: WorkerPool, kind: str) -> Iterator[None]:
     """Say what is served, and bring what the app prints to the log if that has a reader."""
-    url, count = url_of(pool.listeners[0]), len(pool.listeners)
+    url, count = url_of(pool.listeners[0], is_tls=pool.is_tls), len(pool.listeners)
     print(f"serving {kind.upper()} on {url} with {count} worker(s)", flush=True)  # noqa: T201 - the cell's claim
     with contextlib.ExitStack() as printing:
         if pool.control is not None:
@@ -445,11 +428,12 @@ def bind(host: str, port: int, count: int) -> list[socket.socket]:
     ]
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, *, is_tls: bool = False) -> str:
     """Give the address by which this machine reaches a listener."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if is_tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _gate_of(own: AppProtocol, limits: Limits, control: SupervisorLink | None, slots: int) -> Gate:
@@ -468,13 +452,14 @@ def _server(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
     examples: Sequence[Example],
     gate: Gate,
     trust: ProxyTrust,
+    tls: ServerTls | None,
     request_log: RequestLog | None = None,
 ) -> AsgiServer:
     """Make the server of each worker: a forked one has a copy of its own."""
     access = worker_log.access_log_to(log_fd, limits)
     import_ahead()
     asgi = app if kind == "asgi" else WsgiAdapter(app, limits.threads or limits.max_concurrency)
-    return AsgiServer(asgi, limits, access, examples, gate, request_log, trust=trust)
+    return AsgiServer(asgi, limits, access, examples, gate, request_log, trust=trust, tls=tls)
 
 
 def _log_fd() -> int:

@@ -54,6 +54,12 @@ _OPTIONS = _FOLLOWED | {
     "trusted_proxy_headers": "trusted-proxies",
     "workers": "workers",
 }
+# `runner.serving.tls_asked` reads them.
+_UVICORNS_TLS = {
+    *("ssl_certfile", "ssl_keyfile", "ssl_keyfile_password", "ssl_ca_certs", "ssl_cert_reqs"),
+    "ssl_context_factory",
+}
+_HYPERCORNS_TLS = {"certfile", "keyfile", "keyfile_password", "ca_certs", "verify_mode"}
 _UVICORNS_PROXIES = "127.0.0.1,::1"
 # What says where to listen, how to log or when to start anew: the supervisor's own business. And
 # what asks for no Server header: there is none.
@@ -102,7 +108,7 @@ def adapted(
         if text:
             options[variable(_FOLLOWED[name])] = text
         else:
-            unused.append(f"{server}'s `{name}={_shown(name, value)}` is not used" + _decided(name))
+            unused.append(f"{server}'s `{name}={_shown(value)}` is not used" + _decided(name))
     return AdaptedApp(app, options, unused)
 
 
@@ -124,9 +130,8 @@ def _decided(name: str) -> str:
     return f"; --{_OPTIONS[name]} decides here" if name in _OPTIONS else ""
 
 
-def _shown(name: str, value: Any) -> str:
-    """Write a value for the log: shortened, and none that opens a key's file."""
-    text = "***" if "password" in name else repr(value)
+def _shown(value: Any) -> str:
+    text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
@@ -149,7 +154,7 @@ def of_uvicorn(app: App, config: Any, config_type: Any) -> AdaptedApp:
         app = with_headers(app, headers)
     if root := given.pop("root_path", ""):
         app = under_root_path(app, root, is_in_path=True)
-    followed = adapted(app, "uvicorn", given)
+    followed = adapted(app, "uvicorn", given, _UVICORNS_TLS)
     if trusted == _UVICORNS_PROXIES:
         return followed
     return followed._replace(options={**followed.options, "FORWARDED_ALLOW_IPS": trusted})
@@ -170,7 +175,7 @@ def of_hypercorn(app: App, config: Any) -> AdaptedApp:
         del given["wsgi_max_body_size"]
     if root := config.root_path:
         app = under_root_path(app, root, is_in_path=False)
-    return adapted(app, "hypercorn", given)
+    return adapted(app, "hypercorn", given, _HYPERCORNS_TLS)
 
 
 def of_waitress(app: App, given: Mapping[str, Any]) -> AdaptedApp:

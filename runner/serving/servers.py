@@ -19,7 +19,7 @@ from typing import Any
 import wrapt
 
 from runner.config import setting
-from runner.serving import server_settings
+from runner.serving import server_settings, tls_asked
 from runner.serving.request_handlers import handler_class_of, wsgi_app_of
 
 TakeApp = Callable[..., Awaitable[None] | None]
@@ -32,9 +32,9 @@ def adopt_when_imported(take_app: TakeApp) -> None:
 
     Args:
         take_app: Gets an ASGI or WSGI app, the address that was asked for and, if the server takes
-            settings, what of these are options of ours, and what is not followed; and
-            ``is_awaited`` for a call that may go on while the loop does, for which it gives what
-            is to be awaited.
+            settings, what of these are options of ours, and what is not followed; ``tls``, if the
+            server knows it; and ``is_awaited`` for a call that may go on while the loop does, for
+            which it gives what is to be awaited.
     """
     for name, patch in PATCHES.items():
         wrapt.register_post_import_hook(functools.partial(_patch, patch, take_app), name)
@@ -53,7 +53,8 @@ def _patch_uvicorn(uvicorn: Any, take_app: TakeApp) -> None:
         app, options, unused = server_settings.of_uvicorn(
             app() if config.factory else app, config, uvicorn.Config
         )
-        return take_app(app, requested, options, unused, **how)
+        tls = tls_asked.of_uvicorn(config)
+        return take_app(app, requested, options, unused, tls=tls, **how)
 
     async def serve(self: Any, sockets: Any = None) -> None:
         self.started = True  # a notebook that serves in a thread waits for that
@@ -82,9 +83,11 @@ def _patch_werkzeug(serving: Any, take_app: TakeApp) -> None:
             with _left_alone():
                 original(hostname, port, application, threaded=True)
             return
-        is_tls = settings.get("ssl_context") is not None
+        make_adhoc = serving.generate_adhoc_ssl_context
+        tls = tls_asked.of_werkzeug(settings.get("ssl_context"), make_adhoc)
+        requested = _address(hostname, port, is_tls=tls is not None)
         app, options, unused = server_settings.of_werkzeug(application, settings)
-        take_app(app, _address(hostname, port, is_tls=is_tls), options, unused)
+        take_app(app, requested, options, unused, tls=tls)
 
     serving.run_simple = run_simple
 
@@ -137,7 +140,8 @@ def _patch_hypercorn(module: Any, take_app: TakeApp) -> None:
         app, options, unused = server_settings.of_hypercorn(app, config)
         requested = ", ".join(scheme + address for address in config.bind)
         on_asyncio = module.__name__ == "hypercorn.asyncio"  # the other's loop is trio's
-        serving = take_app(app, requested, options, unused, is_awaited=on_asyncio)
+        tls = tls_asked.of_hypercorn(config)
+        serving = take_app(app, requested, options, unused, tls=tls, is_awaited=on_asyncio)
         if serving is not None:
             await serving
 
@@ -180,9 +184,10 @@ def _patch_socketserver(socketserver: Any, take_app: TakeApp) -> None:
             original_bind(self)
 
     def serve(self: Any) -> None:
-        is_tls = hasattr(self.socket, "cipher")
+        tls = tls_asked.of_socket(self.socket)
+        requested = _address(*self.server_address[:2], is_tls=tls is not None)
         options = server_settings.of_socketserver(type(self))
-        take_app(_app_of(self), _address(*self.server_address[:2], is_tls=is_tls), options)
+        take_app(_app_of(self), requested, options, tls=tls)
 
     server.server_bind = bind
     for name in ("serve_forever", "handle_request"):

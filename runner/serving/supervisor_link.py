@@ -20,13 +20,14 @@ class SupervisorLink:
     Attributes:
         is_open: False once the supervisor has closed its end, or died.
         passes_on: Whether requests come by the supervisor to a server that is not ours, for it
-            has to let them in; known once sockets were received.
+            has to let them in, or to speak TLS with them; known once sockets were received.
         key_sha256: The hash of the single API key, once sockets were received; empty if none.
+        relay_word: How its relay begins a connection to a server that speaks TLS.
     """
 
     def __init__(self, connection: socket.socket) -> None:
         self.is_open, self.key_sha256 = True, ""
-        self.passes_on = False
+        self.passes_on, self.relay_word = False, b""
         self._connection = connection
         self._connection.settimeout(_PATIENCE)
         self._lines = wire.Lines()
@@ -81,6 +82,7 @@ class SupervisorLink:
             raise ConnectionError(f"expected sockets from the supervisor, got {orders}")
         self.key_sha256 = str(orders[0].get("key", ""))
         self.passes_on = bool(orders[0].get("passes_on"))
+        self.relay_word = str(orders[0].get("relay_word", "")).encode()
         return listeners
 
     def close(self) -> None:

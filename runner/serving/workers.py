@@ -65,6 +65,7 @@ class WorkerPool:
         needs_processes: Whether workers are forked even if one thread would do.
         obstacle: Why none can be forked, if its caller knows.
         hears_interrupts: Whether an interrupt of the main thread asks it to stop.
+        is_tls: Whether clients speak TLS.
     """
 
     build: Callable[[int], Server]
@@ -75,6 +76,7 @@ class WorkerPool:
     needs_processes: bool = False
     obstacle: str = ""
     hears_interrupts: bool = True
+    is_tls: bool = False
 
     def __post_init__(self) -> None:
         self.workers: dict[int, WorkerLink] = {}

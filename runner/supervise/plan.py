@@ -18,6 +18,7 @@ from runner.notebook.document import Notebook
 from runner.record import requests
 from runner.rehearsal.handover import Rules
 from runner.supervise import lifecycle
+from runner.tls.certificate import TlsFiles
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class Plan:
         rehearsal: What a new version is asked before it takes over; None if it is not.
         recorded: Where the recorded requests are; None for the service's own folder.
         is_trial: Serve once, beside ``out`` and not in the notebook's own folder, and stop then.
+        tls: By what clients speak TLS; None: by what the notebook asks for, if it does.
     """
 
     path: Path
@@ -57,6 +59,7 @@ class Plan:
     rehearsal: Rules | None = None
     recorded: Path | None = None
     is_trial: bool = False
+    tls: TlsFiles | None = None
 
     def recording_below(self, folder: Path) -> Plan:
         """Have requests recorded, if they are, in a service's folder; a trial's are not."""

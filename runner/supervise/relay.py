@@ -12,7 +12,9 @@ The rules of this file:
    WebSocket. One that is unclear is refused: see `runner.supervise.request_heads`.
 5. Whoever may not ask is refused here as well: nobody waits in vain, and what is passed on to a
    server of another kind passes no other gate. Such a server gets no key to see.
-6. So many wait or are passed on, and no more: others are told to come again. Where room is
+6. Where the service speaks TLS so do we, and pass on what we have opened: to a server without it,
+   or to our workers, which know us by a word. Who has waited without TLS by then is refused.
+7. So many wait or are passed on, and no more: others are told to come again. Where room is
    lacking, whoever has not asked within a moment goes. So the two paths are always answered.
 """
 
@@ -23,6 +25,7 @@ import contextlib
 import http
 import logging
 import re
+import secrets
 import socket
 from collections.abc import Sequence
 
@@ -30,8 +33,10 @@ from runner import net
 from runner.access.gate import Gate
 from runner.access.refusal import CONTENT_TYPE, RefusedRequestError, details
 from runner.config import AddressSet, Limits
-from runner.supervise.passing import CHUNK, Address, connected, pass_on
+from runner.supervise.passing import CHUNK, Address, Streams, connected, pass_on
 from runner.supervise.request_heads import asked_in, passed_on, read_head, without_keys_in
+from runner.tls.server_tls import ServerTls
+from runner.tls.transport import TlsTransport
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +58,12 @@ class Relay:
         limits: Which paths it answers itself, and how long a head may take.
         proxies: Those whose word on the client is passed on.
         gate: Lets requests in.
+        tls: By what clients speak TLS; None: they do not.
+
+    Attributes:
+        tls: As above; whoever serves may bring it.
+        speaks_tls: Whoever serves does, be it by files that we do not know.
+        word: By which workers know a connection of ours.
     """
 
     def __init__(
@@ -61,9 +72,12 @@ class Relay:
         limits: Limits,
         proxies: AddressSet,
         gate: Gate | None = None,
+        tls: ServerTls | None = None,
     ) -> None:
         self._listeners, self._limits, self._gate = list(listeners), limits, gate or Gate()
-        self._proxies = proxies
+        self._proxies, self.tls = proxies, tls
+        self.word = f"\0{secrets.token_hex(16)}"
+        self.speaks_tls, self._says_word = tls is not None, False
         self._target: Address | None = None
         self._is_passed_to_other = False  # whose own business no key is
         self._has_target = asyncio.Event()
@@ -82,7 +96,7 @@ class Relay:
     def leave_to_workers(self) -> None:
         """Accept nothing more: workers do, and who waits here comes to them."""
         if self._listeners:
-            self._is_wanted = False
+            self._is_wanted, self._says_word = False, self.speaks_tls
             self._stop_accepting()
             self._is_passed_to_other = False
             self._pass_on_to(_address_of(self._listeners[0]))
@@ -91,7 +105,7 @@ class Relay:
         """Accept, and pass all of it on to a server."""
         self._is_passed_to_other = True
         self._pass_on_to((host, port))
-        self._is_wanted = True
+        self._is_wanted, self._says_word = True, False
         self._accept()
 
     def end(self) -> None:
@@ -177,11 +191,20 @@ class Relay:
         with contextlib.suppress(OSError):  # the client has gone, or was too slow
             address = connection.getpeername()
             client = str(address[0]) if isinstance(address, tuple) else ""
-            reader, writer = await asyncio.open_connection(sock=connection, limit=self._most_head())
+            reader, writer = await self._opened(connection)
             try:
                 await self._answer(client, reader, writer)
             finally:
                 await _close(writer)
+
+    async def _opened(self, connection: socket.socket) -> Streams:
+        if self.tls is None:
+            return await asyncio.open_connection(sock=connection, limit=self._most_head())
+        loop, reader = asyncio.get_running_loop(), asyncio.StreamReader(limit=self._most_head())
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport = TlsTransport(protocol, self.tls)
+        await loop.connect_accepted_socket(lambda: transport, connection)
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def _answer(
         self, client: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -189,7 +212,7 @@ class Relay:
         head = await self._asked(reader)
         if answer := self._own_answer(head):
             writer.write(answer)
-        elif passed := passed_on(head, client, self._proxies):
+        elif passed := passed_on(head, client, self._proxies, is_tls=_is_tls(writer)):
             try:
                 self._gate.admit(asked_in(head))
             except RefusedRequestError as refused:
@@ -217,7 +240,11 @@ class Relay:
             return
         self._held += 1
         try:
-            if await self._can_pass_on(reader):
+            if not await self._can_pass_on(reader):
+                return
+            if self.speaks_tls and not _is_tls(writer):
+                await _refuse(_answer(b"400 Bad Request", b"it speaks TLS"), reader, writer)
+            else:
                 await self._pass_on(head, reader, writer)
         finally:
             self._held -= 1
@@ -259,8 +286,15 @@ class Relay:
             return
         if self._is_passed_to_other and self._gate.keys is not None:
             head = without_keys_in(head)
+        if self._says_word:
+            name = writer.get_extra_info("client_name", "")
+            asks.write(f"{self.word} {name}\n".encode())
         await pass_on(head, (reader, writer), (answers, asks), self._limits.write_timeout)
         await _pass_over(reader)
+
+
+def _is_tls(writer: asyncio.StreamWriter) -> bool:
+    return writer.get_extra_info("sslcontext") is not None
 
 
 def _answer(status: bytes, state: bytes, fields: bytes = b"", *, has_body: bool = True) -> bytes:

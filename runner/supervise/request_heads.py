@@ -45,13 +45,14 @@ def is_handshake(head: bytes) -> bool:
     )
 
 
-def passed_on(head: bytes, client: str, proxies: AddressSet) -> bytes:
+def passed_on(head: bytes, client: str, proxies: AddressSet, *, is_tls: bool = False) -> bytes:
     """Write a request's head as it is passed on; nothing for one that is unclear.
 
     Args:
         head: All of it, to the empty line.
         client: The address of who sent it; none if it has none.
         proxies: Those whose words are passed on.
+        is_tls: It came by TLS.
     """
     line, *fields = head.removesuffix(_END).split(b"\r\n")
     if (
@@ -66,7 +67,7 @@ def passed_on(head: bytes, client: str, proxies: AddressSet) -> bytes:
     kept = [field for field in fields if _name_of(field) not in dropped]
     kept.append(b"Connection: Upgrade" if is_handshake(head) else b"Connection: close")
     if client:
-        kept.append(_words_on(client, {*map(_name_of, kept)}))
+        kept.append(_words_on(client, {*map(_name_of, kept)}, is_tls=is_tls))
     return b"\r\n".join([line, *kept, b"", b""])
 
 
@@ -90,12 +91,14 @@ def _field_in(line: bytes) -> tuple[bytes, bytes]:
     return name.lower(), value.strip(b" \t")
 
 
-def _words_on(client: str, names: set[bytes]) -> bytes:
-    """Say who a client is, in the words that stand there already."""
+def _words_on(client: str, names: set[bytes], *, is_tls: bool) -> bytes:
+    """Say who a client is, and how it came, in the words that stand there already."""
     if b"forwarded" in names and not any(name.startswith(b"x-forwarded-") for name in names):
         node = f'"[{client}]"' if ":" in client else client
-        return f"Forwarded: for={node}".encode("ascii")
-    return b"X-Forwarded-For: " + client.encode("ascii")
+        return f"Forwarded: for={node}{';proto=https' * is_tls}".encode("ascii")
+    says_how = is_tls and b"x-forwarded-proto" not in names
+    how = b"X-Forwarded-Proto: https\r\n" * says_how
+    return how + b"X-Forwarded-For: " + client.encode("ascii")
 
 
 def _name_of(field: bytes) -> bytes:

@@ -50,7 +50,8 @@ class RunningService:
             status = self.status()
             notebook = self.notebook or status["notebook"]
             where = f"pid {status['pid']}, started in {self.working_folder}"
-            return f"{notebook} on http://{status['address']} ({where})"
+            url = status.get("url") or f"http://{status['address']}"  # one of before has none
+            return f"{notebook} on {url} ({where})"
         return f"{self.notebook or self.folder}, which does not answer"
 
 

@@ -41,6 +41,7 @@ from runner.supervise.plan import Plan, shares_sockets, values_for
 from runner.supervise.states import Run
 from runner.supervise.status import iso
 from runner.supervise.versions import Versions
+from runner.tls.server_tls import ServerTls
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,8 @@ class RunFacts:
         notices: What is odd about it and yet lets it serve.
         host: Where it listens by itself.
         port: Likewise; 0 if it accepts from the supervisor's listeners.
+        speaks_tls: Its workers do.
+        tls: By what, if files are known.
     """
 
     process: RunProcess
@@ -69,6 +72,8 @@ class RunFacts:
     notices: list[str] = dataclasses.field(default_factory=list)
     host: str = ""
     port: int = 0
+    speaks_tls: bool = False
+    tls: ServerTls | None = None
 
 
 def log_rehearsal(name: str, said: dict[str, Any]) -> None:
@@ -88,24 +93,27 @@ class Runs:
         links: Reach their kernels.
         listeners: What those are to serve on.
         before_reading: Called before the notebook is read as it is now.
+        relay_word: By which workers know the connections of the supervisor's relay.
 
     Attributes:
         live: By number.
         rehearsals: The reports of their rehearsals, likewise.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - each is another part of the supervisor
         self,
         plan: Plan,
         versions: Versions,
         links: KernelLinks,
         listeners: Sequence[socket.socket],
         before_reading: Callable[[], None],
+        relay_word: str,
     ) -> None:
         self.live: dict[int, RunFacts] = {}
         self.rehearsals: dict[int, dict[str, Any]] = {}
         self._plan, self._versions, self._links = plan, versions, links
         self._listeners, self._before_reading = listeners, before_reading
+        self._relay_word = relay_word
         own = {"control": str(links.path), "workers": str(plan.workers)}
         own["address"] = f"{plan.host}:{plan.port}"
         environ = {**os.environ, **plan.environ, **plan.access.environ()}
@@ -162,7 +170,11 @@ class Runs:
             case Bind():
                 fds = [listener.fileno() for listener in self._listeners]
                 access = self._plan.access
-                words = {"key": access.key_sha256, "passes_on": access.asks_for_keys}
+                words = {
+                    "key": access.key_sha256,
+                    "passes_on": access.asks_for_keys or self._plan.tls is not None,
+                    "relay_word": self._relay_word,
+                }
                 self._links.send(name, fds, do="bind", slots=len(fds), **words)
             case Accept():
                 self._links.send(name, do="accept")

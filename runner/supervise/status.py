@@ -52,7 +52,7 @@ def shown(status: dict[str, Any]) -> str:
         ("notebook", status["notebook"]),
         ("records", status.get("records", "")),
         ("supervisor", f"{status['phase']}, pid {status['pid']}, up {_span(status['uptime'])}"),
-        ("address", f"http://{status['address']}"),
+        ("address", status.get("url") or f"http://{status['address']}"),
         ("serving", _serving(status["serving"])),
         *(("warning", notice) for notice in (status["serving"] or {}).get("notices", ())),
         *_rehearsal(status["serving"]),

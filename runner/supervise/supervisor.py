@@ -81,6 +81,8 @@ from runner.supervise.states import RunState
 from runner.supervise.status import iso
 from runner.supervise.versions import Versions
 from runner.supervise.watch import Watcher, watch
+from runner.tls.certificate import TlsFiles
+from runner.tls.server_tls import LOOK_EVERY, ServerTls
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +104,7 @@ def supervise(plan: Plan) -> None:
         ConfigurationError: The address, the notebook or a parameter is wrong.
         RunnerError: What it served ended, and no restart mends it; of the kind of its exit code.
     """
+    tls = _tls(plan)
     folder = plan.out.parent if plan.is_trial else folders.folder_of(plan.path)
     values_for(plan, plan.path)
     out = out_at(plan.out)
@@ -126,11 +129,24 @@ def supervise(plan: Plan) -> None:
         if not plan.is_trial:
             folders.take(folder, plan.path)
         plan = plan.recording_below(folder)
-        ended = asyncio.run(Supervisor(plan, folder, listeners).run())
+        ended = asyncio.run(Supervisor(plan, folder, listeners, tls).run())
     if ended.code:
         kind = _OUTCOMES.get(ended.code, errors.RunnerError)
         raise kind(f"{plan.path}: {ended.reason}", hint=f"the records are in {folder}")
     log.info("%s stopped; see %s", plan.path, plan.out)
+
+
+def _tls(plan: Plan) -> ServerTls | None:
+    """Read the certificate, and say what is odd about its files."""
+    if plan.tls is None:
+        return None
+    if warning := plan.tls.warning():
+        log.warning(warning)
+    tls = ServerTls.read(plan.tls)
+    log.info(
+        "clients speak TLS by %s, valid until %s", plan.tls.cert, tls.until or "an unknown day"
+    )
+    return tls
 
 
 def _listeners(plan: Plan) -> list[socket.socket]:
@@ -138,6 +154,11 @@ def _listeners(plan: Plan) -> list[socket.socket]:
     document = notebook.read(plan.path)
     if document.is_python:
         return net.listeners(plan.host, plan.port, plan.workers)
+    if plan.tls is not None:
+        raise errors.ConfigurationError(
+            f"{plan.path}: its cells are {document.language}, whose server has to speak TLS itself",
+            hint="leave out --tls-cert",
+        )
     net.check_free(plan.host, plan.port)
     log.warning("%s: %s", plan.path, how_far(plan, document.language))
     return []
@@ -150,8 +171,14 @@ def _leave_it() -> None:
 class Supervisor:
     """Hold what exists, and let each event and each order come to where it belongs."""
 
-    def __init__(self, plan: Plan, folder: Path, listeners: list[socket.socket]) -> None:
-        self.plan = plan
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        listeners: list[socket.socket],
+        tls: ServerTls | None = None,
+    ) -> None:
+        self.plan, self._tls = plan, tls
         self.address = net.describe(listeners[0]) if listeners else f"{plan.host}:{plan.port}"
         self._listeners = listeners
         settings = RequestLogSettings.from_environment(plan.environ)
@@ -163,14 +190,16 @@ class Supervisor:
         self._failure: dict[str, Any] | None = None
         self._started = time.time()
         self._links = KernelLinks(self._hear)
-        self._runs = Runs(plan, self._versions, self._links, listeners, self._note_as_read)
-        self._requests = PendingRequests(self._request, self.status)
-        self._control = ControlServer(folder, self._longest_outcome(), self._requests.reply)
-        self._watcher: Watcher | None = None
         limits = Limits.from_environment(plan.environ)
         self._gate = gate_of(plan.access, limits)
         proxies = AddressSet(ProxyTrust.from_environment({**os.environ, **plan.environ}).names)
-        self._relay = Relay(listeners, limits, proxies, self._gate)
+        self._relay = Relay(listeners, limits, proxies, self._gate, tls)
+        self._runs = Runs(
+            plan, self._versions, self._links, listeners, self._note_as_read, self._relay.word
+        )
+        self._requests = PendingRequests(self._request, self.status)
+        self._control = ControlServer(folder, self._longest_outcome(), self._requests.reply)
+        self._watcher: Watcher | None = None
 
     async def run(self) -> Exit:
         """Live from the first start to the end of the last process."""
@@ -190,13 +219,25 @@ class Supervisor:
                 self._watch_files()
             self._bound_request_log()
             if self._listeners:
-                log.info("supervisor %d bound http://%s", os.getpid(), self.address)
+                log.info("supervisor %d bound %s", os.getpid(), self.url)
                 self._tell_of_health()
             self._tell_of_access()
+            self._begin(self._renew_certificates(), _leave_it)
             self._tell(Started(cause="first start"))
             return await self._over
         finally:
             await self._close()
+
+    @property
+    def url(self) -> str:
+        """Give the address with how to speak there."""
+        return f"{'https' if self._relay.speaks_tls else 'http'}://{self.address}"
+
+    async def _renew_certificates(self) -> None:
+        while True:
+            if self._relay.tls is not None:
+                self._relay.tls.look()
+            await asyncio.sleep(LOOK_EVERY)
 
     def _tell_of_health(self) -> None:
         """Say which paths never reach the notebook's app."""
@@ -264,10 +305,14 @@ class Supervisor:
         """Let clients come to what serves; while nothing does, let them wait."""
         serving = self._life.serving()
         if serving is None:
-            if not self._life.has_hung():  # whose workers may accept all the same
+            # Workers of one that has hung may accept all the same; and who speaks TLS waits in the
+            # listener's queue if we cannot.
+            if not (self._life.has_hung() or (self._relay.speaks_tls and self._relay.tls is None)):
                 self._relay.hold()
         elif serving.number in self._runs.live:
             live = self._runs.live[serving.number]
+            self._relay.tls = self._tls or live.tls
+            self._relay.speaks_tls = bool(self._relay.tls) or live.speaks_tls
             if live.port:
                 self._relay.pass_to(live.host, live.port)
             else:
@@ -344,9 +389,13 @@ class Supervisor:
         live.process.kernel_pid = int(hello["pid"])
         self._note_place(run, hello)
         self._take_notices(run, hello.get("notices", ()))
+        live.speaks_tls = hello.get("tls") is not None
+        live.tls = None if self._tls else self._tls_of(name, hello.get("tls") or {})
         if requested := hello.get("requested"):
-            said = "run %s: the notebook asked for %s; it is served on http://%s instead"
-            log.info(said, name, requested, self.address)
+            is_tls = self._tls or live.speaks_tls
+            url = f"{'https' if is_tls else 'http'}://{self.address}"
+            said = "run %s: the notebook asked for %s; it is served on %s instead"
+            log.info(said, name, requested, url)
         self._tell(Hello(run=run))
         if self.plan.rehearsal is not None:
             self._loop.call_later(_TELL_EVERY, self._tell_of_rehearsal, run)
@@ -370,6 +419,19 @@ class Supervisor:
             log.info("run %s is rehearsed: %s", self._versions.name(run), reports.summary(said))
         self._loop.call_later(_TELL_EVERY, self._tell_of_rehearsal, run)
 
+    def _tls_of(self, name: str, files: dict[str, Any]) -> ServerTls | None:
+        """Read the files that a notebook's own server call names, as its kernel has."""
+        if not files:
+            return None
+        try:
+            named = TlsFiles(**files)
+            if warning := named.warning():
+                log.warning("run %s: %s", name, warning)
+            return ServerTls.read(named)
+        except errors.ConfigurationError as error:
+            log.warning("run %s: %s", name, error)
+            return None
+
     def _take_notices(self, run: int, notices: Iterable[Any]) -> None:
         """Say what is odd about a run and yet lets it serve."""
         for notice in map(str, notices):
@@ -386,8 +448,8 @@ class Supervisor:
         self._versions.approve(run, self._life.good)
         took = self._loop.time() - live.started_at
         facts = {"run": name, "seconds": round(took, 3), "workers": live.workers}
-        said = "run %s served after %.2f s on http://%s"
-        log.info(said, name, took, self.address, extra={"facts": facts})
+        said = "run %s served after %.2f s on %s"
+        log.info(said, name, took, self.url, extra={"facts": facts})
         if self.plan.is_trial:
             self._request(StopRequested(cause="a trial, which has served"))
 
@@ -543,6 +605,7 @@ class Supervisor:
             "pid": os.getpid(),
             "uptime": round(time.time() - self._started, 3),
             "address": self.address,
+            "url": self.url,
             "serving": self._runs.described(life.serving()),
             "restarts": life.restarts.total,
             "restarts_in": self._restarts_in(),

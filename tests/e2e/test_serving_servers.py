@@ -68,7 +68,7 @@ SPY = """
 import sys
 from runner.serving.servers import adopt_when_imported
 from runner.serving.app_kind import kind_of
-def take(app, asked, options=(), unused=(), is_awaited=False):
+def take(app, asked, options=(), unused=(), tls=None, is_awaited=False):
     print("asked", asked, kind_of(app), *unused, file=sys.stderr)
     print("in threads:", dict(options).get("RUNNER_THREADS", "many"), file=sys.stderr)
 adopt_when_imported(take)
