@@ -46,6 +46,7 @@ _PAUSE = 1.0
 _SILENT_FOR = 0.25
 _END_WITHIN = 1.0
 _ASKED = re.compile(rb"(?:GET|HEAD) ([^ ?]*)[^ ]* HTTP/1\.[01]\r\n")
+_TLS = b"\x16"  # a client's first word of it, which has no end that one could wait for
 _TOO_LONG = b"431 Request Header Fields Too Large"
 _UNAVAILABLE = b"503 Service Unavailable"
 
@@ -226,7 +227,8 @@ class Relay:
 
     async def _asked(self, reader: asyncio.StreamReader) -> bytes:
         async with asyncio.timeout(self._limits.read_timeout or None):
-            head = await read_head(reader)
+            first = await reader.read(1)
+            head = b"" if first == _TLS else first + await read_head(reader)
         if task := asyncio.current_task():
             self._silent.pop(task, None)
         return head

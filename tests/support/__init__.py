@@ -223,7 +223,7 @@ class Service:
 
         def said() -> Any:
             assert self.process.poll() is None, self.said()
-            return re.search(r' bound http://[^\s"]+:(\d+)', self.said())
+            return re.search(r' bound https?://[^\s"]+:(\d+)', self.said())
 
         return int(until(said, seconds)[1])
 
