@@ -80,9 +80,9 @@ lock: .venv/tools  ## write the lock files anew; LOCK=--upgrade takes the newest
 	python tests/lock_files.py $(LOCK)
 
 # All others are parts of these two. What cannot be asked about counts as a failure, too.
-audit: .venv/tools  ## ask the package index which locked versions are known to be vulnerable
+audit: .venv/tools  ## ask which locked versions are known to be vulnerable; AUDIT= is for pip-audit
 	@for lock in test tools; do \
-		pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+		pip-audit --strict --require-hashes --disable-pip --progress-spinner off $(AUDIT) \
 			--requirement locks/$$lock.txt || { \
 			echo "locks/$$lock.txt: not known to be free of vulnerabilities: some are named above," >&2; \
 			echo "or the index could not be asked (no network, or a mirror without advisories)" >&2; \

@@ -41,6 +41,7 @@ FOREIGN = {
     "--security-opt",
     "--target",
     "--tmpfs",
+    "--vulnerability-service",
 }
 
 
