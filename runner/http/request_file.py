@@ -19,7 +19,6 @@ from pathlib import Path
 from runner.files import make_folders
 
 _LONGEST_OPEN = 3600.0  # seconds; what is older than its days goes by whole files
-_LOOK_EVERY = 0.5
 
 
 class RequestFile:
@@ -36,7 +35,6 @@ class RequestFile:
         self._fd = -1
         self._path = folder
         self._size, self._opened = 0, 0.0
-        self._looked = 0.0
 
     def write(self, lines: bytes) -> None:
         """Append lines, all of them or none.
@@ -69,9 +67,6 @@ class RequestFile:
         now = time.monotonic()
         if self._size + more > self._most or now - self._opened > _LONGEST_OPEN:
             return False
-        if now - self._looked < _LOOK_EVERY:
-            return True
-        self._looked = now
         try:
             return os.path.samestat(self._path.stat(), os.fstat(self._fd))
         except OSError:  # it was pruned, or somebody has moved the folder
@@ -84,7 +79,7 @@ class RequestFile:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         self._fd = os.open(self._path, flags, 0o600)
         self._size = os.fstat(self._fd).st_size
-        self._opened = self._looked = time.monotonic()
+        self._opened = time.monotonic()
 
     def _make_folder(self) -> None:
         try:

@@ -43,7 +43,9 @@ _MOST_BYTES_AT_ONCE = 131_072
 _RETRY_AFTER = 1.0
 _SAY_EVERY = 60.0
 _MOST_REFUSED, _MOST_BUSY = 10, 100  # a second
-_LOOKS, _LEAST = 16, 4_096  # of the supervisor, in which there may be as much as is kept; bytes
+# Of all that may be kept a run writes an eighth a second: two runs, of which one takes over from
+# the other, write no more between two looks of the supervisor than that leaves room for.
+_SHARES, _LEAST = 8, 4_096  # bytes
 _draw = random.random
 
 
@@ -213,7 +215,7 @@ def request_log_of(workers: int, environ: Mapping[str, str] = os.environ) -> Req
     folder = setting(REQUEST_LOG_FOLDER, "", environ)
     if not (settings.record_requests and folder):
         return None
-    most = max(settings.record_bytes // (_LOOKS * workers), _LEAST)
+    most = max(settings.record_bytes // (_SHARES * workers), _LEAST)
     names, run = setting("secret", "", environ).split(), Identity.from_environment(environ).run_id
     return RequestLog(
         settings.record_requests,

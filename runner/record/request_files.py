@@ -22,7 +22,7 @@ from runner.record.ledger import Ledger
 
 _NAME = re.compile(r"\d{8}T\d{6}-(.+)-\d+\.jsonl")
 _RUN = re.compile(r"\d{8}T\d{6}-\d{4,}")
-_FULL = 7 / 8  # of what there may be
+_FULL = 3 / 4  # of what there may be
 _DAY = 86_400.0
 _NOTE_AGAIN_AFTER = 60.0  # seconds
 

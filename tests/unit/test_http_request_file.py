@@ -51,11 +51,8 @@ def test_a_full_file_is_followed_by_another(
 
 
 @pytest.mark.parametrize("how", ["removed", "moved", "pruned"])
-def test_a_folder_that_goes_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
+def test_a_folder_that_goes_is_made_again(tmp_path: Path, how: str) -> None:
     """And what is written goes there."""
-    monkeypatch.setattr(request_file, "_LOOK_EVERY", 0.0)
     folder = tmp_path / "requests"
     file = RequestFile(folder, "r", 1_000)
     file.write(LINE)

@@ -14,6 +14,7 @@ from runner.http.recording import Exchanged
 from runner.http.request_file import RequestFile
 from runner.http.request_line import LineWriter
 from runner.http.request_log import RequestLog, request_log_of
+from runner.record import request_files
 from runner.record.requests import read
 
 ASKED = Exchanged(b"", (), b"1", (), b"2")
@@ -131,3 +132,16 @@ def test_it_is_off_unless_asked_for(tmp_path: Path) -> None:
     assert log is not None
     assert log.rate == 0.5
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_run_writes_more_than_is_pruned(tmp_path: Path) -> None:
+    """Two runs fill the room that is left within a second, and no more."""
+    (tmp_path / "requests").mkdir()
+    environ = {
+        "RUNNER_RECORD_REQUESTS": "1",
+        "RUNNER_RECORD_BYTES": "800000",
+        "RUNNER_REQUEST_LOG_FOLDER": str(tmp_path / "requests"),
+    }
+    log = request_log_of(4, environ)
+    assert log is not None
+    assert log._written._most * 4 * 2 == 800_000 * (1 - request_files._FULL)

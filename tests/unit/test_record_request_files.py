@@ -40,12 +40,12 @@ def test_the_oldest_go_first(tmp_path: Path) -> None:
     """Until there is room for what comes within a look."""
     names = [made(tmp_path, number) for number in range(10)]
     files(tmp_path, record_bytes=800).look([RUN])
-    assert left(tmp_path) == names[3:]
+    assert left(tmp_path) == names[4:]
 
 
 def test_nothing_goes_within_the_bounds(tmp_path: Path) -> None:
     """Neither of bytes nor of days."""
-    names = [made(tmp_path, number) for number in range(8)]
+    names = [made(tmp_path, number) for number in range(7)]
     files(tmp_path, record_bytes=1_000).look([RUN])
     assert left(tmp_path) == names
 
