@@ -137,9 +137,7 @@ class PredictApp(AppProtocol):
 
     def protocol(self, server: Owner) -> FastRouteConnection | None:
         """Make what answers plain requests without this app."""
-        if self.fast_route is None or server.gate.is_on:
-            return None
-        return self.fast_route.protocol(server)
+        return None if self.fast_route is None else self.fast_route.protocol(server)
 
     async def predict_many(
         self, endpoint: Endpoint, items: Sequence[Any], request: Request
@@ -243,6 +241,7 @@ class PredictApp(AppProtocol):
             self.counters,
             limits=self.limits,
             run_id=self._run_id,
+            gate=self.gate,
             on_busy_changed=self._tell_busy,
         )
         if self._uses_fast_route:

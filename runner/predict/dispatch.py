@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from runner.access.gate import Gate
 from runner.config import Limits
 from runner.predict import pictures
 from runner.predict.answers import FunctionAnswers
@@ -41,18 +42,20 @@ class Dispatcher:
         limits: How many may wait for each endpoint, and how long a call may take.
         on_busy_changed: Called when ``is_busy`` may have changed.
         run_id: Which run answers; empty if none does.
+        gate: Lets requests in.
 
     Attributes:
         fast_route: Answers what is plain.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an app knows, handed on once
         self,
         endpoints: Sequence[Endpoint],
         counters: Counters,
         *,
         limits: Limits,
         run_id: bytes,
+        gate: Gate,
         on_busy_changed: Callable[[], None] = lambda: None,
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -73,7 +76,7 @@ class Dispatcher:
             for each in endpoints
             if each.call is None and each.answers is None
         }
-        self.fast_route = FastRoute(batchers, limits, run_id)
+        self.fast_route = FastRoute(batchers, limits, run_id, gate)
         counters.publish_on(loop)
 
     @property

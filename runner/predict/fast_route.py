@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from runner.access.gate import Gate
 from runner.config import Limits
 from runner.http import own_answers
 from runner.http.client_link import NEVER, Pause
@@ -64,16 +65,14 @@ class FastRoute:
         batchers: By path.
         limits: How large a head and a body may be.
         run_id: Which run answers; empty if none does.
+        gate: Lets requests in.
     """
 
     def __init__(
-        self,
-        batchers: Mapping[str, Batcher],
-        limits: Limits,
-        run_id: bytes = b"",
+        self, batchers: Mapping[str, Batcher], limits: Limits, run_id: bytes, gate: Gate
     ) -> None:
         self.run_id = run_id
-        self.read_plain = PlainRequests(batchers, limits).read
+        self.read_plain = PlainRequests(batchers, limits, gate).read
         self._run_line = header_lines([(b"x-run-id", run_id)]) if run_id else b""
         self._date, self._ok_start = b"", b""
 
@@ -98,7 +97,11 @@ class FastRequest(Exchange):
     __slots__ = ("_body", "batcher", "deadline", "item", "trace")
 
     def __init__(
-        self, connection: FastRouteConnection, batcher: Batcher, timeout: float | None
+        self,
+        connection: FastRouteConnection,
+        batcher: Batcher,
+        timeout: float | None,
+        key_name: str,
     ) -> None:
         # As `Exchange` does it, but for the call.
         self.connection, self.batcher = connection, batcher
@@ -107,7 +110,7 @@ class FastRequest(Exchange):
         self.deadline = None if timeout is None else since + timeout
         self.keep_alive = not connection.owner.is_draining
         self.is_started = self.is_complete = False
-        self.status, self.key_name, self.trace = 0, "", None
+        self.status, self.key_name, self.trace = 0, key_name, None
         batcher.counter.request_started()
 
     def begin_body(self) -> None:
@@ -240,11 +243,13 @@ class FastRouteConnection(Connection):
 
     def take_plain(self, data: bytes) -> bytes | None:
         """Take a request whose head is plain."""
-        plain = self.route.read_plain(data)
-        if plain is None or self.state.in_flight >= self.limits.max_concurrency:
+        if self.state.in_flight >= self.limits.max_concurrency:
             return None
-        batcher, start, end, timeout = plain
-        request = FastRequest(self, batcher, timeout)
+        plain = self.route.read_plain(data)
+        if plain is None:
+            return None
+        batcher, start, end, timeout, key_name = plain
+        request = FastRequest(self, batcher, timeout, key_name)
         if len(data) < end or self._is_half_closed:
             request.begin_body()
             self.begin(request, end - start)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from runner.access.gate import Gate
 from runner.config import Limits
 from runner.http.plain_head import PLAIN_FIELDS, head_expression
 from runner.predict.batching import Batcher
@@ -13,20 +15,23 @@ _LONGEST = LONGEST_TIMEOUT / 1000
 _LONGEST_BODY = 65_536  # beyond it the ordinary way has a client wait (flow control)
 
 # A model's client sends JSON, takes JSON, and goes on; all else is for the ordinary way.
-_match = head_expression(
-    b"POST",
-    PLAIN_FIELDS
-    | {
-        "accept": rb"(?:\*/\*|application/json(?:, (?:text/plain, )?\*/\*)?)()",
-        "connection": rb"(?i:keep-alive)()",
-        "content-type": rb"(?i:application/json(?:; ?charset=utf-8)?)()",
-    },
-).match
+_FIELDS = PLAIN_FIELDS | {
+    "accept": rb"(?:\*/\*|application/json(?:, (?:text/plain, )?\*/\*)?)()",
+    "connection": rb"(?i:keep-alive)()",
+    "content-type": rb"(?i:application/json(?:; ?charset=utf-8)?)()",
+}
+_match = head_expression(b"POST", _FIELDS).match
+# Where a key is needed. With credentials of another scheme than ``Bearer`` a request is not plain.
+_KEYS = {"authorization": rb"(?i:bearer) ([!-~]++)", "x-api-key": rb"([!-~]++)"}
+_KEYED_FIELDS = dict(sorted((_FIELDS | _KEYS).items()))
+
+# The groups of the target, the length, the types, the host and the time.
+_GROUPS, _KEYED_GROUPS = (1, 4, 5, 6, 7), (1, 5, 6, 7, 9)
 
 
-# Who predicts, where the body begins and ends, and the seconds that the client waits; None if it
-# does not say. A bare tuple, for there is one for each request.
-PlainRequest = tuple[Batcher, int, int, float | None]
+# Who predicts, where the body begins and ends, the seconds that the client waits, None if it does
+# not say, and the name of its key. A bare tuple, for there is one for each request.
+PlainRequest = tuple[Batcher, int, int, float | None, str]
 
 
 class PlainRequests:
@@ -35,19 +40,25 @@ class PlainRequests:
     Args:
         batchers: By path.
         limits: How large a head and a body may be.
+        gate: Lets requests in.
     """
 
-    def __init__(self, batchers: Mapping[str, Batcher], limits: Limits) -> None:
+    def __init__(self, batchers: Mapping[str, Batcher], limits: Limits, gate: Gate) -> None:
+        self._gate = gate if gate.is_on else None
+        self._match, self._groups = _match, _GROUPS
+        if gate.is_on:
+            self._match = head_expression(b"POST", _KEYED_FIELDS).match
+            self._groups = _KEYED_GROUPS
         self._batchers = {path.encode(): batcher for path, batcher in batchers.items()}
         self._largest_head = limits.max_header
         self._largest_body = min(limits.max_body, _LONGEST_BODY)
 
     def read(self, data: bytes) -> PlainRequest | None:
         """Read the head with which these bytes begin; None if it is not whole, or not plain."""
-        found = _match(data)
+        found = self._match(data)
         if found is None:
             return None
-        target, _, _, length, content_type, host, milliseconds = found.groups()
+        target, length, content_type, host, milliseconds = found.group(*self._groups)
         batcher = self._batchers.get(target)
         if batcher is None or length is None or content_type is None or host is None:
             return None
@@ -59,4 +70,13 @@ class PlainRequests:
             or (seconds is not None and not 0 < seconds <= _LONGEST)
         ):
             return None
-        return batcher, start, start + size, seconds
+        key_name = "" if self._gate is None else _key_name(found, self._gate)
+        return None if key_name is None else (batcher, start, start + size, seconds, key_name)
+
+
+def _key_name(found: re.Match[bytes], gate: Gate) -> str | None:
+    """Let a request in by its one key; None if it is to be refused on the ordinary way."""
+    bearer, key = found.group(3, 8)
+    if (bearer is None) == (key is None):
+        return None
+    return gate.name_of(key if bearer is None else bearer)

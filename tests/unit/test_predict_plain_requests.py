@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from runner.access.gate import Gate
+from runner.access.key_file import hash_of, key_of
+from runner.access.keys import Keys
 from runner.config import Limits
 from runner.predict.plain_requests import PlainRequests
 
@@ -19,15 +22,15 @@ LINES = (
 )
 
 
-def read(*more: bytes, start: bytes = LINES[0], **limits: int) -> Any:
+def read(*more: bytes, start: bytes = LINES[0], gate: Gate | None = None, **limits: int) -> Any:
     data = b"\r\n".join([start, *LINES[1:], *more, b"", b'{"a": 1}'])
-    return PlainRequests({"/a": BATCHER}, Limits(**limits)).read(data)
+    return PlainRequests({"/a": BATCHER}, Limits(**limits), gate or Gate()).read(data)
 
 
 def test_a_plain_request_says_who_predicts_and_where_its_body_is() -> None:
     """And no more: what else stands in the head is read by nobody."""
     start = len(b"\r\n".join([*LINES, b"User-Agent: a", b"", b""]))
-    assert read(b"User-Agent: a") == (BATCHER, start, start + 8, None)
+    assert read(b"User-Agent: a") == (BATCHER, start, start + 8, None, "")
 
 
 @pytest.mark.parametrize("line", [b"X-Request-Timeout-Ms", b"x-envoy-expected-rq-timeout-ms"])
@@ -55,3 +58,37 @@ def test_a_body_beyond_the_limit_is_not_for_it() -> None:
     """It is refused where all are."""
     assert read(max_body=8) is not None
     assert read(max_body=7) is None
+
+
+KEYED = Gate(Keys([key_of("alice", hash_of("a-key"))]))
+
+
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        ([b"x-api-key: a-key"], "alice"),
+        ([b"X-API-Key:a-key "], "alice"),
+        ([b"Authorization: Bearer a-key"], "alice"),
+        ([b"authorization: bearer a-key", b"User-Agent: a"], "alice"),
+        ([], None),
+        ([b"x-api-key: a-kez"], None),
+        ([b"x-api-key: a key"], None),
+        ([b"x-api-key: a-key", b"x-api-key: a-key"], None),
+        ([b"Authorization: Bearer a-key", b"Authorization: Bearer a-key"], None),
+        ([b"Authorization: Bearer a-key", b"x-api-key: a-key"], None),
+        ([b"Authorization: Basic a-key"], None),
+        ([b"Authorization: a-key"], None),
+        ([b"x-api-key: " + b"a" * 60_000], None),
+    ],
+)
+def test_where_a_key_is_needed_it_takes_who_gives_one(lines: list[bytes], name: str | None) -> None:
+    """All others are refused where all are."""
+    found = read(*lines, gate=KEYED)
+    assert (found and found[4]) == name
+
+
+def test_a_key_that_asks_too_often_is_not_for_it() -> None:
+    """It is told when to come again where all are."""
+    gate = Gate(Keys([key_of("alice", hash_of("a-key"), 1 / 3600)]))
+    found = [read(b"x-api-key: a-key", gate=gate) for _ in range(2)]
+    assert [each and each[4] for each in found] == ["alice", None]
