@@ -25,13 +25,20 @@ class WorkingFolder:
 
     def follow(self) -> bool:
         """Go to what is at the path now; tell whether that is another folder."""
+        if not self.is_elsewhere():
+            return False
         try:
-            if self._path.samefile("."):
-                return False
             os.chdir(self._path)
-        except OSError:  # there is none at the moment
+        except OSError:
             return False
         return True
+
+    def is_elsewhere(self) -> bool:
+        """Tell whether another folder has the path now."""
+        try:
+            return not self._path.samefile(".")
+        except OSError:  # there is none at the moment
+            return False
 
     def restore(self) -> bool:
         """Go there too, and make it if there is none: whoever starts now needs one.

@@ -4,13 +4,18 @@ The files are looked at by their paths, a few times in a second. So it makes no 
 come to have another content: a write, a rename, a folder or a link that is replaced (a checkout, a
 ConfigMap of Kubernetes), another machine. The system's own messages tell of a folder that was
 opened once, and are silent when another one takes its place.
+
+They are looked at in a thread, since a network mount may not answer for hours: then no save is
+seen, and all else goes on. Nobody waits for that thread at the end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from runner.errors import ConfigurationError
@@ -21,11 +26,13 @@ log = logging.getLogger(__name__)
 
 _EVERY = 0.1
 _READ_AGAIN = 10  # looks
+_PATIENCE = 10.0  # seconds
 
 # What changes whenever a file's content does, and when another file takes its place.
 _Stamp = tuple[int, ...]
 _MISSING: _Stamp = ()
 _Stamps = tuple[_Stamp, ...]  # of what is watched as a whole
+_Seen = tuple[bool, dict[Path, _Stamps]]  # whether another folder is ours, and the files
 
 
 class Watcher:
@@ -55,14 +62,22 @@ class Watcher:
             watched = list(self._known) or [self._notebook]
         self._known = {path: self._known.get(path) or self._stamps(path) for path in watched}
 
-    def look(self) -> str:
+    def stamps(self) -> dict[Path, _Stamps]:
+        """Look at the files; callable from any thread."""
+        return {path: self._stamps(path) for path in list(self._known)}
+
+    def look(self, stamps: Mapping[Path, _Stamps] | None = None) -> str:
         """Say what has changed, in words; empty if nothing has that matters.
 
         A file counts once it stays as it is from one look to the next: it may be half written.
+
+        Args:
+            stamps: What ``stamps`` has just given, if it was called.
         """
         causes = []
+        found = self.stamps() if stamps is None else stamps
         for path, before in self._known.items():
-            now = self._stamps(path)
+            now = found.get(path, before)  # one that is looked at since then
             if now != before and now == self._changing.get(path):
                 self._known[path] = now
                 causes.append(self._cause(path, before, now))
@@ -105,11 +120,36 @@ async def watch(eye: Watcher, place: WorkingFolder, tell: Callable[[str], None])
         place: Where relative paths begin.
         tell: Gets each cause.
     """
+
+    def look() -> _Seen:
+        return place.is_elsewhere(), eye.stamps()
+
     while True:
         await asyncio.sleep(_EVERY)
-        place.follow()
-        if cause := eye.look():
+        looking = _in_a_thread(look)
+        done, _ = await asyncio.wait({looking}, timeout=_PATIENCE)
+        if not done:
+            log.warning("no save is seen until the disk of what is watched answers")
+        is_elsewhere, stamps = await looking
+        if is_elsewhere:  # here, where nothing else is done by a relative path meanwhile
+            place.follow()
+        elif cause := eye.look(stamps):
             tell(cause)
+
+
+def _in_a_thread(look: Callable[[], _Seen]) -> asyncio.Future[_Seen]:
+    """Call what may never return, in a thread that nobody waits for at the end."""
+    seen: concurrent.futures.Future[_Seen] = concurrent.futures.Future()
+    seen.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            seen.set_result(look())
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            seen.set_exception(error)
+
+    threading.Thread(target=run, name="watch", daemon=True).start()
+    return asyncio.wrap_future(seen)
 
 
 def _stamp(path: Path) -> _Stamp:

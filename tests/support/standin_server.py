@@ -29,7 +29,8 @@ class Server:
     def bind(self) -> list[socket.socket]:
         self.say("hello", pid=os.getpid(), kind="asgi")
         line, fds, _, _ = socket.recv_fds(self.control, 65536, 64)
-        assert json.loads(line) == {"do": "bind", "slots": len(fds)}
+        order = json.loads(line)
+        assert (order["do"], order["slots"]) == ("bind", len(fds))
         return [socket.socket(fileno=fd) for fd in fds]
 
     async def run(self) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import resource
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support import write_notebook
 
+from runner.spawn.working_folder import WorkingFolder
+from runner.supervise import watch as watching
 from runner.supervise.versions import KEPT, KeptNotebooks, digest
 from runner.supervise.watch import Watcher
 
@@ -43,6 +48,68 @@ def test_code_and_tags_are_a_change_once(notebook: Path) -> None:
     assert cause(eye) == ""
     write_notebook(notebook, "1", "3", tags="serve")
     assert cause(eye)
+
+
+async def until(is_true: Callable[[], object]) -> None:
+    """Wait while the loop turns."""
+    while not is_true():  # noqa: ASYNC110 - it makes no event
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_disk_that_does_not_answer_stops_nobody(
+    notebook: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fails: bool
+) -> None:
+    """The loop turns, the log says so, and when it answers a save is seen; so is an error."""
+    eye, answers, told = Watcher(notebook), threading.Event(), list[str]()
+    stamps = eye.stamps
+    monkeypatch.setattr(watching, "_PATIENCE", 0.05)
+
+    def hang() -> object:
+        answers.wait(30)
+        if fails:
+            raise ValueError("no disk")
+        return stamps()
+
+    monkeypatch.setattr(eye, "stamps", hang)
+
+    async def turns() -> None:
+        task = asyncio.ensure_future(watching.watch(eye, WorkingFolder(), told.append))
+        await until(lambda: "no save is seen until the disk" in caplog.text)
+        write_notebook(notebook, "1", "3")
+        answers.set()
+        await until(lambda: told or task.done())
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    if fails:
+        with pytest.raises(ValueError, match="no disk"):
+            asyncio.run(asyncio.wait_for(turns(), 30))
+    else:
+        asyncio.run(asyncio.wait_for(turns(), 30))
+        assert told == [f"{notebook} was saved"]
+
+
+def test_a_disk_that_never_answers_holds_up_no_end(notebook: Path) -> None:
+    """Nobody waits for the thread that looks."""
+    eye, hangs, answers = Watcher(notebook), threading.Event(), threading.Event()
+
+    def hang() -> dict[Path, tuple[tuple[int, ...], ...]]:
+        hangs.set()
+        answers.wait(30)
+        return {}
+
+    eye.stamps = hang  # type: ignore[method-assign]
+
+    async def ends() -> None:
+        task = asyncio.ensure_future(watching.watch(eye, WorkingFolder(), print))
+        await until(hangs.is_set)
+        task.cancel()
+
+    asyncio.run(asyncio.wait_for(ends(), 30))
+    assert not answers.is_set()
+    answers.set()
 
 
 @pytest.mark.parametrize("text", ["", '{"cells": [', '{"cells": [{}]}', '{"cells": [1]}'])
