@@ -24,6 +24,7 @@ from runner.config import Limits
 from runner.http.app_protocol import AppProtocol
 from runner.processes import MemoryReturns, return_end_of_heap
 from runner.serving.claim import claim
+from runner.telemetry import spans
 
 _SPEC = "/_api/spec/swagger.json"
 _MOST_PRINTED = 64 * 1024 * 1024
@@ -118,6 +119,8 @@ class CellApp(AppProtocol):
         )
         if len(body) > _LARGE:
             self._returns.expect()
+        if (span := spans.span_here()) is not None:
+            span.name_route(verb, match.target.name.partition(" ")[2])
         run = functools.partial(self._run_cell, match.target, request)
         return await self._cell_thread().run(run, receive)
 

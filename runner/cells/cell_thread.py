@@ -31,7 +31,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar, cast
 
 from runner.http.thread_context import ThreadContext
-from runner.telemetry.request_trace import current
+from runner.telemetry import spans
+from runner.telemetry.request_trace import RequestTrace, current
 
 Result = TypeVar("Result")
 
@@ -114,7 +115,7 @@ class CellThread(Generic[Result]):
         if self.is_stuck:
             return self._refused()
         if (trace := current.get()) is not None:
-            work = functools.partial(trace.run, work)
+            work = functools.partial(trace.run, _in_spans(trace, work))
         call = _CellCall(work=work, future=self._loop.create_future(), gone=gone)
         self._unfinished.add(call)
         if len(self._unfinished) == 1:
@@ -238,6 +239,20 @@ class CellThread(Generic[Result]):
     def _put_alarm_off(self, seconds: float) -> None:
         if self._kills:
             signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _in_spans(trace: RequestTrace, work: Callable[[], Result]) -> Callable[[], Result]:
+    """Make spans of how long the cell waits for its turn, and of the cell, if spans are made."""
+    above, asked = trace.span, time.monotonic()
+    if above is None:
+        return work
+
+    def run() -> Result:
+        above.child("waiting", asked).end()
+        with spans.child_here("cell"):
+            return work()
+
+    return run
 
 
 def _set_result(result: Result, call: _CellCall[Result]) -> None:

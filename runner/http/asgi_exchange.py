@@ -23,7 +23,7 @@ from runner.http.response_head import (
     header_lines,
     status_line,
 )
-from runner.telemetry.request_trace import TRACEPARENT, RequestTrace, current, trace_of
+from runner.telemetry.request_trace import TRACEPARENT, RequestTrace, trace_of
 
 if TYPE_CHECKING:
     from runner.http.connection import Connection
@@ -296,7 +296,7 @@ class AsgiExchange(TaskExchange):
     # -- the call
 
     async def _run(self, app: App, scope: dict[str, Any]) -> None:
-        current.set(self.trace)  # in the task's own context
+        self.trace.enter()  # in the task's own context
         try:
             await app(scope, self.receive, self.send)
         except asyncio.CancelledError:

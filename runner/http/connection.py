@@ -147,6 +147,7 @@ class Connection(ExchangeLink):
             recording = Recording(scope["query_string"], scope["headers"])
         if head.upgrade == b"websocket" and (exchange := self._websocket(head, scope)):
             exchange.key_name, exchange.recording = key_name, recording
+            exchange.begin_span(scope)
             return exchange
         app, path = owner.app, below_root(scope)
         if path in (limits.health_path, limits.ready_path) and path and _only_asks(head):
@@ -157,6 +158,8 @@ class Connection(ExchangeLink):
         keep_alive = head.keep_alive and not owner.is_draining
         exchange = AsgiExchange(self, head, scope, app, keep_alive=keep_alive)
         exchange.key_name, exchange.recording = key_name, recording
+        if app not in own_answers.HEALTH:
+            exchange.begin_span(scope)
         return exchange
 
     def _admit(self, scope: dict[str, Any]) -> str:

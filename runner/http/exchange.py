@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from runner.http.scope import below_root
+from runner.telemetry import spans
 
 if TYPE_CHECKING:
     from runner.http.connection import Connection
@@ -77,6 +78,20 @@ class Exchange:
         """Be in flight no longer: it was answered, or nobody takes the answer."""
         self.connection.state.in_flight -= 1
 
+    def begin_span(self, scope: Mapping[str, Any]) -> None:
+        """Begin the span of the request, if spans are made.
+
+        Args:
+            scope: Of the request, as in ASGI.
+        """
+        if self.trace is not None and spans.is_on():
+            spans.begin_request(self.trace, scope)
+
+    def end_span(self) -> None:
+        """End it, if there is one; the second time nothing happens."""
+        if self.trace is not None and self.trace.span is not None:
+            self.trace.span.end_answered(self.status)
+
     def disconnect(self) -> None:
         """Note that nobody takes the answer any more; called once at most."""
 
@@ -133,6 +148,7 @@ class TaskExchange(Exchange):
 
     def leave(self) -> None:
         """Be in flight for longer, until the task ends."""
+        self.end_span()
 
     def task_ended(self) -> None:
         """Be in flight no longer; the task says so at its end."""

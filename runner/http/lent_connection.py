@@ -24,7 +24,14 @@ from runner.http.own_answers import BUSY
 from runner.http.plain_head import PlainHead, fields_of
 from runner.http.recording import Exchanged, kept
 from runner.http.response_head import header_lines, status_line
-from runner.http.wsgi_environ import add_fields, add_request, address_environ, shared_environ
+from runner.http.wsgi_environ import (
+    add_fields,
+    add_request,
+    address_environ,
+    scope_of_environ,
+    shared_environ,
+)
+from runner.telemetry import spans
 from runner.telemetry.request_trace import TRACEPARENT, RequestTrace, is_valid
 
 if TYPE_CHECKING:
@@ -137,6 +144,8 @@ class LentConnection(Exchange):
             connection.client
         ):
             self._add_what_proxies_say(environ, fields)
+        if spans.is_on():
+            self.begin_span(scope_of_environ(environ))
         return environ
 
     def _add_what_proxies_say(
@@ -182,7 +191,13 @@ class LentConnection(Exchange):
         if log is not None and log.wants(status):
             log.add_exchange(self, self._exchanged(fields, body))
         connection.count_in_thread(self)
+        self.end_span()
         return True
+
+    def leave(self) -> None:
+        """Be in flight no longer."""
+        super().leave()
+        self.end_span()
 
     def _exchanged(self, answer_fields: Sequence[tuple[bytes, bytes]], answer: bytes) -> Exchanged:
         return Exchanged(

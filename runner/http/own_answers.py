@@ -66,6 +66,7 @@ def _answer(
 ALIVE = _answer(200, b'{"status": "alive"}')
 READY = _answer(200, b'{"status": "ready"}')
 DRAINING = _answer(503, b'{"status": "draining"}')
+HEALTH = (ALIVE, READY, DRAINING)
 BUSY = _answer(
     503,
     problems.details(503, "too many requests at once"),

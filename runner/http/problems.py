@@ -6,6 +6,7 @@ import logging
 import uuid
 
 from runner.access.refusal import CONTENT_TYPE, details
+from runner.telemetry import spans
 
 __all__ = ["CONTENT_TYPE", "NotedFailureError", "details", "note_failure"]
 
@@ -27,4 +28,6 @@ def note_failure(log: logging.Logger, said: str, cause: BaseException | None = N
     """
     number = uuid.uuid4().hex[:12]
     log.error("failure %s: %s", number, said, exc_info=cause)
+    if (span := spans.span_here()) is not None:
+        span.note_failure(number, cause)
     return number

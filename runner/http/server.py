@@ -31,11 +31,13 @@ from runner.http.forwarded import TrustedProxies
 from runner.http.lifespan import Lifespan
 from runner.http.request_log import RequestLog
 from runner.http.server_state import ServerState
+from runner.identity import Identity
 from runner.processes import MemoryReturns, return_end_of_heap, return_memory
 from runner.rehearsal.answer import Answer
 from runner.rehearsal.cases import Case
 from runner.rehearsal.handover import Handover
 from runner.rehearsal.playing import rehearse
+from runner.telemetry import spans
 from runner.tls.server_tls import ServerTls
 from runner.tls.transport import TlsTransport
 
@@ -165,6 +167,7 @@ class AsgiServer:
         Raises:
             RuntimeError: As ``run``.
         """
+        spans.begin(Identity.from_environment().run_id)
         bound = self.state.bound
         bound.files = processes.raise_open_files()
         bound.most = most_connections(bound.files, self.limits.max_connections)
@@ -196,6 +199,8 @@ class AsgiServer:
                 await asyncio.to_thread(self.request_log.close)
             self.gate.counts.publish()
             await lifespan.shut_down()
+            if spans.is_on():
+                await asyncio.to_thread(spans.flush)
 
     async def _try_out(self) -> None:
         """Ask the app by ourselves what it has to answer before it is ready."""
@@ -307,6 +312,7 @@ class AsgiServer:
 def import_ahead() -> None:
     """Import what each worker would import for itself, so that forked ones share it."""
     _loop_factory()
+    spans.import_ahead()
 
 
 @functools.cache

@@ -34,7 +34,7 @@ from runner.http.exchange import TaskExchange
 from runner.http.problems import note_failure
 from runner.http.response_head import header_lines, status_line
 from runner.http.websocket_inbox import Inbox
-from runner.telemetry.request_trace import RequestTrace, current, trace_of
+from runner.telemetry.request_trace import RequestTrace, trace_of
 
 if TYPE_CHECKING:
     from runner.http.connection import Connection
@@ -370,7 +370,7 @@ class WebSocketExchange(TaskExchange):
 
     async def _run(self, app: App, scope: dict[str, Any]) -> None:
         code = _NORMAL
-        current.set(self.trace)
+        self.trace.enter()
         try:
             await app(scope, self.receive, self.send)
         except asyncio.CancelledError:

@@ -79,7 +79,8 @@ class WsgiCall:
         contextvars.copy_context().run(self._run)
 
     def _run(self) -> None:
-        current.set(self._trace)
+        if self._trace is not None:
+            self._trace.enter()
         try:
             self._answer()
         except ClientGoneError:

@@ -6,7 +6,7 @@ import functools
 import re
 import sys
 import urllib.parse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from wsgiref.util import FileWrapper, is_hop_by_hop
 
@@ -114,6 +114,22 @@ def _key_of(name: str) -> str:
         return ""
     key = name.upper().replace("-", "_")
     return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
+
+
+def scope_of_environ(environ: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a span says of a request."""
+    return {
+        "method": environ["REQUEST_METHOD"],
+        "path": environ["SCRIPT_NAME"] + environ["PATH_INFO"],
+        "scheme": environ["wsgi.url_scheme"],
+        "client": (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]),
+        "server": (environ["SERVER_NAME"], int(environ["SERVER_PORT"] or 0)),
+        "headers": [
+            (name, environ[key].encode("latin-1"))
+            for name, key in ((b"tracestate", "HTTP_TRACESTATE"), (b"baggage", "HTTP_BAGGAGE"))
+            if key in environ
+        ],
+    }
 
 
 def head_of(

@@ -35,6 +35,7 @@ from runner.predict.problem_error import ProblemError
 from runner.predict.row_calls import RowCalls
 from runner.predict.streams import send_stream
 from runner.predict.uploads import fields_of_form
+from runner.telemetry import spans
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +138,9 @@ class PredictApp(AppProtocol):
 
     def protocol(self, server: Owner) -> FastRouteConnection | None:
         """Make what answers plain requests without this app."""
-        return None if self.fast_route is None else self.fast_route.protocol(server)
+        if self.fast_route is None or spans.is_on():
+            return None
+        return self.fast_route.protocol(server)
 
     async def predict_many(
         self, endpoint: Endpoint, items: Sequence[Any], request: Request
@@ -167,6 +170,8 @@ class PredictApp(AppProtocol):
         path = below_root(scope)
         try:
             route = self._route(scope["method"], path)
+            if (span := spans.span_here()) is not None:
+                span.name_route(scope["method"], path)
             body = await _read_body(receive, self.limits.max_body)
             if body is None:
                 return None

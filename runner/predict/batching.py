@@ -25,6 +25,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from runner.predict import traced_call
 from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import predict_timing, unqueued_timing
@@ -36,6 +37,8 @@ from runner.predict.pending_prediction import (
 )
 from runner.predict.problem_error import ProblemError, failed_prediction
 from runner.predict.serial_thread import SerialThread, SerialThreads
+from runner.telemetry import spans
+from runner.telemetry.request_trace import RequestTrace
 
 log = logging.getLogger(__name__)
 
@@ -221,12 +224,12 @@ class Batcher:
             self.thread().run(lambda: self._call_in_thread(batch))
         else:
             began = self._clock()
-            results = self._results([each.item for each in batch])
+            results = self._results_for(batch)
             self._give_results(batch, results, began, self._clock() - began)
 
     def _call_in_thread(self, batch: list[PendingPrediction]) -> None:
         began = self._clock()
-        results = self._results([each.item for each in batch])
+        results = self._results_for(batch)
         took = self._clock() - began
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._after_thread, batch, results, began, took)
@@ -266,6 +269,11 @@ class Batcher:
             if not pending.is_complete:
                 pending.reject(_is_replaced())
 
+    def _results_for(self, batch: list[PendingPrediction]) -> Sequence[Any]:
+        if batch[0].trace is None:
+            return self._results([each.item for each in batch])
+        return traced_call.results_of(batch, self._results, self.endpoint.name)
+
     def _results(self, items: list[Any]) -> Sequence[Any]:
         """Call the model; in the place of what failed stands the exception."""
         try:
@@ -288,7 +296,8 @@ class Batcher:
         self._awaited += 1
         try:
             async with asyncio.timeout_at(deadline) as limit:
-                result = await call(item)
+                with spans.child_here("predict", {"runner.endpoint": self.endpoint.name}):
+                    result = await call(item)
         except Exception as error:
             if limit.expired():
                 raise deadline_passed() from None
@@ -315,11 +324,16 @@ class Batcher:
             if pending.deadline is not None and pending.deadline <= ended:
                 pending.reject(deadline_passed())
             elif isinstance(result, BaseException):
-                pending.reject(self.problem(result))
+                pending.reject(self.problem_for(pending, result))
             else:
                 pending.resolve(result, (began - pending.since) * 1000, timing)
         if self._check is not None and not self._waiting and not self._calls:
             self._check()
+
+    def problem_for(self, pending: PendingPrediction, error: BaseException) -> ProblemError:
+        """Say likewise, of the request for which it was."""
+        pending.trace = trace = pending.trace or RequestTrace()
+        return trace.run(self.problem, error)
 
     def problem(self, error: BaseException) -> ProblemError:
         """Say to a client that something failed, and to the log what."""

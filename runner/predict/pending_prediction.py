@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from runner.predict.http_messages import SERVER_TIMING
 from runner.predict.problem_error import ProblemError
+from runner.telemetry.request_trace import RequestTrace, current
 
 
 class PendingPrediction(Protocol):
@@ -17,11 +18,13 @@ class PendingPrediction(Protocol):
         item: What is asked, as the endpoint's schema gave it.
         since: When it began to wait, by the batcher's clock.
         deadline: When it ceases to, by the batcher's clock; None for never.
+        trace: Of the request; None if nobody asks for its name.
     """
 
     item: Any
     since: float
     deadline: float | None
+    trace: RequestTrace | None
 
     @property
     def is_complete(self) -> bool:
@@ -71,6 +74,7 @@ class AwaitedPrediction:
         self.item, self.future = item, future
         self.since = since
         self.deadline = deadline
+        self.trace = current.get()
 
     @property
     def is_complete(self) -> bool:

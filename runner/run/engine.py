@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from runner.record.writer import Write
     from runner.run.kernel import Kernel
     from runner.run.stop_request import StopRequest
+    from runner.telemetry.spans import Span
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,9 @@ class Session:
         api: The title of what the notebook's annotated cells serve; they are registered then
             instead of executed. Empty if they are executed as they are.
         rehearsal: Gives the report of what it was asked before it served; empty if there is none.
+        traceparent: In which span of another process its own is; empty if in none.
         kept: The record; set by the engine.
+        span: Of the run, if spans are made: until it has ended, or serves.
     """
 
     kernel: Kernel
@@ -71,7 +74,17 @@ class Session:
     serves: bool = False
     api: str = ""
     rehearsal: Callable[[], dict[str, Any]] = dict
+    traceparent: str = ""
     kept: Record | None = None
+    span: Span | None = None
+
+    def mark_ready(self) -> None:
+        """Note that it serves."""
+        if self.kept is not None:
+            self.show_rehearsal()
+            self.kept.mark_ready()
+        if self.span is not None:
+            self.span.end()
 
     def show_rehearsal(self) -> None:
         """Let the record have the report, if there is one, and has not got it."""

@@ -28,6 +28,7 @@ from runner.record.progress import ProgressBar, ProgressLog
 from runner.run.engine import RunnerEngine, Session
 from runner.run.kernel import Kernel
 from runner.run.stop_request import StopRequest
+from runner.telemetry import spans
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -171,7 +172,13 @@ def execute(job: Job, session: Session) -> RunEnd:
         KernelDiedError: The kernel died or never came up.
     """
     session.values, session.secrets = job.values, job.secrets
-    kept = _through_papermill(job, session)
+    spans.begin(str(session.facts.get("run", "")), job.path)
+    try:
+        named = {"runner.notebook": str(job.path)}
+        with spans.within("run", session.traceparent, named) as session.span:
+            kept = _through_papermill(job, session)
+    finally:
+        spans.flush()
     from runner.record.record import interrupted_cell
 
     cell = interrupted_cell(kept.nb)

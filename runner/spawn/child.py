@@ -95,9 +95,8 @@ class Orders:
                 self.go.put(order)
             case "publish":  # it serves
                 self._show_at(order["path"])
-                if self.session and self.session.kept:
-                    self.session.show_rehearsal()
-                    self.session.kept.mark_ready()
+                if self.session:
+                    self.session.mark_ready()
             case "retire":
                 self._stop.reason = order["reason"]
                 if self.publication:

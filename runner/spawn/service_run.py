@@ -133,6 +133,7 @@ class ServiceRun:
             out=OutFile(self.job.out),
             after_save=publication.show if publication else None,
             serves=True,
+            traceparent=self.order.get("traceparent", ""),
             api=api,
             rehearsal=rehearsal.report if rehearsal else dict,
         )

@@ -41,6 +41,8 @@ from runner.supervise.plan import Plan, shares_sockets, values_for
 from runner.supervise.states import Run
 from runner.supervise.status import iso
 from runner.supervise.versions import Versions
+from runner.telemetry import spans
+from runner.telemetry.spans import Span
 from runner.tls.server_tls import ServerTls
 
 log = logging.getLogger(__name__)
@@ -62,6 +64,7 @@ class RunFacts:
         port: Likewise; 0 if it accepts from the supervisor's listeners.
         speaks_tls: Its workers do.
         tls: By what, if files are known.
+        span: Of its start, if spans are made, until it serves.
     """
 
     process: RunProcess
@@ -74,6 +77,12 @@ class RunFacts:
     port: int = 0
     speaks_tls: bool = False
     tls: ServerTls | None = None
+    span: Span | None = None
+
+    def end_span(self, failed: str = "", said: str = "") -> None:
+        """End the span of its start, if there is one that has not ended."""
+        if self.span is not None:
+            self.span.end(failed=failed, said=said)
 
 
 def log_rehearsal(name: str, said: dict[str, Any]) -> None:
@@ -156,7 +165,7 @@ class Runs:
         log.info(said, name or "in standby", process.pid, code, extra={"facts": facts})
         if process.verdict:
             code, reason = process.verdict
-        del self.live[run]
+        self.live.pop(run).end_span("NotServed", reason)
         return Ended(run=run, code=code, reason=reason)
 
     def do(self, command: RunCommand) -> None:
@@ -199,6 +208,8 @@ class Runs:
         self._versions.find_place()
         name, live = self._versions.assign_name(order.run), self.live[order.run]
         live.cause, live.started_at = order.cause, asyncio.get_running_loop().time()
+        known = {"runner.run": name, "runner.cause": order.cause}
+        live.span = spans.begun("swap" if order.purpose is Purpose.CHANGE else "start", "", known)
         try:
             self._links.renew()
             source = self._source(order)
@@ -226,6 +237,7 @@ class Runs:
             config=dataclasses.asdict(self._plan.config),
             log_output=self._plan.log_output,
             rehearsal=self._rehearsal(order),
+            traceparent=span.traceparent if (span := self.live[order.run].span) else "",
         )
 
     def _rehearsal(self, order: Go) -> dict[str, Any] | None:

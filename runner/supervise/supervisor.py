@@ -81,6 +81,7 @@ from runner.supervise.states import RunState
 from runner.supervise.status import iso
 from runner.supervise.versions import Versions
 from runner.supervise.watch import Watcher, watch
+from runner.telemetry import spans
 from runner.tls.certificate import TlsFiles
 from runner.tls.server_tls import LOOK_EVERY, ServerTls
 
@@ -129,6 +130,8 @@ def supervise(plan: Plan) -> None:
         if not plan.is_trial:
             folders.take(folder, plan.path)
         plan = plan.recording_below(folder)
+        spans.begin(notebook=plan.path)
+        stack.callback(spans.flush)
         ended = asyncio.run(Supervisor(plan, folder, listeners, tls).run())
     if ended.code:
         kind = _OUTCOMES.get(ended.code, errors.RunnerError)
@@ -443,6 +446,7 @@ class Supervisor:
             return
         live, name = self._runs.live[run], self._versions.name(run)
         live.workers, live.served_at = [int(pid) for pid in message["workers"]], time.time()
+        live.end_span()
         self._tell(Serving(run=run, digest=self._versions.digest(self._life.runs[run].source)))
         self._watch.begin(run)
         self._versions.approve(run, self._life.good)

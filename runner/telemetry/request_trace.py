@@ -10,7 +10,10 @@ import contextvars
 import os
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from runner.telemetry.spans import Span
 
 TRACEPARENT = b"traceparent"
 _IDS = rb"(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
@@ -30,7 +33,7 @@ class RequestTrace:
     Attributes:
         traceparent: Likewise; empty if there is none.
         trace_id: Of the trace that it belongs to, in 32 hexadecimal digits; empty if to none.
-        span: What OpenTelemetry has of it, if spans are made.
+        span: Its span, if spans are made.
     """
 
     __slots__ = ("_id", "span", "trace_id", "traceparent")
@@ -38,7 +41,7 @@ class RequestTrace:
     def __init__(self, traceparent: bytes = b"") -> None:
         self.traceparent = traceparent
         self.trace_id = traceparent[3:35].decode("ascii") if traceparent else ""
-        self.span: Any = None
+        self.span: Span | None = None
         self._id = ""
 
     @property
@@ -56,13 +59,22 @@ class RequestTrace:
         """Write that as a line of a head."""
         return b"traceparent: %b\r\n" % self.traceparent if self.traceparent else b""
 
+    def enter(self) -> None:
+        """Have all that is done from now on in this context be done for this request."""
+        current.set(self)
+        if self.span is not None:
+            self.span.attach()
+
     def run(self, act: Callable[..., Result], *args: Any) -> Result:
         """Do something for this request, in any thread."""
-        token = current.set(self)
+        token, span = current.set(self), self.span
+        attached = None if span is None else span.attach()
         try:
             return act(*args)
         finally:
             current.reset(token)
+            if span is not None:
+                span.detach(attached)
 
 
 current: contextvars.ContextVar[RequestTrace | None] = contextvars.ContextVar(

@@ -76,7 +76,7 @@ class Client:
     def __init__(self, deadline: float | None = None, since: float = 100.0) -> None:
         self.since, self.deadline = since, deadline
         self.told: list[Any] = []
-        self.has_left = False
+        self.has_left, self.trace = False, None
 
     @property
     def is_complete(self) -> bool:
