@@ -103,10 +103,7 @@ class Report:
         failed, changed = self._counts[Outcome.FAILED], self._counts[Outcome.CHANGED]
         if failed:
             first = self._rows[Outcome.FAILED][0]
-            return (
-                f"{failed} of {self.asked} failed in the rehearsal, first {first['request']}"
-                f" ({first['name']}): {first['field']} is {first['now']}, not {first['before']}"
-            )
+            return f"{failed} of {self.asked} failed in the rehearsal, first {_sentence(first)}"
         most = self._rules.most_changed
         if most is not None and changed * 100 > most * self._recorded:
             return (
@@ -206,6 +203,15 @@ def table(said: Mapping[str, Any], most: int = MOST_ROWS) -> Iterator[str]:
         yield f"and {left} more"
 
 
+def sentences(said: Mapping[str, Any], most: int) -> Iterator[str]:
+    """Say a report's first rows, a sentence each, for a log."""
+    rows = _rows_of(said)[:most]
+    for row in rows:
+        yield f"{row[0]} at {_sentence(dict(zip(_COLUMNS, row, strict=True)))}"
+    if left := _left_of(said, len(rows)):
+        yield f"has {left} more such fields, which its record shows"
+
+
 def markdown(said: Mapping[str, Any]) -> str:
     """Lay a report out for a notebook."""
     verdict = "" if said.get("is_accepted", True) else f"\n\n**It may not serve:** {said['reason']}"
@@ -216,6 +222,11 @@ def markdown(said: Mapping[str, Any]) -> str:
     text += "\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
     left = _left_of(said, len(rows))
     return f"{text}\nand {left} more\n" if left else text
+
+
+def _sentence(row: Mapping[str, str]) -> str:
+    about = "" if row["field"] == "status" else f"{row['field']} is "
+    return f"{row['request']} ({row['name']}): {about}{row['now']}, not {row['before']}"
 
 
 def _rows_of(said: Mapping[str, Any]) -> list[list[str]]:

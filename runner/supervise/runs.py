@@ -86,11 +86,12 @@ class RunFacts:
 
 
 def log_rehearsal(name: str, said: dict[str, Any]) -> None:
-    """Log a report: what may not serve as a failure, what changed as a warning."""
+    """Log a report: a line for all, and one for each of the first fields that differ."""
     level = logging.INFO if said.get("is_accepted") else logging.ERROR
     facts = {"facts": {"run": name, "rehearsal": said}}
-    rows = "".join(f"\n{line}" for line in reports.table(said, _MOST_LOGGED))
-    log.log(level, "run %s was rehearsed: %s%s", name, reports.summary(said), rows, extra=facts)
+    log.log(level, "run %s was rehearsed: %s", name, reports.summary(said), extra=facts)
+    for line in reports.sentences(said, _MOST_LOGGED):
+        log.log(level, "run %s %s", name, line)
 
 
 class Runs:

@@ -10,7 +10,16 @@ import pytest
 from runner.rehearsal.answer import Answer
 from runner.rehearsal.cases import case_of
 from runner.rehearsal.handover import Rules
-from runner.rehearsal.report import MOST_ROWS, Outcome, Report, judged, markdown, summary, table
+from runner.rehearsal.report import (
+    MOST_ROWS,
+    Outcome,
+    Report,
+    judged,
+    markdown,
+    sentences,
+    summary,
+    table,
+)
 
 RULES = Rules(most=100)
 
@@ -60,7 +69,7 @@ def test_a_failure_keeps_the_version_from_serving_and_says_which() -> None:
     report.add(recorded(), Answer(status=200, body=b'"a"'))
     said = report.said()
     assert not said["is_accepted"]
-    assert said["reason"].startswith("1 of 2 failed in the rehearsal, first POST / (r1): status is")
+    assert said["reason"].startswith("1 of 2 failed in the rehearsal, first POST / (r1): 500: Zero")
     assert "ZeroDivisionError: no inverse (line" in said["reason"]
 
 
@@ -114,6 +123,8 @@ def test_a_table_has_a_line_for_each_field() -> None:
     """In a notebook nothing of an answer is markup."""
     report = Report(RULES, {})
     report.add(recorded(answer='{"a": 1, "b": "|"}'), Answer(status=200, body=b'{"a": 2, "b": 3}'))
-    lines = [*table(report.said())]
+    said = report.said()
+    assert next(sentences(said, 1)) == "changed at POST / (r1): /a is 2, not 1"
+    lines = [*table(said)]
     assert lines[1].split() == ["changed", "POST", "/", "/a", "1", "2", "r1"]
     assert '| `changed` | `POST /` | `/b` | `"¦"` | `3` | `r1` |' in markdown(report.said())
