@@ -84,7 +84,7 @@ class Report:
             self._add_row(outcome, case, each)
         if case.seconds is not None and _is_slower(case.seconds, answer.seconds):
             self._slower += 1
-            times = (f"{seconds * 1000:.0f} ms" for seconds in (case.seconds, answer.seconds))
+            times = (f"{seconds * 1000:.3g} ms" for seconds in (case.seconds, answer.seconds))
             self._add_row("slower", case, Difference("time", *times))
 
     def _add_row(self, what: str, case: Case, found: Difference) -> None:
