@@ -10,7 +10,7 @@ import itertools
 import os
 import socket
 import struct
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from pathlib import Path
 
 from runner.errors import ConfigurationError
@@ -227,6 +227,14 @@ def is_for_others(host: str) -> bool:
     except OSError:
         return True
     return not all(ipaddress.ip_address(each[4][0]).is_loopback for each in found)
+
+
+def is_local(listeners: Sequence[socket.socket]) -> bool:
+    """Tell whether only this machine reaches what is bound, by TCP."""
+    names = [listener.getsockname() for listener in listeners]
+    return bool(names) and not any(
+        not isinstance(name, tuple) or is_for_others(str(name[0])) for name in names
+    )
 
 
 def port_of(listener: socket.socket) -> int:

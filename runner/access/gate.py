@@ -8,6 +8,7 @@ The rules of this file:
 2. A key comes as ``Authorization: Bearer KEY`` or as ``x-api-key: KEY``. Exactly one is given: not
    both, and none twice, for two readers might take either.
 3. An app sees the name of a key, never the key.
+4. Which hosts may be asked for is looked at first; whether a service lives may be asked by any.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
 from runner.access.counts import AccessCounts
+from runner.access.hosts import AllowedHosts, allowed_hosts, refusal_of
 from runner.access.key_file import Key
 from runner.access.keys import Keys
+from runner.access.origins import CorsRule
 from runner.access.refusal import RefusedRequestError
 from runner.access.settings import AccessSettings, Opened
 from runner.config import Limits
@@ -48,12 +51,14 @@ class Asked(NamedTuple):
         path: Decoded.
         fields: The headers, their names in lower case.
         client: Address and port of who has connected, be it a proxy; None if there is none.
+        sent: The headers as they came, if a proxy's word has changed them.
     """
 
     method: str
     path: str
     fields: Fields
     client: tuple[str, int] | None = None
+    sent: Fields = ()
 
 
 class Gate:
@@ -69,7 +74,12 @@ class Gate:
     Attributes:
         keys: As above.
         counts: Of whom it has let in, and refused.
+        hosts: Those that may be asked for; None for any.
+        cors: Says which other sites a browser may ask from; None if that is the app's business.
     """
+
+    hosts: AllowedHosts | None = None
+    cors: CorsRule | None = None
 
     def __init__(
         self,
@@ -82,6 +92,7 @@ class Gate:
         self.keys, self._clients = keys, clients
         self.counts = AccessCounts(slots)
         is_open = {Opened.HEALTH, *opened}
+        self._health = {path for path, kind in (paths or {}).items() if kind is Opened.HEALTH}
         self._open = {path for path, kind in (paths or {}).items() if path and kind in is_open}
 
     @property
@@ -126,9 +137,18 @@ class Gate:
     def _admitted(self, asked: Asked) -> str:
         if self._clients is not None and asked.client not in self._clients:
             raise RefusedRequestError(403, "only the notebook itself may ask here")
+        if self.hosts is not None and asked.path not in self._health:
+            self._check_host(asked, self.hosts)
         if self.keys is None or self.is_open(asked.method, asked.path):
             return ""
         return self._admit_key(self.keys.find(_only_key_in(asked.fields)))
+
+    def _check_host(self, asked: Asked, hosts: AllowedHosts) -> None:
+        # A proxy's word counts as well as what it was told: it may have been told by a stranger.
+        for fields in filter(None, (asked.fields, asked.sent)):
+            host = next((value for name, value in fields if name == b"host"), b"")
+            if not hosts[host]:
+                raise RefusedRequestError(421, refusal_of(host))
 
     def _admit_key(self, key: Key | None) -> str:
         if key is None:
@@ -176,13 +196,14 @@ def without_keys(fields: Fields) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def gate_of(
+def gate_of(  # noqa: PLR0913 - each is one thing that it depends on
     settings: AccessSettings,
     limits: Limits,
     paths: Mapping[str, Opened] = USUAL_PATHS,
     *,
     says: bool = True,
     slots: int = 1,
+    is_local: bool = False,
 ) -> Gate:
     """Make the gate of a process.
 
@@ -192,9 +213,13 @@ def gate_of(
         paths: What is asked for at each path of the app that might be open.
         says: Whether to log what becomes of a changed file of keys.
         slots: How many workers there may be at a time.
+        is_local: Whether only this machine reaches the service.
 
     Raises:
         ConfigurationError: The file of keys cannot be read, or is none.
     """
     own = {limits.health_path: Opened.HEALTH, limits.ready_path: Opened.HEALTH}
-    return Gate(settings.keys(says=says), {**paths, **own}, settings.opened, slots=slots)
+    gate = Gate(settings.keys(says=says), {**paths, **own}, settings.opened, slots=slots)
+    gate.hosts = allowed_hosts(settings.hosts, is_local=is_local)
+    gate.cors = CorsRule(settings.origins) if settings.origins else None
+    return gate

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from runner.access.hosts import HOSTS, hosts_of
 from runner.access.key_file import Key, hash_of, key_of
 from runner.access.keys import LONGEST, Keys
+from runner.access.origins import ORIGINS, origins_of
 from runner.config import variable
 from runner.errors import ConfigurationError
 
@@ -44,11 +46,15 @@ class AccessSettings:
         keys_file: Where the keys are; empty if there is no file of them.
         key_sha256: The hash of a single one, in hexadecimal; empty if there is none.
         opened: What can be asked without a key.
+        hosts: Which hosts may be asked for; none: as `runner.access.hosts` has it.
+        origins: From which other sites a browser may ask.
     """
 
     keys_file: str = ""
     key_sha256: str = ""
     opened: frozenset[Opened] = frozenset()
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -67,6 +73,8 @@ class AccessSettings:
             keys_file=environ.get(KEYS_FILE, ""),
             key_sha256=hash_of(key).hex() if key else "",
             opened=opened_of(environ.get(OPEN, "")),
+            hosts=hosts_of(environ.get(HOSTS, "")),
+            origins=origins_of(environ.get(ORIGINS, "")),
         )
 
     @property
@@ -92,7 +100,12 @@ class AccessSettings:
 
     def environ(self) -> dict[str, str]:
         """Give the variables by which a kernel knows of it: no key, and no hash of one."""
-        return {KEYS_FILE: self.keys_file, OPEN: ",".join(sorted(self.opened))}
+        return {
+            KEYS_FILE: self.keys_file,
+            OPEN: ",".join(sorted(self.opened)),
+            HOSTS: ",".join(self.hosts),
+            ORIGINS: ",".join(self.origins),
+        }
 
 
 def opened_of(text: str) -> frozenset[Opened]:

@@ -9,9 +9,12 @@ from typing import Any
 
 import click
 
+from runner.access.hosts import HOSTS
 from runner.access.key_file import append_line, line_of
+from runner.access.origins import ORIGINS
 from runner.access.settings import KEY, KEYS_FILE, OPEN, AccessSettings
 from runner.cli.options import EPILOG, PATH, option
+from runner.config import AddressSet, variable
 
 _RANDOM_BYTES = 32
 
@@ -34,6 +37,30 @@ def access_options(command: Any) -> Any:
             envvar=KEYS_FILE,
             help=f"Ask for a key that is in FILE, or is {KEY}; `runner key` makes one.",
         ),
+        # From where.
+        option(
+            "--cors",
+            multiple=True,
+            metavar="ORIGIN",
+            show_default=False,
+            help="Let pages of this site ask, as https://example.org; `*` for all; repeatable.",
+        ),
+        option(
+            "--allowed-host",
+            multiple=True,
+            metavar="HOST",
+            show_default=False,
+            help="Answer for this host, as example.org or `*.example.org`; `*` for any; repeatable."
+            " Else for this machine's own names where only it can connect, and elsewhere for any.",
+        ),
+        option(
+            "--trusted-proxies",
+            default="",
+            metavar="LIST",
+            callback=_addresses,
+            help="Addresses and networks, with commas between, that are believed besides this"
+            " machine's when they say who asks, how, and below which prefix; `*` for all.",
+        ),
     ):
         command = decorate(command)
     return command
@@ -51,8 +78,27 @@ def access_of(given: dict[str, Any]) -> AccessSettings:
             KEY: os.environ.get(KEY, ""),
             KEYS_FILE: str(file.absolute()) if file else "",
             OPEN: given["opened"],
+            HOSTS: " ".join(given["allowed_host"]),
+            ORIGINS: " ".join(given["cors"]),
         }
     )
+
+
+def proxies_of(given: dict[str, Any]) -> dict[str, str]:
+    """Give the variable by which a kernel knows which proxies are believed."""
+    return {variable("trusted-proxies"): given["trusted_proxies"]}
+
+
+def _addresses(_: click.Context, parameter: click.Parameter, text: str) -> str:
+    """Give a list of addresses as it is.
+
+    Raises:
+        click.BadParameter: Something in it is none.
+    """
+    if wrong := [] if text.strip() == "*" else AddressSet(text).others:
+        said = f"{wrong[0]} is no address or network, such as 10.0.0.0/8"
+        raise click.BadParameter(said, param=parameter)
+    return text
 
 
 @click.command(epilog=EPILOG)

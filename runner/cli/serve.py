@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from runner import log
-from runner.cli.access import access_of, access_options
-from runner.cli.network_options import network_options, network_settings_of
+from runner.cli.access import access_of, access_options, proxies_of
 from runner.cli.options import (
     EPILOG,
     OUT,
@@ -51,7 +50,6 @@ from runner.errors import ConfigurationError
     help="Log one also for health checks and for the static files of pages.",
 )
 @access_options
-@network_options
 @tls_options
 @rehearsal_options(
     None,
@@ -117,7 +115,7 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
         environ={variable(name): str(given[name]) for name in handed_down}
         | settings_of(Limits, given)
         | settings_of(RequestLogSettings, given)
-        | network_settings_of(given)
+        | proxies_of(given)
         | {variable("secret"): " ".join(given["secret"])}
         | {variable(name): str(int(given[name])) for name in ("access_log", "access_log_all")}
         | (tls.environ() if tls else {}),

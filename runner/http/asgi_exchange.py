@@ -60,6 +60,9 @@ class AsgiExchange(TaskExchange):
         scope: Likewise, for the app.
         app: Who answers.
         keep_alive: The connection goes on afterwards.
+
+    Attributes:
+        origin: The site whose page asks, or none, where CORS is ours; None where it is the app's.
     """
 
     trace: RequestTrace
@@ -81,6 +84,7 @@ class AsgiExchange(TaskExchange):
         "_scope",
         "_sent",
         "_waiters",
+        "origin",
     )
 
     def __init__(
@@ -95,6 +99,7 @@ class AsgiExchange(TaskExchange):
         super().__init__(connection, scope, keep_alive=keep_alive)
         self._app, self._scope = app, scope
         self.trace = trace_of(head.headers)
+        self.origin: bytes | None = None
         scope.setdefault("extensions", {})[IS_CLOSING] = self.is_closing
         self._is_head = scope["method"] == "HEAD"
         self._is_old = head.version != "1.1"
@@ -205,7 +210,7 @@ class AsgiExchange(TaskExchange):
 
     def _take_head(self, status: int, headers: Any) -> None:
         connection = self.connection
-        fields = [(name, value) for name, value in headers]
+        fields = self._for_browsers([(name, value) for name, value in headers])
         given = {name.lower() for name, _ in fields}
         date = connection.state.date_line
         if not given.isdisjoint(_FRAMING):
@@ -217,6 +222,13 @@ class AsgiExchange(TaskExchange):
         self.status = status
         if self._is_head or status in BODILESS:
             self._left = None
+
+    def _for_browsers(self, fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Add which sites may read the answer, if that is ours to say."""
+        cors = self.connection.owner.gate.cors
+        if cors is None or self.origin is None:
+            return fields
+        return cors.with_fields(fields, self.origin)
 
     def _framed(self, fields: list[tuple[bytes, bytes]], status: int) -> list[tuple[bytes, bytes]]:
         """Take out what says how the answer ends: that is written when it is known."""
@@ -330,7 +342,8 @@ class AsgiExchange(TaskExchange):
             return
         self.status, body = own_answers.failed(number)
         self._lines = status_line(self.status) + self.connection.state.date_line
-        self._lines += header_lines(own_answers.problem_fields(body)) + self.trace.echo()
+        fields = self._for_browsers(own_answers.problem_fields(body))
+        self._lines += header_lines(fields) + self.trace.echo()
         self._left, self._is_chunked = (None if self._is_head else len(body)), False
         self._take_piece(body, has_more=False)
 

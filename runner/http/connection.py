@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from runner.access.gate import Asked, without_keys
+from runner.access.origins import origin_in
 from runner.access.refusal import RefusedRequestError
 from runner.http import own_answers
 from runner.http.asgi_exchange import App, AsgiExchange
@@ -139,7 +140,10 @@ class Connection(ExchangeLink):
         """
         owner, limits = self.owner, self.limits
         scope = scope_of(head, self.client, self.server, owner.proxies, self.scheme)
-        key_name = self._admit(scope)
+        cors = owner.gate.cors
+        if cors is not None and (fields := cors.preflight_fields(scope["method"], head.headers)):
+            return self._preflight(head, scope, fields)
+        key_name = self._admit(scope, head)
         scope["state"] = self.state.app_state.copy()
         scope["extensions"] = {} if self.scheme == "http" else {"tls": self._tls_scope()}
         recording = None
@@ -160,16 +164,27 @@ class Connection(ExchangeLink):
         exchange.key_name, exchange.recording = key_name, recording
         if app not in own_answers.HEALTH:
             exchange.begin_span(scope)
+        if cors is not None:
+            exchange.origin = origin_in(head.headers)
         return exchange
 
-    def _admit(self, scope: dict[str, Any]) -> str:
+    def _preflight(
+        self, head: RequestHead, scope: dict[str, Any], fields: list[tuple[bytes, bytes]]
+    ) -> Exchange:
+        keep_alive = head.keep_alive and not self.owner.is_draining
+        app = own_answers.preflight(fields)
+        return AsgiExchange(self, head, scope, app, keep_alive=keep_alive)
+
+    def _admit(self, scope: dict[str, Any], head: RequestHead) -> str:
         """Let a request in, and keep its key from the app; give the key's name.
 
         Raises:
             RefusedRequestError: It is not let in.
         """
         gate, fields = self.owner.gate, scope["headers"]
-        key_name = gate.admit(Asked(scope["method"], below_root(scope), fields, self.client))
+        sent = () if fields is head.headers else head.headers
+        asked = Asked(scope["method"], below_root(scope), fields, self.client, sent)
+        key_name = gate.admit(asked)
         if gate.keys is not None:
             scope["headers"] = without_keys(fields)
         return key_name

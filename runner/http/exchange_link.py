@@ -13,6 +13,7 @@ import enum
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from runner.access.origins import origin_in
 from runner.http import own_answers
 from runner.http.client_link import ALL_PAUSES, NEVER, ClientLink, Pause
 from runner.http.recording import refused_exchange
@@ -293,8 +294,16 @@ class ExchangeLink(ClientLink):
         if not is_silent:
             has_body = head is None or head.method != b"HEAD"
             fields = [*refused.fields, *(trace.fields() if trace else ())]
+            fields += self._fields_for_browsers(head)
             self.write(own_answers.refusal(status, refused.said, fields, has_body=has_body))
         self._linger()
+
+    def _fields_for_browsers(self, head: RequestHead | None) -> list[tuple[bytes, bytes]]:
+        """Say which sites may read why a request was refused."""
+        cors = self.owner.gate.cors
+        if cors is None or head is None:
+            return []
+        return cors.answer_fields(origin_in(head.headers))
 
     def _drop_exchange(self) -> None:
         exchange, self.exchange = self.exchange, None

@@ -27,7 +27,7 @@ from runner.http.request_head import HOST
 Address = tuple[str, int] | None
 Fields = Sequence[tuple[bytes, bytes]]
 
-_NAMES = {
+_WORDS = {
     b"forwarded": "forwarded",
     b"x-forwarded-for": "for",
     b"x-forwarded-host": "host",
@@ -35,6 +35,9 @@ _NAMES = {
     b"x-forwarded-prefix": "prefix",
     b"x-forwarded-proto": "proto",
 }
+NAMES = tuple(name.decode() for name in _WORDS)
+"""The headers by which they say it."""
+
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(HOST.decode("ascii"))
@@ -67,11 +70,14 @@ class TrustedProxies(AddressSet):
 
     Args:
         trust: Which, and in what.
+
+    Attributes:
+        say_host: They also say which host, port and prefix were asked for.
     """
 
     def __init__(self, trust: ProxyTrust) -> None:
         super().__init__(trust.names)
-        self._say_host = trust.says_host
+        self.say_host = trust.says_host
 
     def believe(self, peer: Address) -> bool:
         """Tell whether a connection comes from one; by a Unix socket it does."""
@@ -93,19 +99,19 @@ class TrustedProxies(AddressSet):
         client = passed[-hops] if passed and passed[-hops][0] else direct.client
         scheme = _SCHEMES.get(said.get("proto", "").lower(), direct.scheme)
         seen = direct._replace(client=client, scheme=scheme)
-        return _addressed(seen, said, headers) if self._say_host else seen
+        return _addressed(seen, said, headers) if self.say_host else seen
 
     def _lists_of(self, headers: Fields) -> dict[str, list[str]]:
         """Give what each proxy on the way has said, the last one last."""
         given: dict[str, str] = {}
         for field, value in headers:
-            name = _NAMES.get(field)
+            name = _WORDS.get(field)
             if name:
                 before = f"{given[name]}," if name in given else ""
                 given[name] = before + value.decode("latin-1")
         elements = given.pop("forwarded", "")
         if elements and not given:
-            return _lists_of_elements(elements) if self._say_host else {}
+            return _lists_of_elements(elements) if self.say_host else {}
         return {name: [each.strip() for each in text.split(",")] for name, text in given.items()}
 
     def _hops(self, passed: Sequence[tuple[str, int]]) -> int:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from runner.access.gate import bearer_in
 from runner.http.client_link import Pause
 from runner.http.exchange import Exchange
-from runner.http.forwarded import Seen
+from runner.http.forwarded import NAMES, Seen
 from runner.http.own_answers import BUSY
 from runner.http.plain_head import PlainHead, fields_of
 from runner.http.recording import Exchanged, kept
@@ -28,6 +28,7 @@ from runner.http.wsgi_environ import (
     add_fields,
     add_request,
     address_environ,
+    key_of,
     scope_of_environ,
     shared_environ,
 )
@@ -44,7 +45,8 @@ _MOMENT = 2  # milliseconds
 _AWAKE = 100e-6  # seconds, in which idle processors of virtual machines wake, the client's too
 _ASLEEP = 32  # waits
 _QUICK = 0.0005  # seconds
-_FORWARDED = re.compile(rb"\n(?:[Xx]-)?[Ff]orwarded", re.IGNORECASE)
+_PROXY_KEYS = frozenset(key_of(name) for name in NAMES)
+FORWARDED = re.compile(rb"\n(?:x-)?forwarded", re.IGNORECASE)
 _MOST_WAITING = 8  # threads; more of them would be in each other's way
 
 
@@ -140,9 +142,8 @@ class LentConnection(Exchange):
             self.trace = RequestTrace(traceparent)
         if connection.owner.gate.keys is not None:
             _drop_keys(environ)
-        if _FORWARDED.search(self.head.lines) and connection.owner.proxies.believe(
-            connection.client
-        ):
+        is_forwarded = not environ.keys().isdisjoint(_PROXY_KEYS)
+        if is_forwarded and connection.owner.proxies.believe(connection.client):
             self._add_what_proxies_say(environ, fields)
         if spans.is_on():
             self.begin_span(scope_of_environ(environ))
@@ -166,7 +167,9 @@ class LentConnection(Exchange):
             HeaderError: A field must not be sent.
         """
         connection = self.connection
-        keeps = self.keep_alive
+        keeps, cors = self.keep_alive, connection.owner.gate.cors
+        if cors is not None:
+            fields = cors.with_fields(fields, b"")
         lines = status_line(status) + connection.state.date_line + header_lines(fields)
         if self.trace.traceparent and all(name != TRACEPARENT for name, _ in fields):
             lines += self.trace.echo()

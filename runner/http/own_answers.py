@@ -63,6 +63,16 @@ def _answer(
     return app
 
 
+def preflight(fields: Fields) -> Any:
+    """Make what answers a browser that asks whether a page of another site may ask."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": fields})
+        await send({"type": "http.response.body", "body": b""})
+
+    return app
+
+
 ALIVE = _answer(200, b'{"status": "alive"}')
 READY = _answer(200, b'{"status": "ready"}')
 DRAINING = _answer(503, b'{"status": "draining"}')

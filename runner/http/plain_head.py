@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 _TOKEN = string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~"
@@ -31,7 +31,7 @@ PLAIN_FIELDS = {
     "connection": rb"((?i:keep-alive|close))",
     "content-length": rb"([0-9]{1,9}+)",
     "content-type": _VALUE + rb"()",
-    "host": rb"(?:[a-zA-Z0-9._-]++|\[[a-fA-F0-9:.]++\])(?::[0-9]++)?+()",
+    "host": rb"((?:[a-zA-Z0-9._-]++|\[[a-fA-F0-9:.]++\])(?::[0-9]++)?+)",
     "x-request-timeout-ms|x-envoy-expected-rq-timeout-ms": rb"([0-9]{1,12}+)",
 }
 # Those that it may not.
@@ -41,7 +41,9 @@ _OTHER_DECIDING = (
 )
 
 
-def head_expression(method: bytes, fields: Mapping[str, bytes]) -> re.Pattern[bytes]:
+def head_expression(
+    method: bytes, fields: Mapping[str, bytes], refused: Sequence[str] = ()
+) -> re.Pattern[bytes]:
     """Make the expression of a whole head.
 
     Lines are told apart by their first letters, for most of them decide nothing.
@@ -49,11 +51,12 @@ def head_expression(method: bytes, fields: Mapping[str, bytes]) -> re.Pattern[by
     Args:
         method: An expression, with a group or without.
         fields: By the names of ``PLAIN_FIELDS``, and with as many groups.
+        refused: Further fields that a plain head has not.
 
     Returns:
         Its groups are those of the method, the target, and those of the fields.
     """
-    deciding = "|".join([*fields, *_OTHER_DECIDING]).split("|")
+    deciding = "|".join([*fields, *_OTHER_DECIDING, *refused]).split("|")
     first_group = re.compile(method).groups + 2
     lines = []
     for letter in sorted({name[0] for name in deciding}):
@@ -91,6 +94,7 @@ class PlainHead(NamedTuple):
         method: In capitals.
         target: The path, and the query if there is one, as they were sent.
         lines: All its fields, each behind the end of a line.
+        host: As Host has it.
         end: Where the body begins.
         length: Bytes of the body.
         keeps: Whether the client would go on with the connection.
@@ -99,6 +103,7 @@ class PlainHead(NamedTuple):
     method: bytes
     target: bytes
     lines: bytes
+    host: bytes
     end: int
     length: int
     keeps: bool
@@ -115,7 +120,7 @@ def plain_head(data: bytes) -> PlainHead | None:
     keeps = connection is None or connection.lower() == b"keep-alive"
     end = found.end()
     lines = data[found.end(2) + _START_OF_LINES : end - 4]
-    return PlainHead(method, target, lines, end, int(length) if length else 0, keeps)
+    return PlainHead(method, target, lines, host, end, int(length) if length else 0, keeps)
 
 
 def fields_of(head: PlainHead) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ The rules of this file:
 
 from __future__ import annotations
 
+import re
 import select
 import threading
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from runner.access.gate import Asked
 from runner.http.asgi_exchange import AsgiExchange
 from runner.http.client_link import Pause
 from runner.http.connection import Connection, Owner
-from runner.http.lent_connection import LentConnection
+from runner.http.lent_connection import FORWARDED, LentConnection
 from runner.http.plain_head import PlainHead, fields_of, plain_head
 from runner.http.recording import Recording
 from runner.http.request_head import RequestHead
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from runner.http.wsgi_adapter import WsgiAdapter
 
 _ASKING = (b"GET", b"HEAD")
+_ORIGIN = re.compile(rb"\norigin:", re.IGNORECASE)
 
 
 class WsgiConnection(Connection):
@@ -104,9 +106,21 @@ class WsgiConnection(Connection):
         body = data[head.end :]
         if not len(body) <= head.length <= min(MOST_BUFFERED, limits.max_body):
             return None
+        if not self._may_be_plain(head):
+            return None
         path = path_of(head.target.partition(b"?")[0])
         is_asked = path in (limits.health_path, limits.ready_path) and head.method in _ASKING
         return None if is_asked else (head, path, body)
+
+    def _may_be_plain(self, head: PlainHead) -> bool:
+        """Tell that neither the host nor another site matters; else the general way decides."""
+        gate, proxies = self.owner.gate, self.owner.proxies
+        if gate.cors is not None and _ORIGIN.search(head.lines):
+            return False
+        if gate.hosts is None:
+            return True
+        is_named_by_proxy = proxies.say_host and FORWARDED.search(head.lines) is not None
+        return gate.hosts[head.host] and not is_named_by_proxy
 
     def key_name_of(self, head: PlainHead, path: str) -> str | None:
         """Let a plain request in, in any thread; None leaves it to the general way to refuse it."""
@@ -144,6 +158,8 @@ class WsgiConnection(Connection):
             exchange.recording = recording = Recording(lent.query(), lent.fields())
             recording.body.add(lent.body)
         exchange.trace = lent.trace
+        if self.owner.gate.cors is not None:
+            exchange.origin = b""
         self.exchange = exchange
         exchange.start()
         exchange.end_body()

@@ -97,7 +97,7 @@ def add_fields(environ: dict[str, Any], fields: Iterable[tuple[str, str]]) -> No
     which a proxy may have set.
     """
     for name, value in fields:
-        key = _key_of(name)
+        key = key_of(name)
         if not key:
             continue
         before = environ.get(key)
@@ -108,7 +108,7 @@ def add_fields(environ: dict[str, Any], fields: Iterable[tuple[str, str]]) -> No
 
 
 @functools.lru_cache(256)
-def _key_of(name: str) -> str:
+def key_of(name: str) -> str:
     """Give a header's name in an environ; none if it must not stand there."""
     if "_" in name:
         return ""

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from runner.access.gate import Gate
+from runner.access.origins import CorsRule, forged_by
 from runner.config import Limits
 from runner.http.app_protocol import AppProtocol
 from runner.http.asking import NOTE
@@ -176,6 +177,8 @@ class PredictApp(AppProtocol):
             if body is None:
                 return None
             headers = scope["headers"]
+            if scope["method"] == "POST":
+                _refuse_forged(headers, self.gate.cors)
             request = Request(
                 method=scope["method"],
                 path=path,
@@ -276,6 +279,18 @@ def _options_route(allow: tuple[bytes, bytes]) -> Route:
         return Response(status=204, headers=(allow,))
 
     return options
+
+
+def _refuse_forged(headers: list[tuple[bytes, bytes]], cors: CorsRule | None) -> None:
+    """Refuse what a page of another site may have had a browser send.
+
+    Raises:
+        ProblemError: 415; it names the header that such a page cannot send.
+    """
+    if site := forged_by(headers, cors):
+        said = f"a page of another site ({site:.80}) may have sent this"
+        mend = "send Content-Type: application/json; --cors lets other sites ask"
+        raise ProblemError(415, f"{said}: {mend}", headers=[(b"accept", JSON)])
 
 
 async def _read_body(receive: Any, most: int) -> bytes | None:

@@ -49,7 +49,7 @@ _OWN_POLICY = (
     b"default-src 'self' 'unsafe-inline' data: blob:; object-src 'none'; form-action 'self'; "
     b"base-uri 'none'; frame-ancestors 'self'"
 )
-_COMMON_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_COMMON_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
 _PAGE_HEADERS = ((b"content-security-policy", _POLICY), *_COMMON_HEADERS)
 _OWN_PAGE_HEADERS = ((b"content-security-policy", _OWN_POLICY), *_COMMON_HEADERS)
 _LINKS = {"docs": "/docs", "openapi": "/openapi.json", "metrics": "/metrics"}

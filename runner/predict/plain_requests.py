@@ -44,11 +44,13 @@ class PlainRequests:
     """
 
     def __init__(self, batchers: Mapping[str, Batcher], limits: Limits, gate: Gate) -> None:
-        self._gate = gate if gate.is_on else None
-        self._match, self._groups = _match, _GROUPS
-        if gate.is_on:
-            self._match = head_expression(b"POST", _KEYED_FIELDS).match
-            self._groups = _KEYED_GROUPS
+        self._gate, self._hosts = gate if gate.is_on else None, gate.hosts
+        self._match, self._groups = _match, _KEYED_GROUPS if gate.is_on else _GROUPS
+        # With CORS the answer depends on the site whose page asks.
+        refused = () if gate.cors is None else ("origin",)
+        if gate.is_on or refused:
+            fields = _KEYED_FIELDS if gate.is_on else _FIELDS
+            self._match = head_expression(b"POST", fields, refused).match
         self._batchers = {path.encode(): batcher for path, batcher in batchers.items()}
         self._largest_head = limits.max_header
         self._largest_body = min(limits.max_body, _LONGEST_BODY)
@@ -61,6 +63,8 @@ class PlainRequests:
         target, length, content_type, host, milliseconds = found.group(*self._groups)
         batcher = self._batchers.get(target)
         if batcher is None or length is None or content_type is None or host is None:
+            return None
+        if self._hosts is not None and not self._hosts[host]:
             return None
         start, size = found.end(), int(length)
         seconds = None if milliseconds is None else int(milliseconds) / 1000

@@ -363,7 +363,7 @@ def _pool(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
     log_fd = _log_fd()
     own = app_protocol.of(app)
     own.prepare(len(listeners))
-    gate = _gate_of(own, limits, control, len(listeners))
+    gate = _gate_of(own, limits, control, listeners)
     if control is None and gate.keys is None and net.is_for_others(listeners[0].getsockname()[0]):
         log.warning("%s", OPEN_TO_ALL.format(address=net.describe(listeners[0])))
     trust = ProxyTrust.from_environment(environ)
@@ -436,12 +436,24 @@ def url_of(listener: socket.socket, *, is_tls: bool = False) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _gate_of(own: AppProtocol, limits: Limits, control: SupervisorLink | None, slots: int) -> Gate:
+def _gate_of(
+    own: AppProtocol,
+    limits: Limits,
+    control: SupervisorLink | None,
+    listeners: Sequence[socket.socket],
+) -> Gate:
     """Make what lets requests in; of a changed file of keys the supervisor says what becomes."""
     settings = AccessSettings.from_environment()
     if control is not None and control.key_sha256:
         settings = dataclasses.replace(settings, key_sha256=control.key_sha256)
-    return gate_of(settings, limits, own.paths_to_open, says=control is None, slots=slots)
+    return gate_of(
+        settings,
+        limits,
+        own.paths_to_open,
+        says=control is None,
+        slots=len(listeners),
+        is_local=net.is_local(listeners),
+    )
 
 
 def _server(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs

@@ -30,7 +30,8 @@ import socket
 from collections.abc import Sequence
 
 from runner import net
-from runner.access.gate import Gate
+from runner.access.gate import Asked, Fields, Gate
+from runner.access.origins import origin_in
 from runner.access.refusal import CONTENT_TYPE, RefusedRequestError, details
 from runner.config import AddressSet, Limits
 from runner.supervise.passing import CHUNK, Address, Streams, connected, pass_on
@@ -47,6 +48,7 @@ _SILENT_FOR = 0.25
 _END_WITHIN = 1.0
 _ASKED = re.compile(rb"(?:GET|HEAD) ([^ ?]*)[^ ]* HTTP/1\.[01]\r\n")
 _TLS = b"\x16"  # a client's first word of it, which has no end that one could wait for
+_CLOSE = (b"connection", b"close")
 _TOO_LONG = b"431 Request Header Fields Too Large"
 _UNAVAILABLE = b"503 Service Unavailable"
 
@@ -215,15 +217,39 @@ class Relay:
             writer.write(answer)
         elif passed := passed_on(head, client, self._proxies, is_tls=_is_tls(writer)):
             try:
-                self._gate.admit(asked_in(head))
+                allowed = self._admit(asked_in(head))
             except RefusedRequestError as refused:
-                await _refuse(_refusal(refused, head), reader, writer)
+                await _refuse(self._refusal(refused, asked_in(head)), reader, writer)
             else:
-                await self._hold(passed, reader, writer)
+                if allowed is not None:
+                    writer.write(_head_of(204, [*allowed, _CLOSE]))
+                else:
+                    await self._hold(passed, reader, writer)
         elif head:
             is_too_long = len(head) > self._most_head()
             status = _TOO_LONG if is_too_long else b"400 Bad Request"
             await _refuse(_answer(status, b"refused"), reader, writer)
+
+    def _admit(self, asked: Asked) -> Fields | None:
+        """Let a request in, or give the answer to a browser that asks whether it may ask.
+
+        Raises:
+            RefusedRequestError: It is not let in.
+        """
+        cors = self._gate.cors
+        allowed = cors.preflight_fields(asked.method, asked.fields) if cors else None
+        if allowed is None:
+            self._gate.admit(asked)
+        return allowed
+
+    def _refusal(self, refused: RefusedRequestError, asked: Asked) -> bytes:
+        """Write the answer to a request that is not let in, as workers do."""
+        body, cors = details(refused.status, refused.said), self._gate.cors
+        fields = [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body))]
+        fields += [*refused.fields, *(cors.answer_fields(origin_in(asked.fields)) if cors else ())]
+        return _head_of(refused.status, [*fields, _CLOSE]) + (
+            b"" if asked.method == "HEAD" else body
+        )
 
     async def _asked(self, reader: asyncio.StreamReader) -> bytes:
         async with asyncio.timeout(self._limits.read_timeout or None):
@@ -307,15 +333,10 @@ def _answer(status: bytes, state: bytes, fields: bytes = b"", *, has_body: bool 
     )
 
 
-def _refusal(refused: RefusedRequestError, head: bytes) -> bytes:
-    """Write the answer to a request that is not let in, as workers do."""
-    body = details(refused.status, refused.said)
-    fields = [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body))]
-    fields += [*refused.fields, (b"connection", b"close")]
+def _head_of(status: int, fields: Fields) -> bytes:
     lines = b"".join(b"%b: %b\r\n" % field for field in fields)
-    phrase = http.HTTPStatus(refused.status).phrase.encode()
-    line = b"HTTP/1.1 %d %b\r\n" % (refused.status, phrase)
-    return line + lines + b"\r\n" + (b"" if head.startswith(b"HEAD ") else body)
+    phrase = http.HTTPStatus(status).phrase.encode()
+    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, lines)
 
 
 async def _refuse(

@@ -182,7 +182,9 @@ class Runs:
                 access = self._plan.access
                 words = {
                     "key": access.key_sha256,
-                    "passes_on": access.asks_for_keys or self._plan.tls is not None,
+                    "passes_on": access.asks_for_keys
+                    or bool(access.hosts)
+                    or self._plan.tls is not None,
                     "relay_word": self._relay_word,
                 }
                 self._links.send(name, fds, do="bind", slots=len(fds), **words)

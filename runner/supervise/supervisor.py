@@ -194,7 +194,7 @@ class Supervisor:
         self._started = time.time()
         self._links = KernelLinks(self._hear)
         limits = Limits.from_environment(plan.environ)
-        self._gate = gate_of(plan.access, limits)
+        self._gate = gate_of(plan.access, limits, is_local=net.is_local(listeners))
         proxies = AddressSet(ProxyTrust.from_environment({**os.environ, **plan.environ}).names)
         self._relay = Relay(listeners, limits, proxies, self._gate, tls)
         self._runs = Runs(

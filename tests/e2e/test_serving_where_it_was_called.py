@@ -102,7 +102,7 @@ def test_an_app_that_hangs_in_the_main_thread_is_interrupted(
     source = SERVE + SET + ASGI.replace("HANG", hang)
     serving = serve_alone("workers=1", source, RUNNER_LINGER="0", RUNNER_DRAIN_TIMEOUT="0.2")
     with socket.create_connection(("127.0.0.1", serving.port)) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         until((tmp_path / "hangs").exists)
         os.kill(serving.process.pid, signal.SIGINT)
         assert "KeyboardInterrupt: the app did not end within its time" in serving.wait()
@@ -133,7 +133,7 @@ def test_a_server_of_one_thread_has_its_app_called_where_the_cells_ran(
     service.wait_ready(port, 60)
     assert [post(port) for _ in range(workers * 4)] == [(200, KEPT)] * workers * 4
     with socket.create_connection(("127.0.0.1", port)) as client:
-        client.sendall(b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.sendall(b"GET /hang HTTP/1.1\r\nHost: localhost\r\n\r\n")
         until(lambda: "it hangs" in service.said())
         assert service.stop() == 0, service.said()
 

@@ -15,7 +15,8 @@ def test_a_single_key_is_kept_as_its_hash_and_not_handed_down() -> None:
     settings = AccessSettings.from_environment({"RUNNER_API_KEY": KEY, "RUNNER_OPEN": "metrics"})
     assert settings.asks_for_keys
     assert KEY not in repr(settings)
-    assert settings.environ() == {"RUNNER_API_KEYS_FILE": "", "RUNNER_OPEN": "metrics"}
+    handed_down = {each: text for each, text in settings.environ().items() if text}
+    assert handed_down == {"RUNNER_OPEN": "metrics"}
     keys = settings.keys()
     assert keys is not None
     found = keys.find(KEY.encode())
