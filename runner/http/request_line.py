@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Iterable, Sequence
+import functools
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -17,8 +18,7 @@ from runner.masking.texts import TextMasking
 from runner.telemetry.log_lines import time_of
 from runner.telemetry.request_trace import RequestTrace
 
-_CONTENT_TYPE = b"content-type"
-_SHOWN = (_CONTENT_TYPE, b"accept")
+_SHOWN = (b"content-type", b"accept")
 _LONGEST_VALUE = 200  # of a header
 _LONGEST_PATH = 8_192
 
@@ -69,10 +69,11 @@ class LineWriter:
     def line(self, answered: Answered) -> bytes:
         """Write one."""
         kept, trace = answered.exchanged, answered.trace or RequestTrace()
-        body = self._content(kept.body, kept.fields, is_cut=kept.is_cut)
-        answer = self._content(kept.answer, kept.answer_fields, is_cut=kept.is_cut)
+        asked, said = _read(kept.fields), _read(kept.answer_fields)
+        body = self._content(kept.body, asked, is_cut=kept.is_cut)
+        answer = self._content(kept.answer, said, is_cut=kept.is_cut)
         sent = kept.query.decode("latin-1")
-        query = self._masking.query(sent)
+        query = self._masking.query(sent) if sent else sent
         fields = {
             "id": trace.id,
             "time": time_of(answered.moment),
@@ -82,31 +83,31 @@ class LineWriter:
             "method": answered.method,
             "path": answered.path[:_LONGEST_PATH],
             "query": query,
-            "headers": _shown(kept.fields),
+            "headers": asked.shown,
             "body": body.value,
             "status": answered.status,
             "answer": answer.value,
-            "answer_type": _value(kept.answer_fields, _CONTENT_TYPE),
+            "answer_type": said.shown.get("content-type", ""),
             "ms": round(answered.seconds * 1000, 3),
             "is_cut": kept.is_cut or body.is_cut or answer.is_cut,
             "is_masked": query != sent or body.is_masked or answer.is_masked,
         }
         return self._encode(fields) + b"\n"
 
-    def _content(self, data: bytes | None, fields: Sequence[Field], *, is_cut: bool) -> _Content:
+    def _content(self, data: bytes | None, fields: _Fields, *, is_cut: bool) -> _Content:
         if not data:
             return _NOTHING if data is None else _EMPTY
-        try:
-            data = decoded(data, codings_of(fields), MOST)
-        except ContentCodingError:
-            return _UNREADABLE
+        if fields.codings:
+            try:
+                data = decoded(data, fields.codings, MOST)
+            except ContentCodingError:
+                return _UNREADABLE
         text = _text_of(data, is_cut=is_cut)
         if text is None or "\0" in text:  # which may be UTF-16
             if self._masking.names_secret(data.replace(b"\0", b"")):
                 return _Content(MASK, is_masked=True)
             return _Content({"base64": base64.b64encode(data).decode()} if text is None else text)
-        media_type = _value(fields, _CONTENT_TYPE).partition(";")[0].strip().lower()
-        masked = self._masking.text(text, media_type)
+        masked = self._masking.text(text, fields.media_type)
         return _Content(masked, is_masked=masked != text)
 
 
@@ -130,14 +131,28 @@ def _text_of(data: bytes, *, is_cut: bool) -> str | None:
         return data[: error.start].decode() if is_half else None
 
 
-def _shown(fields: Iterable[Field]) -> dict[str, str]:
-    return {
-        name.decode(): value.decode("latin-1")[:_LONGEST_VALUE]
-        for name, value in fields
-        if name in _SHOWN
-    }
+class _Fields(NamedTuple):
+    """Be what headers say of a body.
+
+    Attributes:
+        shown: Those that are written, by their names.
+        media_type: In lower case, without parameters.
+        codings: That are to be undone.
+    """
+
+    shown: dict[str, str]
+    media_type: str
+    codings: tuple[str, ...]
 
 
-def _value(fields: Iterable[Field], wanted: bytes) -> str:
-    found = next((value for name, value in fields if name == wanted), b"")
-    return found.decode("latin-1")[:_LONGEST_VALUE]
+def _read(fields: Sequence[Field]) -> _Fields:
+    """Read headers; most clients send the same."""
+    given = tuple((name, value[:_LONGEST_VALUE]) for name, value in fields)
+    return _read_once(given)
+
+
+@functools.lru_cache(128)
+def _read_once(fields: tuple[Field, ...]) -> _Fields:
+    shown = {name.decode(): value.decode("latin-1") for name, value in fields if name in _SHOWN}
+    media_type = shown.get("content-type", "").partition(";")[0].strip().lower()
+    return _Fields(shown, media_type, codings_of(fields))

@@ -31,8 +31,8 @@ _OF_TEXTS = {
 }
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-HINT = "auth|credential|key|pass|pwd|secret|token"
-"""An expression, in any case, of which each well-known name has one: most texts have none."""
+HINTS = ("auth", "credential", "key", "pass", "pwd", "secret", "token")
+"""Of which each well-known name has one, in any case: most texts have none."""
 
 
 def is_secret(name: str) -> bool:

@@ -16,7 +16,7 @@ import re
 import urllib.parse
 from collections.abc import Collection, Iterable
 
-from runner.masking.names import HINT, MASK, is_secret
+from runner.masking.names import HINTS, MASK, is_secret
 from runner.masking.values import masked, without_passwords
 
 FORM = "application/x-www-form-urlencoded"
@@ -37,8 +37,8 @@ class TextMasking:
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
         self._secrets = frozenset(secrets)
-        hints = "|".join([HINT, *map(re.escape, self._secrets)])
-        self._may_name = re.compile(rf"{hints}|\\u", re.IGNORECASE).search
+        # JSON may write any letter by its number.
+        self._hints = (*HINTS, *(name.lower() for name in self._secrets), "\\u")
 
     def text(self, text: str, media_type: str) -> str:
         """Give a body without its secrets.
@@ -47,7 +47,7 @@ class TextMasking:
             text: The body, or its beginning.
             media_type: Of it, in lower case, without parameters.
         """
-        if self._may_name(text) is None and not ("://" in text and "@" in text):
+        if not (self._may_name(text) or ("://" in text and "@" in text)):
             return text
         if media_type == "application/json" or media_type.endswith("+json"):
             return self._json(text)
@@ -60,14 +60,22 @@ class TextMasking:
     def query(self, text: str) -> str:
         """Give a query string, or a form, without its secrets."""
         given = urllib.parse.unquote_plus(text)
-        if self._may_name(given) is None and not ("://" in given and "@" in given):
+        if not (self._may_name(given) or ("://" in given and "@" in given)):
             return text
         return "&".join(map(self._pair, text.split("&")))
 
     def names_secret(self, data: bytes) -> bool:
         """Tell whether a body that is no text, such as a table, has a secret name anywhere."""
         text = data.decode("latin-1")
-        return self._may_name(text) is not None and self._has_secret(_WORD.findall(text))
+        return self._may_name(text) and self._has_secret(_WORD.findall(text))
+
+    def _may_name(self, text: str) -> bool:
+        """Tell what most texts do not: that a secret may be named."""
+        lower = text.lower()
+        for hint in self._hints:  # noqa: SIM110 - a generator takes twice as long
+            if hint in lower:
+                return True
+        return False
 
     def _pair(self, pair: str) -> str:
         name, equals, value = pair.partition("=")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from runner.masking.names import HINT, is_secret
+from runner.masking.names import HINTS, is_secret
 
 SECRET = [
     "token",
@@ -78,4 +76,4 @@ def test_a_name_that_only_resembles_one_is_none(name: str) -> None:
 @pytest.mark.parametrize("name", SECRET)
 def test_each_has_a_hint(name: str) -> None:
     """So a text without one has no secret."""
-    assert re.search(HINT, name, re.IGNORECASE)
+    assert any(hint in name.lower() for hint in HINTS)
