@@ -4,7 +4,7 @@ Services of one notebook, off and at several rates, are loaded in turn by wrk, r
 each ratio is taken within one round. Then one that records all writes to a file system of 1 MB
 that is full, and gets room again; to mount it takes root.
 
-    python benchmarks/request_log.py [--rounds 9] [--seconds 2]
+    python benchmarks/request_log.py [--sets 5] [--rounds 4] [--seconds 2]
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 from leftovers import leave_nothing
 from service import APP, SERVE, Service, load, serving, until, wrk
 
@@ -45,8 +46,9 @@ def main() -> None:
     """Run it, and print the figures."""
     leave_nothing()
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--rounds", type=int, default=9)
-    options.add_argument("--seconds", type=float, default=2.0)
+    options.add_argument("--sets", type=int, default=5)
+    options.add_argument("--rounds", type=int, default=4)
+    options.add_argument("--seconds", type=int, default=2)
     given = options.parse_args()
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(POST)
@@ -62,24 +64,53 @@ def main() -> None:
 def compare(
     name: str, cells: tuple[str, ...], path: str, words: tuple[str, ...], given: argparse.Namespace
 ) -> None:
-    """Print the throughput at each rate as a ratio of that without recording."""
+    """Print what each rate does to throughput, and to a request's processor time, as ratios."""
+    rounds = [
+        found for _ in range(given.sets) for found in loaded_in_turn(cells, path, words, given)
+    ]
+    print(f"{name}: {statistics.median(each[0][0] for each in rounds):.0f} req/s when it is off")
+    for number, rate in enumerate((*RATES[1:], "0, once more"), start=1):
+        throughput, time_each = (
+            sorted(found[number][kind] / found[0][kind] for found in rounds) for kind in (0, 1)
+        )
+        print(
+            f"  rate {rate}: throughput {described(throughput)},"
+            f" processor time of a request {described(time_each)}"
+        )
+
+
+def loaded_in_turn(
+    cells: tuple[str, ...], path: str, words: tuple[str, ...], given: argparse.Namespace
+) -> list[list[tuple[float, float]]]:
+    """Load services that are started anew: one process may be faster than its like for good."""
     with contextlib.ExitStack() as stack:
-        ports = [
-            stack.enter_context(
-                serving(*WORDS, "--record-requests", rate, cells=cells, path=path)
-            ).port
+        services = [
+            stack.enter_context(serving(*WORDS, "--record-requests", rate, cells=cells, path=path))
             for rate in (*RATES, RATES[0])
         ]
-        rounds = [
-            [wrk(port, "/", 32, given.seconds, *words) for port in ports]
+        workers = [psutil.Process(each.status()["serving"]["workers"][0]) for each in services]
+        return [
+            [
+                loaded(service.port, worker, given.seconds, words)
+                for service, worker in zip(services, workers, strict=True)
+            ]
             for _ in range(given.rounds)
         ]
-    print(f"{name}: {statistics.median(each[0] for each in rounds):.0f} req/s without recording")
-    for number, rate in enumerate((*RATES[1:], "0, once more"), start=1):
-        ratios = sorted(found[number] / found[0] for found in rounds)
-        print(
-            f"  rate {rate}: {statistics.median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})"
-        )
+
+
+def loaded(
+    port: int, worker: psutil.Process, seconds: int, words: tuple[str, ...]
+) -> tuple[float, float]:
+    """Load a service; give its requests per second, and the worker's seconds for each."""
+    before = sum(worker.cpu_times()[:2])
+    rate = wrk(port, "/", 32, seconds, *words)
+    return rate, (sum(worker.cpu_times()[:2]) - before) / (rate * seconds)
+
+
+def described(ratios: list[float]) -> str:
+    """Give the median of sorted ratios, and the middle half."""
+    quarter = len(ratios) // 4
+    return f"{statistics.median(ratios):.3f} ({ratios[quarter]:.3f} to {ratios[-1 - quarter]:.3f})"
 
 
 def full_disk() -> None:
