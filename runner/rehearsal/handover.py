@@ -116,12 +116,17 @@ class Handover:
             )
 
     def report(self, said: Mapping[str, Any]) -> None:
-        """Leave a report, or how far it is.
+        """Leave a report.
 
         Raises:
             OSError: It cannot be written.
         """
         write_atomically(self._report, json.dumps(said, default=str))
+
+    def note(self, asked: int, count: int, request: str) -> None:
+        """Leave word of how far it is, for whoever waits, and if the process dies of a request."""
+        with contextlib.suppress(OSError):
+            self._report.write_text(json.dumps({"asked": asked, "of": count, "at": request}))
 
     def said(self) -> dict[str, Any]:
         """Give what was reported last; nothing if that is not there, or no report."""

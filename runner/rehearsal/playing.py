@@ -12,7 +12,6 @@ from runner.rehearsal.cases import Case, case_of
 from runner.rehearsal.handover import Given, Handover
 from runner.rehearsal.report import Report
 
-_TELL_EVERY = 1.0
 _SECONDS_OF_ONE = 10.0
 
 LATE = "not asked in time"
@@ -61,8 +60,7 @@ class _Playing:
         self._handover, self._app, self._ask = handover, app, ask
         self._rules, self._count = given.rules, given.count
         self._recorded = 0
-        self._told_at = time.monotonic()
-        self._ends_at = self._told_at + given.rules.seconds
+        self._ends_at = time.monotonic() + given.rules.seconds
 
     async def play(self, case: Case) -> None:
         if not case.is_own:
@@ -79,17 +77,10 @@ class _Playing:
         if left <= 0 and not case.is_own:
             self.report.leave_out(LATE)
             return
+        self._handover.note(self.report.asked, self._count, f"{case.said} ({case.name})")
         longest = max(_SECONDS_OF_ONE, 3 * (case.seconds or 0.0))
         answer = await self._ask(case, min(longest, max(left, 0.0)))
         if left < longest and answer.is_late and not case.is_own:
             self.report.leave_out(LATE)  # it had less than the time of one
         else:
             self.report.add(case, answer)
-        self._tell()
-
-    def _tell(self) -> None:
-        now = time.monotonic()
-        if now - self._told_at >= _TELL_EVERY:
-            self._told_at = now
-            with contextlib.suppress(OSError):
-                self._handover.report({"asked": self.report.asked, "of": self._count})

@@ -176,10 +176,15 @@ def _shortened(text: str) -> str:
 # How it is shown. It comes from a kernel, where the author's code runs: so nothing is relied on.
 
 
+def is_whole(said: Mapping[str, Any]) -> bool:
+    """Tell a report from word of how far a rehearsal is."""
+    return "is_accepted" in said
+
+
 def summary(said: Mapping[str, Any]) -> str:
     """Say a report in one line, or how far a rehearsal is."""
-    if "same" not in said:
-        return f"{said.get('asked', 0)} of {said.get('of', 0)} requests were asked"
+    if not is_whole(said):
+        return f"it is at {said.get('at')}, after {said.get('asked')} of {said.get('of')} requests"
     parts = [f"{said.get(name, 0)} {name}" for name in ("same", "changed", "failed", "slower")]
     if said.get("mended"):
         parts.insert(3, f"{said['mended']} mended")

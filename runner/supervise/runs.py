@@ -89,7 +89,8 @@ def log_rehearsal(name: str, said: dict[str, Any]) -> None:
     """Log a report: a line for all, and one for each of the first fields that differ."""
     level = logging.INFO if said.get("is_accepted") else logging.ERROR
     facts = {"facts": {"run": name, "rehearsal": said}}
-    log.log(level, "run %s was rehearsed: %s", name, reports.summary(said), extra=facts)
+    how = "was rehearsed" if reports.is_whole(said) else "ended in its rehearsal"
+    log.log(level, "run %s %s: %s", name, how, reports.summary(said), extra=facts)
     for line in reports.sentences(said, _MOST_LOGGED):
         log.log(level, "run %s %s", name, line)
 
@@ -290,11 +291,15 @@ class Runs:
     def take_rehearsal(self, run: int) -> bool:
         """Take the report of a run's rehearsal; tell whether there should be one, and is not."""
         handover = self._handover(run)
-        said = handover.said()
-        if said:
+        if said := handover.said():
             self.rehearsals[run] = said
             log_rehearsal(self._versions.name(run), said)
         return not said and handover.is_waiting
+
+    def died_at(self, run: int) -> str:
+        """Say, of a run that died in its rehearsal, of which request; empty of any other."""
+        said = self.rehearsals.get(run)
+        return f" at {said.get('at')}" if said and not reports.is_whole(said) else ""
 
     def rehearsal(self, run: int) -> dict[str, Any] | None:
         """Give the report of a run's rehearsal, or how far it is; None if there was none."""

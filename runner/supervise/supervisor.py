@@ -361,6 +361,7 @@ class Supervisor:
         match message and message.get("event"):
             case None:
                 self._watch.end(run)
+                self._take_rehearsal(run)
                 self._tell(LinkClosed(run=run))
             case "turns":
                 self._watch.answered(run)
@@ -369,11 +370,12 @@ class Supervisor:
             case "listens":
                 self._note_place(run, message or {})
             case "ready":
-                self._take_rehearsal(run)
+                self._take_rehearsal(run, is_ready=True)
                 self._tell(Ready(run=run))
             case "failed":
                 self._take_rehearsal(run)
-                self._tell(Failed(run=run, reason=str((message or {}).get("reason", ""))))
+                reason = str((message or {}).get("reason", "")) + self._runs.died_at(run)
+                self._tell(Failed(run=run, reason=reason))
             case "serving":
                 self._run_serves(run, message or {})
             case "worker":
@@ -409,8 +411,9 @@ class Supervisor:
         live = self._runs.live[run]
         live.host, live.port = str(message.get("host", "")), int(message.get("port", 0))
 
-    def _take_rehearsal(self, run: int) -> None:
-        if self._is_in(run, RunState.BOUND) and self._runs.take_rehearsal(run):
+    def _take_rehearsal(self, run: int, *, is_ready: bool = False) -> None:
+        """Take the report of a run that is about to serve, or has failed before."""
+        if self._is_in(run, RunState.BOUND) and self._runs.take_rehearsal(run) and is_ready:
             said = "it could not be rehearsed: what serves listens by itself, or was not reached"
             self._take_notices(run, [said])
 

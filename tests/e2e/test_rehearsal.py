@@ -196,6 +196,17 @@ def test_a_version_that_raises_on_one_recorded_request_does_not_take_over(
     assert recorded(project, failure["record"]).metadata.runner.rehearsal.failed == 1
 
 
+def test_a_version_that_dies_of_a_recorded_request_does_not_take_over(
+    served: tuple[Service, int], project: Path
+) -> None:
+    """Whatever ends its process; the request that did is named."""
+    save(project, 97, "x == 150 and __import__('os').abort()")
+    done = ask(project, "reload", "a.ipynb")
+    assert done.returncode == 1
+    assert "was killed by SIGABRT at POST / (r150)" in done.stderr
+    assert answer(served[1], 150) == "large"
+
+
 def test_too_many_changes_keep_a_version_from_serving(
     served: tuple[Service, int], project: Path
 ) -> None:

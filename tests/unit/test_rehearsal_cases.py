@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from runner.errors import ConfigurationError
+from runner.http.recording import Exchanged
+from runner.http.request_line import Answered, LineWriter
 from runner.rehearsal.cases import case_of, read_cases
 
 LOGGED = {
@@ -40,6 +42,16 @@ def test_a_line_of_the_log_is_asked_as_it_was_sent() -> None:
     assert (case.body, case.headers) == (b'{"x": 1}', (("content-type", "application/json"),))
     assert (case.status, case.answer, case.seconds, case.is_own) == (200, "1", 0.0025, False)
     assert case_of(LOGGED | {"body": {"base64": "AAE="}}).body == b"\x00\x01"
+
+
+def test_a_line_that_a_worker_has_written_is_understood() -> None:
+    """The request log and the rehearsal speak of the same."""
+    fields = [(b"content-type", b"application/json")]
+    exchanged = Exchanged(b"a=1", fields, b'{"x": 1}', fields, b'{"y": 2}')
+    answered = Answered(0.0, 0.002, "POST", "/ä b", 200, "", None, exchanged)
+    case = case_of(json.loads(LineWriter().line(answered)))
+    assert (case.said, case.body) == ("POST /%C3%A4%20b?a=1", b'{"x": 1}')
+    assert (case.status, case.answer, case.seconds) == (200, '{"y": 2}', 0.002)
 
 
 def test_a_case_of_the_authors_sends_json_and_its_path_as_it_stands() -> None:
