@@ -9,6 +9,7 @@ import json
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -41,12 +42,20 @@ SERVE = "from runner import serve\nserve(app)"
 
 
 class Service:
-    """One supervisor on a notebook of ours; it serves once ``path`` answers a JSON object."""
+    """One supervisor on a notebook of ours; it serves once ``path`` answers a JSON object.
+
+    With ``tls`` clients speak that.
+    """
 
     def __init__(
-        self, folder: Path, *words: str, cells: tuple[str, ...] = (APP, SERVE), path: str = "/"
+        self,
+        folder: Path,
+        *words: str,
+        cells: tuple[str, ...] = (APP, SERVE),
+        path: str = "/",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.folder = folder
+        self.folder, self.tls = folder, tls
         self.port = free_port()
         self.save(*cells)
         self.log = folder / "log"
@@ -73,7 +82,7 @@ class Service:
 
     def ask(self, path: str = "/") -> dict[str, Any] | None:
         """Ask on a connection of its own; None if it fails."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = connection_to(self.port, 10, self.tls)
         try:
             connection.request("GET", path)
             return dict(json.loads(connection.getresponse().read()))
@@ -117,11 +126,14 @@ class Service:
 
 @contextlib.contextmanager
 def serving(
-    *words: str, cells: tuple[str, ...] = (APP, SERVE), path: str = "/"
+    *words: str,
+    cells: tuple[str, ...] = (APP, SERVE),
+    path: str = "/",
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Service]:
     """Run a service, and end it."""
     with tempfile.TemporaryDirectory() as folder:
-        service = Service(Path(folder), *words, cells=cells, path=path)
+        service = Service(Path(folder), *words, cells=cells, path=path, tls=tls)
         try:
             yield service
         finally:
@@ -172,7 +184,12 @@ class Account:
 
 @contextlib.contextmanager
 def load(
-    port: int, clients: int, *, pause: float = 0.0, body: str | None = None
+    port: int,
+    clients: int,
+    *,
+    pause: float = 0.0,
+    body: str | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Account]:
     """Ask all the time, half of the clients on connections that they keep.
 
@@ -181,10 +198,11 @@ def load(
         clients: How many.
         pause: Seconds between an answer and the next request.
         body: A JSON value that is POSTed; else it is a GET.
+        tls: By which clients speak TLS.
     """
     account = Account()
     threads = [
-        threading.Thread(target=_ask, args=(port, number % 2 == 0, account, pause, body))
+        threading.Thread(target=_ask, args=(port, number % 2 == 0, account, pause, body, tls))
         for number in range(clients)
     ]
     for thread in threads:
@@ -197,9 +215,25 @@ def load(
             thread.join()
 
 
-def _ask(port: int, keeps: bool, account: Account, pause: float, body: str | None) -> None:
+def connection_to(
+    port: int, timeout: float, tls: ssl.SSLContext | None
+) -> http.client.HTTPConnection:
+    """Connect to a service, by TLS or without."""
+    if tls is None:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=tls)
+
+
+def _ask(  # noqa: PLR0913, PLR0917 - what a client is
+    port: int,
+    keeps: bool,
+    account: Account,
+    pause: float,
+    body: str | None,
+    tls: ssl.SSLContext | None,
+) -> None:
     """Be one client; a kept connection is left when the server says so, as HTTP has it."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = connection_to(port, 20, tls)
     method, headers = ("POST", {"Content-Type": "application/json"}) if body else ("GET", {})
     while not account.is_over.wait(pause):
         began, answer, fault = time.monotonic(), {}, ""
@@ -220,11 +254,16 @@ def _ask(port: int, keeps: bool, account: Account, pause: float, body: str | Non
 
 
 def wrk(
-    port: int, path: str = "/", connections: int = 32, seconds: float = 3, *words: str
+    port: int,
+    path: str = "/",
+    connections: int = 32,
+    seconds: float = 3,
+    *words: str,
+    scheme: str = "http",
 ) -> float:
     """Give requests per second; a failed one ends the benchmark. ``words`` are further options."""
     line = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", *words]
-    line.append(f"http://127.0.0.1:{port}{path}")
+    line.append(f"{scheme}://127.0.0.1:{port}{path}")
     shown = subprocess.run(line, capture_output=True, text=True, timeout=600, check=True).stdout
     if "Non-2xx" in shown or "Socket errors" in shown:
         raise SystemExit(f"not every request was answered:\n{shown}")

@@ -70,6 +70,7 @@ from runner.serving.servers import adopt_when_imported
 from runner.serving.app_kind import kind_of
 def take(app, asked, options=(), unused=(), tls=None, is_awaited=False):
     print("asked", asked, kind_of(app), *unused, file=sys.stderr)
+    if tls is not None: print("by", type(tls).__name__, file=sys.stderr)
     print("in threads:", dict(options).get("RUNNER_THREADS", "many"), file=sys.stderr)
 adopt_when_imported(take)
 """
@@ -172,11 +173,29 @@ def test_a_setting_that_changes_nothing_is_named(call: str) -> None:
     assert said.split(" ", 3)[3:] == [" ".join(SETTINGS[call])] * bool(SETTINGS[call])
 
 
-def test_a_call_that_asks_for_https_is_told_so() -> None:
-    """The service speaks HTTP: whoever reads the log must see the difference."""
-    source = "\nfrom werkzeug.serving import run_simple\n"
-    source += "run_simple('h', 1, app, ssl_context='adhoc')"
-    assert "asked https://h:1 wsgi" in execute(SPY + WSGI + source).stderr
+TLS = {
+    "from werkzeug.serving import run_simple\nrun_simple('h', 1, app, ssl_context='adhoc')": (
+        "SSLContext"
+    ),
+    "import ssl, wsgiref.simple_server as w\n"
+    "httpd = w.make_server('h', 1, app)\n"
+    "context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n"
+    "httpd.socket = context.wrap_socket(httpd.socket, server_side=True)\n"
+    "httpd.serve_forever()": "SSLContext",
+    "import uvicorn\nuvicorn.run(app, host='h', port=1, ssl_certfile='c', interface='wsgi')": (
+        "TlsFiles"
+    ),
+    HYPERCORN + "config.bind, config.certfile, config.keyfile = ['h:1'], 'c', 'k'\n"
+    "asyncio.run(h.serve(app, config))": "TlsFiles",
+}
+
+
+@pytest.mark.parametrize("call", TLS)
+def test_a_call_that_asks_for_tls_hands_over_by_what(call: str) -> None:
+    """So nobody serves without, whom its author meant to serve with it."""
+    said = execute(SPY + WSGI + "\n" + call).stderr
+    assert "asked https://h:1 wsgi" in said
+    assert f"by {TLS[call]}" in said
 
 
 def test_nothing_is_imported_that_the_notebook_does_not_import() -> None:
