@@ -16,6 +16,10 @@ from runner.serving import listening
 from runner.serving.cell_end import called
 from runner.serving.listening import Listening
 
+SPEAKS_TLS = (
+    "what listens speaks TLS itself, and requests are passed on to it without: leave that to"
+    " --tls-cert and --tls-key"
+)
 _LOOK_EVERY = 0.5
 _ANSWERS_WITHIN = 5.0
 # As IPython keeps a cell: its magics and what goes to a shell are calls.
@@ -105,8 +109,14 @@ class ListenerWatch:
         found = self.answering()
         if found or (self.has_children and time.monotonic() < until):
             return found
-        not_http = ["what listens does not answer HTTP"] if self.found() else []
-        raise NothingServesError([*not_http, *hints])
+        raise NothingServesError([*self._why_not(), *hints])
+
+    def _why_not(self) -> list[str]:
+        found = self.found()
+        ends = [(each.host, each.port, _ANSWERS_WITHIN) for each in found]
+        if any(net.http_status(*end, is_tls=True) is not None for end in ends):
+            return [SPEAKS_TLS]
+        return ["what listens does not answer HTTP"] if found else []
 
 
 def failures_of_programs(names: Mapping[str, Any]) -> list[str]:

@@ -36,7 +36,7 @@ async def connected(target: Address | None) -> Streams:
         return await asyncio.open_unix_connection(target)
 
 
-async def pass_on(head: bytes, client: Streams, server: Streams, write_timeout: float) -> None:
+async def pass_on(head: bytes, client: Streams, server: Streams, write_timeout: float) -> bool:
     """Pass one request on to a server, and its answer back; the server is left by then.
 
     Args:
@@ -44,6 +44,9 @@ async def pass_on(head: bytes, client: Streams, server: Streams, write_timeout: 
         client: What comes from who asks, and goes there.
         server: What comes from who answers, and goes there.
         write_timeout: Seconds in which the client has to take something; 0: no limit.
+
+    Returns:
+        Whether it answered anything.
     """
     (reader, writer), (answers, asks) = client, server
     asks.write(head)
@@ -51,12 +54,14 @@ async def pass_on(head: bytes, client: Streams, server: Streams, write_timeout: 
     sending = asyncio.ensure_future(_send(reader, asks, may_say_more))
     try:
         if is_handshake(head):
-            answer = await read_head(answers)
-            writer.write(answer)
-            may_say_more.set_result(answer.startswith(_SWITCHED))
+            begun = await read_head(answers)
+            may_say_more.set_result(begun.startswith(_SWITCHED))
         else:
             may_say_more.set_result(True)
-        await _copy(answers, writer, write_timeout)
+            begun = await _read(answers, writer)
+        if begun:
+            await _copy(answers, writer, write_timeout, begun)
+        return bool(begun)
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
@@ -76,7 +81,10 @@ async def _send(
 
 
 async def _copy(
-    source: asyncio.StreamReader, to: asyncio.StreamWriter, write_timeout: float = 0.0
+    source: asyncio.StreamReader,
+    to: asyncio.StreamWriter,
+    write_timeout: float = 0.0,
+    begun: bytes = b"",
 ) -> None:
     """Pass bytes on as fast as they are taken, and their end.
 
@@ -84,11 +92,14 @@ async def _copy(
         source: Where they come from.
         to: Where they go; nothing is left to be sent when it ends.
         write_timeout: Seconds in which some have to be taken; 0: no limit.
+        begun: What was read before.
     """
     to.transport.set_write_buffer_limits(0)
-    while data := await _read(source, to):
+    data = begun or await _read(source, to)
+    while data:
         to.write(data)
         await _drain(to, write_timeout)
+        data = await _read(source, to)
     if to.can_write_eof():
         to.write_eof()
 

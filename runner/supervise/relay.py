@@ -46,6 +46,8 @@ _LOOK_EVERY = 1.0
 _PAUSE = 1.0
 _SILENT_FOR = 0.25
 _END_WITHIN = 1.0
+_TELL_EVERY = 10.0
+_OWN_TLS = "; if it speaks TLS itself, leave that out: it gets requests without"
 _ASKED = re.compile(rb"(?:GET|HEAD) ([^ ?]*)[^ ]* HTTP/1\.[01]\r\n")
 _TLS = b"\x16"  # a client's first word of it, which has no end that one could wait for
 _CLOSE = (b"connection", b"close")
@@ -87,7 +89,7 @@ class Relay:
         self._tasks: set[asyncio.Task[None]] = set()
         self._silent: dict[asyncio.Task[None], float] = {}  # and since when
         self._look: asyncio.TimerHandle | None = None
-        self._held = 0
+        self._held, self._told_at = 0, float("-inf")
         self._is_wanted = self._is_accepting = False
 
     def hold(self) -> None:
@@ -317,8 +319,19 @@ class Relay:
         if self._says_word:
             name = writer.get_extra_info("client_name", "")
             asks.write(f"{self.word} {name}\n".encode())
-        await pass_on(head, (reader, writer), (answers, asks), self._limits.write_timeout)
+        streams, server = (reader, writer), (answers, asks)
+        if not await pass_on(head, streams, server, self._limits.write_timeout):
+            writer.write(_answer(b"502 Bad Gateway", b"no answer"))
+            self._tell_of_silence()
         await _pass_over(reader)
+
+    def _tell_of_silence(self) -> None:
+        """Say now and then that what serves ends connections without an answer."""
+        now = asyncio.get_running_loop().time()
+        if self._is_passed_to_other and now - self._told_at > _TELL_EVERY:
+            self._told_at = now
+            hint = _OWN_TLS if self.speaks_tls else ""
+            log.warning("what serves ended a connection without an answer%s", hint)
 
 
 def _is_tls(writer: asyncio.StreamWriter) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import http.client
 import json
 import ssl
@@ -75,55 +76,59 @@ def authority(folder: Path) -> Authority:
     return Authority(folder)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Served:
+    """A service, and what its clients were answered before it served."""
+
+    service: Service
+    port: int
+    alive: tuple[int, str]
+    ready: tuple[int, str]
+    waited: tuple[int, str]
+
+
 @pytest.fixture(scope="module")
-def service(folder: Path, authority: Authority) -> Iterator[tuple[Service, int]]:
-    """A service of two workers, whose clients have to show a certificate; it has not begun yet."""
+def served(folder: Path, authority: Authority) -> Iterator[Served]:
+    """A service of two workers, whose clients have to show a certificate."""
     files = authority.issue()
     write_notebook(folder / "a.ipynb", SLOW, APP)
     words = ["--tls-cert", files.cert, "--tls-key", files.key, "--tls-client-ca", "ca.pem"]
     service = Service("serve", "a.ipynb", "--port", "0", "--workers", "2", *words, cwd=folder)
-    yield service, service.bound_port()
-    service.end()
+    with contextlib.ExitStack() as ends:
+        ends.callback(service.end)
+        port, context = service.bound_port(), authority.client("me")
+        alive, ready = ask(port, context, "/healthz"), ask(port, context, "/readyz")
+        client = http.client.HTTPSConnection("localhost", port, context=context, timeout=60)
+        with contextlib.closing(client):
+            client.request("GET", "/")
+            (folder / "go").touch()
+            answer = client.getresponse()
+            waited = answer.status, answer.read().decode()
+        until(lambda: answers(port, context))
+        yield Served(service=service, port=port, alive=alive, ready=ready, waited=waited)
 
 
-def test_who_comes_before_it_serves_waits_and_is_known(
-    service: tuple[Service, int], folder: Path, authority: Authority
-) -> None:
+def test_who_comes_before_it_serves_waits_and_is_known(served: Served) -> None:
     """The supervisor speaks TLS too, and tells the workers who it was."""
-    started, port = service
-    context = authority.client("me")
-    assert ask(port, context, "/healthz") == (200, '{"status": "alive"}')
-    assert ask(port, context, "/readyz")[0] == 503
-    client = http.client.HTTPSConnection("localhost", port, context=context, timeout=60)
-    with contextlib.closing(client):
-        client.request("GET", "/")
-        (folder / "go").touch()
-        answer = client.getresponse()
-        said = answer.read().decode().split()
-    assert (answer.status, said[:3]) == (200, ["https", "127.0.0.1", said[2]]), started.said()
-    assert said[2].startswith("CN=me,")
+    assert served.alive == (200, '{"status": "alive"}')
+    assert served.ready[0] == 503
+    assert served.waited[0] == 200
+    assert served.waited[1].startswith("https 127.0.0.1 CN=me,")
 
 
-def test_its_commands_and_its_cell_say_https(
-    service: tuple[Service, int], folder: Path, authority: Authority
-) -> None:
+def test_its_commands_and_its_cell_say_https(served: Served, folder: Path) -> None:
     """And the health check of a container finds it, though it can show no certificate."""
-    started, port = service
-    until(lambda: answers(port, authority.client("me")))
+    port = served.port
     assert f"https://127.0.0.1:{port}" in command("status", "a.ipynb", cwd=folder).stdout
-    assert f" on https://127.0.0.1:{port}" in started.said()
+    assert f" on https://127.0.0.1:{port}" in served.service.said()
     record = read_record(folder / "runs/a/out.ipynb")
     assert f"serving ASGI on https://127.0.0.1:{port}" in text_of(record.cells[-1])
     assert command("probe", "--port", str(port), cwd=folder).returncode == 0
 
 
-def test_a_renewed_certificate_is_taken_up_by_all(
-    service: tuple[Service, int], authority: Authority
-) -> None:
+def test_a_renewed_certificate_is_taken_up_by_all(served: Served, authority: Authority) -> None:
     """Without a restart: in each worker, and where connections were kept."""
-    started, port = service
-    context = authority.client("me")
-    until(lambda: answers(port, context))
+    port, context = served.port, authority.client("me")
 
     def shown() -> tuple[str, str]:
         """Which process answers a new connection, and by which certificate."""
@@ -147,8 +152,8 @@ def test_a_renewed_certificate_is_taken_up_by_all(
         )
         kept.request("GET", "/")
         assert kept.getresponse().read()
-    until(lambda: "the certificate was renewed" in started.said())
-    assert "PRIVATE" not in started.said()
+    until(lambda: "the certificate was renewed" in served.service.said())
+    assert "PRIVATE" not in served.service.said()
 
 
 def test_a_notebook_that_asks_for_tls_gets_it(

@@ -315,6 +315,49 @@ def test_an_unclear_head_is_refused(head: bytes) -> None:
     run(work())
 
 
+def test_who_is_passed_on_to_a_server_that_says_nothing_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Such as one that speaks TLS itself; the log says so once in a while."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async def work() -> None:
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        async with server, relaying() as (relay, ask):
+            relay.pass_to("127.0.0.1", server.sockets[0].getsockname()[1])
+            for _ in range(3):
+                assert (await ask(GET % b"/")).startswith(b"HTTP/1.1 502 ")
+
+    run(work())
+    assert caplog.text.count("without an answer") == 1
+
+
+def test_words_of_tls_are_not_waited_for() -> None:
+    """They have no end that a head has, so a client would wait until it is too late."""
+
+    async def work() -> None:
+        async with relaying(read_timeout=60) as (relay, ask):
+            relay.hold()
+            assert await ask(b"\x16\x03\x01\x02\x00") == b""
+
+    run(work())
+
+
+def test_how_a_client_came_is_passed_on() -> None:
+    """In the words that stand there, unless a proxy that is believed has said it."""
+    plain = b"GET / HTTP/1.1\r\n%b\r\n"
+    said = passed_on(plain % b"", "10.0.0.1", PROXIES, is_tls=True)
+    assert b"X-Forwarded-Proto: https\r\n" in said
+    said = passed_on(plain % b"Forwarded: for=1.2.3.4\r\n", "127.0.0.1", PROXIES, is_tls=True)
+    assert b"Forwarded: for=127.0.0.1;proto=https\r\n" in said
+    given = plain % b"X-Forwarded-Proto: http\r\n"
+    assert b"https" not in passed_on(given, "127.0.0.1", PROXIES, is_tls=True)
+    assert b"Proto: https" in passed_on(given, "10.0.0.1", PROXIES, is_tls=True)
+
+
 def test_a_long_head_is_refused() -> None:
     """By the limit of the workers, and by their status."""
 
