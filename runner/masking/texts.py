@@ -47,13 +47,19 @@ class TextMasking:
             text: The body, or its beginning.
             media_type: Of it, in lower case, without parameters.
         """
+        is_csv = media_type.endswith("csv")
+        looks_like_json = not is_csv and text.lstrip()[:1] in ("{", "[")
+        if media_type == FORM and not looks_like_json:  # `curl -d` says so of whatever it sends
+            return self.query(text)
         if not (self._may_name(text) or ("://" in text and "@" in text)):
             return text
-        if media_type == "application/json" or media_type.endswith("+json"):
+        is_json = media_type == "application/json" or media_type.endswith("+json")
+        if is_json or looks_like_json:
             return self._json(text)
-        if media_type == FORM:  # which `curl -d` says of all that it sends
-            return self._json(text) if text.lstrip()[:1] in ("{", "[") else self.query(text)
-        columns = _COLUMN.findall(text.partition("\n")[0]) if media_type.endswith("csv") else []
+        return self._of_unknown_form(text, is_csv=is_csv)
+
+    def _of_unknown_form(self, text: str, *, is_csv: bool = False) -> str:
+        columns = _COLUMN.findall(text.partition("\n")[0]) if is_csv else []
         named = (name for found in _NAMED.findall(text) for name in found)
         return MASK if self._has_secret([*columns, *named]) else without_passwords(text)
 
@@ -90,7 +96,7 @@ class TextMasking:
         has_urls = "://" in text and "@" in text
         has_escapes = any("\\" in key for key in keys)
         if not (has_urls or has_escapes or self._has_secret(keys)):
-            return text if _is_json(text) else self.text(text, "")
+            return text if _is_json(text) else self._of_unknown_form(text)
         try:
             value = json.loads(text)
             return json.dumps(masked(value, self._secrets))
