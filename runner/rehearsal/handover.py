@@ -18,6 +18,8 @@ from typing import Any
 from runner.files import write_atomically
 
 _LARGEST_REPORT = 1_000_000
+_LONGEST_NAME = 120
+_NOTE = 1_000  # bytes: a letter may take six
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,7 @@ class Handover:
 
     def __init__(self, folder: Path, run: str) -> None:
         self._requests = folder / f"rehearsal-{run}.jsonl"
+        self._notes: int | None = None
         self._partial = folder / f"rehearsal-{run}.part"
         self._report = folder / f"rehearsal-{run}.json"
 
@@ -105,7 +108,7 @@ class Handover:
         except FileNotFoundError:
             yield None
             return
-        with file:
+        with file, self._noting():
             self._requests.unlink(missing_ok=True)
             head = json.loads(file.readline())
             yield Given(
@@ -114,6 +117,17 @@ class Handover:
                 count=head["count"],
                 lines=map(json.loads, file),
             )
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        with contextlib.suppress(OSError):
+            self._notes = os.open(self._report, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            yield
+        finally:
+            if self._notes is not None:
+                os.close(self._notes)
+                self._notes = None
 
     def report(self, said: Mapping[str, Any]) -> None:
         """Leave a report.
@@ -124,9 +138,13 @@ class Handover:
         write_atomically(self._report, json.dumps(said, default=str))
 
     def note(self, asked: int, count: int, request: str) -> None:
-        """Leave word of how far it is, for whoever waits, and if the process dies of a request."""
-        with contextlib.suppress(OSError):
-            self._report.write_text(json.dumps({"asked": asked, "of": count, "at": request}))
+        """Leave word of how far it is, for whoever waits, and if the process dies of a request.
+
+        Before each one: so the file is written in place, and the disk not waited for.
+        """
+        said = {"asked": asked, "of": count, "at": request[:_LONGEST_NAME]}
+        if self._notes is not None:
+            os.pwrite(self._notes, json.dumps(said).ljust(_NOTE).encode(), 0)
 
     def said(self) -> dict[str, Any]:
         """Give what was reported last; nothing if that is not there, or no report."""
