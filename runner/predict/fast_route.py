@@ -45,7 +45,7 @@ from runner.predict.http_messages import (
     response_headers,
 )
 from runner.predict.large_results import PLAIN, is_large
-from runner.predict.plain_requests import PlainRequests
+from runner.predict.plain_requests import KeyedRequests, PlainRequests
 from runner.predict.problem_error import ProblemError
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,8 @@ class FastRoute:
         self, batchers: Mapping[str, Batcher], limits: Limits, run_id: bytes, gate: Gate
     ) -> None:
         self.run_id = run_id
-        self.read_plain = PlainRequests(batchers, limits, gate).read
+        kind = KeyedRequests if gate.is_on else PlainRequests
+        self.read_plain = kind(batchers, limits, gate).read
         self._run_line = header_lines([(b"x-run-id", run_id)]) if run_id else b""
         self._date, self._ok_start = b"", b""
 

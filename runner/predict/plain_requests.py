@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from runner.access.gate import Gate
+from runner.access.gate import Gate, bearer_in
 from runner.config import Limits
 from runner.http.plain_head import PLAIN_FIELDS, head_expression
 from runner.predict.batching import Batcher
@@ -21,12 +21,8 @@ _FIELDS = PLAIN_FIELDS | {
     "content-type": rb"(?i:application/json(?:; ?charset=utf-8)?)()",
 }
 _match = head_expression(b"POST", _FIELDS).match
-# Where a key is needed. With credentials of another scheme than ``Bearer`` a request is not plain.
-_KEYS = {"authorization": rb"(?i:bearer) ([!-~]++)", "x-api-key": rb"([!-~]++)"}
-_KEYED_FIELDS = dict(sorted((_FIELDS | _KEYS).items()))
-
-# The groups of the target, the length, the types, the host and the time.
-_GROUPS, _KEYED_GROUPS = (1, 4, 5, 6, 7), (1, 5, 6, 7, 9)
+# What may hold a key in a head that is plain: whether it is ``Authorization``, and the value.
+_keys = re.compile(rb"\r\n(?:[xX](?i:-api-key)|([aA](?i:uthorization))):[ \t]*+([^\r]*+)").findall
 
 
 # Who predicts, where the body begins and ends, the seconds that the client waits, None if it does
@@ -40,17 +36,13 @@ class PlainRequests:
     Args:
         batchers: By path.
         limits: How large a head and a body may be.
-        gate: Lets requests in.
+        gate: Says which hosts may be asked for, and whether sites may ask.
     """
 
     def __init__(self, batchers: Mapping[str, Batcher], limits: Limits, gate: Gate) -> None:
-        self._gate, self._hosts = gate if gate.is_on else None, gate.hosts
-        self._match, self._groups = _match, _KEYED_GROUPS if gate.is_on else _GROUPS
-        # With CORS the answer depends on the site whose page asks.
-        refused = () if gate.cors is None else ("origin",)
-        if gate.is_on or refused:
-            fields = _KEYED_FIELDS if gate.is_on else _FIELDS
-            self._match = head_expression(b"POST", fields, refused).match
+        self._match, self._hosts = _match, gate.hosts
+        if gate.cors is not None:  # the answer depends on the site whose page asks
+            self._match = head_expression(b"POST", _FIELDS, ("origin",)).match
         self._batchers = {path.encode(): batcher for path, batcher in batchers.items()}
         self._largest_head = limits.max_header
         self._largest_body = min(limits.max_body, _LONGEST_BODY)
@@ -60,7 +52,7 @@ class PlainRequests:
         found = self._match(data)
         if found is None:
             return None
-        target, length, content_type, host, milliseconds = found.group(*self._groups)
+        target, _, _, length, content_type, host, milliseconds = found.groups()
         batcher = self._batchers.get(target)
         if batcher is None or length is None or content_type is None or host is None:
             return None
@@ -74,13 +66,30 @@ class PlainRequests:
             or (seconds is not None and not 0 < seconds <= _LONGEST)
         ):
             return None
-        key_name = "" if self._gate is None else _key_name(found, self._gate)
-        return None if key_name is None else (batcher, start, start + size, seconds, key_name)
+        return batcher, start, start + size, seconds, ""
 
 
-def _key_name(found: re.Match[bytes], gate: Gate) -> str | None:
-    """Let a request in by its one key; None if it is to be refused on the ordinary way."""
-    bearer, key = found.group(3, 8)
-    if (bearer is None) == (key is None):
-        return None
-    return gate.name_of(key if bearer is None else bearer)
+class KeyedRequests(PlainRequests):
+    """Know likewise, where a key is needed: who gives none, or more than one, is not plain.
+
+    Args:
+        batchers: By path.
+        limits: How large a head and a body may be.
+        gate: Lets requests in.
+    """
+
+    def __init__(self, batchers: Mapping[str, Batcher], limits: Limits, gate: Gate) -> None:
+        super().__init__(batchers, limits, gate)
+        self._gate = gate
+
+    def read(self, data: bytes) -> PlainRequest | None:
+        """Read the head with which these bytes begin; None if the ordinary way is to answer."""
+        plain = super().read(data)
+        if plain is None:
+            return None
+        given = _keys(data, 0, plain[1])
+        if len(given) != 1:
+            return None
+        is_bearer, key = given[0]
+        name = self._gate.name_of((bearer_in(key) or b"") if is_bearer else key.rstrip(b" \t"))
+        return None if name is None else (*plain[:4], name)

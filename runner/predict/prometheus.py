@@ -79,10 +79,13 @@ def metrics_route(
 ) -> Route:
     """Make what answers at ``/metrics``."""
     collector = PrometheusCollector(counters, identity, gate)
+    is_imported = False
 
     async def scrape(request: Request) -> Response:
-        if "prometheus_client" not in sys.modules:
+        nonlocal is_imported
+        if not is_imported:  # what is half imported by another scrape stands in `sys.modules` too
             await asyncio.to_thread(importlib.import_module, "prometheus_client")
+            is_imported = True
         accept = request.headers.get(b"accept", b"").decode("latin-1")
         body, kind = exposition(collector, accept)
         headers = ((b"cache-control", b"no-store"), (b"vary", b"accept"))

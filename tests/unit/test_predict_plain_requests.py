@@ -11,7 +11,7 @@ from runner.access.gate import Gate
 from runner.access.key_file import hash_of, key_of
 from runner.access.keys import Keys
 from runner.config import Limits
-from runner.predict.plain_requests import PlainRequests
+from runner.predict.plain_requests import KeyedRequests, PlainRequests
 
 BATCHER: Any = types.SimpleNamespace()
 LINES = (
@@ -22,9 +22,14 @@ LINES = (
 )
 
 
+def requests_read_by(gate: Gate, limits: Limits) -> PlainRequests:
+    kind = KeyedRequests if gate.is_on else PlainRequests
+    return kind({"/a": BATCHER}, limits, gate)
+
+
 def read(*more: bytes, start: bytes = LINES[0], gate: Gate | None = None, **limits: int) -> Any:
     data = b"\r\n".join([start, *LINES[1:], *more, b"", b'{"a": 1}'])
-    return PlainRequests({"/a": BATCHER}, Limits(**limits), gate or Gate()).read(data)
+    return requests_read_by(gate or Gate(), Limits(**limits)).read(data)
 
 
 def test_a_plain_request_says_who_predicts_and_where_its_body_is() -> None:

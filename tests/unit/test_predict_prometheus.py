@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
-from support.service_surface import Surface, price, species
+from support.service_surface import IDENTITY, Surface, price, species
 
-from runner.predict.http_messages import Response
+from runner.access.gate import Gate
+from runner.predict import prometheus
+from runner.predict.counters import Counters
+from runner.predict.http_messages import Request, Response
 
 
 @pytest.fixture
@@ -142,3 +148,27 @@ def test_prometheus_gets_the_format_that_it_asks_for(service: Surface) -> None:
 def test_a_strange_accept_is_no_error(service: Surface, accept: str) -> None:
     """Whatever a client accepts, it gets metrics."""
     assert service.get("/metrics", accept=accept).body.startswith(b"# HELP runner")
+
+
+def test_scrapes_that_come_while_the_client_is_imported_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is half imported stands among the modules already, and is of no use."""
+    asked, may_go_on = threading.Semaphore(0), threading.Event()
+
+    def imported(_: str) -> None:
+        asked.release()
+        assert may_go_on.wait(20)
+
+    async def scraped() -> list[int]:
+        scrape = prometheus.metrics_route(lambda: Counters(["a"], 1), IDENTITY, Gate)
+        request = Request(method="GET", path="/metrics", headers={}, body=b"", query=b"")
+        scrapes = [asyncio.ensure_future(scrape(request)) for _ in range(2)]
+        for _ in scrapes:
+            await asyncio.to_thread(asked.acquire, timeout=20)
+        assert not any(each.done() for each in scrapes)
+        may_go_on.set()
+        return [(await each).status for each in scrapes]
+
+    monkeypatch.setattr(prometheus.importlib, "import_module", imported)
+    assert asyncio.run(scraped()) == [200, 200]
