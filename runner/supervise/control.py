@@ -50,7 +50,10 @@ class ControlServer:
         self._answers: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
-        """Start to listen."""
+        """Start to listen, or do it again where the folder is now."""
+        if self._server:
+            self._server.close()
+            os.close(self._folder)
         self._folder = os.open(self._entry.parent, os.O_RDONLY | os.O_DIRECTORY)
         self._remove()
         mask = os.umask(0o177)
@@ -60,6 +63,14 @@ class ControlServer:
             )
         finally:
             os.umask(mask)
+        self._made = os.stat(NAME, dir_fd=self._folder)
+
+    def is_found(self) -> bool:
+        """Tell whether our socket is where commands look for it; callable from any thread."""
+        try:
+            return os.path.samestat(self._entry.stat(), self._made)
+        except OSError:
+            return False
 
     async def close(self) -> None:
         """Finish the answers that are under way, stop listening, and leave no file."""

@@ -74,6 +74,7 @@ from runner.supervise.kernel_watch import KernelWatch, log_stacks
 from runner.supervise.lifecycle import Lifecycle
 from runner.supervise.order_watch import OrderWatch
 from runner.supervise.plan import Plan, how_far, models_of, values_for
+from runner.supervise.presence import Presence
 from runner.supervise.relay import Relay
 from runner.supervise.running import LOCK
 from runner.supervise.runs import Runs
@@ -202,6 +203,7 @@ class Supervisor:
         )
         self._requests = PendingRequests(self._request, self.status)
         self._control = ControlServer(folder, self._longest_outcome(), self._requests.reply)
+        self._presence = Presence(folder, plan.path, self._control)
         self._watcher: Watcher | None = None
 
     async def run(self) -> Exit:
@@ -215,6 +217,7 @@ class Supervisor:
         await self._links.open()
         if not self.plan.is_trial:
             await self._control.open()
+            self._begin(self._presence.keep(), _leave_it)
         try:
             self._listen_to_signals()
             if self.plan.rules.waits_for_edits:

@@ -12,14 +12,13 @@ seen, and all else goes on. Nobody waits for that thread at the end.
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from runner.errors import ConfigurationError
 from runner.spawn.working_folder import WorkingFolder
+from runner.supervise.detached_thread import in_a_thread
 from runner.supervise.versions import digest
 
 log = logging.getLogger(__name__)
@@ -126,7 +125,7 @@ async def watch(eye: Watcher, place: WorkingFolder, tell: Callable[[str], None])
 
     while True:
         await asyncio.sleep(_EVERY)
-        looking = _in_a_thread(look)
+        looking = in_a_thread(look)
         done, _ = await asyncio.wait({looking}, timeout=_PATIENCE)
         if not done:
             log.warning("no save is seen until the disk of what is watched answers")
@@ -135,21 +134,6 @@ async def watch(eye: Watcher, place: WorkingFolder, tell: Callable[[str], None])
             place.follow()
         elif cause := eye.look(stamps):
             tell(cause)
-
-
-def _in_a_thread(look: Callable[[], _Seen]) -> asyncio.Future[_Seen]:
-    """Call what may never return, in a thread that nobody waits for at the end."""
-    seen: concurrent.futures.Future[_Seen] = concurrent.futures.Future()
-    seen.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            seen.set_result(look())
-        except Exception as error:  # noqa: BLE001 - raised where it is waited for
-            seen.set_exception(error)
-
-    threading.Thread(target=run, name="watch", daemon=True).start()
-    return asyncio.wrap_future(seen)
 
 
 def _stamp(path: Path) -> _Stamp:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,8 +18,8 @@ import pytest
 from runner import files
 from runner.errors import ConfigurationError
 from runner.record import folders
-from runner.supervise import running
-from runner.supervise.control import ControlServer
+from runner.supervise import presence, running
+from runner.supervise.control import NAME, ControlServer, ask
 
 Start = Callable[[str], Path]
 
@@ -151,3 +152,55 @@ def test_what_a_killed_supervisor_left_does_not_count(start: Start) -> None:
     (folder.with_name("gone")).mkdir()
     (folder.with_name("gone") / ".control").write_text("/gone")
     assert running.find(None).folder == folder
+
+
+def test_a_service_is_found_again_when_its_folder_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Or only its socket; but it takes the place of no other service that has come there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(presence, "_EVERY", 0.01)
+    path = notebook("a.ipynb")
+    folder = folders.folder_of(path)
+    others = "others" / folder.relative_to("runs")
+
+    async def reply(_: str) -> dict[str, Any]:
+        return {"ok": True}
+
+    async def until(is_true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not await asyncio.to_thread(is_true):  # noqa: ASYNC110 - it makes no event
+                await asyncio.sleep(0.01)
+
+    def open_sockets() -> int:
+        return sum(each.is_socket() for each in Path("/proc/self/fd").iterdir())
+
+    async def live() -> None:
+        before = open_sockets()
+        for place in (folder, others):
+            place.mkdir(parents=True)
+        server, other = ControlServer(folder, 5.0, reply), ControlServer(others, 5.0, reply)
+        with files.claim(folder / running.LOCK), files.claim(others / running.LOCK):
+            await server.open()
+            await other.open()
+            keeping = asyncio.ensure_future(presence.Presence(folder, path, server).keep())
+            shutil.rmtree("runs")
+            await until(lambda: caplog.text.count("was gone, and is made again") == 1)
+            found = await asyncio.to_thread(running.find, path)
+            assert found.folder == folder.absolute()
+            await until(lambda: open_sockets() == before + 2)
+            (folder / NAME).unlink()
+            await until(lambda: caplog.text.count("was gone, and is made again") == 2)
+            assert server.is_found()
+            taken = (others / NAME).stat()
+            shutil.rmtree("runs")
+            os.rename("others", "runs")  # noqa: PTH104 - at once, as far as our loop sees
+            await until(lambda: "another service has come there" in caplog.text)
+            assert (folder / NAME).stat() == taken
+            keeping.cancel()
+            await asyncio.to_thread(ask, folder, "status")  # who has come before is accepted
+            await until(lambda: open_sockets() == before + 2)  # and has hung up
+            await server.close()
+            await other.close()
+
+    asyncio.run(live())

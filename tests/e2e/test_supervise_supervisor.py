@@ -265,7 +265,10 @@ def test_a_killed_run_is_replaced_and_leaves_no_orphan(
 
 
 def test_what_cannot_be_recorded_is_served_all_the_same(served: Any, project: Path) -> None:
-    """No record is a condition for a restart, a swap or a stop; the log says what is missing."""
+    """No record is a condition for a restart, a swap or a stop; the log says what is missing.
+
+    Commands find the service again as soon as its folder can be made.
+    """
     service = served("--reload", "--workers", "2")
     until(lambda: service.status()["standby"])
     shutil.rmtree(project / "runs/a")
@@ -278,6 +281,10 @@ def test_what_cannot_be_recorded_is_served_all_the_same(served: Any, project: Pa
     until(lambda: service.says("two"), 60)
     until(lambda: "is not saved, the run goes on" in service.said())
     assert "is kept in memory only" in service.said()
+    assert "runs/a is gone, so no command finds us" in service.said()
+    (project / "runs/a").unlink()
+    until(lambda: "runs/a was gone, and is made again" in service.said())
+    assert service.status()["serving"]
     assert service.stop() == 0
 
 
