@@ -145,6 +145,16 @@ def test_the_record_is_on_the_host_while_it_serves(stack: Stack) -> None:
     assert (found.st_uid, found.st_mode & 0o777) == (1000, 0o600)
 
 
+def test_a_later_start_leaves_records_to_their_owner(stack: Stack) -> None:
+    """What lets the image's user write opens what is another's, and nothing that is its own."""
+    record, others = stack.folder / "runs/serve/out.ipynb", stack.folder / "runs/others.txt"
+    others.write_text("")
+    others.chmod(0o600)
+    stack.compose("up", "prepare")
+    assert record.stat().st_mode & 0o777 == 0o600
+    assert (others.stat().st_gid, others.stat().st_mode & 0o777) == (100, 0o660)
+
+
 @pytest.mark.parametrize("service", ["serve", "jupyter"])
 def test_a_container_is_confined(stack: Stack, service: str) -> None:
     """No capability nor a way to one, a read-only disk, bounds, and a port of this machine."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +76,26 @@ def test_it_listens_on_no_network_address(kernel: Kernel) -> None:
     asyncio.run(until_connected(kernel))
     assert listening_of(kernel.pid) == []
     assert kernel.info["language_info"]["name"] == "python"
+
+
+def test_a_configuration_that_its_kernelspec_names_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel takes one such file: ours, by which it has no port, gives way."""
+    folder = tmp_path / "kernels/own"
+    folder.mkdir(parents=True)
+    own = tmp_path / "own.py"
+    own.write_text("c.InteractiveShellApp.exec_lines = ['shown = 7']\n")
+    words = ["-m", "ipykernel_launcher", "-f", "{connection_file}", f"--config={own}"]
+    (folder / "kernel.json").write_text(json.dumps({"argv": [sys.executable, *words]}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    with contextlib.closing(Kernel.start("own", tmp_path)) as started:
+
+        async def checked() -> None:
+            await until_connected(started)
+            await run_silently(started, "assert shown == 7")
+
+        asyncio.run(checked())
 
 
 def test_no_answer_is_missed_by_asking_again(kernel: Kernel) -> None:
