@@ -40,7 +40,13 @@ class Case:
     def plain(self, *more: str) -> bytes:
         """Write that of one behind which it goes on."""
         length = (f"Content-Length: {len(self.body)}",) if self.body else ()
-        lines = (f"{self.method} {self.path} HTTP/1.1", "Host: a", *self.fields, *length, *more)
+        lines = (
+            f"{self.method} {self.path} HTTP/1.1",
+            "Host: localhost",
+            *self.fields,
+            *length,
+            *more,
+        )
         return "\r\n".join([*lines, "", ""]).encode()
 
 
