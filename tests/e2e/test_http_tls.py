@@ -23,6 +23,7 @@ from runner.http.wsgi_adapter import WsgiAdapter
 from runner.tls.server_tls import ServerTls
 
 WORD = b"\0secret"
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -146,7 +147,7 @@ def test_the_versions_of_today_are_spoken(served: Served, version: ssl.TLSVersio
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize(
     "said",
-    [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0not the word\n", b"\0" * 9000, b"\x16\x03\x01" * 99],
+    [REQUEST, b"\0not the word\n" + REQUEST, b"\0" * 9000, b"\x16\x03\x01" * 99],
     ids=["HTTP", "word", "zeros", "noise"],
 )
 def test_who_speaks_no_tls_is_let_go(served: Served, said: bytes) -> None:
@@ -170,6 +171,17 @@ def test_who_never_shakes_hands_is_cut_and_in_nobody_s_way(
             client.sendall(b"\x16\x03\x01\x02\x00\x01")
         assert served.ask(authority.client()) == b"https \n"
         assert {client.recv(10) for client in clients} == {b""}
+
+
+def test_who_has_not_shaken_hands_makes_room(authority: Authority) -> None:
+    """As others that are idle, where there are as many connections as there may be."""
+    served = Served(echo, ServerTls.read(authority.issue()), max_connections=4)
+    with contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(served.tcp()) for _ in range(4)]
+        until(lambda: len(served.server.state.connections) == 4)
+        assert served.ask(authority.client()) == b"https \n"
+        assert silent[0].recv(10) == b""
+    served.end()
 
 
 @pytest.mark.usefixtures("quiet")
