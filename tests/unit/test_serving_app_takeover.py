@@ -216,13 +216,19 @@ def test_a_program_that_listens_later_than_another_is_waited_for(
     assert passed_on == [HTTP]
 
 
-def test_what_listens_and_speaks_no_http_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once nothing that the cells have started can answer any more."""
+@pytest.mark.parametrize(
+    ("status", "said"), [(None, "does not answer HTTP"), (404, "speaks TLS itself")]
+)
+def test_what_listens_and_speaks_no_http_is_said(
+    monkeypatch: pytest.MonkeyPatch, status: int | None, said: str
+) -> None:
+    """Once nothing that the cells have started can answer any more; TLS is another thing."""
+    monkeypatch.setattr("runner.net.http_status", lambda *_, is_tls: status)
     adoption, _ = adoption_beside(None)
     monkeypatch.setattr(ListenerWatch, "has_children", False)
     monkeypatch.setattr(adoption._listeners, "answering", lambda: None)
     monkeypatch.setattr(adoption._listeners, "found", lambda: [HTTP])
-    with pytest.raises(NothingServesError, match="does not answer HTTP"):
+    with pytest.raises(NothingServesError, match=said):
         asyncio.run(adoption.serve_what_is_left({}))
 
 
