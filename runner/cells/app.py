@@ -22,6 +22,7 @@ from runner.cells.response import JSON, CellResponse, ok_response, problem_respo
 from runner.cells.routes import RouteMatch, RouteTable, swagger_document
 from runner.config import Limits
 from runner.http.app_protocol import AppProtocol
+from runner.http.asking import note_cause
 from runner.processes import MemoryReturns, return_end_of_heap
 from runner.serving.claim import claim
 from runner.telemetry import spans
@@ -100,6 +101,7 @@ class CellApp(AppProtocol):
         else:
             response = await self._response(scope, receive)
             if response is not None:
+                note_cause(scope, response.cause)
                 await _send(response, send, has_body=scope["method"] != "HEAD")
 
     async def _response(self, scope: Any, receive: Any) -> CellResponse | None:

@@ -73,8 +73,9 @@ class CellEndpoint:
             return failure_response(self.name, str(error))
         except InterruptedCellError:
             raise
-        except BaseException:  # noqa: BLE001 - a cell must not end the worker, not even by sys.exit
-            return failure_response(self.name, _shortened_traceback(traceback.format_exc()))
+        except BaseException as error:  # noqa: BLE001 - a cell must not end the worker, not even by sys.exit
+            failure = failure_response(self.name, _shortened_traceback(traceback.format_exc()))
+            return dataclasses.replace(failure, cause=error)
 
     def _run_cells(
         self,

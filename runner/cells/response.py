@@ -52,11 +52,13 @@ class CellResponse:
         status: The HTTP status.
         headers: Names in lower case, and values.
         body: The content.
+        cause: What a cell has raised, of which the client learns no more than an id.
     """
 
     status: int = 200
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes = b""
+    cause: BaseException | None = None
 
     @property
     def has_body(self) -> bool:

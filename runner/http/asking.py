@@ -12,8 +12,7 @@ from typing import Any, Protocol
 
 from runner.rehearsal.answer import Answer
 
-NOTE = "runner.http.note"
-"""The extension in which an app of ours leaves, as ``cause``, the exception that it answers."""
+_NOTE = "runner.http.note"
 
 MOST_ANSWER = 16_777_216
 
@@ -42,6 +41,18 @@ class Asked(Protocol):
         """What is sent."""
 
 
+def note_cause(scope: Any, cause: BaseException | None) -> None:
+    """Tell ourselves, if it was us who asked, of which exception no client may know.
+
+    Args:
+        scope: The request's.
+        cause: What lies behind a failure; None for none.
+    """
+    note = scope.get("extensions", {}).get(_NOTE)
+    if note is not None:
+        note["cause"] = cause
+
+
 async def ask(  # noqa: PLR0913 - half of them have defaults
     app: Any,
     asked: Asked,
@@ -63,7 +74,7 @@ async def ask(  # noqa: PLR0913 - half of them have defaults
     """
     note: dict[str, Any] = {}
     scope = _scope(asked) | {"state": state.copy(), "scheme": scheme}
-    scope["extensions"] = {NOTE: note}
+    scope["extensions"] = {_NOTE: note}
     answer, began = _Exchange(asked.body, takes_all=takes_all), time.monotonic()
     task = asyncio.ensure_future(_called(app, scope, answer))
     try:

@@ -17,7 +17,7 @@ from runner.access.gate import Gate
 from runner.access.origins import CorsRule, forged_by
 from runner.config import Limits
 from runner.http.app_protocol import AppProtocol
-from runner.http.asking import NOTE
+from runner.http.asking import note_cause
 from runner.http.connection import Owner
 from runner.http.problems import note_failure
 from runner.http.scope import below_root
@@ -190,11 +190,10 @@ class PredictApp(AppProtocol):
             )
             return await route(request)
         except ProblemError as problem:
-            if problem.__cause__ is not None:
-                _note(scope, problem.__cause__)
+            note_cause(scope, problem.__cause__)
             return service_routes.problem_response(path, problem)
         except Exception as error:  # noqa: BLE001 - logged, and told to who may know
-            _note(scope, error)
+            note_cause(scope, error)
             return service_routes.problem_response(path, unexpected_problem(error))
 
     def _route(self, method: str, path: str) -> Route:
@@ -259,13 +258,6 @@ class PredictApp(AppProtocol):
         self._dispatcher.close()
         self._work.close()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def _note(scope: Any, cause: BaseException) -> None:
-    """Tell ourselves, if it was us who asked, what no client may know."""
-    note = scope.get("extensions", {}).get(NOTE)
-    if note is not None:
-        note["cause"] = cause
 
 
 def unexpected_problem(error: Exception) -> ProblemError:
