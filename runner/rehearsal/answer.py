@@ -40,12 +40,10 @@ class Answer:
         return not 0 < self.status < 500
 
     def why(self) -> str:
-        """Say why it failed, as far as that is known."""
+        """Say why it failed; empty if its body has to tell."""
         if self.late_after is not None:
             return f"no answer within {self.late_after:.3g} s"
-        if self.error is not None:
-            return said_of(self.error)
-        return self.body[:200].decode(errors="replace")
+        return "" if self.error is None else said_of(self.error)
 
 
 def said_of(error: BaseException) -> str:

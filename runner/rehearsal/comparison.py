@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 _MOST_SHOWN = 100
@@ -45,22 +45,29 @@ class Difference(NamedTuple):
 
 
 Differences = Iterator[Difference]
+Show = Callable[[str, Any], str]
 
 
-def differences(expected: Any, body: bytes, tolerance: Tolerance = EXACT) -> Differences:
+def differences(
+    expected: Any,
+    body: bytes,
+    tolerance: Tolerance = EXACT,
+    show: Show = lambda _, value: shown(value),
+) -> Differences:
     """List the fields of an answer that are not as expected.
 
     Args:
         expected: A JSON value, or text or bytes, which may be those of JSON.
         body: What was answered; compared by value where both are JSON.
         tolerance: How far numbers may differ.
+        show: Writes a field's value.
     """
     now, before = _value_of(body), expected
     if isinstance(expected, str | bytes) and expected != now:
         before = _value_of(expected)
     if now is _MISSING or before is _MISSING:
-        return _of_bytes(_bytes_of(expected), body)
-    return _of_values(before, now, tolerance)
+        return _of_bytes(_bytes_of(expected), body, show)
+    return _of_values(before, now, tolerance, show)
 
 
 def shown(value: Any) -> str:
@@ -96,11 +103,12 @@ def _value_of(text: str | bytes) -> Any:
         return _MISSING
 
 
-def _of_bytes(before: bytes, now: bytes) -> Differences:
+def _of_bytes(before: bytes, now: bytes, show: Show) -> Differences:
     if before == now:
         return
-    if shown(before) != shown(now):
-        yield Difference(field="", before=shown(before), now=shown(now))
+    old, new = show("", before), show("", now)
+    if old != new:
+        yield Difference(field="", before=old, now=new)
         return
     place = next(
         (at for at, pair in enumerate(zip(before, now, strict=False)) if pair[0] != pair[1]),
@@ -110,12 +118,12 @@ def _of_bytes(before: bytes, now: bytes) -> Differences:
     said = f"(from byte {place:,} of "
     yield Difference(
         field="",
-        before=f"{said}{len(before):,}) {shown(before[at:])}",
-        now=f"{said}{len(now):,}) {shown(now[at:])}",
+        before=f"{said}{len(before):,}) {show('', before[at:])}",
+        now=f"{said}{len(now):,}) {show('', now[at:])}",
     )
 
 
-def _of_values(before: Any, now: Any, tolerance: Tolerance) -> Differences:
+def _of_values(before: Any, now: Any, tolerance: Tolerance, show: Show) -> Differences:
     waiting: list[tuple[str, Any, Any]] = [("", before, now)]
     while waiting:  # no recursion: an answer may be as deep as its parser allows
         field, old, new = waiting.pop()
@@ -130,7 +138,7 @@ def _of_values(before: Any, now: Any, tolerance: Tolerance) -> Differences:
             items = enumerate(zip(old, new, strict=True))
             waiting += reversed([(f"{field}/{at}", *pair) for at, pair in items])
         elif not _is_same(old, new, tolerance):
-            yield Difference(field=field, before=shown(old), now=shown(new))
+            yield Difference(field=field, before=show(field, old), now=show(field, new))
 
 
 def _inner(field: str, name: str) -> str:

@@ -31,12 +31,14 @@ class Rules:
         most_changed: Percent of them that may be answered otherwise; None for all.
         seconds: For all requests together.
         takes_all: Also those are played that may change something.
+        secrets: Names that are secrets besides the well-known ones.
     """
 
     most: int
     most_changed: float | None = None
     seconds: float = 30.0
     takes_all: bool = False
+    secrets: Sequence[str] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

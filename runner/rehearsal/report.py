@@ -19,11 +19,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from runner.masking.names import MASK, is_secret
 from runner.rehearsal.answer import Answer
 from runner.rehearsal.cases import Case
 from runner.rehearsal.comparison import Difference, differences
 from runner.rehearsal.handover import Rules
+from runner.rehearsal.showing import Showing
 
 MOST_ROWS = 50
 MOST_FAILED = 10
@@ -53,7 +53,7 @@ class Report:
     """
 
     def __init__(self, rules: Rules, left_out: Mapping[str, int]) -> None:
-        self._rules = rules
+        self._rules, self._showing = rules, Showing(rules.secrets)
         self._left_out = collections.Counter(left_out)
         self._counts: collections.Counter[Outcome] = collections.Counter()
         self._recorded = self._slower = 0
@@ -77,7 +77,7 @@ class Report:
 
     def add(self, case: Case, answer: Answer) -> None:
         """Take an answer."""
-        outcome, found = judged(case, answer)
+        outcome, found = judged(case, answer, self._showing)
         self._counts[outcome] += 1
         self._recorded += not case.is_own
         for each in found:
@@ -92,10 +92,7 @@ class Report:
         if len(rows) >= MOST_ROWS:
             self._dropped += 1
             return
-        before, now = found.before, found.now
-        if is_secret(found.field.rpartition("/")[2]):
-            before = now = MASK
-        row = (what, case.said, found.field or "answer", before, now, case.name)
+        row = (what, case.said, found.field or "answer", found.before, found.now, case.name)
         rows.append({name: _shortened(text) for name, text in zip(_COLUMNS, row, strict=True)})
 
     def refusal(self) -> str:
@@ -129,38 +126,37 @@ class Report:
         }
 
 
-def judged(case: Case, answer: Answer) -> tuple[Outcome, list[Difference]]:
+def judged(case: Case, answer: Answer, show: Showing) -> tuple[Outcome, list[Difference]]:
     """Compare an answer with what was expected; give the first fields that differ."""
     if case.is_own:
-        found = _of_own(case, answer)
+        found = _of_own(case, answer, show)
         return (Outcome.FAILED if found else Outcome.SAME), found
     before = case.status or 200
+    if before >= 500 and answer.is_failure:
+        return Outcome.SAME, []
     if before >= 500:
-        return (
-            (Outcome.SAME, []) if answer.is_failure else (Outcome.MENDED, _of_status(case, answer))
-        )
+        return Outcome.MENDED, _of_status(case, answer, show)
     if answer.is_failure and before < 400:
-        return Outcome.FAILED, _of_status(case, answer)
-    found = _of_status(case, answer) if before != answer.status else _of_answer(case, answer)
+        return Outcome.FAILED, _of_status(case, answer, show)
+    compare = _of_answer if before == answer.status else _of_status
+    found = compare(case, answer, show)
     return (Outcome.CHANGED if found else Outcome.SAME), found
 
 
-def _of_own(case: Case, answer: Answer) -> list[Difference]:
+def _of_own(case: Case, answer: Answer, show: Showing) -> list[Difference]:
     is_as_said = answer.status == case.status if case.status else 0 < answer.status < 400
-    return _of_answer(case, answer) if is_as_said else _of_status(case, answer)
+    return (_of_answer if is_as_said else _of_status)(case, answer, show)
 
 
-def _of_status(case: Case, answer: Answer) -> list[Difference]:
-    now = str(answer.status) if answer.status else ""
-    if answer.is_failure:
-        now = f"{now}: {answer.why()}" if now else answer.why()
+def _of_status(case: Case, answer: Answer, show: Showing) -> list[Difference]:
+    now = show.failure(answer) if answer.is_failure else str(answer.status)
     return [Difference("status", str(case.status or "a success"), now)]
 
 
-def _of_answer(case: Case, answer: Answer) -> list[Difference]:
+def _of_answer(case: Case, answer: Answer, show: Showing) -> list[Difference]:
     if not case.has_answer or case.method == "HEAD":
         return []
-    found = differences(case.answer, answer.body, case.tolerance)
+    found = differences(case.answer, answer.body, case.tolerance, show.value)
     return [*itertools.islice(found, _ROWS_OF_ONE)]
 
 

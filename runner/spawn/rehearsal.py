@@ -70,4 +70,5 @@ def _of_file(path: Path) -> Iterator[requests.RecordedRequest]:
         size = file.seek(0, 2)
         file.seek(max(0, size - _MOST_OF_FILE))
         lines = file.read().splitlines()
-    return filter(None, map(requests.request_of, reversed(lines)))
+    found = filter(None, map(requests.request_of, lines))
+    return iter(sorted(found, key=lambda request: request.time, reverse=True))

@@ -249,7 +249,7 @@ class Runs:
         plan = self._plan
         if plan.rehearsal is None or order.purpose is Purpose.RESTART:
             return None
-        rules = plan.rehearsal
+        rules = dataclasses.replace(plan.rehearsal, secrets=sorted(plan.secrets))
         if order.purpose is Purpose.FIRST and not plan.is_trial:
             rules = dataclasses.replace(rules, most=0)
         requests = plan.recorded or folder_of(self._versions.folder)

@@ -20,6 +20,7 @@ from runner.rehearsal.report import (
     summary,
     table,
 )
+from runner.rehearsal.showing import Showing
 
 RULES = Rules(most=100)
 
@@ -56,7 +57,7 @@ def test_an_answer_is_judged_by_what_was_expected(
     case: Any, answer: Answer, outcome: Outcome
 ) -> None:
     """An author's case is as it says or has failed; a recorded one may change, and not fail."""
-    assert judged(case, answer)[0] is outcome
+    assert judged(case, answer, Showing())[0] is outcome
 
 
 def test_a_failure_keeps_the_version_from_serving_and_says_which() -> None:
@@ -111,12 +112,32 @@ def test_a_report_is_bounded_and_says_what_it_leaves_out() -> None:
     assert "and 451 more" in markdown(said)
 
 
-def test_a_field_with_the_name_of_a_secret_is_not_shown() -> None:
-    """It is told that it differs, and no more."""
-    report = Report(RULES, {})
-    report.add(recorded(answer='{"api_key": "abc"}'), Answer(status=200, body=b'{"api_key": "d"}'))
+@pytest.mark.parametrize(
+    ("before", "now", "field"),
+    [
+        ('{"api_key": "hid"}', b'{"api_key": "den"}', "/api_key"),
+        ('{"login": "hid"}', b'{"login": "den"}', "/login"),
+        ('{"secrets": {"a": "hid"}}', b'{"secrets": {"a": "den"}}', "/secrets/a"),
+        ('{"of": {"password": "hid"}}', b'{"of": ["hidden"]}', "/of"),
+        ("password: hid", b"password: den", "answer"),
+    ],
+)
+def test_a_secret_is_not_shown(before: str, now: bytes, field: str) -> None:
+    """It is told where answers differ, and no more: the log and the status have others' readers."""
+    report = Report(Rules(most=9, secrets=["login"]), {})
+    report.add(recorded(answer=before), Answer(status=200, body=now))
     (row,) = report.said()["rows"]
-    assert (row["field"], row["before"], row["now"]) == ("/api_key", "***", "***")
+    assert row["field"] == field
+    assert "***" in row["before"]
+    assert '"hid"' not in row["before"]
+    assert "den" not in row["now"].replace("hidden", "")
+
+
+def test_a_failure_that_names_a_secret_is_masked() -> None:
+    """It may quote what was sent."""
+    report = Report(RULES, {})
+    report.add(recorded(), Answer(status=500, body=b'{"detail": "no", "token": "hid"}'))
+    assert "hid" not in json.dumps(report.said())
 
 
 def test_a_table_has_a_line_for_each_field() -> None:

@@ -39,7 +39,7 @@ def project(tmp_path: Path) -> Path:
 
 def left(project: Path, requests: str, most: int = 9) -> list[str]:
     """The names of what a run leaves."""
-    rules = Rules(most=most)
+    rules = Rules(most=most, secrets=[])
     order = {"requests": str(project / requests), "cases": str(project / "rehearsal.jsonl")}
     order |= {"folder": str(project)}
     Rehearsal(order | {"rules": dataclasses.asdict(rules)}, "run").prepare()
