@@ -38,7 +38,6 @@ from runner.predict.pending_prediction import (
 from runner.predict.problem_error import ProblemError, failed_prediction
 from runner.predict.serial_thread import SerialThread, SerialThreads
 from runner.telemetry import spans
-from runner.telemetry.request_trace import RequestTrace
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +96,8 @@ class Batcher:
         self._timeout, self._on_busy_changed = timeout, on_busy_changed
         self._late: dict[int, asyncio.TimerHandle] = {}  # by the identity of a call's batch
         self.is_stuck = False
+        # Each call is of the author's code, for one request, which its lines can name.
+        self._names_requests = endpoint.model is None and endpoint.max_batch == 1
         self._is_always_slow = self.is_slow = endpoint.threads > 1 or timeout > 0
         self._threads = SerialThreads(endpoint.name, endpoint.threads)
         self._is_line_noted = endpoint.model is not None or endpoint.max_batch > 1
@@ -270,7 +271,8 @@ class Batcher:
                 pending.reject(_is_replaced())
 
     def _results_for(self, batch: list[PendingPrediction]) -> Sequence[Any]:
-        if batch[0].trace is None:
+        first = batch[0]
+        if (first.known_trace() if self._names_requests else first.trace) is None:
             return self._results([each.item for each in batch])
         return traced_call.results_of(batch, self._results, self.endpoint.name)
 
@@ -332,8 +334,7 @@ class Batcher:
 
     def problem_for(self, pending: PendingPrediction, error: BaseException) -> ProblemError:
         """Say likewise, of the request for which it was."""
-        pending.trace = trace = pending.trace or RequestTrace()
-        return trace.run(self.problem, error)
+        return pending.named().run(self.problem, error)
 
     def problem(self, error: BaseException) -> ProblemError:
         """Say to a client that something failed, and to the log what."""

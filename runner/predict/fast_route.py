@@ -47,6 +47,7 @@ from runner.predict.http_messages import (
 from runner.predict.large_results import PLAIN, is_large
 from runner.predict.plain_requests import KeyedRequests, PlainRequests
 from runner.predict.problem_error import ProblemError
+from runner.telemetry.request_trace import RequestTrace
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ _ANSWERING = Phase.ANSWERING
 _JSON_FIELDS = [(b"content-type", JSON)]
 _draw = random.random
 _OK = b"%b%d\r\nserver-timing: " + SERVER_TIMING + b"\r\n\r\n%b"
+_OK_TRACED = b"%b%d\r\nserver-timing: " + SERVER_TIMING + b"\r\ntraceparent: %b\r\n\r\n%b"
 # Seconds, from and to, that a client is not read from.
 _PAUSE_AFTER_503 = (0.25, 0.5)
 
@@ -95,7 +97,7 @@ class FastRequest(Exchange):
 
     connection: FastRouteConnection
 
-    __slots__ = ("_body", "batcher", "deadline", "item", "trace")
+    __slots__ = ("_body", "batcher", "deadline", "item", "trace", "traceparent")
 
     def __init__(
         self,
@@ -103,6 +105,7 @@ class FastRequest(Exchange):
         batcher: Batcher,
         timeout: float | None,
         key_name: str,
+        traceparent: bytes | None,
     ) -> None:
         # As `Exchange` does it, but for the call.
         self.connection, self.batcher = connection, batcher
@@ -111,8 +114,19 @@ class FastRequest(Exchange):
         self.deadline = None if timeout is None else since + timeout
         self.keep_alive = not connection.owner.is_draining
         self.is_started = self.is_complete = False
-        self.status, self.key_name, self.trace = 0, key_name, None
+        self.status, self.key_name = 0, key_name
+        self.traceparent, self.trace = traceparent, None
         batcher.counter.request_started()
+
+    def known_trace(self) -> RequestTrace | None:
+        """Give what names it, if the client has said to which trace it belongs."""
+        return self.trace if self.traceparent is None else self.named()
+
+    def named(self) -> RequestTrace:
+        """Give what names it where it is told of."""
+        if self.trace is None:
+            self.trace = RequestTrace(self.traceparent or b"")
+        return self.trace
 
     def begin_body(self) -> None:
         """Note that the body comes in pieces."""
@@ -150,7 +164,7 @@ class FastRequest(Exchange):
                 return
             body = batcher.encode(result)
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
-            self.reject(batcher.problem(error))
+            self.reject(batcher.problem_for(self, error))
             return
         if type(body) is not bytes or not self.keep_alive:
             self._answer_result(body, SERVER_TIMING % (queued, timing))
@@ -158,7 +172,13 @@ class FastRequest(Exchange):
         start = connection.route.ok_start(connection.state.date_line)
         self.status = 200
         self.is_started = self.is_complete = True
-        connection.transport.write(_OK % (start, len(body), queued, timing, body))
+        if self.traceparent is None:
+            connection.transport.write(_OK % (start, len(body), queued, timing, body))
+        else:
+            traced = (start, len(body), queued, timing, self.traceparent, body)
+            connection.transport.write(_OK_TRACED % traced)
+            if connection.names_requests:
+                self.named()
         batcher.counter.well_answered(time.monotonic() - self.since)
         request_log = connection.request_log
         if request_log is not None and _draw() < request_log.rate:
@@ -176,7 +196,7 @@ class FastRequest(Exchange):
         try:
             body = await batcher.thread().result_of(lambda: batcher.encode(result))
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
-            problem = batcher.problem(error)
+            problem = batcher.problem_for(self, error)
             if not self.is_complete:
                 self.reject(problem)
             return
@@ -205,10 +225,13 @@ class FastRequest(Exchange):
         try:
             lines = status_line(status) + date + header_lines(headers)
         except (HeaderError, TypeError) as error:  # as it is told on the ordinary way
-            number = note_failure(log, f"the app failed at POST {self.path!r}", error)
+            said = f"the app failed at POST {self.path!r}"
+            number = self.named().run(note_failure, log, said, error)
             status, body = own_answers.failed(number)
             headers = own_answers.problem_fields(body)
             lines = status_line(status) + date + header_lines(headers)
+        if self.traceparent is not None:
+            lines += self.named().echo()
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
         self.status, self.is_started, self.is_complete = status, True, True
         connection.transport.write(lines + end + body)
@@ -241,6 +264,8 @@ class FastRouteConnection(Connection):
     def __init__(self, owner: Owner, route: FastRoute) -> None:
         super().__init__(owner)
         self.route, self.request_log = route, owner.request_log
+        # Whether a line is written of each request, which has to name it as others do.
+        self.names_requests = owner.access_log is not None or owner.request_log is not None
 
     def take_plain(self, data: bytes) -> bytes | None:
         """Take a request whose head is plain."""
@@ -249,8 +274,8 @@ class FastRouteConnection(Connection):
         plain = self.route.read_plain(data)
         if plain is None:
             return None
-        batcher, start, end, timeout, key_name = plain
-        request = FastRequest(self, batcher, timeout, key_name)
+        batcher, start, end, timeout, key_name, traceparent = plain
+        request = FastRequest(self, batcher, timeout, key_name, traceparent)
         if len(data) < end or self._is_half_closed:
             request.begin_body()
             self.begin(request, end - start)

@@ -26,6 +26,12 @@ class PendingPrediction(Protocol):
     deadline: float | None
     trace: RequestTrace | None
 
+    def known_trace(self) -> RequestTrace | None:
+        """Give what names the request, if anybody has asked or said it."""
+
+    def named(self) -> RequestTrace:
+        """Give what names the request where something is told of it."""
+
     @property
     def is_complete(self) -> bool:
         """Whether nobody waits any more: the client has gone, or has its answer."""
@@ -75,6 +81,15 @@ class AwaitedPrediction:
         self.since = since
         self.deadline = deadline
         self.trace = current.get()
+
+    def known_trace(self) -> RequestTrace | None:
+        """Give what names the request, if there is one."""
+        return self.trace
+
+    def named(self) -> RequestTrace:
+        """Give what names the request."""
+        self.trace = self.trace or RequestTrace()
+        return self.trace
 
     @property
     def is_complete(self) -> bool:

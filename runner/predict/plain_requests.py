@@ -10,24 +10,28 @@ from runner.config import Limits
 from runner.http.plain_head import PLAIN_FIELDS, head_expression
 from runner.predict.batching import Batcher
 from runner.predict.http_messages import LONGEST_TIMEOUT
+from runner.telemetry.request_trace import VALUE
 
 _LONGEST = LONGEST_TIMEOUT / 1000
 _LONGEST_BODY = 65_536  # beyond it the ordinary way has a client wait (flow control)
 
 # A model's client sends JSON, takes JSON, and goes on; all else is for the ordinary way.
-_FIELDS = PLAIN_FIELDS | {
+_OURS = {
     "accept": rb"(?:\*/\*|application/json(?:, (?:text/plain, )?\*/\*)?)()",
     "connection": rb"(?i:keep-alive)()",
     "content-type": rb"(?i:application/json(?:; ?charset=utf-8)?)()",
+    "traceparent": rb"(%b)" % VALUE,
 }
+_FIELDS = dict(sorted((PLAIN_FIELDS | _OURS).items()))
 _match = head_expression(b"POST", _FIELDS).match
 # What may hold a key in a head that is plain: whether it is ``Authorization``, and the value.
 _keys = re.compile(rb"\r\n(?:[xX](?i:-api-key)|([aA](?i:uthorization))):[ \t]*+([^\r]*+)").findall
 
 
 # Who predicts, where the body begins and ends, the seconds that the client waits, None if it does
-# not say, and the name of its key. A bare tuple, for there is one for each request.
-PlainRequest = tuple[Batcher, int, int, float | None, str]
+# not say, the name of its key, and its `traceparent`, None if it has none. A bare tuple, for there
+# is one for each request.
+PlainRequest = tuple[Batcher, int, int, float | None, str, bytes | None]
 
 
 class PlainRequests:
@@ -52,7 +56,7 @@ class PlainRequests:
         found = self._match(data)
         if found is None:
             return None
-        target, _, _, length, content_type, host, milliseconds = found.groups()
+        target, _, _, length, content_type, host, traceparent, milliseconds = found.groups()
         batcher = self._batchers.get(target)
         if batcher is None or length is None or content_type is None or host is None:
             return None
@@ -66,7 +70,7 @@ class PlainRequests:
             or (seconds is not None and not 0 < seconds <= _LONGEST)
         ):
             return None
-        return batcher, start, start + size, seconds, ""
+        return batcher, start, start + size, seconds, "", traceparent
 
 
 class KeyedRequests(PlainRequests):
@@ -92,4 +96,4 @@ class KeyedRequests(PlainRequests):
             return None
         is_bearer, key = given[0]
         name = self._gate.name_of((bearer_in(key) or b"") if is_bearer else key.rstrip(b" \t"))
-        return None if name is None else (*plain[:4], name)
+        return None if name is None else (*plain[:4], name, plain[5])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runner.telemetry.spans import Span
 
 TRACEPARENT = b"traceparent"
-_IDS = rb"(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+_IDS = rb"(?!0{32})[0-9a-f]{32}+-(?!0{16})[0-9a-f]{16}+-[0-9a-f]{2}+"
 VALUE = rb"00-" + _IDS
 """Matches it in the version that there is."""
 _VALUE = re.compile(rb"%b|(?!00|ff)[0-9a-f]{2}-%b(?:-.*)?" % (VALUE, _IDS))

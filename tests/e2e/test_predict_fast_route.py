@@ -200,6 +200,8 @@ LARGE = json.dumps({"a": 1, "b": 2}).encode().ljust(90_000)
 
 # By name: what is sent, in pieces that are read one by one. Where the connection ought to go on,
 # the last of them is a request that ends it.
+TRACED = b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 CASES: dict[str, list[bytes | None]] = {
     "plain": [PLAIN, END],
     "head and body apart": [head(JSON, length=len(BODY)), BODY, END],
@@ -324,6 +326,10 @@ CASES: dict[str, list[bytes | None]] = {
     "time nonsense": [request(BODY, b"X-Request-Timeout-Ms: soon"), END],
     "no time at all": [request(BODY, b"X-Request-Timeout-Ms: 0"), END],
     "Envoy's time": [request(BODY, b"X-Envoy-Expected-Rq-Timeout-Ms: 5000"), END],
+    "traced": [request(BODY, TRACED), PLAIN, request(b"{", TRACED), END],
+    "traced, then the end": [request(BODY, TRACED, b"Connection: close")],
+    "traced twice": [request(BODY, TRACED, TRACED), END],
+    "traced by what is invalid": [request(BODY, TRACED.upper()), END],
     "forwarded": [request(BODY, b"X-Forwarded-For: 1.2.3.4", b"X-Request-Id: 7"), END],
     "health between": [PLAIN, head(start=b"GET /readyz HTTP/1.1"), PLAIN, END],
     "slow head": [PLAIN[:30]],
@@ -362,6 +368,8 @@ def test_the_cases_say_what_they_mean(pair: tuple[Served, Served]) -> None:
         found = re.findall(rb"HTTP/1.1 (\d+) ", ordinary.talk(CASES[name]))
         return [int(status) for status in found]
 
+    assert b"\r\n" + TRACED + b"\r\n" in ordinary.talk(CASES["traced"])
+    assert b"traceparent" not in ordinary.talk(CASES["traced twice"])
     assert statuses("plain") == [200, 200]
     assert statuses("pipelined") == [200, 200, 200, 200]
     assert statuses("chunked") == [200, 200]

@@ -17,6 +17,7 @@ from runner.predict.endpoints import Endpoint
 from runner.predict.pending_prediction import Prediction
 from runner.predict.problem_error import ProblemError
 from runner.predict.schema import TextSchema
+from runner.telemetry.request_trace import RequestTrace
 
 FULL = 4
 
@@ -77,6 +78,12 @@ class Client:
         self.since, self.deadline = since, deadline
         self.told: list[Any] = []
         self.has_left, self.trace = False, None
+
+    def known_trace(self) -> None:
+        return None
+
+    def named(self) -> RequestTrace:
+        return RequestTrace()
 
     @property
     def is_complete(self) -> bool:

@@ -35,7 +35,18 @@ def read(*more: bytes, start: bytes = LINES[0], gate: Gate | None = None, **limi
 def test_a_plain_request_says_who_predicts_and_where_its_body_is() -> None:
     """And no more: what else stands in the head is read by nobody."""
     start = len(b"\r\n".join([*LINES, b"User-Agent: a", b"", b""]))
-    assert read(b"User-Agent: a") == (BATCHER, start, start + 8, None, "")
+    assert read(b"User-Agent: a") == (BATCHER, start, start + 8, None, "", None)
+
+
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def test_a_trace_is_read() -> None:
+    """One that is invalid, of a later version or there twice is ignored on the ordinary way."""
+    assert read(b"Traceparent: " + TRACE)[5] == TRACE
+    assert read(b"traceparent: " + TRACE, b"x-api-key: a-key", gate=KEYED)[4:] == ("alice", TRACE)
+    for lines in ([TRACE.upper()], [TRACE + b"-a"], [b"01" + TRACE[2:]], [b""], [TRACE, TRACE]):
+        assert read(*(b"traceparent: " + line for line in lines)) is None
 
 
 @pytest.mark.parametrize("line", [b"X-Request-Timeout-Ms", b"x-envoy-expected-rq-timeout-ms"])
