@@ -206,11 +206,13 @@ class RequestLogSettings(EnvironmentSettings):
         record_requests: Record this share of requests and answers, and all failures; 0: none.
         record_bytes: Bytes that recorded requests of a service may have; the oldest go first.
         record_days: Days that recorded requests are kept; 0: as long as there is room.
+        record_mask: Names of fields to mask in them besides well-known ones, with commas between.
     """
 
     record_requests: float = dataclasses.field(default=0.0, metadata={"most": 1})
     record_bytes: int = 268_435_456
     record_days: float = 30.0
+    record_mask: str = ""
 
 
 REQUEST_LOG_FOLDER = "request_log_folder"

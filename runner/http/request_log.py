@@ -216,11 +216,13 @@ def request_log_of(workers: int, environ: Mapping[str, str] = os.environ) -> Req
     if not (settings.record_requests and folder):
         return None
     most = max(settings.record_bytes // (_SHARES * workers), _LEAST)
-    names, run = setting("secret", "", environ).split(), Identity.from_environment(environ).run_id
+    names = [*setting("secret", "", environ).split(), *settings.record_mask.split(",")]
+    secrets = {name.strip() for name in names} - {""}
+    run = Identity.from_environment(environ).run_id
     return RequestLog(
         settings.record_requests,
         lambda: RequestFile(Path(folder), run, most),
-        lambda: LineWriter(names),
+        lambda: LineWriter(secrets),
         most,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,24 @@ def test_it_is_off_unless_asked_for(tmp_path: Path) -> None:
     assert log is not None
     assert log.rate == 0.5
     assert list(tmp_path.iterdir()) == []
+
+
+def test_fields_are_named_by_options(tmp_path: Path) -> None:
+    """Those of the request log alone, and secrets among the parameters."""
+    environ = {
+        "RUNNER_RECORD_REQUESTS": "1",
+        "RUNNER_RECORD_MASK": "name, email",
+        "RUNNER_SECRET": "login door",
+        "RUNNER_REQUEST_LOG_FOLDER": str(tmp_path),
+    }
+    log = request_log_of(1, environ)
+    assert log is not None
+    names = ("name", "email", "login", "door", "street")
+    body = json.dumps(dict.fromkeys(names, "t0p")).encode()
+    log.add(ASKED._replace(body=body, fields=[(b"content-type", b"application/json")]), **FACTS)
+    log.close()
+    (found,) = read(tmp_path)
+    assert json.loads(found.body or b"") == {**dict.fromkeys(names, "***"), "street": "t0p"}
 
 
 def test_no_run_writes_more_than_is_pruned(tmp_path: Path) -> None:
