@@ -3,8 +3,8 @@
 The rules of this file:
 
 1. Whatever way a request takes, it passes here before anything of an app runs. A way of its own
-   may let it in by `name_for` or `name_of`; what these do not let in goes the general way, which
-   refuses it by `admit`.
+   may let it in by `name_in`; what that does not let in goes the general way, which refuses it
+   by `admit`.
 2. A key comes as ``Authorization: Bearer KEY`` or as ``x-api-key: KEY``. Exactly one is given: not
    both, and none twice, for two readers might take either.
 3. An app sees the name of a key, never the key.
@@ -14,6 +14,8 @@ The rules of this file:
 from __future__ import annotations
 
 import math
+import re
+import sys
 from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
@@ -33,6 +35,11 @@ _BEARER = b"bearer"
 _CHALLENGE = b"www-authenticate"
 _NEEDED = b'Bearer realm="runner"'
 _WRONG = b'Bearer realm="runner", error="invalid_token"'
+
+# What may hold a key in a head: whether it is ``Authorization``, and the value.
+_given_in = re.compile(
+    rb"\r\n(?:[xX](?i:-api-key)|([aA](?i:uthorization))):[ \t]*+([^\r]*+)"
+).findall
 
 # What apps usually have at these paths, those of FastAPI and its like among them.
 USUAL_PATHS = {
@@ -119,16 +126,22 @@ class Gate:
             self.counts.refuse(refused.status)
             raise
 
-    def name_for(self, asked: Asked) -> str | None:
-        """Let a request in likewise; None if the general way is to refuse it."""
-        try:
-            return self._admitted(asked)
-        except RefusedRequestError:
-            return None
+    def name_in(self, head: bytes, end: int = sys.maxsize) -> str | None:
+        """Let a request in by the one key in its head.
 
-    def name_of(self, key: bytes) -> str | None:
-        """Let a request in that is known to give this key, and no other; None likewise."""
-        found = self.keys.find(key) if self.keys is not None else None
+        Args:
+            head: Whose fields, none of them folded, each stand behind the end of a line.
+            end: Where they end in these bytes.
+
+        Returns:
+            The name of the key; None if the general way is to refuse the request.
+        """
+        given = _given_in(head, 0, end)
+        if len(given) != 1 or self.keys is None:
+            return None
+        is_credentials, value = given[0]
+        key = bearer_in(value) if is_credentials else value.rstrip(b" \t")
+        found = self.keys.find(key) if key is not None else None
         if found is None or (found.rate is not None and found.rate.take()):
             return None
         self.counts.admit(found.name)

@@ -20,12 +20,11 @@ import select
 import threading
 from typing import TYPE_CHECKING, Any
 
-from runner.access.gate import Asked
 from runner.http.asgi_exchange import AsgiExchange
 from runner.http.client_link import Pause
 from runner.http.connection import Connection, Owner
 from runner.http.lent_connection import FORWARDED, LentConnection
-from runner.http.plain_head import PlainHead, fields_of, plain_head
+from runner.http.plain_head import PlainHead, plain_head
 from runner.http.recording import Recording
 from runner.http.request_head import RequestHead
 from runner.http.scope import path_of
@@ -125,12 +124,9 @@ class WsgiConnection(Connection):
     def key_name_of(self, head: PlainHead, path: str) -> str | None:
         """Let a plain request in, in any thread; None leaves it to the general way to refuse it."""
         gate = self.owner.gate
-        if not gate.is_on:
+        if not gate.is_on or gate.is_open(head.method.decode("ascii"), path):
             return ""
-        given = [
-            (name.lower().encode(), value.encode("latin-1")) for name, value in fields_of(head)
-        ]
-        return gate.name_for(Asked(head.method.decode("ascii"), path, given, self.client))
+        return gate.name_in(head.lines)
 
     # -- what comes back from a thread, in the loop
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-from runner.access.gate import Gate, bearer_in
+from runner.access.gate import Gate
 from runner.config import Limits
 from runner.http.plain_head import PLAIN_FIELDS, head_expression
 from runner.predict.batching import Batcher
@@ -24,8 +23,6 @@ _OURS = {
 }
 _FIELDS = dict(sorted((PLAIN_FIELDS | _OURS).items()))
 _match = head_expression(b"POST", _FIELDS).match
-# What may hold a key in a head that is plain: whether it is ``Authorization``, and the value.
-_keys = re.compile(rb"\r\n(?:[xX](?i:-api-key)|([aA](?i:uthorization))):[ \t]*+([^\r]*+)").findall
 
 
 # Who predicts, where the body begins and ends, the seconds that the client waits, None if it does
@@ -91,9 +88,5 @@ class KeyedRequests(PlainRequests):
         plain = super().read(data)
         if plain is None:
             return None
-        given = _keys(data, 0, plain[1])
-        if len(given) != 1:
-            return None
-        is_bearer, key = given[0]
-        name = self._gate.name_of((bearer_in(key) or b"") if is_bearer else key.rstrip(b" \t"))
+        name = self._gate.name_in(data, plain[1])
         return None if name is None else (*plain[:4], name, plain[5])
