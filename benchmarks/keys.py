@@ -57,7 +57,7 @@ def main() -> None:
     chosen = [kind for kind in SERVICES if any(word in kind.name for word in given.only)]
     faults: list[str] = []
     for kind in chosen:
-        faults += refusals(kind, given.count // len(chosen), given.seed)
+        faults += refusals(kind, -(-given.count // len(chosen)), given.seed)
     faults += times(given.samples)
     cost()
     for fault in faults:
@@ -93,7 +93,7 @@ def refusals(kind: Kind, count: int, seed: int) -> list[str]:
     ):
         began = time.monotonic()
         jobs = [
-            pool.submit(asked, service.port, kind.name, key, count // CLIENTS, seed + each)
+            pool.submit(asked, service.port, kind.name, key, -(-count // CLIENTS), seed + each)
             for each in range(CLIENTS)
         ]
         statuses, faults = collections.Counter[int](), list[str]()
