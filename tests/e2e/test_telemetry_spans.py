@@ -11,8 +11,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from support import Service, until, write_notebook
 from support.collector import CollectedSpan, Collector
+from support.served_wsgi import Served
+
+from runner.telemetry import spans
 
 NOTEBOOK = """
 import logging
@@ -158,3 +164,30 @@ def test_a_start_and_a_swap_are_spans(service: Service, collector: Collector) ->
     os.kill(service.process.pid, signal.SIGHUP)
     swap = come(collector, "swap")
     assert (swap.attributes["runner.cause"], swap.status) == ("SIGHUP", 0)
+
+
+def test_what_a_wsgi_app_does_stands_below_its_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the thread that has the connection, and in one from which the loop sends."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    for name, value in (("_pid", os.getpid()), ("_provider", provider)):
+        monkeypatch.setattr(spans, name, value)
+    monkeypatch.setattr(spans, "_tracer", provider.get_tracer("runner"))
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        with provider.get_tracer("notebook").start_as_current_span("own"):
+            start_response("200 OK", [])
+        return [b"a"]
+
+    served = Served(app)
+    sent = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
+    for fields in ({}, {"expect": "100-continue"}):
+        status, headers, _ = served.ask("POST", "/a", b"b", traceparent=sent, **fields)
+        assert (status, headers["traceparent"]) == (200, sent)
+    served.server.drain()
+    served.thread.join(10)
+    found = exporter.get_finished_spans()
+    requests = [span for span in found if span.name == "POST"]
+    owns = [span.parent.span_id for span in found if span.name == "own" and span.parent]
+    assert sorted(owns) == sorted(span.context.span_id for span in requests)
+    assert [f"{span.parent.span_id:016x}" for span in requests if span.parent] == ["2" * 16] * 2
