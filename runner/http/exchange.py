@@ -61,6 +61,10 @@ class Exchange:
         self.status, self.key_name = 0, ""
         self.since = time.monotonic()
 
+    def asked_by(self) -> tuple[str, str]:
+        """Give the client and the root for the access log."""
+        return self.client, self.root
+
     def start(self) -> None:
         """Begin to answer; the body follows."""
 

@@ -342,8 +342,9 @@ class ExchangeLink(ClientLink):
 
     def _log_exchange(self, exchange: Exchange) -> None:
         seconds = time.monotonic() - exchange.since
-        path, words = exchange.root + exchange.path, (exchange.key_name, exchange.trace)
-        self._log(exchange.method, path, exchange.status, seconds, *words, exchange.client)
+        (client, root), words = exchange.asked_by(), (exchange.key_name, exchange.trace)
+        path = root + exchange.path
+        self._log(exchange.method, path, exchange.status, seconds, *words, client)
 
     def _log(  # noqa: PLR0913, PLR0917 - the facts of a line
         self,

@@ -40,6 +40,7 @@ NAMES = tuple(name.decode() for name in _WORDS)
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_LINES = re.compile(rb"\n((?:x-)?forwarded[a-z-]*):[ \t]*([^\r]*)", re.IGNORECASE)
 _HOST = re.compile(HOST.decode("ascii"))
 _PORT = re.compile(r"[0-9]{1,5}")
 # Nothing that has to be encoded, and no empty segment: `//a` would be a host in a link.
@@ -100,6 +101,16 @@ class TrustedProxies(AddressSet):
         scheme = _SCHEMES.get(said.get("proto", "").lower(), direct.scheme)
         seen = direct._replace(client=client, scheme=scheme)
         return _addressed(seen, said, headers) if self.say_host else seen
+
+    def named_in(self, head: bytes) -> tuple[str, str]:
+        """Give the client and the prefix that they name; empty ones if they name none.
+
+        Args:
+            head: From the first line to the empty one.
+        """
+        found = [(name.lower(), value) for name, value in _LINES.findall(head)]
+        seen = self.seen(found, Seen(None, None))
+        return seen.client[0] if seen.client else "", seen.prefix
 
     def _lists_of(self, headers: Fields) -> dict[str, list[str]]:
         """Give what each proxy on the way has said, the last one last."""

@@ -258,6 +258,22 @@ class FastRequest(Exchange):
         request_log.add_exchange(self, exchanged)
 
 
+class ForwardedRequest(FastRequest):
+    """Be one that a proxy has passed on, where that is logged.
+
+    Attributes:
+        head: In which the proxy says for whom.
+    """
+
+    __slots__ = ("head",)
+
+    head: bytes
+
+    def asked_by(self) -> tuple[str, str]:
+        """Give who asked, and below which prefix."""
+        return self.connection.owner.proxies.named_in(self.head)
+
+
 class FastRouteConnection(Connection):
     """Speak HTTP on one connection, and answer plain requests at once."""
 
@@ -266,6 +282,13 @@ class FastRouteConnection(Connection):
         self.route, self.request_log = route, owner.request_log
         # Whether a line is written of each request, which has to name it as others do.
         self.names_requests = owner.access_log is not None or owner.request_log is not None
+        self._logs_proxies = False  # what one says is logged
+
+    def connection_made(self, transport: Any) -> None:
+        """Note whether it comes from a proxy."""
+        super().connection_made(transport)
+        owner = self.owner
+        self._logs_proxies = owner.access_log is not None and owner.proxies.believe(self.client)
 
     def take_plain(self, data: bytes) -> bytes | None:
         """Take a request whose head is plain."""
@@ -275,7 +298,10 @@ class FastRouteConnection(Connection):
         if plain is None:
             return None
         batcher, start, end, timeout, key_name, traceparent = plain
-        request = FastRequest(self, batcher, timeout, key_name, traceparent)
+        if self._logs_proxies and data.find(b"orwarded", 0, start) > 0:
+            request = self._forwarded(data[:start], batcher, timeout, key_name, traceparent)
+        else:
+            request = FastRequest(self, batcher, timeout, key_name, traceparent)
         if len(data) < end or self._is_half_closed:
             request.begin_body()
             self.begin(request, end - start)
@@ -284,6 +310,11 @@ class FastRouteConnection(Connection):
         self.state.in_flight += 1
         request.predict(data[start:end])
         return data[end:]
+
+    def _forwarded(self, head: bytes, *given: Any) -> FastRequest:
+        request = ForwardedRequest(self, *given)
+        request.head = head
+        return request
 
     def hold_off(self) -> None:
         """Read no more for a moment from a client that was told to come later.

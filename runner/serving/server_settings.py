@@ -49,6 +49,7 @@ _OPTIONS = _FOLLOWED | {
     "channel_timeout": "read-timeout",
     "processes": "workers",
     "read_timeout": "read-timeout",
+    "server_names": "allowed-host",
     "trusted_proxy": "trusted-proxies",
     "trusted_proxy_count": "trusted-proxies",
     "trusted_proxy_headers": "trusted-proxies",

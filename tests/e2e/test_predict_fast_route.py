@@ -705,6 +705,22 @@ def test_answers_are_counted_and_logged(
     assert served.server.requests == 3
 
 
+@pytest.mark.parametrize("uses_fast_route", [True, False])
+def test_the_access_log_names_whom_a_proxy_names(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch, uses_fast_route: bool
+) -> None:
+    """And the prefix in front of the path; whichever way the request takes."""
+    monkeypatch.setenv("RUNNER_TRUSTED_PROXIES", "10.0.0.0/8")
+    lines: list[Any] = []
+    log = AccessLog(2, is_json=False)
+    monkeypatch.setattr(log, "add", lambda **facts: lines.append(facts))
+    words = (b"x-forwarded-for: 1.2.3.4, 10.0.0.7", b"X-Forwarded-Prefix: /m")
+    served = serve(log=log, uses_fast_route=uses_fast_route)
+    served.talk([PLAIN, request(BODY, *words), request(BODY, b"Forwarded: for=2.2.2.2"), END])
+    asked = [(line["client"], line["path"]) for line in lines[:3]]
+    assert asked == [("127.0.0.1", "/"), ("1.2.3.4", "/m/"), ("2.2.2.2", "/")]
+
+
 def test_the_run_is_named(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> None:
     """``x-run-id`` says which run has answered, and ``server-timing`` how long it took."""
     monkeypatch.setenv("RUNNER_RUN_ID", "run-7")
