@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MOST_WAITING = 8_388_608  # bytes
-_EVERY = 0.1
+_EVERY = 0.5  # each time that the thread is woken takes as long as some ten lines
+_MUCH = 1_048_576  # bytes that do not wait for that
+_ROOM_EVERY = 0.1
 _MOST_AT_ONCE = 16  # lines: about a tenth of a millisecond without a pause
 _MOST_BYTES_AT_ONCE = 131_072
 _RETRY_AFTER = 1.0
@@ -81,7 +83,8 @@ class RequestLog:
         self._refused, self._busy = _Budget(_MOST_REFUSED), _Budget(_MOST_BUSY)
         self._written = _Budget(most_a_second)
         self._has_some = threading.Event()
-        self._closing = threading.Event()
+        self._hurry = threading.Event()
+        self._is_closing = False
         self._writer: threading.Thread | None = None
         self._fails_until = 0.0
 
@@ -127,6 +130,8 @@ class RequestLog:
                 return
             self._added = added
             self._waiting.append(answered)
+            if added - self._taken > _MUCH:
+                self._hurry.set()
             if not self._has_some.is_set():
                 if self._writer is None:  # not before the fork: threads do not survive it
                     self._writer = threading.Thread(
@@ -137,8 +142,9 @@ class RequestLog:
 
     def close(self) -> None:
         """Write what waits, for a second at most."""
-        self._closing.set()
+        self._is_closing = True
         self._has_some.set()
+        self._hurry.set()
         if self._writer is not None:
             self._writer.join(timeout=1)
 
@@ -146,9 +152,11 @@ class RequestLog:
 
     def _write(self) -> None:
         self._file, self._lines = self._make_file(), self._make_lines()
-        while not self._closing.is_set() or self._waiting:
+        while not self._is_closing or self._waiting:
             self._has_some.wait(_SAY_EVERY if self._untold or self._dropped else None)
-            self._closing.wait(_EVERY)
+            self._hurry.wait(_EVERY)
+            if not self._is_closing:
+                self._hurry.clear()
             self._has_some.clear()
             while self._waiting:
                 self._write_some()
@@ -168,8 +176,8 @@ class RequestLog:
         if fails:
             self._drop(taken)
             return
-        while not (self._written.take(len(lines)) or self._closing.wait(_EVERY)):
-            pass
+        while not (self._written.take(len(lines)) or self._is_closing):
+            time.sleep(_ROOM_EVERY)
         self._append(lines, taken)
 
     def _append(self, lines: bytes, taken: list[Answered]) -> None:

@@ -97,9 +97,22 @@ def test_a_full_disk_is_told_once_and_tried_again(
     ]
 
 
+def test_much_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else there would soon be no room for more."""
+    monkeypatch.setattr(request_log, "_EVERY", 3_600.0)
+    disk = Disk()
+    log = log_on(disk)
+    for _ in range(20):
+        log.add(ASKED._replace(body=b"x" * 60_000), **FACTS)
+    until(lambda: disk.taken)
+    log.close()
+    assert disk.taken.count(b"\n") == 20
+
+
 def test_a_worker_writes_its_share_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is beyond waits, so that whoever prunes keeps up."""
-    monkeypatch.setattr(request_log, "_EVERY", 0.01)
+    for name in ("_EVERY", "_ROOM_EVERY"):
+        monkeypatch.setattr(request_log, name, 0.01)
     disk = Disk()
     log = log_on(disk, most=1_000)
     monkeypatch.setattr(log._written, "_until", time.monotonic() + 3_600)
