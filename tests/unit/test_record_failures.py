@@ -72,9 +72,9 @@ def test_a_file_of_the_author_is_named_and_none_that_is_installed(
 
 def test_of_several_exceptions_the_last_counts() -> None:
     """It is the one that the cell raised."""
-    earlier = "Cell In[5], line 9\n----> 9 second()"
+    earlier = "Cell In[5], line 2\n----> 2 second()"
     between = "\nDuring handling of the above exception, another exception occurred:\n"
-    assert failures.line_of("first(rows)", [earlier, between, *TRACEBACK]) == 1
+    assert failures.line_of("first(rows)\nsecond()", [earlier, between, *TRACEBACK]) == 1
 
 
 @pytest.mark.parametrize("traceback", [[], ["no frames"], ["File /x.R:3"]])
