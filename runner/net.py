@@ -86,7 +86,20 @@ def sockets_of(pid: int) -> Iterator[str]:
 
 
 def listening_sockets() -> Iterator[tuple[str, tuple[str, int]]]:
-    """Give the number and the address of each TCP socket that listens.
+    """Give the number and the address of each TCP socket that listens."""
+    for state, number, address in _tcp_sockets():
+        if state == "0A":
+            yield number, address
+
+
+def sockets_at(host: str, port: int) -> set[str]:
+    """Give the numbers of the TCP sockets whose own address is this one."""
+    hosts = {host, f"::ffff:{host}"}
+    return {number for _, number, at in _tcp_sockets() if at[1] == port and at[0] in hosts}
+
+
+def _tcp_sockets() -> Iterator[tuple[str, str, tuple[str, int]]]:
+    """Give the state, the number and the own address of each TCP socket.
 
     Source: proc_pid_net(5). Elsewhere than on Linux there are none.
     """
@@ -97,8 +110,7 @@ def listening_sockets() -> Iterator[tuple[str, tuple[str, int]]]:
             continue
         for line in lines:
             fields = line.split()
-            if fields[3] == "0A":
-                yield fields[9], _address(family_, fields[1])
+            yield fields[3], fields[9], _address(family_, fields[1])
 
 
 def _address(family_: socket.AddressFamily, text: str) -> tuple[str, int]:

@@ -86,7 +86,7 @@ class Adoption:
         self._serve_in_background = serve_in_background
         self._claim = claim or Claim()
         self._left: list[AdoptedApp] = []
-        self.self_requests = SelfRequests(self._left, _self_requests_pool)
+        self.self_requests = SelfRequests(self._left, self._pool_aside)
         self._background: BackgroundService | None = None
         self._serving_task: Turn | None = None
         self._fault: BaseException | None = None
@@ -347,13 +347,14 @@ class Adoption:
                 return
             await asyncio.sleep(_LOOK_SECONDS)
 
+    def _pool_aside(self, left: AdoptedApp, listener: socket.socket, clients: Any) -> Any:
+        """Make what answers our own requests: it is no service that somebody began."""
+        from runner.serving import serve as serving
+
+        self.own_sockets.other_ports.add(listener.getsockname()[1])
+        return serving.pool_aside(left, listener, clients)
+
     def _has_tasks(self) -> bool:
         """Tell whether the loop that runs has tasks of the notebook's, besides what serves."""
         serving = {taken.turn.task for taken in self._left if taken.turn is not None}
         return bool(loop_tasks.of_notebook() - serving)
-
-
-def _self_requests_pool(left: AdoptedApp, listener: socket.socket, clients: Any) -> Any:
-    from runner.serving import serve as serving
-
-    return serving.pool_aside(left, listener, clients)

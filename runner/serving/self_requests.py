@@ -10,6 +10,7 @@ of them, and ends when the app serves. No key is asked for there.
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import os
 import re
@@ -19,10 +20,12 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from runner import net
 from runner.serving.adopted_app import AdoptedApp
 
 _HERE = {"localhost", "", "0.0.0.0", "::", "::1"}  # noqa: S104 - compared only
 _METHODS = ("connect", "connect_ex")
+_MOST_ADDRESSES = 1024
 
 
 class Pool(Protocol):
@@ -43,15 +46,23 @@ class OwnClients:
 
     def __init__(self) -> None:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._addresses: collections.deque[object] = collections.deque(maxlen=_MOST_ADDRESSES)
 
     def add(self, own: socket.socket, host: str) -> None:
         """Give a socket its port before it connects: nobody else has that as long as it is open."""
         with contextlib.suppress(OSError):  # it has one
             socket.SocketType.bind(own, (host, 0))
         self._sockets.add(own)
+        self._addresses.append(_address_of(own))
 
     def __contains__(self, client: object) -> bool:
-        return client in [_address_of(own) for own in list(self._sockets)]
+        if client in [_address_of(own) for own in list(self._sockets)]:
+            return True
+        # One that speaks TLS has become another object; the system knows whose it is.
+        if client is None or client not in self._addresses:
+            return False
+        found = net.sockets_at(*client)  # type: ignore[misc] # it is an address
+        return not found.isdisjoint(net.sockets_of(os.getpid()))
 
 
 class SelfRequests:
@@ -117,9 +128,9 @@ class SelfRequests:
         # Past the methods that take over what the notebook listens on.
         listener = socket.socket()
         socket.SocketType.bind(listener, ("127.0.0.1", 0))
-        socket.SocketType.listen(listener, 128)
         port = int(socket.SocketType.getsockname(listener)[1])
-        pool = self._make_pool(left, listener, self._clients)
+        pool = self._make_pool(left, listener, self._clients)  # which says whose it is
+        socket.SocketType.listen(listener, 128)
         if left.loop is not None:
             loop = left.loop
             asyncio.run_coroutine_threadsafe(pool.run_on_loop(), loop)

@@ -138,7 +138,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         session = self._ssl
         assert session is not None  # noqa: S101 - it has begun
         try:
-            while self._is_open and not self._is_paused:
+            while self._is_open and not (self._is_paused or self._has_said_end):
                 data = session.read(_RECORD)
                 if not data:
                     raise ssl.SSLZeroReturnError

@@ -142,3 +142,13 @@ def test_nobody_else_is_taken_for_the_notebook(leave: Leave, pools: list[Pool]) 
         client.bind(("127.0.0.1", 0))  # a port of its own choice
         client.connect(("127.0.0.1", port))
         assert client.recv(10) == b"mine"
+
+
+def test_one_that_speaks_tls_is_known_though_it_became_another_object(leave: Leave) -> None:
+    """`wrap_socket` takes the file away from the socket that was connected."""
+    port = reserved_port()
+    leave("mine", f"https://127.0.0.1:{port}")
+    plain = socket.create_connection(("127.0.0.1", port), timeout=10)
+    with socket.socket(fileno=plain.detach()) as other:
+        other.settimeout(10)
+        assert other.recv(100) == b"mine"
