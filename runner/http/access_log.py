@@ -25,7 +25,7 @@ _STATIC = (
 )
 # What is known of one request: client, method, path, status, seconds, trace, the key's name, and
 # when it was answered. A bare tuple, for there is one for each.
-_Answered = tuple[str, str, str, int, float, RequestTrace | None, str, float]
+_Answered = tuple[str, str, str, int, float, RequestTrace | None, str, str, float]
 
 
 class AccessLog:
@@ -72,6 +72,7 @@ class AccessLog:
         seconds: float,
         trace: RequestTrace | None = None,
         key_name: str = "",
+        scheme: str = "http",
     ) -> None:
         """Note one answered request; in any thread."""
         if (self._only_errors and status < 500) or self._leaves_out(method, path, status):
@@ -83,7 +84,7 @@ class AccessLog:
                 self._dropped += 1
                 return
             self._added = size
-            line = (client, method, path, status, seconds, trace, key_name, time.time())
+            line = (client, method, path, status, seconds, trace, key_name, scheme, time.time())
             self._waiting.append(line)
             if not self._has_some.is_set():
                 if self._writer is None:  # not before the fork: threads do not survive it
@@ -133,7 +134,7 @@ class AccessLog:
         return text_line(time.time(), "warning", said)
 
     def _line(self, answered: _Answered) -> bytes:
-        client, method, path, status, seconds, trace, key_name, moment = answered
+        client, method, path, status, seconds, trace, key_name, scheme, moment = answered
         self._taken += len(path)
         level, trace = "error" if status >= 500 else "info", trace or RequestTrace()
         if not self._is_json:
@@ -145,6 +146,7 @@ class AccessLog:
             "event": "request answered",
             **self._facts(),
             "client": client,
+            "scheme": scheme,
             "method": method,
             "path": _cut(path, _as_json),
             "status": status,

@@ -34,11 +34,12 @@ class Exchange:
         path: What the access log shows.
         root: In front of that, what a proxy has taken off.
         client: Likewise, the address of who asked; empty: that of the other end.
+        scheme: Likewise, how; empty: as the connection has it.
         since: When it began, by `time.monotonic`.
         trace: By what it is named in the log and in spans; None as long as nobody asks.
     """
 
-    client = root = ""
+    client = root = scheme = ""
     recording: Recording | None = None
     trace: RequestTrace | None = None
 
@@ -61,9 +62,9 @@ class Exchange:
         self.status, self.key_name = 0, ""
         self.since = time.monotonic()
 
-    def asked_by(self) -> tuple[str, str]:
-        """Give the client and the root for the access log."""
-        return self.client, self.root
+    def asked_by(self) -> tuple[str, str, str]:
+        """Give the client, the root and the scheme for the access log."""
+        return self.client, self.root, self.scheme
 
     def start(self) -> None:
         """Begin to answer; the body follows."""
@@ -121,7 +122,7 @@ class TaskExchange(Exchange):
         keep_alive: The connection goes on afterwards.
     """
 
-    __slots__ = ("_task", "client", "recording", "root", "trace")
+    __slots__ = ("_task", "client", "recording", "root", "scheme", "trace")
 
     _task: asyncio.Task[None]
 
@@ -129,6 +130,7 @@ class TaskExchange(Exchange):
         super().__init__(connection, scope["method"], below_root(scope), keep_alive=keep_alive)
         client = scope.get("client")
         self.client, self.root = client[0] if client else "", scope.get("root_path", "")
+        self.scheme = scope.get("scheme", "")
         self.recording = None
 
     def record_answer(self, lines: bytes, *, is_endless: bool) -> None:

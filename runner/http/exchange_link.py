@@ -342,9 +342,9 @@ class ExchangeLink(ClientLink):
 
     def _log_exchange(self, exchange: Exchange) -> None:
         seconds = time.monotonic() - exchange.since
-        (client, root), words = exchange.asked_by(), (exchange.key_name, exchange.trace)
-        path = root + exchange.path
-        self._log(exchange.method, path, exchange.status, seconds, *words, client)
+        client, root, scheme = exchange.asked_by()
+        path, words = root + exchange.path, (exchange.key_name, exchange.trace)
+        self._log(exchange.method, path, exchange.status, seconds, *words, client, scheme)
 
     def _log(  # noqa: PLR0913, PLR0917 - the facts of a line
         self,
@@ -355,10 +355,12 @@ class ExchangeLink(ClientLink):
         key_name: str = "",
         trace: RequestTrace | None = None,
         client: str = "",
+        scheme: str = "",
     ) -> None:
         if self.owner.access_log is not None:
             self.owner.access_log.add(
                 client=client or (self.client[0] if self.client else "-"),
+                scheme=scheme or self.scheme,
                 method=method,
                 path=path,
                 status=status,

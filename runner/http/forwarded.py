@@ -102,15 +102,15 @@ class TrustedProxies(AddressSet):
         seen = direct._replace(client=client, scheme=scheme)
         return _addressed(seen, said, headers) if self.say_host else seen
 
-    def named_in(self, head: bytes) -> tuple[str, str]:
-        """Give the client and the prefix that they name; empty ones if they name none.
+    def named_in(self, head: bytes) -> tuple[str, str, str]:
+        """Give the client, the prefix and the scheme that they name; empty ones if they name none.
 
         Args:
             head: From the first line to the empty one.
         """
         found = [(name.lower(), value) for name, value in _LINES.findall(head)]
-        seen = self.seen(found, Seen(None, None))
-        return seen.client[0] if seen.client else "", seen.prefix
+        seen = self.seen(found, Seen(None, None, ""))
+        return seen.client[0] if seen.client else "", seen.prefix, seen.scheme
 
     def _lists_of(self, headers: Fields) -> dict[str, list[str]]:
         """Give what each proxy on the way has said, the last one last."""
@@ -166,7 +166,7 @@ def _addressed(seen: Seen, said: Mapping[str, str], headers: Fields) -> Seen:
         port = int(given)
     elif not is_host:
         return seen
-    usual = _DEFAULT_PORTS[seen.scheme]
+    usual = _DEFAULT_PORTS.get(seen.scheme, 0)
     shown = f"[{host}]" if ":" in host else host
     shown += f":{port}" if port and port != usual else ""
     return seen._replace(host=shown, server=(host, port or usual))

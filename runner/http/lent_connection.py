@@ -55,7 +55,7 @@ class LentConnection(Exchange):
 
     __slots__ = (
         *("_answer", "_goes_on", "_is_passed_on", "_returned", "_unsent"),
-        *("body", "client", "head", "root", "trace"),
+        *("body", "client", "head", "root", "scheme", "trace"),
     )
 
     connection: WsgiConnection
@@ -72,7 +72,7 @@ class LentConnection(Exchange):
         self.head, self.body, self.trace = head, body, RequestTrace()
         self.method, self.path, self.since = head.method.decode("ascii"), path, time.monotonic()
         self.keep_alive = head.keeps and not self.connection.owner.is_draining
-        self.is_started, self.client, self.root = False, "", ""
+        self.is_started, self.client, self.root, self.scheme = False, "", "", ""
 
     def take_body(self, data: bytes) -> None:
         """Take a piece of the body; in the loop."""
@@ -159,6 +159,7 @@ class LentConnection(Exchange):
         if seen.host:
             environ["HTTP_HOST"] = seen.host
         self.root, self.client = seen.prefix, seen.client[0] if seen.client else ""
+        self.scheme = seen.scheme
 
     def answer(self, status: int, fields: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
         """Send a whole answer, whose fields say the body's length; False if that cannot be.

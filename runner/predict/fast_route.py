@@ -269,8 +269,8 @@ class ForwardedRequest(FastRequest):
 
     head: bytes
 
-    def asked_by(self) -> tuple[str, str]:
-        """Give who asked, and below which prefix."""
+    def asked_by(self) -> tuple[str, str, str]:
+        """Give who asked, below which prefix, and how."""
         return self.connection.owner.proxies.named_in(self.head)
 
 

@@ -709,16 +709,21 @@ def test_answers_are_counted_and_logged(
 def test_the_access_log_names_whom_a_proxy_names(
     serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch, uses_fast_route: bool
 ) -> None:
-    """And the prefix in front of the path; whichever way the request takes."""
+    """The prefix in front of the path, and the scheme; whichever way the request takes."""
     monkeypatch.setenv("RUNNER_TRUSTED_PROXIES", "10.0.0.0/8")
     lines: list[Any] = []
     log = AccessLog(2, is_json=False)
     monkeypatch.setattr(log, "add", lambda **facts: lines.append(facts))
     words = (b"x-forwarded-for: 1.2.3.4, 10.0.0.7", b"X-Forwarded-Prefix: /m")
+    words += (b"X-Forwarded-Proto: https", b"X-Forwarded-Port: 8443")
     served = serve(log=log, uses_fast_route=uses_fast_route)
     served.talk([PLAIN, request(BODY, *words), request(BODY, b"Forwarded: for=2.2.2.2"), END])
-    asked = [(line["client"], line["path"]) for line in lines[:3]]
-    assert asked == [("127.0.0.1", "/"), ("1.2.3.4", "/m/"), ("2.2.2.2", "/")]
+    asked = [(line["client"], line["path"], line["scheme"]) for line in lines[:3]]
+    assert asked == [
+        ("127.0.0.1", "/", "http"),
+        ("1.2.3.4", "/m/", "https"),
+        ("2.2.2.2", "/", "http"),
+    ]
 
 
 def test_the_run_is_named(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> None:
