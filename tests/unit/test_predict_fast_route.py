@@ -90,22 +90,24 @@ def test_a_request_may_come_byte_by_byte() -> None:
 def test_both_ways_record_alike() -> None:
     """What is answered well, what is refused, and what fails; whole and in pieces."""
     bad, fails = PLAIN.replace(b"1.0", b"[0]"), PLAIN.replace(b"2.0", b"0.0")
+    traced = PLAIN.replace(b"User-Agent: y", b"traceparent: 00-%b-%b-01" % (b"a" * 32, b"b" * 16))
 
     async def recorded(way: str, *cuts: int, rate: float = 1.0) -> list[Any]:
         app = app_of(_quotient)
         async with living(app):
             server = Server(app)
             server.request_log = log = KeepingLog(rate)
-            for data in (PLAIN, bad, fails):
+            for data in (PLAIN, bad, fails, traced):
                 await server.said(getattr(server, way), *pieces(data, *cuts))
         for each in log.recorded:
             assert each.facts.pop("seconds") >= 0
-            assert (each.facts.pop("trace") or RequestTrace()).trace_id == ""
+            each.facts["trace"] = (each.facts["trace"] or RequestTrace()).trace_id
         return log.recorded
 
     async def compared() -> None:
         general = await recorded("general_way")
-        assert [each.status for each in general] == [200, 422, 500]
+        assert [each.status for each in general] == [200, 422, 500, 200]
+        assert [each.facts["trace"] for each in general] == ["", "", "", "a" * 32]
         assert general[2].kept.body == fails[-20:]
         plain = await recorded("plain_way")
         for each in (*general, *plain):  # which say under which id the log has it
