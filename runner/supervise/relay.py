@@ -36,6 +36,7 @@ from runner.access.refusal import CONTENT_TYPE, RefusedRequestError, details
 from runner.config import AddressSet, Limits
 from runner.supervise.passing import CHUNK, Address, Streams, connected, pass_on
 from runner.supervise.request_heads import asked_in, passed_on, read_head, without_keys_in
+from runner.telemetry.request_trace import echo_of
 from runner.tls.server_tls import ServerTls
 from runner.tls.transport import TlsTransport
 
@@ -266,7 +267,8 @@ class Relay:
     ) -> None:
         """Let a client wait until something serves, and pass its request on."""
         if self._held >= MOST:
-            await _refuse(_answer(_UNAVAILABLE, b"busy", b"retry-after: 1\r\n"), reader, writer)
+            fields = b"retry-after: 1\r\n" + echo_of(head)
+            await _refuse(_answer(_UNAVAILABLE, b"busy", fields), reader, writer)
             return
         self._held += 1
         try:
@@ -294,7 +296,7 @@ class Relay:
             said = b"200 OK", b"ready"
         else:
             said = _UNAVAILABLE, b"starting"
-        return _answer(*said, has_body=not head.startswith(b"HEAD"))
+        return _answer(*said, echo_of(head), has_body=not head.startswith(b"HEAD"))
 
     async def _can_pass_on(self, reader: asyncio.StreamReader) -> bool:
         """Wait until something serves; not for a client that has gone."""
@@ -312,7 +314,7 @@ class Relay:
         try:
             answers, asks = await connected(self._target)
         except OSError:
-            writer.write(_answer(b"502 Bad Gateway", b"unreachable"))
+            writer.write(_answer(b"502 Bad Gateway", b"unreachable", echo_of(head)))
             return
         if self._is_passed_to_other and self._gate.keys is not None:
             head = without_keys_in(head)
@@ -321,7 +323,7 @@ class Relay:
             asks.write(f"{self.word} {name}\n".encode())
         streams, server = (reader, writer), (answers, asks)
         if not await pass_on(head, streams, server, self._limits.write_timeout):
-            writer.write(_answer(b"502 Bad Gateway", b"no answer"))
+            writer.write(_answer(b"502 Bad Gateway", b"no answer", echo_of(head)))
             self._tell_of_silence()
         await _pass_over(reader)
 

@@ -21,6 +21,8 @@ VALUE = rb"00-" + _IDS
 """Matches it in the version that there is."""
 _VALUE = re.compile(rb"%b|(?!00|ff)[0-9a-f]{2}-%b(?:-.*)?" % (VALUE, _IDS))
 
+_LINES = re.compile(rb"\r\n(?i:traceparent):[ \t]*+([^\r\n]*?)[ \t]*(?=\r\n)")
+
 Result = TypeVar("Result")
 
 
@@ -92,6 +94,11 @@ def trace_of(fields: Iterable[tuple[bytes, bytes]]) -> RequestTrace:
     """Read what a request's fields say, whose names are in lower case."""
     given = [value for name, value in fields if name == TRACEPARENT]
     return RequestTrace(given[0]) if len(given) == 1 and is_valid(given[0]) else RequestTrace()
+
+
+def echo_of(head: bytes) -> bytes:
+    """Write the line of an answer that gives back what a request's head says, if anything."""
+    return trace_of((TRACEPARENT, value) for value in _LINES.findall(head)).echo()
 
 
 def is_valid(value: bytes) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.telemetry.request_trace import RequestTrace, current, is_valid, trace_of
+from runner.telemetry.request_trace import RequestTrace, current, echo_of, is_valid, trace_of
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 VALID = f"00-{TRACE}-{SPAN}-01".encode()
@@ -66,3 +66,12 @@ def test_what_is_done_for_a_request_knows_it() -> None:
     trace = RequestTrace()
     assert trace.run(current.get) is trace
     assert current.get() is None
+
+
+def test_a_head_that_nobody_parses_is_answered_likewise() -> None:
+    """As the supervisor does it while nothing serves."""
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nTraceParent: \t%b \r\n\r\n"
+    assert echo_of(head % VALID) == b"traceparent: %b\r\n" % VALID
+    assert echo_of(head % b"a") == b""
+    twice = b"\r\ntraceparent: %b" % VALID
+    assert echo_of(b"GET / HTTP/1.1" + twice + twice + b"\r\n\r\n") == b""
