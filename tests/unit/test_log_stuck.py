@@ -61,6 +61,25 @@ def test_who_logs_does_not_wait(pipe: tuple[int, int], monkeypatch: pytest.Monke
     handler.flush()
 
 
+def test_a_forked_process_writes_its_own_lines(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a thread of its own, since no other is with it; what waits is its parent's to write."""
+    read, write = pipe
+    handler = PatientHandler(write)
+    os.write(write, b"x" * 4096)  # so that nothing can be written
+    for _ in range(3):
+        handler.emit(event("of the parent"))
+    parents, waiting = handler._writer, handler._waiting
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    handler.emit(event("of the child"))
+    assert handler._writer not in {None, parents}
+    assert handler._waiting is not waiting
+    said = read_until(read, b"of the child")
+    handler.flush()
+    assert said.count(b"of the child") == 1
+
+
 def test_whoever_flushes_waits_for_the_last_line(pipe: tuple[int, int]) -> None:
     """Also if the writer has done the one before just as it comes."""
     read, write = pipe

@@ -50,6 +50,7 @@ class Settings:
         (np.array(5), 5),
         (np.datetime64("2026-01-02"), "2026-01-02"),
         (np.array([["2026-01-02", "NaT"]], "M8[D]"), [["2026-01-02", None]]),
+        ({9, 10}, [10, 9]),  # by their texts, for sets of any kinds
         ({np.int64(3): {(1, 2): (1,)}, None: {2, 1}}, {"3": {"(1, 2)": [1]}, "None": [1, 2]}),
         (pd.Timestamp("2026-01-02"), "2026-01-02T00:00:00"),
         (pd.Timedelta(days=1), "1 days 00:00:00"),

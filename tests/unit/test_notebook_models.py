@@ -55,6 +55,9 @@ def test_what_is_made_of_texts_is_known(source: str) -> None:
     [
         "load_model(choose())",
         "load_model(f'{a!r}')",
+        "a = 'b'\nload_model(f'{a!r}')",
+        "a = 'b'\nload_model(f'{a:>9}')",
+        "from pathlib import Path\nload_model(Path('a', **names))",
         "load_model()",
         "A = B\nB = A\nload_model(A)",
         "import mlflow\nmlflow.pyfunc.load_model('models:/a/3')",

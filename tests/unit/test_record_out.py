@@ -95,6 +95,24 @@ def test_an_open_file_gets_the_record_where_it_stands(
     assert (tmp_path / "link").is_symlink() is (name == "link")
 
 
+def test_what_was_sent_is_not_sent_again(tmp_path: Path) -> None:
+    """Whoever looks whether something is left to send finds nothing."""
+    with (tmp_path / "log").open("wb") as file:
+        out = OutStream(Path("log"), file.fileno())
+        send(out, "text")
+        out.send()
+    assert (tmp_path / "log").read_text() == "text"
+
+
+def test_a_file_that_we_have_opened_ourselves_is_nobodys_to_name(tmp_path: Path) -> None:
+    """A number that happens to be one of ours would get the record instead of an error."""
+    with (tmp_path / "ours").open("wb") as file:
+        with pytest.raises(ConfigurationError, match="Bad file descriptor"):
+            out_at(Path(f"/dev/fd/{file.fileno()}"))
+        os.set_inheritable(file.fileno(), True)
+        assert isinstance(out_at(Path(f"/dev/fd/{file.fileno()}")), OutStream)
+
+
 def test_a_device_stays_one(tmp_path: Path) -> None:
     """It is written to, and not replaced; nothing is made beside it."""
     ours, theirs = os.openpty()
