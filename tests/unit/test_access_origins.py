@@ -99,6 +99,7 @@ def sent(**fields: bytes) -> list[tuple[bytes, bytes]]:
         {"origin": b"http://localhost:3000", "sec_fetch_site": b"same-site"},
         {"origin": b"http://localhost:3000"},
         {"origin": b"http://localhost"},
+        {"origin": b"https://localhost:8000", "sec_fetch_site": b"cross-site"},
     ],
 )
 def test_what_a_form_of_another_site_sends_is_forged(kind: bytes, fields: dict[str, bytes]) -> None:
