@@ -167,8 +167,9 @@ class WorkerLoop:
     def _obey(self, server: Server, order: Order, queue: int) -> None:
         if order is Order.ACCEPT:
             # Not `dup()`, which makes the socket block for a moment, for all who share it.
-            own = socket.socket(fileno=os.dup(self._listeners[queue].fileno()))
-            server.accept(own, is_shared=self._shares_queues)
+            with contextlib.suppress(OSError):  # it is closed: the order to drain comes next
+                own = socket.socket(fileno=os.dup(self._listeners[queue].fileno()))
+                server.accept(own, is_shared=self._shares_queues)
         elif order is Order.SAY:
             server.say(lambda is_free: self._report(Report.FREE if is_free else Report.BUSY))
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -73,6 +74,20 @@ def test_an_order_that_comes_before_there_is_a_server_is_kept(end: Order) -> Non
         return server
 
     WorkerLoop(build, [], status, order, Limits()).run()
+    assert server.is_drained.is_set()
+    os.close(said)
+    os.close(told)
+
+
+def test_an_order_to_accept_that_comes_too_late_changes_nothing() -> None:
+    """Who stops a service as it comes to serve has closed its listeners: it must still drain."""
+    order, told = os.pipe()
+    said, status = os.pipe()
+    with socket.socket() as closed:
+        pass
+    os.write(told, Order.ACCEPT.encode_for(0) + Order.DRAIN.encode_for())
+    server: Any = Server()
+    WorkerLoop(lambda: server, [closed], status, order, Limits()).run()
     assert server.is_drained.is_set()
     os.close(said)
     os.close(told)
