@@ -118,12 +118,12 @@ def test_who_comes_before_it_serves_waits_and_is_known(served: Served) -> None:
 
 def test_its_commands_and_its_cell_say_https(served: Served, folder: Path) -> None:
     """And the health check of a container finds it, though it can show no certificate."""
-    port = served.port
+    port, record = served.port, folder / "runs/a/out.ipynb"
     assert f"https://127.0.0.1:{port}" in command("status", "a.ipynb", cwd=folder).stdout
     assert f" on https://127.0.0.1:{port}" in served.service.said()
-    record = read_record(folder / "runs/a/out.ipynb")
-    assert f"serving ASGI on https://127.0.0.1:{port}" in text_of(record.cells[-1])
-    assert command("probe", "--port", str(port), cwd=folder).returncode == 0
+    said = f"serving ASGI on https://127.0.0.1:{port}"
+    until(lambda: record.exists() and said in text_of(read_record(record).cells[-1]))
+    assert command("probe", "--timeout", "30", "--port", str(port), cwd=folder).returncode == 0
 
 
 def test_a_renewed_certificate_is_taken_up_by_all(served: Served, authority: Authority) -> None:
