@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Container
 from typing import Any
 
-from runner.telemetry.log_lines import json_line, text_line, write_lines
-from runner.telemetry.request_trace import RequestTrace
+from runner.telemetry.log_lines import folded, json_line, named, text_line, time_of, write_lines
+from runner.telemetry.request_trace import RequestTrace, new_id
 
 _MOST_WAITING = 20_000  # lines
 _MOST_BYTES = 4_194_304  # of the paths that wait
@@ -136,12 +136,16 @@ class AccessLog:
     def _line(self, answered: _Answered) -> bytes:
         client, method, path, status, seconds, trace, key_name, scheme, moment = answered
         self._taken += len(path)
-        level, trace = "error" if status >= 500 else "info", trace or RequestTrace()
+        level = "error" if status >= 500 else "info"
         if not self._is_json:
-            shown = _escaped(_cut(path, _escaped))
-            said = f"{client} {method} {shown} {status} {seconds * 1000:.2f} ms"
+            # As `text_line` writes it, but for what is bounded and in one line already.
+            shown = path if _is_simple(path) else _escaped(_cut(path, _escaped))
+            name = f"id={new_id()}" if trace is None else named(trace)
             key = f" key={key_name}" if key_name else ""
-            return text_line(moment, level, said + key, trace)
+            said = (
+                f"{folded(client)} {method} {shown} {status} {seconds * 1000:.2f} ms{key} {name}\n"
+            )
+            return f"{time_of(moment)} {level.upper():<7} {said}".encode(errors="backslashreplace")
         fields: dict[str, Any] = {
             "event": "request answered",
             **self._facts(),
@@ -154,7 +158,11 @@ class AccessLog:
         }
         if key_name:
             fields["key"] = key_name
-        return json_line(moment, level, fields, trace)
+        return json_line(moment, level, fields, trace or RequestTrace())
+
+
+def _is_simple(path: str) -> bool:
+    return len(path) <= _LENGTHS[-1] and path.isascii() and path.isprintable() and "\\" not in path
 
 
 def _cut(path: str, written: Callable[[str], str | bytes]) -> str:
