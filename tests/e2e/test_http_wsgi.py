@@ -533,6 +533,7 @@ def test_the_log_gets_one_record_per_answer(serve: Callable[..., Running]) -> No
         "status": 200,
         "seconds": record["seconds"],
         "client": "127.0.0.1",
+        "scheme": "http",
         "key_name": "",
         "trace": record["trace"],
     }
