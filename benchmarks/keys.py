@@ -235,9 +235,8 @@ def compared(
 ) -> tuple[list[float], list[float]]:
     """Time both kinds of keys in an order of chance, which no drift of the machine can fit."""
     chance = random.Random(0)
-    others = [each for each in ALPHABET if each != key[-1]]
     made = [secrets.token_urlsafe(32) for _ in range(samples)]
-    kinds = [(True, key[:-1] + chance.choice(others)) for _ in made]
+    kinds = [(True, nearly(key, chance)) for _ in made]
     kinds += [(False, each) for each in made]
     chance.shuffle(kinds)
     spents = [0.0] * len(kinds)
@@ -252,6 +251,13 @@ def compared(
         for wanted in (True, False)
     ]
     return found[0], found[1]
+
+
+def nearly(key: str, chance: random.Random) -> str:
+    """Change one letter of a key."""
+    at = chance.randrange(len(key))
+    other = chance.choice([each for each in ALPHABET if each != key[at]])
+    return key[:at] + other + key[at + 1 :]
 
 
 def cropped(near: list[float], far: list[float]) -> tuple[list[float], list[float]]:
