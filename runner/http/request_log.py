@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MOST_WAITING = 8_388_608  # bytes
+_MOST_WAITING, _LEAST_WAITING = 8_388_608, 262_144  # bytes
 _EVERY = 0.5  # each time that the thread is woken takes as long as some ten lines
 _MUCH = 1_048_576  # bytes that do not wait for that
 _ROOM_EVERY = 0.1
@@ -82,6 +82,8 @@ class RequestLog:
         self._told_at = float("-inf")
         self._refused, self._busy = _Budget(_MOST_REFUSED), _Budget(_MOST_BUSY)
         self._written = _Budget(most_a_second)
+        # No more than is soon written: what is newest must not be dropped for what is old.
+        self._most_waiting = min(_MOST_WAITING, max(2 * most_a_second, _LEAST_WAITING))
         self._has_some = threading.Event()
         self._hurry = threading.Event()
         self._is_closing = False
@@ -125,7 +127,7 @@ class RequestLog:
         answered = Answered(time.time(), seconds, method, path, status, key_name, trace, exchanged)
         with self._adding:
             added = self._added + answered.size
-            if added - self._taken > _MOST_WAITING:
+            if added - self._taken > self._most_waiting:
                 self._dropped += 1
                 return
             self._added = added

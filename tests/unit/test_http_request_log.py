@@ -97,6 +97,17 @@ def test_a_full_disk_is_told_once_and_tried_again(
     ]
 
 
+def test_no_more_waits_than_is_soon_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where little may be written, what is new is not dropped for what has waited for long."""
+    monkeypatch.setattr(request_log, "_EVERY", 3_600.0)
+    disk = Disk()
+    log = log_on(disk, most=1_000)
+    for _ in range(100):
+        log.add(ASKED._replace(body=b"x" * 60_000), **FACTS)
+    log.close()
+    assert disk.taken.count(b"\n") == 4
+
+
 def test_much_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else there would soon be no room for more."""
     monkeypatch.setattr(request_log, "_EVERY", 3_600.0)
