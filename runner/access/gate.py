@@ -9,6 +9,8 @@ The rules of this file:
    both, and none twice, for two readers might take either.
 3. An app sees the name of a key, never the key.
 4. Which hosts may be asked for is looked at first; whether a service lives may be asked by any.
+5. What is open is open to be read: a WebSocket's handshake at such a path goes to the app, which
+   may take it up at any.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ Fields = Sequence[tuple[bytes, bytes]]
 
 AUTHORIZATION, API_KEY = b"authorization", b"x-api-key"
 _BEARER = b"bearer"
+_READING = {"GET", "HEAD"}
 _CHALLENGE = b"www-authenticate"
 _NEEDED = b'Bearer realm="runner"'
 _WRONG = b'Bearer realm="runner", error="invalid_token"'
@@ -109,7 +112,7 @@ class Gate:
 
     def is_open(self, method: str, path: str) -> bool:
         """Tell whether this is asked for without a key."""
-        return path in self._open and method in {"GET", "HEAD"}
+        return path in self._open and method in _READING
 
     def admit(self, asked: Asked) -> str:
         """Let a request in.
@@ -150,15 +153,15 @@ class Gate:
     def _admitted(self, asked: Asked) -> str:
         if self._clients is not None and asked.client not in self._clients:
             raise RefusedRequestError(403, "only the notebook itself may ask here")
-        if self.hosts is not None and asked.path not in self._health:
+        if self.hosts is not None and not _only_reads(asked, self._health):
             self._check_host(asked, self.hosts)
-        if self.keys is None or self.is_open(asked.method, asked.path):
+        if self.keys is None or _only_reads(asked, self._open):
             return ""
         return self._admit_key(self.keys.find(_only_key_in(asked.fields)))
 
     def _check_host(self, asked: Asked, hosts: AllowedHosts) -> None:
         # A proxy's word counts as well as what it was told: it may have been told by a stranger.
-        for fields in filter(None, (asked.fields, asked.sent)):
+        for fields in (asked.fields, *filter(None, [asked.sent])):
             host = next((value for name, value in fields if name == b"host"), b"")
             if not hosts[host]:
                 raise RefusedRequestError(421, refusal_of(host))
@@ -172,6 +175,17 @@ class Gate:
             raise RefusedRequestError(429, said, [(b"retry-after", after)], key.name)
         self.counts.admit(key.name)
         return key.name
+
+
+def _only_reads(asked: Asked, paths: Container[str]) -> bool:
+    """Tell whether one of these paths is read, and no WebSocket begun there."""
+    return (
+        asked.path in paths
+        and asked.method in _READING
+        and not any(
+            name == b"upgrade" and value.lower() == b"websocket" for name, value in asked.fields
+        )
+    )
 
 
 def _only_key_in(fields: Fields) -> bytes:

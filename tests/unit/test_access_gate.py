@@ -90,6 +90,16 @@ def test_what_is_open_needs_no_key(method: str) -> None:
     assert refused(asked(path="", method=method)).status == 401
 
 
+def test_no_websocket_is_open() -> None:
+    """It would be the app's at any path, also at those where whoever asks only reads."""
+    upgrade = (b"upgrade", b"WebSocket")
+    for path in ("/healthz", "/metrics"):
+        handshake = asked(upgrade, path=path, method="GET")
+        assert refused(handshake, gate(Opened.METRICS)).status == 401
+        keyed = asked(upgrade, (API_KEY, KEY), path=path, method="GET")
+        assert gate(Opened.METRICS).admit(keyed) == "alice"
+
+
 def test_a_health_path_that_is_the_apps_is_not_open() -> None:
     """What the app does with it nobody knows."""
     settings = AccessSettings(key_sha256=hash_of(KEY.decode()).hex())

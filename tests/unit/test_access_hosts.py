@@ -11,6 +11,8 @@ from runner.access.settings import AccessSettings
 from runner.config import Limits
 from runner.errors import ConfigurationError
 
+_HANDSHAKE = (b"upgrade", b"websocket")
+
 
 def allows(names: str, host: bytes, *, is_local: bool = True) -> bool:
     hosts = allowed_hosts(hosts_of(names), is_local=is_local)
@@ -85,9 +87,24 @@ def test_the_refusal_names_the_option() -> None:
         gate.admit(Asked("GET", "/", evil))
     assert caught.value.status == 421
     assert gate.admit(Asked("GET", "/healthz", evil)) == ""
+    # What goes to the app is no such question: it may answer at any path.
+    for other in (Asked("POST", "/healthz", evil), Asked("GET", "/healthz", [*evil, _HANDSHAKE])):
+        with pytest.raises(RefusedRequestError):
+            gate.admit(other)
     # A proxy's word on the host does not do where it was told another.
     with pytest.raises(RefusedRequestError):
         gate.admit(Asked("GET", "/", [(b"host", b"localhost")], None, evil))
+
+
+@pytest.mark.parametrize("fields", [[], [(b"accept", b"*/*")]])
+def test_who_names_no_host_is_refused_where_hosts_were_named(
+    fields: list[tuple[bytes, bytes]],
+) -> None:
+    """HTTP/1.0 lets a request be without Host, and without any header."""
+    gate = gate_of(AccessSettings(hosts=("example.org",)), Limits())
+    with pytest.raises(RefusedRequestError) as caught:
+        gate.admit(Asked("GET", "/", fields))
+    assert caught.value.status == 421
 
 
 def test_what_was_found_is_kept_within_bounds() -> None:
