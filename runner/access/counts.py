@@ -52,9 +52,7 @@ class AccessCounts:
     def admit(self, name: str) -> None:
         """Count a request that was let in."""
         admitted = self._own.admitted
-        if name not in admitted and len(admitted) >= MOST_NAMES:
-            name = OTHER
-        admitted[name] += 1
+        admitted[_shown(name, admitted)] += 1
 
     def refuse(self, status: int) -> None:
         """Count one that was not."""
@@ -75,7 +73,8 @@ class AccessCounts:
         self.publish()
         total = Counted()
         for each in map(self._read, range(self._slots)):
-            total.admitted.update(each.admitted)
+            for name, count in each.admitted.items():  # each worker has names of its own
+                total.admitted[_shown(name, total.admitted)] += count
             total.refused.update(each.refused)
         return total
 
@@ -92,3 +91,9 @@ class AccessCounts:
             if not size:
                 break
         return Counted()
+
+
+def _shown(name: str, admitted: collections.Counter[str]) -> str:
+    """Give the name by which a key is counted beside these."""
+    is_one_too_many = name not in admitted and len(admitted) >= MOST_NAMES
+    return OTHER if is_one_too_many else name

@@ -35,6 +35,19 @@ def test_names_are_bounded() -> None:
     assert total == dict.fromkeys(names[:MOST_NAMES], 2) | {OTHER: 40}
 
 
+def test_names_are_bounded_over_all_workers() -> None:
+    """Each may have let in others; no request is lost."""
+    counts = AccessCounts(slots=3)
+    for slot in range(3):
+        counts.take_slot(slot)
+        for number in range(MOST_NAMES):
+            counts.admit(f"{slot}-{number}")
+        counts.publish()
+    total = counts.total().admitted
+    assert len(total) == MOST_NAMES + 1
+    assert total.total() == 3 * MOST_NAMES
+
+
 def test_what_is_half_written_is_not_read() -> None:
     """A sum is never that of torn bytes."""
     counts = AccessCounts(slots=2)
