@@ -105,7 +105,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         if not end and len(line) < _LONGEST_WORD:
             return
         word, _, name = line.partition(b" ")
-        if not hmac.compare_digest(word, self._tls.relay_word):
+        if not (end and hmac.compare_digest(word, self._tls.relay_word)):
             self._raw.close()
             return
         self._relayed = name.decode("utf-8", "replace")
