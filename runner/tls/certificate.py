@@ -176,6 +176,8 @@ def _tried(context: ssl.SSLContext, cert: str) -> str:
         return ""  # what else a client finds is between them
     except ssl.SSLError as error:
         raise ConfigurationError(f"{cert}: no handshake succeeds ({error.reason})") from error
+    except OSError as error:  # it has gone since it was read
+        raise ConfigurationError(f"{cert}: {error.strerror}") from error
 
 
 def _seen_by(client: ssl.SSLContext, server: ssl.SSLContext) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ import shutil
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -154,3 +155,18 @@ def test_a_client_s_name_is_written_as_the_rfc_has_it() -> None:
     )
     assert client_name.of({"subject": subject}) == "CN=\\#me\\0a+UID=7,O=A\\, B,C=DE"
     assert client_name.of({}) == ""
+
+
+def test_a_file_that_goes_while_it_is_read_is_refused_like_one_that_is_missing(
+    files: TlsFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks after renewals goes on to look."""
+    load = ssl.SSLContext.load_cert_chain
+
+    def load_and_remove(context: ssl.SSLContext, cert: str, *given: Any) -> None:
+        load(context, cert, *given)
+        Path(cert).unlink()
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", load_and_remove)
+    with pytest.raises(ConfigurationError, match=r"cert\.pem: No such file"):
+        context_of(files)
