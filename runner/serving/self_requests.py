@@ -47,19 +47,23 @@ class OwnClients:
     def __init__(self) -> None:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._addresses: collections.deque[object] = collections.deque(maxlen=_MOST_ADDRESSES)
+        self._lock = threading.Lock()  # cells ask in threads, and what answers is another
 
     def add(self, own: socket.socket, host: str) -> None:
         """Give a socket its port before it connects: nobody else has that as long as it is open."""
         with contextlib.suppress(OSError):  # it has one
             socket.SocketType.bind(own, (host, 0))
-        self._sockets.add(own)
-        self._addresses.append(_address_of(own))
+        with self._lock:
+            self._sockets.add(own)
+            self._addresses.append(_address_of(own))
 
     def __contains__(self, client: object) -> bool:
-        if client in [_address_of(own) for own in list(self._sockets)]:
+        with self._lock:
+            sockets, is_known = list(self._sockets), client in self._addresses
+        if client in [_address_of(own) for own in sockets]:
             return True
         # One that speaks TLS has become another object; the system knows whose it is.
-        if client is None or client not in self._addresses:
+        if client is None or not is_known:
             return False
         found = net.sockets_at(*client)  # type: ignore[misc] # it is an address
         return not found.isdisjoint(net.sockets_of(os.getpid()))

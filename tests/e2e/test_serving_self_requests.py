@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -152,3 +153,30 @@ def test_one_that_speaks_tls_is_known_though_it_became_another_object(leave: Lea
     with socket.socket(fileno=plain.detach()) as other:
         other.settimeout(10)
         assert other.recv(100) == b"mine"
+
+
+class _Interrupted(weakref.WeakSet[socket.socket]):
+    """Let a thread have a turn in the midst of it."""
+
+    def __init__(self, turn: threading.Thread) -> None:
+        super().__init__()
+        self._turn = turn
+
+    def __iter__(self) -> Iterator[socket.socket]:
+        for each in super().__iter__():
+            self._turn.start()
+            self._turn.join(timeout=0.1)
+            yield each
+
+
+def test_who_asks_is_known_while_another_thread_begins_to_ask() -> None:
+    """Cells ask in threads, and what answers looks in another."""
+    clients = OwnClients()
+    with socket.socket() as own, socket.socket() as other:
+        turn = threading.Thread(target=clients.add, args=[other, "127.0.0.1"])
+        clients._sockets = _Interrupted(turn)
+        clients.add(own, "127.0.0.1")
+        assert own.getsockname() in clients
+        turn.join()
+        clients._sockets = weakref.WeakSet({own, other})
+        assert other.getsockname() in clients
