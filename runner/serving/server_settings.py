@@ -9,6 +9,7 @@ which the supervisor logs as a warning.
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -118,7 +119,9 @@ def _option_text(name: str, value: Any) -> str:
     option = _FOLLOWED.get(name, "")
     if value is None and option == "ws-ping-interval":
         return "0"
-    if not option or isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+    if not option or isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if not 0 < value < math.inf:
         return ""
     # How long the supervisor waits for a drain is decided before the notebook runs.
     if option == "drain-timeout" and value > Limits.drain_timeout:

@@ -125,6 +125,14 @@ def hypercorn_config(**settings: Any) -> Any:
     return config
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_what_is_no_bound_is_said_to_be_unused(value: float) -> None:
+    """A call that a server understands does not fail here."""
+    given = {"limit_concurrency": value, "timeout_keep_alive": value}
+    followed = server_settings.adapted(asgi, "uvicorn", given)
+    assert (followed.options, len(followed.unused)) == ({}, 2)
+
+
 def test_bounds_are_options_of_ours() -> None:
     """Of each server, by the names that it has for them."""
     config = uvicorn.Config(
