@@ -14,14 +14,12 @@ The rules of this file:
 from __future__ import annotations
 
 import array
-import fcntl
 import functools
 import json
 import os
 import re
 import select
 import stat
-import termios
 import time
 from typing import Any
 
@@ -156,6 +154,9 @@ def whole_lines(fd: int, text: bytes) -> int:
 
 def _await_room(fd: int) -> None:
     """Wait a moment until a pipe is empty: a long line that it has no room for comes in pieces."""
+    import fcntl  # here, for Windows has neither, and a notebook's `serve` is imported there
+    import termios
+
     until = time.monotonic() + _ROOM_WITHIN
     unread = array.array("i", [1])
     while unread[0] and time.monotonic() < until:

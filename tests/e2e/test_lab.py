@@ -17,7 +17,10 @@ from support.lab_client import TOKEN, ask, log_a_scalar, type_in_a_terminal, wai
 
 LAB = "notebooks/examples/lab"
 PLOT = f"{LAB}/plot.ipynb"
-NEEDED = ("Makefile", "requirements.txt", "pyproject.toml", f"{LAB}/Procfile", f"{LAB}/bashrc")
+NEEDED = (
+    *("Makefile", "pyproject.toml", "locks/notebook.txt", "locks/lab.txt"),
+    *(f"{LAB}/Procfile", f"{LAB}/bashrc"),
+)
 
 
 class Lab(Service):

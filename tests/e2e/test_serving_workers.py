@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -181,7 +182,7 @@ def test_prints_of_workers_go_to_the_log(start: Start) -> None:
     serving = start("workers=2")
     pid = serving.ask("/print")["pid"]
     serving.process.send_signal(signal.SIGINT)
-    assert f"printed by {pid}\n" in serving.wait()
+    assert re.search(rf"worker {pid}: printed by {pid} id=\w+\n", serving.wait())
 
 
 def test_a_worker_is_recycled_after_its_requests(start: Start) -> None:
@@ -229,7 +230,10 @@ def test_an_app_that_does_not_start_fails_the_cell(start: Start) -> None:
     source = APP + "\nasync def app(scope, receive, send): raise ValueError('no database')\n"
     for workers in (1, 2):
         serving = start(f"workers={workers}, example=1", source)
-        assert "RuntimeError: ValueError: no database" in serving.wait()
+        assert (
+            "RuntimeError: the app failed at its example 1: ValueError: no database"
+            in serving.wait()
+        )
 
 
 def test_a_port_in_use_is_the_callers_error(start: Start) -> None:
