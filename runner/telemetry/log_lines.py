@@ -20,6 +20,7 @@ import os
 import re
 import select
 import stat
+import sys
 import time
 from typing import Any
 
@@ -29,7 +30,7 @@ LONGEST = 16_384
 _AT_ONCE = 65_536  # bytes, where a pipe's bound is none
 _ROOM_WITHIN = 1.0  # seconds
 _LOOK_EVERY = 0.005
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 _CUT = " … "
 _SHORTEST = 64  # characters to which a field is cut
 
@@ -67,11 +68,16 @@ def text_line(
     start = f"{time_of(moment)} {level.upper():<7} "
     end = "" if trace is None else f" {named(trace)}"
     if not folds:
-        first, line_break, rest = said.partition("\n")
+        first, line_break, rest = _unfolded(said).partition("\n")
         return f"{start}{first}{end}{line_break}{rest}\n".encode(errors="backslashreplace")
     room = LONGEST - len(start) - len(end) - 1
     line = f"{start}{_fitted(folded(said), room)}{end}\n"
     return line.encode(errors="backslashreplace")
+
+
+def _unfolded(text: str) -> str:
+    """Write a text in its lines: whoever has given it says nothing to a terminal."""
+    return "\n".join(map(folded, text.split("\n")))
 
 
 def named(trace: RequestTrace) -> str:
@@ -144,7 +150,7 @@ def whole_lines(fd: int, text: bytes) -> int:
     Raises:
         OSError: The log is closed.
     """
-    is_pipe = stat.S_ISFIFO(os.fstat(fd).st_mode)
+    is_pipe = sys.platform != "win32" and stat.S_ISFIFO(os.fstat(fd).st_mode)
     if end := text.rfind(b"\n", 0, select.PIPE_BUF if is_pipe else _AT_ONCE) + 1:
         return end
     if is_pipe:

@@ -21,7 +21,7 @@ def test_a_time_is_of_utc_to_the_millisecond() -> None:
     assert dt.datetime.fromisoformat(time_of(AT)).timestamp() == pytest.approx(AT, abs=0.001)
 
 
-@pytest.mark.parametrize("control", ["\n", "\r", "\x1b", "\x00", "\x85", "\u2028"])
+@pytest.mark.parametrize("control", ["\n", "\r", "\x1b", "\x00", "\x85", "\x9b", "\u2028"])
 def test_no_control_character_stands_in_a_line(control: str) -> None:
     """Whoever may write into an event begins no line of his own by it."""
     line = text_line(AT, "error", f"a{control}b\tc é").decode()
@@ -37,6 +37,12 @@ def test_a_traceback_is_broken_on_a_terminal_only() -> None:
     assert text_line(AT, "error", "failed\n  at x", trace).endswith(
         rf"failed\n  at x id={trace.id}".encode() + b"\n"
     )
+
+
+def test_nobody_says_anything_to_a_terminal() -> None:
+    """But for the ends of lines no control character comes there."""
+    shown = text_line(AT, "error", "a\x1b]0;b\x9b\r\n\x1bc", folds=False).decode()
+    assert shown == f"{time_of(AT)} ERROR   a\\x1b]0;b\\x9b\\r\n\\x1bc\n"
 
 
 @pytest.mark.parametrize("letter", ["a", "\n", "é", "\U0001f600"])
