@@ -21,7 +21,7 @@ VALUE = rb"00-" + _IDS
 """Matches it in the version that there is."""
 _VALUE = re.compile(rb"%b|(?!00|ff)[0-9a-f]{2}-%b(?:-.*)?" % (VALUE, _IDS))
 
-_LINES = re.compile(rb"\r\n(?i:traceparent):[ \t]*+([^\r\n]*?)[ \t]*(?=\r\n)")
+_LINES = re.compile(rb"\r\n(?i:traceparent):([^\r\n]*+)(?=\r\n)")
 
 Result = TypeVar("Result")
 
@@ -98,7 +98,7 @@ def trace_of(fields: Iterable[tuple[bytes, bytes]]) -> RequestTrace:
 
 def echo_of(head: bytes) -> bytes:
     """Write the line of an answer that gives back what a request's head says, if anything."""
-    return trace_of((TRACEPARENT, value) for value in _LINES.findall(head)).echo()
+    return trace_of((TRACEPARENT, value.strip(b" \t")) for value in _LINES.findall(head)).echo()
 
 
 def is_valid(value: bytes) -> bool:

@@ -75,3 +75,8 @@ def test_a_head_that_nobody_parses_is_answered_likewise() -> None:
     assert echo_of(head % b"a") == b""
     twice = b"\r\ntraceparent: %b" % VALID
     assert echo_of(b"GET / HTTP/1.1" + twice + twice + b"\r\n\r\n") == b""
+
+
+def test_time_grows_with_the_head() -> None:
+    """Whatever it repeats: the supervisor has no time for more."""
+    assert echo_of(b"GET / HTTP/1.1\r\ntraceparent: a" + b" " * 500_000 + b"b\r\n\r\n") == b""
