@@ -3,18 +3,20 @@
 The rules of this file:
 
 1. JSON, forms and query strings keep their shape: the values of secret names are masked, at any
-   depth.
+   depth, also of JSON in a text of JSON.
 2. Of all else it is not known where a value ends: CSV with a secret column, an upload with a secret
-   part, half a JSON text, a table in binary. What names a secret is masked as a whole.
+   part, XML, half a JSON text, a table in binary. What names a secret is masked as a whole.
 3. Most bodies name none. That is seen by one search, before anything is parsed.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import urllib.parse
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 from runner.masking.names import HINTS, MASK, is_secret
 from runner.masking.values import masked, without_passwords
@@ -22,10 +24,13 @@ from runner.masking.values import masked, without_passwords
 FORM = "application/x-www-form-urlencoded"
 
 _STRING = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"\s*+(:?)', re.DOTALL)
-# What is said to have a value: `name: `, `name=`, `"name": `, and the part of an upload.
-_NAMED = re.compile(r"\bname=\"?+([^\";\r\n]*+)|(?<![\w.-])([\w.-]++)\\*+[\"']?\s*+[:=]")
+# What is said to have a value: `name: `, `name=`, `"name": `, `<name>`, and the part of an upload.
+_NAMED = re.compile(
+    r"\bname=\"?+([^\";\r\n]*+)|<(?:[\w.-]++:)?+([\w.-]++)|(?<![\w.-])([\w.-]++)\\*+[\"']?\s*+[:=]"
+)
 _WORD = re.compile(r"(?<![\w-])[A-Za-z_][\w-]*+", re.ASCII)
 _COLUMN = re.compile(r"[^,;\t|]++")
+_JSON = ("{", "[")
 
 
 class TextMasking:
@@ -37,6 +42,7 @@ class TextMasking:
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
         self._secrets = frozenset(secrets)
+        self._phrases = [name for name in self._secrets if not _WORD.fullmatch(name)]
         # JSON may write any letter by its number.
         self._hints = (*HINTS, *(name.lower() for name in self._secrets), "\\u")
 
@@ -47,8 +53,7 @@ class TextMasking:
             text: The body, or its beginning.
             media_type: Of it, in lower case, without parameters.
         """
-        is_csv = media_type.endswith("csv")
-        looks_like_json = not is_csv and text.lstrip()[:1] in ("{", "[")
+        looks_like_json = not media_type.endswith("csv") and text.lstrip()[:1] in _JSON
         if media_type == FORM and not looks_like_json:  # `curl -d` says so of whatever it sends
             return self.query(text)
         if not (self._may_name(text) or ("://" in text and "@" in text)):
@@ -56,12 +61,14 @@ class TextMasking:
         is_json = media_type == "application/json" or media_type.endswith("+json")
         if is_json or looks_like_json:
             return self._json(text)
-        return self._of_unknown_form(text, is_csv=is_csv)
+        return self._of_unknown_form(text, media_type)
 
-    def _of_unknown_form(self, text: str, *, is_csv: bool = False) -> str:
-        columns = _COLUMN.findall(text.partition("\n")[0]) if is_csv else []
+    def _of_unknown_form(self, text: str, media_type: str = "") -> str:
         named = (name for found in _NAMED.findall(text) for name in found)
-        return MASK if self._has_secret([*columns, *named]) else without_passwords(text)
+        is_named = self._has_secret([*_columns(text, media_type), *named])
+        if is_named or any(phrase in text for phrase in self._phrases):
+            return MASK
+        return without_passwords(text)
 
     def query(self, text: str) -> str:
         """Give a query string, or a form, without its secrets."""
@@ -72,6 +79,8 @@ class TextMasking:
 
     def names_secret(self, data: bytes) -> bool:
         """Tell whether a body that is no text, such as a table, has a secret name anywhere."""
+        if any(phrase.encode() in data for phrase in self._phrases):
+            return True
         text = data.decode("latin-1")
         return self._may_name(text) and self._has_secret(_WORD.findall(text))
 
@@ -85,29 +94,59 @@ class TextMasking:
 
     def _pair(self, pair: str) -> str:
         name, equals, value = pair.partition("=")
+        if self._is_hidden(urllib.parse.unquote_plus(name)):  # it is no form, but called one
+            return MASK
         given = urllib.parse.unquote_plus(value)
         is_secret = self._is_secret(urllib.parse.unquote_plus(name))
-        return (
-            name + equals + MASK if value and (is_secret or self.text(given, "") != given) else pair
-        )
+        return name + equals + MASK if value and (is_secret or self._is_hidden(given)) else pair
+
+    def _is_hidden(self, text: str) -> bool:
+        return self.text(text, "") != text
 
     def _json(self, text: str) -> str:
         keys = [key for key, colon in _STRING.findall(text) if colon]
         has_urls = "://" in text and "@" in text
         has_escapes = any("\\" in key for key in keys)
-        if not (has_urls or has_escapes or self._has_secret(keys)):
+        may_hide = has_urls or has_escapes or self._has_secret(keys)
+        if not may_hide and "\\" not in text:  # by which JSON stands in a text of JSON
             return text if _is_json(text) else self._of_unknown_form(text)
         try:
-            value = json.loads(text)
-            return json.dumps(masked(value, self._secrets))
+            value = json.loads(text, object_pairs_hook=_unique)
+            hidden = masked(value, self._secrets, of_text=self._inner)
+            return text if hidden == value else json.dumps(hidden)
         except (ValueError, RecursionError):
-            return MASK
+            return MASK if may_hide else self._of_unknown_form(text)
+
+    def _inner(self, text: str) -> str:
+        return self.text(text, "") if text.lstrip()[:1] in _JSON else without_passwords(text)
 
     def _has_secret(self, names: Iterable[str]) -> bool:
         return any(map(self._is_secret, {*names}))
 
     def _is_secret(self, name: str) -> bool:
         return name in self._secrets or is_secret(name)
+
+
+def _columns(text: str, media_type: str) -> Iterator[str]:
+    """Give what may be the columns' names of a table, whatever it is called, or in an upload."""
+    is_upload = media_type.startswith("multipart/")
+    lines = text.split("\n") if is_upload else text.split("\n", 2)[:2]
+    rows = [_COLUMN.findall(line) for line in lines]
+    heads = [row for row in rows if len(row) > 1]
+    if media_type.endswith("csv"):
+        heads = rows[:1]
+    elif not is_upload:
+        heads = heads[:1] if len(heads) > 1 else []
+    for column in itertools.chain.from_iterable(heads):
+        yield column.strip(" \"'\r\ufeff")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object, of whose values none is hidden by another."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
 
 
 def _is_json(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from runner.masking.names import MASK, is_secret
@@ -11,25 +11,31 @@ from runner.masking.names import MASK, is_secret
 _IN_URL = re.compile(r"(?<=://)[^/\s@:]*+:[^/\s@]*+(?=@)")
 
 
-def masked(value: Any, secrets: Collection[str] = (), name: str = "") -> Any:
+def without_passwords(text: str) -> str:
+    """Mask the passwords within the URLs of a text."""
+    return _IN_URL.sub(MASK, text)
+
+
+def masked(
+    value: Any,
+    secrets: Collection[str] = (),
+    name: str = "",
+    of_text: Callable[[str], str] = without_passwords,
+) -> Any:
     """Give a copy of a value without secrets, also of those inside of it.
 
     Args:
         value: The value, or all by their names.
         secrets: Names that are secrets besides the well-known ones.
         name: The value's.
+        of_text: Gives a text without secrets.
     """
     is_one = name in secrets or (is_secret(name) and not isinstance(value, bool))
     if is_one and value is not None:
         return MASK
     if isinstance(value, dict):
-        return {key: masked(inner, secrets, str(key)) for key, inner in value.items()}
+        return {key: masked(inner, secrets, str(key), of_text) for key, inner in value.items()}
     for kind in (list, tuple, set, frozenset):
         if isinstance(value, kind):
-            return kind(masked(inner, secrets) for inner in value)
-    return without_passwords(value) if isinstance(value, str) else value
-
-
-def without_passwords(text: str) -> str:
-    """Mask the passwords within the URLs of a text."""
-    return _IN_URL.sub(MASK, text)
+            return kind(masked(inner, secrets, of_text=of_text) for inner in value)
+    return of_text(value) if isinstance(value, str) else value

@@ -49,6 +49,18 @@ NAMED = '--x\r\ncontent-disposition: form-data; name="{}"\r\n\r\nt0p\r\n--x--\r\
         ("text/plain", "the next token, said the author", "the next token, said the author"),
         ("text/plain", "password=t0p", "***"),
         ("", '"{\\"password\\": \\"t0p\\"}"', "***"),
+        (FORM, "password: t0p", "***"),
+        (FORM, "password: t0p\nx=1", "***"),
+        (FORM, "a,password\n1,t0p", "***"),
+        ("text/plain", "a;password\n1;t0p", "***"),
+        ("text/plain", "I lost my password", "I lost my password"),
+        (UPLOAD, NAMED.format("a").replace("t0p", "a,password\r\n1,t0p"), "***"),
+        ("application/xml", "<a><password>t0p</password></a>", "***"),
+        ("text/xml", '<x:apiKey a="b">t0p</x:apiKey>', "***"),
+        (JSON, '{"a": "{\\"pwd\\": 7}"}', '{"a": "{\\"pwd\\": \\"***\\"}"}'),
+        (JSON, '{"a":"\\u007b\\"pwd\\":7}","a":1}', "***"),
+        (JSON, '{"u":"a://b/@c"}', '{"u":"a://b/@c"}'),
+        (JSON, '{"token":"t0p","token":null}', "***"),
     ],
 )
 def test_a_secret_is_masked(media: str, text: str, masked: str) -> None:
@@ -62,6 +74,16 @@ def test_named_secrets_are_masked() -> None:
     assert masking.text('{"login": "me"}', JSON) == '{"login": "***"}'
     assert masking.query("login=me&a=1") == "login=***&a=1"
     assert masking.names_secret(b"\x00login\x00")
+    for head in ("a,login\r", '"login","a"', "\ufefflogin, a"):
+        assert masking.text(f"{head}\n1,2", "text/csv") == "***"
+
+
+def test_a_named_secret_need_not_be_a_word() -> None:
+    """A column has any name."""
+    masking = TextMasking(["first name", "größe"])
+    assert masking.names_secret("PAR1größe".encode() + b"\xff")
+    assert masking.names_secret(b"PAR1first name\xff")
+    assert masking.text("first name: me", "text/plain") == "***"
 
 
 def test_a_table_that_names_a_secret_is_seen() -> None:
