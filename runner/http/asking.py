@@ -86,10 +86,15 @@ async def ask(  # noqa: PLR0913 - half of them have defaults
     return Answer(
         status=answer.status if done else 0,
         body=bytes(answer.body),
-        error=(task.result() if done else None) or note.get("cause"),
+        error=(_raised_in(task) if done else None) or note.get("cause"),
         late_after=None if done else within,
         seconds=time.monotonic() - began,
     )
+
+
+def _raised_in(task: asyncio.Task[BaseException | None]) -> BaseException | None:
+    """Give what the app has raised, which may be that it cancels itself."""
+    return asyncio.CancelledError() if task.cancelled() else task.result()
 
 
 async def _called(app: Any, scope: dict[str, Any], answer: _Exchange) -> BaseException | None:
@@ -122,7 +127,8 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
         elif message["type"] == "http.response.body":
-            self.body += message.get("body", b"")
+            if len(self.body) <= self._most:  # else the app goes on though its client has gone
+                self.body += message.get("body", b"")
             if not message.get("more_body", False) or len(self.body) > self._most:
                 self._is_over.set()
 

@@ -85,9 +85,11 @@ class Pieces:
             if data:
                 self._pieces.append(data)
             return
+        if self.is_cut:
+            return
         if self.keeps_beginning:
             self._pieces.append(data[: self._left])
-        elif not self.is_cut:
+        else:
             self._pieces.clear()
         self.is_cut, self._left = True, 0
 

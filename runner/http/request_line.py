@@ -49,8 +49,9 @@ class Answered(NamedTuple):
     @property
     def size(self) -> int:
         """Give about how many bytes it holds."""
-        _, _, body, _, answer, _ = self.exchanged
-        return 1_000 + len(self.path) + len(body or b"") + len(answer or b"")
+        query, fields, body, answer_fields, answer, _ = self.exchanged
+        values = sum(len(value) for _, value in (*fields, *answer_fields))
+        return 1_000 + len(self.path) + len(query) + values + len(body or b"") + len(answer or b"")
 
 
 class LineWriter:

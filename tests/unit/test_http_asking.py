@@ -11,6 +11,7 @@ import pytest
 from support.prediction_apps import app_of, living
 
 from runner.cells.app import CellApp
+from runner.http import asking
 from runner.http.asking import ask
 from runner.http.wsgi_adapter import WsgiAdapter
 from runner.rehearsal.answer import Answer
@@ -113,7 +114,9 @@ def test_a_stream_is_taken_to_its_end() -> None:
     assert (answer.status, answer.body) == (200, b"0\n1\n2\n")
 
 
-@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, ValueError])
+@pytest.mark.parametrize(
+    "raised", [SystemExit, KeyboardInterrupt, ValueError, asyncio.CancelledError]
+)
 def test_whatever_an_app_raises_ends_nothing(raised: type[BaseException]) -> None:
     """Neither the loop nor the rehearsal."""
 
@@ -125,7 +128,7 @@ def test_whatever_an_app_raises_ends_nothing(raised: type[BaseException]) -> Non
 
     answer, _ = asked(app, case(), case())
     assert answer.is_failure
-    assert answer.why().startswith(f"{raised.__name__}: no")
+    assert answer.why().startswith(f"{raised.__name__}: ")
 
 
 def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
@@ -159,3 +162,19 @@ def test_what_one_request_sets_the_next_does_not_see() -> None:
             await send({"type": "http.response.body", "body": str(seen.get()).encode()})
 
     assert [answer.body for answer in asked(app, case(), case())] == [b"1", b"1"]
+
+
+def test_an_answer_without_an_end_is_held_within_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of an app that does not hear that nobody takes it."""
+    monkeypatch.setattr(asking, "MOST_ANSWER", 1_000)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await echo(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(1_000):
+            await send({"type": "http.response.body", "body": b"x" * 100, "more_body": True})
+
+    (answer,) = asked(app, case())
+    assert len(answer.body) <= 1_100

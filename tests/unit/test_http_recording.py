@@ -134,3 +134,13 @@ def test_pieces_stay_within_the_bound() -> None:
             kept.add(b"x" * size)
         assert kept.whole() == b"x" * MOST
         assert kept.is_cut
+
+
+def test_of_a_stream_without_an_end_nothing_is_kept_but_its_beginning() -> None:
+    """Not even the number of its pieces."""
+    pieces = Pieces()
+    pieces.keeps_beginning = True
+    for _ in range(MOST):
+        pieces.add(b"ab")
+    assert pieces.whole() == b"ab" * (MOST // 2)
+    assert len(pieces._pieces) <= MOST // 2 + 1

@@ -122,3 +122,11 @@ def test_the_longest_line_can_be_read() -> None:
     for letter in (b"\x01", b"\\", b'"', b"\xff"):
         found = line(letter * MOST, answer=letter * MOST, query=b'"' * 8_192)
         assert found.body == letter * MOST
+
+
+def test_all_that_a_client_chooses_is_counted() -> None:
+    """So that what waits is bounded by it."""
+    accept = (b"accept", b"a" * 60_000)
+    exchanged = Exchanged(b"q" * 8_000, [accept], b"b" * 100, [accept], b"c" * 100)
+    answered = Answered(1.0, 0.1, "GET", "/" * 50, 200, "", None, exchanged)
+    assert answered.size >= 128_250
