@@ -7,6 +7,7 @@ has something to say waits for that: a thread writes, and what does not fit is d
 from __future__ import annotations
 
 import collections
+import contextlib
 import logging
 import os
 import sys
@@ -104,12 +105,14 @@ class PatientHandler(logging.Handler):
         self._is_idle.clear()  # only now: the writer may have been about to say that it is idle
         self._has_some.set()
         if self._writer is None:
-            self._writer = threading.Thread(target=self._write, name="log", daemon=True)
-            self._writer.start()
+            writer = threading.Thread(target=self._write, name="log", daemon=True)
+            with contextlib.suppress(RuntimeError):  # the system gives none: the next tries again
+                writer.start()
+                self._writer = writer
 
     def flush(self) -> None:
         """Wait until all is written, for a second at most."""
-        if self._writer is not None:
+        if self._writer is not None and self._pid == os.getpid():
             self._is_idle.wait(_FLUSH_WITHIN)
 
     def _write(self) -> None:

@@ -86,11 +86,20 @@ class AccessLog:
             self._added = size
             line = (client, method, path, status, seconds, trace, key_name, scheme, time.time())
             self._waiting.append(line)
-            if not self._has_some.is_set():
-                if self._writer is None:  # not before the fork: threads do not survive it
-                    self._writer = threading.Thread(target=self._write, daemon=True)
-                    self._writer.start()
+            # Not before the fork: threads do not survive it.
+            if not self._has_some.is_set() and self._has_writer():
                 self._has_some.set()
+
+    def _has_writer(self) -> bool:
+        """Start who writes, if nobody does; tell whether somebody does."""
+        if self._writer is None:
+            writer = threading.Thread(target=self._write, name="access log", daemon=True)
+            try:
+                writer.start()
+            except RuntimeError:  # the system gives none: it is tried again with the next
+                return False
+            self._writer = writer
+        return True
 
     def _leaves_out(self, method: str, path: str, status: int) -> bool:
         left_out = self._left_out

@@ -134,13 +134,20 @@ class RequestLog:
             self._waiting.append(answered)
             if added - self._taken > _MUCH:
                 self._hurry.set()
-            if not self._has_some.is_set():
-                if self._writer is None:  # not before the fork: threads do not survive it
-                    self._writer = threading.Thread(
-                        target=self._write, name="request log", daemon=True
-                    )
-                    self._writer.start()
+            # Not before the fork: threads do not survive it.
+            if not self._has_some.is_set() and self._has_writer():
                 self._has_some.set()
+
+    def _has_writer(self) -> bool:
+        """Start who writes, if nobody does; tell whether somebody does."""
+        if self._writer is None:
+            writer = threading.Thread(target=self._write, name="request log", daemon=True)
+            try:
+                writer.start()
+            except RuntimeError:  # the system gives none: it is tried again with the next
+                return False
+            self._writer = writer
+        return True
 
     def close(self) -> None:
         """Write what waits, for a second at most."""

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,12 @@ from support import until
 
 from runner import log
 from runner.http.access_log import AccessLog
+from runner.http.recording import Exchanged
+from runner.http.request_file import RequestFile
+from runner.http.request_line import LineWriter
+from runner.http.request_log import RequestLog
 from runner.log import PatientHandler
+from runner.record.requests import read
 
 FULL = Path("/dev/full")  # every write fails: no space is left
 
@@ -141,3 +147,27 @@ def test_the_access_log_outlives_a_full_disk(tmp_path: Path) -> None:
     access.close()
     os.close(fd)
     assert out.read_text().splitlines()[1].endswith(" WARNING 3 access log lines dropped")
+
+
+def test_who_gets_no_thread_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The system may give none for a while: what waits is written when it does."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    start = threading.Thread.start
+    with (tmp_path / "log").open("wb") as file:
+        handler, access = PatientHandler(file.fileno()), AccessLog(file.fileno())
+        requests = RequestLog(1.0, lambda: RequestFile(tmp_path, "r", 10**6), LineWriter, 10**6)
+        for given in (refuse, start):
+            monkeypatch.setattr(threading.Thread, "start", given)
+            handler.emit(event("said"))
+            add(access)
+            requests.add(
+                Exchanged(b"", (), b"", (), b""), method="GET", path="/", status=200, seconds=0.1
+            )
+        for each in (access, requests):
+            each.close()
+        handler.flush()
+    assert (tmp_path / "log").read_text().count("\n") == 4
+    assert len([*read(tmp_path)]) == 2
