@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from runner.rehearsal.cases import MOST_BYTES
+from runner.rehearsal.cases import MOST_BYTES, case_of
 
 Line = dict[str, Any]
 
@@ -55,11 +55,22 @@ def _replayable(
             left_out["not recorded as a whole"] += 1
         elif line.get("is_masked"):
             left_out["recorded with masked values"] += 1
+        elif not _can_be_asked(line):
+            left_out["cannot be asked again"] += 1
         else:
             asked = (*_endpoint(line), line.get("query"), json.dumps(line.get("body")))
             if asked not in known:  # the same once more tells nothing more
                 known.add(asked)
                 yield line
+
+
+def _can_be_asked(line: Line) -> bool:
+    """Tell whether it is a case: clients send what is none, such as ``OPTIONS *``."""
+    try:
+        case_of(line)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_upgrade(line: Line) -> bool:

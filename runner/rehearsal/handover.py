@@ -146,7 +146,8 @@ class Handover:
         """
         said = {"asked": asked, "of": count, "at": request[:_LONGEST_NAME]}
         if self._notes is not None:
-            os.pwrite(self._notes, json.dumps(said).ljust(_NOTE).encode(), 0)
+            with contextlib.suppress(OSError):  # a full disk keeps no version from serving
+                os.pwrite(self._notes, json.dumps(said).ljust(_NOTE).encode(), 0)
 
     def said(self) -> dict[str, Any]:
         """Give what was reported last; nothing if that is not there, or no report."""

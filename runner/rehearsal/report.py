@@ -24,6 +24,7 @@ from runner.rehearsal.cases import Case
 from runner.rehearsal.comparison import Difference, differences
 from runner.rehearsal.handover import Rules
 from runner.rehearsal.showing import Showing
+from runner.telemetry.log_lines import folded
 
 MOST_ROWS = 50
 MOST_FAILED = 10
@@ -165,7 +166,7 @@ def _is_slower(before: float, now: float) -> bool:
 
 
 def _shortened(text: str) -> str:
-    text = " ".join(text.split())
+    text = folded(" ".join(text.split()))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
@@ -215,7 +216,8 @@ def sentences(said: Mapping[str, Any], most: int) -> Iterator[str]:
 
 def markdown(said: Mapping[str, Any]) -> str:
     """Lay a report out for a notebook."""
-    verdict = "" if said.get("is_accepted", True) else f"\n\n**It may not serve:** {said['reason']}"
+    reason = _cell(str(said.get("reason", "")))
+    verdict = "" if said.get("is_accepted", True) else f"\n\n**It may not serve:** {reason}"
     text = f"### Rehearsal\n\n{summary(said)}{verdict}\n"
     if not (rows := _rows_of(said)):
         return text

@@ -143,7 +143,7 @@ class ServiceRun:
     def _rehearsal(self) -> Rehearsal | None:
         """Prepare what the run is asked before it is ready; None if that is nothing."""
         given = self.order.get("rehearsal")
-        if given is None or not self.document.is_python:
+        if given is None:
             return None
         rehearsal = Rehearsal(given, self.order["run"])
         rehearsal.prepare()

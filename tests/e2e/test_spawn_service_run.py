@@ -208,9 +208,12 @@ def test_another_language_is_supervised_as_far_as_that_goes(project: Path, start
     """It listens by itself: ready when it does, restarted when it dies, stopped with 0."""
     port = reserved_port()
     in_other_language(project / "a.ipynb", "x = 1", LISTENS.replace("PORT", str(port)))
-    service = start("serve", "a.ipynb", "--port", str(port), "--no-standby")
+    (project / "rehearsal.jsonl").write_text('{"request": {}, "status": 200}')
+    service = start("serve", "a.ipynb", "--port", str(port), "--no-standby", "--rehearse", "0")
     until(lambda: service.process.poll() is not None or " served after " in service.said(), 60)
     assert service.process.poll() is None, service.said()
+    assert "WARNING run" in service.said()
+    assert "it could not be rehearsed: what serves listens by itself" in service.said()
     assert send(port, b"", method="GET", path="/a.ipynb")[0] == 200
     assert "its cells are other, so what they start has to listen on" in service.said()
     (kernel,) = (each for each in service.family() if "other_kernel.py" in str(each.cmdline()))

@@ -68,3 +68,14 @@ def test_no_more_is_read_than_there_is_need_for() -> None:
     assert len(choose(recorded(), 100)[0]) == 100
     assert len(read) < 3_000
     assert choose(recorded(), 0) == ([], {})
+
+
+def test_what_cannot_be_asked_again_is_counted() -> None:
+    """No client keeps a version from serving by what it has sent."""
+    lines = [
+        line(1, "*", method="OPTIONS"),
+        line(2, method="foo"),
+        line(3, headers={"content-type": "pl\xe4n"}),
+        line(4, "/\udc80"),
+    ]
+    assert choose(lines, 9) == ([], {"cannot be asked again": 4})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,16 @@ def test_a_report_that_is_none_says_nothing(tmp_path: Path) -> None:
     for text in ("", "[]", "{", "x" * 2_000_000):
         (tmp_path / "rehearsal-run.json").write_text(text)
         assert Handover(tmp_path, "run").said() == {}
+
+
+def test_a_full_disk_keeps_no_version_from_serving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How far it is cannot be said then, and no more than that."""
+
+    def refuse(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    app = App()
+    assert rehearsed(tmp_path, app, lines("a", "b"))["asked"] == 2

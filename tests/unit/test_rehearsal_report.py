@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -131,6 +132,17 @@ def test_a_secret_is_not_shown(before: str, now: bytes, field: str) -> None:
     assert "***" in row["before"]
     assert '"hid"' not in row["before"]
     assert "den" not in row["now"].replace("hidden", "")
+
+
+def test_what_a_client_sent_is_only_text() -> None:
+    """Nothing in a terminal and no markup in a notebook."""
+    report = Report(RULES, {})
+    asked = dataclasses.replace(recorded(), query="<b>`")
+    report.add(asked, Answer(status=500, body=b"no\x1b]0;"))
+    said = report.said()
+    assert "\x1b" not in "".join([*table(said), *sentences(said, 9)])
+    assert "**It may not serve:** `1 of 1 failed" in markdown(said)
+    assert "<b>'" in markdown(said)
 
 
 def test_a_failure_that_names_a_secret_is_masked() -> None:
