@@ -30,9 +30,9 @@ _LONGEST = 100  # letters of a path and its query that are shown
 def _since(_: click.Context, parameter: click.Parameter, text: str | None) -> dt.datetime | None:
     if text is None:
         return None
-    if span := _SPAN.fullmatch(text):
-        return dt.datetime.now(dt.UTC) - dt.timedelta(seconds=int(span[1]) * _SECONDS[span[2]])
     try:
+        if span := _SPAN.fullmatch(text):
+            return dt.datetime.now(dt.UTC) - dt.timedelta(seconds=int(span[1]) * _SECONDS[span[2]])
         return dt.datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
         said = f"{text} is neither a time, such as 2026-11-29T12:00, nor a span, such as 10m or 2d"

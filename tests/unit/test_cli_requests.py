@@ -71,6 +71,7 @@ def test_a_line_is_for_people() -> None:
     ("words", "said"),
     [
         (["--since", "yesterday"], "neither a time"),
+        (["--since", "999999999d"], "neither a time"),
         (["--status", "6"], "no status"),
         (["--status", "2x"], "no status"),
         (["--limit", "0"], "range"),
