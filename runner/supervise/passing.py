@@ -3,8 +3,9 @@
 The rules of this file:
 
 1. Only the request's head was looked at. So nothing that follows may be taken for another one: the
-   head says that the connection ends with the answer. What comes after the head of a WebSocket's
-   handshake is held until the server has said 101, and never passed on if it says anything else.
+   head says that the connection ends with the answer, and no more is passed on than it says that
+   its body has, unless that comes in chunks. What comes after the head of a WebSocket's handshake
+   is held until the server has said 101, and never passed on if it says anything else.
 2. A client that takes nothing of its answer for ``write_timeout`` is cut, however long the answer.
 """
 
@@ -12,13 +13,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 
-from runner.supervise.request_heads import is_handshake, read_head
+from runner.supervise.request_heads import body_length, is_handshake, read_head
 
 CHUNK = 65_536
 _LOOK_EVERY = 1.0
 _CONNECT_WITHIN = 10.0
 _SWITCHED = b"HTTP/1.1 101"
+_NOTHING = -1  # not even wait for what would be said
 
 Address = tuple[str, int] | str
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -50,14 +53,14 @@ async def pass_on(head: bytes, client: Streams, server: Streams, write_timeout: 
     """
     (reader, writer), (answers, asks) = client, server
     asks.write(head)
-    may_say_more: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    may_say_more: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     sending = asyncio.ensure_future(_send(reader, asks, may_say_more))
     try:
         if is_handshake(head):
             begun = await read_head(answers)
-            may_say_more.set_result(begun.startswith(_SWITCHED))
+            may_say_more.set_result(sys.maxsize if begun.startswith(_SWITCHED) else _NOTHING)
         else:
-            may_say_more.set_result(True)
+            may_say_more.set_result(body_length(head))
             begun = await _read(answers, writer)
         if begun:
             await _copy(answers, writer, write_timeout, begun)
@@ -69,12 +72,12 @@ async def pass_on(head: bytes, client: Streams, server: Streams, write_timeout: 
 
 
 async def _send(
-    reader: asyncio.StreamReader, asks: asyncio.StreamWriter, may_say_more: asyncio.Future[bool]
+    reader: asyncio.StreamReader, asks: asyncio.StreamWriter, may_say_more: asyncio.Future[int]
 ) -> None:
     while not may_say_more.done() and not reader.at_eof():
         await asyncio.wait([may_say_more], timeout=_LOOK_EVERY)
-    if may_say_more.done() and may_say_more.result():
-        await _copy(reader, asks)
+    if may_say_more.done() and may_say_more.result() != _NOTHING:
+        await _copy(reader, asks, most=may_say_more.result())
     else:
         await reader.read(1)  # the client's end, or a second request, whose head nobody has read
         asks.write_eof()
@@ -85,6 +88,7 @@ async def _copy(
     to: asyncio.StreamWriter,
     write_timeout: float = 0.0,
     begun: bytes = b"",
+    most: int = sys.maxsize,
 ) -> None:
     """Pass bytes on as fast as they are taken, and their end.
 
@@ -93,10 +97,15 @@ async def _copy(
         to: Where they go; nothing is left to be sent when it ends.
         write_timeout: Seconds in which some have to be taken; 0: no limit.
         begun: What was read before.
+        most: Bytes that are passed on; at more it ends, and their end is nobody's.
     """
     to.transport.set_write_buffer_limits(0)
     data = begun or await _read(source, to)
     while data:
+        if not most:
+            return
+        data = data[:most]
+        most -= len(data)
         to.write(data)
         await _drain(to, write_timeout)
         data = await _read(source, to)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 
 from runner.access.gate import Asked, without_keys
 from runner.config import AddressSet
@@ -16,6 +17,9 @@ _TOKEN = rb"[!#-'*+\-.0-9A-Z^-z|~]+"
 _LINE = re.compile(_TOKEN + rb" [^\0- \x7f]+ HTTP/1\.[01]")
 _FIELD = re.compile(_TOKEN + rb":[^\r\n\0]*")
 _WEBSOCKET = re.compile(rb"upgrade:[ \t]*websocket[ \t]*", re.IGNORECASE)
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_FRAMING = (b"content-length", b"transfer-encoding")
+_ONCE = (b"host", *_FRAMING)
 _BODY = re.compile(rb"(?:content-length:[ \t]*0*[1-9]|transfer-encoding:)", re.IGNORECASE)
 _BELIEVED = {
     *(b"forwarded", b"x-forwarded-host", b"x-forwarded-port"),
@@ -59,6 +63,7 @@ def passed_on(head: bytes, client: str, proxies: AddressSet, *, is_tls: bool = F
         not head.endswith(_END)
         or not _LINE.fullmatch(line)
         or not all(map(_FIELD.fullmatch, fields))
+        or not _is_framed(fields)
     ):
         return b""
     dropped = {b"connection", b"keep-alive"}
@@ -69,6 +74,25 @@ def passed_on(head: bytes, client: str, proxies: AddressSet, *, is_tls: bool = F
     if client:
         kept.append(_words_on(client, {*map(_name_of, kept)}, is_tls=is_tls))
     return b"\r\n".join([line, *kept, b"", b""])
+
+
+def body_length(head: bytes) -> int:
+    """Give how many bytes follow a clear head; of a body in chunks nobody knows, and all may."""
+    found = dict(map(_field_in, head.removesuffix(_END).split(b"\r\n")[1:]))
+    if b"transfer-encoding" in found:
+        return sys.maxsize
+    return int(found.get(b"content-length", b"0"))
+
+
+def _is_framed(fields: list[bytes]) -> bool:
+    """Tell whether all readers see the same host, and the same end of a body (RFC 9112, 6.3)."""
+    given = [_field_in(each) for each in fields]
+    names = [name for name, _ in given]
+    return (
+        all(names.count(name) <= 1 for name in _ONCE)
+        and not all(name in names for name in _FRAMING)
+        and all(_LENGTH.fullmatch(value) for name, value in given if name == b"content-length")
+    )
 
 
 def asked_in(head: bytes) -> Asked:
@@ -102,4 +126,5 @@ def _words_on(client: str, names: set[bytes], *, is_tls: bool) -> bytes:
 
 
 def _name_of(field: bytes) -> bytes:
-    return field.partition(b":")[0].lower()
+    # By CGI's names, which some servers go by, an underscore is a hyphen.
+    return field.partition(b":")[0].lower().replace(b"_", b"-")

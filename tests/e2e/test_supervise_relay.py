@@ -157,6 +157,33 @@ def test_nothing_follows_a_handshake_before_it_is_accepted(status: bytes) -> Non
     run(work())
 
 
+@pytest.mark.parametrize("length", [0, 4, 100_000])
+def test_nothing_follows_a_request(length: int) -> None:
+    """A server may go on with the connection all the same, and nobody has let in a second one."""
+    heard = bytearray()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        heard.extend(await reader.readexactly(length))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.write_eof()
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(100):
+                heard.extend(data)
+        writer.close()
+
+    async def work() -> None:
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        async with server, relaying() as (relay, ask):
+            relay.pass_to(*server.sockets[0].getsockname())
+            head = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % length
+            answer = await ask(head + b"b" * length + GET % b"/second")
+            assert answer.startswith(b"HTTP/1.1 200 OK")
+        assert bytes(heard) == b"b" * length
+
+    run(work())
+
+
 @pytest.mark.parametrize("body", [b"Content-Length: 4\r\n", b"Transfer-Encoding: chunked\r\n"])
 def test_a_request_with_a_body_is_no_handshake(body: bytes) -> None:
     """Its body is passed on at once, and its connection ends with the answer."""
@@ -276,7 +303,7 @@ def test_a_head_says_who_the_client_is(head: bytes, client: str, passed: bytes) 
     "line",
     [
         *(b"X-Forwarded-Proto: said", b"x-forwarded-host: said", b"X-FORWARDED-PREFIX: /said"),
-        *(b"X-Forwarded-Port: said", b"Forwarded: for=said"),
+        *(b"X-Forwarded-Port: said", b"Forwarded: for=said", b"X_Forwarded_Proto: said"),
     ],
 )
 def test_a_proxy_s_words_are_passed_on(line: bytes) -> None:
@@ -302,6 +329,10 @@ def test_the_client_is_added_in_the_words_that_stand_there() -> None:
         b"GET / HTTP/1.1\r\nX-Forwarded-Proto : https\r\n\r\n",
         b"GET  / HTTP/1.1\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: +1\r\n\r\n",
     ],
 )
 def test_an_unclear_head_is_refused(head: bytes) -> None:
