@@ -10,7 +10,7 @@ The rules of this file:
 3. An app sees the name of a key, never the key.
 4. Which hosts may be asked for is looked at first; whether a service lives may be asked by any.
 5. What is open is open to be read: a WebSocket's handshake at such a path goes to the app, which
-   may take it up at any.
+   may take it up at any; and behind a body in chunks a second request could be hidden from us.
 """
 
 from __future__ import annotations
@@ -178,12 +178,13 @@ class Gate:
 
 
 def _only_reads(asked: Asked, paths: Container[str]) -> bool:
-    """Tell whether one of these paths is read, and no WebSocket begun there."""
+    """Tell whether one of these paths is read, and nothing else begun there."""
     return (
         asked.path in paths
         and asked.method in _READING
         and not any(
-            name == b"upgrade" and value.lower() == b"websocket" for name, value in asked.fields
+            name == b"transfer-encoding" or (name == b"upgrade" and value.lower() == b"websocket")
+            for name, value in asked.fields
         )
     )
 

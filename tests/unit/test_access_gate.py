@@ -90,13 +90,15 @@ def test_what_is_open_needs_no_key(method: str) -> None:
     assert refused(asked(path="", method=method)).status == 401
 
 
-def test_no_websocket_is_open() -> None:
-    """It would be the app's at any path, also at those where whoever asks only reads."""
-    upgrade = (b"upgrade", b"WebSocket")
+@pytest.mark.parametrize("field", [(b"upgrade", b"WebSocket"), (b"transfer-encoding", b"chunked")])
+def test_who_does_more_than_read_needs_a_key_also_where_it_is_open(
+    field: tuple[bytes, bytes],
+) -> None:
+    """A WebSocket would be the app's at any path; behind chunks a second request could stand."""
     for path in ("/healthz", "/metrics"):
-        handshake = asked(upgrade, path=path, method="GET")
+        handshake = asked(field, path=path, method="GET")
         assert refused(handshake, gate(Opened.METRICS)).status == 401
-        keyed = asked(upgrade, (API_KEY, KEY), path=path, method="GET")
+        keyed = asked(field, (API_KEY, KEY), path=path, method="GET")
         assert gate(Opened.METRICS).admit(keyed) == "alice"
 
 
