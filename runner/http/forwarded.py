@@ -43,6 +43,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LINES = re.compile(rb"\n((?:x-)?forwarded[a-z-]*):[ \t]*([^\r]*)", re.IGNORECASE)
 _HOST = re.compile(HOST.decode("ascii"))
 _PORT = re.compile(r"[0-9]{1,5}")
+# An address, or a name that stands for one. Source: RFC 7239, 6.3.
+_NODE = re.compile(r"[0-9A-Za-z._:%-]{1,100}")
 # Nothing that has to be encoded, and no empty segment: `//a` would be a host in a link.
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~@:+-]{1,200}){1,20}")
 _PAIR = re.compile(r"""\s*([A-Za-z]+)=([!#$%&'*+\-.^_`|~0-9A-Za-z:]+|"[^"\\]*")\s*""")
@@ -97,7 +99,8 @@ class TrustedProxies(AddressSet):
         passed = [_host_and_port(each) for each in lists.get("for", ())]
         hops = self._hops(passed)
         said = {name: each[-min(hops, len(each))] for name, each in lists.items()}
-        client = passed[-hops] if passed and passed[-hops][0] else direct.client
+        is_named = bool(passed) and _NODE.fullmatch(passed[-hops][0]) is not None
+        client = passed[-hops] if is_named else direct.client
         scheme = _SCHEMES.get(said.get("proto", "").lower(), direct.scheme)
         seen = direct._replace(client=client, scheme=scheme)
         return _addressed(seen, said, headers) if self.say_host else seen

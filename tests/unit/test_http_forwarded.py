@@ -58,6 +58,8 @@ def scope(proxies: TrustedProxies, *lines: str, peer: str = "10.0.0.1") -> dict[
             "",
         ),
         # What makes no sense is passed over.
+        (["X-Forwarded-For: 1.2.3.4 GET / 200"], "10.0.0.1", "http", "", ""),
+        (["X-Forwarded-For: " + "x" * 50_000], "10.0.0.1", "http", "", ""),
         (["X-Forwarded-Host: a b"], "10.0.0.1", "http", "", ""),
         (["X-Forwarded-Host: a/b"], "10.0.0.1", "http", "", ""),
         (["X-Forwarded-Prefix: //evil.org"], "10.0.0.1", "http", "", ""),
