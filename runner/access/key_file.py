@@ -14,6 +14,7 @@ The rules of this file:
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import os
 import re
@@ -173,7 +174,10 @@ def append_line(file: Path, line: str) -> None:
         size = opened.seek(0, os.SEEK_END)
         opened.seek(max(0, size - 1))
         is_begun = opened.read(1) not in (b"", b"\n")
-        opened.write(("\n" if is_begun else "").encode() + line.encode() + b"\n")
+        added = ("\n" if is_begun else "").encode() + line.encode() + b"\n"
+        if opened.write(added) != len(added):  # half a line would spoil the whole file
+            opened.truncate(size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
 
 
 def _open_for_owner(path: str, flags: int) -> int:

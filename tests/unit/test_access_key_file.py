@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,20 @@ def test_a_line_is_added_to_what_was_there(tmp_path: Path, before: str) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     names = [key.name for key in read_keys(file)]
     assert names == (["alice", "bob"] if before else ["bob"])
+
+
+def test_half_a_line_is_not_left_where_there_is_no_room(tmp_path: Path) -> None:
+    """The keys that were there are known when the service starts again."""
+    text = f"alice:{HASHES[0]}\n"
+    file = written(tmp_path / "keys", text)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(text) + 10, before[1]))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            append_line(file, line_of("bob", "key"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert file.read_text() == text
 
 
 def test_nothing_is_added_to_what_is_no_file_of_keys(tmp_path: Path) -> None:
