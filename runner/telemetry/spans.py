@@ -13,6 +13,7 @@ The rules of this file:
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import logging
 import os
@@ -27,7 +28,7 @@ from runner.telemetry.request_trace import RequestTrace, current
 log = logging.getLogger(__name__)
 
 SWITCH = "RUNNER_SPANS"
-"""Is 0 where it was said already that the libraries are not installed."""
+"""Is 0 where it was said already that no spans can be made."""
 
 _ASKING = (
     "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -69,12 +70,13 @@ def can_be_made() -> bool:
             return True
     except ImportError:  # of the package that they stand in
         pass
-    os.environ[SWITCH] = "0"  # whoever we start needs not say it again
-    log.warning(
-        "the OTEL_* variables ask for spans, and there are none without:"
-        " pip install 'notebook-runner[otel]'"
-    )
+    _do_without("and there are none without: pip install 'notebook-runner[otel]'")
     return False
+
+
+def _do_without(why: str) -> None:
+    os.environ[SWITCH] = "0"  # whoever we start needs not say it again
+    log.warning("the OTEL_* variables ask for spans, %s", why)
 
 
 def begin(run: str = "", notebook: Path | None = None) -> None:
@@ -92,28 +94,44 @@ def begin(run: str = "", notebook: Path | None = None) -> None:
     if notebook is not None and not is_named:
         os.environ.setdefault("OTEL_SERVICE_NAME", notebook.stem)
     from opentelemetry import trace
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     from runner import __version__
 
-    named = {"runner.run": run} if run else {}
-    resource = Resource.create({"process.pid": os.getpid(), **named})
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    try:
+        provider = _new_provider({"runner.run": run} if run else {})
+    except ValueError as error:
+        _do_without(f"but none are made: {error}")
+        return
     _provider, _pid = provider, os.getpid()
     _tracer = provider.get_tracer("runner", __version__)
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         trace.set_tracer_provider(provider)  # for the spans of the notebook, which has none
 
 
+def _new_provider(facts: dict[str, str]) -> Any:
+    """Make what makes and exports spans.
+
+    Raises:
+        ValueError: A variable says what the SDK does not know.
+    """
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    importlib.import_module("opentelemetry.propagate")  # now, for a request would fail by it
+    resource = Resource.create({"process.pid": os.getpid(), **facts})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return provider
+
+
 def import_ahead() -> None:
     """Import what spans need, if they are wanted: processes that are forked share it."""
     if can_be_made():
-        importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
-        importlib.import_module("opentelemetry.sdk.trace.export")
+        with contextlib.suppress(ValueError):  # of a variable: who begins says so
+            importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+            importlib.import_module("opentelemetry.sdk.trace.export")
 
 
 def is_on() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from typing import Any
 
@@ -170,3 +171,21 @@ def test_a_collector_that_hangs_is_waited_for_a_moment(
     assert asked.wait(10)
     assert not goes_on.is_set()
     goes_on.set()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("OTEL_BSP_MAX_QUEUE_SIZE", "-1"), ("OTEL_PROPAGATORS", "b3")]
+)
+def test_what_the_library_does_not_know_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, value: str
+) -> None:
+    """Before there are requests, and no more depends on it than spans."""
+    monkeypatch.setenv(spans.SWITCH, "")
+    monkeypatch.setenv(ASKING, "http://127.0.0.1:9")
+    monkeypatch.setenv(variable, value)
+    monkeypatch.delitem(sys.modules, "opentelemetry.propagate", raising=False)
+    for _ in range(2):
+        spans.begin()
+    assert not spans.is_on()
+    (said,) = caplog.messages
+    assert "none are made: " in said
