@@ -122,7 +122,7 @@ def read_cases(path: Path) -> Iterator[dict[str, Any]]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ConfigurationError(f"{path}: it is larger than {MOST_BYTES:,} bytes")
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:

@@ -99,3 +99,11 @@ def test_what_is_no_case_is_refused_with_its_line(tmp_path: Path, line: Any, sai
     """A case that is misread would pass for one that is kept."""
     with pytest.raises(ConfigurationError, match=rf"rehearsal\.jsonl, line 2: no case: .*{said}"):
         [*read_cases(written(tmp_path, "", line))]
+
+
+def test_a_line_ends_where_json_has_none(tmp_path: Path) -> None:
+    """A text may hold what else ends lines; and some editors begin a file with a mark."""
+    path, body = tmp_path / "rehearsal.jsonl", "a\u2028b\x85c"
+    given = json.dumps({"request": {"body": body}, "status": 200}, ensure_ascii=False)
+    path.write_text(f"\ufeff{given}\r\n{given}\n", encoding="utf-8")
+    assert [case_of(line).body.decode() for line in read_cases(path)] == [body, body]
