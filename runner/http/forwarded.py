@@ -38,6 +38,9 @@ _WORDS = {
 NAMES = tuple(name.decode() for name in _WORDS)
 """The headers by which they say it."""
 
+are_in = re.compile(rb"\n(?:x-)?forwarded", re.IGNORECASE).search
+"""Find one of them in a head, or in its fields."""
+
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LINES = re.compile(rb"\n((?:x-)?forwarded[a-z-]*):[ \t]*([^\r]*)", re.IGNORECASE)

@@ -9,7 +9,6 @@ import contextlib
 import io
 import logging
 import os
-import re
 import select
 import socket
 import time
@@ -46,7 +45,6 @@ _AWAKE = 100e-6  # seconds, in which idle processors of virtual machines wake, t
 _ASLEEP = 32  # waits
 _QUICK = 0.0005  # seconds
 _PROXY_KEYS = frozenset(key_of(name) for name in NAMES)
-FORWARDED = re.compile(rb"\n(?:x-)?forwarded", re.IGNORECASE)
 _MOST_WAITING = 8  # threads; more of them would be in each other's way
 
 

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 from runner.http.asgi_exchange import AsgiExchange
 from runner.http.client_link import Pause
 from runner.http.connection import Connection, Owner
-from runner.http.lent_connection import FORWARDED, LentConnection
+from runner.http.forwarded import are_in
+from runner.http.lent_connection import LentConnection
 from runner.http.plain_head import PlainHead, plain_head
 from runner.http.recording import Recording
 from runner.http.request_head import RequestHead
@@ -118,7 +119,7 @@ class WsgiConnection(Connection):
             return False
         if gate.hosts is None:
             return True
-        is_named_by_proxy = proxies.say_host and FORWARDED.search(head.lines) is not None
+        is_named_by_proxy = proxies.say_host and are_in(head.lines) is not None
         return gate.hosts[head.host] and not is_named_by_proxy
 
     def key_name_of(self, head: PlainHead, path: str) -> str | None:

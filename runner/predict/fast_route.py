@@ -26,6 +26,7 @@ from runner.http.client_link import NEVER, Pause
 from runner.http.connection import Connection, Owner
 from runner.http.exchange import Exchange
 from runner.http.exchange_link import Phase
+from runner.http.forwarded import are_in
 from runner.http.problems import CONTENT_TYPE, note_failure
 from runner.http.recording import MOST, Exchanged, kept
 from runner.http.request_log import RequestLog
@@ -299,7 +300,7 @@ class FastRouteConnection(Connection):
         if plain is None:
             return None
         batcher, start, end, timeout, key_name, traceparent = plain
-        if self._logs_proxies and data.find(b"orwarded", 0, start) > 0:
+        if self._logs_proxies and are_in(data, 0, start):
             request = self._forwarded(data[:start], batcher, timeout, key_name, traceparent)
         else:
             request = FastRequest(self, batcher, timeout, key_name, traceparent)

@@ -717,12 +717,14 @@ def test_the_access_log_names_whom_a_proxy_names(
     words = (b"x-forwarded-for: 1.2.3.4, 10.0.0.7", b"X-Forwarded-Prefix: /m")
     words += (b"X-Forwarded-Proto: https", b"X-Forwarded-Port: 8443")
     served = serve(log=log, uses_fast_route=uses_fast_route)
-    served.talk([PLAIN, request(BODY, *words), request(BODY, b"Forwarded: for=2.2.2.2"), END])
-    asked = [(line["client"], line["path"], line["scheme"]) for line in lines[:3]]
+    others = [request(BODY, b"Forwarded: for=2.2.2.2"), request(BODY, b"X-FORWARDED-FOR: 3.3.3.3")]
+    served.talk([PLAIN, request(BODY, *words), *others, END])
+    asked = [(line["client"], line["path"], line["scheme"]) for line in lines[:4]]
     assert asked == [
         ("127.0.0.1", "/", "http"),
         ("1.2.3.4", "/m/", "https"),
         ("2.2.2.2", "/", "http"),
+        ("3.3.3.3", "/", "http"),
     ]
 
 
