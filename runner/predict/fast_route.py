@@ -285,16 +285,21 @@ class FastRouteConnection(Connection):
         # Whether a line is written of each request, which has to name it as others do.
         self.names_requests = owner.access_log is not None or owner.request_log is not None
         self._logs_proxies = False  # what one says is logged
+        self._heeds_proxies = False  # the host that one says has to be allowed, too
 
     def connection_made(self, transport: Any) -> None:
         """Note whether it comes from a proxy."""
         super().connection_made(transport)
-        owner = self.owner
-        self._logs_proxies = owner.access_log is not None and owner.proxies.believe(self.client)
+        owner, is_proxy = self.owner, self.owner.proxies.believe(self.client)
+        self._logs_proxies = is_proxy and owner.access_log is not None
+        names_host = is_proxy and owner.proxies.say_host
+        self._heeds_proxies = names_host and owner.gate.hosts is not None
 
     def take_plain(self, data: bytes) -> bytes | None:
         """Take a request whose head is plain."""
         if self.state.in_flight >= self.limits.max_concurrency:
+            return None
+        if self._heeds_proxies and are_in(data):
             return None
         plain = self.route.read_plain(data)
         if plain is None:

@@ -17,7 +17,7 @@ from runner.access.gate import gate_of
 from runner.access.hosts import hosts_of
 from runner.access.origins import origins_of
 from runner.access.settings import AccessSettings
-from runner.config import Limits
+from runner.config import Limits, ProxyTrust
 from runner.http.server import AsgiServer
 from runner.http.wsgi_adapter import WsgiAdapter
 
@@ -53,11 +53,14 @@ APPS = {
 
 
 @contextlib.contextmanager
-def serving(app: Any, cors: str = "", hosts: str = "") -> Iterator[int]:
+def serving(
+    app: Any, cors: str = "", hosts: str = "", trust: ProxyTrust | None = None
+) -> Iterator[int]:
     """Serve an app where only this machine can connect; give the port."""
     settings = AccessSettings(hosts=hosts_of(hosts), origins=origins_of(cors))
     limits = Limits(linger=0.1, drain_timeout=1)
-    server = AsgiServer(app, limits, gate=gate_of(settings, limits, is_local=True))
+    gate = gate_of(settings, limits, is_local=True)
+    server = AsgiServer(app, limits, gate=gate, trust=trust)
     listener = socket.create_server(("127.0.0.1", 0))
     ready = threading.Event()
     thread = threading.Thread(target=server.run, args=(ready.set,), daemon=True)
@@ -101,6 +104,16 @@ def test_a_rebound_name_is_refused_on_every_way(name: str) -> None:
             assert status(port, f"Host: localhost:{port}", *more) == 200
             assert status(port, f"Host: 127.0.0.1:{port}", *more) == 200
         assert "--allowed-host" not in said(port, "Host: evil.org", method="GET", path="/healthz")
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_a_name_that_a_proxy_was_asked_for_has_to_be_allowed_too(name: str) -> None:
+    """A proxy on this machine may be asked by a rebound name as well, and say another to us."""
+    trust = ProxyTrust(names="127.0.0.1", says_host=True)
+    with serving(APPS[name](), hosts="example.org", trust=trust) as port:
+        for more in ((JSON,), (JSON, "TE: trailers")):
+            assert status(port, "X-Forwarded-Host: evil.org", *more) == 421
+            assert status(port, "X-Forwarded-Host: example.org", *more) == 200
 
 
 @pytest.mark.parametrize("name", APPS)
