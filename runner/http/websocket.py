@@ -42,6 +42,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+
+class _WithoutDebug(logging.LoggerAdapter[logging.Logger]):
+    """Leave out what `websockets` says for its debugging: all headers, keys too, and messages."""
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - its name there
+        return level > logging.DEBUG and super().isEnabledFor(level)
+
+
+_protocol_log = _WithoutDebug(log)
+
 _GRAIN = 0.01  # seconds of a loop's clock
 _CLOSE_WITHIN = 5.0
 _LARGE = 65_536  # bytes of a message
@@ -93,7 +103,7 @@ class WebSocketExchange(TaskExchange):
         self._link = ServerProtocol(
             extensions=[_DEFLATE],
             max_size=connection.limits.ws_max_size or connection.limits.max_body,
-            logger=log,
+            logger=_protocol_log,
         )
         self._response = self._handshake(head)
         self._scope = _websocket_scope(scope)
