@@ -84,7 +84,8 @@ def test_what_was_asked_is_listed(service: Recorded) -> None:
     assert service.ask(a=1, b=2, token="t0p") == 200
     assert service.ask(a=1, b=[]) == 422
     assert service.ask(a=1, b=0) == 500
-    failed, refused, good = service.until_recorded(3)
+    found = service.until_recorded(3)  # by two workers, maybe within a millisecond
+    good, refused, failed = sorted(found, key=lambda request: request.status)
     assert json.loads(good.body or b"") == {"a": 1, "b": 2, "token": "***"}
     assert (good.answer, good.is_masked) == (b"0.5", True)
     assert (refused.status, failed.status) == (422, 500)
@@ -118,11 +119,11 @@ def test_a_version_that_is_swapped_in_records_under_its_own_run(service: Recorde
     service.ask(a=1, b=1)
     (before,) = service.until_recorded(1)
     service.say("reload", "a.ipynb")
-    service.ask(a=2, b=1)
-    after, still = service.until_recorded(2)
-    assert still.id == before.id
-    assert after.run > before.run
+    # The one before may still take connections for a moment.
+    until(lambda: service.ask(a=2, b=1) and service.read()[0].run > before.run)
+    assert service.read()[-1].id == before.id
     ledger = service.folder / ".ledger"
+    until(ledger.exists)
     until(lambda: len(_there(service.folder)) == len(ledger.read_text().splitlines()))
 
 
