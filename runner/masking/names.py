@@ -19,6 +19,7 @@ _OF_KEYS += " signing ssh storage subscription webhook"
 _OF_TOKENS = "access api auth bearer refresh session"
 _PAIRS = {f"{kind}key{plural}" for kind in _OF_KEYS.split() for plural in ("", "s")}
 _PAIRS |= {f"{kind}token{plural}" for kind in _OF_TOKENS.split() for plural in ("", "s")}
+_PAIRS |= {"passphrase", "password"}
 _ABOUT_WORDS = "count dir endpoint env field file folder format hint id label len length limit max"
 _ABOUT_WORDS += " min name names path policy prefix required rounds size suffix ttl type uri url"
 _ABOUT = {*_ABOUT_WORDS.split(), "var"}

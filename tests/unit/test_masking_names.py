@@ -28,6 +28,8 @@ SECRET = [
     "PASSWORD_PROD",
     "Authorization",
     "storage_key",
+    "PassWord",
+    "pass_phrase",
 ]
 PLAIN = [
     "max_tokens",
