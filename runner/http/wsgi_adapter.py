@@ -79,7 +79,12 @@ class WsgiAdapter(AppProtocol):
     def _note_free(self) -> None:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it has ended
-                self._loop.call_soon_threadsafe(self.on_busy_changed)
+                self._loop.call_soon_threadsafe(self._look_again)
+
+    def _look_again(self) -> None:
+        if self.threads.is_busy:  # by a call that has waited for the one that ended
+            self.threads.tell_when_free()
+        self.on_busy_changed()
 
     def run_beside(self, serve: Callable[[], None]) -> None:
         """Let a loop serve, and call the app here if one thread calls it."""

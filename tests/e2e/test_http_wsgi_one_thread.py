@@ -97,6 +97,23 @@ def test_while_it_is_called_others_are_left_to_other_workers(served: Served, app
     until(lambda: said == [True, False])
 
 
+def test_a_thread_is_free_when_the_last_of_those_has_ended_who_waited_for_it(
+    served: Served, app: App
+) -> None:
+    """The server is told by then, too: else it would accept nobody any more."""
+    said: list[bool] = []
+    assert served.ask(path="/healthz")[0] == 200
+    served.adapter.on_busy_changed = lambda: said.append(served.adapter.is_busy)
+    asked = [asked_beside(served, "/wait") for _ in range(3)]
+    for number in (1, 2, 3):
+        until(lambda number=number: app.seen == ["/wait"] * number)
+        until(lambda number=number: number == 3 or served.adapter.threads.has_calls_behind)
+        app.goes_on.release()
+    for thread, _ in asked:
+        thread.join(PATIENCE)
+    until(lambda: not said[-1])
+
+
 def test_who_sends_a_large_body_slowly_holds_up_nobody(served: Served, app: App) -> None:
     """It is whole before the app is called."""
     with socket.create_connection(served.address, timeout=PATIENCE) as slow:
