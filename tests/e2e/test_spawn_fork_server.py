@@ -217,7 +217,7 @@ def test_no_two_kernels_draw_the_same_numbers(served: Any, tmp_path: Path) -> No
     first, name = printed(tmp_path).split(), status(service)["serving"]["run"]
     assert subprocess.run([*RUNNER, "reload"], cwd=service.cwd, check=False).returncode == 0
     record = tmp_path / "runs/a/out.ipynb"
-    until(lambda: read_record(record).metadata.runner.run_id != name)  # it shows it a moment later
+    until(lambda: read_record(record).metadata.runner.run != name)  # it shows it a moment later
     assert not set(first) & set(printed(tmp_path).split())
 
 
