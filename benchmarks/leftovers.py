@@ -56,6 +56,15 @@ def marked(name: str, value: str) -> list[int]:
     return found
 
 
+def _marked_at_last(mark: str) -> list[int]:
+    """List likewise; one that is between two programs has no environment for a moment."""
+    for _ in range(3):
+        if found := marked(_MARK, mark):
+            return found
+        time.sleep(0.05)
+    return []
+
+
 def kill(living: Callable[[], list[int]]) -> None:
     """Kill what is left, and what it starts meanwhile."""
     deadline = time.monotonic() + 5
@@ -79,7 +88,7 @@ def _wait(pid: int, mark: str, patience: float) -> None:
     end = select.poll()
     end.register(ended)
     end.poll()
-    living = functools.partial(marked, _MARK, mark)
+    living = functools.partial(_marked_at_last, mark)
     _signal(living(), signal.SIGTERM)
     deadline = time.monotonic() + patience
     while living() and time.monotonic() < deadline:
