@@ -164,11 +164,12 @@ def append_line(file: Path, line: str) -> None:
     """Add a line to a file of keys, by one write; a new file is its owner's alone.
 
     Raises:
-        ConfigurationError: Others can read it, or it is no file of keys.
+        ConfigurationError: Others can read it, it is no file of keys, or it is full.
         OSError: It cannot be written to.
     """
-    if file.exists() and file.stat().st_size:
-        read_keys(file)
+    held = file.stat().st_size if file.exists() else 0
+    if held and (len(read_keys(file)) == _MOST_KEYS or held + len(line) + 2 > _MOST_BYTES):
+        raise ConfigurationError(f"{file}: it holds as many keys as are read of a file")
     with open(file, "a+b", buffering=0, opener=_open_for_owner) as opened:
         _check_mode(file, os.fstat(opened.fileno()))
         size = opened.seek(0, os.SEEK_END)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.access import key_file
 from runner.access.key_file import append_line, line_of, read_keys, stamp_of
 from runner.errors import ConfigurationError
 
@@ -116,6 +117,19 @@ def test_half_a_line_is_not_left_where_there_is_no_room(tmp_path: Path) -> None:
             append_line(file, line_of("bob", "key"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize("bound", ["_MOST_KEYS", "_MOST_BYTES"])
+def test_no_key_is_added_by_which_all_would_be_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    """A file has as many keys as are read of one, and no more."""
+    text = f"alice:{HASHES[0]}\n"
+    file = written(tmp_path / "keys", text)
+    monkeypatch.setattr(key_file, bound, 1 if bound == "_MOST_KEYS" else len(text))
+    with pytest.raises(ConfigurationError, match="as many keys"):
+        append_line(file, line_of("bob", "key"))
     assert file.read_text() == text
 
 
