@@ -25,6 +25,7 @@ class AppProtocol:
         can_be_busy: Whether ``is_busy`` can ever hold.
         on_busy_changed: Set by the server; to be called in its loop when ``is_busy`` changes, and
             whenever a request ends while it holds.
+        has_others: Set by the server: other workers accept what this one leaves.
         gate: Set by the server: lets its requests in, and counts them.
         is_draining: Set by the server when it begins to end.
     """
@@ -32,7 +33,7 @@ class AppProtocol:
     paths_to_open: Mapping[str, Opened] = USUAL_PATHS
     needs_process = False
     takes_websockets = False
-    can_be_busy = False
+    can_be_busy = has_others = False
     on_busy_changed: Callable[[], None] = staticmethod(lambda: None)
     is_draining = False
     gate: Gate

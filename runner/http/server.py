@@ -259,7 +259,7 @@ class AsgiServer:
             may_pause=may_pause,
         )
         self._acceptors.append(acceptor)
-        self._own.on_busy_changed = self._note_busy
+        self._own.on_busy_changed, self._own.has_others = self._note_busy, is_shared
         self._note_busy()
         await acceptor.open()
 

@@ -71,7 +71,7 @@ class WsgiAdapter(AppProtocol):
 
     def note_busy(self) -> None:
         """Leave further connections to other workers, if all threads are at work; in the loop."""
-        if self.can_be_busy:
+        if self.can_be_busy and self.has_others:
             self._loop = asyncio.get_running_loop()
             self.threads.tell_when_free()
             self.on_busy_changed()

@@ -89,6 +89,7 @@ def test_while_it_is_called_others_are_left_to_other_workers(served: Served, app
     """The server is told when that begins and when it has ended."""
     said: list[bool] = []
     assert served.ask(path="/healthz")[0] == 200  # it accepts, and is told by now
+    served.adapter.has_others = True
     served.adapter.on_busy_changed = lambda: said.append(served.adapter.is_busy)
     waits, _ = asked_beside(served, "/wait")
     until(lambda: said == [True])
@@ -103,6 +104,7 @@ def test_a_thread_is_free_when_the_last_of_those_has_ended_who_waited_for_it(
     """The server is told by then, too: else it would accept nobody any more."""
     said: list[bool] = []
     assert served.ask(path="/healthz")[0] == 200
+    served.adapter.has_others = True
     served.adapter.on_busy_changed = lambda: said.append(served.adapter.is_busy)
     asked = [asked_beside(served, "/wait") for _ in range(3)]
     for number in (1, 2, 3):
