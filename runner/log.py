@@ -7,7 +7,6 @@ has something to say waits for that: a thread writes, and what does not fit is d
 from __future__ import annotations
 
 import collections
-import contextlib
 import logging
 import os
 import sys
@@ -67,6 +66,38 @@ class Lines(logging.Formatter):
         return line.decode().removesuffix("\n")
 
 
+class WriterThread:
+    """Be a thread that begins when there is something to write: none survives a fork.
+
+    Args:
+        write: What it does.
+        name: What it is called.
+
+    Attributes:
+        thread: None until it has begun.
+    """
+
+    def __init__(self, write: Callable[[], None], name: str) -> None:
+        self._write, self._name = write, name
+        self.thread: threading.Thread | None = None
+
+    def begin(self) -> bool:
+        """Begin, unless it has; tell whether it has: if not, the next call tries again."""
+        if self.thread is None:
+            thread = threading.Thread(target=self._write, name=self._name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                return False
+            self.thread = thread
+        return True
+
+    def join(self, seconds: float) -> None:
+        """Wait for its end, so long at most."""
+        if self.thread is not None:
+            self.thread.join(seconds)
+
+
 class PatientHandler(logging.Handler):
     """Write events to an open file from a thread of its own.
 
@@ -85,7 +116,7 @@ class PatientHandler(logging.Handler):
         self._bytes = self._dropped = 0
         self._counting = threading.Lock()
         self._has_some, self._is_idle = threading.Event(), threading.Event()
-        self._writer: threading.Thread | None = None
+        self._writer = WriterThread(self._write, "log")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take an event; logging sees to it that one comes at a time."""
@@ -104,15 +135,11 @@ class PatientHandler(logging.Handler):
         self._waiting.append(line)
         self._is_idle.clear()  # only now: the writer may have been about to say that it is idle
         self._has_some.set()
-        if self._writer is None:
-            writer = threading.Thread(target=self._write, name="log", daemon=True)
-            with contextlib.suppress(RuntimeError):  # the system gives none: the next tries again
-                writer.start()
-                self._writer = writer
+        self._writer.begin()
 
     def flush(self) -> None:
         """Wait until all is written, for a second at most."""
-        if self._writer is not None and self._pid == os.getpid():
+        if self._writer.thread is not None and self._pid == os.getpid():
             self._is_idle.wait(_FLUSH_WITHIN)
 
     def _write(self) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Container
 from typing import Any
 
+from runner.log import WriterThread
 from runner.telemetry.log_lines import folded, json_line, named, text_line, time_of, write_lines
 from runner.telemetry.request_trace import RequestTrace, new_id
 
@@ -60,7 +61,7 @@ class AccessLog:
         self._added = self._taken = 0  # bytes of paths
         self._has_some = threading.Event()
         self._is_closed = False
-        self._writer: threading.Thread | None = None
+        self._writer = WriterThread(self._write, "access log")
 
     def add(  # noqa: PLR0913 - the fields of a line
         self,
@@ -87,19 +88,8 @@ class AccessLog:
             line = (client, method, path, status, seconds, trace, key_name, scheme, time.time())
             self._waiting.append(line)
             # Not before the fork: threads do not survive it.
-            if not self._has_some.is_set() and self._has_writer():
+            if not self._has_some.is_set() and self._writer.begin():
                 self._has_some.set()
-
-    def _has_writer(self) -> bool:
-        """Start who writes, if nobody does; tell whether somebody does."""
-        if self._writer is None:
-            writer = threading.Thread(target=self._write, name="access log", daemon=True)
-            try:
-                writer.start()
-            except RuntimeError:  # the system gives none: it is tried again with the next
-                return False
-            self._writer = writer
-        return True
 
     def _leaves_out(self, method: str, path: str, status: int) -> bool:
         left_out = self._left_out
@@ -111,8 +101,7 @@ class AccessLog:
         """Write what waits, for a second at most."""
         self._is_closed = True
         self._has_some.set()
-        if self._writer is not None:
-            self._writer.join(timeout=1)
+        self._writer.join(1)
 
     def _write(self) -> None:
         while not self._is_closed or self._waiting:

@@ -29,6 +29,7 @@ from runner.http.recording import Exchanged
 from runner.http.request_file import RequestFile
 from runner.http.request_line import Answered, LineWriter
 from runner.identity import Identity
+from runner.log import WriterThread
 from runner.telemetry.request_trace import RequestTrace
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class RequestLog:
         self._has_some = threading.Event()
         self._hurry = threading.Event()
         self._is_closing = False
-        self._writer: threading.Thread | None = None
+        self._writer = WriterThread(self._write, "request log")
         self._fails_until = 0.0
 
     def wants(self, status: int) -> bool:
@@ -135,27 +136,15 @@ class RequestLog:
             if added - self._taken > _MUCH:
                 self._hurry.set()
             # Not before the fork: threads do not survive it.
-            if not self._has_some.is_set() and self._has_writer():
+            if not self._has_some.is_set() and self._writer.begin():
                 self._has_some.set()
-
-    def _has_writer(self) -> bool:
-        """Start who writes, if nobody does; tell whether somebody does."""
-        if self._writer is None:
-            writer = threading.Thread(target=self._write, name="request log", daemon=True)
-            try:
-                writer.start()
-            except RuntimeError:  # the system gives none: it is tried again with the next
-                return False
-            self._writer = writer
-        return True
 
     def close(self) -> None:
         """Write what waits, for a second at most."""
         self._is_closing = True
         self._has_some.set()
         self._hurry.set()
-        if self._writer is not None:
-            self._writer.join(timeout=1)
+        self._writer.join(1)
 
     # -- in the thread that writes
 

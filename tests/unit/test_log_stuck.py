@@ -76,10 +76,10 @@ def test_a_forked_process_writes_its_own_lines(
     os.write(write, b"x" * 4096)  # so that nothing can be written
     for _ in range(3):
         handler.emit(event("of the parent"))
-    parents, waiting = handler._writer, handler._waiting
+    parents, waiting = handler._writer.thread, handler._waiting
     monkeypatch.setattr(os, "getpid", lambda: 1)
     handler.emit(event("of the child"))
-    assert handler._writer not in {None, parents}
+    assert handler._writer.thread not in {None, parents}
     assert handler._waiting is not waiting
     said = read_until(read, b"of the child")
     handler.flush()
