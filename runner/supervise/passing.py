@@ -6,7 +6,9 @@ The rules of this file:
    head says that the connection ends with the answer, and no more is passed on than it says that
    its body has, unless that comes in chunks. What comes after the head of a WebSocket's handshake
    is held until the server has said 101, and never passed on if it says anything else.
-2. A client that takes nothing of its answer for ``write_timeout`` is cut, however long the answer.
+2. A client that takes nothing of its answer for ``write_timeout`` is cut, however long the answer;
+   so is one that sends nothing of its body for ``read_timeout``. Where one in chunks ends we do not
+   know.
 """
 
 from __future__ import annotations
@@ -24,6 +26,12 @@ _SWITCHED = b"HTTP/1.1 101"
 _NOTHING = -1  # not even wait for what would be said
 
 Address = tuple[str, int] | str
+
+
+class LateBodyError(TimeoutError):
+    """Tell that a client has sent nothing of its body for too long."""
+
+
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -39,22 +47,28 @@ async def connected(target: Address | None) -> Streams:
         return await asyncio.open_unix_connection(target)
 
 
-async def pass_on(head: bytes, client: Streams, server: Streams, write_timeout: float) -> bool:
+async def pass_on(
+    head: bytes, client: Streams, server: Streams, read_timeout: float, write_timeout: float
+) -> bool:
     """Pass one request on to a server, and its answer back; the server is left by then.
 
     Args:
         head: The request's; the rest of it comes from the client.
         client: What comes from who asks, and goes there.
         server: What comes from who answers, and goes there.
+        read_timeout: Seconds in which it has to send some of its body; 0: no limit.
         write_timeout: Seconds in which the client has to take something; 0: no limit.
 
     Returns:
         Whether it answered anything.
+
+    Raises:
+        LateBodyError: It did not, for the client sent no whole request.
     """
     (reader, writer), (answers, asks) = client, server
     asks.write(head)
     may_say_more: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    sending = asyncio.ensure_future(_send(reader, asks, may_say_more))
+    sending = asyncio.ensure_future(_send(reader, asks, may_say_more, read_timeout))
     try:
         if is_handshake(head):
             begun = await read_head(answers)
@@ -63,21 +77,33 @@ async def pass_on(head: bytes, client: Streams, server: Streams, write_timeout: 
             may_say_more.set_result(body_length(head))
             begun = await _read(answers, writer)
         if begun:
-            await _copy(answers, writer, write_timeout, begun)
-        return bool(begun)
+            await _give(begun, writer, write_timeout)
+            await _copy(answers, writer, write_timeout)
     finally:
         sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
+        [failure] = await asyncio.gather(sending, return_exceptions=True)
         asks.transport.abort()
+    if not begun and isinstance(failure, LateBodyError):
+        raise failure
+    return bool(begun)
 
 
 async def _send(
-    reader: asyncio.StreamReader, asks: asyncio.StreamWriter, may_say_more: asyncio.Future[int]
+    reader: asyncio.StreamReader,
+    asks: asyncio.StreamWriter,
+    may_say_more: asyncio.Future[int],
+    read_timeout: float,
 ) -> None:
     while not may_say_more.done() and not reader.at_eof():
         await asyncio.wait([may_say_more], timeout=_LOOK_EVERY)
     if may_say_more.done() and may_say_more.result() != _NOTHING:
-        await _copy(reader, asks, most=may_say_more.result())
+        most = may_say_more.result()
+        within = read_timeout if read_timeout and 0 < most < sys.maxsize else None
+        try:
+            await _copy(reader, asks, most=most, within=within)
+        except LateBodyError:
+            asks.transport.abort()  # so that no answer is waited for
+            raise
     else:
         await reader.read(1)  # the client's end, or a second request, whose head nobody has read
         asks.write_eof()
@@ -87,8 +113,8 @@ async def _copy(
     source: asyncio.StreamReader,
     to: asyncio.StreamWriter,
     write_timeout: float = 0.0,
-    begun: bytes = b"",
     most: int = sys.maxsize,
+    within: float | None = None,
 ) -> None:
     """Pass bytes on as fast as they are taken, and their end.
 
@@ -96,24 +122,29 @@ async def _copy(
         source: Where they come from.
         to: Where they go; nothing is left to be sent when it ends.
         write_timeout: Seconds in which some have to be taken; 0: no limit.
-        begun: What was read before.
         most: Bytes that are passed on; at more it ends, and their end is nobody's.
+        within: Seconds in which the source has to give some of them; None: no limit.
+
+    Raises:
+        LateBodyError: It gave none.
+        TimeoutError: They were not taken.
     """
-    to.transport.set_write_buffer_limits(0)
-    data = begun or await _read(source, to)
+    data = await _read(source, to, within)
     while data:
         if not most:
             return
         data = data[:most]
         most -= len(data)
-        to.write(data)
-        await _drain(to, write_timeout)
-        data = await _read(source, to)
+        await _give(data, to, write_timeout)
+        data = await _read(source, to, within if most else None)
     if to.can_write_eof():
         to.write_eof()
 
 
-async def _drain(to: asyncio.StreamWriter, write_timeout: float) -> None:
+async def _give(data: bytes, to: asyncio.StreamWriter, write_timeout: float) -> None:
+    """Write some bytes; none of them is left to be sent when it ends."""
+    to.transport.set_write_buffer_limits(0)
+    to.write(data)
     before = to.transport.get_write_buffer_size() + 1
     while (left := to.transport.get_write_buffer_size()) < before:
         with contextlib.suppress(TimeoutError):
@@ -124,9 +155,14 @@ async def _drain(to: asyncio.StreamWriter, write_timeout: float) -> None:
     raise TimeoutError
 
 
-async def _read(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> bytes:
+async def _read(
+    source: asyncio.StreamReader, to: asyncio.StreamWriter, within: float | None = None
+) -> bytes:
     try:
-        return await source.read(CHUNK)
+        async with asyncio.timeout(within):
+            return await source.read(CHUNK)
+    except TimeoutError:
+        raise LateBodyError from None
     except OSError:
         to.transport.abort()  # who has gone on one side is missed on the other
         raise

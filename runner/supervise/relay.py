@@ -34,7 +34,14 @@ from runner.access.gate import Asked, Fields, Gate
 from runner.access.origins import origin_in
 from runner.access.refusal import CONTENT_TYPE, RefusedRequestError, details
 from runner.config import AddressSet, Limits
-from runner.supervise.passing import CHUNK, Address, Streams, connected, pass_on
+from runner.supervise.passing import (
+    CHUNK,
+    Address,
+    LateBodyError,
+    Streams,
+    connected,
+    pass_on,
+)
 from runner.supervise.request_heads import asked_in, passed_on, read_head, without_keys_in
 from runner.telemetry.request_trace import echo_of
 from runner.tls.server_tls import ServerTls
@@ -321,8 +328,15 @@ class Relay:
         if self._says_word:
             name = writer.get_extra_info("client_name", "")
             asks.write(f"{self.word} {name}\n".encode())
-        streams, server = (reader, writer), (answers, asks)
-        if not await pass_on(head, streams, server, self._limits.write_timeout):
+        streams, server, limits = (reader, writer), (answers, asks), self._limits
+        try:
+            is_answered = await pass_on(
+                head, streams, server, limits.read_timeout, limits.write_timeout
+            )
+        except LateBodyError:
+            writer.write(_answer(b"408 Request Timeout", b"late", echo_of(head)))
+            return
+        if not is_answered:
             writer.write(_answer(b"502 Bad Gateway", b"no answer", echo_of(head)))
             self._tell_of_silence()
         await _pass_over(reader)

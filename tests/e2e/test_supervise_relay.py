@@ -192,6 +192,24 @@ def test_a_request_with_a_body_is_no_handshake(body: bytes) -> None:
     assert passed_on(head, "127.0.0.1", PROXIES).endswith(b"\r\n" + END)
 
 
+def test_who_sends_nothing_of_its_body_holds_no_place() -> None:
+    """It is told after the time that clients have, whatever waits for it."""
+
+    async def work() -> None:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await reader.readexactly(10_000)
+            writer.close()
+
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        async with server, relaying(read_timeout=0.2) as (relay, ask):
+            relay.pass_to(*server.sockets[0].getsockname())
+            answer = await ask(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nbo")
+            assert answer.startswith(b"HTTP/1.1 408 ")
+
+    run(work())
+
+
 def test_a_server_that_is_gone_is_told() -> None:
     """The client gets an answer, and no empty one."""
 
