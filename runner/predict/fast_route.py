@@ -256,7 +256,7 @@ class FastRequest(Exchange):
             answer=None if is_cut else answer,
             is_cut=is_cut,
         )
-        self.trace = self.known_trace()
+        self.named()  # as the access log does
         request_log.add_exchange(self, exchanged)
 
 

@@ -104,7 +104,8 @@ class Server:
         self.state = ServerState(self.limits.max_buffered)
         self.state.bound.most = self.limits.max_connections or self.state.bound.most
         self.state.date_line = b"date: now\r\n"
-        self.access_log, self.gate = None, gate or Gate()
+        self.access_log: Any = None
+        self.gate = gate or Gate()
         self.request_log: RequestLog | None = None
         self.proxies = TrustedProxies(ProxyTrust())
         self.is_draining = False

@@ -1,4 +1,4 @@
-"""A request log that keeps what it is told, and writes nothing."""
+"""Logs that keep what they are told, and write nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ from typing import Any
 
 from runner.http.recording import Exchanged
 from runner.http.request_log import RequestLog
+from runner.telemetry.request_trace import RequestTrace
+
+
+class KeepingAccessLog:
+    """Keep of which requests, and whose, there are lines.
+
+    Attributes:
+        lines: The trace and the client of each.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[RequestTrace | None, str]] = []
+
+    def add(self, *, trace: RequestTrace | None, client: str, **_: Any) -> None:
+        self.lines.append((trace, client))
 
 
 @dataclasses.dataclass

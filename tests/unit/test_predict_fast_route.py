@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 from support.connections import Server, pieces
 from support.prediction_apps import app_of, living
-from support.recorded import KeepingLog
-
-from runner.telemetry.request_trace import RequestTrace
+from support.recorded import KeepingAccessLog, KeepingLog
 
 BODY = b'{"a": 1.0, "b": 2.0}'
 PLAIN = (
@@ -88,7 +86,7 @@ def test_a_request_may_come_byte_by_byte() -> None:
 
 
 def test_both_ways_record_alike() -> None:
-    """What is answered well, what is refused, and what fails; whole and in pieces."""
+    """What is answered well, what is refused, and what fails; under the access log's names."""
     bad, fails = PLAIN.replace(b"1.0", b"[0]"), PLAIN.replace(b"2.0", b"0.0")
     traced = PLAIN.replace(b"User-Agent: y", b"traceparent: 00-%b-%b-01" % (b"a" * 32, b"b" * 16))
 
@@ -97,11 +95,14 @@ def test_both_ways_record_alike() -> None:
         async with living(app):
             server = Server(app)
             server.request_log = log = KeepingLog(rate)
+            server.access_log = access_log = KeepingAccessLog()
             for data in (PLAIN, bad, fails, traced):
                 await server.said(getattr(server, way), *pieces(data, *cuts))
+        named = [trace for trace, _ in access_log.lines]
         for each in log.recorded:
+            assert each.facts["trace"] in named
             assert each.facts.pop("seconds") >= 0
-            each.facts["trace"] = (each.facts["trace"] or RequestTrace()).trace_id
+            each.facts["trace"] = each.facts["trace"].trace_id
         return log.recorded
 
     async def compared() -> None:
