@@ -280,14 +280,14 @@ class ExchangeLink(ClientLink):
         trace = _trace_of(exchange, head)
         is_silent = exchange is not None and (exchange.is_started or exchange.is_complete)
         if exchange is not None:
-            self._log(exchange.method, exchange.path, status, 0.0, exchange.key_name, trace)
+            self._log_exchange(exchange, status)
         elif head is not None:
             path = head.target.partition(b"?")[0].decode("latin-1")
             self._log(head.method.decode("latin-1"), path, status, 0.0, refused.key_name, trace)
         else:
             self._log("-", "-", status, 0.0)
         if not is_silent:
-            self._record_refusal(refused, head)
+            self._record_refusal(refused, head, trace)
         self._drop_exchange()
         self.phase, self.unread = Phase.CLOSING, b""
         self.hold(0)
@@ -320,7 +320,9 @@ class ExchangeLink(ClientLink):
         if log is not None and recording is not None:
             log.add_exchange(exchange, recording.exchanged(is_whole=is_whole))
 
-    def _record_refusal(self, refused: RefusedRequestError, head: RequestHead | None) -> None:
+    def _record_refusal(
+        self, refused: RefusedRequestError, head: RequestHead | None, trace: RequestTrace | None
+    ) -> None:
         """Have a request recorded that was refused, if it is known what was asked."""
         log, exchange = self.owner.request_log, self.exchange
         if log is None or (exchange is None and head is None) or not log.wants(refused.status):
@@ -337,14 +339,15 @@ class ExchangeLink(ClientLink):
                 status=refused.status,
                 seconds=0.0,
                 key_name=refused.key_name,
-                trace=trace_of(head.headers),
+                trace=trace,
             )
 
-    def _log_exchange(self, exchange: Exchange) -> None:
+    def _log_exchange(self, exchange: Exchange, status: int = 0) -> None:
+        """Log an exchange under its status, unless another is given."""
         seconds = time.monotonic() - exchange.since
         client, root, scheme = exchange.asked_by()
         path, words = root + exchange.path, (exchange.key_name, exchange.trace)
-        self._log(exchange.method, path, exchange.status, seconds, *words, client, scheme)
+        self._log(exchange.method, path, status or exchange.status, seconds, *words, client, scheme)
 
     def _log(  # noqa: PLR0913, PLR0917 - the facts of a line
         self,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.connections import Server
-from support.recorded import KeepingLog, Recorded
+from support.recorded import KeepingAccessLog, KeepingLog, Recorded
 
 from runner.http.recording import MOST, Exchanged, Pieces
 
@@ -34,12 +34,15 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 def recorded(*asked: bytes, rate: float = 1.0, **limits: Any) -> list[Recorded]:
-    """Ask on one connection, and give what is recorded."""
+    """Ask on one connection, and give what is recorded: under the names that its lines have."""
 
     async def ask() -> list[Recorded]:
         server = Server(app, **limits)
         server.request_log = log = KeepingLog(rate)
+        server.access_log = access_log = KeepingAccessLog()
         await server.said(server.general_way, *asked)
+        named = [trace for trace, _ in access_log.lines]
+        assert all(each.facts["trace"] in named for each in log.recorded)
         return log.recorded
 
     return asyncio.run(ask())
@@ -117,6 +120,20 @@ def test_a_refusal_is_recorded_with_what_was_asked() -> None:
     assert (found.facts["path"], found.facts["status"]) == ("/a", 413)
     assert (found.kept.query, found.kept.body, found.kept.is_cut) == (b"b", None, True)
     assert recorded(b"nothing\r\n\r\n") == []
+
+
+def test_a_refusal_of_what_had_begun_is_logged_of_the_client_that_a_proxy_names() -> None:
+    """As an answer to it would have been."""
+    head = "Host: a\r\nX-Forwarded-For: 9.9.9.9\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    async def logged() -> list[str]:
+        server = Server(app, max_body=10)
+        server.access_log = log = KeepingAccessLog()
+        request = f"POST / HTTP/1.1\r\n{head}".encode()
+        await server.said(server.general_way, request, b"1f\r\n" + b"x" * 31)
+        return [client for _, client in log.lines]
+
+    assert asyncio.run(logged()) == ["9.9.9.9"]
 
 
 def test_a_wait_for_a_place_is_a_failure() -> None:
