@@ -11,12 +11,11 @@ The rules of this file:
 
 from __future__ import annotations
 
-import os
 import ssl
 from typing import Any
 
 from runner.errors import ConfigurationError
-from runner.tls.certificate import TlsFiles
+from runner.tls.certificate import TlsFiles, in_full
 from runner.tls.server_tls import ServerTls
 
 Asked = TlsFiles | ssl.SSLContext | None
@@ -119,11 +118,10 @@ def _files(cert: Any, key: Any, password: Any, authority: Any, mode: ssl.VerifyM
         )
     if not cert:
         raise ConfigurationError("the server call names a key, and no certificate")
-    paths = [os.path.abspath(path) if path else "" for path in (cert, key, authority)]  # noqa: PTH100
     return TlsFiles(
-        cert=paths[0],
-        key=paths[1],
-        client_ca=paths[2] if mode is not ssl.CERT_NONE else "",
+        cert=in_full(cert),
+        key=in_full(key),
+        client_ca=in_full(authority) if mode is not ssl.CERT_NONE else "",
         password=str(password or ""),
         is_client_optional=mode is ssl.CERT_OPTIONAL,
     )

@@ -18,9 +18,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from runner.config import setting
+from runner.config import setting, variable
 from runner.errors import ConfigurationError
 
+_OPTIONS = ("tls-cert", "tls-key", "tls-client-ca")
 _LARGEST = 1_000_000  # bytes of a file
 _ROUNDS = 4  # of messages, in which a handshake ends
 _OTHERS = stat.S_IROTH | stat.S_IWOTH
@@ -54,8 +55,7 @@ class TlsFiles:
         Raises:
             ConfigurationError: There is a key or an authority, and no certificate.
         """
-        names = ("cert", "key", "client_ca")
-        return cls.of(*(setting(f"tls-{name}", "", environ) for name in names))
+        return cls.of(*(setting(name, "", environ) for name in _OPTIONS))
 
     @classmethod
     def of(cls, cert: str, key: str, client_ca: str) -> Self | None:
@@ -68,14 +68,12 @@ class TlsFiles:
             raise ConfigurationError(f"{key or client_ca}: --tls-cert is missing")
         if not cert:
             return None
-        # Not resolved: who renews a certificate may swap a link.
-        paths = [os.path.abspath(path) if path else "" for path in (cert, key, client_ca)]  # noqa: PTH100
-        return cls(cert=paths[0], key=paths[1], client_ca=paths[2])
+        return cls(cert=in_full(cert), key=in_full(key), client_ca=in_full(client_ca))
 
     def environ(self) -> dict[str, str]:
         """Give the variables by which a kernel knows the files."""
-        named = {"CERT": self.cert, "KEY": self.key, "CLIENT_CA": self.client_ca}
-        return {f"RUNNER_TLS_{name}": path for name, path in named.items()}
+        paths = (self.cert, self.key, self.client_ca)
+        return dict(zip(map(variable, _OPTIONS), paths, strict=True))
 
     @property
     def paths(self) -> list[str]:
@@ -98,6 +96,12 @@ class TlsFiles:
             if Path(key).stat().st_mode & _OTHERS:
                 return f"{key}: every user of this machine may read the private key: chmod 600"
         return ""
+
+
+def in_full(path: str) -> str:
+    """Name a file by a path that holds in every working folder; nothing stays nothing."""
+    # Not resolved: who renews a certificate may swap a link.
+    return os.path.abspath(path) if path else ""  # noqa: PTH100
 
 
 def context_of(files: TlsFiles) -> tuple[ssl.SSLContext, str]:
