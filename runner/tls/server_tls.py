@@ -11,6 +11,7 @@ The rules of this file:
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import ssl
 import time
@@ -124,13 +125,4 @@ class ServerTls:
 
     def facts(self) -> Mapping[str, str | bool]:
         """Name the files for the supervisor; nothing if there are none."""
-        files = self.files
-        if files is None:
-            return {}
-        return {
-            "cert": files.cert,
-            "key": files.key,
-            "client_ca": files.client_ca,
-            "password": files.password,
-            "is_client_optional": files.is_client_optional,
-        }
+        return {} if self.files is None else dataclasses.asdict(self.files)
