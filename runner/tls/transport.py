@@ -42,11 +42,10 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         super().__init__()
         self._protocol, self._tls = protocol, tls
         self._first = b""  # of what the relay says
-        self._is_plain = False
         self._is_open = False  # the handshake is done
         self._has_said_end = self._has_heard_end = self._keeps_half = False
-        self._is_paused = self._is_reading = False
-        self._relayed: str | None = None
+        self._is_paused = self._reads_soon = False
+        self._relayed: str | None = None  # whom the relay names; then all is plain
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._ssl: ssl.SSLObject | None = None
 
@@ -72,7 +71,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Open what has come."""
-        if self._is_plain:
+        if self._relayed is not None:
             self._protocol.data_received(data)
         elif self._has_said_end:
             return  # which nobody wants any more
@@ -85,7 +84,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Take the end of what comes; without a ``close_notify`` it is one as well."""
-        if self._is_plain:
+        if self._relayed is not None:
             return bool(self._protocol.eof_received())
         return self._is_open and self._hear_end()
 
@@ -109,7 +108,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
             self._raw.close()
             return
         self._relayed = name.decode("utf-8", "replace")
-        self._is_plain, self._first = True, b""
+        self._first = b""
         if rest:
             self._protocol.data_received(rest)
 
@@ -134,7 +133,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
 
     def _read(self) -> None:
         """Open what is here, as long as it is wanted."""
-        self._is_reading = False
+        self._reads_soon = False
         session = self._ssl
         assert session is not None  # noqa: S101 - it has begun
         try:
@@ -181,15 +180,15 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
             self._read_soon()
 
     def _read_soon(self) -> None:
-        if not self._is_reading:
-            self._is_reading = True
+        if not self._reads_soon:
+            self._reads_soon = True
             asyncio.get_running_loop().call_soon(self._read)
 
     # -- writing
 
     def write(self, data: Any) -> None:
         """Close and send; nothing is sent to who has not shaken hands, or heard our end."""
-        if self._is_plain:
+        if self._relayed is not None:
             self._raw.write(data)
         elif self._is_open and data and not self._has_said_end:
             self._write(data)
