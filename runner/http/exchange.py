@@ -66,6 +66,10 @@ class Exchange:
         """Give the client, the root and the scheme for the access log."""
         return self.client, self.root, self.scheme
 
+    def named(self) -> RequestTrace | None:
+        """Give what names it where it is told of."""
+        return self.trace
+
     def start(self) -> None:
         """Begin to answer; the body follows."""
 

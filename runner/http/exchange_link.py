@@ -375,5 +375,5 @@ class ExchangeLink(ClientLink):
 
 def _trace_of(exchange: Exchange | None, head: RequestHead | None) -> RequestTrace | None:
     if exchange is not None:
-        return exchange.trace
+        return exchange.named()
     return None if head is None else trace_of(head.headers)

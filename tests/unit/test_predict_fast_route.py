@@ -123,6 +123,33 @@ def test_both_ways_record_alike() -> None:
     asyncio.run(compared())
 
 
+def test_both_ways_refuse_alike_what_is_slow() -> None:
+    """The trace comes back, and both logs name the request by it."""
+    value = b"00-%b-%b-01" % (b"a" * 32, b"b" * 16)
+    traced = PLAIN.replace(b"User-Agent: y", b"traceparent: " + value)
+
+    async def refused(way: str) -> list[bytes]:
+        app = app_of(_quotient)
+        async with living(app):
+            server = Server(app)
+            server.request_log, server.access_log = log, access_log = (
+                KeepingLog(),
+                KeepingAccessLog(),
+            )
+            connection = server.connect(getattr(server, way))
+            connection.data_received(traced[:-5])
+            connection.give_up()
+        (recorded,), ((trace, _),) = log.recorded, access_log.lines
+        assert trace is not None
+        assert recorded.facts["trace"] is trace
+        assert trace.traceparent == value
+        return list(connection.transport.written)
+
+    plain, general = (asyncio.run(refused(way)) for way in ("plain_way", "general_way"))
+    assert plain == general
+    assert b"\r\ntraceparent: %b\r\n" % value in plain[0]
+
+
 def _quotient(a: float, b: float = 2.0) -> float:
     return a / b
 
