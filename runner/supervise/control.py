@@ -53,8 +53,10 @@ class ControlServer:
         """Start to listen, or do it again where the folder is now."""
         if self._server:
             self._server.close()
+        folder = os.open(self._entry.parent, os.O_RDONLY | os.O_DIRECTORY)
+        if self._folder >= 0:
             os.close(self._folder)
-        self._folder = os.open(self._entry.parent, os.O_RDONLY | os.O_DIRECTORY)
+        self._folder = folder
         self._remove()
         mask = os.umask(0o177)
         try:
