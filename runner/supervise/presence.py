@@ -49,12 +49,15 @@ class Presence:
     async def _come_back(self) -> None:
         try:
             make_private_folder(self._folder)
-            # Whoever removed only the socket has left us our lock.
-            is_free = self._locks.enter_context(files.claim(self._folder / LOCK))
-            if not is_free and control.is_listening(self._folder):
-                raise ConfigurationError("another service has come there")
-            folders.take(self._folder, self._notebook)
-            await self._server.open()
+            with contextlib.ExitStack() as unless_ours:
+                is_free = unless_ours.enter_context(files.claim(self._folder / LOCK))
+                # Whoever removed only the socket has left us our lock.
+                if not is_free and control.is_listening(self._folder):
+                    raise ConfigurationError("another service has come there")
+                folders.take(self._folder, self._notebook)
+                await self._server.open()
+                if is_free:
+                    self._locks.enter_context(unless_ours.pop_all())
         except (OSError, ConfigurationError) as error:
             if self._said != str(error):
                 self._said = str(error)

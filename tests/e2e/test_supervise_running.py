@@ -18,7 +18,7 @@ import pytest
 from runner import files
 from runner.errors import ConfigurationError
 from runner.record import folders
-from runner.supervise import presence, running
+from runner.supervise import control, presence, running
 from runner.supervise.control import NAME, ControlServer, ask
 
 Start = Callable[[str], Path]
@@ -175,6 +175,17 @@ def test_a_service_is_found_again_when_its_folder_was_removed(
     def open_sockets() -> int:
         return sum(each.is_socket() for each in Path("/proc/self/fd").iterdir())
 
+    def open_locks() -> int:
+        return sum(each.resolve().name == running.LOCK for each in Path("/proc/self/fd").iterdir())
+
+    looks, is_listening = [], control.is_listening
+
+    def look(place: Path) -> bool:
+        looks.append(place)
+        return is_listening(place)
+
+    monkeypatch.setattr(control, "is_listening", look)
+
     async def live() -> None:
         before = open_sockets()
         for place in (folder, others):
@@ -197,6 +208,9 @@ def test_a_service_is_found_again_when_its_folder_was_removed(
             os.rename("others", "runs")  # noqa: PTH104 - at once, as far as our loop sees
             await until(lambda: "another service has come there" in caplog.text)
             assert (folder / NAME).stat() == taken
+            seen = len(looks)
+            await until(lambda: len(looks) > seen + 3)
+            assert open_locks() == 1  # its own, however often we look
             keeping.cancel()
             await asyncio.to_thread(ask, folder, "status")  # who has come before is accepted
             await until(lambda: open_sockets() == before + 2)  # and has hung up
