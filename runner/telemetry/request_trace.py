@@ -69,14 +69,11 @@ class RequestTrace:
 
     def run(self, act: Callable[..., Result], *args: Any) -> Result:
         """Do something for this request, in any thread."""
-        token, span = current.set(self), self.span
-        attached = None if span is None else span.attach()
+        token = current.set(self)
         try:
-            return act(*args)
+            return act(*args) if self.span is None else self.span.run(act, *args)
         finally:
             current.reset(token)
-            if span is not None:
-                span.detach(attached)
 
 
 current: contextvars.ContextVar[RequestTrace | None] = contextvars.ContextVar(

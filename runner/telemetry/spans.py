@@ -287,16 +287,8 @@ def child_here(name: str, attributes: Attributes = _NONE) -> Iterator[None]:
     if above is None:
         yield
         return
-    span = above.child(name, time.monotonic(), attributes)
-    token = span.attach()
-    try:
+    with _meanwhile(above.child(name, time.monotonic(), attributes)):
         yield
-    except BaseException as error:
-        span.end(failed=type(error).__name__)
-        raise
-    finally:
-        span.detach(token)
-        span.end()
 
 
 def span_here() -> Span | None:
@@ -318,9 +310,16 @@ def within(name: str, traceparent: str, attributes: Attributes) -> Iterator[Span
     if span is None:
         yield None
         return
+    with _meanwhile(span):
+        yield span
+
+
+@contextlib.contextmanager
+def _meanwhile(span: Span) -> Iterator[None]:
+    """Have what is done meanwhile happen in a span, and end it by how that ends."""
     token = span.attach()
     try:
-        yield span
+        yield
     except BaseException as error:
         span.end(failed=type(error).__name__)
         raise
