@@ -11,11 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from support import Service, until, write_notebook
-from support.collector import CollectedSpan, Collector
+from support.collector import CollectedSpan, Collector, keep_spans
 from support.served_wsgi import Served
 
 from runner.telemetry import spans
@@ -168,14 +165,10 @@ def test_a_start_and_a_swap_are_spans(service: Service, collector: Collector) ->
 
 def test_what_a_wsgi_app_does_stands_below_its_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the thread that has the connection, and in one from which the loop sends."""
-    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    for name, value in (("_pid", os.getpid()), ("_provider", provider)):
-        monkeypatch.setattr(spans, name, value)
-    monkeypatch.setattr(spans, "_tracer", provider.get_tracer("runner"))
+    made = keep_spans(monkeypatch)
 
     def app(environ: Any, start_response: Any) -> list[bytes]:
-        with provider.get_tracer("notebook").start_as_current_span("own"):
+        with spans._provider.get_tracer("notebook").start_as_current_span("own"):
             start_response("200 OK", [])
         return [b"a"]
 
@@ -186,7 +179,7 @@ def test_what_a_wsgi_app_does_stands_below_its_request(monkeypatch: pytest.Monke
         assert (status, headers["traceparent"]) == (200, sent)
     served.server.drain()
     served.thread.join(10)
-    found = exporter.get_finished_spans()
+    found = made.get_finished_spans()
     requests = [span for span in found if span.name == "POST"]
     owns = [span.parent.span_id for span in found if span.name == "own" and span.parent]
     assert sorted(owns) == sorted(span.context.span_id for span in requests)

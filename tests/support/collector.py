@@ -1,13 +1,20 @@
-"""A collector of OpenTelemetry: it takes spans over HTTP, as OTLP sends them."""
+"""What collects spans: a collector of OpenTelemetry, or the memory of this process."""
 
 from __future__ import annotations
 
 import gzip
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from runner.telemetry import spans
 
 
 class CollectedSpan(NamedTuple):
@@ -26,7 +33,7 @@ class CollectedSpan(NamedTuple):
 
 
 class Collector:
-    """Listen, and keep what comes.
+    """Listen, and keep what comes over HTTP, as OTLP sends it.
 
     Attributes:
         spans: All of them.
@@ -35,7 +42,7 @@ class Collector:
 
     def __init__(self) -> None:
         self.spans: list[CollectedSpan] = []
-        spans = self.spans
+        taken = self.spans
 
         class Taker(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
@@ -43,7 +50,7 @@ class Collector:
                 if self.headers.get("content-encoding") == "gzip":
                     body = gzip.decompress(body)
                 if self.path == "/v1/traces":
-                    spans.extend(_spans_of(body))
+                    taken.extend(_spans_of(body))
                 self.send_response(200 if self.path == "/v1/traces" else 404)
                 self.send_header("content-type", "application/x-protobuf")
                 self.send_header("content-length", "0")
@@ -92,3 +99,13 @@ def _spans_of(body: bytes) -> list[CollectedSpan]:
 
 def _values(attributes: Any) -> dict[str, Any]:
     return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in attributes}
+
+
+def keep_spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    """Have this process make spans, and keep those that have ended."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    for name, value in (("_pid", os.getpid()), ("_provider", provider)):
+        monkeypatch.setattr(spans, name, value)
+    monkeypatch.setattr(spans, "_tracer", provider.get_tracer("runner"))
+    return exporter

@@ -9,9 +9,9 @@ import threading
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from support.collector import keep_spans
 from support.connections import Server
 
 from runner.cells.cell_thread import CellThread
@@ -25,12 +25,7 @@ TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     """What has ended of the spans that this process makes."""
-    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    for name, value in (("_pid", os.getpid()), ("_provider", provider)):
-        monkeypatch.setattr(spans, name, value)
-    monkeypatch.setattr(spans, "_tracer", provider.get_tracer("runner"))
-    return exporter
+    return keep_spans(monkeypatch)
 
 
 def own_span() -> None:
