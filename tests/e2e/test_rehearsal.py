@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from support import RUNNER, Service, post, read_record, until, write_notebook
+from support.recorded import recorded_line
 
 MODEL = """\
 LIMIT = {limit}
@@ -36,25 +37,8 @@ def record_requests(folder: Path) -> None:
     with (folder / "20260101T000000-run-0.jsonl").open("w") as file:
         for x in range(200):
             answer = {"label": "small" if x < 100 else "large", "score": x / 3}
-            line = {
-                "id": f"r{x}",
-                "time": (now + dt.timedelta(seconds=x)).isoformat(),
-                "run": "run",
-                "model": None,
-                "key": "",
-                "trace_id": "",
-                "method": "POST",
-                "path": "/",
-                "query": "",
-                "headers": {"content-type": "application/json"},
-                "body": json.dumps({"x": x}),
-                "status": 200,
-                "answer": json.dumps(answer),
-                "answer_type": "application/json",
-                "ms": 0.3,
-                "is_cut": False,
-            }
-            file.write(json.dumps(line) + "\n")
+            body, moment = json.dumps({"x": x}), now + dt.timedelta(seconds=x)
+            file.write(recorded_line(f"r{x}", moment, body=body, answer=json.dumps(answer), ms=0.3))
 
 
 CASE = {"name": "three", "request": {"body": {"x": 3}}, "answer": {"label": "small", "score": 1}}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.recorded import recorded_line
 
 from runner import wire
 from runner.record import requests
@@ -20,25 +20,7 @@ NOON = dt.datetime(2026, 11, 29, 12, tzinfo=dt.UTC)
 
 def line(number: int, **fields: Any) -> str:
     """A record that was made so many seconds after noon."""
-    known = {
-        "id": str(number),
-        "time": (NOON + dt.timedelta(seconds=number)).isoformat(),
-        "run": "r",
-        "model": None,
-        "key": "",
-        "trace_id": "",
-        "method": "POST",
-        "path": "/",
-        "query": "",
-        "headers": {"content-type": "application/json"},
-        "body": "1",
-        "status": 200,
-        "answer": "2",
-        "answer_type": "application/json",
-        "ms": 1.5,
-        "is_cut": False,
-    }
-    return json.dumps(known | fields) + "\n"
+    return recorded_line(str(number), NOON + dt.timedelta(seconds=number), **fields)
 
 
 def write(folder: Path, name: str, *lines: str, changed: int | None = None) -> None:
