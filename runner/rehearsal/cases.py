@@ -44,7 +44,8 @@ class Case:
         headers: Names in lower case, and values.
         body: What is sent.
         status: Which one is expected; None for any success.
-        answer: What is expected: text, bytes, or a JSON value; ``ANY`` if all are well.
+        answer: What is expected: text, bytes, or a JSON value.
+        has_answer: One is expected; otherwise any is well.
         tolerance: How far numbers may differ.
         is_own: It is a case of the author's, and not of the log.
         seconds: How long the recorded answer took; None if that is unknown.

@@ -5,7 +5,8 @@ what a run does is said by the ``TASK`` of the module that it is, this one or
 ``runner.sweep.point_run``. The supervisor writes lines of JSON to our stdin:
 
     {"do": "go", "run": ID, "notebook": PATH, "out": PATH, "shown_at": PATH, "values": {…},
-     "facts": {…}, "config": {…}, "log_output": false}
+     "secrets": […], "address": [HOST, PORT], "facts": {…}, "config": {…}, "log_output": false,
+     "rehearsal": {…}, "traceparent": TEXT}
     {"do": "publish", "path": PATH}
     {"do": "retire", "reason": TEXT}
 
