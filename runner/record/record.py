@@ -66,6 +66,7 @@ class Record:
         self.save_seconds = 0.0
         self.before_save: Callable[[], None] = lambda: None
         self._write = write
+        self._rehearsal: dict[str, Any] = {}
         nb.metadata.setdefault("papermill", NotebookNode())
         nb.metadata["runner"] = NotebookNode()
 
@@ -103,13 +104,22 @@ class Record:
         self.is_dirty = True
 
     def show_rehearsal(self, said: dict[str, Any]) -> None:
-        """Note how the run answered what it was asked before it served, and show it to readers."""
-        self.run.rehearsal = said
-        cell = new_markdown_cell(markdown(said), metadata={"tags": ["injected-rehearsal"]})
+        """Show readers how the run answered what it was asked before it served.
+
+        From any thread: the next save puts it there.
+        """
+        self._rehearsal = said
+        self.is_dirty = True
+
+    def _place_rehearsal(self) -> None:
+        if not self._rehearsal or "rehearsal" in self.run:
+            return
+        self.run.rehearsal = self._rehearsal
+        text, tags = markdown(self._rehearsal), {"tags": ["injected-rehearsal"]}
+        cell = new_markdown_cell(text, metadata=tags)
         cell.id = "rehearsal"
         self.append(cell)
         self.cell_skipped(cell)
-        self.is_dirty = True
 
     def mark_ready(self) -> None:
         """Note that the run serves from now on; from any thread: the timer saves it."""
@@ -172,6 +182,7 @@ class Record:
         """Write the notebook as it is now."""
         began = time.monotonic()
         self.is_dirty = False
+        self._place_rehearsal()
         self.before_save()
         self.run.saved = _now()
         self._write(self.nb, durable)

@@ -142,3 +142,19 @@ def test_facts_can_come_later(record: Record) -> None:
     record.add_facts({"git_commit": "ab"})
     assert record.is_dirty
     assert record.run.git_commit == "ab"
+
+
+def test_a_rehearsal_may_come_while_the_record_is_written() -> None:
+    """From another thread: it changes nothing under the writer, and is in the next save."""
+
+    def write(nb: Any, _: bool) -> None:
+        for _ in nb.metadata.runner:
+            kept.show_rehearsal({"is_accepted": True})
+
+    kept = Record(new_notebook(cells=[new_code_cell("1")]), write)
+    kept.start()
+    assert (len(kept.nb.cells), kept.is_dirty) == (1, True)
+    kept.save()
+    kept.save()
+    assert [cell.cell_type for cell in kept.nb.cells] == ["code", "markdown"]
+    assert kept.run.rehearsal == {"is_accepted": True}
