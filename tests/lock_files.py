@@ -21,7 +21,7 @@ FOLDER = ROOT / "locks"
 # Else that only says which versions.
 LOCKS: dict[str, tuple[tuple[str, ...], bool]] = {
     "test": (
-        ("browser", "build", "docs", "lab", "serve", "test"),
+        ("browser", "build", "docs", "lab", "serve", "test", "test-engines"),
         True,
     ),  # `make test`, `lint`, `docs` …
     "notebook": (("build",), True),  # `make serve` and `train`; the image
