@@ -11,6 +11,7 @@ import logging
 import os
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -215,13 +216,25 @@ class Publication:
 
 
 def sweep_partials(path: Path) -> None:
-    """Remove what killed processes left of their writes to ``path``."""
+    """Remove what killed processes left of their writes to ``path``.
+
+    What is of another boot, maybe another host's, goes when it is old: nobody here can see whether
+    its writer lives.
+    """
     place = target_of(path)
     for partial in place.parent.glob(f".{glob.escape(_beside(place))}.*.*.tmp"):
-        pid, started = partial.name.split(".")[-3:-1]
-        if pid.isdecimal() and not is_process_alive(int(pid), started):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if _is_left(partial):
                 partial.unlink()
+
+
+def _is_left(partial: Path) -> bool:
+    pid, started = partial.name.split(".")[-3:-1]
+    if not pid.isdecimal():
+        return False
+    if is_of_this_boot(started):
+        return not is_process_alive(int(pid), started)
+    return time.time() - partial.stat().st_mtime > _LONGEST_WRITE
 
 
 def is_process_alive(pid: int, started: str = "") -> bool:
@@ -242,6 +255,7 @@ def is_process_alive(pid: int, started: str = "") -> bool:
 
 
 ENDED = "ended"
+_LONGEST_WRITE = 3600.0  # seconds
 _LOCK_MODE = 0o600  # who can open a file can lock it
 
 
@@ -258,6 +272,12 @@ def process_start(pid: int) -> str:
     except OSError:
         return ""
     return ENDED if fields[0] in {b"Z", b"X"} else f"{boot[:8]}-{fields[19].decode()}"
+
+
+def is_of_this_boot(started: str) -> bool:
+    """Tell whether what ``process_start`` said was said here, since the system was started."""
+    here = process_start(os.getpid()).partition("-")[0]
+    return bool(here) and started.partition("-")[0] == here
 
 
 @contextlib.contextmanager

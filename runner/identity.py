@@ -2,15 +2,23 @@
 
 The run writes them into the kernel's environment before any cell is executed; what is
 served there reads them, for headers, pages and metrics. In plain Jupyter they are empty.
+
+And say which of many replicas this is, so that what they leave in one place does not collide.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
+import re
+import socket
 from collections.abc import Mapping, MutableMapping
 
-from runner.config import variable
+from runner.config import setting, variable
+
+_LONGEST_REPLICA = 32
+_NOT_FOR_NAMES = re.compile(r"[^A-Za-z0-9]+")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,3 +55,31 @@ class Identity:
         """Write the Python statement that puts this into a kernel's environment."""
         variables = {variable(name): value for name, value in dataclasses.asdict(self).items()}
         return f'__import__("os").environ.update({variables!r})'
+
+
+def replica(environ: Mapping[str, str] = os.environ) -> str:
+    """Name this machine among others, as what is left of its runs does: letters, digits and ``-``.
+
+    It is ``RUNNER_REPLICA``, else the host's own name: in Kubernetes the pod's, in Docker the
+    container's. Of a long name the end is kept, by which pods differ, and a digest of all of it.
+    """
+    whole = setting("replica", "", environ) or socket.gethostname().partition(".")[0]
+    name = _NOT_FOR_NAMES.sub("-", whole).strip("-") or "localhost"
+    if len(name) <= _LONGEST_REPLICA:
+        return name
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:6]
+    return f"{digest}-{name[-(_LONGEST_REPLICA - 7) :].lstrip('-')}"
+
+
+RUN_ID = r"\d{8}T\d{6}-(?:[A-Za-z0-9-]+-)?\d{4,}"
+"""Match the id of a run, also one of before, which had no replica."""
+
+
+def run_id(number: int, start: str) -> str:
+    """Make the id of a run, so that ids sort by their starts, and no two replicas have the same.
+
+    Args:
+        number: Of the run in its service.
+        start: When it was started, as ``20261129T000939``.
+    """
+    return f"{start}-{replica()}-{number:04d}"

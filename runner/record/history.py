@@ -1,4 +1,8 @@
-"""Keep the records of earlier runs beside the newest one, and keep them true."""
+"""Keep the records of earlier runs beside the newest one, and keep them true.
+
+A process is looked for by its number only where it ran. What another host has left open stays so,
+as nobody here can see whether it still runs there.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from runner.files import is_process_alive, show_at
+from runner.files import is_of_this_boot, is_process_alive, show_at
+from runner.identity import replica
 from runner.record.ledger import Ledger
 from runner.record.private_files import write_private
 
@@ -21,13 +26,13 @@ _NOT_FOR_FILES = re.compile(r"[^\w.+-]+")
 
 
 def keep_last(out: Path) -> None:
-    """Give what is at ``out`` a name of its own before a new run replaces it.
+    """Give what is at ``out``, which is locked, a name of its own before a new run replaces it.
 
     The last ``KEPT`` records are kept, and the newest of those that ended well besides,
     so that a run that fails again and again cannot push it out. ``out`` itself
     never goes missing. What is no record of ours is kept for ever.
     """
-    mark_if_killed(out)
+    mark_if_killed(out, is_locked=True)
     if record := _read(out):
         name = _name_of(record)
         if _keep_as(out, name):
@@ -62,13 +67,16 @@ def take_names(folder: Path, names: Iterable[str]) -> None:
 
 
 def mark_all_killed(out: Path) -> None:
-    """Correct every record of ours beside ``out``, and ``out``, maybe another name of one."""
+    """Correct every record of ours beside ``out``, and ``out``, maybe another name of one.
+
+    The folder is locked.
+    """
     for path in _kept(out):
         is_same_file = out.exists() and path.samefile(out)
-        mark_if_killed(path)
+        mark_if_killed(path, is_locked=True)
         if is_same_file:
             show_at(path, out)
-    mark_if_killed(out)
+    mark_if_killed(out, is_locked=True)
 
 
 def is_kept(out: Path) -> bool:
@@ -83,7 +91,9 @@ def _kept(out: Path) -> list[Path]:
 def _name_of(record: dict[str, Any]) -> str:
     facts = record["metadata"].get("papermill")
     started = str(facts.get("start_time") or "unknown") if isinstance(facts, dict) else "unknown"
-    name = f"{started[:19].replace(':', '')}.{record['metadata']['runner'].get('pid', 0)}"
+    run = record["metadata"]["runner"]
+    parts = (started[:19].replace(":", ""), run.get("host"), run.get("pid", 0))
+    name = ".".join(str(part) for part in parts if part is not None)
     return f"{_NOT_FOR_FILES.sub('_', name)}.ipynb"
 
 
@@ -120,14 +130,27 @@ def facts_of(path: Path) -> dict[str, Any]:
 
 
 def mark_if_killed(
-    out: Path, reason: str = "the process that ran it ended without closing the record"
+    out: Path,
+    reason: str = "the process that ran it ended without closing the record",
+    *,
+    is_locked: bool = False,
 ) -> None:
-    """Correct a record that is not closed though its process is gone (kill -9, power cut)."""
+    """Correct a record that is not closed though its process is gone (kill -9, power cut).
+
+    Args:
+        out: The record.
+        reason: Why it is not closed.
+        is_locked: We hold the lock that its writer held. So the writer is gone if it was on this
+            machine, be it in a container that had another name.
+    """
     record = _read(out)
     if not record or record["metadata"]["runner"].get("status") not in _OPEN:
         return
     facts = record["metadata"]["runner"]
-    if is_process_alive(_number(facts.get("pid")), str(facts.get("process_start") or "")):
+    started = str(facts.get("process_start") or "")
+    if not _is_of_here(facts, started, is_locked=is_locked):
+        return
+    if is_process_alive(_number(facts.get("pid")), started):
         return
     record["metadata"]["runner"].update(status="killed", reason=reason)
     for cell in record["cells"]:
@@ -135,6 +158,12 @@ def mark_if_killed(
         if facts.get("status") == "running":
             facts["status"] = "interrupted"
     write_private(out, json.dumps(record, indent=1, ensure_ascii=False) + "\n", durable=True)
+
+
+def _is_of_here(facts: dict[str, Any], started: str, *, is_locked: bool) -> bool:
+    """Tell whether the process of a record is one that we could see; of before, none has a host."""
+    is_same_host = facts.get("host") in (None, replica())
+    return is_same_host or (is_locked and is_of_this_boot(started))
 
 
 def _number(pid: Any) -> int:

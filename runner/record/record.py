@@ -22,6 +22,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_output
 
 from runner.files import process_start
+from runner.identity import replica
 from runner.record import notebook_format
 from runner.rehearsal.report import markdown
 
@@ -85,7 +86,7 @@ class Record:
             start_time=_now(), end_time=None, duration=None, exception=None
         )
         self.run.update(status=RunStatus.RUNNING, reason="", pid=os.getpid(), **facts)
-        self.run.process_start = process_start(os.getpid())
+        self.run.update(process_start=process_start(os.getpid()), host=replica())
         self.run.update(started=self.nb.metadata.papermill.start_time, ready=None, ended=None)
         self.run.exit_code = None
         self.save()

@@ -17,11 +17,12 @@ from pathlib import Path
 
 from runner.config import RequestLogSettings
 from runner.files import if_possible
+from runner.identity import RUN_ID
 from runner.record import requests
 from runner.record.ledger import Ledger
 
 _NAME = re.compile(r"\d{8}T\d{6}-(.+)-\d+\.jsonl")
-_RUN = re.compile(r"\d{8}T\d{6}-\d{4,}")
+_RUN = re.compile(RUN_ID)
 _FULL = 3 / 4  # of what there may be
 _DAY = 86_400.0
 _NOTE_AGAIN_AFTER = 60.0  # seconds

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from runner import files
 from runner.errors import ConfigurationError
+from runner.identity import run_id
 from runner.notebook import document as notebook
 from runner.record import history
 from runner.record.ledger import Ledger
@@ -24,7 +25,7 @@ from runner.supervise.states import KEPT, GoodVersion
 
 log = logging.getLogger(__name__)
 
-_RUN = re.compile(r"\d{8}T\d{6}-\d{4,}")  # as ``Versions.assign_name`` makes them
+_RUN_OF_0_1 = re.compile(r"\d{8}T\d{6}-\d{4,}")
 
 
 class Versions:
@@ -69,9 +70,9 @@ class Versions:
             make_private_folder(self.folder)
 
     def assign_name(self, run: int) -> str:
-        """Give a run its name: its start and number, so that names sort."""
+        """Give a run its name: its start, the replica and its number, so that names sort."""
         stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S")
-        self._names[run] = f"{stamp}-{run:04d}"
+        self._names[run] = run_id(run, stamp)
         history.note(self.record(run))
         return self._names[run]
 
@@ -182,7 +183,7 @@ class KeptNotebooks:
     def _note_those_of_0_1(self) -> None:
         """Take over what an earlier release has kept, which had no ledger: so it is named."""
         for path in sorted(self.folder.iterdir()):
-            if path.suffix == ".ipynb" and _RUN.fullmatch(path.stem.removeprefix(".")):
+            if path.suffix == ".ipynb" and _RUN_OF_0_1.fullmatch(path.stem.removeprefix(".")):
                 self._ledger.add(path.name)
 
     def _approved(self) -> list[str]:

@@ -62,24 +62,33 @@ def test_a_lock_is_its_owners(tmp_path: Path) -> None:
 
 
 def test_only_what_dead_processes_left_is_swept(tmp_path: Path) -> None:
-    """A killed process's partial file goes, though another has its number; a living one's stays."""
+    """A killed process's partial file goes, though another has its number; a living one's stays.
+
+    What another host may be writing goes when it is an hour old.
+    """
     path = tmp_path / "out.ipynb"
     nobody = int(Path("/proc/sys/kernel/pid_max").read_text())  # one more than any number
-    dead, alive, reused = (
+    boot = files.process_start(os.getpid()).partition("-")[0]
+    dead, alive, reused, elsewhere, long_ago = (
         tmp_path / f".out.ipynb.{pid}.{started}.tmp"
         for pid, started in (
-            (nobody, "x"),
+            (nobody, f"{boot}-1"),
             (os.getpid(), files.process_start(os.getpid())),
-            (os.getpid(), "another-boot"),
+            (os.getpid(), f"{boot}-1"),
+            (nobody, "another-1"),
+            (nobody, "another-2"),
         )
     )
-    other = tmp_path / f".other.ipynb.{nobody}.x.tmp"
-    for partial in (dead, alive, reused, other):
+    other = tmp_path / f".other.ipynb.{nobody}.{boot}-1.tmp"
+    for partial in (dead, alive, reused, elsewhere, long_ago, other):
         partial.touch()
+    os.utime(long_ago, (1, 1))
     files.sweep_partials(path)
     assert not dead.exists()
     assert not reused.exists()
+    assert not long_ago.exists()
     assert alive.exists()
+    assert elsewhere.exists()
     assert other.exists()
 
 
@@ -215,7 +224,8 @@ def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
 def test_a_name_with_signs_of_a_pattern_is_only_a_name(tmp_path: Path) -> None:
     """Partial files of ``a[1]`` are found, those of ``a1`` are not taken for them."""
     nobody = int(Path("/proc/sys/kernel/pid_max").read_text())
+    left = f"{nobody}.{files.process_start(os.getpid())}.tmp"
     for name in ("a[1]", "a1"):
-        (tmp_path / f".{name}.{nobody}.x.tmp").touch()
+        (tmp_path / f".{name}.{left}").touch()
     files.sweep_partials(tmp_path / "a[1]")
-    assert [path.name for path in tmp_path.iterdir()] == [f".a1.{nobody}.x.tmp"]
+    assert [path.name for path in tmp_path.iterdir()] == [f".a1.{left}"]

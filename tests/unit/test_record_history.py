@@ -17,12 +17,17 @@ DEAD = 2**22 + 1  # above the system's largest process number
 
 
 def write_record(
-    out: Path, number: int, status: str = "completed", pid: int = DEAD, start: str = ""
+    out: Path,
+    number: int,
+    status: str = "completed",
+    pid: int = DEAD,
+    start: str = "",
+    **more: str,
 ) -> None:
     record = {
         "metadata": {
             "papermill": {"start_time": f"2026-01-01T00:00:{number:02d}.000000+00:00"},
-            "runner": {"status": status, "pid": pid, "process_start": start, "reason": ""},
+            "runner": {"status": status, "pid": pid, "process_start": start, "reason": ""} | more,
         },
         "cells": [{"metadata": {"papermill": {"status": "running"}}}, {"metadata": {}}],
     }
@@ -135,6 +140,38 @@ def test_a_record_of_a_living_process_is_left_alone(out: Path, is_start_known: b
     before = out.read_text()
     history.mark_if_killed(out)
     assert out.read_text() == before
+
+
+@pytest.mark.parametrize("status", ["running", "draining"])
+def test_a_record_of_another_host_is_never_judged_by_a_number_of_here(
+    out: Path, status: str
+) -> None:
+    """It may run there: so neither a start of the same folder's service nor a reader changes it."""
+    write_record(out, 1, status, start="0f0f0f0f-123", host="elsewhere")
+    before = out.read_text()
+    history.mark_if_killed(out)
+    history.mark_all_killed(out)
+    history.keep_last(out)
+    assert out.read_text() == before
+    assert [path.name for path in beside(out)] == [f"2026-01-01T000001.elsewhere.{DEAD}.ipynb"]
+
+
+def test_a_container_takes_over_from_the_one_before_by_the_lock(out: Path) -> None:
+    """It has another name, but the same machine: without the lock nobody knows, with it all do."""
+    write_record(out, 1, "running", start=process_start(os.getpid())[:8] + "-1", host="before")
+    history.mark_if_killed(out)
+    assert read(out)["metadata"]["runner"]["status"] == "running"
+    history.mark_all_killed(out)
+    assert read(out)["metadata"]["runner"]["status"] == "killed"
+
+
+def test_records_of_two_replicas_have_two_names(out: Path) -> None:
+    """In containers all processes have the same numbers."""
+    for host in ("one", "two"):
+        out.unlink(missing_ok=True)
+        write_record(out, 1, host=host)
+        history.keep_last(out)
+    assert len(beside(out)) == 2
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"metadata": {}}', '{"metadata": 3}'])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from runner.files import process_start
 from runner.record.ledger import NAME, Ledger
 
 
@@ -75,9 +77,10 @@ def test_what_was_never_made_can_be_forgotten(tmp_path: Path) -> None:
 def test_what_killed_processes_left_of_our_files_is_swept(tmp_path: Path) -> None:
     """Also of those that came to no file; others' temporary files stay."""
     nobody = int(Path("/proc/sys/kernel/pid_max").read_text())  # one more than any number
+    left = f"{nobody}.{process_start(os.getpid())}.tmp"
     ledger = Ledger(tmp_path)
     ledger.add("a[1].ipynb")
     for name in ("a[1].ipynb", "own.ipynb", NAME):
-        (tmp_path / f".{name}.{nobody}.x.tmp").touch()
+        (tmp_path / f".{name}.{left}").touch()
     ledger.sweep()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [NAME, f".own.ipynb.{nobody}.x.tmp"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [NAME, f".own.ipynb.{left}"]

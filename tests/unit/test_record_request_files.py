@@ -59,6 +59,14 @@ def test_what_is_too_old_goes(tmp_path: Path) -> None:
     assert left(tmp_path) == names[1:]
 
 
+def test_files_of_runs_of_another_replica_are_its_own(tmp_path: Path) -> None:
+    """Its run was started in the same second, and has the same number."""
+    runs = [f"20261129T120000-{replica}-0001" for replica in ("web-0", "web-0-1")]
+    names = [made(tmp_path, number, run=run) for number, run in enumerate(runs)]
+    files(tmp_path, record_bytes=10).look(runs[:1])
+    assert left(tmp_path) == names[1:]
+
+
 @pytest.mark.parametrize("name", ["own.jsonl", f"20200101T120000-{RUN}-7.jsonl.bak"])
 def test_what_is_not_ours_stays(tmp_path: Path, name: str) -> None:
     """Another run's, and what has another name, however old it is and whatever it takes."""
@@ -69,11 +77,12 @@ def test_what_is_not_ours_stays(tmp_path: Path, name: str) -> None:
     assert sorted(path.name for path in (tmp_path / "requests").iterdir()) == before
 
 
-def test_what_a_killed_supervisor_had_not_noted_goes(tmp_path: Path) -> None:
-    """Its run's record is there, which is noted."""
-    (tmp_path / f"{RUN}.ipynb").touch()
-    Ledger(tmp_path).add(f"{RUN}.ipynb")
-    made(tmp_path, 1)
+@pytest.mark.parametrize("run", [RUN, "20261129T120000-web-7d4b9-x2x1z-0001"])
+def test_what_a_killed_supervisor_had_not_noted_goes(run: str, tmp_path: Path) -> None:
+    """Its run's record is there, which is noted; so is that of a release before."""
+    (tmp_path / f"{run}.ipynb").touch()
+    Ledger(tmp_path).add(f"{run}.ipynb")
+    made(tmp_path, 1, run=run)
     files(tmp_path, record_bytes=10).look([])
     assert left(tmp_path) == []
 
