@@ -11,6 +11,7 @@ from runner.doctor import (
     rules_cells,
     rules_dockerfile,
     rules_models,
+    rules_packages,
     rules_requirements,
     rules_run,
     rules_serving,
@@ -25,7 +26,13 @@ from runner.errors import ConfigurationError
 
 DOCKERFILES = ("dockerfile", "Dockerfile")
 
-NOTEBOOK_RULES = (*rules_start.RULES, *rules_cells.RULES, *rules_serving.RULES, *rules_models.RULES)
+NOTEBOOK_RULES = (
+    *rules_start.RULES,
+    *rules_packages.RULES,
+    *rules_cells.RULES,
+    *rules_serving.RULES,
+    *rules_models.RULES,
+)
 ALL_RULES: tuple[Rule[Any], ...] = (
     rules_cells.NOT_A_NOTEBOOK,
     *NOTEBOOK_RULES,

@@ -43,6 +43,7 @@ class Notebook:
         kernel_name: The kernelspec's name.
         language: Of its cells; empty if it does not say.
         named_secrets: Names of parameters to mask besides those that are known.
+        lock: The lock of its packages that juv keeps in it, of uv's form; empty if there is none.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Notebook:
     kernel_name: str
     language: str
     named_secrets: frozenset[str] = frozenset()
+    lock: str = ""
 
     def __post_init__(self) -> None:
         """Know the kernel ``python``, as old notebooks name it, as jupyter_client does."""
@@ -260,12 +262,14 @@ def read(path: Path, secrets: frozenset[str] = frozenset()) -> Notebook:
     metadata = document["metadata"]
     kernelspec = metadata.get("kernelspec", {})
     language = kernelspec.get("language") or metadata.get("language_info", {}).get("name", "")
+    lock = metadata.get("uv.lock", "")
     return Notebook(
         path=path,
         cells=document["cells"],
         kernel_name=str(kernelspec.get("name", "python3")),
         language=str(language),
         named_secrets=secrets,
+        lock=lock if isinstance(lock, str) else "",
     )
 
 

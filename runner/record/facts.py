@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.identity import Identity
-from runner.notebook import models, packages
+from runner.notebook import locks, models, packages, script_metadata
 from runner.notebook.document import Notebook, source
 
 _GIT_DEADLINE = 1.0
@@ -44,8 +44,9 @@ def run_facts(
         facts |= git_facts(document.path)
     if document.is_python:
         facts["model_cards"] = model_cards(document, values)
+        facts |= asked_for(document)
         if with_packages:
-            asked = packages.required(document.path)
+            asked = packages.required(document.path) | _dependencies(document)
             used = packages.owners(packages.imported(document))
             facts["packages"] = packages.versions(asked | used)
     return facts
@@ -66,6 +67,25 @@ def cards_at_end(document: Notebook, values: dict[str, Any], earlier: Any) -> di
     """
     cards = model_cards(document, values) if document.is_python else {}
     return {} if cards == (earlier or {}) else {"model_cards_at_end": cards}
+
+
+def asked_for(document: Notebook) -> dict[str, Any]:
+    """Say what a notebook's block of PEP 723 asks for, and which lock says by which versions."""
+    found: dict[str, Any] = {}
+    block = script_metadata.read(document)
+    if block and (block.dependencies or block.requires_python):
+        found["script_metadata"] = {
+            "dependencies": [str(each) for each in block.dependencies],
+            "requires_python": str(block.requires_python),
+        }
+    if lock := locks.lock_of(document):
+        found["lock"] = {"file": lock.name, "sha256": lock.sha256}
+    return found
+
+
+def _dependencies(document: Notebook) -> set[str]:
+    block = script_metadata.read(document)
+    return {each.name for each in block.dependencies} if block else set()
 
 
 def git_facts(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import sys
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
@@ -65,6 +66,16 @@ def chosen(name: str, language: str) -> KernelChoice:
 def is_ipykernel(spec: KernelSpec) -> bool:
     """Tell whether a kernel is IPython's, so that it knows its options and unix sockets."""
     return not _IPYKERNEL.isdisjoint(spec.argv)
+
+
+def has_our_python(name: str) -> bool:
+    """Tell whether a kernel's Python is ours; not if it cannot be read or is not Python."""
+    try:
+        first = read(name).argv[0]
+    except ConfigurationError:
+        return False
+    # Jupyter calls our own where one is named plainly.
+    return first.startswith("python") or Path(first).parent == Path(sys.executable).parent
 
 
 def endpoint(spec: KernelSpec, folder: Path) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from support import ROOT
 from runner.doctor.examine import ALL_RULES, examine, files_to_examine
 from runner.doctor.rules_run import RULES as RUN_RULES
 
+HERE = ".".join(map(str, sys.version_info[:2]))
 PICKLE = b"\x80\x04}."
 
 
@@ -85,6 +87,13 @@ def model(*, card: dict[str, Any] | None, source: str = "") -> Folder:
     return cells(f"import joblib\n{source}\njoblib.load('model/m.joblib')", files=files)
 
 
+def asking(*lines: str, more: tuple[str, ...] = ()) -> Folder:
+    """A notebook with a block of PEP 723."""
+    return cells(
+        "\n".join(["# /// script", *(f"# {line}".rstrip() for line in lines), "# ///"]), *more
+    )
+
+
 BROKEN: dict[str, list[Folder]] = {
     "not-a-notebook": [
         Folder(files={"a.ipynb": text})
@@ -98,6 +107,25 @@ BROKEN: dict[str, list[Folder]] = {
     ],
     "masked-record": [record("***")],
     "no-kernel": [kernel("of-another-machine")],
+    "script-metadata": [
+        cells("# /// script\n# dependencies = []"),
+        cells("# /// script\n#dependencies = []\n# ///"),
+        asking("dependencies = ["),
+        asking("dependencies = ['numpy=1']"),
+        asking("requires-python = '3,11'"),
+        asking("dependency = []"),
+        asking("dependencies = 'numpy'"),
+        asking("dependencies = []", more=("# /// script\n# dependencies = []\n# ///",)),
+        cells("# /// script\n# dependencies = []\n# ///\n\n# /// script\n# a = 1\n# ///"),
+    ],
+    "missing-package": [
+        asking("dependencies = ['no-such-package']"),
+        asking("dependencies = ['numpy<1']"),
+    ],
+    "python-version": [
+        asking("requires-python = '<3.11'"),
+        asking(f"requires-python = '!={HERE}.*'"),
+    ],
     "syntax-error": [
         cells("x = ("),
         cells("%matplotlib inline\nx = = 1"),
@@ -181,6 +209,23 @@ SOUND: dict[str, list[Folder]] = {
     "not-a-notebook": [cells("print(1)")],
     "masked-record": [record("edited")],
     "no-kernel": [kernel("python3")],
+    "script-metadata": [
+        asking(
+            "requires-python = '>=3.11'",
+            "dependencies = [",
+            "  'numpy>1',",
+            "]",
+            "[tool.x]",
+            "y = 1",
+        ),
+        cells("# /// other\n# x"),
+        cells("x = 1"),
+    ],
+    "missing-package": [
+        asking("dependencies = ['NumPy>1', 'pywin32; sys_platform == \"win32\"']"),
+        asking("dependencies = ['"),
+    ],
+    "python-version": [asking(f"requires-python = '=={HERE}.*'"), asking("dependencies = []")],
     "syntax-error": [
         cells("%matplotlib inline\n!ls \\\n  -l\nfiles = !ls\nx?\n?x\nawait f()\nx = %time 3"),
         cells("%%bash\nfor x in a; do echo $x; done"),

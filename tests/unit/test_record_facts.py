@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,18 @@ def test_a_models_hash_is_its_cards_else_its_files(document: Notebook, tmp_path:
     card_at(tmp_path / "model/m.json")
     assert facts.model_sha256(document, {}) == "ab"
     assert facts.model_sha256(document, {"model_path": "elsewhere"}) == ""
+
+
+def test_what_it_asks_for_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The block of PEP 723, the lock by its hash, and the versions of what both are about."""
+    monkeypatch.chdir(tmp_path)
+    text = "# /// script\n# dependencies = ['NumPy>1']\n# requires-python = '>=3.11'\n# ///"
+    document = notebook.read(write_notebook(Path("a.ipynb"), text))
+    Path("a.ipynb.lock").write_text("version = 1")
+    assert facts.asked_for(document) == {
+        "script_metadata": {"dependencies": ["NumPy>1"], "requires_python": ">=3.11"},
+        "lock": {"file": "a.ipynb.lock", "sha256": hashlib.sha256(b"version = 1").hexdigest()},
+    }
+    monkeypatch.setattr(facts, "git_facts", lambda path: {})
+    found = facts.run_facts(document, {}, shown={}, with_packages=True)
+    assert found["packages"] == {"NumPy": importlib.metadata.version("numpy")}
