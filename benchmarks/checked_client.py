@@ -47,15 +47,26 @@ class Fault:
 
 
 class Clients:
-    """Ask from so many processes, half of them on connections that they keep."""
+    """Ask from so many processes, half of them on connections that they keep, if they may."""
 
-    def __init__(self, port: int, number: int, *, pause: float = 0.0) -> None:
+    def __init__(
+        self,
+        port: int,
+        number: int,
+        *,
+        pause: float = 0.0,
+        host: str = "127.0.0.1",
+        may_keep: bool = True,
+    ) -> None:
+        self._host = host
         self._over, self._newest = FORKS.Event(), FORKS.Value("i", 0)
         self._counts = [FORKS.Value("q", 0) for _ in range(number)]
         self._told: Any = FORKS.Queue()
         self.faults: list[Fault] = []
         self._processes = [
-            FORKS.Process(target=self._run, args=(port, count, each % 2 == 0, pause), daemon=True)
+            FORKS.Process(
+                target=self._run, args=(port, count, may_keep and each % 2 == 0, pause), daemon=True
+            )
             for each, count in enumerate(self._counts)
         ]
 
@@ -78,7 +89,7 @@ class Clients:
         return new
 
     def _run(self, port: int, count: Any, keeps: bool, pause: float) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection(self._host, port, timeout=20)
         number = 0
         while not self._over.is_set():
             number += 1
@@ -132,15 +143,15 @@ def _is_right(text: bytes, number: int, nonce: str, newest: int) -> bool:
     return said == (2 * number, nonce, True)
 
 
-def version_of(port: int) -> int | None:
+def version_of(port: int, host: str = "127.0.0.1") -> int | None:
     """Ask once on a new connection; give the version that answered, or None."""
-    for found in _answer(port):
+    for found in _answer(port, host):
         return int(found["version"])
     return None
 
 
-def _answer(port: int) -> Iterator[dict[str, Any]]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+def _answer(port: int, host: str) -> Iterator[dict[str, Any]]:
+    connection = http.client.HTTPConnection(host, port, timeout=10)
     with (
         contextlib.closing(connection),
         contextlib.suppress(OSError, http.client.HTTPException, ValueError, KeyError),
