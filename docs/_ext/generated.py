@@ -26,6 +26,7 @@ from runner.access.keys import Keys
 from runner.cli import main
 from runner.config import EngineConfig, Limits
 from runner.identity import Identity
+from runner.liveness.readiness import Readiness
 from runner.predict.counters import Counters
 from runner.predict.prometheus import PrometheusCollector
 
@@ -95,7 +96,9 @@ def metrics() -> str:
     gate = Gate(Keys())
     gate.counts.admit("name")
     gate.counts.refuse(401)
-    for family in PrometheusCollector(lambda: counters, Identity(), lambda: gate).collect():
+    identity, readiness = Identity(), Readiness.READY
+    shown = PrometheusCollector(lambda: counters, identity, lambda: gate, lambda: readiness)
+    for family in shown.collect():
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
         names = ", ".join(code(label) for label in sorted(labels))

@@ -43,6 +43,13 @@ from runner.errors import ConfigurationError
 )
 @switch("standby", default=True, help="Keep the next run's process warm.")
 @seconds("--ready-timeout", default=120.0, help="Time that a run has until it serves.")
+@option(
+    "--lame-duck",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Asked to stop, answer all for this long and say that it is not ready; then drain.",
+)
 @switch("access-log", default=True, help="Log a line for each request.")
 @switch(
     "access-log-all",
@@ -111,6 +118,7 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
             retries=not given["trial"],
             ready_timeout=given["ready_timeout"] + (rehearsal.seconds if rehearsal else 0.0),
             drain_timeout=ends_within + 5.0,
+            lame_duck=given["lame_duck"],
         ),
         environ={variable(name): str(given[name]) for name in handed_down}
         | settings_of(Limits, given)

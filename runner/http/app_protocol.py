@@ -12,6 +12,7 @@ from typing import Any
 
 from runner.access.gate import USUAL_PATHS, Gate
 from runner.access.settings import Opened
+from runner.liveness.readiness import Readiness
 from runner.rehearsal.choice import SAFE
 
 
@@ -28,6 +29,7 @@ class AppProtocol:
         has_others: Set by the server: other workers accept what this one leaves.
         gate: Set by the server: lets its requests in, and counts them.
         is_draining: Set by the server when it begins to end.
+        readiness: Set by the server, likewise: what there is to tell who asks for it.
     """
 
     paths_to_open: Mapping[str, Opened] = USUAL_PATHS
@@ -36,6 +38,7 @@ class AppProtocol:
     can_be_busy = has_others = False
     on_busy_changed: Callable[[], None] = staticmethod(lambda: None)
     is_draining = False
+    readiness = Readiness.READY
     gate: Gate
 
     @property

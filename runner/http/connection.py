@@ -207,8 +207,9 @@ class Connection(ExchangeLink):
         return WebSocketExchange(self, head, scope)
 
     def _readiness(self) -> App:
-        app: App = own_answers.DRAINING if self.owner.is_draining else own_answers.READY
-        return app
+        owner = self.owner
+        app: App = own_answers.READINESS[owner.readiness]
+        return own_answers.DRAINING if owner.is_draining else app
 
     # -- reading
 

@@ -20,6 +20,7 @@ from runner.http.recording import refused_exchange
 from runner.http.request_body import RequestBody
 from runner.http.sending_time import SendingTime
 from runner.http.slow_reader import left_to_take
+from runner.liveness.readiness import Readiness
 from runner.telemetry.request_trace import RequestTrace, trace_of
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Owner(Protocol):
     proxies: TrustedProxies
     gate: Gate
     is_draining: bool
+    readiness: Readiness
     takes_websockets: bool
 
 

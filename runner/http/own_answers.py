@@ -7,6 +7,7 @@ from typing import Any
 
 from runner.http import problems
 from runner.http.response_head import header_lines, status_line
+from runner.liveness.readiness import Readiness, readiness_answer
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -74,9 +75,11 @@ def preflight(fields: Fields) -> Any:
 
 
 ALIVE = _answer(200, b'{"status": "alive"}')
-READY = _answer(200, b'{"status": "ready"}')
+READINESS = {
+    told: _answer(*readiness_answer(told)) for told in map(Readiness, range(max(Readiness) * 2))
+}
 DRAINING = _answer(503, b'{"status": "draining"}')
-HEALTH = (ALIVE, READY, DRAINING)
+HEALTH = (ALIVE, *READINESS.values(), DRAINING)
 BUSY = _answer(
     503,
     problems.details(503, "too many requests at once"),

@@ -32,6 +32,7 @@ from runner.http.lifespan import Lifespan
 from runner.http.request_log import RequestLog
 from runner.http.server_state import ServerState
 from runner.identity import Identity
+from runner.liveness.readiness import Readiness
 from runner.processes import MemoryReturns, return_end_of_heap, return_memory
 from runner.rehearsal.answer import Answer
 from runner.rehearsal.cases import Case
@@ -83,6 +84,7 @@ class AsgiServer:
         self.request_log = request_log
         self.gate = self._own.gate = gate or Gate()
         self.is_draining = False
+        self.readiness = Readiness.READY
         self.state = ServerState(limits.max_buffered)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = contextvars.copy_context()
@@ -126,6 +128,10 @@ class AsgiServer:
             is_shared: Other workers can accept from it while this one is busy.
         """
         self._call(self._listen, listener, is_shared)
+
+    def show(self, readiness: Readiness) -> None:
+        """Tell this to who asks whether it is ready; callable from any thread."""
+        self.readiness = self._own.readiness = readiness
 
     def say(self, answer: Callable[[bool], None]) -> None:
         """Have the loop say whether it would begin a further request at once."""

@@ -81,6 +81,7 @@ class PredictApp(AppProtocol):
             identity,
             gate=lambda: self.gate,
             is_draining=lambda: self.is_draining,
+            readiness=lambda: self.readiness,
             page=page,
         )
         self.paths_to_open = service_routes.paths_to_open(self.routes)

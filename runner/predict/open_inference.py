@@ -45,7 +45,7 @@ def routes(
     endpoints: Sequence[Endpoint],
     calls: RowCalls,
     identity: Identity,
-    is_draining: Callable[[], bool],
+    is_leaving: Callable[[], bool],
 ) -> dict[tuple[str, str], Route]:
     """Give what answers below ``/v2``."""
     version = version_of(identity)
@@ -54,7 +54,7 @@ def routes(
     found = {
         ("GET", "/v2"): constant_route(metadata),
         ("GET", "/v2/health/live"): constant_route({"live": True}),
-        ("GET", "/v2/health/ready"): _readiness({"live": True}, is_draining),
+        ("GET", "/v2/health/ready"): _readiness({"live": True}, is_leaving),
         ("GET", "/v2/models"): constant_route({"models": names}),
     }
     for endpoint in endpoints:
@@ -62,20 +62,20 @@ def routes(
         base = f"/v2/models/{endpoint.name}"
         for path in (base, f"{base}/versions/{version}"):
             found["GET", path] = model.describe
-            found["GET", f"{path}/ready"] = _readiness({"name": endpoint.name}, is_draining)
+            found["GET", f"{path}/ready"] = _readiness({"name": endpoint.name}, is_leaving)
             found["POST", f"{path}/infer"] = model.infer
     return found
 
 
-def _readiness(body: dict[str, Any], is_draining: Callable[[], bool]) -> Route:
-    """Say whether more should be asked: not when this worker is about to end."""
-    ready, draining = (
+def _readiness(body: dict[str, Any], is_leaving: Callable[[], bool]) -> Route:
+    """Say whether more should be asked: not when this worker is about to end, or the service."""
+    ready, leaving = (
         constant_route(body | {"ready": True}),
         json_response(body | {"ready": False}, status=503),
     )
 
     async def route(request: Request) -> Response:
-        return draining if is_draining() else await ready(request)
+        return leaving if is_leaving() else await ready(request)
 
     return route
 

@@ -17,6 +17,7 @@ from runner import __version__
 from runner.access.counts import Counted
 from runner.access.gate import Gate
 from runner.identity import Identity
+from runner.liveness.readiness import Readiness
 from runner.predict.counters import LATENCIES, SIZES, Counters, EndpointCounts
 from runner.predict.http_messages import Request, Response, Route
 
@@ -33,6 +34,7 @@ class PrometheusCollector:
         counters: Gives the counters of all workers.
         identity: What is running.
         gate: Gives what lets requests in.
+        readiness: Gives what the supervisor has told of the service.
     """
 
     def __init__(
@@ -40,19 +42,25 @@ class PrometheusCollector:
         counters: Callable[[], Counters],
         identity: Identity,
         gate: Callable[[], Gate],
+        readiness: Callable[[], Readiness],
     ) -> None:
-        self._counters, self._gate = counters, gate
+        self._counters, self._gate, self._readiness = counters, gate, readiness
         self._identity = identity
 
     def collect(self) -> Iterator[Metric]:
         """Give all metrics as they are now."""
-        from prometheus_client.core import InfoMetricFamily
+        from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 
         numbers = self._counters().total()
         yield InfoMetricFamily("runner", "What is running.", value=service_info(self._identity))
         yield from _counter_families(numbers)
         yield from _histogram_families(numbers)
         yield from _gauge_families(numbers)
+        yield GaugeMetricFamily(
+            "runner_version_failed",
+            "1 while the newest version of the notebook has failed, and one before it serves.",
+            value=int(Readiness.VERSION_FAILED in self._readiness()),
+        )
         if (gate := self._gate()).is_on:
             yield from _access_families(gate.counts.total())
 
@@ -75,10 +83,13 @@ def service_info(identity: Identity) -> dict[str, str]:
 
 
 def metrics_route(
-    counters: Callable[[], Counters], identity: Identity, gate: Callable[[], Gate]
+    counters: Callable[[], Counters],
+    identity: Identity,
+    gate: Callable[[], Gate],
+    readiness: Callable[[], Readiness],
 ) -> Route:
     """Make what answers at ``/metrics``."""
-    collector = PrometheusCollector(counters, identity, gate)
+    collector = PrometheusCollector(counters, identity, gate, readiness)
     is_imported = False
 
     async def scrape(request: Request) -> Response:

@@ -8,6 +8,7 @@ from runner.access.gate import Gate
 from runner.access.settings import Opened
 from runner.http.problems import CONTENT_TYPE
 from runner.identity import Identity
+from runner.liveness.readiness import Readiness
 from runner.predict import (
     mlflow_scoring,
     open_inference,
@@ -40,6 +41,7 @@ def routes(  # noqa: PLR0913 - what an app knows, handed on once
     *,
     gate: Callable[[], Gate],
     is_draining: Callable[[], bool],
+    readiness: Callable[[], Readiness],
     page: bytes | None = None,
 ) -> dict[tuple[str, str], Route]:
     """Give the routes of all pages and protocols.
@@ -51,14 +53,19 @@ def routes(  # noqa: PLR0913 - what an app knows, handed on once
         identity: What is running.
         gate: Gives what lets requests in.
         is_draining: Tells whether this worker is about to end.
+        readiness: Gives what else there is to tell who asks whether it is ready.
         page: The HTML of the author's own page; None for ours.
     """
     document = openapi.describe(endpoints, identity)
+
+    def leaves() -> bool:
+        return is_draining() or Readiness.LAME_DUCK in readiness()
+
     return {
         **pages.routes(endpoints, identity, document, page, gate),
-        **open_inference.routes(endpoints, calls, identity, is_draining),
+        **open_inference.routes(endpoints, calls, identity, leaves),
         **mlflow_scoring.routes(endpoints, calls),
-        ("GET", "/metrics"): prometheus.metrics_route(counters, identity, gate),
+        ("GET", "/metrics"): prometheus.metrics_route(counters, identity, gate, readiness),
     }
 
 

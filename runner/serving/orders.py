@@ -1,7 +1,7 @@
 """Name what the kernel and its workers say to each other, by two pipes for each worker.
 
-An order is two bytes: what to do, and a queue's number, which only some need. A report is one
-byte; behind that of a failure its reason stands.
+An order is two bytes: what to do, and a number, mostly a queue's, which only some need. A report is
+one byte; behind that of a failure its reason stands.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ class Order(enum.StrEnum):
     TAKE = "T"  # one connection of a queue, if it is free
     TAKE_SOON = "V"  # or if what it does will not take long, by what that did until now
     TAKE_ANYWAY = "U"
+    SHOW = "H"  # this `runner.liveness.readiness.Readiness`
 
     def encode_for(self, queue: int = 0) -> bytes:
         """Write it down."""

@@ -20,6 +20,7 @@ from typing import Protocol
 from runner import processes
 from runner.config import Limits
 from runner.liveness import stacks
+from runner.liveness.readiness import Readiness
 from runner.serving.nested_loops import outside_of_running_loop
 from runner.serving.orders import Order, Report
 
@@ -50,6 +51,9 @@ class Server(Protocol):
 
     def accept(self, listener: socket.socket, *, is_shared: bool = False) -> None:
         """Begin to accept connections; if others can too, they are left to them while busy."""
+
+    def show(self, readiness: Readiness) -> None:
+        """Tell this to who asks whether it is ready."""
 
     def say(self, answer: Callable[[bool], None]) -> None:
         """Have the loop say whether it is free: whether it would begin a request at once."""
@@ -165,11 +169,14 @@ class WorkerLoop:
                 self._obey(server, Order(chr(order[0])), order[1])
 
     def _obey(self, server: Server, order: Order, queue: int) -> None:
+        """Do what is ordered; of an order that names no queue that is another number."""
         if order is Order.ACCEPT:
             # Not `dup()`, which makes the socket block for a moment, for all who share it.
             with contextlib.suppress(OSError):  # it is closed: the order to drain comes next
                 own = socket.socket(fileno=os.dup(self._listeners[queue].fileno()))
                 server.accept(own, is_shared=self._shares_queues)
+        elif order is Order.SHOW:
+            server.show(Readiness(queue))
         elif order is Order.SAY:
             server.say(lambda is_free: self._report(Report.FREE if is_free else Report.BUSY))
         else:

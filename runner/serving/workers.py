@@ -36,6 +36,7 @@ from runner import net, processes
 from runner.config import Limits
 from runner.liveness import stacks
 from runner.liveness.heartbeat import Heartbeat
+from runner.liveness.readiness import Readiness
 from runner.serving import fork_hazards, forking, on_fork
 from runner.serving.orders import LEAVES, Order, Report
 from runner.serving.queue_watch import QueueWatch
@@ -81,6 +82,7 @@ class WorkerPool:
     def __post_init__(self) -> None:
         self.workers: dict[int, WorkerLink] = {}
         self.is_draining = False
+        self._readiness = Readiness.READY
         self.error = ""
         self._accepts = self._is_replaced = False
         self._restarts = Restarts()
@@ -375,6 +377,8 @@ class WorkerPool:
         worker.become_ready(self.limits.hang_timeout)
         if self._accepts and not self.is_draining:
             worker.send(Order.ACCEPT, worker.slot)
+            if self._readiness:
+                worker.send(Order.SHOW, self._readiness)
         elif all(each.is_ready for each in self.workers.values()):
             self._all_ready()
 
@@ -402,9 +406,17 @@ class WorkerPool:
                     self._pass_ping_on()
                 case "give way":
                     self._is_replaced = True
+                case "show":
+                    self._show(Readiness(order["readiness"]))
         if not self.control.is_open:
             log.warning("the supervisor is gone")
             self._drain()
+
+    def _show(self, readiness: Readiness) -> None:
+        """Have the workers tell it, also those that are forked from now on."""
+        self._readiness = readiness
+        for worker in self.workers.values():
+            worker.send(Order.SHOW, readiness)
 
     def _pass_ping_on(self) -> None:
         """Answer the supervisor for ourselves, or have the thread answer that serves."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+from runner.liveness.readiness import Readiness
+
 
 class Timer(enum.StrEnum):
     """Name what a timer is for; there is one of each kind per run, and one for no run."""
@@ -16,6 +18,7 @@ class Timer(enum.StrEnum):
     KILL = "kill"
     RESTART = "restart"
     STANDBY = "standby"
+    LAME_DUCK = "lame duck"
 
 
 class Purpose(enum.StrEnum):
@@ -139,7 +142,10 @@ class RollbackRequested(Requested):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StopRequested(Requested):
-    """Drain everything and end; the second time: kill and end."""
+    """Drain everything and end, after a while as a lame duck if that is wanted.
+
+    The second time: do not wait, or kill and end.
+    """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -194,6 +200,13 @@ class Bind(RunCommand):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Accept(RunCommand):
     """Let its workers accept connections."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShowReadiness(RunCommand):
+    """Have its workers tell who asks whether they are ready."""
+
+    readiness: Readiness
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

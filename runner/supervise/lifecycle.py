@@ -21,6 +21,9 @@ The rules of this file:
    is a death, of which five within a minute are the end; for a trial the first one is.
 7. Nothing is waited for without a timer: readiness, and the end of what was told to end.
 8. While one serves and none is about to, there is a standby, whatever became of the last one.
+9. Asked to stop, what serves is a lame duck first, if that is wanted: it answers and is kept alive
+   as ever, says that it is not ready, and no change is begun. A second request ends that.
+10. Whoever serves tells at any moment whether the newest version failed.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ import enum
 from collections.abc import Sequence
 
 from runner.errors import ConfigurationError, CrashLoopError, NotebookError, NotReadyError
+from runner.liveness.readiness import Readiness
 from runner.supervise.events import (
     Accept,
     Bind,
@@ -55,6 +59,7 @@ from runner.supervise.events import (
     RunEvent,
     Serving,
     SetTimer,
+    ShowReadiness,
     Spawn,
     StopRequested,
     Terminate,
@@ -81,6 +86,7 @@ class Phase(enum.StrEnum):
 
     UP = "up"
     WAITING = "waiting for an edit"
+    LAME_DUCK = "lame duck"
     STOPPING = "stopping"
     OVER = "over"
 
@@ -97,6 +103,7 @@ class Rules:
         drain_timeout: What was told to end has this long; then it is killed.
         settle_timeout: A process has this long to end after its kernel hung up.
         standby_delay: Before a standby that died is replaced.
+        lame_duck: Between a stop that was asked for and the drain.
     """
 
     waits_for_edits: bool = False
@@ -106,6 +113,7 @@ class Rules:
     drain_timeout: float = 20.0
     settle_timeout: float = 10.0
     standby_delay: float = 5.0
+    lame_duck: float = 0.0
 
 
 class Lifecycle:
@@ -122,6 +130,7 @@ class Lifecycle:
         self.phase = Phase.UP
         self.restarts = Restarts()
         self.good = list(good)
+        self.has_failed_version = False
         self._early_deaths = EarlyDeaths(is_proven=bool(good))
         self._numbers = max((version.source for version in good), default=0)
         self._newest_version = self._served_version = 0
@@ -146,6 +155,7 @@ class Lifecycle:
         elif isinstance(event, Requested):
             self._requested(event)
         self._ensure_standby()
+        self._show_readiness()
         if self.phase is Phase.STOPPING and not self.runs:
             self._end()
         return self._orders
@@ -167,13 +177,30 @@ class Lifecycle:
         return next(iter(self._in(RunState.STANDBY)), None)
 
     @property
-    def _is_ending(self) -> bool:
+    def is_ending(self) -> bool:
+        """Tell whether all that there is ends: nothing is kept alive any more."""
         return self.phase in {Phase.STOPPING, Phase.OVER}
+
+    @property
+    def _is_leaving(self) -> bool:
+        return self.is_ending or self.phase is Phase.LAME_DUCK
+
+    @property
+    def readiness(self) -> Readiness:
+        """Give what is told to who asks whether the service is ready."""
+        told = Readiness.VERSION_FAILED if self.has_failed_version else Readiness.READY
+        return told | Readiness.LAME_DUCK if self.phase is Phase.LAME_DUCK else told
+
+    def _show_readiness(self) -> None:
+        for run in [] if self.is_ending else self._in(RunState.SERVING):
+            if run.shows != self.readiness:
+                run.shows = self.readiness
+                self._order(ShowReadiness(run=run.number, readiness=run.shows))
 
     @property
     def ends_by_failure(self) -> bool:
         """Tell whether the service ends since it failed, and not since it was asked to."""
-        return self._is_ending and self._ending[0] != 0
+        return self.is_ending and self._ending[0] != 0
 
     def _in(self, *states: RunState) -> list[Run]:
         return [run for run in self.runs.values() if run.state in states]
@@ -218,7 +245,7 @@ class Lifecycle:
     def _replace(self, run: Run, before: RunState) -> None:
         """Have another in place of one whose process takes no order; if neither does, it failed."""
         self._order(CancelTimer(timer=Timer.READY, run=run.number), Kill(run=run.number))
-        if before is not RunState.STARTING or self._is_ending:
+        if before is not RunState.STARTING or self.is_ending:
             return
         if run.is_replacement:
             run.code = NotReadyError.exit_code
@@ -239,6 +266,8 @@ class Lifecycle:
             is_proven = any(version.source == run.source for version in self.good)
             self._early_deaths.begin(is_proven=is_proven)
         self.good = _with(self.good, good)
+        if run.purpose is not Purpose.RESTART:
+            self.has_failed_version = False
         self._order(CancelTimer(timer=Timer.READY, run=run.number))
         self._order(CancelTimer(timer=Timer.RESTART))
         older = [other for other in self._in(*LIVES) if other.age < run.age]
@@ -270,7 +299,7 @@ class Lifecycle:
     def _ended(self, run: Run, before: RunState, lasted: float, event: Ended) -> None:
         del self.runs[run.number]
         self._order(*(CancelTimer(timer=timer, run=run.number) for timer in _RUN_TIMERS))
-        if run.has_served and (current := self.serving()) and not self._is_ending:
+        if run.has_served and (current := self.serving()) and not self.is_ending:
             # Its last save may have crossed the new run's first; this is the last word.
             self._order(Publish(run=current.number))
         if before is RunState.DRAINING:
@@ -284,14 +313,17 @@ class Lifecycle:
         self._order(RecordFailure(run=run.number, code=code, reason=run.reason))
         self._tell_outcome(run.requests, run.reason)
         run.requests = []
+        is_newest = run.purpose is Purpose.CHANGE and run.version == self._newest_version
+        if is_newest and not run.has_served:
+            self.has_failed_version = True
         if before is RunState.SERVING:
             self._died(run, lasted)
-        elif not run.has_served and not self._is_ending:
+        elif not run.has_served and not self.is_ending:
             self._failed_to_start(run, code)
 
     def _died(self, run: Run, served: float) -> None:
         """Restart what had served, unless something else already serves or is about to."""
-        if self._is_ending or self.serving():
+        if self.is_ending or self.serving():
             return
         self._restart(run.reason or "the kernel hung up", served)
 
@@ -329,7 +361,7 @@ class Lifecycle:
             self._launch_again()
 
     def _give_up_version(self, reason: str) -> None:
-        given_up = self.good.pop()
+        given_up, self.has_failed_version = self.good.pop(), True
         said = f"it died {self._early_deaths}; the last time: {reason}"
         earlier = self.good[-1].source
         self._order(GiveUpVersion(run=given_up.source, earlier=earlier, reason=said))
@@ -351,7 +383,8 @@ class Lifecycle:
         run.purpose, run.source, run.version = purpose, source or run.number, version
         run.cause = cause
         self._enter(run, RunState.STARTING)
-        self.phase = Phase.UP
+        if self.phase is Phase.WAITING:
+            self.phase = Phase.UP
         self._order(
             Go(run=run.number, source=source, purpose=purpose, cause=cause),
             SetTimer(timer=Timer.READY, run=run.number, seconds=self.rules.ready_timeout),
@@ -365,7 +398,7 @@ class Lifecycle:
         return run
 
     def _ensure_standby(self) -> None:
-        if not self.rules.keeps_standby or self._is_ending or self._standby_is_due:
+        if not self.rules.keeps_standby or self._is_leaving or self._standby_is_due:
             return
         is_starting = self.candidate() or any(
             not run.has_served for run in self._in(RunState.STANDBY, RunState.FAILED)
@@ -375,8 +408,10 @@ class Lifecycle:
 
     def _fired(self, event: TimerFired) -> None:
         run = self.runs.get(event.run)
-        if event.timer is Timer.RESTART and not self._is_ending:
+        if event.timer is Timer.RESTART and not self.is_ending:
             self._launch_again()
+        elif event.timer is Timer.LAME_DUCK and self.phase is Phase.LAME_DUCK:
+            self._begin_end(0, "")
         elif event.timer is Timer.STANDBY:
             self._standby_is_due = False
         elif event.timer is Timer.KILL and run and run.state is not RunState.ENDED:
@@ -393,7 +428,7 @@ class Lifecycle:
     def _requested(self, requested: Requested) -> None:
         if isinstance(requested, StopRequested):
             self._stop(requested)
-        elif self._is_ending:
+        elif self._is_leaving:
             self._tell_outcome([requested.request], "the supervisor is stopping")
         elif not isinstance(requested, RollbackRequested):
             self._change(requested, source=0)
@@ -417,14 +452,18 @@ class Lifecycle:
 
     def _stop(self, requested: StopRequested) -> None:
         self._stop_requests.append(requested.request)
-        if self._is_ending:
+        if self.is_ending:
             self._order(*(Kill(run=run.number) for run in self.runs.values()))
+        elif self.rules.lame_duck and self.phase is Phase.UP and self.serving():
+            self.phase = Phase.LAME_DUCK
+            self._order(SetTimer(timer=Timer.LAME_DUCK, seconds=self.rules.lame_duck))
         else:
             self._begin_end(0, "")
 
     def _begin_end(self, code: int, reason: str) -> None:
         self._ending, self.phase = (code, reason), Phase.STOPPING
-        self._order(CancelTimer(timer=Timer.RESTART), CancelTimer(timer=Timer.STANDBY))
+        for timer in (Timer.RESTART, Timer.STANDBY, Timer.LAME_DUCK):
+            self._order(CancelTimer(timer=timer))
         for run in self._in(RunState.STANDBY, *LIVES):
             self._tell_outcome(run.requests, "the supervisor is stopping")
             self._end_run(run)

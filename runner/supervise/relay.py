@@ -34,6 +34,7 @@ from runner.access.gate import Asked, Fields, Gate
 from runner.access.origins import origin_in
 from runner.access.refusal import CONTENT_TYPE, RefusedRequestError, details
 from runner.config import AddressSet, Limits
+from runner.liveness.readiness import Readiness, readiness_answer
 from runner.supervise.passing import (
     CHUNK,
     Address,
@@ -77,6 +78,7 @@ class Relay:
         tls: As above; whoever serves may bring it.
         speaks_tls: Whoever serves does, be it by files that we do not know.
         word: By which workers know a connection of ours.
+        readiness: What the readiness path tells while something serves.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Relay:
         self._proxies, self.tls = proxies, tls
         self.word = f"\0{secrets.token_hex(16)}"
         self.speaks_tls, self._says_word = tls is not None, False
+        self.readiness = Readiness.READY
         self._target: Address | None = None
         self._is_passed_to_other = False  # whose own business no key is
         self._has_target = asyncio.Event()
@@ -298,12 +301,13 @@ class Relay:
         if not path or path not in {self._limits.health_path, self._limits.ready_path}:
             return b""
         if path == self._limits.health_path:
-            said = b"200 OK", b"alive"
+            status, body = b"200 OK", _body(b"alive")
         elif self._has_target.is_set():
-            said = b"200 OK", b"ready"
+            number, body = readiness_answer(self.readiness)
+            status = b"200 OK" if number == http.HTTPStatus.OK else _UNAVAILABLE
         else:
-            said = _UNAVAILABLE, b"starting"
-        return _answer(*said, echo_of(head), has_body=not head.startswith(b"HEAD"))
+            status, body = _UNAVAILABLE, _body(b"starting")
+        return _whole(status, body, echo_of(head), has_body=not head.startswith(b"HEAD"))
 
     async def _can_pass_on(self, reader: asyncio.StreamReader) -> bool:
         """Wait until something serves; not for a client that has gone."""
@@ -354,8 +358,15 @@ def _is_tls(writer: asyncio.StreamWriter) -> bool:
     return writer.get_extra_info("sslcontext") is not None
 
 
-def _answer(status: bytes, state: bytes, fields: bytes = b"", *, has_body: bool = True) -> bytes:
-    body = b'{"status": "%b"}' % state
+def _answer(status: bytes, state: bytes, fields: bytes = b"") -> bytes:
+    return _whole(status, _body(state), fields)
+
+
+def _body(state: bytes) -> bytes:
+    return b'{"status": "%b"}' % state
+
+
+def _whole(status: bytes, body: bytes, fields: bytes, *, has_body: bool = True) -> bytes:
     return (
         b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%b"
         b"connection: close\r\n\r\n%b" % (status, len(body), fields, body if has_body else b"")

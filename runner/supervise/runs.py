@@ -34,6 +34,7 @@ from runner.supervise.events import (
     Purpose,
     Retire,
     RunCommand,
+    ShowReadiness,
     Terminate,
 )
 from runner.supervise.kernel_link import KernelLinks
@@ -191,6 +192,8 @@ class Runs:
                 self._links.send(name, fds, do="bind", slots=len(fds), **words)
             case Accept():
                 self._links.send(name, do="accept")
+            case ShowReadiness(readiness=readiness):
+                self._links.send(name, do="show", readiness=int(readiness))
             case Publish():
                 process.order(do="publish", path=str(self._plan.out))
             case Retire(reason=reason, successor=successor):

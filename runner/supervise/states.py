@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+from runner.liveness.readiness import Readiness
 from runner.supervise.events import (
     Ended,
     Failed,
@@ -88,6 +89,7 @@ class Run:
         has_recovered: Whether it answers again, after it hung.
         is_replacement: Whether it was launched for one that took no order.
         requests: Who waits for it to serve.
+        shows: What its workers tell who asks whether they are ready.
     """
 
     number: int
@@ -103,6 +105,7 @@ class Run:
     has_recovered: bool = False
     is_replacement: bool = False
     requests: list[int] = dataclasses.field(default_factory=list)
+    shows: Readiness = Readiness.READY
 
     @property
     def age(self) -> tuple[int, int]:

@@ -71,7 +71,7 @@ from runner.supervise.events import (
 )
 from runner.supervise.kernel_link import KernelLinks
 from runner.supervise.kernel_watch import KernelWatch, log_stacks
-from runner.supervise.lifecycle import Lifecycle
+from runner.supervise.lifecycle import Lifecycle, Phase
 from runner.supervise.order_watch import OrderWatch
 from runner.supervise.plan import Plan, how_far, models_of, values_for
 from runner.supervise.presence import Presence
@@ -287,7 +287,10 @@ class Supervisor:
     # What happens.
 
     def _tell(self, event: Event) -> None:
-        for command in self._life.handle(event, self._loop.time()):
+        commands = self._life.handle(event, self._loop.time())
+        if self._life.is_ending:
+            self._let_nobody_in()
+        for command in commands:
             try:
                 self._do(command)
             except Exception as error:  # noqa: BLE001 - rule 4
@@ -309,6 +312,7 @@ class Supervisor:
 
     def _direct_clients(self) -> None:
         """Let clients come to what serves; while nothing does, let them wait."""
+        self._relay.readiness = self._life.readiness
         serving = self._life.serving()
         if serving is None:
             # Workers of one that has hung may accept all the same; and who speaks TLS waits in the
@@ -334,10 +338,15 @@ class Supervisor:
 
     def _request(self, requested: Requested) -> None:
         log.info("%s by %s", _CAUSES[type(requested)], requested.cause)
-        if isinstance(requested, StopRequested):
-            self._relay.end()
-            net.give_up(self._listeners)
+        is_first = self._life.phase is not Phase.LAME_DUCK
         self._tell(requested)
+        if self._life.phase is Phase.LAME_DUCK and is_first:
+            seconds = self.plan.rules.lame_duck
+            log.info("it answers for %g s more, and says that it is not ready", seconds)
+
+    def _let_nobody_in(self) -> None:
+        self._relay.end()
+        net.give_up(self._listeners)
 
     def _watch_files(self) -> None:
         if self._watcher:
@@ -603,7 +612,8 @@ class Supervisor:
         return round(timer.when() - self._loop.time(), 1)
 
     def _longest_outcome(self) -> float:
-        return self.plan.rules.ready_timeout + 2 * self.plan.rules.drain_timeout
+        rules = self.plan.rules
+        return rules.ready_timeout + 2 * rules.drain_timeout + rules.lame_duck
 
     def status(self) -> dict[str, Any]:
         """Describe what exists now."""

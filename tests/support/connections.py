@@ -15,6 +15,7 @@ from runner.http.connection import Connection, Phase
 from runner.http.forwarded import TrustedProxies
 from runner.http.request_log import RequestLog
 from runner.http.server_state import ServerState
+from runner.liveness.readiness import Readiness
 
 # What differs from one answer to the next.
 _CHANGING = re.compile(rb'server-timing: [^\r]*\r\n|"failure": "\w+"')
@@ -109,6 +110,7 @@ class Server:
         self.request_log: RequestLog | None = None
         self.proxies = TrustedProxies(ProxyTrust())
         self.is_draining = False
+        self.readiness = Readiness.READY
         self.takes_websockets = app_protocol.of(app).takes_websockets
 
     def plain_way(self) -> Any:

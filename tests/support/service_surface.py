@@ -12,6 +12,7 @@ import msgspec
 from runner.access.gate import Gate
 from runner.config import Limits
 from runner.identity import Identity
+from runner.liveness.readiness import Readiness
 from runner.predict import service_routes
 from runner.predict.body_work import BodyWork
 from runner.predict.counters import Counters
@@ -118,12 +119,14 @@ class Surface:
     Attributes:
         calls: How many items each call of `predict_many` had.
         is_draining: Whether the worker is about to end.
+        readiness: What else there is to tell.
     """
 
     def __init__(self, *endpoints: Endpoint, identity: Identity = IDENTITY) -> None:
         self.calls: list[int] = []
         self.counters = Counters([endpoint.name for endpoint in endpoints], slots=1)
         self.is_draining = False
+        self.readiness = Readiness.READY
         self.routes = service_routes.routes(
             endpoints,
             RowCalls(predict_many=self._predict_many, work=BodyWork(), limits=Limits()),
@@ -131,6 +134,7 @@ class Surface:
             identity,
             gate=Gate,
             is_draining=lambda: self.is_draining,
+            readiness=lambda: self.readiness,
         )
 
     async def _predict_many(

@@ -9,6 +9,7 @@ import pytest
 from support.service_surface import IDENTITY, Surface, price, species
 
 from runner.identity import Identity
+from runner.liveness.readiness import Readiness
 from runner.predict.problem_error import ProblemError
 
 INFER = "/v2/models/species/infer"
@@ -79,9 +80,11 @@ def test_a_models_metadata(service: Surface) -> None:
     }
 
 
-def test_a_worker_that_drains_is_not_ready(service: Surface) -> None:
-    """It lives, and tells a balancer to ask another one."""
-    service.is_draining = True
+@pytest.mark.parametrize("is_lame_duck", [False, True])
+def test_a_worker_that_drains_is_not_ready(service: Surface, is_lame_duck: bool) -> None:
+    """It lives, and tells a balancer to ask another one; so does one whose service is to end."""
+    service.is_draining = not is_lame_duck
+    service.readiness = Readiness.LAME_DUCK if is_lame_duck else Readiness.VERSION_FAILED
     for path in ("/v2/health/ready", "/v2/models/price/ready"):
         answer = service.get(path)
         assert (answer.status, json.loads(answer.body)["ready"]) == (503, False)

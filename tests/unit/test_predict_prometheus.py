@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.service_surface import IDENTITY, Surface, price, species
 
 from runner.access.gate import Gate
+from runner.liveness.readiness import Readiness
 from runner.predict import prometheus
 from runner.predict.counters import Counters
 from runner.predict.http_messages import Request, Response
@@ -161,7 +162,9 @@ def test_scrapes_that_come_while_the_client_is_imported_wait_for_it(
         assert may_go_on.wait(20)
 
     async def scraped() -> list[int]:
-        scrape = prometheus.metrics_route(lambda: Counters(["a"], 1), IDENTITY, Gate)
+        counters = Counters(["a"], 1)
+        route = prometheus.metrics_route
+        scrape = route(lambda: counters, IDENTITY, Gate, lambda: Readiness.READY)
         request = Request(method="GET", path="/metrics", headers={}, body=b"", query=b"")
         scrapes = [asyncio.ensure_future(scrape(request)) for _ in range(2)]
         for _ in scrapes:
@@ -172,3 +175,10 @@ def test_scrapes_that_come_while_the_client_is_imported_wait_for_it(
 
     monkeypatch.setattr(prometheus.importlib, "import_module", imported)
     assert asyncio.run(scraped()) == [200, 200]
+
+
+def test_a_version_that_failed_turns_a_metric(service: Surface) -> None:
+    """One that every replica has, whichever version it serves."""
+    assert value(service.get("/metrics"), "runner_version_failed") == 0
+    service.readiness = Readiness.VERSION_FAILED
+    assert value(service.get("/metrics"), "runner_version_failed") == 1

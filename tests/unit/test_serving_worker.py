@@ -15,6 +15,7 @@ from support import until
 
 from runner import processes
 from runner.config import Limits
+from runner.liveness.readiness import Readiness
 from runner.serving import worker
 from runner.serving.orders import Order, Report
 from runner.serving.worker import WorkerLoop
@@ -31,6 +32,9 @@ class Server:
     def run(self, on_ready: Callable[[], None]) -> None:
         on_ready()
         self.is_drained.wait(10)
+
+    def show(self, readiness: Readiness) -> None:
+        self.shown = readiness
 
     def drain(self, *, is_replaced: bool = False) -> None:
         self.is_drained.set()
@@ -106,5 +110,19 @@ def test_only_memory_that_a_worker_has_gained_is_counted(monkeypatch: pytest.Mon
     assert server.is_drained.is_set()
     assert seen == [300e6, 310e6, 499e6, 501e6]
     assert os.read(said, 9) == Report.READY.encode() + Report.HAS_GROWN.encode()
+    os.close(said)
+    os.close(told)
+
+
+def test_a_worker_is_told_what_to_tell() -> None:
+    """The second byte of the order is all that there is to tell."""
+    order, told = os.pipe()
+    said, status = os.pipe()
+    server: Any = Server()
+    both = Readiness.LAME_DUCK | Readiness.VERSION_FAILED
+    words = Order.SHOW.encode_for(both) + Order.DRAIN.encode_for()
+    threading.Thread(target=lambda: os.read(said, 1) and os.write(told, words)).start()
+    WorkerLoop(lambda: server, [], status, order, Limits()).run()
+    assert server.shown == both
     os.close(said)
     os.close(told)

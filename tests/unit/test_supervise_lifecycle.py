@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from runner.liveness.readiness import Readiness
 from runner.supervise.events import (
     Accept,
     Bind,
@@ -32,6 +33,7 @@ from runner.supervise.events import (
     RollbackRequested,
     Serving,
     SetTimer,
+    ShowReadiness,
     Spawn,
     Started,
     StopRequested,
@@ -127,6 +129,7 @@ def test_a_failed_candidate_leaves_the_old_one_alone() -> None:
         RecordFailure(run=2, code=3, reason="cell x raised"),
         Outcome(request=7, ok=False, reason="cell x raised"),
         Spawn(run=3),
+        ShowReadiness(run=1, readiness=Readiness.VERSION_FAILED),
     ]
     assert story.life.serving() is story.life.runs[1]
 
@@ -149,7 +152,8 @@ def test_a_candidate_that_is_never_ready_is_ended() -> None:
     assert story.tell(fired) == [Retire(run=2, reason=said), Terminate(run=2)]
     assert story.tell(TimerFired(timer=Timer.KILL, run=2)) == [Kill(run=2)]
     failed = RecordFailure(run=2, code=5, reason=said)
-    assert story.tell(Ended(run=2, code=-9)) == [failed, Spawn(run=3)]
+    shown = ShowReadiness(run=1, readiness=Readiness.VERSION_FAILED)
+    assert story.tell(Ended(run=2, code=-9)) == [failed, Spawn(run=3), shown]
 
 
 def test_the_ready_timer_of_a_serving_run_means_nothing() -> None:
@@ -487,6 +491,66 @@ def test_a_stop_drains_everything_and_exits_0() -> None:
     assert story.tell(Ended(run=2, code=0)) == []
     end = [Outcome(request=7, ok=True), Exit(code=0)]
     assert story.tell(Ended(run=1, code=0)) == end
+
+
+def test_a_lame_duck_is_not_ready_and_drains_only_after_its_time() -> None:
+    """It is restarted as ever meanwhile, and nothing else is begun."""
+    story = up(lame_duck=5)
+    assert story.tell(StopRequested(request=7)) == [
+        ShowReadiness(run=1, readiness=Readiness.LAME_DUCK)
+    ]
+    assert story.timers == [SetTimer(timer=Timer.LAME_DUCK, seconds=5)]
+    said = "the supervisor is stopping"
+    assert story.tell(Changed(request=8)) == [Outcome(request=8, ok=False, reason=said)]
+    assert again(2, 1) in story.tell(LinkClosed(run=1), after=31)
+    assert story.life.phase is Phase.LAME_DUCK
+    orders = story.serve(2)
+    assert ShowReadiness(run=2, readiness=Readiness.LAME_DUCK) in orders
+    assert Terminate(run=2) in story.tell(TimerFired(timer=Timer.LAME_DUCK))
+    story.tell(Ended(run=1, code=1))
+    assert story.tell(Ended(run=2, code=0)) == [Outcome(request=7, ok=True), Exit(code=0)]
+
+
+def test_a_second_stop_does_not_wait_for_a_lame_duck() -> None:
+    """It drains at once; the third one kills."""
+    story = up(lame_duck=5)
+    story.tell(StopRequested())
+    assert story.tell(StopRequested()) == [Terminate(run=1), Terminate(run=2)]
+    assert story.tell(TimerFired(timer=Timer.LAME_DUCK)) == []
+    assert story.tell(StopRequested()) == [Kill(run=1), Kill(run=2)]
+
+
+def test_what_does_not_serve_yet_is_no_lame_duck() -> None:
+    """It was never ready, so nobody comes."""
+    story = Story(lame_duck=5)
+    story.tell(Started())
+    assert story.tell(StopRequested()) == [Terminate(run=1)]
+
+
+def test_a_failed_version_is_told_until_another_serves() -> None:
+    """Also by who serves instead, and after a restart of that; a replaced candidate is none."""
+    failed = Readiness.VERSION_FAILED
+    story = up(keeps_standby=False)
+    assert story.life.readiness == Readiness.READY
+    story.tell(Changed(), Changed())
+    assert ShowReadiness(run=1, readiness=failed) not in story.tell(Ended(run=2, code=1))
+    assert ShowReadiness(run=1, readiness=failed) in story.tell(Ended(run=3, code=3))
+    story.tell(LinkClosed(run=1), after=31)
+    assert ShowReadiness(run=4, readiness=failed) in story.serve(4)
+    story.tell(Changed())
+    story.serve(5)
+    assert story.life.readiness == Readiness.READY
+
+
+def test_a_version_that_is_given_up_has_failed() -> None:
+    """Though it has served."""
+    story = up(digest="a", keeps_standby=False)
+    story.tell(Changed())
+    story.serve(2, "b")
+    run = dies_early(story, 2, 2)
+    story.tell(LinkClosed(run=run), Ended(run=run, code=1), after=2)
+    orders = story.serve(run + 1)
+    assert ShowReadiness(run=run + 1, readiness=Readiness.VERSION_FAILED) in orders
 
 
 def test_a_second_stop_kills() -> None:

@@ -1,0 +1,52 @@
+"""What a service tells who asks whether it is ready, and what it does while it is a lame duck."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import Service, send, until, write_notebook
+
+APP = """
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"said"})
+"""
+
+
+def readiness(port: int) -> tuple[int, Any]:
+    status, _, body = send(port, method="GET", path="/readyz")
+    return status, json.loads(body)
+
+
+def is_answered(port: int) -> bool:
+    return send(port, method="GET", path="/")[::2] == (200, b"said")
+
+
+@pytest.fixture
+def service(start: type[Service], tmp_path: Path) -> Service:
+    write_notebook(tmp_path / "a.ipynb", APP)
+    words = ("--port", "0", "--workers", "2", "--reload", "--no-standby", "--lame-duck", "300")
+    return start("serve", "a.ipynb", *words, cwd=tmp_path)
+
+
+def test_a_failed_version_is_told_and_a_lame_duck_answers(service: Service, tmp_path: Path) -> None:
+    """Who asks hears of both at once, from every worker; a second signal skips the wait."""
+    port = service.bound_port()
+    until(lambda: readiness(port)[0] == 200, 60)
+    write_notebook(tmp_path / "a.ipynb", "raise ValueError('no good')")
+    failed = {"status": "ready", "version_failed": True}
+    until(lambda: all(readiness(port) == (200, failed) for _ in range(8)), 60)
+    write_notebook(tmp_path / "a.ipynb", APP, "another = 1")
+    until(lambda: all(readiness(port) == (200, {"status": "ready"}) for _ in range(8)), 60)
+    os.killpg(service.process.pid, signal.SIGTERM)  # as tini does by -g
+    lame = (503, {"status": "lame duck"})
+    until(lambda: all(readiness(port) == lame for _ in range(8)))
+    assert all(is_answered(port) for _ in range(8))
+    service.process.send_signal(signal.SIGINT)
+    assert service.process.wait(30) == 0
