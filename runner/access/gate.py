@@ -9,7 +9,8 @@ The rules of this file:
    both, and none twice, for two readers might take either.
 3. An app sees the name of a key, never the key.
 4. Which hosts may be asked for is looked at first; whether a service lives may be asked by any.
-5. What is open is open to be read: a WebSocket's handshake at such a path goes to the app, which
+5. Who asks for a page by a browser, and has no key that is known, gets one by which to give it.
+6. What is open is open to be read: a WebSocket's handshake at such a path goes to the app, which
    may take it up at any; and behind a body in chunks a second request could be hidden from us.
 """
 
@@ -21,6 +22,7 @@ import sys
 from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
+from runner.access import sign_in
 from runner.access.counts import AccessCounts
 from runner.access.hosts import AllowedHosts, allowed_hosts, refusal_of
 from runner.access.key_file import Key
@@ -86,8 +88,10 @@ class Gate:
         counts: Of whom it has let in, and refused.
         hosts: Those that may be asked for; None for any.
         cors: Says which other sites a browser may ask from; None if that is the app's business.
+        has_authors_pages: What a browser is shown may hold scripts and styles of its own.
     """
 
+    has_authors_pages = True
     hosts: AllowedHosts | None = None
     cors: CorsRule | None = None
 
@@ -101,7 +105,7 @@ class Gate:
     ) -> None:
         self.keys, self._clients = keys, clients
         self.counts = AccessCounts(slots)
-        is_open = {Opened.HEALTH, *opened}
+        is_open = {Opened.HEALTH, Opened.ASSETS, *opened}
         self._health = {path for path, kind in (paths or {}).items() if kind is Opened.HEALTH}
         self._open = {path for path, kind in (paths or {}).items() if path and kind in is_open}
 
@@ -127,6 +131,8 @@ class Gate:
             return self._admitted(asked)
         except RefusedRequestError as refused:
             self.counts.refuse(refused.status)
+            if refused.status == 401 and sign_in.is_wanted(asked.method, asked.fields):
+                refused.show(*sign_in.shown(has_authors_pages=self.has_authors_pages))
             raise
 
     def name_in(self, head: bytes, end: int = sys.maxsize) -> str | None:

@@ -17,7 +17,13 @@ class RefusedRequestError(ValueError):
         said: What is wrong, for people.
         fields: Further headers of the answer.
         key_name: Whose request it was, as far as that is known.
+
+    Attributes:
+        content_type: Of the answer's body.
     """
+
+    content_type = CONTENT_TYPE
+    _page = b""
 
     def __init__(
         self,
@@ -29,6 +35,21 @@ class RefusedRequestError(ValueError):
         super().__init__(said)
         self.status, self.said, self.fields = status, said, fields
         self.key_name = key_name
+
+    @property
+    def body(self) -> bytes:
+        """Give what is answered: problem details, or the page that was put in their place."""
+        return self._page or details(self.status, self.said)
+
+    def show(self, page: bytes, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        """Answer a browser by a page.
+
+        Args:
+            page: In HTML.
+            fields: Its headers.
+        """
+        self._page, self.content_type = page, b"text/html; charset=utf-8"
+        self.fields = [*self.fields, *fields]
 
 
 def details(status: int, detail: str, **members: object) -> bytes:

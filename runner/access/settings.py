@@ -34,6 +34,7 @@ class Opened(enum.StrEnum):
     """Name the paths that can be asked without a key."""
 
     HEALTH = enum.auto()  # always
+    ASSETS = enum.auto()  # always: what our pages load, which is the same for every service
     METRICS = enum.auto()
     DOCS = enum.auto()  # pages, and what describes the service
 

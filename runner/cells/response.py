@@ -17,7 +17,7 @@ import http
 import json
 from typing import Any
 
-from runner.http.accept import qualities_of, quality_of
+from runner.access.accept import qualities_of, quality_of
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from runner import processes
+from runner.access.refusal import RefusedRequestError
 from runner.http import own_answers
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 _RESERVE = 64  # files that are opened later: by libraries, by the app
 _SPARE = 16  # files that can always be opened
 _LOG_EVERY = 1.0
+_TOO_MANY = RefusedRequestError(503, "too many connections at once")
 _LOOK_EVERY = 0.1  # for idle ones, after none was found
 
 
@@ -73,7 +75,7 @@ class ConnectionBound:
         if not idle:
             if now - self._looked_at > _LOOK_EVERY:
                 self._looked_at = now
-            new.write(own_answers.refusal(503, "too many connections at once"))
+            new.write(own_answers.refusal(_TOO_MANY))
             new.close()
             return False
         self._end_some(max(1, len(idle) // 100), idle)

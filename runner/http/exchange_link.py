@@ -295,9 +295,8 @@ class ExchangeLink(ClientLink):
         self.hold(0)
         if not is_silent:
             has_body = head is None or head.method != b"HEAD"
-            fields = [*refused.fields, *(trace.fields() if trace else ())]
-            fields += self._fields_for_browsers(head)
-            self.write(own_answers.refusal(status, refused.said, fields, has_body=has_body))
+            fields = [*(trace.fields() if trace else ()), *self._fields_for_browsers(head)]
+            self.write(own_answers.refusal(refused, fields, has_body=has_body))
         self._linger()
 
     def _fields_for_browsers(self, head: RequestHead | None) -> list[tuple[bytes, bytes]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from runner.access.refusal import RefusedRequestError
 from runner.http import problems
 from runner.http.response_head import header_lines, status_line
 from runner.liveness.readiness import Readiness, readiness_answer
@@ -12,12 +13,9 @@ from runner.liveness.readiness import Readiness, readiness_answer
 Fields = list[tuple[bytes, bytes]]
 
 
-def problem_fields(body: bytes) -> Fields:
-    """Give the headers of problem details."""
-    return [
-        (b"content-type", problems.CONTENT_TYPE),
-        (b"content-length", b"%d" % len(body)),
-    ]
+def problem_fields(body: bytes, content_type: bytes = problems.CONTENT_TYPE) -> Fields:
+    """Give the headers of problem details, or of what takes their place."""
+    return [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
 
 
 def failed(number: str) -> tuple[int, bytes]:
@@ -26,24 +24,36 @@ def failed(number: str) -> tuple[int, bytes]:
 
 
 def refusal(
-    status: int, said: str, more: Iterable[tuple[bytes, bytes]] = (), *, has_body: bool = True
+    refused: RefusedRequestError,
+    more: Iterable[tuple[bytes, bytes]] = (),
+    *,
+    has_body: bool = True,
 ) -> bytes:
     """Write a whole answer that ends the connection.
 
     Args:
-        status: Its status.
-        said: What is wrong, for people.
+        refused: What is wrong.
         more: Further headers.
         has_body: False for what was asked for by HEAD.
     """
-    return whole(status, problems.details(status, said), more, has_body=has_body)
+    fields = [*refused.fields, *more]
+    return _last(refused.status, refused.body, refused.content_type, fields, has_body=has_body)
 
 
-def whole(
-    status: int, body: bytes, more: Iterable[tuple[bytes, bytes]] = (), *, has_body: bool = True
-) -> bytes:
+def whole(status: int, body: bytes, more: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
     """Write likewise what problem details were made for."""
-    fields = [*problem_fields(body), *more, (b"connection", b"close")]
+    return _last(status, body, problems.CONTENT_TYPE, more)
+
+
+def _last(
+    status: int,
+    body: bytes,
+    content_type: bytes,
+    more: Iterable[tuple[bytes, bytes]],
+    *,
+    has_body: bool = True,
+) -> bytes:
+    fields = [*problem_fields(body, content_type), *more, (b"connection", b"close")]
     lines = status_line(status) + header_lines(fields) + b"\r\n"
     return lines + body if has_body else lines
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.access.refusal import CONTENT_TYPE, details
 from runner.http.response_head import Field
 
 if TYPE_CHECKING:
@@ -57,8 +56,8 @@ def refused_exchange(refused: RefusedRequestError, head: RequestHead | None) -> 
         query=b"" if head is None else head.target.partition(b"?")[2][:_MOST_QUERY],
         fields=() if head is None else kept(head.headers),
         body=None,
-        answer_fields=((b"content-type", CONTENT_TYPE),),
-        answer=details(refused.status, refused.said),
+        answer_fields=((b"content-type", refused.content_type),),
+        answer=refused.body,
         is_cut=True,
     )
 

@@ -278,7 +278,8 @@ class WebSocketExchange(TaskExchange):
 
     def _refuse_plainly(self) -> None:
         said = "the WebSocket was refused"
-        self._refuse(403, own_answers.refusal(403, said, self.trace.fields()))
+        refused = RefusedRequestError(403, said)
+        self._refuse(403, own_answers.refusal(refused, self.trace.fields()))
 
     def _refuse(self, status: int, answer: bytes) -> None:
         self.status, self.is_started, self._is_over = status, True, True

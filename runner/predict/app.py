@@ -72,6 +72,7 @@ class PredictApp(AppProtocol):
         self._work = BodyWork()
         self._calls = RowCalls(predict_many=self.predict_many, work=self._work, limits=self.limits)
         self.needs_process = self.limits.predict_timeout > 0  # a call that hangs is killed
+        self.has_authors_pages = page is not None
         self.gate = Gate()  # until a server has another
         identity = Identity.from_environment()
         self.routes: dict[tuple[str, str], Route] = service_routes.routes(

@@ -8,7 +8,7 @@ import importlib.util
 from collections.abc import Sequence
 from typing import TypeVar
 
-from runner.http.accept import qualities_of, quality_of
+from runner.access.accept import qualities_of, quality_of
 from runner.http.forms import media_type
 from runner.predict.problem_error import ProblemError
 

@@ -25,9 +25,10 @@ from typing import Any
 import msgspec
 
 from runner import __version__
+from runner.access import sign_in
+from runner.access.accept import wants_html
 from runner.access.gate import Gate
 from runner.files import found_above
-from runner.http.accept import qualities_of
 from runner.identity import Identity
 from runner.predict import openapi_access
 from runner.predict.endpoints import Endpoint
@@ -44,14 +45,9 @@ _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     b"connect-src 'self'; form-action 'self'; base-uri 'self'; frame-ancestors 'self'"
 )
-# An author's own page is one file, so its scripts and styles stand in it.
-_OWN_POLICY = (
-    b"default-src 'self' 'unsafe-inline' data: blob:; object-src 'none'; form-action 'self'; "
-    b"base-uri 'none'; frame-ancestors 'self'"
-)
 _COMMON_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
 _PAGE_HEADERS = ((b"content-security-policy", _POLICY), *_COMMON_HEADERS)
-_OWN_PAGE_HEADERS = ((b"content-security-policy", _OWN_POLICY), *_COMMON_HEADERS)
+_OWN_PAGE_HEADERS = ((b"content-security-policy", sign_in.AUTHORS_POLICY), *_COMMON_HEADERS)
 _LINKS = {"docs": "/docs", "openapi": "/openapi.json", "metrics": "/metrics"}
 _MOST_ROOTS = 8
 _HOST = re.compile(rb"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
@@ -201,12 +197,6 @@ def description(
     }
 
 
-def wants_html(accept: bytes) -> bool:
-    """Tell a browser, which names HTML in its Accept header, from a program, which does not."""
-    qualities = qualities_of(accept.decode("latin-1"))
-    return any(qualities.get(kind, 0.0) > 0 for kind in ("text/html", "application/xhtml+xml"))
-
-
 def _filled_template(name: str, **texts: str) -> bytes:
     """Fill a template with texts, escaped."""
     escaped = {key: html.escape(text) for key, text in texts.items()}
@@ -268,11 +258,12 @@ def _asset(name: str, content: bytes) -> Route:
 
 def _assets() -> dict[str, bytes]:
     folder = importlib.resources.files("runner.predict") / "static"
-    return {
+    found = {
         file.name: file.read_bytes()
         for file in folder.iterdir()
         if "." + file.name.rpartition(".")[2] in _CONTENT_TYPES
     }
+    return {**found, "key.js": sign_in.key_script()}
 
 
 def _read(name: str) -> str:

@@ -76,9 +76,13 @@ def paths_to_open(routes: Iterable[tuple[str, str]]) -> dict[str, Opened]:
         routes: Methods and paths.
     """
     asked = {path for method, path in routes if method == "GET"}
-    pages = {path for path in asked if path in _PAGES or path.startswith("/static/")}
-    found = dict.fromkeys(pages, Opened.DOCS) | dict.fromkeys(asked & _HEALTH, Opened.HEALTH)
-    return found | {"/metrics": Opened.METRICS}
+    assets = {path for path in asked if path.startswith("/static/")}
+    return {
+        **dict.fromkeys(asked & _PAGES, Opened.DOCS),
+        **dict.fromkeys(assets, Opened.ASSETS),
+        **dict.fromkeys(asked & _HEALTH, Opened.HEALTH),
+        "/metrics": Opened.METRICS,
+    }
 
 
 def endpoint_names_by_path(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, str]:

@@ -446,7 +446,7 @@ def _gate_of(
     settings = AccessSettings.from_environment()
     if control is not None and control.key_sha256:
         settings = dataclasses.replace(settings, key_sha256=control.key_sha256)
-    return gate_of(
+    gate = gate_of(
         settings,
         limits,
         own.paths_to_open,
@@ -454,6 +454,8 @@ def _gate_of(
         slots=len(listeners),
         is_local=net.is_local(listeners),
     )
+    gate.has_authors_pages = own.has_authors_pages
+    return gate
 
 
 def _server(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs

@@ -32,7 +32,7 @@ from collections.abc import Sequence
 from runner import net
 from runner.access.gate import Asked, Fields, Gate
 from runner.access.origins import origin_in
-from runner.access.refusal import CONTENT_TYPE, RefusedRequestError, details
+from runner.access.refusal import RefusedRequestError
 from runner.config import AddressSet, Limits
 from runner.liveness.readiness import Readiness, readiness_answer
 from runner.supervise.passing import (
@@ -257,8 +257,9 @@ class Relay:
 
     def _refusal(self, refused: RefusedRequestError, asked: Asked) -> bytes:
         """Write the answer to a request that is not let in, as workers do."""
-        body, cors = details(refused.status, refused.said), self._gate.cors
-        fields = [(b"content-type", CONTENT_TYPE), (b"content-length", b"%d" % len(body))]
+        body, cors = refused.body, self._gate.cors
+        fields = [(b"content-type", refused.content_type)]
+        fields += [(b"content-length", b"%d" % len(body))]
         fields += [*refused.fields, *(cors.answer_fields(origin_in(asked.fields)) if cors else ())]
         return _head_of(refused.status, [*fields, _CLOSE]) + (
             b"" if asked.method == "HEAD" else body

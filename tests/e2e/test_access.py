@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from support import RUNNER, Service, is_ready, reserved_port, until, write_notebook
-from support.browser import expect
+from support.browser import Watch, expect
 
 from runner.access.key_file import append_line, line_of
 
@@ -175,6 +175,82 @@ def test_the_page_asks_for_the_key_and_keeps_it_for_the_tab(keyed: Keyed, browse
     other = context.new_page()
     other.goto(f"http://127.0.0.1:{port}/")
     assert other.evaluate("sessionStorage.length + localStorage.length") == 0
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, str]]:
+    """A service of which nothing is open."""
+    tmp_path = tmp_path_factory.mktemp("closed")
+    append_line(tmp_path / "keys", line_of("alice", "alices-key"))
+    write_notebook(tmp_path / "a.ipynb", SERVES)
+    service, port = start(tmp_path, "a.ipynb", "--api-keys", "keys", "--no-standby")
+    try:
+        until(lambda: is_ready(port, service), 60)
+        yield service, f"http://127.0.0.1:{port}"
+        ended(service)
+    finally:
+        service.end()
+
+
+@pytest.mark.browser
+def test_a_closed_page_is_shown_to_who_gives_a_key(
+    closed: tuple[Service, str], browser: Any
+) -> None:
+    """Once in a tab, whatever is opened there; the key is in no address, history, log or cookie."""
+    service, url = closed
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    watch = Watch(page, url)
+    answer = page.goto(f"{url}/?from=mail")
+    assert answer.status == 401
+    for key in ("another", " alices-key "):
+        page.get_by_label("API key").fill(key)
+        page.get_by_role("button", name="Use it in this tab").click()
+        if key == "another":
+            expect(page.get_by_text("This key is not known.")).to_be_visible()
+    expect(page).to_have_url(f"{url}/?from=mail")
+    page.get_by_label("x", exact=True).fill("4")
+    page.get_by_role("button", name="Predict").click()
+    expect(page.get_by_role("status").first).to_contain_text("8")
+    page.get_by_role("link", name="API documentation").click()
+    expect(page.locator("details").first).to_contain_text("POST /")
+    page.get_by_role("link", name="OpenAPI").click()
+    expect(page.locator("pre")).to_contain_text('"openapi"')
+    page.go_back()
+    expect(page).to_have_url(f"{url}/docs")
+    expect(page.locator("details").first).to_contain_text("POST /")
+    assert page.evaluate("history.length") == 4  # about:blank, /, /docs, /openapi.json
+    assert "alices-key" not in service.said()
+    assert context.cookies() == []
+    other = context.new_page()
+    other.goto(url)
+    expect(other.get_by_label("API key")).to_be_visible()
+    other.get_by_role("button", name="Cancel").click()
+    expect(other.get_by_role("button", name="Give a key")).to_be_visible()
+    assert other.evaluate("sessionStorage.length + localStorage.length") == 0
+    assert (watch.elsewhere, watch.complaints) == ([], [])
+    context.close()
+
+
+@pytest.mark.browser
+def test_the_sign_in_page_runs_no_script_of_others(
+    closed: tuple[Service, str], browser: Any
+) -> None:
+    """Nor does the page that is shown in its place."""
+    _, url = closed
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    page.goto(url)
+    made = "Object.assign(document.createElement('script'), {text: 'hurt = 1'})"
+    page.evaluate(f"document.body.append({made})")
+    page.get_by_label("API key").fill("alices-key")
+    page.get_by_role("button", name="Use it in this tab").click()
+    expect(page.get_by_role("button", name="Predict")).to_be_visible()
+    page.evaluate(f"document.body.append({made})")
+    assert page.evaluate("typeof hurt") == "undefined"
     context.close()
 
 

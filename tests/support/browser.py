@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 # Chromium reports an answer of 4xx as an error of the console.
-REFUSED = re.compile(r"Failed to load resource: .* status of 422")
+REFUSED = re.compile(r"Failed to load resource: .* status of (401|422)")
 
 
 class Watch:

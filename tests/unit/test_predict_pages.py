@@ -17,7 +17,7 @@ from support.service_surface import IDENTITY, Surface, price, species
 
 from runner.identity import Identity
 from runner.predict.http_messages import Response
-from runner.predict.pages import own_page, wants_html
+from runner.predict.pages import own_page
 
 STATIC = ROOT / "runner/predict/static"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;$title${x}"
@@ -72,24 +72,6 @@ def test_a_program_gets_json(service: Surface) -> None:
     assert answer.content_type == b"application/json"
     assert [endpoint["path"] for endpoint in said["endpoints"]] == ["/", "/price"]
     assert (said["title"], said["run_id"]) == ("Serve it", "r1")
-
-
-@pytest.mark.parametrize(
-    ("accept", "expected"),
-    [
-        (b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", True),
-        (b"TEXT/HTML", True),
-        (b"application/json, text/html;q=0.5", True),
-        (b"text/html;q=0", False),
-        (b"text/html; q=0.000", False),
-        (b"*/*", False),
-        (b"application/json", False),
-        (b"", False),
-    ],
-)
-def test_only_who_names_html_gets_it(accept: bytes, expected: bool) -> None:
-    """Browsers name it; curl and clients say that they take anything."""
-    assert wants_html(accept) is expected
 
 
 def test_what_a_notebook_says_is_text() -> None:
@@ -261,4 +243,5 @@ def test_the_files_are_packaged() -> None:
     import tomllib
 
     settings: Any = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    assert settings["package-data"]["runner.predict"] == ["static/*"]
+    for room in ("access", "predict"):
+        assert settings["package-data"][f"runner.{room}"] == ["static/*"]

@@ -2,56 +2,9 @@
 // Names and texts come from a notebook and are not to be trusted: they go into the page by
 // textContent and setAttribute only, never as HTML.
 
-export function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (value === true) made.setAttribute(key, "");
-    else if (value !== false && value !== undefined) made.setAttribute(key, value);
-  }
-  made.append(...children);
-  return made;
-}
+import { element, reached } from "./key.js";
 
-const KEY = "runner-key"; // kept as long as this tab is open, and for no other
-
-export function hasKey() {
-  return sessionStorage.getItem(KEY) !== null;
-}
-
-// Ask the service. Where it wants a key, ask for that and try again; without one give its refusal.
-async function reached(url, options = {}) {
-  for (;;) {
-    const key = sessionStorage.getItem(KEY);
-    const headers = key === null ? options.headers : { ...options.headers, "x-api-key": key };
-    const answer = await fetch(url, { ...options, headers });
-    const challenge = answer.headers.get("www-authenticate") ?? "";
-    if (answer.status !== 401 || !challenge.includes('realm="runner"')) return answer;
-    sessionStorage.removeItem(KEY);
-    const given = await keyFor(challenge.includes("invalid_token") ? "This key is not known." : "");
-    if (given === "") return answer;
-    sessionStorage.setItem(KEY, given);
-  }
-}
-
-// Have whoever looks at the page give a key; none if they would rather not.
-function keyFor(fault) {
-  const input = element("input", { id: "key", type: "password", autocomplete: "off", required: true });
-  const dialog = element("dialog", { class: "key", "aria-labelledby": "key-title" },
-    element("form", { method: "dialog" },
-      element("h2", { id: "key-title" }, "This service asks for a key"),
-      element("label", { for: "key" }, "API key"), input,
-      element("p", { class: "fault", role: "alert" }, fault),
-      element("button", { type: "submit", value: "give" }, "Use it in this tab"), " ",
-      element("button", { type: "submit", value: "", formnovalidate: true }, "Cancel")));
-  document.body.append(dialog);
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(dialog.returnValue === "give" ? input.value.trim() : "");
-    });
-  });
-}
+export { element, hasKey } from "./key.js";
 
 export async function described() {
   const answer = await reached("openapi.json");

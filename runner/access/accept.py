@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runner.http.forms import media_type
-
 
 def qualities_of(accept: str) -> dict[str, float]:
     """Say how much a client likes each media type, or range of them, that it names."""
     found: dict[str, float] = {}
     for part in accept.split(","):
-        _, *words = (word.strip().lower() for word in part.split(";"))
+        kind, *words = (word.strip().lower() for word in part.split(";"))
         quality = next((word[2:] for word in words if word.startswith("q=")), "1")
         try:
             # "nan" is a float too, and equal to nothing: here it is 0.
-            found[media_type(part)] = max(0.0, float(quality))
+            found[kind] = max(0.0, float(quality))
         except ValueError:
-            found[media_type(part)] = 0.0
+            found[kind] = 0.0
     return found
 
 
@@ -25,3 +23,9 @@ def quality_of(kind: str, qualities: Mapping[str, float]) -> float:
     """Say how much a client likes a media type; the most specific range counts."""
     family = kind.partition("/")[0] + "/*"
     return next((qualities[name] for name in (kind, family, "*/*") if name in qualities), 0.0)
+
+
+def wants_html(accept: bytes) -> bool:
+    """Tell a browser, which names HTML in its Accept header, from a program, which does not."""
+    qualities = qualities_of(accept.decode("latin-1"))
+    return any(qualities.get(kind, 0.0) > 0 for kind in ("text/html", "application/xhtml+xml"))
