@@ -281,12 +281,13 @@ def is_of_this_boot(started: str) -> bool:
 
 
 @contextlib.contextmanager
-def claim(path: Path, *, lasts: bool = False) -> Iterator[bool]:
+def claim(path: Path, *, lasts: bool = False, word: str = "") -> Iterator[bool]:
     """Hold the lock file ``path`` for this process; our death, however it comes, frees it.
 
     Args:
         path: The file, which is removed at the end.
         lasts: It is more than a lock, and is not removed.
+        word: What the file says from now on; it stays as it is if that is empty.
 
     Yields:
         False when another live process holds it.
@@ -302,6 +303,9 @@ def claim(path: Path, *, lasts: bool = False) -> Iterator[bool]:
                 return
             if not _is_still(path, file.fileno()):  # its holder removed it as we opened it
                 continue
+            if word:
+                os.ftruncate(file.fileno(), 0)
+                os.pwrite(file.fileno(), word.encode(), 0)
             try:
                 yield True
             finally:

@@ -69,11 +69,12 @@ def sweep(**given: Any) -> None:
     require_posix("sweep")
     from runner.spawn.shadowed_name import refuse_shadow
     from runner.sweep import sweep
+    from runner.sweep.options import SweepOptions
     from runner.sweep.results import Goal
 
     log.configure(given["log_level"], given["log_format"])
     refuse_shadow(Path.cwd(), given["notebook"], serves=False)
-    options = sweep.SweepOptions(
+    options = SweepOptions(
         path=given["notebook"],
         out=given["out"],
         fixed=values_of(given),

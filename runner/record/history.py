@@ -20,7 +20,7 @@ from runner.record.ledger import Ledger
 from runner.record.private_files import write_private
 
 KEPT = 10
-_OPEN = ("running", "draining")
+OPEN = ("running", "draining")
 _NOBODY = 2**31 - 1  # no process's number: Linux has up to 2**22
 _NOT_FOR_FILES = re.compile(r"[^\w.+-]+")
 
@@ -144,7 +144,7 @@ def mark_if_killed(
             machine, be it in a container that had another name.
     """
     record = _read(out)
-    if not record or record["metadata"]["runner"].get("status") not in _OPEN:
+    if not record or record["metadata"]["runner"].get("status") not in OPEN:
         return
     facts = record["metadata"]["runner"]
     started = str(facts.get("process_start") or "")

@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.record import history
 from runner.record.metrics import Metrics, metrics_of
+from runner.record.out import OutFile
 from runner.sweep.points import Point
 
 COMPLETED = "completed"
@@ -64,11 +65,19 @@ def outcome_of(point: Point, *, corrects: bool = True) -> Outcome:
 
     Args:
         point: The point.
-        corrects: First correct a record that says ``running`` though its process is gone: only
-            for who holds the sweep's lock, since in another container that process is not seen.
+        corrects: First correct a record that says ``running`` though nobody writes it any more.
     """
-    if corrects:
-        history.mark_if_killed(point.record)
+    outcome = _recorded(point)
+    if corrects and outcome.status in history.OPEN:
+        # Who holds a record's lock alone knows that: a process of another host is not seen here.
+        with OutFile(point.record).claimed() as is_ours:
+            if is_ours:
+                history.mark_if_killed(point.record)
+        outcome = _recorded(point)
+    return outcome
+
+
+def _recorded(point: Point) -> Outcome:
     try:
         document = json.loads(point.record.read_bytes())
         run = document["metadata"]["runner"]

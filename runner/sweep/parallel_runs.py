@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import collections
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from runner.run.stop_request import StopRequest
+from runner.sweep.point_queue import PointSource
 from runner.sweep.points import Point
 
 _SECONDS_TO_CLOSE = 5.0  # seconds that a run has, after its cell's own, to close its record
+_LOOK_AGAIN = 0.1  # seconds until a point is asked for again where there was none; at first
+_LOOK_AT_LEAST = 2.0
 
 
 class RunningPoint(Protocol):
@@ -47,15 +50,14 @@ class ParallelRuns:
         self._stop, self._seconds_to_end = stop, grace + _SECONDS_TO_CLOSE
         self._stopping, self._urgent = asyncio.Event(), asyncio.Event()
 
-    async def run(self, points: Sequence[Point], jobs: int) -> None:
+    async def run(self, points: PointSource, jobs: int) -> None:
         """Run all points, ``jobs`` at a time; after a stop, end what runs and start no more."""
         loop = asyncio.get_running_loop()
         self._stop.subscribe(lambda: loop.call_soon_threadsafe(self._note_stop))
-        waiting = collections.deque(points)
         try:
             async with asyncio.TaskGroup() as slots:
                 for _ in range(jobs):
-                    slots.create_task(self._slot(waiting))
+                    slots.create_task(self._slot(points))
         finally:
             self._stop.subscribe(lambda: None)
 
@@ -64,12 +66,25 @@ class ParallelRuns:
         if self._stop.is_urgent:
             self._urgent.set()
 
-    async def _slot(self, waiting: collections.deque[Point]) -> None:
-        while waiting and not self._stopping.is_set():
-            point = waiting.popleft()
-            process = self._launch(point)
-            code = await self._exit_code(process)
-            self._on_end(point, code)
+    async def _slot(self, points: PointSource) -> None:
+        while (point := await self._next(points)) is not None:
+            try:
+                process = self._launch(point)
+                code = await self._exit_code(process)
+                self._on_end(point, code)
+            finally:
+                points.release(point)
+
+    async def _next(self, points: PointSource) -> Point | None:
+        """Wait for a point; None if no more is to be run."""
+        seconds = _LOOK_AGAIN
+        while not (self._stopping.is_set() or points.is_exhausted):
+            if (point := points.take()) is not None:
+                return point
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
+            seconds = min(2 * seconds, _LOOK_AT_LEAST)
+        return None
 
     async def _exit_code(self, process: RunningPoint) -> int:
         """Wait for the end of a process; see to it after a stop, or when another slot broke."""

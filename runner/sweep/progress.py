@@ -24,6 +24,9 @@ class SweepProgress(Protocol):
     def ended(self, point: Point, outcome: Outcome) -> None:
         """Hear that it ended."""
 
+    def ended_elsewhere(self, point: Point, outcome: Outcome) -> None:
+        """Hear how a run ended that was not started here."""
+
     def close(self) -> None:
         """Hear that no more runs follow."""
 
@@ -49,6 +52,10 @@ class RunCounts:
     def ended(self, outcome: Outcome) -> None:
         """Count a run that ended."""
         self.running -= 1
+        self.ended_elsewhere(outcome)
+
+    def ended_elsewhere(self, outcome: Outcome) -> None:
+        """Count a run that another process has started, and that ended."""
         self.done += 1
         self.failed += not (outcome.is_completed or outcome.was_stopped)
 
@@ -76,18 +83,19 @@ class SweepProgressLog:
 
     def ended(self, point: Point, outcome: Outcome) -> None:
         """Log its state, time and metrics, the counts, and the time that is left."""
+        self._counts.ended(outcome)
+        self._log(point, outcome_text(outcome))
+
+    def ended_elsewhere(self, point: Point, outcome: Outcome) -> None:
+        """Log the same of a run that another process has started."""
+        self._counts.ended_elsewhere(outcome)
+        self._log(point, f"{outcome_text(outcome)} (by another process)")
+
+    def _log(self, point: Point, said: str) -> None:
         counts = self._counts
-        counts.ended(outcome)
         log.info(
             "%d/%d %s %s; %s, about %.0f s left",
-            *(
-                counts.done,
-                counts.total,
-                point.name,
-                outcome_text(outcome),
-                str(counts),
-                counts.left(),
-            ),
+            *(counts.done, counts.total, point.name, said, str(counts), counts.left()),
         )
 
     def close(self) -> None:
@@ -113,6 +121,14 @@ class SweepProgressBar:
     def ended(self, point: Point, outcome: Outcome) -> None:
         """Advance the bar."""
         self._counts.ended(outcome)
+        self._advance(point, outcome)
+
+    def ended_elsewhere(self, point: Point, outcome: Outcome) -> None:
+        """Advance the bar."""
+        self._counts.ended_elsewhere(outcome)
+        self._advance(point, outcome)
+
+    def _advance(self, point: Point, outcome: Outcome) -> None:
         if not outcome.is_completed:
             self._bar.write(f"{point.name} {outcome_text(outcome)}", file=sys.stderr)
         self._bar.set_postfix_str(str(self._counts), refresh=False)

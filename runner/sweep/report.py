@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 from runner.config import KernelChoice, TimeLimits
 from runner.errors import NotebookError
-from runner.record.private_files import write_private
+from runner.record.private_files import make_private_folder, write_private
 from runner.run.stop_request import StopRequest
 from runner.sweep.launcher import Launcher
 from runner.sweep.outcomes import outcome_of
 from runner.sweep.parallel_runs import ParallelRuns
+from runner.sweep.point_queue import ListedPoints
 from runner.sweep.points import Point
 
 _TEMPLATE = Path(__file__).with_name("report.ipynb")
@@ -22,10 +25,12 @@ _TEMPLATE = Path(__file__).with_name("report.ipynb")
 def write_report(
     out: Path, values: dict[str, Any], launcher: Launcher, loop: asyncio.Runner, stop: StopRequest
 ) -> None:
-    """Put the report into a folder and execute it there, in place.
+    """Have the report executed in a folder of its own, then put it beside the table.
+
+    One that is there already and says the same stays: drivers that end together write one.
 
     Args:
-        out: The folder.
+        out: The sweep's folder.
         values: Its parameters.
         launcher: As for the points.
         loop: On which to run it.
@@ -35,11 +40,17 @@ def write_report(
         NotebookError: It failed.
     """
     record = out / "report.ipynb"
-    write_private(record, _TEMPLATE.read_bytes())
-    point = Point(name="report", chosen={}, values=values, record=record, identity="report")
+    point = _report_point(record, values)
+    if outcome_of(point).is_completed and (out / "results.svg").exists():
+        return
+    point = dataclasses.replace(point, record=out / ".report" / "report.ipynb")
+    make_private_folder(point.record.parent)
+    source = point.record.with_name("template.ipynb")
+    write_private(source, _TEMPLATE.read_bytes())
+    point.record.unlink(missing_ok=True)
     report_launcher = dataclasses.replace(
         launcher,
-        source=record,
+        source=source,
         origin={"notebook": str(record)},
         keeps_history=False,
         time_limits=TimeLimits(),
@@ -48,8 +59,19 @@ def write_report(
     runs = ParallelRuns(
         report_launcher.start, lambda point, code: None, stop, launcher.config.grace
     )
-    loop.run(runs.run([point], jobs=1))
+    loop.run(runs.run(ListedPoints([point]), jobs=1))
     outcome = outcome_of(point)
-    if not outcome.is_completed and not stop.signum:
+    if outcome.is_completed:
+        point.record.replace(record)
+    elif not stop.signum:
         reason = outcome.reason or f"it did not begin; see {point.log}"
-        raise NotebookError(f"{record}: the report failed: {reason}", hint="the table is whole")
+        raise NotebookError(
+            f"{point.record}: the report failed: {reason}", hint="the table is whole"
+        )
+
+
+def _report_point(record: Path, values: dict[str, Any]) -> Point:
+    """Describe the report's run, known by all that it shows."""
+    shown = [json.dumps(values).encode(), Path(values["results"]).read_bytes()]
+    digest = hashlib.sha256(b"\0".join([*shown, _TEMPLATE.read_bytes()])).hexdigest()
+    return Point(name="report", chosen={}, values=values, record=record, identity=digest)

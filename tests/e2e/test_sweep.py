@@ -244,14 +244,48 @@ def test_a_point_that_hangs_ends_with_its_time(folder: Path) -> None:
     assert "the limit of 2 s for a cell" in table(folder)[0]["reason"]
 
 
-def test_a_folder_has_one_sweep_at_a_time(folder: Path, start: Start) -> None:
-    """A second one is refused at once."""
-    write_notebook(folder / "a.ipynb", WAITS, parameters=X)
-    start("sweep", "a.ipynb", "--grid", "x=2", cwd=folder)
+def test_drivers_share_a_folder(folder: Path, start: Start) -> None:
+    """Each point is run once by one of them; what one that was killed had, the others take up."""
+    write_notebook(folder / "a.ipynb", WAITS, COUNTS, parameters=X)
+    words = ("sweep", "a.ipynb", "--grid", "x=1,2,3,4,5", "-j", "1")
+    killed, *others = (start(*words, cwd=folder) for _ in range(3))
+    until(lambda: all((folder / f"began-{x}").exists() for x in (2, 3, 4)), 60)
+    killed.stop(signal.SIGKILL)
+    (folder / "gate").touch()
+    assert [other.wait(60) for other in others] == [0, 0], [other.said() for other in others]
+    assert done(folder) == {"1": 1, "2": 1, "3": 1, "4": 1, "5": 1}
+    assert {row["status"] for row in table(folder)} == {"completed"}
+    assert "by another process" in others[0].said() + others[1].said()
+
+
+def test_a_folder_has_one_notebooks_sweep_at_a_time(folder: Path, start: Start) -> None:
+    """One with other parameters, or of an edited notebook, is refused at once, and changes none."""
+    write_notebook(folder / "a.ipynb", WAITS, COUNTS, parameters=X)
+    first = start("sweep", "a.ipynb", "--grid", "x=2", cwd=folder)
     until((folder / "began-2").exists, 60)
+    write_notebook(folder / "a.ipynb", "'edited'", parameters=X)
     ended = sweep(folder, "--grid", "x=2")
     assert ended.returncode == 2
-    assert "another sweep is at work" in ended.stderr
+    assert "another sweep, of another notebook or with other parameters" in ended.stderr
+    (folder / "gate").touch()
+    assert first.wait(60) == 0
+    assert done(folder) == {"2": 1}
+
+
+def test_a_report_is_replaced_only_by_a_whole_one(swept: Any, folder: Path, start: Start) -> None:
+    """A sweep that is killed as it writes one leaves the earlier; the same command goes on."""
+    shutil.copytree(swept[0], folder, dirs_exist_ok=True)
+    report = folder / "runs/sweeps/a/report.ipynb"
+    before = report.read_bytes()
+    words = ("sweep", "a.ipynb", "--grid", "x=0,1,2", "--goal", "min")
+    killed = start(*words, cwd=folder)
+    until((folder / "runs/sweeps/a/.report/report.ipynb").exists, 60)
+    killed.stop(signal.SIGKILL)
+    assert report.read_bytes() == before
+    assert [row["best"] for row in table(folder)] == ["", "", "best"]
+    assert sweep(folder, *words[2:]).returncode == 3
+    assert read_record(report).metadata.runner.status == "completed"
+    assert report.read_bytes() != before
 
 
 def test_a_dry_run_lists_the_points_and_touches_nothing(folder: Path) -> None:

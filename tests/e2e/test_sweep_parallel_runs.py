@@ -10,6 +10,7 @@ import pytest
 
 from runner.run.stop_request import StopRequest
 from runner.sweep.parallel_runs import ParallelRuns
+from runner.sweep.point_queue import ListedPoints
 from runner.sweep.points import Point
 
 POINTS = [
@@ -70,7 +71,7 @@ def test_all_points_are_run_so_many_at_a_time() -> None:
 
     async def act() -> Floor:
         floor = Floor()
-        await floor.pool.run(POINTS, jobs=2)
+        await floor.pool.run(ListedPoints(POINTS), jobs=2)
         return floor
 
     floor = asyncio.run(act())
@@ -87,7 +88,7 @@ def test_a_stop_ends_what_runs_and_starts_nothing(is_deaf: bool, told: list[str]
     async def act() -> Floor:
         floor = Floor(lasts=True, is_deaf=is_deaf)
         asyncio.get_running_loop().call_later(0.05, floor.ask_to_stop)
-        await floor.pool.run(POINTS, jobs=2)
+        await floor.pool.run(ListedPoints(POINTS), jobs=2)
         return floor
 
     floor = asyncio.run(act())
@@ -101,7 +102,7 @@ def test_a_second_signal_kills_at_once() -> None:
         floor = Floor(lasts=True, is_deaf=True)
         floor.pool._patience = 60
         asyncio.get_running_loop().call_later(0.05, floor.ask_to_stop, 2)
-        await asyncio.wait_for(floor.pool.run(POINTS, jobs=1), 10)
+        await asyncio.wait_for(floor.pool.run(ListedPoints(POINTS), jobs=1), 10)
         return floor
 
     assert asyncio.run(act()).runs[0].told == ["TERM", "KILL"]
@@ -121,7 +122,7 @@ def test_what_cannot_be_started_ends_the_rest() -> None:
             return launch(point)
 
         floor[0].pool._launch = refuse
-        await floor[0].pool.run(POINTS, jobs=2)
+        await floor[0].pool.run(ListedPoints(POINTS), jobs=2)
 
     with pytest.raises(ExceptionGroup):
         asyncio.run(act())

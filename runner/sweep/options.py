@@ -1,0 +1,58 @@
+"""Say what is to be swept, and how."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.config import EngineConfig, KernelChoice, TimeLimits
+from runner.record import folders
+from runner.sweep.results import Goal
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SweepOptions:
+    """Say what to sweep, and how.
+
+    Attributes:
+        path: The notebook.
+        out: The sweep's folder; by default one below ``runs/sweeps``.
+        fixed: The parameters that all points share.
+        grid: ``NAME=V1,V2`` for each of the others.
+        jobs: Runs at a time; 0 for as many as there are cores.
+        metric: By which to find the best; the first that is recorded if empty.
+        goal: Which end of it is the good one.
+        retries_failed: Run again what failed.
+        is_dry: Only list the points.
+        config: The engine's waits and intervals.
+        time_limits: How long a cell and a point may take.
+        kernel: By which kernel to run the notebook, if not by its own.
+        secrets: Names of parameters to mask besides those that are known.
+        log_output: Also log what the cells print.
+        log_level: Of the runs' own logs.
+        shows_bar: Draw a bar instead of writing log lines.
+    """
+
+    path: Path
+    out: Path | None
+    fixed: dict[str, Any]
+    grid: Sequence[str]
+    jobs: int
+    metric: str
+    goal: Goal
+    retries_failed: bool
+    is_dry: bool
+    config: EngineConfig
+    log_output: bool
+    log_level: str
+    time_limits: TimeLimits
+    kernel: KernelChoice
+    secrets: frozenset[str] = frozenset()
+    shows_bar: bool
+
+    @property
+    def folder(self) -> Path:
+        """Where the sweep's files go."""
+        return self.out or folders.folder_of(self.path, folders.RUNS / "sweeps")
