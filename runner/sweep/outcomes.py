@@ -72,7 +72,7 @@ def outcome_of(point: Point, *, corrects: bool = True) -> Outcome:
         # Who holds a record's lock alone knows that: a process of another host is not seen here.
         with OutFile(point.record).claimed() as is_ours:
             if is_ours:
-                history.mark_if_killed(point.record)
+                history.mark_if_killed(point.record, is_locked=True)
         outcome = _recorded(point)
     return outcome
 

@@ -14,11 +14,11 @@ import contextlib
 import json
 import logging
 import os
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from runner.errors import ConfigurationError
+from runner.identity import replica
 from runner.sweep.locks import Locks
 from runner.sweep.outcomes import Outcome, outcome_of
 from runner.sweep.points import Point
@@ -156,7 +156,7 @@ def _refuse(point: Point, word: str) -> None:
 
 
 def _word(point: Point) -> str:
-    return json.dumps({"by": f"{socket.gethostname()}:{os.getpid()}", "identity": point.identity})
+    return json.dumps({"by": f"{replica()}:{os.getpid()}", "identity": point.identity})
 
 
 def _identity_in(word: str) -> str:
