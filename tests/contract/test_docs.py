@@ -39,6 +39,7 @@ FOREIGN = {
     "--read-only",
     "--report-mode",
     "--security-opt",
+    "--server-side",
     "--target",
     "--tmpfs",
     "--vulnerability-service",

@@ -1,0 +1,198 @@
+"""Describe the pods: one container, what it may, what it can write, and how it is asked.
+
+The rules of this file:
+
+1. Whether a pod is started anew, or gets requests, is asked by HTTP: the port accepts connections
+   long before the notebook is ready.
+2. It is told to end, and goes on answering while its address is withdrawn; then it drains. It is
+   killed only after the service itself would have ended what does not.
+3. It is no root, has no rights, and writes to its volumes alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from runner.manifest import notebook_files
+from runner.manifest.settings import Resources, Settings
+
+LEAST_GRACE = 30  # seconds; Kubernetes' own default
+_MARGIN = 10  # seconds, for a busy node
+_START = 10  # seconds that the process takes until the notebook's own time begins
+_LIVENESS_PERIOD, _LEAST_LIVENESS_FAILURES = 10, 6
+KEYS_FOLDER, KEYS_FILE = "/run/runner-keys", "keys"
+RUNS, MODEL = "runs", "model"
+
+
+def start_seconds(settings: Settings) -> int:
+    """Give how long a pod may take until it is ready."""
+    return math.ceil(settings.served.ready_seconds) + _START
+
+
+def grace_seconds(settings: Settings) -> int:
+    """Give how long a pod may take to end."""
+    needed = settings.lame_duck + settings.served.stop_seconds + _MARGIN
+    return max(LEAST_GRACE, math.ceil(needed))
+
+
+def pod_spec(settings: Settings) -> dict[str, Any]:
+    """Describe the pods of a Deployment."""
+    return {
+        **account(settings),
+        "terminationGracePeriodSeconds": grace_seconds(settings),
+        "securityContext": pod_security(settings),
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": settings.labels},
+            }
+        ],
+        "containers": [
+            {
+                **container(settings, "serve"),
+                # Pods are taken from the balancers while they are told to end: let that come first.
+                "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(settings.lame_duck)]}}},
+            }
+        ],
+        "volumes": volumes(settings),
+    }
+
+
+def account(settings: Settings) -> dict[str, Any]:
+    """Say as whom the pods would speak to Kubernetes, which they do not."""
+    named = {"serviceAccountName": settings.service_account} if settings.service_account else {}
+    return {**named, "automountServiceAccountToken": False}
+
+
+def container(settings: Settings, name: str) -> dict[str, Any]:
+    """Describe the container that serves."""
+    served = settings.served
+    return {
+        "name": name,
+        "image": settings.image,
+        "args": arguments(settings),
+        "workingDir": settings.working_folder,
+        "env": [{"name": key, "value": value} for key, value in variables(settings).items()],
+        **_variables_from(settings),
+        "ports": [{"name": "http", "containerPort": served.port, "protocol": "TCP"}],
+        "startupProbe": probe(settings, served.ready_path, period=1, most=start_seconds(settings)),
+        "readinessProbe": probe(settings, served.ready_path, period=2, most=2),
+        "livenessProbe": probe(
+            settings, served.health_path, period=_LIVENESS_PERIOD, most=_liveness_failures(settings)
+        ),
+        "resources": resources(settings.resources),
+        "securityContext": container_security(),
+        "volumeMounts": mounts(settings),
+    }
+
+
+def arguments(settings: Settings) -> list[str]:
+    """Give the command line of the container."""
+    keys = ["--api-keys", f"{KEYS_FOLDER}/{KEYS_FILE}"] if settings.keys_secret else []
+    opened = ["--open", "metrics"] if settings.keys_secret else []
+    return [
+        *("runner", "serve", settings.source.path),
+        *("--host", "0.0.0.0", "--port", str(settings.served.port)),  # noqa: S104 - a pod's own
+        *("--no-standby", "--log-format", "json"),
+        *keys,
+        *opened,
+        *settings.served.arguments,
+    ]
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """Give the environment: what libraries write at home goes where it can be written."""
+    return {"HOME": "/tmp", **settings.variables}  # noqa: S108 - a volume of the pod's own
+
+
+def _variables_from(settings: Settings) -> dict[str, Any]:
+    secrets = [{"secretRef": {"name": name}} for name in settings.variables_from]
+    return {"envFrom": secrets} if secrets else {}
+
+
+def probe(settings: Settings, path: str, *, period: int, most: int) -> dict[str, Any]:
+    """Ask a path every so many seconds, and act when it has failed so many times."""
+    scheme = {"scheme": "HTTPS"} if settings.served.speaks_tls else {}
+    return {
+        "httpGet": {"path": path, "port": "http", **scheme},
+        "periodSeconds": period,
+        "timeoutSeconds": 3,
+        "failureThreshold": most,
+    }
+
+
+def _liveness_failures(settings: Settings) -> int:
+    """Let the supervisor mend what hangs, by its own time, before the pod is started anew."""
+    seconds = 2 * settings.served.hang_seconds
+    return max(_LEAST_LIVENESS_FAILURES, math.ceil(seconds / _LIVENESS_PERIOD))
+
+
+def resources(needed: Resources) -> dict[str, Any]:
+    """Write what a pod needs."""
+    limits = {"cpu": needed.cpu_limit, "memory": needed.memory_limit}
+    return {
+        "requests": {"cpu": needed.cpu, "memory": needed.memory},
+        "limits": {name: value for name, value in limits.items() if value},
+    }
+
+
+def pod_security(settings: Settings) -> dict[str, Any]:
+    """Say as whom all of a pod runs."""
+    numbers = {
+        "runAsUser": settings.user,
+        "runAsGroup": settings.group,
+        "fsGroup": settings.group,
+    }
+    return {
+        "runAsNonRoot": True,
+        **{name: value for name, value in numbers.items() if value is not None},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def container_security() -> dict[str, Any]:
+    """Say what the container may not."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def mounts(settings: Settings) -> list[dict[str, Any]]:
+    """Say where the volumes are in the container."""
+    here = settings.working_folder.rstrip("/")
+    found: list[dict[str, Any]] = [
+        {"name": "runs", "mountPath": f"{here}/{RUNS}"},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
+    ]
+    for path, key in notebook_files.keys_of(settings.source.files).items():
+        place = {"mountPath": f"{here}/{path}", "subPath": key}
+        found.append({"name": "notebook", **place, "readOnly": True})
+    if settings.model_claim:
+        found.append({"name": "model", "mountPath": f"{here}/{MODEL}", "readOnly": True})
+    if settings.keys_secret:
+        found.append({"name": "keys", "mountPath": KEYS_FOLDER, "readOnly": True})
+    return found
+
+
+def volumes(settings: Settings) -> list[dict[str, Any]]:
+    """Name the volumes of a pod."""
+    found: list[dict[str, Any]] = [
+        {"name": "runs", "emptyDir": {"sizeLimit": "256Mi"}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+    ]
+    if settings.source.files:
+        name = notebook_files.name_of(settings.name, settings.source.files)
+        found.append({"name": "notebook", "configMap": {"name": name}})
+    if settings.model_claim:
+        claim = {"claimName": settings.model_claim, "readOnly": True}
+        found.append({"name": "model", "persistentVolumeClaim": claim})
+    if settings.keys_secret:
+        # The group may read it: that is the pod's, by `fsGroup`.
+        secret = {"secretName": settings.keys_secret, "defaultMode": 0o440}
+        found.append({"name": "keys", "secret": secret})
+    return found

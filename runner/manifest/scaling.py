@@ -1,0 +1,58 @@
+"""Have the number of pods follow the load."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runner.manifest.settings import Settings
+
+CPU_PERCENT = 70  # of what a pod requests
+_CALM = 300  # seconds without much load until pods are taken away
+
+
+def cpu_scaler(settings: Settings, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Follow what pods take of the CPU that they request."""
+    target = {"type": "Utilization", "averageUtilization": CPU_PERCENT}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": metadata,
+        "spec": {
+            "scaleTargetRef": _deployment(settings),
+            "minReplicas": settings.replicas,
+            "maxReplicas": settings.most_replicas,
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
+            "behavior": {"scaleDown": {"stabilizationWindowSeconds": _CALM}},
+        },
+    }
+
+
+def in_flight_scaler(settings: Settings, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Follow the requests in flight, which Prometheus has of all pods, by KEDA."""
+    pods = f'pod=~"{settings.name}-.*"'
+    where = f'namespace="{settings.namespace}",{pods}' if settings.namespace else pods
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": metadata,
+        "spec": {
+            "scaleTargetRef": _deployment(settings),
+            "minReplicaCount": settings.replicas,
+            "maxReplicaCount": settings.most_replicas,
+            "cooldownPeriod": _CALM,
+            "triggers": [
+                {
+                    "type": "prometheus",
+                    "metadata": {
+                        "serverAddress": settings.prometheus,
+                        "query": f"sum(runner_requests_in_flight{{{where}}})",
+                        "threshold": str(settings.in_flight),
+                    },
+                }
+            ],
+        },
+    }
+
+
+def _deployment(settings: Settings) -> dict[str, str]:
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "name": settings.name}

@@ -1,0 +1,168 @@
+"""What the command `runner manifest` takes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.manifests import of_kind, printed, refused
+
+from runner.access.key_file import line_of
+
+KEY = "a-key-that-nobody-may-read"
+
+
+@pytest.fixture
+def notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """One below the working folder, with something printed in it."""
+    cell = {
+        "cell_type": "code",
+        "id": "parameters",
+        "metadata": {"tags": ["parameters"]},
+        "source": "threshold: float = 0.5\ndb_password: str = ''",
+        "execution_count": 7,
+        "outputs": [{"output_type": "stream", "name": "stdout", "text": "seen before"}],
+    }
+    document = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "serve.ipynb").write_text(json.dumps(document))
+    monkeypatch.chdir(tmp_path)
+    return "notebooks/serve.ipynb"
+
+
+def container(*words: str) -> dict[str, Any]:
+    spec = of_kind(printed(*words), "Deployment")["spec"]["template"]["spec"]
+    found: dict[str, Any] = spec["containers"][0]
+    return found
+
+
+def test_options_behind_two_dashes_are_those_of_runner_serve(notebook: str) -> None:
+    """The pod's command has them, and its probes and times fit them."""
+    words = ["--", "--workers", "3", "--ready-timeout", "300", "--drain-timeout", "60"]
+    spec = of_kind(printed(notebook, *words), "Deployment")["spec"]["template"]["spec"]
+    serving = spec["containers"][0]
+    assert serving["args"][-6:] == words[1:]
+    assert serving["startupProbe"]["failureThreshold"] >= 300
+    assert spec["terminationGracePeriodSeconds"] > 5 + 1 + 60
+
+
+def test_variables_of_this_shell_are_not_the_pods(
+    notebook: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who prints a manifest may have set them for something else."""
+    expected = printed(notebook)
+    monkeypatch.setenv("RUNNER_PORT", "9999")
+    monkeypatch.setenv("RUNNER_READY_TIMEOUT", "1")
+    assert printed(notebook) == expected
+
+
+def test_the_notebook_is_carried_without_its_outputs(notebook: str) -> None:
+    """And where it stands below the working folder, it stands below the image's."""
+    objects = printed(notebook)
+    carried = of_kind(objects, "ConfigMap")
+    assert "seen before" not in carried["data"]["serve.ipynb"]
+    assert json.loads(carried["data"]["serve.ipynb"])["cells"][0]["execution_count"] is None
+    spec = of_kind(objects, "Deployment")["spec"]["template"]["spec"]
+    (mount,) = (m for m in spec["containers"][0]["volumeMounts"] if m["name"] == "notebook")
+    assert mount["mountPath"] == "/home/jovyan/notebooks/serve.ipynb"
+    (volume,) = (v for v in spec["volumes"] if v["name"] == "notebook")
+    assert volume["configMap"]["name"] == carried["metadata"]["name"]
+
+
+def test_a_saved_notebook_gets_another_configmap(notebook: str) -> None:
+    """So pods are replaced; printed outputs alone replace none."""
+    before = of_kind(printed(notebook), "ConfigMap")["metadata"]["name"]
+    path = Path(notebook)
+    path.write_text(path.read_text().replace("seen before", "seen now"))
+    assert of_kind(printed(notebook), "ConfigMap")["metadata"]["name"] == before
+    path.write_text(path.read_text().replace("0.5", "0.6"))
+    assert of_kind(printed(notebook), "ConfigMap")["metadata"]["name"] != before
+
+
+def test_modules_beside_the_notebook_come_along(notebook: str) -> None:
+    """Text as it is, other bytes too, and two of one name."""
+    Path("notebooks/rules.py").write_text("x = 1\n")
+    Path("rules.py").write_bytes(b"\xff\x00")
+    words = [notebook, "--with", "notebooks/rules.py", "--with", "rules.py"]
+    objects = printed(*words)
+    carried = of_kind(objects, "ConfigMap")
+    assert carried["data"]["rules.py"] == "x = 1\n"
+    assert len(carried["binaryData"]) == 1
+    mounts = {m["mountPath"]: m.get("subPath") for m in container(*words)["volumeMounts"]}
+    assert mounts["/home/jovyan/notebooks/rules.py"] == "rules.py"
+    assert mounts["/home/jovyan/rules.py"] in carried["binaryData"]
+
+
+def test_a_notebook_too_large_for_a_configmap_is_refused(notebook: str) -> None:
+    """With the two other ways; its outputs do not count."""
+    path = Path(notebook)
+    document = json.loads(path.read_text())
+    document["cells"][0]["outputs"][0]["text"] = "x" * 2_000_000
+    path.write_text(json.dumps(document))
+    assert printed(notebook)
+    document["cells"][0]["source"] += "\n#" + "x" * 1_048_576
+    path.write_text(json.dumps(document))
+    said = refused(notebook)
+    assert "1,048,576 bytes" in said
+    assert "--notebook-from image" in said
+    assert printed(notebook, "--notebook-from", "image")
+
+
+def test_an_address_is_read_by_the_pod(notebook: str) -> None:
+    """Nothing is carried."""
+    objects = printed("s3://bucket/deep/My_model.ipynb")
+    assert [each for each in objects if each["kind"] == "ConfigMap"] == []
+    assert of_kind(objects, "Deployment")["metadata"]["name"] == "my-model"
+    assert "s3://bucket/deep/My_model.ipynb" in container("s3://bucket/deep/My_model.ipynb")["args"]
+
+
+def test_no_key_is_printed_but_the_hashes_that_were_given(notebook: str) -> None:
+    """A Secret that is there is named only."""
+    file = Path("keys")
+    file.write_text(line_of("alice", KEY, "") + "\n")
+    file.chmod(0o600)
+    objects = printed(notebook, "--api-keys", "keys")
+    secret = of_kind(objects, "Secret")
+    assert secret["stringData"]["keys"] == file.read_text()
+    assert KEY not in str(objects)
+    named = printed(notebook, "--keys-secret", secret["metadata"]["name"])
+    assert [each for each in named if each["kind"] == "Secret"] == []
+    pods = [of_kind(each, "Deployment")["spec"]["template"] for each in (objects, named)]
+    assert pods[0]["spec"]["volumes"][-1]["secret"]["defaultMode"] == 0o440
+    assert pods[0]["spec"] | {"volumes": 0} == pods[1]["spec"] | {"volumes": 0}
+
+
+def test_a_secret_parameter_is_refused(notebook: str) -> None:
+    """Whoever may see a Deployment would read it."""
+    assert "--env-from-secret" in refused(notebook, "-p", "db_password", "hunter2")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-p", "treshold", "1"], "did you mean 'threshold'"),
+        (["-p", "threshold", "low"], "threshold"),
+        (["--name", "Iris"], "small letters"),
+        (["--cpu", "two"], "500m or 2"),
+        (["--user", "0"], "root"),
+        (["--replicas", "5", "--max-replicas", "2"], "is less than"),
+        (["--", "--api-keys", "x"], "--api-keys"),
+        (["--", "--host", "::1"], "it is the pod's"),
+        (["--", "-f", "values.yaml"], "-p sets each"),
+        (["--", "--ready-path", ""], "no probe"),
+        (["--", "--wrokers", "2"], "--wrokers"),
+        (["--", "--tls-client-ca", "x"], "no certificate to show"),
+    ],
+)
+def test_what_cannot_work_is_refused(notebook: str, words: list[str], said: str) -> None:
+    """By a sentence that names it."""
+    assert said in refused(notebook, *words)
+
+
+def test_a_notebook_elsewhere_is_refused(notebook: str, tmp_path_factory: Any) -> None:
+    """Its path in the pod would be anybody's guess."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    (folder / "serve.ipynb").write_text(Path(notebook).read_text())
+    assert "start in the project's folder" in refused(str(folder / "serve.ipynb"))
