@@ -16,6 +16,7 @@ from runner import __version__, log
 from runner.cli import remote
 from runner.cli.access import key
 from runner.cli.doctor import doctor
+from runner.cli.image import image
 from runner.cli.manifest import manifest
 from runner.cli.options import (
     EPILOG,
@@ -30,7 +31,18 @@ from runner.spawn.working_folder import has_working_folder
 
 
 @click.group(
-    commands=(run, serve, *remote.COMMANDS, doctor, sweep, key, rehearse, requests, manifest),
+    commands=(
+        run,
+        serve,
+        *remote.COMMANDS,
+        doctor,
+        image,
+        sweep,
+        key,
+        rehearse,
+        requests,
+        manifest,
+    ),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EPILOG,
 )

@@ -20,10 +20,12 @@ class Lock:
     Attributes:
         name: Its file as seen from the working folder, or ``uv.lock in NOTEBOOK``.
         content: What it says.
+        is_own: Whether it is the notebook's, and not that of a project around it.
     """
 
     name: str
     content: bytes
+    is_own: bool = True
 
     @property
     def sha256(self) -> str:
@@ -41,10 +43,12 @@ def lock_of(document: Notebook) -> Lock | None:
     if document.lock:
         return Lock(name=f"uv.lock in {path}", content=document.lock.encode())
     own = (path.with_name(f"{path.name}.lock"), path.with_name(f"pylock.{path.stem}.toml"))
-    found = next((file for file in own if file.is_file()), None) or _of_the_project(path)
+    beside = next((file for file in own if file.is_file()), None)
+    found = beside or _of_the_project(path)
     try:
         if found and found.stat().st_size <= _MOST:
-            return Lock(name=os.path.relpath(found), content=found.read_bytes())
+            name, content = os.path.relpath(found), found.read_bytes()
+            return Lock(name=name, content=content, is_own=bool(beside))
     except OSError:
         return None
     return None

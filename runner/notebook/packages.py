@@ -37,14 +37,24 @@ def owners(modules: set[str]) -> set[str]:
 
 def required(notebook: Path) -> set[str]:
     """Name what the nearest requirements.txt at or above a notebook asks for."""
+    file = requirements_of(notebook)
+    return named_in(file) if file else set()
+
+
+def named_in(file: Path) -> set[str]:
+    """Name what a requirements file asks for, without versions, extras and options."""
+    lines = _text(file).splitlines()
+    return {found[1] for line in lines if (found := _REQUIREMENT.match(line))}
+
+
+def requirements_of(notebook: Path) -> Path | None:
+    """Give the nearest requirements.txt at or above a notebook, in its repository."""
     for folder in notebook.absolute().parents:
-        file = folder / "requirements.txt"
-        if file.is_file():
-            lines = _text(file).splitlines()
-            return {found[1] for line in lines if (found := _REQUIREMENT.match(line))}
+        if (folder / "requirements.txt").is_file():
+            return folder / "requirements.txt"
         if (folder / ".git").exists():
             break
-    return set()
+    return None
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:

@@ -1,0 +1,148 @@
+"""Make out what an image of notebooks consists of, and show it as files."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+
+from runner.errors import ConfigurationError
+from runner.files import write_atomically
+from runner.notebook import document as notebook
+from runner.notebook import script_metadata
+from runner.notebook.document import Notebook
+from runner.project import base_image, needs, signature
+from runner.project.dockerfile import WHEELS, Contents, dockerfile, dockerignore
+from runner.project.packages import packages_of
+from runner.project.pins import environment
+from runner.record.facts import title
+
+DOCKERFILES = ("dockerfile", "Dockerfile")
+IGNORED = ".dockerignore"
+
+
+class Shown(enum.StrEnum):
+    """Tell what is shown of an image."""
+
+    DOCKERFILE = "dockerfile"
+    DOCKERIGNORE = "dockerignore"
+    REQUIREMENTS = "requirements"
+    SBOM = "sbom"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Image:
+    """Hold the contents of an image, and what is to be said of them."""
+
+    contents: Contents
+    remarks: tuple[str, ...]
+
+    def text(self, what: Shown) -> str:
+        """Show a part of it."""
+        if what is Shown.DOCKERFILE:
+            return signature.signed(dockerfile(self.contents))
+        if what is Shown.DOCKERIGNORE:
+            return signature.signed(dockerignore(self.contents))
+        return self._requirements()
+
+    def _requirements(self) -> str:
+        """Show the pins in the form of requirements.txt."""
+        found = self.contents.packages
+        lines = [f"# From {found.source}."]
+        if found.file:
+            lines += [Path(found.file).read_text("utf-8").rstrip("\n")]
+        lines += found.pins.asked
+        lines += ["# What these need.", *found.pins.needed] if found.pins.needed else []
+        return "\n".join(lines) + "\n"
+
+
+def image_of(paths: Sequence[Path], *, base: str = "", serves: bool = True) -> Image:
+    """Make out what an image of notebooks in the working folder consists of.
+
+    Args:
+        paths: The notebooks; the first is served, or executed, and the others are there as well.
+        base: The image to build on; the slim one of Python unless given.
+        serves: Whether it serves.
+
+    Raises:
+        ConfigurationError: Something is no notebook of Python in the working folder.
+    """
+    documents = [_read(path) for path in paths]
+    first = documents[0]
+    found = [needs.needs_of(each) for each in documents]
+    blocks = [block for each in documents if (block := script_metadata.read(each))]
+    python = base_image.python_of(base) or base_image.python_for(
+        block.requires_python for block in blocks
+    )
+    packages = packages_of(
+        documents,
+        {name for each in found for name in each.imports},
+        environment(python),
+        serves=serves,
+    )
+    notebooks = tuple(dict.fromkeys(os.path.normpath(each.path) for each in documents))
+    data = {path for each in found for path in each.data} - set(notebooks)
+    modules = {path for each in found for path in each.modules}
+    contents = Contents(
+        base=base_image.with_digest(base or base_image.slim(python)),
+        notebooks=notebooks,
+        title=title(first) or first.path.stem,
+        packages=packages,
+        data=tuple(sorted(data)),
+        modules=tuple(sorted(modules)),
+        warmed=_warmed(documents, {PurePath(path).stem for path in modules}),
+        has_wheels=any(Path(WHEELS).glob("*.whl")),
+        kernel=first.kernel_name,
+        serves=serves,
+    )
+    said = [remark for each in found for remark in each.remarks]
+    return Image(contents=contents, remarks=tuple(dict.fromkeys((*said, *packages.pins.remarks))))
+
+
+def _read(path: Path) -> Notebook:
+    found = notebook.read(path)
+    if not found.is_python:
+        raise ConfigurationError(f"{path}: its language is {found.language}: only Python is known")
+    if not path.resolve().is_relative_to(Path.cwd().resolve()):
+        raise ConfigurationError(
+            f"{path}: is outside of the working folder, which an image is built from",
+            hint="start in the project's folder",
+        )
+    return dataclasses.replace(found, path=Path(os.path.relpath(path)))
+
+
+def _warmed(documents: Sequence[Notebook], own: set[str]) -> tuple[str, ...]:
+    """List what to import at the build: what each run imports first, but for one's own modules."""
+    names = dict.fromkeys(name for each in documents for name in each.imports())
+    left_out = {*own, *sys.stdlib_module_names, "runner"}
+    return tuple(name for name in names if name.partition(".")[0] not in left_out)
+
+
+def write(image: Image, *, replaces: bool) -> list[str]:
+    """Write the dockerfile and the .dockerignore into the working folder.
+
+    Args:
+        image: What they are for.
+        replaces: Whether files that are not ours may be replaced.
+
+    Returns:
+        The files.
+
+    Raises:
+        ConfigurationError: One of them is there, is not ours, and may not be replaced.
+    """
+    there = {each.name for each in Path().iterdir()}
+    name = next((each for each in reversed(DOCKERFILES) if each in there), DOCKERFILES[0])
+    texts = {name: image.text(Shown.DOCKERFILE), IGNORED: image.text(Shown.DOCKERIGNORE)}
+    for each in texts if not replaces else ():
+        if Path(each).exists() and not signature.is_ours(Path(each)):
+            raise ConfigurationError(
+                f"{each}: is there, and is not as `runner image` has written it",
+                hint="--force replaces it; without --write, what would be written is printed",
+            )
+    for each, text in texts.items():
+        write_atomically(Path(each), text)
+    return [*texts]
