@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from runner.access.gate import Asked, without_keys
 from runner.access.origins import origin_in
 from runner.access.refusal import RefusedRequestError
+from runner.bodies.request_body import too_large
+from runner.bodies.sending_time import SendingTime, late
 from runner.http import own_answers
 from runner.http.asgi_exchange import App, AsgiExchange
 from runner.http.buffers import TOO_MUCH
 from runner.http.client_link import Pause
 from runner.http.exchange_link import HALF_CLOSED, ExchangeLink, Owner, Phase
 from runner.http.recording import Recording
-from runner.http.request_body import too_large
 from runner.http.request_head import (
     NO_REQUEST,
     RequestHead,
@@ -30,7 +31,6 @@ from runner.http.request_head import (
     read_head,
 )
 from runner.http.scope import below_root, scope_of
-from runner.http.sending_time import SendingTime
 from runner.http.tls_scope import tls_scope
 
 if TYPE_CHECKING:
@@ -389,8 +389,7 @@ class Connection(ExchangeLink):
         elif self._pauses:
             self._refuse(RefusedRequestError(503, TOO_MUCH))
         else:
-            said = f"the request did not arrive within {seconds:g} s"
-            self._refuse(RefusedRequestError(408, said))
+            self._refuse(late(seconds))
 
 
 def _only_asks(head: RequestHead) -> bool:

@@ -14,11 +14,11 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from runner.access.origins import origin_in
+from runner.bodies.request_body import RequestBody
+from runner.bodies.sending_time import SendingTime
 from runner.http import own_answers
 from runner.http.client_link import ALL_PAUSES, NEVER, ClientLink, Pause
 from runner.http.recording import refused_exchange
-from runner.http.request_body import RequestBody
-from runner.http.sending_time import SendingTime
 from runner.http.slow_reader import left_to_take
 from runner.liveness.readiness import Readiness
 from runner.telemetry.request_trace import RequestTrace, trace_of

@@ -17,6 +17,7 @@ import re
 import httptools
 
 from runner.access.refusal import RefusedRequestError
+from runner.bodies.request_body import CHUNKED
 
 _MOST_FIELDS = 256
 _LONGEST_TARGET = 8_192
@@ -34,7 +35,6 @@ HOST = rb"(?:[!$%&'()*+\-.0-9;=A-Z_a-z~]*|\[[0-9A-Za-z:.%_~\-]+\])(?::[0-9]*)?"
 _HOST = re.compile(HOST)
 _VERSIONS = (b"1.1", b"1.0")
 NO_REQUEST = "this is no HTTP request"
-CHUNKED = -1
 
 
 @dataclasses.dataclass(slots=True)

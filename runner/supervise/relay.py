@@ -33,18 +33,25 @@ from runner import net
 from runner.access.gate import Asked, Fields, Gate
 from runner.access.origins import origin_in
 from runner.access.refusal import RefusedRequestError
+from runner.bodies.sending_time import SendingTime
 from runner.config import AddressSet, Limits
 from runner.liveness.readiness import Readiness, readiness_answer
 from runner.supervise.passing import (
     CHUNK,
     Address,
-    LateBodyError,
     Streams,
+    Upload,
     connected,
     pass_on,
 )
-from runner.supervise.request_heads import asked_in, passed_on, read_head, without_keys_in
-from runner.telemetry.request_trace import echo_of
+from runner.supervise.request_heads import (
+    asked_in,
+    body_length,
+    passed_on,
+    read_head,
+    without_keys_in,
+)
+from runner.telemetry.request_trace import trace_in
 from runner.tls.server_tls import ServerTls
 from runner.tls.transport import TlsTransport
 
@@ -59,9 +66,11 @@ _TELL_EVERY = 10.0
 _OWN_TLS = "; if it speaks TLS itself, leave that out: it gets requests without"
 _ASKED = re.compile(rb"(?:GET|HEAD) ([^ ?]*)[^ ]* HTTP/1\.[01]\r\n")
 _TLS = b"\x16"  # a client's first word of it, which has no end that one could wait for
-_CLOSE = (b"connection", b"close")
-_TOO_LONG = b"431 Request Header Fields Too Large"
-_UNAVAILABLE = b"503 Service Unavailable"
+_UNCLEAR = "this is no HTTP request, or one that two readers could read in two ways"
+_BUSY = RefusedRequestError(503, "too many requests wait", [(b"retry-after", b"1")])
+_NEEDS_TLS = RefusedRequestError(400, "this service speaks TLS")
+_UNREACHABLE = RefusedRequestError(502, "what serves cannot be reached")
+_SILENT = RefusedRequestError(502, "what serves gave no answer")
 
 
 class Relay:
@@ -225,23 +234,36 @@ class Relay:
     async def _answer(
         self, client: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        head = await self._asked(reader)
-        if answer := self._own_answer(head):
-            writer.write(answer)
-        elif passed := passed_on(head, client, self._proxies, is_tls=_is_tls(writer)):
-            try:
-                allowed = self._admit(asked_in(head))
-            except RefusedRequestError as refused:
-                await _refuse(self._refusal(refused, asked_in(head)), reader, writer)
-            else:
-                if allowed is not None:
-                    writer.write(_head_of(204, [*allowed, _CLOSE]))
+        head, time = await self._asked(reader)
+        asked = None
+        try:
+            if answer := self._own_answer(head):
+                writer.write(answer)
+            elif head:
+                passed = self._checked(head, client, is_tls=_is_tls(writer))
+                asked = asked_in(head)
+                upload = Upload(reader, body_length(head), self._limits, time)
+                if (allowed := self._admit(asked)) is not None:
+                    writer.write(_answer(204, b"", allowed))
                 else:
-                    await self._hold(passed, reader, writer)
-        elif head:
-            is_too_long = len(head) > self._most_head()
-            status = _TOO_LONG if is_too_long else b"400 Bad Request"
-            await _refuse(_answer(status, b"refused"), reader, writer)
+                    await self._hold(passed, upload, (reader, writer))
+        except RefusedRequestError as refused:
+            writer.write(self._refusal(refused, head, asked))
+            writer.write_eof()
+            await _pass_over(reader)
+
+    def _checked(self, head: bytes, client: str, *, is_tls: bool) -> bytes:
+        """Give a head as it is passed on.
+
+        Raises:
+            RefusedRequestError: It is none, or an unclear one.
+        """
+        most = self._most_head()
+        if len(head) > most:
+            raise RefusedRequestError(431, f"the headers are larger than {most} bytes")
+        if passed := passed_on(head, client, self._proxies, is_tls=is_tls):
+            return passed
+        raise RefusedRequestError(400, _UNCLEAR)
 
     def _admit(self, asked: Asked) -> Fields | None:
         """Let a request in, or give the answer to a browser that asks whether it may ask.
@@ -255,40 +277,43 @@ class Relay:
             self._gate.admit(asked)
         return allowed
 
-    def _refusal(self, refused: RefusedRequestError, asked: Asked) -> bytes:
-        """Write the answer to a request that is not let in, as workers do."""
-        body, cors = refused.body, self._gate.cors
-        fields = [(b"content-type", refused.content_type)]
-        fields += [(b"content-length", b"%d" % len(body))]
-        fields += [*refused.fields, *(cors.answer_fields(origin_in(asked.fields)) if cors else ())]
-        return _head_of(refused.status, [*fields, _CLOSE]) + (
-            b"" if asked.method == "HEAD" else body
-        )
+    def _refusal(self, refused: RefusedRequestError, head: bytes, asked: Asked | None) -> bytes:
+        """Write the answer to a request that is refused, as workers do."""
+        cors = self._gate.cors
+        fields = [(b"content-type", refused.content_type), *refused.fields]
+        fields += trace_in(head).fields()
+        if cors is not None and asked is not None:
+            fields += cors.answer_fields(origin_in(asked.fields))
+        return _answer(refused.status, refused.body, fields, has_body=_has_body(head))
 
-    async def _asked(self, reader: asyncio.StreamReader) -> bytes:
-        async with asyncio.timeout(self._limits.read_timeout or None):
+    async def _asked(self, reader: asyncio.StreamReader) -> tuple[bytes, SendingTime]:
+        """Read a head; give the time, too, that the whole request has."""
+        now, seconds = asyncio.get_running_loop().time, self._limits.read_timeout
+        async with asyncio.timeout(seconds or None):
             first = await reader.read(1)
+        time = SendingTime(now(), seconds)
+        async with asyncio.timeout(seconds or None):
             head = b"" if first == _TLS else first + await read_head(reader)
+        time.hold_up(now())
         if task := asyncio.current_task():
             self._silent.pop(task, None)
-        return head
+        return head, time
 
-    async def _hold(
-        self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """Let a client wait until something serves, and pass its request on."""
+    async def _hold(self, head: bytes, upload: Upload, client: Streams) -> None:
+        """Let a client wait until something serves, and pass its request on.
+
+        Raises:
+            RefusedRequestError: Too many wait, or it was not answered.
+        """
         if self._held >= MOST:
-            fields = b"retry-after: 1\r\n" + echo_of(head)
-            await _refuse(_answer(_UNAVAILABLE, b"busy", fields), reader, writer)
-            return
+            raise _BUSY
         self._held += 1
         try:
-            if not await self._can_pass_on(reader):
+            if not await self._can_pass_on(client[0]):
                 return
-            if self.speaks_tls and not _is_tls(writer):
-                await _refuse(_answer(b"400 Bad Request", b"it speaks TLS"), reader, writer)
-            else:
-                await self._pass_on(head, reader, writer)
+            if self.speaks_tls and not _is_tls(client[1]):
+                raise _NEEDS_TLS
+            await self._pass_on(head, upload, client)
         finally:
             self._held -= 1
 
@@ -302,13 +327,13 @@ class Relay:
         if not path or path not in {self._limits.health_path, self._limits.ready_path}:
             return b""
         if path == self._limits.health_path:
-            status, body = b"200 OK", _body(b"alive")
+            status, body = 200, _state(b"alive")
         elif self._has_target.is_set():
-            number, body = readiness_answer(self.readiness)
-            status = b"200 OK" if number == http.HTTPStatus.OK else _UNAVAILABLE
+            status, body = readiness_answer(self.readiness)
         else:
-            status, body = _UNAVAILABLE, _body(b"starting")
-        return _whole(status, body, echo_of(head), has_body=not head.startswith(b"HEAD"))
+            status, body = 503, _state(b"starting")
+        fields = [(b"content-type", b"application/json"), *trace_in(head).fields()]
+        return _answer(status, body, fields, has_body=_has_body(head))
 
     async def _can_pass_on(self, reader: asyncio.StreamReader) -> bool:
         """Wait until something serves; not for a client that has gone."""
@@ -320,31 +345,20 @@ class Relay:
                     await self._has_target.wait()
         return True
 
-    async def _pass_on(
-        self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _pass_on(self, head: bytes, upload: Upload, client: Streams) -> None:
         try:
             answers, asks = await connected(self._target)
         except OSError:
-            writer.write(_answer(b"502 Bad Gateway", b"unreachable", echo_of(head)))
-            return
+            raise _UNREACHABLE from None
         if self._is_passed_to_other and self._gate.keys is not None:
             head = without_keys_in(head)
         if self._says_word:
-            name = writer.get_extra_info("client_name", "")
+            name = client[1].get_extra_info("client_name", "")
             asks.write(f"{self.word} {name}\n".encode())
-        streams, server, limits = (reader, writer), (answers, asks), self._limits
-        try:
-            is_answered = await pass_on(
-                head, streams, server, limits.read_timeout, limits.write_timeout
-            )
-        except LateBodyError:
-            writer.write(_answer(b"408 Request Timeout", b"late", echo_of(head)))
-            return
-        if not is_answered:
-            writer.write(_answer(b"502 Bad Gateway", b"no answer", echo_of(head)))
+        if not await pass_on(head, upload, client, (answers, asks), self._limits.write_timeout):
             self._tell_of_silence()
-        await _pass_over(reader)
+            raise _SILENT
+        await _pass_over(client[0])
 
     def _tell_of_silence(self) -> None:
         """Say now and then that what serves ends connections without an answer."""
@@ -359,33 +373,23 @@ def _is_tls(writer: asyncio.StreamWriter) -> bool:
     return writer.get_extra_info("sslcontext") is not None
 
 
-def _answer(status: bytes, state: bytes, fields: bytes = b"") -> bytes:
-    return _whole(status, _body(state), fields)
+def _state(said: bytes) -> bytes:
+    return b'{"status": "%b"}' % said
 
 
-def _body(state: bytes) -> bytes:
-    return b'{"status": "%b"}' % state
+def _has_body(head: bytes) -> bool:
+    return not head.startswith(b"HEAD ")
 
 
-def _whole(status: bytes, body: bytes, fields: bytes, *, has_body: bool = True) -> bytes:
-    return (
-        b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%b"
-        b"connection: close\r\n\r\n%b" % (status, len(body), fields, body if has_body else b"")
-    )
-
-
-def _head_of(status: int, fields: Fields) -> bytes:
-    lines = b"".join(b"%b: %b\r\n" % field for field in fields)
+def _answer(status: int, body: bytes, fields: Fields, *, has_body: bool = True) -> bytes:
+    """Write a whole answer that ends the connection."""
+    more = [*fields, (b"connection", b"close")]
+    if status != http.HTTPStatus.NO_CONTENT:
+        more.append((b"content-length", b"%d" % len(body)))
+    lines = b"".join(b"%b: %b\r\n" % field for field in more)
     phrase = http.HTTPStatus(status).phrase.encode()
-    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, lines)
-
-
-async def _refuse(
-    answer: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
-    writer.write(answer)
-    writer.write_eof()
-    await _pass_over(reader)
+    head = b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, lines)
+    return head + body if has_body else head
 
 
 async def _pass_over(reader: asyncio.StreamReader) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 
 from runner.access.gate import Asked, without_keys
+from runner.bodies.request_body import CHUNKED
 from runner.config import AddressSet
 
 _TOKEN = rb"[!#-'*+\-.0-9A-Z^-z|~]+"
@@ -77,10 +77,10 @@ def passed_on(head: bytes, client: str, proxies: AddressSet, *, is_tls: bool = F
 
 
 def body_length(head: bytes) -> int:
-    """Give how many bytes follow a clear head; of a body in chunks nobody knows, and all may."""
+    """Give how many bytes follow a clear head; ``CHUNKED`` if they come in chunks."""
     found = dict(map(_field_in, head.removesuffix(_END).split(b"\r\n")[1:]))
     if b"transfer-encoding" in found:
-        return sys.maxsize
+        return CHUNKED
     return int(found.get(b"content-length", b"0"))
 
 

@@ -93,9 +93,9 @@ def trace_of(fields: Iterable[tuple[bytes, bytes]]) -> RequestTrace:
     return RequestTrace(given[0]) if len(given) == 1 and is_valid(given[0]) else RequestTrace()
 
 
-def echo_of(head: bytes) -> bytes:
-    """Write the line of an answer that gives back what a request's head says, if anything."""
-    return trace_of((TRACEPARENT, value.strip(b" \t")) for value in _LINES.findall(head)).echo()
+def trace_in(head: bytes) -> RequestTrace:
+    """Read what a request's head says, as it was sent."""
+    return trace_of((TRACEPARENT, value.strip(b" \t")) for value in _LINES.findall(head))
 
 
 def is_valid(value: bytes) -> bool:

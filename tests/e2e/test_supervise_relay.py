@@ -157,14 +157,25 @@ def test_nothing_follows_a_handshake_before_it_is_accepted(status: bytes) -> Non
     run(work())
 
 
-@pytest.mark.parametrize("length", [0, 4, 100_000])
-def test_nothing_follows_a_request(length: int) -> None:
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize(
+    ("field", "body"),
+    [
+        *((b"Content-Length: %d\r\n" % size, b"b" * size) for size in (0, 4, 100_000)),
+        (CHUNKED, b"3;a=b\r\nabc\r\n0\r\nX: y\r\n\r\n"),
+        (CHUNKED, b"186a0\r\n%b\r\n0\r\n\r\n" % (b"b" * 100_000)),
+    ],
+    ids=["none", "short", "long", "chunks", "a long chunk"],
+)
+def test_nothing_follows_a_request(field: bytes, body: bytes) -> None:
     """A server may go on with the connection all the same, and nobody has let in a second one."""
     heard = bytearray()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        heard.extend(await reader.readexactly(length))
+        heard.extend(await reader.readexactly(len(body)))
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         writer.write_eof()
         with contextlib.suppress(ConnectionError):
@@ -176,10 +187,10 @@ def test_nothing_follows_a_request(length: int) -> None:
         server = await asyncio.start_server(talk, "127.0.0.1", 0)
         async with server, relaying() as (relay, ask):
             relay.pass_to(*server.sockets[0].getsockname())
-            head = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % length
-            answer = await ask(head + b"b" * length + GET % b"/second")
+            head = b"POST / HTTP/1.1\r\n%b\r\n" % field
+            answer = await ask(head + body + GET % b"/second")
             assert answer.startswith(b"HTTP/1.1 200 OK")
-        assert bytes(heard) == b"b" * length
+        assert bytes(heard) == body
 
     run(work())
 
@@ -192,20 +203,61 @@ def test_a_request_with_a_body_is_no_handshake(body: bytes) -> None:
     assert passed_on(head, "127.0.0.1", PROXIES).endswith(b"\r\n" + END)
 
 
-def test_who_sends_nothing_of_its_body_holds_no_place() -> None:
-    """It is told after the time that clients have, whatever waits for it."""
+@contextlib.asynccontextmanager
+async def waiting() -> AsyncIterator[tuple[str, int]]:
+    """Serve nobody: all is taken, and nothing is said."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talking.add(asyncio.current_task())
+        with contextlib.closing(writer), contextlib.suppress(OSError):
+            while await reader.read(100_000):
+                pass
+
+    talking: set[asyncio.Task[None] | None] = set()
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()
+    await asyncio.gather(*filter(None, talking))
+
+
+@pytest.mark.parametrize("field", [b"Content-Length: 5000\r\n", CHUNKED])
+@pytest.mark.parametrize("piece", [b"", b"1\r\na\r\n"], ids=["nothing", "a byte at a time"])
+def test_who_does_not_send_its_body_in_time_holds_no_place(field: bytes, piece: bytes) -> None:
+    """All of it has to be there within the time of a request, however it comes."""
 
     async def work() -> None:
-        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                await reader.readexactly(10_000)
+        async with waiting() as address, relaying(read_timeout=0.3) as (relay, _):
+            relay.pass_to(*address)
+            reader, writer = await asyncio.open_connection(*relay._listeners[0].getsockname())
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\n%b\r\n" % field)
+            answer = asyncio.ensure_future(reader.read())
+            while not (await asyncio.wait([answer], timeout=0.02))[0]:
+                writer.write(piece)
+            assert answer.result().startswith(b"HTTP/1.1 408 ")
             writer.close()
+            await writer.wait_closed()
 
-        server = await asyncio.start_server(talk, "127.0.0.1", 0)
-        async with server, relaying(read_timeout=0.2) as (relay, ask):
-            relay.pass_to(*server.sockets[0].getsockname())
-            answer = await ask(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nbo")
-            assert answer.startswith(b"HTTP/1.1 408 ")
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"Content-Length: 11\r\n\r\n", 413),
+        (CHUNKED + b"\r\n" + b"5\r\nabcde\r\n" * 2 + b"1\r\na", 413),
+        (CHUNKED + b"\r\n5\r\nabcdefgh", 400),
+    ],
+    ids=["announced", "in chunks", "no chunks"],
+)
+def test_a_body_that_workers_would_refuse_is_refused(sent: bytes, status: int) -> None:
+    """Beyond the most that bodies may have, and where two readers could take it for two."""
+
+    async def work() -> None:
+        async with waiting() as address, relaying(max_body=10) as (relay, ask):
+            relay.pass_to(*address)
+            answer = await ask(b"POST / HTTP/1.1\r\nHost: a\r\n" + sent)
+            assert answer.startswith(b"HTTP/1.1 %d " % status)
+            assert b"\r\ncontent-type: application/problem+json\r\n" in answer
 
     run(work())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.http.chunked_body import ChunkedBody, ChunkError
+from runner.bodies.chunked_body import ChunkedBody, ChunkError
 
 WHOLE = b"3\r\nabc\r\n00A ;a=b;c\r\n0123456789\r\n000\r\nX: y\r\nZ:\r\n\r\n"
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from runner.access.refusal import RefusedRequestError
-from runner.http.chunked_body import ChunkedBody, ChunkError
-from runner.http.request_head import CHUNKED
+from runner.bodies.chunked_body import ChunkedBody, ChunkError
+
+CHUNKED = -1
+"""Be the length of a body that comes in chunks, which nobody knows."""
 
 
 class RequestBody:
@@ -24,7 +26,7 @@ class RequestBody:
         self._chunks = ChunkedBody() if length == CHUNKED else None
         self._left = most if length == CHUNKED else length
         self._most = most
-        self.is_whole = False
+        self.is_whole = not length
 
     @property
     def has_more(self) -> bool:

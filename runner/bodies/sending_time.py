@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from runner.access.refusal import RefusedRequestError
+
 
 class SendingTime:
     """Be the time of one request.
@@ -43,3 +45,8 @@ class SendingTime:
         if self._held_up_since is None:
             return self._end - now
         return self._seconds - self._waited - (now - self._held_up_since)
+
+
+def late(seconds: float) -> RefusedRequestError:
+    """Refuse a request that took longer than so many seconds."""
+    return RefusedRequestError(408, f"the request did not arrive within {seconds:g} s")
