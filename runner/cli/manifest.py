@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from runner import __version__
-from runner.cli.options import EPILOG, PATH, rehearsal_of, values_of
-from runner.cli.serve import serve
-from runner.errors import ConfigurationError
-from runner.manifest.settings import Autoscale, Monitor
-
-_OF_THE_POD = ("host", "out", "api_keys")
-_KILLS_AFTER = 5.0  # seconds that `runner serve` waits longer than for grace and drain
+from runner.cli.options import EPILOG, PATH
+from runner.manifest.settings import Autoscale, KServeMode, Monitor
 
 
 @click.command(epilog=EPILOG)
@@ -140,6 +132,34 @@ _KILLS_AFTER = 5.0  # seconds that `runner serve` waits longer than for grace an
     help="As whom the pods run; '' leaves it to the platform, as OpenShift wants.",
 )
 @click.option("--service-account", default="", metavar="NAME", help="Of the pods.")
+@click.option("--knative", is_flag=True, help="Print a Service of Knative Serving.")
+@click.option("--kserve", is_flag=True, help="Print an InferenceService of KServe.")
+@click.option(
+    "--storage-uri",
+    default="",
+    metavar="URI",
+    help="With --kserve: of the folder with NOTEBOOK and its model, as s3://bucket/iris.",
+)
+@click.option(
+    "--serving-runtime",
+    is_flag=True,
+    help="With --kserve: also print a ServingRuntime of model format `notebook`, which serves any"
+    " folder that has a serve.ipynb by one image.",
+)
+@click.option(
+    "--kserve-mode",
+    type=click.Choice([each.value for each in KServeMode]),
+    default=KServeMode.STANDARD.value,
+    show_default=True,
+    help="What KServe keeps the pods by.",
+)
+@click.option(
+    "--canary-uri",
+    default="",
+    metavar="URI",
+    help="With --kserve: of another folder, which gets a part of the requests.",
+)
+@click.option("--canary-percent", type=click.IntRange(0, 100), default=10, show_default=True)
 def manifest(notebook: str, **given: Any) -> None:
     """Print what makes a Kubernetes cluster serve NOTEBOOK, as YAML; nothing is applied.
 
@@ -156,49 +176,17 @@ def manifest(notebook: str, **given: Any) -> None:
     with a ConfigMap or a Secret if there is one. The pods are no root, have no rights, and write
     to volumes of their own only.
     """  # noqa: D301 - click wants the character, not the words for it
-    from runner.manifest import kubernetes
+    from runner.cli.manifest_settings import objects_of
     from runner.manifest.yaml_form import dumped
 
-    settings = _settings(notebook, given)
+    objects = objects_of(notebook, given)
     click.echo(_head(), nl=False)
-    click.echo(dumped(kubernetes.objects(settings)), nl=False)
+    click.echo(dumped(objects), nl=False)
 
 
 def _head() -> str:
     """Say above it all by what it was printed."""
     return f"# Printed by `runner manifest` {__version__}; `kubectl apply -f FILE` takes it.\n"
-
-
-def _settings(notebook: str, given: dict[str, Any]) -> Any:
-    from runner.manifest.settings import Settings, name_of
-
-    user, group = given["user"]
-    name = given["name"] or name_of(notebook)
-    keys = _keys(given)
-    return Settings(
-        name=name,
-        namespace=given["namespace"],
-        image=given["image"],
-        source=_source(notebook, given),
-        served=_served(notebook, given),
-        resources=_resources(given),
-        replicas=given["replicas"],
-        most_replicas=given["max_replicas"],
-        autoscale=Autoscale(given["autoscale"]),
-        in_flight=given["in_flight"],
-        prometheus=given["prometheus"],
-        monitor=Monitor(given["monitor"]),
-        keys=keys,
-        keys_secret=given["keys_secret"] or (f"{name}-keys" if keys is not None else ""),
-        variables=dict(given["variables"]),
-        variables_from=given["variables_from"],
-        allowed_from=given["allowed_from"],
-        user=user,
-        group=group,
-        service_account=given["service_account"],
-        working_folder=given["workdir"],
-        model_claim=given["model_claim"],
-    )
 
 
 def _numbers(text: str, parameter: click.Parameter) -> tuple[int | None, int | None]:
@@ -210,119 +198,3 @@ def _numbers(text: str, parameter: click.Parameter) -> tuple[int | None, int | N
         said = f"{text} is none, such as 1000:100; root, 0, is refused"
         raise click.BadParameter(said, param=parameter)
     return int(user), int(group or user)
-
-
-def _is_address(notebook: str) -> bool:
-    return "://" in notebook
-
-
-def _source(notebook: str, given: dict[str, Any]) -> Any:
-    from runner.manifest import notebook_files
-    from runner.manifest.settings import Source
-
-    if _is_address(notebook):
-        if given["others"]:
-            raise ConfigurationError("--with: nothing can be brought beside an address")
-        return Source(path=notebook)
-    path = notebook_files.below_here(Path(notebook))
-    if given["notebook_from"] == "image":
-        if given["others"]:
-            raise ConfigurationError("--with FILE: the image has the notebook, and what is beside")
-        return Source(path=path)
-    return Source(path=path, files=notebook_files.collected(Path(notebook), given["others"]))
-
-
-def _served(notebook: str, given: dict[str, Any]) -> Any:
-    """Read the options for `runner serve`, by its own rules."""
-    from runner.manifest.settings import Served
-
-    words = [*_parameter_words(given), *given["serve_options"]]
-    with _parser().make_context("runner serve", ["notebook.ipynb", *words]) as context:
-        told = context.params
-        _check(notebook, told, context)
-        rehearsal = rehearsal_of(told)
-        ends_within = max(told["grace"], told["linger"] + told["drain_timeout"])
-        return Served(
-            arguments=tuple(words),
-            port=told["port"],
-            ready_seconds=told["ready_timeout"] + (rehearsal.seconds if rehearsal else 0.0),
-            stop_seconds=ends_within + _KILLS_AFTER,
-            hang_seconds=told["hang_timeout"],
-            health_path=told["health_path"],
-            ready_path=told["ready_path"],
-            speaks_tls=bool(told["tls_cert"]),
-            reloads=told["reload"],
-        )
-
-
-def _parameter_words(given: dict[str, Any]) -> list[str]:
-    return [word for name, value in given["plain"] for word in ("-p", name, value)]
-
-
-def _parser() -> click.Command:
-    """Give `runner serve` without variables: those of this shell are not the pod's."""
-    command = copy.copy(serve)
-    command.params = [copy.copy(each) for each in serve.params]
-    for each in command.params:
-        each.envvar = None
-    return command
-
-
-def _check(notebook: str, told: dict[str, Any], context: click.Context) -> None:
-    """Refuse what cannot be in a pod.
-
-    Raises:
-        ConfigurationError: Something cannot.
-    """
-    for name in _OF_THE_POD:
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            shown = name.replace("_", "-")
-            raise ConfigurationError(f"--{shown} behind `--`: it is the pod's, and set for it")
-    if told["files"]:
-        raise ConfigurationError("-f FILE behind `--`: the pod has no such file; -p sets each")
-    if not (told["health_path"] and told["ready_path"]):
-        raise ConfigurationError("without --health-path and --ready-path no probe can ask")
-    if told["tls_client_ca"]:
-        raise ConfigurationError("--tls-client-ca: Kubernetes' probes have no certificate to show")
-    _check_values(notebook, values_of(told))
-
-
-def _check_values(notebook: str, values: dict[str, Any]) -> None:
-    from runner.masking.names import is_secret
-    from runner.notebook import document
-
-    for name in values:
-        if is_secret(name):
-            raise ConfigurationError(
-                f"-p {name}: whoever may see the Deployment would read it",
-                hint="put it into a Secret, and let the notebook read the variable that"
-                " --env-from-secret gives it",
-            )
-    if not _is_address(notebook):
-        document.read(Path(notebook)).check(values)
-
-
-def _resources(given: dict[str, Any]) -> Any:
-    import dataclasses
-
-    from runner.manifest.settings import Resources
-
-    names = ("cpu", "memory", "cpu_limit", "memory_limit")
-    return dataclasses.replace(Resources(), **{name: given[name] for name in names if given[name]})
-
-
-def _keys(given: dict[str, Any]) -> bytes | None:
-    """Read the file of hashes, and make sure that it is one.
-
-    Raises:
-        ConfigurationError: It is none.
-    """
-    from runner.access.key_file import read_keys
-
-    if given["api_keys"] is None:
-        return None
-    if given["keys_secret"]:
-        raise ConfigurationError("--api-keys and --keys-secret: one of them says which keys")
-    read_keys(given["api_keys"])
-    content: bytes = given["api_keys"].read_bytes()
-    return content

@@ -21,7 +21,7 @@ def objects(settings: Settings) -> list[Object]:
         *carried(settings),
         deployment(settings),
         service(settings),
-        *([scaler(settings, metadata(settings))] if scaler else []),
+        *([scaler(settings, pod.metadata(settings))] if scaler else []),
         disruption_budget(settings),
         *monitors,
         network_policy(settings),
@@ -33,24 +33,18 @@ def carried(settings: Settings) -> list[Object]:
     found: list[Object] = []
     if files := settings.source.files:
         name = notebook_files.name_of(settings.name, files)
-        found.append(notebook_files.config_map(metadata(settings, name), files))
+        found.append(notebook_files.config_map(pod.metadata(settings, name), files))
     if settings.keys is not None:
         found.append(
             {
                 "apiVersion": "v1",
                 "kind": "Secret",
-                "metadata": metadata(settings, settings.keys_secret),
+                "metadata": pod.metadata(settings, settings.keys_secret),
                 "type": "Opaque",
                 "stringData": {pod.KEYS_FILE: settings.keys.decode()},
             }
         )
     return found
-
-
-def metadata(settings: Settings, name: str = "") -> Object:
-    """Name an object."""
-    where = {"namespace": settings.namespace} if settings.namespace else {}
-    return {"name": name or settings.name, **where, "labels": settings.labels}
 
 
 def deployment(settings: Settings) -> Object:
@@ -61,7 +55,7 @@ def deployment(settings: Settings) -> Object:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": metadata(settings),
+        "metadata": pod.metadata(settings),
         "spec": {
             **fixed,
             "progressDeadlineSeconds": pod.start_seconds(settings) + _START_MARGIN,
@@ -101,7 +95,7 @@ def service(settings: Settings) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(settings),
+        "metadata": pod.metadata(settings),
         "spec": {
             "type": "ClusterIP",
             "selector": settings.labels,
@@ -115,7 +109,7 @@ def disruption_budget(settings: Settings) -> Object:
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": metadata(settings),
+        "metadata": pod.metadata(settings),
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": settings.labels}},
     }
 
@@ -126,7 +120,7 @@ def pod_monitor(settings: Settings) -> Object:
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
-        "metadata": metadata(settings),
+        "metadata": pod.metadata(settings),
         "spec": {
             "selector": {"matchLabels": settings.labels},
             "podMetricsEndpoints": [{"port": "http", "path": "/metrics", **scheme}],
@@ -144,7 +138,7 @@ def network_policy(settings: Settings) -> Object:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": metadata(settings),
+        "metadata": pod.metadata(settings),
         "spec": {
             "podSelector": {"matchLabels": settings.labels},
             "policyTypes": ["Ingress"],

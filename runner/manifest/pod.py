@@ -22,7 +22,7 @@ _MARGIN = 10  # seconds, for a busy node
 _START = 10  # seconds that the process takes until the notebook's own time begins
 _LIVENESS_PERIOD, _LEAST_LIVENESS_FAILURES = 10, 6
 KEYS_FOLDER, KEYS_FILE = "/run/runner-keys", "keys"
-RUNS, MODEL = "runs", "model"
+CONTAINER, RUNS, MODEL = "serve", "runs", "model"
 
 
 def start_seconds(settings: Settings) -> int:
@@ -52,13 +52,19 @@ def pod_spec(settings: Settings) -> dict[str, Any]:
         ],
         "containers": [
             {
-                **container(settings, "serve"),
+                **container(settings, CONTAINER),
                 # Pods are taken from the balancers while they are told to end: let that come first.
                 "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(settings.lame_duck)]}}},
             }
         ],
         "volumes": volumes(settings),
     }
+
+
+def metadata(settings: Settings, name: str = "") -> dict[str, Any]:
+    """Name an object."""
+    where = {"namespace": settings.namespace} if settings.namespace else {}
+    return {"name": name or settings.name, **where, "labels": settings.labels}
 
 
 def account(settings: Settings) -> dict[str, Any]:
@@ -75,14 +81,10 @@ def container(settings: Settings, name: str) -> dict[str, Any]:
         "image": settings.image,
         "args": arguments(settings),
         "workingDir": settings.working_folder,
-        "env": [{"name": key, "value": value} for key, value in variables(settings).items()],
-        **_variables_from(settings),
+        "env": environment(settings),
+        **environment_from(settings),
         "ports": [{"name": "http", "containerPort": served.port, "protocol": "TCP"}],
-        "startupProbe": probe(settings, served.ready_path, period=1, most=start_seconds(settings)),
-        "readinessProbe": probe(settings, served.ready_path, period=2, most=2),
-        "livenessProbe": probe(
-            settings, served.health_path, period=_LIVENESS_PERIOD, most=_liveness_failures(settings)
-        ),
+        **probes(settings),
         "resources": resources(settings.resources),
         "securityContext": container_security(),
         "volumeMounts": mounts(settings),
@@ -103,21 +105,46 @@ def arguments(settings: Settings) -> list[str]:
     ]
 
 
-def variables(settings: Settings) -> dict[str, str]:
-    """Give the environment: what libraries write at home goes where it can be written."""
-    return {"HOME": "/tmp", **settings.variables}  # noqa: S108 - a volume of the pod's own
+def environment(settings: Settings) -> list[dict[str, str]]:
+    """Give the variables: what libraries write at home goes where it can be written."""
+    values = {"HOME": "/tmp", **settings.variables}  # noqa: S108 - a volume of the pod's own
+    return [{"name": name, "value": value} for name, value in values.items()]
 
 
-def _variables_from(settings: Settings) -> dict[str, Any]:
+def environment_from(settings: Settings) -> dict[str, Any]:
+    """Name the Secrets whose entries are variables too."""
     secrets = [{"secretRef": {"name": name}} for name in settings.variables_from]
     return {"envFrom": secrets} if secrets else {}
 
 
-def probe(settings: Settings, path: str, *, period: int, most: int) -> dict[str, Any]:
+def probes(
+    settings: Settings, *, port: int | str = "http", ready_path: str = ""
+) -> dict[str, dict[str, Any]]:
+    """Ask whether a pod has started, is ready, and lives.
+
+    Args:
+        settings: What the service is to be.
+        port: Which is asked.
+        ready_path: Which is asked once it has started; empty: the service's own.
+    """
+    served = settings.served
+    start = {"period": 1, "most": start_seconds(settings)}
+    live = {"period": _LIVENESS_PERIOD, "most": _liveness_failures(settings)}
+    ready_path = ready_path or served.ready_path
+    return {
+        "startupProbe": _probe(settings, served.ready_path, port, **start),
+        "readinessProbe": _probe(settings, ready_path, port, period=2, most=2),
+        "livenessProbe": _probe(settings, served.health_path, port, **live),
+    }
+
+
+def _probe(
+    settings: Settings, path: str, port: int | str, *, period: int, most: int
+) -> dict[str, Any]:
     """Ask a path every so many seconds, and act when it has failed so many times."""
     scheme = {"scheme": "HTTPS"} if settings.served.speaks_tls else {}
     return {
-        "httpGet": {"path": path, "port": "http", **scheme},
+        "httpGet": {"path": path, "port": port, **scheme},
         "periodSeconds": period,
         "timeoutSeconds": 3,
         "failureThreshold": most,
@@ -151,6 +178,13 @@ def pod_security(settings: Settings) -> dict[str, Any]:
         **{name: value for name, value in numbers.items() if value is not None},
         "seccompProfile": {"type": "RuntimeDefault"},
     }
+
+
+def whole_security(settings: Settings) -> dict[str, Any]:
+    """Say both of the container, where nothing can be said of the pod."""
+    of_pod = pod_security(settings)
+    of_pod.pop("fsGroup", None)
+    return {**of_pod, **container_security()}
 
 
 def container_security() -> dict[str, Any]:

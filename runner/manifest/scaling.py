@@ -29,8 +29,6 @@ def cpu_scaler(settings: Settings, metadata: dict[str, Any]) -> dict[str, Any]:
 
 def in_flight_scaler(settings: Settings, metadata: dict[str, Any]) -> dict[str, Any]:
     """Follow the requests in flight, which Prometheus has of all pods, by KEDA."""
-    pods = f'pod=~"{settings.name}-.*"'
-    where = f'namespace="{settings.namespace}",{pods}' if settings.namespace else pods
     return {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
@@ -45,13 +43,20 @@ def in_flight_scaler(settings: Settings, metadata: dict[str, Any]) -> dict[str, 
                     "type": "prometheus",
                     "metadata": {
                         "serverAddress": settings.prometheus,
-                        "query": f"sum(runner_requests_in_flight{{{where}}})",
+                        "query": in_flight_query(settings),
                         "threshold": str(settings.in_flight),
                     },
                 }
             ],
         },
     }
+
+
+def in_flight_query(settings: Settings) -> str:
+    """Ask Prometheus for the requests in flight in all pods."""
+    pods = f'pod=~"{settings.name}-.*"'
+    where = f'namespace="{settings.namespace}",{pods}' if settings.namespace else pods
+    return f"sum(runner_requests_in_flight{{{where}}})"
 
 
 def _deployment(settings: Settings) -> dict[str, str]:

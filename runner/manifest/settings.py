@@ -30,6 +30,13 @@ class Monitor(enum.StrEnum):
     NONE = enum.auto()
 
 
+class KServeMode(enum.StrEnum):
+    """Say what KServe keeps the pods by, as its annotation has it."""
+
+    STANDARD = "Standard"
+    KNATIVE = "Knative"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Served:
     """Say what `runner serve` is told in a pod, and which of its times the pod has to fit.
@@ -162,6 +169,25 @@ class Settings:
     def labels(self) -> dict[str, str]:
         """Those of the pods, by which all others find them."""
         return {"app.kubernetes.io/name": self.name}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KServeSettings:
+    """Say what only KServe has.
+
+    Attributes:
+        uri: Of the folder with the notebook and its model.
+        mode: What it keeps the pods by.
+        has_runtime: Whether one runtime serves all such folders.
+        canary_uri: Of another folder, which gets a part of the requests; empty: there is none.
+        canary_percent: Which part.
+    """
+
+    uri: str
+    mode: KServeMode = KServeMode.STANDARD
+    has_runtime: bool = False
+    canary_uri: str = ""
+    canary_percent: int = 10
 
 
 def name_of(path: str) -> str:

@@ -43,3 +43,27 @@ def check(found: Object) -> None:
     """Check an object of Kubernetes' own by the schemas of the newest versions, strictly."""
     for version in NEWEST:
         kubernetes_validate.validate(found, version, strict=True)
+
+
+def of_others() -> list[Object]:
+    """Give objects of all kinds that are not Kubernetes' own, in all their variants."""
+    kserve = ["--kserve", "--storage-uri", "s3://bucket/iris", "--canary-uri", "s3://bucket/next"]
+    common = [NOTEBOOK, "--name", "iris", "--service-account", "iris", "--env", "A", "b"]
+    common += ["--env-from-secret", "bucket", "--namespace", "models"]
+    variants = [
+        ["--autoscale", "in-flight", "--monitor", "podmonitor", "--", "--tls-cert", "x"],
+        ["--knative"],
+        ["--knative", "--keys-secret", "keys", "--model-claim", "iris"],
+        *(
+            [*kserve, *runtime, *mode]
+            for runtime in ([], ["--serving-runtime"])
+            for mode in (
+                [],
+                ["--kserve-mode", "Knative"],
+                ["--autoscale", "in-flight", "-p", "port", "8080"],
+                ["--autoscale", "none"],
+            )
+        ),
+    ]
+    found = [each for words in variants for each in printed(*common, *words)]
+    return [each for each in found if "." in each["apiVersion"].removesuffix(".k8s.io/v1")]

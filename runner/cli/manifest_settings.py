@@ -1,0 +1,220 @@
+"""Turn the options of ``runner manifest`` into what is described."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from runner.access.key_file import read_keys
+from runner.cli.options import rehearsal_of, values_of
+from runner.cli.serve import serve
+from runner.errors import ConfigurationError
+from runner.manifest import knative, kserve, kubernetes, notebook_files
+from runner.manifest.settings import (
+    Autoscale,
+    KServeMode,
+    KServeSettings,
+    Monitor,
+    Resources,
+    Served,
+    Settings,
+    Source,
+    name_of,
+)
+from runner.masking.names import is_secret
+from runner.notebook import document
+
+_OF_THE_POD = ("host", "out", "api_keys")
+_KILLS_AFTER = 5.0  # seconds that `runner serve` waits longer than for grace and drain
+_PORT_OF_PLATFORMS = 8080  # which Knative and KServe take unless told otherwise
+
+
+def objects_of(notebook: str, given: dict[str, Any]) -> list[dict[str, Any]]:
+    """Describe the service as the options say.
+
+    Raises:
+        ConfigurationError: Something of it cannot be.
+    """
+    _check_kind(given)
+    settings = _settings(notebook, given)
+    if given["kserve"]:
+        return kserve.objects(settings, _kserve(given))
+    return knative.objects(settings) if given["knative"] else kubernetes.objects(settings)
+
+
+def _check_kind(given: dict[str, Any]) -> None:
+    if given["kserve"] and given["knative"]:
+        raise ConfigurationError(
+            "--kserve and --knative: one of them",
+            hint="--kserve --kserve-mode Knative is KServe's on Knative",
+        )
+    if given["kserve"] and not given["storage_uri"]:
+        raise ConfigurationError(
+            "--kserve: --storage-uri says which folder has the notebook and its model",
+            hint="as s3://bucket/iris, gs://bucket/iris or pvc://claim/iris",
+        )
+    if given["kserve"] and (given["api_keys"] or given["keys_secret"] or given["others"]):
+        raise ConfigurationError(
+            "--kserve: the folder brings all files, and the gateway in front asks for keys",
+            hint="leave out --with, --api-keys and --keys-secret",
+        )
+    for name in () if given["kserve"] else ("storage_uri", "canary_uri", "serving_runtime"):
+        if given[name]:
+            raise ConfigurationError(f"--{name.replace('_', '-')}: it is for --kserve only")
+
+
+def _kserve(given: dict[str, Any]) -> KServeSettings:
+    return KServeSettings(
+        uri=given["storage_uri"],
+        mode=KServeMode(given["kserve_mode"]),
+        has_runtime=given["serving_runtime"],
+        canary_uri=given["canary_uri"],
+        canary_percent=given["canary_percent"],
+    )
+
+
+def _settings(notebook: str, given: dict[str, Any]) -> Settings:
+    user, group = given["user"]
+    name = given["name"] or name_of(notebook)
+    keys = _keys(given)
+    return Settings(
+        name=name,
+        namespace=given["namespace"],
+        image=given["image"],
+        source=_source(notebook, given),
+        served=_served(notebook, given),
+        resources=_resources(given),
+        replicas=given["replicas"],
+        most_replicas=given["max_replicas"],
+        autoscale=Autoscale(given["autoscale"]),
+        in_flight=given["in_flight"],
+        prometheus=given["prometheus"],
+        monitor=Monitor(given["monitor"]),
+        keys=keys,
+        keys_secret=given["keys_secret"] or (f"{name}-keys" if keys is not None else ""),
+        variables=dict(given["variables"]),
+        variables_from=given["variables_from"],
+        allowed_from=given["allowed_from"],
+        user=user,
+        group=group,
+        service_account=given["service_account"],
+        working_folder=given["workdir"],
+        model_claim=given["model_claim"],
+    )
+
+
+def _is_address(notebook: str) -> bool:
+    return "://" in notebook
+
+
+def _source(notebook: str, given: dict[str, Any]) -> Source:
+    """Say how the notebook comes into the pod."""
+    if _is_address(notebook):
+        if given["others"]:
+            raise ConfigurationError("--with: nothing can be brought beside an address")
+        return Source(path=notebook)
+    if given["kserve"]:
+        return Source(path=Path(notebook).name)
+    path = notebook_files.below_here(Path(notebook))
+    if given["notebook_from"] == "image":
+        if given["others"]:
+            raise ConfigurationError("--with FILE: the image has the notebook, and what is beside")
+        return Source(path=path)
+    return Source(path=path, files=notebook_files.collected(Path(notebook), given["others"]))
+
+
+def _served(notebook: str, given: dict[str, Any]) -> Served:
+    """Read the options for `runner serve`, by its own rules."""
+    words = [*_parameter_words(given), *given["serve_options"]]
+    with _parser().make_context("runner serve", ["notebook.ipynb", *words]) as context:
+        told = context.params
+        _check(notebook, told, context)
+        rehearsal = rehearsal_of(told)
+        ends_within = max(told["grace"], told["linger"] + told["drain_timeout"])
+        return Served(
+            arguments=tuple(words),
+            port=_port(told["port"], given, context),
+            ready_seconds=told["ready_timeout"] + (rehearsal.seconds if rehearsal else 0.0),
+            stop_seconds=told["lame_duck"] + ends_within + _KILLS_AFTER,
+            hang_seconds=told["hang_timeout"],
+            health_path=told["health_path"],
+            ready_path=told["ready_path"],
+            speaks_tls=bool(told["tls_cert"]),
+            reloads=told["reload"],
+        )
+
+
+def _port(told: int, given: dict[str, Any], context: click.Context) -> int:
+    """Give the port that was asked for, or else the one of whoever keeps the pods."""
+    is_given = context.get_parameter_source("port") is ParameterSource.COMMANDLINE
+    of_platform = given["kserve"] or given["knative"]
+    return _PORT_OF_PLATFORMS if of_platform and not is_given else told
+
+
+def _parameter_words(given: dict[str, Any]) -> list[str]:
+    return [word for name, value in given["plain"] for word in ("-p", name, value)]
+
+
+def _parser() -> click.Command:
+    """Give `runner serve` without variables: those of this shell are not the pod's."""
+    command = copy.copy(serve)
+    command.params = [copy.copy(each) for each in serve.params]
+    for each in command.params:
+        each.envvar = None
+    return command
+
+
+def _check(notebook: str, told: dict[str, Any], context: click.Context) -> None:
+    """Refuse what cannot be in a pod.
+
+    Raises:
+        ConfigurationError: Something cannot.
+    """
+    for name in _OF_THE_POD:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            shown = name.replace("_", "-")
+            raise ConfigurationError(f"--{shown} behind `--`: it is the pod's, and set for it")
+    if told["files"]:
+        raise ConfigurationError("-f FILE behind `--`: the pod has no such file; -p sets each")
+    if not (told["health_path"] and told["ready_path"]):
+        raise ConfigurationError("without --health-path and --ready-path no probe can ask")
+    if told["tls_client_ca"]:
+        raise ConfigurationError("--tls-client-ca: Kubernetes' probes have no certificate to show")
+    _check_values(notebook, values_of(told))
+
+
+def _check_values(notebook: str, values: dict[str, Any]) -> None:
+    for name in values:
+        if is_secret(name):
+            raise ConfigurationError(
+                f"-p {name}: whoever may see the Deployment would read it",
+                hint="put it into a Secret, and let the notebook read the variable that"
+                " --env-from-secret gives it",
+            )
+    if not _is_address(notebook):
+        document.read(Path(notebook)).check(values)
+
+
+def _resources(given: dict[str, Any]) -> Resources:
+    names = ("cpu", "memory", "cpu_limit", "memory_limit")
+    return dataclasses.replace(Resources(), **{name: given[name] for name in names if given[name]})
+
+
+def _keys(given: dict[str, Any]) -> bytes | None:
+    """Read the file of hashes, and make sure that it is one.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if given["api_keys"] is None:
+        return None
+    if given["keys_secret"]:
+        raise ConfigurationError("--api-keys and --keys-secret: one of them says which keys")
+    read_keys(given["api_keys"])
+    content: bytes = given["api_keys"].read_bytes()
+    return content

@@ -1,0 +1,210 @@
+"""Describe a service to KServe: by a container of its own, or by a runtime that serves any folder.
+
+The rules of this file:
+
+1. KServe's storage initializer brings a folder to ``/mnt/models``: the notebook, and its model
+   where the notebook looks for it. That is the working folder; it is read-only, so records go
+   elsewhere.
+2. What is printed works in both of KServe's modes, so nothing is said of the pod that Knative
+   refuses; what only one mode takes is printed for that one.
+3. In mode Standard KServe's readiness is a TCP probe unless told otherwise, which is true long
+   before a notebook is ready.
+
+Source: KServe 0.20, pkg/apis/serving.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from runner.errors import ConfigurationError
+from runner.manifest import pod
+from runner.manifest.scaling import CPU_PERCENT, in_flight_query
+from runner.manifest.settings import Autoscale, KServeMode, KServeSettings, Monitor, Settings
+
+Object = dict[str, Any]
+CONTAINER = "kserve-container"
+FOLDER = "/mnt/models"
+FORMAT = RUNTIME = "notebook"
+NOTEBOOK = "serve.ipynb"
+_RECORD = "/runs/out.ipynb"
+_NAME = "{{.Name}}"  # which KServe replaces by the InferenceService's, in a runtime only
+READY_PATH = "/v2/health/ready"
+
+
+def objects(settings: Settings, kserve: KServeSettings) -> list[Object]:
+    """Describe the service, and the runtime if it is one's own.
+
+    Raises:
+        ConfigurationError: The runtime would look for another notebook.
+    """
+    if not kserve.has_runtime:
+        return [inference_service(settings, kserve)]
+    if settings.source.path != NOTEBOOK:
+        raise ConfigurationError(
+            f"{settings.source.path}: one runtime serves any folder, by the {NOTEBOOK} in it",
+            hint=f"call it {NOTEBOOK}, or leave out --serving-runtime",
+        )
+    return [serving_runtime(settings, kserve), inference_service(settings, kserve)]
+
+
+def inference_service(settings: Settings, kserve: KServeSettings) -> Object:
+    """Describe the service, and a canary beside it if there is one."""
+    return {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {
+            **pod.metadata(settings),
+            "annotations": {
+                "serving.kserve.io/deploymentMode": kserve.mode.value,
+                **_scaler_class(settings, kserve),
+                **_metrics(settings),
+            },
+        },
+        "spec": {"predictor": _predictor(settings, kserve), **_canary(settings, kserve)},
+    }
+
+
+def serving_runtime(settings: Settings, kserve: KServeSettings) -> Object:
+    """Describe what serves any folder with a notebook in it, by one image."""
+    return {
+        "apiVersion": "serving.kserve.io/v1alpha1",
+        "kind": "ServingRuntime",
+        # It belongs to all that it serves, so what is this service's own stands in that.
+        "metadata": pod.metadata(dataclasses.replace(settings, name=RUNTIME)),
+        "spec": {
+            "annotations": _metrics(settings),
+            "supportedModelFormats": [{"name": FORMAT, "version": "1", "autoSelect": True}],
+            "protocolVersions": ["v1", "v2"],
+            "containers": [_container(settings, kserve, _NAME, ())],
+            "volumes": _volumes(settings),
+        },
+    }
+
+
+def _predictor(settings: Settings, kserve: KServeSettings) -> Object:
+    in_knative = kserve.mode is KServeMode.KNATIVE
+    if in_knative and kserve.canary_uri:
+        # Knative keeps the revision of before, which gets the rest.
+        share = {"canaryTrafficPercent": kserve.canary_percent}
+        return {**share, **_served_from(settings, kserve, kserve.canary_uri), **_scaled(settings)}
+    rollout = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    ends: Object = {
+        "terminationGracePeriodSeconds": pod.grace_seconds(settings),
+        "deploymentStrategy": rollout,
+    }
+    return {
+        **_served_from(settings, kserve, kserve.uri),
+        **(_concurrency(settings) if in_knative else _scaled(settings) | ends),
+    }
+
+
+def _canary(settings: Settings, kserve: KServeSettings) -> Object:
+    """Send a part of the requests to another folder, in mode Standard; since KServe 0.20."""
+    if not kserve.canary_uri or kserve.mode is KServeMode.KNATIVE:
+        return {}
+    predictor = {"name": "canary", **_served_from(settings, kserve, kserve.canary_uri)}
+    if kserve.has_runtime:  # its schema asks for a name here, and here alone
+        predictor["model"] = {"name": CONTAINER, **predictor["model"]}
+    return {"canary": [{"predictor": predictor, "trafficPercent": kserve.canary_percent}]}
+
+
+def _served_from(settings: Settings, kserve: KServeSettings, uri: str) -> Object:
+    """Say what serves a folder: the runtime, or a container of its own."""
+    account = pod.account(settings)
+    if kserve.has_runtime:
+        model: Object = {
+            "modelFormat": {"name": FORMAT},
+            "runtime": RUNTIME,
+            "protocolVersion": "v2",
+            "storageUri": uri,
+            "resources": pod.resources(settings.resources),
+        }
+        own = {
+            "args": [*settings.served.arguments],
+            "env": pod.environment(settings),
+            **pod.environment_from(settings),
+        }
+        return {**account, "model": {**model, **{k: v for k, v in own.items() if v}}}
+    container = _container(settings, kserve, settings.name, settings.served.arguments)
+    brought = [{"name": "STORAGE_URI", "value": uri}, {"name": "PROTOCOL", "value": "v2"}]
+    container["env"] = [*brought, *container["env"]]
+    return {**account, "containers": [container], "volumes": _volumes(settings)}
+
+
+def _container(
+    settings: Settings, kserve: KServeSettings, name: str, more: tuple[str, ...]
+) -> Object:
+    served = settings.served
+    # Knative's proxy sees to it that no request comes any more before the container is told to end.
+    lame_duck = 0 if kserve.mode is KServeMode.KNATIVE else settings.lame_duck
+    ducks = ["--lame-duck", str(lame_duck)] if lame_duck else []
+    return {
+        "name": CONTAINER,
+        "image": settings.image,
+        "args": [
+            *("runner", "serve", settings.source.path, _RECORD),
+            *("--name", name, "--host", "0.0.0.0", "--port", str(served.port)),  # noqa: S104
+            *("--no-standby", "--log-format", "json", *ducks, *more),
+        ],
+        "workingDir": FOLDER,
+        "env": pod.environment(settings),
+        **pod.environment_from(settings),
+        "ports": [{"containerPort": served.port, "protocol": "TCP"}],
+        **pod.probes(settings, port=served.port, ready_path=READY_PATH),
+        "resources": pod.resources(settings.resources),
+        "securityContext": pod.whole_security(settings),
+        "volumeMounts": [
+            {"name": "runs", "mountPath": "/runs"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
+        ],
+    }
+
+
+def _volumes(settings: Settings) -> list[Object]:
+    return [each for each in pod.volumes(settings) if each["name"] in ("runs", "tmp")]
+
+
+def _metrics(settings: Settings) -> dict[str, str]:
+    if settings.monitor is Monitor.NONE:
+        return {}
+    return {
+        "prometheus.kserve.io/port": str(settings.served.port),
+        "prometheus.kserve.io/path": "/metrics",
+    }
+
+
+def _scaler_class(settings: Settings, kserve: KServeSettings) -> dict[str, str]:
+    """Say what changes the number of pods in mode Standard; in the other Knative does."""
+    if kserve.mode is KServeMode.KNATIVE:
+        return {}
+    names = {Autoscale.CPU: "hpa", Autoscale.IN_FLIGHT: "keda", Autoscale.NONE: "none"}
+    return {"serving.kserve.io/autoscalerClass": names[settings.autoscale]}
+
+
+def _scaled(settings: Settings) -> Object:
+    bounds: Object = {"minReplicas": settings.replicas}
+    if settings.autoscale is Autoscale.NONE:
+        return bounds
+    bounds["maxReplicas"] = settings.most_replicas
+    if settings.autoscale is Autoscale.CPU:
+        return {**bounds, "scaleMetric": "cpu", "scaleTarget": CPU_PERCENT}
+    metric = {
+        "backend": "prometheus",
+        "serverAddress": settings.prometheus,
+        "query": in_flight_query(settings),
+    }
+    target = {"type": "Value", "value": str(settings.in_flight)}
+    external = {"type": "External", "external": {"metric": metric, "target": target}}
+    return {**bounds, "autoScaling": {"metrics": [external]}}
+
+
+def _concurrency(settings: Settings) -> Object:
+    """Have Knative follow the requests in flight, which its proxy counts."""
+    return {
+        "minReplicas": settings.replicas,
+        "maxReplicas": settings.most_replicas,
+        "scaleMetric": "concurrency",
+        "scaleTarget": settings.in_flight,
+    }
