@@ -18,6 +18,7 @@ from runner.cli.access import key
 from runner.cli.doctor import doctor
 from runner.cli.image import image
 from runner.cli.manifest import manifest
+from runner.cli.measure import measure
 from runner.cli.options import (
     EPILOG,
 )
@@ -42,6 +43,7 @@ from runner.spawn.working_folder import has_working_folder
         rehearse,
         requests,
         manifest,
+        measure,
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EPILOG,

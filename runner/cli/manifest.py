@@ -85,6 +85,12 @@ from runner.manifest.settings import Autoscale, KServeMode, Monitor
     show_default=True,
     help="How Prometheus finds the pods; podmonitor needs its operator.",
 )
+@click.option(
+    "--measured",
+    type=PATH,
+    metavar="FILE",
+    help="Request what `runner measure` has written there that it needs.",
+)
 @click.option("--cpu", default="", metavar="CPU", help="To request, as 500m or 2.")
 @click.option("--memory", default="", metavar="MEMORY", help="To request, as 512Mi.")
 @click.option("--cpu-limit", default="", metavar="CPU", help="None unless given: it slows answers.")

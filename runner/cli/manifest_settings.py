@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from click.core import ParameterSource
 
 from runner.access.key_file import read_keys
 from runner.cli.options import rehearsal_of, values_of
-from runner.cli.serve import serve
+from runner.cli.serve_options import read_serve_options
 from runner.errors import ConfigurationError
-from runner.manifest import knative, kserve, kubernetes, notebook_files
+from runner.manifest import knative, kserve, kubernetes, needs, notebook_files
 from runner.manifest.settings import (
     Autoscale,
     KServeMode,
@@ -27,6 +26,7 @@ from runner.manifest.settings import (
     name_of,
 )
 from runner.masking.names import is_secret
+from runner.measure import measurement
 from runner.notebook import document
 
 _OF_THE_POD = ("host", "out", "api_keys")
@@ -82,13 +82,14 @@ def _settings(notebook: str, given: dict[str, Any]) -> Settings:
     user, group = given["user"]
     name = given["name"] or name_of(notebook)
     keys = _keys(given)
+    served = _served(notebook, given)
     return Settings(
         name=name,
         namespace=given["namespace"],
         image=given["image"],
         source=_source(notebook, given),
-        served=_served(notebook, given),
-        resources=_resources(given),
+        served=served,
+        resources=_resources(given, served),
         replicas=given["replicas"],
         most_replicas=given["max_replicas"],
         autoscale=Autoscale(given["autoscale"]),
@@ -131,7 +132,7 @@ def _source(notebook: str, given: dict[str, Any]) -> Source:
 def _served(notebook: str, given: dict[str, Any]) -> Served:
     """Read the options for `runner serve`, by its own rules."""
     words = [*_parameter_words(given), *given["serve_options"]]
-    with _parser().make_context("runner serve", ["notebook.ipynb", *words]) as context:
+    with read_serve_options(words) as context:
         told = context.params
         _check(notebook, told, context)
         rehearsal = rehearsal_of(told)
@@ -158,15 +159,6 @@ def _port(told: int, given: dict[str, Any], context: click.Context) -> int:
 
 def _parameter_words(given: dict[str, Any]) -> list[str]:
     return [word for name, value in given["plain"] for word in ("-p", name, value)]
-
-
-def _parser() -> click.Command:
-    """Give `runner serve` without variables: those of this shell are not the pod's."""
-    command = copy.copy(serve)
-    command.params = [copy.copy(each) for each in serve.params]
-    for each in command.params:
-        each.envvar = None
-    return command
 
 
 def _check(notebook: str, told: dict[str, Any], context: click.Context) -> None:
@@ -200,9 +192,26 @@ def _check_values(notebook: str, values: dict[str, Any]) -> None:
         document.read(Path(notebook)).check(values)
 
 
-def _resources(given: dict[str, Any]) -> Resources:
+def _resources(given: dict[str, Any], served: Served) -> Resources:
+    """Take what was given, then what was measured, then a guess, which is told."""
     names = ("cpu", "memory", "cpu_limit", "memory_limit")
-    return dataclasses.replace(Resources(), **{name: given[name] for name in names if given[name]})
+    own = {name: given[name] for name in names if given[name]}
+    found = Resources()
+    if given["measured"]:
+        measured = measurement.read(given["measured"])
+        found = needs.resources_of(measured, reloads=served.reloads)
+        if tuple(measured.options) != served.arguments:
+            _remark(f"it was measured with other options: {' '.join(measured.options) or 'none'}")
+    elif not {"cpu", "memory"} <= own.keys():
+        _remark(
+            "what the pods need is a guess: `runner measure NOTEBOOK --out FILE` measures it, and"
+            " --measured FILE takes that; or give --cpu and --memory"
+        )
+    return dataclasses.replace(found, **own)
+
+
+def _remark(said: str) -> None:
+    click.echo(f"runner: {said}", err=True)
 
 
 def _keys(given: dict[str, Any]) -> bytes | None:
