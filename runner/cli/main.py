@@ -17,6 +17,7 @@ from runner.cli import remote
 from runner.cli.access import key
 from runner.cli.doctor import doctor
 from runner.cli.image import image
+from runner.cli.init import init
 from runner.cli.manifest import manifest
 from runner.cli.measure import measure
 from runner.cli.options import (
@@ -38,6 +39,7 @@ from runner.spawn.working_folder import has_working_folder
         *remote.COMMANDS,
         doctor,
         image,
+        init,
         sweep,
         key,
         rehearse,

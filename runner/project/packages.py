@@ -3,7 +3,7 @@
 1. The lock of the notebook itself.
 2. The block of PEP 723 in its first code cell.
 3. The lock of the project around it, by uv or of PEP 751.
-4. A requirements.txt at or above it.
+4. A requirements.txt at or above it, unless it is empty.
 5. What it imports, in the versions that are installed here.
 
 The runner is among them in any case.
@@ -116,10 +116,14 @@ def _locked(lock: locks.Lock, ours: list[Requirement], target: Target) -> Packag
 
 
 def _requirements(notebook: Path) -> str:
-    """Give the requirements.txt of a notebook, if it lies in the working folder."""
+    """Give the requirements.txt of a notebook, if it lies in the working folder.
+
+    An empty one is as good as none: so a shell has made it for what is printed into it.
+    """
     file = packages.requirements_of(notebook)
-    is_here = file is not None and file.is_relative_to(Path.cwd())
-    return os.path.relpath(file) if file and is_here else ""
+    if file is None or not file.is_relative_to(Path.cwd()) or not file.stat().st_size:
+        return ""
+    return os.path.relpath(file)
 
 
 def _required(file: str, ours: list[Requirement]) -> Packages:

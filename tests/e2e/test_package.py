@@ -14,11 +14,12 @@ import zipfile
 from collections.abc import Iterable, Set
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from support import ROOT, Service, post, reserved_port, write_notebook
+from support import ROOT, RUNNER, Service, is_ready, post, reserved_port, until, write_notebook
 
 LOAD = """
 from sklearn.datasets import load_iris
@@ -27,6 +28,12 @@ iris = load_iris()
 TRAIN = """
 from sklearn.svm import SVC
 model = SVC().fit(iris.data, iris.target)
+"""
+FUNCTION = """
+import yaml
+
+def parsed(text: str) -> dict[str, int]:
+    return yaml.safe_load(text)
 """
 SERVE = """
 from runner import serve
@@ -81,28 +88,56 @@ def link(name: str, site: Path) -> None:
             (site / top).symlink_to(Path(sysconfig.get_path("platlib")) / top)
 
 
-def test_the_wheel_serves_a_notebook_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
-    """``pip install 'notebook-runner[serve]'`` is all that serving a model takes."""
-    programs = tmp_path / "venv" / "bin"
-    venv.create(programs.parent)
-    (site,) = programs.parent.glob("lib/python*/site-packages")
+def environment(wheel: Path, folder: Path) -> tuple[Path, Path]:
+    """An environment with nothing but our wheel: its programs, and where its packages go."""
+    programs = folder / "bin"
+    venv.create(folder)
+    (site,) = folder.glob("lib/python*/site-packages")
     pip = [sys.executable, "-m", "pip", "--python", str(programs / "python")]
     words = [*pip, "install", "--no-compile", "--no-deps", "--no-index", str(wheel)]
     subprocess.run(words, check=True, capture_output=True, timeout=100)
+    return programs, site
+
+
+def test_the_wheel_serves_a_notebook_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
+    """``pip install 'notebook-runner[serve]'`` is all that serving a model takes."""
+    programs, site = environment(wheel, tmp_path / "venv")
     (ours,) = metadata.distributions(path=[str(site)])
     for name in needed(ours.requires or (), "serve"):
         link(name, site)
     assert not (site / "pandas").exists()
     folder = tmp_path / "empty"
     write_notebook(folder / "serve.ipynb", LOAD, TRAIN, SERVE)
+    assert answer_of(programs, folder, None) == {"val": 0}
+
+
+def test_what_an_image_pins_is_all_that_its_notebook_takes(wheel: Path, tmp_path: Path) -> None:
+    """One that serves a function and imports a library: neither numpy nor scikit-learn is there."""
+    programs, site = environment(wheel, tmp_path / "venv")
+    folder = tmp_path / "project"
+    write_notebook(folder / "serve.ipynb", FUNCTION, "from runner import serve\nserve(parsed)")
+    printed = subprocess.run(
+        [*RUNNER, "image", "serve.ipynb", "--show", "requirements"],
+        cwd=folder, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    pins = [Requirement(line) for line in printed.stdout.splitlines() if line[0] != "#"]
+    for name in {canonicalize_name(pin.name) for pin in pins} - {"notebook-runner"}:
+        link(name, site)
+    assert not (site / "numpy").exists()
+    assert answer_of(programs, folder, b'{"text": "a: 1"}') == {"a": 1}
+
+
+def answer_of(programs: Path, folder: Path, body: bytes | None) -> Any:
+    """What the notebook of a folder answers that an environment serves."""
     port = reserved_port()
     service = Service(
         "serve", "serve.ipynb", "--port", str(port), cwd=folder, program=[str(programs / "runner")]
     )
     try:
-        service.wait_ready(port, 60)
-        assert post(port) == (200, {"val": 0})
+        until(lambda: is_ready(port, service), 60)
+        status, answer = post(port, body)
+        assert status == 200
         assert service.stop() == 0, service.said()
     finally:
-        left = service.end()
-    assert left == []
+        assert service.end() == []
+    return answer

@@ -60,6 +60,7 @@ def test_as_much_of_the_runner_as_is_needed(
 
 def test_the_sources_have_an_order() -> None:
     """Imports, requirements.txt, the project's lock, the block, the notebook's own lock."""
+    Path("requirements.txt").touch()  # as a shell does whose output it is to be
     assert packages("x = 1").source.startswith("what is imported")
     Path("requirements.txt").write_text("numpy==2\n")
     assert packages("x = 1").source == "requirements.txt"
