@@ -24,7 +24,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train lab test test-unit lint format test-browser test-docker test-replicas test-versions lock audit digest bench bench-start fuzz git-setup docs pictures clean
+.PHONY: help serve train lab test test-unit lint format test-browser test-docker test-replicas test-swarm test-versions lock audit digest bench bench-start fuzz git-setup docs pictures clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,9 +72,14 @@ pictures: .venv/browser  ## take the pictures of the documentation anew, in Chro
 test-docker: .venv/tested-with  ## build the images and test them on this machine's engine
 	pytest -m docker
 
+# What follows starts engines of its own, on hosts of its own: benchmarks/engines/README.md.
 test-replicas: .venv/tested-with  ## update two replicas behind HAProxy and nginx, and kill a node (root; REPLICAS=)
 	@{ command -v haproxy && command -v nginx; } >/dev/null || $(APT_GET) install --yes haproxy nginx-light
 	python benchmarks/engines/replicas.py $(REPLICAS)
+
+test-swarm: .venv/tested-with  ## deploy deploy/swarm/ on three Docker engines, and update it (root; IMAGE=, SWARM=)
+	@command -v haproxy >/dev/null || $(APT_GET) install --yes haproxy
+	python benchmarks/engines/swarm.py $(SWARM)
 
 # Each version of Python that can be had here; uv makes the environments below .venv.
 test-versions: .venv/tested-with .venv/tools  ## test the lowest and the newest versions of the libraries, by each Python

@@ -78,7 +78,7 @@ class Haproxy:
         self, host: Host, folder: Path, *, mode: str = "http", checks: bool, retries: bool
     ) -> None:
         self.address, self._socket = host.address, folder / "admin"
-        options = ["http-reuse never"] * (mode == "http") + [_CHECKED] * checks
+        options = ["option http-server-close"] * (mode == "http") + [_CHECKED] * checks
         check = "check inter 1s fall 2 rise 1" if checks else ""
         settings = _HAPROXY.format(
             folder=folder,

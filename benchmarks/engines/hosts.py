@@ -133,6 +133,8 @@ class Host:
             self.link("down")
             os.kill(self._first, signal.SIGKILL)
             self._unshare.wait(30)
+            with contextlib.suppress(SystemExit):  # it may be gone already
+                ip("link", "delete", self._plug)
         assert self._unshare.stdout is not None
         self._unshare.stdout.close()
 

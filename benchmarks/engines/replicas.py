@@ -14,7 +14,7 @@ An update loses nothing, though no balancer asks anything twice. At a kill they 
 replica where no connection is made; then only what was in flight there is lost.
 
     python benchmarks/engines/replicas.py [--balancer haproxy,layer4,nginx]
-        [--end pre-stop] [--updates 1] [--clients 8] [--only update,kill]
+        [--end pre-stop,lame-duck] [--updates 1] [--clients 8] [--only update,kill]
 """
 
 from __future__ import annotations
@@ -67,7 +67,10 @@ class Replica:
                 raise SystemExit(f"a replica ended with {code}:\n{self.process.log.read_text()}")
             return status_of(self.host.address, POD_PORT, "/readyz") == 200
 
-        until(is_ready, 120, "a replica is ready", every=1)
+        try:
+            until(is_ready, 120, "a replica is ready", every=1)
+        except SystemExit as error:
+            raise SystemExit(f"{error}\n{self.process.log.read_text()}") from error
 
     def end(self) -> None:
         """Send SIGTERM, and wait as long as the grace period is; then power off its host."""
@@ -231,7 +234,7 @@ def main() -> None:
     """Run the parts asked for; exit by 1 if one of them lost what it must not."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--balancer", default="haproxy,layer4,nginx")
-    options.add_argument("--end", default="pre-stop")
+    options.add_argument("--end", default="pre-stop,lame-duck")
     options.add_argument("--updates", type=int, default=1)
     options.add_argument("--clients", type=int, default=8)
     options.add_argument("--only", default="update,kill")
