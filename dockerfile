@@ -40,6 +40,8 @@ RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r /tmp/lock
 COPY pyproject.toml README.md LICENSE /tmp/runner/
 COPY runner /tmp/runner/runner
 RUN pip install --no-cache-dir --no-deps --no-build-isolation /tmp/runner
+# By which SageMaker starts it: `docker run IMAGE serve`.
+COPY deploy/sagemaker/serve /usr/local/bin/serve
 USER 1000
 RUN mkdir -p model runs
 COPY --chown=1000:100 notebooks notebooks

@@ -215,6 +215,12 @@ class RequestLogSettings(EnvironmentSettings):
     record_mask: str = ""
 
 
+RUNS = "runs"
+"""Below which folder records go unless told otherwise."""
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+"""Match the name of what is served: it stands in paths."""
+
 REQUEST_LOG_FOLDER = "request_log_folder"
 """Of the setting by which a supervisor says where requests are recorded."""
 
@@ -248,6 +254,7 @@ class Limits(EnvironmentSettings):
         drain_timeout: Seconds that requests in flight have to end while a worker drains.
         health_path: Path that answers 200 while the process does; empty gives it to the app.
         ready_path: Path that answers 200 while ready and not draining, else 503; empty likewise.
+        predict_path: Path at which a single model also answers `{"instances": […]}`; empty: none.
     """
 
     max_header: int = 65_536
@@ -273,6 +280,7 @@ class Limits(EnvironmentSettings):
     drain_timeout: float = 5.0
     health_path: str = "/healthz"
     ready_path: str = "/readyz"
+    predict_path: str = ""
 
 
 def _read(name: str, text: str, kind: type, most: float) -> Any:

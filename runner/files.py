@@ -79,6 +79,16 @@ def may_write(path: Path) -> bool:
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
+def can_be_made(folder: Path) -> bool:
+    """Tell whether we may write in a folder, or in the one in which it would have to be made.
+
+    Of a path that can be no folder this is not the place to tell.
+    """
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return not folder.is_dir() or may_write(folder)
+
+
 def make_folders(path: Path, mode: int) -> None:
     """Make a folder and those above it that are missing, all with these permissions."""
     if not path.parent.exists():

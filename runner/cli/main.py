@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from runner import __version__, log
-from runner.cli import remote
+from runner.cli import clouds, remote
 from runner.cli.access import key
 from runner.cli.doctor import doctor
 from runner.cli.image import image
@@ -63,6 +63,7 @@ def commands() -> None:
 
 def main() -> None:
     """Be the command ``runner``: run it, report its errors, end the process."""
+    clouds.adopt()
     try:
         code = commands.main(prog_name="runner", standalone_mode=False) or 0
     except click.ClickException as error:

@@ -94,7 +94,7 @@ def run_options(command: Any) -> Any:
     defaults = EngineConfig()
     for decorate in reversed(
         [
-            click.argument("notebook", type=PATH),
+            click.argument("notebook", type=PATH, envvar=variable("notebook")),
             click.option(
                 "-p",
                 "--parameters",

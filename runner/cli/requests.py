@@ -109,7 +109,7 @@ def _folder(notebook: Path | None) -> Path:
         return log.folder_of(running.find(notebook).folder)
     except ConfigurationError:
         if notebook is None:
-            ended = [found for found in folders.RUNS.glob(f"*/{log.NAME}") if found.is_dir()]
+            ended = [found for found in folders.runs().glob(f"*/{log.NAME}") if found.is_dir()]
         else:
             ended = [log.folder_of(folders.folder_of(notebook))]
         if len(ended) == 1 and ended[0].is_dir():

@@ -35,8 +35,10 @@ def run(**given: Any) -> None:
     """
     require_posix("run")
     from runner.run import run as runs
+    from runner.run.home import writable_home
 
-    runs.run(_job(given))
+    with writable_home():
+        runs.run(_job(given))
 
 
 def _job(given: dict[str, Any]) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import click
 
 from runner import log
+from runner.cli import clouds
 from runner.cli.access import access_of, access_options, proxies_of
 from runner.cli.options import (
     EPILOG,
@@ -26,20 +29,62 @@ from runner.cli.options import (
     values_of,
 )
 from runner.cli.systems import require_linux
-from runner.config import Limits, RequestLogSettings, variable
+from runner.config import NAME, RUNS, Limits, RequestLogSettings, variable
 from runner.errors import ConfigurationError
+
+
+def _name(_: click.Context, __: click.Parameter, name: str) -> str:
+    if name and not re.fullmatch(NAME, name):
+        raise click.BadParameter(f"{name!r} cannot be a path: use letters, digits, - _ and .")
+    return name
 
 
 @click.command(epilog=EPILOG)
 @run_options
 @OUT
-@option("--host", default="127.0.0.1", help="Address to bind; 0.0.0.0 for all.")
-@port_option("TCP port to bind; 0 for any that is free: the log says which.", lowest=0)
+@option(
+    "--host",
+    default="127.0.0.1",
+    help="Address to bind; 0.0.0.0 for all, as is the default where PORT says the port.",
+)
+@port_option(
+    "TCP port to bind; 0 for any that is free: the log says which. PORT, as platforms set it,"
+    " says another default.",
+    lowest=0,
+)
+@option(
+    "--name",
+    default="",
+    show_default=False,
+    metavar="NAME",
+    callback=_name,
+    help="Of the model or function, if there is just one: in paths and metrics.",
+)
+@option(
+    "--model-folder",
+    default="",
+    show_default=False,
+    metavar="FOLDER",
+    help="Where the parameter model_path, unless given, is looked for: a platform's model.",
+)
 @option("--workers", type=click.IntRange(1, 64), default=1, help="Serving processes.")
 @switch(
     "reload",
     default=False,
     help="Swap to the new version whenever the notebook or its model is saved.",
+)
+@option(
+    "--reload-jitter",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Take a save up after up to this long, by chance, so that replicas do not swap at once.",
+)
+@option(
+    "--runs",
+    default=str(RUNS),
+    metavar="FOLDER",
+    help="Below which folder records go; {host} in it is this replica's name.",
 )
 @switch("standby", default=True, help="Keep the next run's process warm.")
 @seconds("--ready-timeout", default=120.0, help="Time that a run has until it serves.")
@@ -76,9 +121,16 @@ def serve(host: str, port: int, **given: Any) -> None:
 
     HOST and PORT go into the notebook's parameters `host` and `port`, if it declares them. OUT is
     runs/<path of the notebook>/out.ipynb unless given; it can be opened at any
-    moment and shows what the server printed.
+    moment and shows what the server printed. NOTEBOOK may be a folder with a serve.ipynb in it, and
+    is RUNNER_NOTEBOOK unless given.
     """
     require_linux("serve")
+    clouds.refuse_grpc()
+    os.environ[variable("runs")] = given["runs"]  # by which all find them who are asked
+    given["notebook"], given["model_folder"] = clouds.found(
+        given["notebook"], given["model_folder"]
+    )
+    from runner.run.home import writable_home
     from runner.spawn.shadowed_name import refuse_shadow
     from runner.supervise import supervisor
 
@@ -88,7 +140,8 @@ def serve(host: str, port: int, **given: Any) -> None:
             f"{out}: OUT is the file of the record", hint=f"--port {out} is the port"
         )
     refuse_shadow(Path.cwd(), given["notebook"], serves=True)
-    supervisor.supervise(_plan(given, host, port))
+    with writable_home():
+        supervisor.supervise(_plan(given, host, port))
 
 
 def _plan(given: dict[str, Any], host: str, port: int) -> Any:
@@ -124,11 +177,13 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
         | settings_of(Limits, given)
         | settings_of(RequestLogSettings, given)
         | proxies_of(given)
-        | {variable("secret"): " ".join(given["secret"])}
+        | {variable("secret"): " ".join(given["secret"]), variable("name"): given["name"]}
         | {variable(name): str(int(given[name])) for name in ("access_log", "access_log_all")}
         | (tls.environ() if tls else {}),
         access=access_of(given),
         rehearsal=rehearsal,
         tls=tls,
         is_trial=given["trial"],
+        model_folder=given["model_folder"],
+        reload_jitter=given["reload_jitter"],
     )

@@ -155,8 +155,8 @@ class Connection(ExchangeLink):
             return exchange
         app, path = owner.app, below_root(scope)
         if path in (limits.health_path, limits.ready_path) and path and _only_asks(head):
-            is_health = path == limits.health_path
-            app, recording = own_answers.ALIVE if is_health else self._readiness(), None
+            is_readiness = path == limits.ready_path  # also where both have one path
+            app, recording = self._readiness() if is_readiness else own_answers.ALIVE, None
         elif not self.has_room() and not self.state.bound.end_slow(in_flight=True):
             app = own_answers.BUSY
         keep_alive = head.keep_alive and not owner.is_draining

@@ -25,6 +25,7 @@ MAY_RAISE_TAG = "raises-exception"
 
 # What may change what a later import finds, reads or says, in a dumped syntax tree: variables
 # of the environment, the folders that are searched, what is installed, what a warning becomes.
+_CONFLICT = re.compile(r"^<{7} .*^={7}$.*^>{7} ", re.MULTILINE | re.DOTALL)
 _CHANGES_IMPORTS = re.compile(
     r"environ|putenv|setenv|dotenv|affinity|setrlimit|addsitedir|chdir|__import__|install"
     r"|[Ff]ilterwarnings|simplefilter|catch_warnings|module='(?:sys|builtins)'|id='builtins'"
@@ -271,6 +272,27 @@ def read(path: Path, secrets: frozenset[str] = frozenset()) -> Notebook:
         named_secrets=secrets,
         lock=lock if isinstance(lock, str) else "",
     )
+
+
+def conflict(document: Notebook) -> str:
+    """Say which cell has the marks of a merge that is not resolved, as nbdime writes them.
+
+    Returns:
+        Empty if none has; what is Python all the same, such as a text about merges, has none.
+    """
+    for number, cell in enumerate(document.cells, 1):
+        text = source(cell)
+        if cell["cell_type"] == "code" and _CONFLICT.search(text) and not _is_python(text):
+            return f"cell {number} has the marks of a merge in git"
+    return ""
+
+
+def _is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def _is_tagged(cell: dict[str, Any]) -> bool:

@@ -92,6 +92,8 @@ class PredictApp(AppProtocol):
         self._uses_fast_route = uses_fast_route
         self._run_id = identity.run_id.encode()
         self._endpoint_names = service_routes.endpoint_names_by_path(endpoints, identity)
+        if ("POST", self.limits.predict_path) in self.routes:
+            self._endpoint_names.setdefault(self.limits.predict_path, endpoints[0].name)
         for endpoint in endpoints:
             self.routes["POST", endpoint.path] = self._predict_route(endpoint)
 

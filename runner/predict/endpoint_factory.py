@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from runner.config import NAME
 from runner.predict.endpoints import Endpoint
 from runner.predict.functions import function_endpoint
 from runner.predict.models import model_endpoint
@@ -19,7 +20,7 @@ from runner.predict.targets import (
     is_model,
 )
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NAME = re.compile(NAME)
 
 
 def endpoints_of(target: Any, name: str, options: EndpointOptions) -> list[Endpoint]:

@@ -40,6 +40,8 @@ def routes(endpoints: Sequence[Endpoint], calls: RowCalls) -> dict[tuple[str, st
         found["GET", base] = constant_route({"name": endpoint.name, "ready": True})
         found["POST", f"{base}:predict"] = _v1_route(endpoint, calls)
         found["POST", invocations_path(endpoint)] = _invocations_route(endpoint, calls)
+    if (path := calls.limits.predict_path) and len(endpoints) == 1:
+        found["POST", path] = _v1_route(endpoints[0], calls)
     return found
 
 

@@ -15,11 +15,12 @@ import hashlib
 import os
 from pathlib import Path
 
+from runner.config import RUNS, setting
 from runner.errors import ConfigurationError
+from runner.identity import replica
 from runner.record import history
 from runner.record.private_files import write_private
 
-RUNS = Path("runs")
 _MARK = ".notebook"
 _LONGEST_NAME = 200  # bytes; a system lets a file's name have 255
 
@@ -29,9 +30,19 @@ def default_out(notebook: Path) -> Path:
     return folder_of(notebook) / "out.ipynb"
 
 
-def folder_of(notebook: Path, below: Path = RUNS) -> Path:
-    """Name a notebook's folder; nothing is made."""
-    path = _as_seen(notebook)
+def runs() -> Path:
+    """Give the folder below which records go; ``{host}`` in its name is this replica's."""
+    return Path(setting("runs", RUNS).replace("{host}", replica()))
+
+
+def folder_of(notebook: Path, below: Path | None = None) -> Path:
+    """Name a notebook's folder; nothing is made.
+
+    Args:
+        notebook: Whose it is.
+        below: In which it is; unless given, that of all records.
+    """
+    below, path = below or runs(), _as_seen(notebook)
     name = _name(path)
     owner = _owner(below / name)
     is_too_long = len(os.fsencode(name)) > _LONGEST_NAME

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from runner import net
 from runner.access.gate import Gate, gate_of
 from runner.access.settings import OPEN_TO_ALL, AccessSettings
-from runner.config import Limits, ProxyTrust
+from runner.config import Limits, ProxyTrust, setting
 from runner.errors import ConfigurationError
 from runner.http import app_protocol
 from runner.http.app_protocol import AppProtocol
@@ -204,7 +204,7 @@ def _app_of(
         from runner.predict.pages import own_page
 
         own = None if page is None else own_page(page)
-        endpoints = endpoints_of(target, name, options)
+        endpoints = endpoints_of(target, setting("name", "") or name, options)
         return PredictApp(endpoints, page=own), [*_examples_of(endpoints)]
     if isinstance(target, type) and not _is_class_of_apps(target):
         raise TypeError(

@@ -17,11 +17,22 @@ def has_working_folder() -> bool:
     return True
 
 
+def _path_of_working_folder() -> Path:
+    """Give it as a shell has named it: by the link that leads to it, which may lead elsewhere."""
+    named = Path(os.environ.get("PWD", ""))
+    try:
+        if named.is_absolute() and named.samefile("."):
+            return named
+    except OSError:  # of another process
+        pass
+    return Path.cwd()
+
+
 class WorkingFolder:
     """Stay in the folder that has the path which ours had, though another one takes its place."""
 
     def __init__(self) -> None:
-        self._path = Path.cwd()
+        self._path = _path_of_working_folder()
 
     def follow(self) -> bool:
         """Go to what is at the path now; tell whether that is another folder."""

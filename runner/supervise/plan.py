@@ -42,6 +42,9 @@ class Plan:
         recorded: Where the recorded requests are; None for the service's own folder.
         is_trial: Serve once, beside ``out`` and not in the notebook's own folder, and stop then.
         tls: By what clients speak TLS; None: by what the notebook asks for, if it does.
+        reload_jitter: Seconds within which a change is taken up, at a moment left to chance.
+        model_folder: Where its parameter ``model_path`` is looked for, unless given; empty: where
+            the notebook says.
     """
 
     path: Path
@@ -60,10 +63,12 @@ class Plan:
     recorded: Path | None = None
     is_trial: bool = False
     tls: TlsFiles | None = None
+    reload_jitter: float = 0.0
+    model_folder: str = ""
 
-    def recording_below(self, folder: Path) -> Plan:
-        """Have requests recorded, if they are, in a service's folder; a trial's are not."""
-        log = "" if self.is_trial else str(requests.folder_of(folder).resolve())
+    def recording_below(self, folder: Path | None) -> Plan:
+        """Have requests recorded, if they are, in a service's folder; without one they are not."""
+        log = str(requests.folder_of(folder).resolve()) if folder else ""
         return dataclasses.replace(
             self, environ={**self.environ, variable(REQUEST_LOG_FOLDER): log}
         )
@@ -75,7 +80,9 @@ def models_of(plan: Plan) -> list[Path]:
     Raises:
         ConfigurationError: It cannot be read.
     """
-    found = map(Path, models.loaded_models(notebook.read(plan.path), plan.values))
+    document = notebook.read(plan.path)
+    values = _model_of(plan, document) | plan.values
+    found = map(Path, models.loaded_models(document, values))
     return [found_above(path) or path for path in found]
 
 
@@ -98,9 +105,22 @@ def values_for(plan: Plan, path: Path) -> dict[str, Any]:
         return (offered if document.has_parameters_cell else {}) | plan.values
     declared = document.parameters()
     values = {name: value for name, value in offered.items() if name in declared}
-    values |= plan.values
+    values |= _model_of(plan, document) | plan.values
     document.check(values)
     return values
+
+
+def _model_of(plan: Plan, document: Notebook) -> dict[str, Any]:
+    """Give the model that a platform has put into its folder, by the name that the notebook has."""
+    declared = document.parameters().get("model_path")
+    if not plan.model_folder or declared is None or not isinstance(declared.default, str):
+        return {}
+    folder, named = plan.model_folder.rstrip("/"), declared.default
+    if "://" in folder:
+        return {"model_path": f"{folder}/{named.rpartition('/')[2]}"}
+    places = (Path(folder, named), Path(folder, Path(named).name))
+    found = next((str(place) for place in places if place.exists()), None)
+    return {"model_path": found} if found else {}
 
 
 def shares_sockets(path: Path) -> bool:

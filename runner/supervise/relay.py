@@ -326,7 +326,7 @@ class Relay:
         path = asked[1].decode("ascii", "replace") if asked else ""
         if not path or path not in {self._limits.health_path, self._limits.ready_path}:
             return b""
-        if path == self._limits.health_path:
+        if path != self._limits.ready_path:
             status, body = 200, _state(b"alive")
         elif self._has_target.is_set():
             status, body = readiness_answer(self.readiness)

@@ -57,7 +57,7 @@ class RunningService:
 
 def services() -> list[RunningService]:
     """List all that run, those of the working folder first."""
-    of_here = (entry.parent for entry in folders.RUNS.resolve().glob(f"*/{control.NAME}"))
+    of_here = (entry.parent for entry in folders.runs().resolve().glob(f"*/{control.NAME}"))
     found = dict(_locked_folders()) | dict.fromkeys(of_here, Path.cwd())
     running = [RunningService(*place) for place in found.items() if control.is_listening(place[0])]
     return sorted(running, key=lambda service: (not service.is_of_here, service.folder))
@@ -98,7 +98,9 @@ def occupied(notebook: Path, folder: Path, lock: Path) -> ConfigurationError:
             hint=f"`runner stop {shlex.quote(str(notebook))}` ends it",
         )
     return ConfigurationError(
-        f"{lock.parent}: another run is writing there", hint="wait for its end, or name another OUT"
+        f"{lock.parent}: another run is writing there",
+        hint="wait for its end, or name another OUT; for replicas that share a volume there is"
+        " `--runs 'runs/{host}'`",
     )
 
 

@@ -17,6 +17,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import random
 import signal
 import socket
 import time
@@ -36,7 +37,7 @@ from runner.record.private_files import make_private_folder
 from runner.record.request_files import RequestFiles
 from runner.rehearsal import report as reports
 from runner.run.stop_request import STOP_SIGNALS, has_terminal, hear, stop_signals
-from runner.supervise import running
+from runner.supervise import places, running
 from runner.supervise.control import ControlServer, PendingRequests
 from runner.supervise.events import (
     CancelTimer,
@@ -73,6 +74,7 @@ from runner.supervise.kernel_link import KernelLinks
 from runner.supervise.kernel_watch import KernelWatch, log_stacks
 from runner.supervise.lifecycle import Lifecycle, Phase
 from runner.supervise.order_watch import OrderWatch
+from runner.supervise.places import Places
 from runner.supervise.plan import Plan, how_far, models_of, values_for
 from runner.supervise.presence import Presence
 from runner.supervise.relay import Relay
@@ -107,8 +109,13 @@ def supervise(plan: Plan) -> None:
         RunnerError: What it served ended, and no restart mends it; of the kind of its exit code.
     """
     tls = _tls(plan)
-    folder = plan.out.parent if plan.is_trial else folders.folder_of(plan.path)
     values_for(plan, plan.path)
+    with places.found(plan) as found:
+        _supervise(found, tls)
+
+
+def _supervise(found: Places, tls: ServerTls | None) -> None:
+    plan, folder = found.plan, found.folder
     out = out_at(plan.out)
     if isinstance(out, OutStream) and plan.out != Path(os.devnull):
         raise errors.ConfigurationError(
@@ -130,14 +137,14 @@ def supervise(plan: Plan) -> None:
                 raise running.occupied(plan.path, folder, lock)
         if not plan.is_trial:
             folders.take(folder, plan.path)
-        plan = plan.recording_below(folder)
         spans.begin(notebook=plan.path)
         stack.callback(spans.flush)
         ended = asyncio.run(Supervisor(plan, folder, listeners, tls).run())
     if ended.code:
         kind = _OUTCOMES.get(ended.code, errors.RunnerError)
-        raise kind(f"{plan.path}: {ended.reason}", hint=f"the records are in {folder}")
-    log.info("%s stopped; see %s", plan.path, plan.out)
+        hint = f"the records are in {folder}" if found.is_kept else ""
+        raise kind(f"{plan.path}: {ended.reason}", hint=hint)
+    log.info("%s stopped%s", plan.path, f"; see {plan.out}" if plan.out.exists() else "")
 
 
 def _tls(plan: Plan) -> ServerTls | None:
@@ -205,6 +212,7 @@ class Supervisor:
         self._control = ControlServer(folder, self._longest_outcome(), self._requests.reply)
         self._presence = Presence(folder, plan.path, self._control)
         self._watcher: Watcher | None = None
+        self._is_change_due = False
 
     async def run(self) -> Exit:
         """Live from the first start to the end of the last process."""
@@ -363,6 +371,18 @@ class Supervisor:
             await asyncio.sleep(self._request_files.every)
 
     def _note_change(self, cause: str) -> None:
+        """Take up a change, where replicas share it each after another while."""
+        most = self.plan.reload_jitter if self._life.serving() else 0.0
+        if not most:
+            self._tell(Changed(cause=cause))
+        elif not self._is_change_due:
+            self._is_change_due = True
+            delay = random.uniform(0, most)  # noqa: S311 - no secret
+            log.info("%s: it is taken up in %.1f s", cause, delay)
+            self._loop.call_later(delay, self._take_up, cause)
+
+    def _take_up(self, cause: str) -> None:
+        self._is_change_due = False
         self._tell(Changed(cause=cause))
 
     def _hear(self, name: str, message: dict[str, Any] | None) -> bool:

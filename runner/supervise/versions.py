@@ -283,9 +283,11 @@ def digest(path: Path) -> str:
     """Reduce a notebook to what its run depends on: kernel, code, tags; not its outputs.
 
     Raises:
-        ConfigurationError: It is not a whole notebook.
+        ConfigurationError: It is not a whole notebook, or a merge in git has left marks in it.
     """
     document = notebook.read(path)
+    if fault := notebook.conflict(document):
+        raise ConfigurationError(f"{path}: {fault}")
     cells = [
         [notebook.source(cell), notebook.tags(cell)]
         for cell in document.cells

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.config import EngineConfig, KernelChoice, TimeLimits
+from runner.config import RUNS, EngineConfig, KernelChoice, TimeLimits
 from runner.record import folders
 from runner.sweep.results import Goal
 
@@ -55,4 +55,4 @@ class SweepOptions:
     @property
     def folder(self) -> Path:
         """Where the sweep's files go."""
-        return self.out or folders.folder_of(self.path, folders.RUNS / "sweeps")
+        return self.out or folders.folder_of(self.path, Path(RUNS, "sweeps"))

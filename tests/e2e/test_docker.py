@@ -6,6 +6,7 @@ than the dockerfile's, BASE_DIGEST and SLIM_DIGEST say which ones exactly.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import nbformat
 import pytest
 from support import ROOT, is_serving, post, reserved_port, states, text_of, until
 from support.lab_client import TOKEN, ask, log_a_scalar, type_in_a_terminal, wait_for_the_scalar
+from support.platforms import CONTRACTS, HOST, Start, write_service
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1500)]
 
@@ -313,3 +315,32 @@ def test_the_slim_image_serves_the_same_model(stack: Stack, slim: str) -> None:
         assert inspect(container, "State.ExitCode") == 0
     finally:
         sh("docker", "rm", "--force", container)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.__name__)
+def test_the_slim_image_keeps_a_platform_s_contract(
+    contract: Callable[[Start], None], slim: str, tmp_path: Path
+) -> None:
+    """Cloud Run, Vertex AI, SageMaker and KServe start it, ask it, and end it by SIGTERM."""
+    brought = write_service(tmp_path / "brought")
+
+    @contextlib.contextmanager
+    def begin(
+        words: list[str], variables: Mapping[str, str], folder: str, port: int
+    ) -> Iterator[int]:
+        published = reserved_port()
+        said = [f"{name}={text.format(folder=folder)}" for name, text in variables.items()]
+        container = sh(
+            *("docker", "run", "--detach", "--publish", f"{HOST}:{published}:{port}"),
+            *("--volume", f"{brought}:{folder}:ro", "--user", "54321:0"),
+            *(word for each in said for word in ("--env", each)),
+            *(slim, *(word.format(folder=folder) for word in words)),
+        )
+        try:
+            yield published
+            sh("docker", "stop", "--time", "15", container)
+            assert inspect(container, "State.ExitCode") == 0
+        finally:
+            sh("docker", "rm", "--force", container)
+
+    contract(begin)

@@ -29,21 +29,26 @@ def is_answered(port: int) -> bool:
 
 
 @pytest.fixture
-def service(start: type[Service], tmp_path: Path) -> Service:
+def project(tmp_path: Path) -> Path:
     write_notebook(tmp_path / "a.ipynb", APP)
+    return tmp_path
+
+
+@pytest.fixture
+def service(start: type[Service]) -> Service:
     words = ("--port", "0", "--workers", "2", "--reload", "--no-standby", "--lame-duck", "300")
-    return start("serve", "a.ipynb", *words, cwd=tmp_path)
+    return start("serve", "a.ipynb", *words)
 
 
-def test_a_failed_version_is_told_and_a_lame_duck_answers(service: Service, tmp_path: Path) -> None:
+def test_a_failed_version_is_told_and_a_lame_duck_answers(service: Service, project: Path) -> None:
     """Who asks hears of both at once, from every worker; a second signal skips the wait."""
     port = service.bound_port()
-    until(lambda: readiness(port)[0] == 200, 60)
-    write_notebook(tmp_path / "a.ipynb", "raise ValueError('no good')")
+    until(lambda: readiness(port)[0] == 200, 150)
+    write_notebook(project / "a.ipynb", "raise ValueError('no good')")
     failed = {"status": "ready", "version_failed": True}
-    until(lambda: all(readiness(port) == (200, failed) for _ in range(8)), 60)
-    write_notebook(tmp_path / "a.ipynb", APP, "another = 1")
-    until(lambda: all(readiness(port) == (200, {"status": "ready"}) for _ in range(8)), 60)
+    until(lambda: all(readiness(port) == (200, failed) for _ in range(8)), 150)
+    write_notebook(project / "a.ipynb", APP, "another = 1")
+    until(lambda: all(readiness(port) == (200, {"status": "ready"}) for _ in range(8)), 150)
     os.killpg(service.process.pid, signal.SIGTERM)  # as tini does by -g
     lame = (503, {"status": "lame duck"})
     until(lambda: all(readiness(port) == lame for _ in range(8)))

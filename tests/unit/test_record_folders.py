@@ -46,6 +46,16 @@ def test_it_is_named_after_the_path(here: Path, notebook: str, name: str) -> Non
     assert folders.default_out(path) == Path("runs") / name / "out.ipynb"
 
 
+def test_replicas_that_share_a_volume_have_folders_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a name that a container's variables can say for all of them."""
+    monkeypatch.setenv("RUNNER_RUNS", "/share/{host}")
+    for name in ("web-0", "web-1"):
+        monkeypatch.setenv("RUNNER_REPLICA", name)
+        assert folders.default_out(Path("a.ipynb")) == Path("/share", name, "a/out.ipynb")
+
+
 def test_no_two_notebooks_have_one_folder() -> None:
     """Whoever comes second where the names would be the same gets one of its own, for good."""
     same = ["a/b.ipynb", "a-b.ipynb", "notebooks/a-b.ipynb", "/x/a-b.ipynb", "../a-b.ipynb"]

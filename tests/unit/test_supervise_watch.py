@@ -122,6 +122,22 @@ def test_a_broken_file_waits_until_it_is_whole(notebook: Path, text: str) -> Non
     assert cause(eye) == ""
 
 
+CONFLICT = "<<<<<<< local\nx = 1\n=======\nx = 2\n>>>>>>> remote\n"
+
+
+@pytest.mark.parametrize("text", [CONFLICT, f"%matplotlib inline\n{CONFLICT}"])
+def test_a_merge_that_is_not_resolved_is_not_taken(
+    notebook: Path, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The file is a whole notebook, as nbdime writes it; the log says where the marks are."""
+    eye = Watcher(notebook)
+    write_notebook(notebook, "1", text)
+    assert cause(eye) == ""
+    assert "cell 2 has the marks of a merge in git" in caplog.text
+    write_notebook(notebook, "1", f'about = """{CONFLICT}"""')
+    assert cause(eye) == f"{notebook} was saved"
+
+
 def test_a_notebook_that_could_not_be_read_is_read_again(notebook: Path) -> None:
     """Without another save: too many files were open, the mount was away."""
     eye = Watcher(notebook)
@@ -216,7 +232,19 @@ def swap_link_within(place: Path, text: str) -> None:
     (place / "a.ipynb").symlink_to("..data/a.ipynb")
 
 
-@pytest.mark.parametrize("replace", [swap_folder, make_folder_again, swap_link_within])
+def swap_worktree(place: Path, text: str) -> None:
+    """Let a link above the file lead to another checkout, as git-sync does."""
+    trees = place.with_name("trees")
+    write_notebook(trees / text / "a.ipynb", text)
+    (trees / "new").symlink_to(trees / text)
+    if not place.is_symlink():
+        place.rename(place.with_name("first"))
+    (trees / "new").rename(place)
+
+
+@pytest.mark.parametrize(
+    "replace", [swap_folder, make_folder_again, swap_link_within, swap_worktree]
+)
 def test_a_file_is_followed_by_its_path(
     tmp_path: Path, replace: Callable[[Path, str], None]
 ) -> None:
