@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,28 @@ from runner.cli.systems import require_posix
 @click.option("--out", type=PATH, metavar="FOLDER", help="Where all files of the sweep go.")
 @click.option("--retry-failed", is_flag=True, help="Run the points again that failed.")
 @click.option("--dry-run", is_flag=True, help="Only list the points, and which would run.")
+@option(
+    "--shard",
+    metavar="I/N",
+    default="",
+    show_default=False,
+    help="Run only the I-th of N shares of the points, from 1 on; Slurm's arrays, Cloud Run's and"
+    " AWS Batch's tasks say theirs by themselves.",
+)
+@option(
+    "--shards",
+    metavar="N",
+    default=0,
+    show_default=False,
+    type=click.IntRange(min=0),
+    help="How many there are, for schedulers that say only which this is: Indexed Jobs of"
+    " Kubernetes.",
+)
+@click.option(
+    "--report-only",
+    is_flag=True,
+    help="Run nothing: write the table and the report of what shards or others have run.",
+)
 def sweep(**given: Any) -> None:
     """Execute NOTEBOOK once for each combination of the grid's values, and compare the runs.
 
@@ -63,17 +86,21 @@ def sweep(**given: Any) -> None:
 
     Interrupted or killed, the same command goes on: only points that have not completed are
     run, those of an edited notebook or of other parameters anew, and failed ones with
-    --retry-failed. In a parameter given as text, {point} is the point's name and {folder} its
-    folder: -p report_path '{folder}/report.html'.
+    --retry-failed. The same command may run several times at once, on hosts that share the
+    folder: each takes points that nobody holds; with --shard, only those of its share. In a
+    parameter given as text, {point} is the point's name and {folder} its folder:
+    -p report_path '{folder}/report.html'.
     """  # noqa: D301 - click wants the character, not the words for it
     require_posix("sweep")
     from runner.spawn.shadowed_name import refuse_shadow
     from runner.sweep import sweep
     from runner.sweep.options import SweepOptions
     from runner.sweep.results import Goal
+    from runner.sweep.shards import WHOLE, shard_of
 
     log.configure(given["log_level"], given["log_format"])
     refuse_shadow(Path.cwd(), given["notebook"], serves=False)
+    shard = shard_of(given["shard"], given["shards"], os.environ)
     options = SweepOptions(
         path=given["notebook"],
         out=given["out"],
@@ -91,5 +118,7 @@ def sweep(**given: Any) -> None:
         log_output=given["log_output"],
         log_level=given["log_level"],
         shows_bar=sys.stderr.isatty(),
+        shard=WHOLE if given["report_only"] else shard,
+        only_reports=given["report_only"],
     )
     sweep.sweep(options, click.echo)

@@ -10,6 +10,7 @@ from typing import Any
 from runner.config import RUNS, EngineConfig, KernelChoice, TimeLimits
 from runner.record import folders
 from runner.sweep.results import Goal
+from runner.sweep.shards import WHOLE, Shard
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,8 @@ class SweepOptions:
         goal: Which end of it is the good one.
         retries_failed: Run again what failed.
         is_dry: Only list the points.
+        shard: Which share of the points is ours.
+        only_reports: Run nothing, and compare what others have run.
         config: The engine's waits and intervals.
         time_limits: How long a cell and a point may take.
         kernel: By which kernel to run the notebook, if not by its own.
@@ -51,6 +54,8 @@ class SweepOptions:
     kernel: KernelChoice
     secrets: frozenset[str] = frozenset()
     shows_bar: bool
+    shard: Shard = WHOLE
+    only_reports: bool = False
 
     @property
     def folder(self) -> Path:

@@ -45,6 +45,11 @@ class Outcome:
         return self.status == "stopped"
 
     @property
+    def has_ended(self) -> bool:
+        """Tell whether it was run, and is over, be it well or not."""
+        return self.status not in (PENDING, *history.OPEN)
+
+    @property
     def has_failed(self) -> bool:
         """Tell whether it failed by itself, so that it would fail again."""
         return self.status in FAILED_STATUSES

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.errors import NotebookError
 from runner.masking.values import masked
 from runner.notebook import parameter_values
 from runner.sweep.outcomes import PENDING
@@ -32,28 +33,76 @@ def number_of_points(points: int) -> str:
 
 
 def summary_text(
-    points: Sequence[Point], outcomes: Outcomes, best: BestPoints, command: str, out: Path
+    points: Sequence[Point], outcomes: Outcomes, best: BestPoints, command: str, where: str = ""
 ) -> str:
-    """Name the best point, how to run it alone, what failed, and where the files are."""
+    """Name the best point, how to run it alone, what failed, and what was not run.
+
+    Args:
+        points: Those of which it is said.
+        outcomes: How each ended, by its name.
+        best: The best.
+        command: The command that runs it.
+        where: Of what they are the points, if not of the whole sweep: `` in shard 1/3``.
+    """
+    of = f"of {len(points)}{where}"
     lines = []
     if best.points:
         first = best.points[0]
         others = len(best.points) - 1
         tie = f" ({others} more with the same {best.metric})" if others else ""
         best_metrics = metrics_text(outcomes[first.name].metrics)
-        lines += [
-            f"best of {len(points)}: {first.name}: {best_metrics}{tie}",
-            f"  {command}",
-        ]
+        lines += [f"best {of}: {first.name}: {best_metrics}{tie}", f"  {command}"]
     else:
         lines.append(
-            f"no best of {len(points)}: no completed run recorded"
+            f"no best {of}: no completed run recorded"
             f" {'the metric ' + best.metric if best.metric else 'a metric'}"
         )
-    failed = (point for point in points if not outcomes[point.name].is_completed)
+    failed, open_points = not_completed(points, outcomes)
     lines += [f"failed: {point.name}: {outcomes[point.name].reason}" for point in failed]
-    lines += [f"{what:8} {out / name}" for what, name in _FILES.items() if (out / name).exists()]
+    if open_points:
+        lines.append(f"not done: {number_of_points(len(open_points))}: {_names(open_points)}")
     return "\n".join(lines)
+
+
+def files_text(out: Path) -> str:
+    """Say where the files of all points are."""
+    places = {what: out / name for what, name in _FILES.items()}
+    return "\n".join(f"{what:8} {place}" for what, place in places.items() if place.exists())
+
+
+def not_completed(
+    points: Sequence[Point], outcomes: Outcomes
+) -> tuple[Sequence[Point], Sequence[Point]]:
+    """Give the points that ended without having completed, and those that have not ended."""
+    rest = [point for point in points if not outcomes[point.name].is_completed]
+    ended = [point for point in rest if outcomes[point.name].has_ended]
+    return ended, [point for point in rest if not outcomes[point.name].has_ended]
+
+
+def check(points: Sequence[Point], outcomes: Outcomes) -> None:
+    """Make sure that all points are completed.
+
+    Raises:
+        NotebookError: Some are not.
+    """
+    failed, open_points = not_completed(points, outcomes)
+    all_points = number_of_points(len(points))
+    if failed:
+        raise NotebookError(
+            f"{len(failed)} of {all_points} failed",
+            hint=f"their records say more, such as {failed[0].record};"
+            " --retry-failed runs them again",
+        )
+    if open_points:
+        raise NotebookError(
+            f"{len(open_points)} of {all_points} not done",
+            hint="the same command without --report-only runs what nobody has run",
+        )
+
+
+def _names(points: Sequence[Point]) -> str:
+    few = ", ".join(point.name for point in points[:3])
+    return few if len(points) <= 3 else f"{few}, …"
 
 
 def command_for(path: Path, given: dict[str, Any], secrets: Collection[str] = ()) -> str:

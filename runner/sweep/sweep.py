@@ -12,15 +12,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.errors import ConfigurationError, InterruptedRunError, NotebookError, RunnerError
+from runner.errors import RunnerError
 from runner.notebook import document as notebook
 from runner.record import facts, folders, history
 from runner.record.private_files import make_private_folder, write_private
 from runner.run.stop_request import StopRequest
 from runner.spawn.fork_server_client import Starter
-from runner.sweep import report, results
+from runner.sweep.comparison import Comparison, best_of, interrupted, not_held
 from runner.sweep.launcher import Launcher, run_environment, usable_cores
-from runner.sweep.locks import SETUP, TABLE, FolderLocks, Locks, waited_for
+from runner.sweep.locks import SETUP, FolderLocks, Locks, waited_for
 from runner.sweep.options import SweepOptions
 from runner.sweep.outcomes import PENDING, Outcome, outcome_of
 from runner.sweep.parallel_runs import ParallelRuns
@@ -29,14 +29,19 @@ from runner.sweep.point_queue import PointQueue
 from runner.sweep.points import Point
 from runner.sweep.progress import RunCounts, SweepProgress, SweepProgressBar, SweepProgressLog
 from runner.sweep.results import BestPoints
-from runner.sweep.summary import command_for, dry_run_text, number_of_points, summary_text
+from runner.sweep.summary import (
+    check,
+    command_for,
+    dry_run_text,
+    files_text,
+    number_of_points,
+    summary_text,
+)
 
 log = logging.getLogger(__name__)
 
 OWN_FILES = ("results.csv", "results.svg", "report.ipynb")
-_SETUP_WITHIN = 60.0
-_TABLE_WITHIN = 600.0  # others' reports take seconds each
-_GOES_ON = "the same command goes on from here"
+_SETUP_WITHIN = 60.0  # seconds
 
 
 def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
@@ -52,7 +57,8 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
         ConfigurationError: Before any kernel starts: the notebook, a parameter or a grid is
             wrong, or a sweep with others is at work in the folder. After all runs: nothing
             recorded the metric.
-        NotebookError: A point failed; the others were run all the same.
+        NotebookError: A point failed, the others were run all the same; or, if only reports are
+            wanted, one is not done.
         InterruptedRunError: A signal ended it; the same command goes on.
     """
     document = notebook.read(options.path, options.secrets).with_kernel(options.kernel)
@@ -60,8 +66,9 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
     sha256 = hashlib.sha256(content).hexdigest()
     points = planned_points(options, document, sha256)
     if options.is_dry:
-        outcomes = {point.name: outcome_of(point, corrects=False) for point in points}
-        say(dry_run_text(points, outcomes, due_points(options, points, outcomes)))
+        share = options.shard.of(points)
+        outcomes = {point.name: outcome_of(point, corrects=False) for point in share}
+        say(dry_run_text(share, outcomes, due_points(options, share, outcomes)))
         return
     make_private_folder(options.folder)
     locks = FolderLocks(options.folder)
@@ -100,7 +107,7 @@ def _set_up(options: SweepOptions, locks: Locks, stop: StopRequest, content: byt
     source = folder / f"source-{hashlib.sha256(content).hexdigest()[:12]}.ipynb"
     with waited_for(locks, SETUP, _SETUP_WITHIN, lambda: stop.signum) as is_ours:
         if not is_ours:
-            raise _not_held(folder, stop)
+            raise not_held(options, stop)
         if options.out is None:
             folders.take(folder, options.path)
         history.take_names(folder, (*OWN_FILES, source.name))
@@ -108,19 +115,13 @@ def _set_up(options: SweepOptions, locks: Locks, stop: StopRequest, content: byt
     return source
 
 
-def _not_held(folder: Path, stop: StopRequest) -> RunnerError:
-    if stop.signum:
-        return InterruptedRunError(stop.signum, hint=_GOES_ON)
-    return RunnerError(f"{folder}: another process holds its lock, and does not give it back")
-
-
 @dataclasses.dataclass(kw_only=True)
 class Sweep:
-    """Run the points of one folder.
+    """Run points of one folder, and say what came out.
 
     Attributes:
         options: What to do.
-        points: The points.
+        points: All points.
         locks: The folder's.
         launcher: Starts their runs.
         loop: On which to watch them.
@@ -135,44 +136,49 @@ class Sweep:
     stop: StopRequest
 
     def __post_init__(self) -> None:
-        """See what is done already."""
-        self._outcomes = {point.name: outcome_of(point) for point in self.points}
+        """See what of our share is done already."""
+        self._share = self.options.shard.of(self.points)
+        self._outcomes = {point.name: outcome_of(point) for point in self._share}
+        shard = self.options.shard
+        self._where = "" if shard.is_whole else f" in shard {shard}"
+        self._comparison = Comparison(
+            options=self.options,
+            locks=self.locks,
+            launcher=self.launcher,
+            loop=self.loop,
+            stop=self.stop,
+        )
 
     def run(self, say: Callable[[str], None]) -> None:
-        """Run what is due, write the table and the report, and say what came out."""
-        self._run_due()
-        best = self._compare()
-        if self.stop.signum:
-            raise InterruptedRunError(self.stop.signum, hint=_GOES_ON)
-        say(self._summary(best))
-        self._check()
+        """Run what is due of our share, compare, and say what came out.
 
-    def _compare(self) -> BestPoints:
-        """Write the table and the report, alone; who ends beside us waits, and finds the same."""
-        with waited_for(self.locks, TABLE, _TABLE_WITHIN, lambda: self.stop.signum) as is_ours:
-            if not is_ours:
-                raise _not_held(self.options.folder, self.stop)
-            try:
-                best = results.best_points(
-                    self.points, self._outcomes, self.options.metric, self.options.goal
-                )
-            except ConfigurationError:
-                self._write_table(BestPoints())
-                raise
-            self._write_table(best)
-            if not self.stop.signum:
-                self._write_report(best)
-            return best
+        What is said and raised is of our share alone.
+        """
+        if not self.options.only_reports:
+            self._run_due()
+        if self.options.shard.is_whole:
+            best = self._comparison.write(self.points, self._outcomes)
+            if self.stop.signum:
+                raise interrupted(self.stop.signum)
+            say(f"{self._summary(best)}\n{files_text(self.options.folder)}")
+        elif self.stop.signum:
+            raise interrupted(self.stop.signum)
+        else:
+            if self._share:
+                say(self._summary(best_of(self.options, self._share, self._outcomes)))
+            say(self._rest())
+        check(self._share, self._outcomes)
 
     def _run_due(self) -> None:
-        due = due_points(self.options, self.points, self._outcomes)
+        due = due_points(self.options, self._share, self._outcomes)
         jobs = _jobs(self.options, len(due))
-        counts = RunCounts(total=len(self.points), done=len(self.points) - len(due))
+        counts = RunCounts(total=len(self._share), done=len(self._share) - len(due))
         log.info(
-            "%s: %s, %d of them to run, %d at a time; files: %s",
+            "%s: %s%s, %d of them to run, %d at a time; files: %s",
             *(
                 self.options.path,
-                number_of_points(len(self.points)),
+                number_of_points(len(self._share)),
+                self._where,
                 len(due),
                 jobs,
                 self.options.folder,
@@ -210,39 +216,26 @@ class Sweep:
         finally:
             progress.close()
 
-    def _write_table(self, best: BestPoints) -> None:
-        folder = self.options.folder
-        results.write_table(folder / "results.csv", self.points, self._outcomes, best, folder)
-
-    def _write_report(self, best: BestPoints) -> None:
-        metrics = results.metric_names(self._outcomes)
-        parameter_columns, metric_columns = results.column_names(
-            list(self.points[0].chosen), metrics
-        )
-        folder = self.options.folder
-        values = {
-            "notebook": str(self.options.path),
-            "results": str(folder / "results.csv"),
-            "picture": str(folder / "results.svg"),
-            "names": parameter_columns,
-            "metric": dict(zip(metrics, metric_columns, strict=True)).get(best.metric, ""),
-            "goal": str(self.options.goal),
-        }
-        report.write_report(folder, values, self.launcher, self.loop, self.stop)
-
     def _summary(self, best: BestPoints) -> str:
         given = self.options.fixed | (best.points[0].chosen if best.points else {})
         command = command_for(self.options.path, given, self.points[0].secrets)
-        return summary_text(self.points, self._outcomes, best, command, self.options.folder)
+        return summary_text(self._share, self._outcomes, best, command, self._where)
 
-    def _check(self) -> None:
-        failed = [point for point in self.points if not self._outcomes[point.name].is_completed]
-        if failed:
-            raise NotebookError(
-                f"{len(failed)} of {number_of_points(len(self.points))} failed",
-                hint=f"their records say more, such as {failed[0].record};"
-                " --retry-failed runs them again",
-            )
+    def _rest(self) -> str:
+        """Say what of the whole sweep is left; compare all if we end as its last shard."""
+        gathers = "the same command with --report-only writes the table and the report"
+        found = dict(self._outcomes)
+        for point in self.points:
+            if point.name not in found:
+                found[point.name] = outcome_of(point, corrects=False)
+            if not (found[point.name].is_completed or found[point.name].has_failed):
+                return f"other shards are not done, such as with {point.name}; then {gathers}"
+        try:
+            self._comparison.write(self.points, found)
+        except RunnerError as error:  # it is none of this share's
+            log.warning("all shards are done, but there is no report: %s", error)
+            return gathers
+        return f"all shards are done\n{files_text(self.options.folder)}"
 
 
 def _jobs(options: SweepOptions, points: int) -> int:

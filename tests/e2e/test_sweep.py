@@ -40,11 +40,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def sweep(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def sweep(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run a whole sweep of ``a.ipynb``."""
     return subprocess.run(
         [*RUNNER, "sweep", "a.ipynb", *words],
         cwd=folder,
+        env=os.environ | environ,
         capture_output=True,
         text=True,
         timeout=100,
@@ -270,6 +271,35 @@ def test_a_folder_has_one_notebooks_sweep_at_a_time(folder: Path, start: Start) 
     (folder / "gate").touch()
     assert first.wait(60) == 0
     assert done(folder) == {"2": 1}
+
+
+def test_a_shard_speaks_for_its_share_alone(folder: Path) -> None:
+    """It runs no other's points, and fails only with its own; the last to end compares all."""
+    write_notebook(folder / "a.ipynb", COUNTS, RECORDS, parameters=X)
+    words = ("--grid", "x=0,1,2", "-j", "1")
+    slurm = {f"SLURM_ARRAY_TASK_{name}": "1" for name in ("ID", "MIN")}
+    one = sweep(folder, *words, **slurm, SLURM_ARRAY_TASK_COUNT="2")
+    assert (one.returncode, done(folder)) == (3, {"0": 1, "2": 1}), one.stderr
+    assert "best of 2 in shard 1/2: x=2: score 3\n" in one.stdout
+    assert "other shards are not done, such as with x=1" in one.stdout
+    assert not (folder / "runs/sweeps/a/results.csv").exists()
+    other = sweep(folder, *words, "--shards", "2", JOB_COMPLETION_INDEX="1")
+    assert (other.returncode, done(folder)) == (0, {"0": 1, "1": 1, "2": 1}), other.stderr
+    assert "best of 1 in shard 2/2: x=1: score 6\n" in other.stdout
+    assert "all shards are done" in other.stdout
+    assert [row["best"] for row in table(folder)] == ["", "best", ""]
+
+
+def test_a_report_alone_runs_nothing(swept: Any, folder: Path) -> None:
+    """It tells what is there, and by its exit code that not all is."""
+    shutil.copytree(swept[0], folder, dirs_exist_ok=True)
+    (folder / "runs/sweeps/a/results.csv").unlink()
+    ended = sweep(folder, "--grid", "x=1,2,3", "--report-only", JOB_COMPLETION_INDEX="1")
+    assert ended.returncode == 3
+    assert "best of 3: x=1: score 6\n" in ended.stdout
+    assert "not done: 1 point: x=3\n" in ended.stdout
+    assert [row["status"] for row in table(folder)] == ["completed", "completed", "pending"]
+    assert done(folder) == {"0": 1, "1": 1, "2": 1}
 
 
 def test_a_report_is_replaced_only_by_a_whole_one(swept: Any, folder: Path, start: Start) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from runner.errors import ConfigurationError
+from runner.errors import ConfigurationError, NotebookError
 from runner.sweep.outcomes import Outcome
 from runner.sweep.points import Point
 from runner.sweep.results import BestPoints, Goal, best_points, column_names, write_table
-from runner.sweep.summary import command_for
+from runner.sweep.summary import check, command_for, summary_text
 
 
 def points(*values: Any, name: str = "C") -> list[Point]:
@@ -87,3 +87,20 @@ def test_the_best_ones_command_gives_its_values_back() -> None:
     assert command == (
         "runner run n.ipynb -p a 0.1 -p b 'x y' -r c 1 -p d None -y '{\"e\": [1, \"x\"]}'"
     )
+
+
+def test_what_is_said_tells_a_failure_from_what_was_not_run() -> None:
+    """Of a share, that it is one; who gathers too early is told by the exit code."""
+    outcomes = OUTCOMES | {"6": Outcome(), "7": Outcome(status="running")}
+    found = points(1, 5, 6, 7)
+    said = summary_text(found, outcomes, BestPoints(metric="a", points=found[:1]), "do", " there")
+    assert said.splitlines() == [
+        "best of 4 there: 1: a 0.5, loss 2",
+        "  do",
+        "failed: 5: ",
+        "not done: 2 points: 6, 7",
+    ]
+    with pytest.raises(NotebookError, match="1 of 4 points failed"):
+        check(found, outcomes)
+    with pytest.raises(NotebookError, match="2 of 3 points not done"):
+        check([found[0], *found[2:]], outcomes)
