@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,29 +13,73 @@ from runner.errors import ConfigurationError
 from runner.notebook import parameter_values
 from runner.notebook.document import Notebook
 from runner.notebook.parameter_types import plain
+from runner.sweep.ranges import Range, parts_of, range_of
 
 Grid = dict[str, list[Any]]
+Axes = dict[str, list[Any]]
+"""Of each parameter the values and the ranges, before these are listed."""
+
+MOST_POINTS = 100_000
 
 
 def read_grid(texts: Sequence[str], document: Notebook) -> Grid:
+    """Read grids, and list the values of each.
+
+    Args:
+        texts: As for `read_axes`.
+        document: The notebook; if it is not Python, nothing is checked.
+
+    Raises:
+        ConfigurationError: As for `read_axes`; or there are more than `MOST_POINTS` points.
+    """
+    axes = read_axes(texts, document)
+    counts = {
+        name: sum(value.count if isinstance(value, Range) else 1 for value in values)
+        for name, values in axes.items()
+    }
+    if (points := math.prod(counts.values())) > MOST_POINTS:
+        raise ConfigurationError(
+            f"--grid: {points:,} points; at most {MOST_POINTS:,} are possible",
+            hint="a range says how many values it has by a number at its end: 1..1000:10",
+        )
+    return {name: listed(name, values) for name, values in axes.items()}
+
+
+def read_axes(texts: Sequence[str], document: Notebook) -> Axes:
     """Read grids; a value is read in the first way that fits the parameter's declared type.
 
     Args:
-        texts: ``NAME=V1,V2,…`` each; a value that holds a comma stands in double quotes.
+        texts: ``NAME=V1,V2,…`` each; a value that holds a comma stands in double quotes, and one
+            of the form ``LOW..HIGH`` is a range where the parameter takes numbers.
         document: The notebook; if it is not Python, nothing is checked.
 
     Raises:
         ConfigurationError: A text has another form, a name is unknown or comes twice, or a
             value has the wrong type or comes twice.
     """
-    grid: Grid = {}
+    axes: Axes = {}
     for text in texts:
         name, found = _name_and_values(text)
-        if name in grid:
+        if name in axes:
             raise ConfigurationError(f"--grid {name}: given twice; list all its values in one")
-        grid[name] = [_typed_value(document, name, value) for value in found]
-        _check_distinct(name, grid[name])
-    return grid
+        axes[name] = [
+            _range(document, name, value) or _typed_value(document, name, value) for value in found
+        ]
+        _check_distinct(name, [value for value in axes[name] if not isinstance(value, Range)])
+    return axes
+
+
+def listed(name: str, values: Sequence[Any]) -> list[Any]:
+    """List the values of a parameter, those of its ranges in their place.
+
+    Raises:
+        ConfigurationError: One comes twice.
+    """
+    found: list[Any] = []
+    for value in values:
+        found += value.values() if isinstance(value, Range) else [value]
+    _check_distinct(name, found)
+    return found
 
 
 def combinations(grid: Grid) -> Iterator[dict[str, Any]]:
@@ -54,6 +99,17 @@ def _name_and_values(text: str) -> tuple[str, list[str]]:
             f"--grid {text}: not of the form NAME=V1,V2", hint="--grid C=0.1,1,10"
         )
     return name.strip(), found
+
+
+def _range(document: Notebook, name: str, text: str) -> Range | None:
+    """Read a range; None if the text is none, or the parameter takes no numbers."""
+    parts = parts_of(text)
+    if parts is None:
+        return None
+    ends = [_typed_value(document, name, end) for end in (parts.low, parts.high)]
+    if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends):
+        return None
+    return range_of(parts, *ends, said=f"--grid {name}={text}")
 
 
 def _typed_value(document: Notebook, name: str, text: str) -> Any:

@@ -24,16 +24,21 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 # Options of other programs that the pages name.
 FOREIGN = {
+    "--array",
     "--build",
     "--build-arg",
     "--cap-drop",
     "--config",
+    "--cpus-per-task",
     "--cwd",
+    "--dependency",
     "--engine",
     "--env",
     "--env-file",
     "--execution-timeout",
+    "--job-name",
     "--memory",
+    "--parsable",
     "--pids-limit",
     "--prepare-only",
     "--profile",
@@ -44,9 +49,13 @@ FOREIGN = {
     "--security-opt",
     "--server-side",
     "--tag",
+    "--signal",
+    "--sshlogin",
     "--target",
     "--tmpfs",
     "--vulnerability-service",
+    "--workdir",
+    "--wrap",
 }
 
 

@@ -29,6 +29,16 @@ def typed(tmp_path: Path, declaration: str, text: str) -> list[Any]:
         ("on: bool = True", "on=True,False", [True, False]),
         ("sizes: list = [1]", 'sizes="[10, 10]","[20]"', [[10, 10], [20]]),
         ("n = None", "n=None,1,a", [None, 1, "a"]),
+        ("C: float = 1.0", "C=0.1..10:log", [0.1, 0.316228, 1.0, 3.16228, 10.0]),
+        ("C: float = 1.0", "C=1..2:3", [1.0, 1.5, 2.0]),
+        ("C: float = 1.0", "C=1..2:linear:2,5", [1.0, 2.0, 5.0]),
+        ("n: int = 1", "n=-1..2", [-1, 0, 1, 2]),
+        ("n: int = 1", "n=1..1000:log:4", [1, 10, 100, 1000]),
+        ("n: int = 1", "n=1..9:3", [1, 5, 9]),
+        ("n: int = 1", "n=1..3:log:100", [1, 2, 3]),
+        ("g: float | str = 'scale'", "g=scale,1..2:2", ["scale", 1.0, 2.0]),
+        ("name: str = 'a'", "name=1..2", ["1..2"]),
+        ("n = None", "n=1..2", [1, 2]),
     ],
 )
 def test_a_value_becomes_what_is_declared(
@@ -50,12 +60,25 @@ def test_a_value_becomes_what_is_declared(
         ("C=1,1.0", "comes twice"),
         ("D=1", "unknown parameter 'D'"),
         ('C="1', "unexpected end of data"),
+        ("C=2..1", "from a number to a greater one"),
+        ("C=0..1:log", "numbers above 0 only"),
+        ("C=0..1:1", "2 to 100,000 values"),
+        ("C=0..1:999999999", "2 to 100,000 values"),
+        ("C=1..1e301", "too large"),
+        ("C=0..1:2,1", "the value 1.0 comes twice"),
     ],
 )
 def test_a_wrong_grid_is_refused(tmp_path: Path, text: str, said: str) -> None:
     """Each fault is named."""
     with pytest.raises(ConfigurationError, match=said):
         typed(tmp_path, "C: float = 1.0", text)
+
+
+def test_points_are_counted_before_they_are_listed(tmp_path: Path) -> None:
+    """A range that was meant otherwise does not fill the memory."""
+    path = write_notebook(tmp_path / "a.ipynb", "1", parameters="a: int = 1\nb: int = 1")
+    with pytest.raises(ConfigurationError, match="1,000,000,000,000 points; at most 100,000"):
+        read_grid(["a=1..1000000", "b=1..1000000"], document.read(path))
 
 
 def test_a_parameter_has_one_grid(tmp_path: Path) -> None:
