@@ -32,7 +32,8 @@ from runner.cli.systems import require_posix
     multiple=True,
     required=True,
     metavar="NAME=V1,V2",
-    help='Give a parameter several values; repeatable. "a,b" in double quotes is one value.',
+    help='Give a parameter several values; repeatable. "a,b" in double quotes is one value;'
+    " 0.1..10:log:5 is a range of five.",
 )
 @option(
     "--jobs",
