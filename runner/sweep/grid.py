@@ -109,7 +109,8 @@ def _range(document: Notebook, name: str, text: str) -> Range | None:
     ends = [_typed_value(document, name, end) for end in (parts.low, parts.high)]
     if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends):
         return None
-    return range_of(parts, *ends, said=f"--grid {name}={text}")
+    low, high = ends
+    return range_of(parts, low, high, f"--grid {name}={text}")
 
 
 def _typed_value(document: Notebook, name: str, text: str) -> Any:
