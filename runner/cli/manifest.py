@@ -8,10 +8,11 @@ import click
 
 from runner import __version__
 from runner.cli.options import EPILOG, PATH
+from runner.cli.serve_options import BesideServeOptions
 from runner.manifest.settings import Autoscale, KServeMode, Monitor
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=BesideServeOptions, epilog=EPILOG)
 @click.argument("notebook")
 @click.argument("serve_options", nargs=-1, type=click.UNPROCESSED)
 @click.option("--name", default="", help="Of all objects; else NOTEBOOK's, as `serve`.")

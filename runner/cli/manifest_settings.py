@@ -126,7 +126,10 @@ def _source(notebook: str, given: dict[str, Any]) -> Source:
         if given["others"]:
             raise ConfigurationError("--with FILE: the image has the notebook, and what is beside")
         return Source(path=path)
-    return Source(path=path, files=notebook_files.collected(Path(notebook), given["others"]))
+    files = notebook_files.collected(Path(notebook), given["others"])
+    if notebook_files.size_of(files) > notebook_files.MOST_BYTES_APPLIED:
+        _remark("the ConfigMap is larger than 256 KB: `kubectl apply --server-side` takes it")
+    return Source(path=path, files=files)
 
 
 def _served(notebook: str, given: dict[str, Any]) -> Served:
@@ -181,15 +184,21 @@ def _check(notebook: str, told: dict[str, Any], context: click.Context) -> None:
 
 
 def _check_values(notebook: str, values: dict[str, Any]) -> None:
+    """Check parameters as the notebook declares them, and refuse secrets.
+
+    Raises:
+        ConfigurationError: One is wrong, or a secret.
+    """
+    known = None if _is_address(notebook) else document.read(Path(notebook))
     for name in values:
-        if is_secret(name):
+        if is_secret(name) or (known and name in known.secrets):
             raise ConfigurationError(
                 f"-p {name}: whoever may see the Deployment would read it",
                 hint="put it into a Secret, and let the notebook read the variable that"
                 " --env-from-secret gives it",
             )
-    if not _is_address(notebook):
-        document.read(Path(notebook)).check(values)
+    if known:
+        known.check(values)
 
 
 def _resources(given: dict[str, Any], served: Served) -> Resources:

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from runner.cli.options import EPILOG, PATH, output_format
-from runner.cli.serve_options import read_serve_options
+from runner.cli.serve_options import BesideServeOptions, read_serve_options
 from runner.cli.systems import require_linux
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=BesideServeOptions, epilog=EPILOG)
 @click.argument("notebook", type=PATH)
 @click.argument("serve_options", nargs=-1, type=click.UNPROCESSED)
 @click.option(

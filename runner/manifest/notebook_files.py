@@ -48,7 +48,7 @@ def collected(notebook: Path, others: Iterable[Path]) -> dict[str, bytes]:
             files[below_here(path)] = path.read_bytes()
         except OSError as error:
             raise ConfigurationError(f"--with {path}: {error.strerror}") from error
-    size = sum(map(len, (*files.values(), *keys_of(files).values())))
+    size = size_of(files)
     if size > MOST_BYTES:
         raise ConfigurationError(
             f"{notebook}: a ConfigMap has {MOST_BYTES:,} bytes at most, and this has {size:,}"
@@ -57,6 +57,11 @@ def collected(notebook: Path, others: Iterable[Path]) -> dict[str, bytes]:
             " s3://bucket/serve.ipynb as NOTEBOOK",
         )
     return files
+
+
+def size_of(files: Mapping[str, bytes]) -> int:
+    """Count the bytes as Kubernetes does: of keys and values."""
+    return sum(map(len, (*files.values(), *keys_of(files).values())))
 
 
 def below_here(path: Path) -> str:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from support.manifests import of_kind, printed, refused
 
 from runner.access.key_file import line_of
+from runner.cli import main
 
 KEY = "a-key-that-nobody-may-read"
 
@@ -134,9 +136,19 @@ def test_no_key_is_printed_but_the_hashes_that_were_given(notebook: str) -> None
     assert pods[0]["spec"] | {"volumes": 0} == pods[1]["spec"] | {"volumes": 0}
 
 
-def test_a_secret_parameter_is_refused(notebook: str) -> None:
-    """Whoever may see a Deployment would read it."""
-    assert "--env-from-secret" in refused(notebook, "-p", "db_password", "hunter2")
+@pytest.mark.parametrize("name", ["db_password", "pin"])
+def test_a_secret_parameter_is_refused(notebook: str, name: str) -> None:
+    """By its name, or by its comment: whoever may see a Deployment would read it."""
+    path = Path(notebook)
+    path.write_text(path.read_text().replace("0.5", "0.5\\npin: str = ''  # secret: of the card"))
+    assert "--env-from-secret" in refused(notebook, "-p", name, "hunter2")
+
+
+def test_a_configmap_that_an_apply_cannot_keep_is_told(notebook: str) -> None:
+    """It keeps what it has applied in an annotation, which is smaller than a ConfigMap may be."""
+    Path("table.csv").write_text("x" * 262_144)
+    asked = CliRunner().invoke(main.commands, ["manifest", notebook, "--with", "table.csv"])
+    assert "--server-side" in asked.stderr
 
 
 @pytest.mark.parametrize(
@@ -149,6 +161,9 @@ def test_a_secret_parameter_is_refused(notebook: str) -> None:
         (["--user", "0"], "root"),
         (["--replicas", "5", "--max-replicas", "2"], "is less than"),
         (["--", "--api-keys", "x"], "--api-keys"),
+        (["--workers", "2"], "behind `--`"),
+        (["--no-reload"], "behind `--`"),
+        (["--replcas", "2"], "--replicas"),
         (["--", "--host", "::1"], "it is the pod's"),
         (["--", "-f", "values.yaml"], "-p sets each"),
         (["--", "--ready-path", ""], "no probe"),
