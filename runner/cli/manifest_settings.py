@@ -197,6 +197,8 @@ def _check_values(notebook: str, values: dict[str, Any]) -> None:
                 hint="put it into a Secret, and let the notebook read the variable that"
                 " --env-from-secret gives it",
             )
+    if known and (fault := document.conflict(known)):
+        raise ConfigurationError(f"{notebook}: {fault}")
     if known:
         known.check(values)
 

@@ -3,8 +3,8 @@
 The rules of this file:
 
 1. KServe's storage initializer brings a folder to ``/mnt/models``: the notebook, and its model
-   where the notebook looks for it. That is the working folder; it is read-only, so records go
-   elsewhere.
+   beside it or where the notebook looks for it. That is the working folder; it is read-only, so
+   records go elsewhere.
 2. What is printed works in both of KServe's modes, so nothing is said of the pod that Knative
    refuses; what only one mode takes is printed for that one.
 3. In mode Standard KServe's readiness is a TCP probe unless told otherwise, which is true long
@@ -144,7 +144,7 @@ def _container(
         "name": CONTAINER,
         "image": settings.image,
         "args": [
-            *("runner", "serve", settings.source.path, _RECORD),
+            *("runner", "serve", settings.source.path, _RECORD, "--model-folder", FOLDER),
             *("--name", name, "--host", "0.0.0.0", "--port", str(served.port)),  # noqa: S104
             *("--no-standby", "--log-format", "json", *ducks, *more),
         ],

@@ -121,7 +121,7 @@ def test_what_does_not_go_together_is_refused(words: list[str], said: str) -> No
 
 def test_every_printed_command_is_one_that_runner_serve_takes() -> None:
     """By its own parser."""
-    variants = [[], ["--keys-secret", "keys"], ["--knative"]]
+    variants = [[], ["--keys-secret", "keys"], ["--knative"], KSERVE[3:]]
     for words in variants:
         for each in printed(*KSERVE[:3], *words):
             for container in containers_of(each):
