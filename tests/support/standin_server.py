@@ -62,8 +62,9 @@ class Server:
 
     async def take_orders(self) -> None:
         loop = asyncio.get_running_loop()
-        while b"ping" in await loop.sock_recv(self.control, 65536):
-            self.say("turns")
+        while b"ping" in (order := await loop.sock_recv(self.control, 65536)) or b"show" in order:
+            if b"ping" in order:
+                self.say("turns")
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
