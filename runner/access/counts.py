@@ -13,7 +13,7 @@ import mmap
 import struct
 import zlib
 
-OTHER = "other"
+OTHER = "(other)"  # no key can have this name
 MOST_NAMES = 100
 _ROOM = 16_384  # bytes for one worker: so many names of 64 letters with their counts
 _HEAD = struct.Struct("II")  # how many bytes there are, and their checksum

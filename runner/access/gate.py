@@ -135,6 +135,18 @@ class Gate:
                 refused.show(*sign_in.shown(has_authors_pages=self.has_authors_pages))
             raise
 
+    def preflight(self, method: str, fields: Fields) -> list[tuple[bytes, bytes]] | None:
+        """Give the answer to a browser that asks whether a page may ask; None for what is none.
+
+        Raises:
+            RefusedRequestError: It may not.
+        """
+        try:
+            return None if self.cors is None else self.cors.preflight_fields(method, fields)
+        except RefusedRequestError as refused:
+            self.counts.refuse(refused.status)
+            raise
+
     def name_in(self, head: bytes, end: int = sys.maxsize) -> str | None:
         """Let a request in by the one key in its head.
 

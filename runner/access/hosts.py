@@ -18,7 +18,7 @@ HOSTS = variable("allowed-host")
 
 # By which containers reach the machine that they run on; nobody can register either.
 _OF_CONTAINERS = ("host.docker.internal", "host.containers.internal")
-_NAME = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9._-]{0,252})|[0-9a-f:.]*:[0-9a-f:.]*|\*")
+_NAME = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9._-]{0,252})|\*")
 _HOST = re.compile(r"(\[[^\]]+\]|[^:\[\]]*)(?::[0-9]*)?")
 _MOST_KNOWN = 1024
 
@@ -52,11 +52,7 @@ class AllowedHosts(dict[bytes, bool]):
             return self._takes_none
         if name in self._names or name.endswith(self._ends):
             return True
-        try:
-            address = ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return (self._is_local and address.is_loopback) or str(address) in self._names
+        return self._is_local and bool(_address_in(name)) and ipaddress.ip_address(name).is_loopback
 
 
 def allowed_hosts(names: Iterable[str], *, is_local: bool) -> AllowedHosts | None:
@@ -74,31 +70,46 @@ def allowed_hosts(names: Iterable[str], *, is_local: bool) -> AllowedHosts | Non
 
 
 def hosts_of(text: str) -> tuple[str, ...]:
-    """Read names of hosts, with commas or spaces between.
+    """Read names of hosts, with commas or spaces between; a port says nothing.
 
     Raises:
         ConfigurationError: Something of it is none.
     """
-    names = [name.lower().strip("[]") for name in text.replace(",", " ").split()]
+    given = text.replace(",", " ").split()
+    names = [_address_in(each.strip("[]")) or name_in(each.encode()) for each in given]
     for name in names:
-        if not _NAME.fullmatch(name):
+        if not _is_shown(name):
             raise ConfigurationError(
                 f"{name!r:.80} is no host that can be allowed",
-                hint="a name without scheme and port, such as example.org, *.example.org, or *",
+                hint="a name without a scheme, such as example.org, *.example.org, or *",
             )
     return tuple(names)
 
 
 def name_in(host: bytes) -> str:
-    """Give the name or address in a Host: in lower case, without its port."""
-    text = host.decode("latin-1").lower()
+    """Give the name or address in a Host: in lower case, without its port, in its usual form."""
+    text = host.decode("utf-8", "replace").lower()
     found = _HOST.fullmatch(text)
-    return found[1].strip("[]").rstrip(".") if found else text
+    name = found[1].strip("[]").rstrip(".") if found else text
+    return _address_in(name) or name
+
+
+def _address_in(name: str) -> str:
+    """Give an address in its shortest form; empty if it is none."""
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        return ""
+
+
+def _is_shown(name: str) -> bool:
+    """Tell whether it is a name, or an address; else it may be anything, and is not quoted."""
+    return bool(_NAME.fullmatch(name) or _address_in(name))
 
 
 def refusal_of(host: bytes) -> str:
     """Say why a host is refused, and what allows it."""
     name = name_in(host)
-    if not _NAME.fullmatch(name):
+    if not _is_shown(name):
         return "this host is not served here"
     return f"the host {name:.80} is not served here; --allowed-host {name:.80} ({HOSTS}) allows it"

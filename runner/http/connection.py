@@ -141,7 +141,7 @@ class Connection(ExchangeLink):
         owner, limits = self.owner, self.limits
         scope = scope_of(head, self.client, self.server, owner.proxies, self.scheme)
         cors = owner.gate.cors
-        if cors is not None and (fields := cors.preflight_fields(scope["method"], head.headers)):
+        if fields := owner.gate.preflight(scope["method"], head.headers):
             return self._preflight(head, scope, fields)
         key_name = self._admit(scope, head)
         scope["state"] = self.state.app_state.copy()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Collection
 
 MASK = "***"
 
@@ -31,9 +32,17 @@ _OF_TEXTS = {
     *["per", "prev", "sep", "special", "start", "stop", "unk", "word"],
 }
 
+_STEP = re.compile(r"[\[\].]++")  # from one name to the next within it
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 HINTS = ("auth", "credential", "key", "pass", "pwd", "secret", "token")
 """Of which each well-known name has one, in any case: most texts have none."""
+
+
+def is_one_of(names: Collection[str], name: str) -> bool:
+    """Tell whether a name is one of these, or leads by one: ``user[email]``, ``user.email``."""
+    if name in names:
+        return True
+    return bool(names) and any(part in names for part in _STEP.split(name))
 
 
 def is_secret(name: str) -> bool:

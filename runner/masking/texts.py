@@ -18,7 +18,7 @@ import urllib.parse
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from runner.masking.names import HINTS, MASK, is_secret
+from runner.masking.names import HINTS, MASK, is_one_of, is_secret
 from runner.masking.values import masked, without_passwords
 
 FORM = "application/x-www-form-urlencoded"
@@ -124,7 +124,7 @@ class TextMasking:
         return any(map(self._is_secret, {*names}))
 
     def _is_secret(self, name: str) -> bool:
-        return name in self._secrets or is_secret(name)
+        return is_one_of(self._secrets, name) or is_secret(name)
 
 
 def _columns(text: str, media_type: str) -> Iterator[str]:

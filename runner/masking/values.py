@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any
 
-from runner.masking.names import MASK, is_secret
+from runner.masking.names import MASK, is_one_of, is_secret
 
 _IN_URL = re.compile(r"(?<=://)[^/\s@:]*+:[^/\s@]*+(?=@)")
 
@@ -30,7 +30,7 @@ def masked(
         name: The value's.
         of_text: Gives a text without secrets.
     """
-    is_one = name in secrets or (is_secret(name) and not isinstance(value, bool))
+    is_one = is_one_of(secrets, name) or (is_secret(name) and not isinstance(value, bool))
     if is_one and value is not None:
         return MASK
     if isinstance(value, dict):

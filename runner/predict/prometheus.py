@@ -61,8 +61,8 @@ class PrometheusCollector:
             "1 while the newest version of the notebook has failed, and one before it serves.",
             value=int(Readiness.VERSION_FAILED in self._readiness()),
         )
-        if (gate := self._gate()).is_on:
-            yield from _access_families(gate.counts.total())
+        gate = self._gate()
+        yield from _access_families(gate.counts.total(), is_keyed=gate.keys is not None)
 
 
 def service_info(identity: Identity) -> dict[str, str]:
@@ -178,7 +178,7 @@ def _gauge_families(numbers: dict[str, EndpointCounts]) -> Iterator[Metric]:
     yield from (in_flight, waiting)
 
 
-def _access_families(counted: Counted) -> Iterator[Metric]:
+def _access_families(counted: Counted, *, is_keyed: bool) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily
 
     admitted = CounterMetricFamily(
@@ -186,14 +186,15 @@ def _access_families(counted: Counted) -> Iterator[Metric]:
     )
     refused = CounterMetricFamily(
         "runner_refused_requests",
-        "Requests that were not let in: 401, no key; 429, too many with one.",
+        "Requests that were not let in: 401, no key; 403, another site; 421, another host; 429,"
+        " too many with one key.",
         labels=["status"],
     )
     for name, count in counted.admitted.items():
         admitted.add_metric([name], count)
     for status, count in counted.refused.items():
         refused.add_metric([status], count)
-    yield from (admitted, refused)
+    yield from (admitted, refused) if is_keyed else (refused,)
 
 
 def _buckets(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:

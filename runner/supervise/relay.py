@@ -271,8 +271,7 @@ class Relay:
         Raises:
             RefusedRequestError: It is not let in.
         """
-        cors = self._gate.cors
-        allowed = cors.preflight_fields(asked.method, asked.fields) if cors else None
+        allowed = self._gate.preflight(asked.method, asked.fields)
         if allowed is None:
             self._gate.admit(asked)
         return allowed

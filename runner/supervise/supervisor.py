@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import random
@@ -31,7 +32,7 @@ from runner.access.keys import Keys
 from runner.access.settings import OPEN_TO_ALL
 from runner.config import AddressSet, Limits, ProxyTrust, RequestLogSettings
 from runner.notebook import document as notebook
-from runner.record import folders
+from runner.record import folders, history
 from runner.record.out import OutStream, out_at
 from runner.record.private_files import make_private_folder
 from runner.record.request_files import RequestFiles
@@ -97,6 +98,8 @@ _CAUSES = {
 }
 _LOOK_AT_KEYS = 1.0
 _TELL_EVERY = 5.0  # seconds
+_SHOWN_WITHIN = 5.0
+_LOOK_AT_RECORD = 0.1
 _ONLY_RECORDS = (GiveUpVersion, Publish, RecordFailure, Retire)
 _OUTCOMES = {error.exit_code: error for error in errors.EXIT_CODES}
 
@@ -564,9 +567,30 @@ class Supervisor:
             case WaitForEdit(reason=reason):
                 log.warning("an edit of %s is waited for: %s", self.plan.path, reason)
             case Outcome():
-                self._requests.answer(command)
+                answered = functools.partial(self._requests.answer, command)
+                self._begin(self._answer_when_shown(command), answered)
             case Exit():
                 self._over.set_result(command)
+
+    async def _answer_when_shown(self, outcome: Outcome) -> None:
+        """Let who asked know, once the record shows the run that serves: it is looked at next."""
+        try:
+            async with asyncio.timeout(_SHOWN_WITHIN):
+                is_shown = not outcome.ok
+                while not is_shown:
+                    is_shown = await asyncio.to_thread(self._is_shown)
+                    await asyncio.sleep(0 if is_shown else _LOOK_AT_RECORD)
+        except TimeoutError:
+            pass  # that it cannot be written was said
+        finally:
+            self._requests.answer(outcome)
+
+    def _is_shown(self) -> bool:
+        """Tell whether the record is that of the run that serves; so it is if nobody can tell."""
+        run = self._life.serving()
+        if run is None or self._life.is_ending or not self.plan.out.is_file():
+            return True
+        return history.facts_of(self.plan.out).get("run") == self._versions.name(run.number)
 
     def _cancel(self, timer: Timer, run: int) -> None:
         if handle := self._timers.pop((timer, run), None):

@@ -119,6 +119,8 @@ def test_a_model_that_was_trained_anew_is_shown_by_what_it_answers_otherwise(
     done = ask(project, "reload", "a.ipynb")
     assert done.returncode == 0, done.stderr + service.said()
     found = status(project)["serving"]
+    record = read_record(project / "runs/a/out.ipynb").metadata.runner
+    assert record.run == found["run"], "it is shown before the command ends"
     report = found["rehearsal"]
     assert {name: report[name] for name in ("asked", "same", "changed", "failed", "left_out")} == {
         "asked": 201,

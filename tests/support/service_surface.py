@@ -120,6 +120,7 @@ class Surface:
         calls: How many items each call of `predict_many` had.
         is_draining: Whether the worker is about to end.
         readiness: What else there is to tell.
+        gate: What lets requests in.
     """
 
     def __init__(self, *endpoints: Endpoint, identity: Identity = IDENTITY) -> None:
@@ -127,12 +128,13 @@ class Surface:
         self.counters = Counters([endpoint.name for endpoint in endpoints], slots=1)
         self.is_draining = False
         self.readiness = Readiness.READY
+        self.gate = Gate()
         self.routes = service_routes.routes(
             endpoints,
             RowCalls(predict_many=self._predict_many, work=BodyWork(), limits=Limits()),
             lambda: self.counters,
             identity,
-            gate=Gate,
+            gate=lambda: self.gate,
             is_draining=lambda: self.is_draining,
             readiness=lambda: self.readiness,
         )

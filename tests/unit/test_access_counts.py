@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from runner.access.counts import MOST_NAMES, OTHER, AccessCounts
+from runner.access.key_file import line_of
+from runner.errors import ConfigurationError
 
 
 def test_each_worker_counts_and_any_tells_the_sum() -> None:
@@ -33,6 +37,12 @@ def test_names_are_bounded() -> None:
     counts.take_slot(1)
     total = counts.total().admitted
     assert total == dict.fromkeys(names[:MOST_NAMES], 2) | {OTHER: 40}
+
+
+def test_the_rest_is_counted_by_no_keys_name() -> None:
+    """Whatever somebody calls a key, its requests are its own."""
+    with pytest.raises(ConfigurationError):
+        line_of(OTHER, "a-key")
 
 
 def test_names_are_bounded_over_all_workers() -> None:

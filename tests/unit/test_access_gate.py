@@ -135,6 +135,17 @@ def test_an_app_sees_no_key() -> None:
     assert without_keys(fields) == [fields[0], fields[3]]
 
 
+def test_whoever_is_refused_is_counted_by_status() -> None:
+    """Also where no keys are asked for: for another host, and for another site's preflight."""
+    settings = AccessSettings(hosts=("example.org",), origins=("https://app.example.org",))
+    own = gate_of(settings, Limits())
+    assert refused(asked((b"host", b"evil.org")), own).status == 421
+    preflight = [(b"origin", b"https://evil.org"), (b"access-control-request-method", b"POST")]
+    with pytest.raises(RefusedRequestError):
+        own.preflight("OPTIONS", preflight)
+    assert own.counts.total().refused == {"421": 1, "403": 1}
+
+
 def test_only_some_clients_may_be_let_in() -> None:
     """By the address they connect from, whatever they say of themselves."""
     own = Gate(clients={("127.0.0.1", 4711)})

@@ -65,6 +65,13 @@ def test_where_others_can_connect_any_host_will_do() -> None:
         ("a.org,b.org c.org", b"c.org", True),
         ("10.0.0.5", b"10.0.0.5:80", True),
         ("[2001:db8::1]", b"[2001:DB8:0::1]:80", True),
+        ("2001:0db8:0:0:0:0:0:1", b"[2001:db8::1]", True),
+        ("[2001:0DB8:0:0:0:0:0:1]:8000", b"[2001:db8::1]", True),
+        ("2001:0db8::2", b"[2001:db8::1]", False),
+        ("example.org:8000", b"example.org:8000", True),
+        ("example.org:8000", b"example.org", True),
+        ("fab.de:80", b"fab.de", True),
+        ("10.0.0.5:8000", b"10.0.0.5", True),
     ],
 )
 def test_names_are_added(names: str, host: bytes, is_allowed: bool) -> None:
@@ -72,7 +79,7 @@ def test_names_are_added(names: str, host: bytes, is_allowed: bool) -> None:
     assert allows(names, host) is is_allowed
 
 
-@pytest.mark.parametrize("name", ["http://a.org", "a.org:80", "a/b", "*a.org", "a.*", "é.org"])
+@pytest.mark.parametrize("name", ["http://a.org", "a.org:80:80", "a/b", "*a.org", "a.*", "é.org"])
 def test_what_is_no_host_is_no_option(name: str) -> None:
     """And the error says what one looks like."""
     with pytest.raises(ConfigurationError, match="no host"):

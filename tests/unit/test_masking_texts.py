@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from runner.masking.names import MASK
 from runner.masking.texts import FORM, TextMasking
 
 JSON = "application/json"
@@ -76,6 +77,16 @@ def test_named_secrets_are_masked() -> None:
     assert masking.names_secret(b"\x00login\x00")
     for head in ("a,login\r", '"login","a"', "\ufefflogin, a"):
         assert masking.text(f"{head}\n1,2", "text/csv") == "***"
+
+
+@pytest.mark.parametrize("name", ["user[email]", "user.email", "user[email][]", "email.home"])
+def test_a_named_secret_is_found_within_a_name_of_several(name: str) -> None:
+    """As forms and flat tables write what stands within something else."""
+    masking = TextMasking(["email"])
+    assert masking.query(f"{name}=me&emails=1") == f"{name}=***&emails=1"
+    assert masking.text(f'{{"{name}": "me", "b": 1}}', JSON) == f'{{"{name}": "***", "b": 1}}'
+    assert masking.text(NAMED.format(name), UPLOAD) == MASK
+    assert masking.text(f"a,{name}\n1,me", "text/csv") == MASK
 
 
 def test_a_named_secret_need_not_be_a_word() -> None:

@@ -65,6 +65,14 @@ def test_what_the_request_log_could_not_take_is_counted(service: Surface) -> Non
     assert value(service.get("/metrics"), "runner_requests_unrecorded_total") == 3
 
 
+def test_who_was_refused_is_counted_without_keys_too(service: Surface) -> None:
+    """A host that is not allowed needs none; keys are counted where some are asked for."""
+    service.gate.counts.refuse(421)
+    answer = service.get("/metrics")
+    assert value(answer, "runner_refused_requests_total", status="421") == 1
+    assert b"runner_key_requests" not in answer.body
+
+
 def test_latencies_are_a_histogram(service: Surface) -> None:
     """Buckets accumulate, and the last one is the count."""
     for seconds in (0.0002, 0.0009, 0.0009, 99):
