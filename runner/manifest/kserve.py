@@ -28,7 +28,7 @@ CONTAINER = "kserve-container"
 FOLDER = "/mnt/models"
 FORMAT = RUNTIME = "notebook"
 NOTEBOOK = "serve.ipynb"
-_RECORD = "/runs/out.ipynb"
+_RUNS = "/runs"
 _NAME = "{{.Name}}"  # which KServe replaces by the InferenceService's, in a runtime only
 READY_PATH = "/v2/health/ready"
 
@@ -144,7 +144,7 @@ def _container(
         "name": CONTAINER,
         "image": settings.image,
         "args": [
-            *("runner", "serve", settings.source.path, _RECORD, "--model-folder", FOLDER),
+            *("runner", "serve", settings.source.path, "--runs", _RUNS, "--model-folder", FOLDER),
             *("--name", name, "--host", "0.0.0.0", "--port", str(served.port)),  # noqa: S104
             *("--no-standby", "--log-format", "json", *ducks, *more),
         ],
@@ -156,7 +156,7 @@ def _container(
         "resources": pod.resources(settings.resources),
         "securityContext": pod.whole_security(settings),
         "volumeMounts": [
-            {"name": "runs", "mountPath": "/runs"},
+            {"name": "runs", "mountPath": _RUNS},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
         ],
     }

@@ -192,16 +192,17 @@ def _served(task: Task) -> Iterator[_Service]:
     with contextlib.closing(PrivateFolder()) as folder:
         log = folder.path / "log"
         with log.open("wb") as file:
-            process = _start(task, folder.path / "out.ipynb", file)
+            process = _start(task, folder.path / "runs", file)
         try:
             yield _Service(task, process, log)
         finally:
             _end(process)
 
 
-def _start(task: Task, out: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-P", "-m", "runner", "serve", str(task.notebook), str(out)]
-    words += ["--no-standby", *task.options]
+def _start(task: Task, runs: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-P", "-m", "runner", "serve", str(task.notebook)]
+    # Records of its own: the notebook may be served from here at this moment.
+    words += ["--no-standby", *task.options, "--runs", str(runs)]
     words += ["--host", "127.0.0.1", "--port", "0", "--log-level", "info", "--log-format", "json"]
     return subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

@@ -47,7 +47,7 @@ def left_behind(folder: Path) -> list[psutil.Process]:
 
 
 def test_a_service_is_started_asked_and_ended(tmp_path: Path) -> None:
-    """Its figures are in the file; requests that fail are counted; nothing is left behind."""
+    """Its figures are in the file; failures are counted; no process and no record is left."""
     write_notebook(tmp_path / "serve.ipynb", APP)
     cases = [{"request": {"path": path}, "status": 200} for path in ("/good", "/bad")]
     (tmp_path / "asked.jsonl").write_text("\n".join(map(json.dumps, cases)))
@@ -64,6 +64,8 @@ def test_a_service_is_started_asked_and_ended(tmp_path: Path) -> None:
     assert 0 < load["latency"]["p50"] <= load["latency"]["max"]
     assert "at rest" in done.stdout
     assert left_behind(tmp_path) == []
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"serve.ipynb", "asked.jsonl", "m.json"}
 
 
 def test_a_notebook_that_fails_is_no_measurement(tmp_path: Path) -> None:
