@@ -10,7 +10,7 @@ import os
 import threading
 
 from runner import processes
-from runner.serving import listening, model_versions
+from runner.serving import listening, model_versions, tls_asked
 from runner.serving.listening import Listening
 from runner.serving.supervisor_link import SupervisorLink
 
@@ -35,8 +35,11 @@ class PassedOnServer:
         found = self._found
         print(f"the supervisor passes requests on to {found.host}:{found.port}")  # noqa: T201 - seen in the cell
         at = {"host": found.host, "port": found.port, "requested": f"{found.host}:{found.port}"}
-        notices = [*model_versions.notices(), self._notice()]
-        control.send("hello", pid=os.getpid(), kind="passed on", notices=notices, **at)
+        asked = tls_asked.spoken_for(found.port)
+        notices = [*model_versions.notices(), self._notice(), *tls_asked.notices(asked)]
+        tls = tls_asked.chosen(asked) if asked else None
+        named = None if tls is None else tls.facts()
+        control.send("hello", pid=os.getpid(), kind="passed on", notices=notices, tls=named, **at)
         for listener in control.receive_listeners():
             listener.close()
         control.send("ready")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -246,6 +247,25 @@ def _is_called_by_the_notebook(frame: FrameType | None) -> bool:
     return False
 
 
+def _patch_granian(common: Any, take_app: TakeApp) -> None:
+    """Have a server in compiled code listen without TLS, for this machine, where we speak it.
+
+    Its socket cannot be taken: requests are passed on to it. See `passed_on_server`.
+    """
+
+    def begin(original: Any, _: Any, words: Any, settings: Any) -> None:
+        given = inspect.signature(original).bind_partial(*words, **settings).arguments
+        tls = tls_asked.of_granian(given)
+        if tls is None:
+            original(*words, **settings)
+            return
+        tls_asked.speak_for(given.get("port", 8000), tls)
+        kept = {name: value for name, value in given.items() if not name.startswith("ssl_")}
+        original(**kept | {"address": "127.0.0.1"})
+
+    wrapt.wrap_function_wrapper(common.AbstractServer, "__init__", begin)
+
+
 PATCHES: dict[str, Callable[[Any, TakeApp], None]] = {
     "uvicorn": _patch_uvicorn,
     "socketserver": _patch_socketserver,
@@ -254,4 +274,5 @@ PATCHES: dict[str, Callable[[Any, TakeApp], None]] = {
     "hypercorn.asyncio": _patch_hypercorn,
     "hypercorn.trio": _patch_hypercorn,
     "bottle": _patch_bottle,
+    "granian.server.common": _patch_granian,
 }

@@ -12,6 +12,7 @@ The rules of this file:
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from typing import Any
 
 from runner.errors import ConfigurationError
@@ -103,6 +104,37 @@ def of_werkzeug(given: Any, make_adhoc: Any) -> Asked:
         return context
     cert, *key = given
     return _files(cert, key[0] if key else None, None, None, ssl.CERT_NONE)
+
+
+def of_granian(given: Mapping[str, Any]) -> Asked:
+    """Read what ``Granian`` is given.
+
+    Args:
+        given: Its arguments, by their names.
+
+    Raises:
+        ConfigurationError: It asks for what is not done here.
+    """
+    if not (given.get("ssl_cert") and given.get("ssl_key")):
+        return None
+    if given.get("ssl_crl"):
+        raise ConfigurationError("the server call names lists of revoked certificates (ssl_crl)")
+    mode = ssl.CERT_REQUIRED if given.get("ssl_client_verify") else ssl.CERT_NONE
+    password, authority = given.get("ssl_key_password"), given.get("ssl_ca")
+    return _files(given["ssl_cert"], given["ssl_key"], password, authority, mode)
+
+
+_spoken_for: dict[int, Asked] = {}
+
+
+def speak_for(port: int, asked: Asked) -> None:
+    """Note by what clients speak TLS whose requests are passed on to a port of this machine."""
+    _spoken_for[port] = asked
+
+
+def spoken_for(port: int) -> Asked:
+    """Give what was noted; None if nothing was."""
+    return _spoken_for.get(port)
 
 
 def of_socket(own: Any) -> Asked:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ssl
+import types
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import uvicorn
 from support.certificates import Authority
 
 from runner.errors import ConfigurationError
-from runner.serving import tls_asked
+from runner.serving import servers, tls_asked
 from runner.tls.certificate import TlsFiles
 
 
@@ -83,6 +85,41 @@ def test_what_run_simple_takes_is_taken(files: TlsFiles) -> None:
     assert tls_asked.of_werkzeug(context, None) is context
     assert tls_asked.of_werkzeug("adhoc", lambda: context) is context
     assert tls_asked.of_werkzeug(None, None) is None
+
+
+def test_granian_listens_without_tls_where_we_speak_it(files: TlsFiles) -> None:
+    """By the files of its call, and for this machine alone; else it is left as it is."""
+    made: list[dict[str, object]] = []
+
+    class AbstractServer:
+        def __init__(
+            self, target: str, address: str = "::", port: int = 1, *, ssl_cert=None, ssl_key=None
+        ) -> None:
+            found = {"target": target, "address": address, "port": port}
+            made.append(found | {"is_tls": bool(ssl_cert and ssl_key)})
+
+    common: Any = types.SimpleNamespace(AbstractServer=AbstractServer)
+    servers.PATCHES["granian.server.common"](common, None)  # type: ignore[arg-type] # takes no app
+    named = {"ssl_cert": Path(files.cert), "ssl_key": Path(files.key)}
+    AbstractServer("a:app", "0.0.0.0", 4711, **named)
+    AbstractServer("a:app", "0.0.0.0", port=4712)
+    assert made == [
+        {"target": "a:app", "address": "127.0.0.1", "port": 4711, "is_tls": False},
+        {"target": "a:app", "address": "0.0.0.0", "port": 4712, "is_tls": False},
+    ]
+    assert tls_asked.spoken_for(4711) == files
+    assert tls_asked.spoken_for(4712) is None
+
+
+def test_what_granian_asks_for_is_done_or_refused(files: TlsFiles) -> None:
+    """A list of the revoked would be left out in silence."""
+    asked = {"ssl_cert": files.cert, "ssl_key": files.key, "ssl_ca": "ca"}
+    assert tls_asked.of_granian({**asked, "ssl_client_verify": True}) == dataclasses.replace(
+        files, client_ca=str(Path("ca").absolute())
+    )
+    assert tls_asked.of_granian({"ssl_cert": files.cert}) is None
+    with pytest.raises(ConfigurationError, match="ssl_crl"):
+        tls_asked.of_granian({**asked, "ssl_crl": ["list"]})
 
 
 def test_a_context_is_served_as_it_is_and_said(files: TlsFiles) -> None:
