@@ -37,6 +37,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def service(start: type[Service]) -> Service:
     words = ("--port", "0", "--workers", "2", "--reload", "--no-standby", "--lame-duck", "300")
+    words += ("--reload-jitter", "0.5")
     return start("serve", "a.ipynb", *words)
 
 
@@ -49,6 +50,7 @@ def test_a_failed_version_is_told_and_a_lame_duck_answers(service: Service, proj
     until(lambda: all(readiness(port) == (200, failed) for _ in range(8)), 150)
     write_notebook(project / "a.ipynb", APP, "another = 1")
     until(lambda: all(readiness(port) == (200, {"status": "ready"}) for _ in range(8)), 150)
+    assert service.said().count("a.ipynb was saved: it is taken up in 0.") == 2
     os.killpg(service.process.pid, signal.SIGTERM)  # as tini does by -g
     lame = (503, {"status": "lame duck"})
     until(lambda: all(readiness(port) == lame for _ in range(8)))
