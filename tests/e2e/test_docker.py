@@ -10,8 +10,10 @@ import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -22,7 +24,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from support import ROOT, is_serving, post, reserved_port, states, text_of, until
+from support import ROOT, RUNNER, is_serving, post, reserved_port, states, text_of, until
 from support.lab_client import TOKEN, ask, log_a_scalar, type_in_a_terminal, wait_for_the_scalar
 from support.platforms import CONTRACTS, HOST, Start, write_service
 
@@ -344,3 +346,71 @@ def test_the_slim_image_keeps_a_platform_s_contract(
             sh("docker", "rm", "--force", container)
 
     contract(begin)
+
+
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `runner init` writes, trained here, with the image that `runner image` writes of it."""
+    folder = tmp_path_factory.mktemp("laid") / "irises"
+    sh(*RUNNER, "init", str(folder), cwd=ROOT)
+    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    source = copy_of_the_project(tmp_path_factory.mktemp("source"))
+    sh(*wheel, "--wheel-dir", str(folder / "wheels"), ".", cwd=source)  # which no index has
+    sh(*RUNNER, "run", "train.ipynb", cwd=folder)
+    (base,) = re.findall(r"^ARG SLIM_IMAGE=(\S+)", (ROOT / "dockerfile").read_text(), re.MULTILINE)
+    base = os.environ.get("SLIM_IMAGE", base) + os.environ.get("SLIM_DIGEST", "")
+    notebooks = ("serve.ipynb", "train.ipynb")
+    sh(*RUNNER, "image", *notebooks, "--write", "--base", base, cwd=folder)
+    (folder / ".env").write_text("PASSWORD=x\n")
+    return folder
+
+
+def test_a_printed_dockerfile_builds_what_serves(laid_out: Path) -> None:
+    """It answers, is healthy, ends cleanly, lists its packages, and has no secret of the folder."""
+    tag = f"runner-test-{uuid.uuid4().hex[:8]}"
+    build = ("docker", "build", "--quiet", "--tag", tag, "--build-arg", "REVISION=abc", ".")
+    sh(*build, cwd=laid_out)
+    port = reserved_port()
+    container = sh(
+        *("docker", "run", "--detach", "--publish", f"127.0.0.1:{port}:8000", "--cap-drop", "ALL"),
+        *("--security-opt", "no-new-privileges", "--read-only", "--tmpfs", "/tmp"),
+        *("--tmpfs", "/home/jovyan/runs:uid=1000", "--env", "HOME=/tmp", tag),
+    )
+    try:
+        until(lambda: is_serving(port), 120)
+        assert post(port) == (200, {"prediction": 0, "class": "setosa"})
+        until(lambda: inspect(container, "State.Health.Status") == "healthy", 60)
+        labels = inspect(container, "Config.Labels")
+        assert labels["org.opencontainers.image.revision"] == "abc"
+        listed = json.loads(sh("docker", "exec", container, "cat", labels["runner.sbom"]))
+        names = {each["name"] for each in listed["components"]}
+        assert {"notebook-runner", "scikit-learn"} <= names
+        assert sh("docker", "exec", container, "id", "-u") == "1000"
+        assert ".env" not in sh("docker", "exec", container, "ls", "-A").split()
+        sh("docker", "stop", "--time", "15", container)
+        assert inspect(container, "State.ExitCode") == 0
+        notebook = laid_out / "serve.ipynb"
+        before = json.loads(sh("docker", "inspect", "-f", "{{json .RootFS.Layers}}", tag))
+        notebook.write_text(notebook.read_text().replace("# Serve the model", "# Serve it"))
+        sh(*build, cwd=laid_out)
+        after = json.loads(sh("docker", "inspect", "-f", "{{json .RootFS.Layers}}", tag))
+        assert [one == other for one, other in zip(before, after, strict=True)][-2:] == [
+            True,
+            False,
+        ]
+        assert before[:-1] == after[:-1]
+    finally:
+        sh("docker", "rm", "--force", container)
+        sh("docker", "rmi", "--force", tag)
+
+
+def test_a_new_project_trains_and_serves_in_containers(laid_out: Path) -> None:
+    """By the compose file that was written: the model is trained there, and then served."""
+    stack = Stack(laid_out)
+    try:
+        stack.up()
+        stack.wait_serving()
+        assert post(stack.ports["PORT"])[1]["class"] == "setosa"
+        assert inspect(stack.container("train"), "State.ExitCode") == 0
+    finally:
+        stack.compose("down", "--volumes", "--rmi", "local", "--timeout", "20")
