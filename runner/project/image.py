@@ -53,7 +53,7 @@ class Image:
         found = self.contents.packages
         lines = [f"# From {found.source}."]
         if found.file:
-            lines += [Path(found.file).read_text("utf-8").rstrip("\n")]
+            lines += [Path(found.file).read_text(encoding="utf-8", errors="replace").rstrip("\n")]
         lines += found.pins.asked
         lines += ["# What these need.", *found.pins.needed] if found.pins.needed else []
         return "\n".join(lines) + "\n"

@@ -127,7 +127,8 @@ def _requirements(notebook: Path) -> str:
 
 
 def _required(file: str, ours: list[Requirement]) -> Packages:
-    lines = [line.partition("#")[0].strip() for line in Path(file).read_text("utf-8").splitlines()]
+    text = Path(file).read_text(encoding="utf-8", errors="replace")
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
     remarks = []
     if unpinned := [line for line in lines if line[:1].isalnum() and not _is_pinned(line)]:
         remarks.append(
