@@ -27,7 +27,7 @@ def pins_of(lock: Lock, target: Target) -> tuple[str, ...]:
     """
     try:
         said = tomllib.loads(lock.content.decode())
-        found = said["packages"] if "packages" in said else _reached(said, target)
+        found = _listed(said) if "packages" in said else _reached(said, target)
         kept = [each for each in found if _holds(each.get("marker"), target)]
         return tuple(sorted({_pin(each) for each in kept}, key=str.lower))
     except (ValueError, LookupError, TypeError, AttributeError, InvalidMarker) as error:
@@ -37,6 +37,11 @@ def pins_of(lock: Lock, target: Target) -> tuple[str, ...]:
 
 def _holds(marker: str | None, target: Target) -> bool:
     return marker is None or holds(Marker(marker), target)
+
+
+def _listed(said: Table) -> list[Table]:
+    """Give all packages of a lock of PEP 751, but for the project itself."""
+    return [each for each in said["packages"] if each.get("directory", {}).get("path") != "."]
 
 
 def _reached(said: Table, target: Target) -> list[Table]:
@@ -92,6 +97,11 @@ def _pin(package: Table) -> str:
         return f"{name} @ git+{url.partition('?')[0]}@{commit}"
     if url := source.get("url"):
         return f"{name} @ {url}"
-    if "path" in source:
-        raise ValueError(f"{name} is a file of this machine, {source['path']}")
+    if vcs := package.get("vcs"):
+        return f"{name} @ {vcs['type']}+{vcs['url']}@{vcs['commit-id']}"
+    if archive := package.get("archive"):
+        return f"{name} @ {archive['url']}"
+    for place in (source, package.get("directory", {})):
+        if "path" in place:
+            raise ValueError(f"{name} is a file of this machine, {place['path']}")
     return f"{name}=={package['version']}"

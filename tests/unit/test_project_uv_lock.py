@@ -78,6 +78,15 @@ version = "1.0"
 name = "win"
 version = "1.0"
 marker = "sys_platform == 'win32'"
+[[packages]]
+name = "mine"
+directory = { path = ".", editable = true }
+[[packages]]
+name = "committed"
+vcs = { type = "git", url = "https://x.test/c", commit-id = "abc" }
+[[packages]]
+name = "fetched"
+archive = { url = "https://x.test/f.zip" }
 """
 
 
@@ -96,8 +105,9 @@ def test_a_project_has_its_dependencies() -> None:
 
 
 def test_one_of_pep_751_lists_all() -> None:
-    """It has resolved everything but for markers."""
-    assert pins(PEP_751) == ["top==1.0"]
+    """It has resolved everything but for markers; the project itself is not installed."""
+    elsewhere = ["committed @ git+https://x.test/c@abc", "fetched @ https://x.test/f.zip"]
+    assert pins(PEP_751) == [*elsewhere, "top==1.0"]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +119,7 @@ def test_one_of_pep_751_lists_all() -> None:
         "[[packages]]\nname = 'a'",
         "[[packages]]\nname = 'a'\nversion = '1'\nmarker = 'x y'",
         "packages = 7",
+        "[[packages]]\nname = 'a'\ndirectory = { path = '../a' }",
     ],
 )
 def test_what_cannot_be_read_is_refused(text: str) -> None:
