@@ -27,7 +27,7 @@ from runner.errors import ConfigurationError
     help="What to print. sbom: the packages of this Python, in CycloneDX's JSON; no NOTEBOOK.",
 )
 def image(notebooks: tuple[Path, ...], **given: Any) -> None:
-    r"""Print a dockerfile for NOTEBOOK, which is built in the working folder.
+    """Print a dockerfile for NOTEBOOK, which is built in the working folder.
 
     \b
     runner image notebooks/serve.ipynb                  look at it
@@ -43,7 +43,7 @@ def image(notebooks: tuple[Path, ...], **given: Any) -> None:
     The model that it loads, other files that it names and modules of your own are copied if
     they are in the working folder. What a secret may be in is not, and is told. A file that
     was changed since it was written by this command is left alone.
-    """
+    """  # noqa: D301 - click wants the character, not the words for it
     from runner.project import image as images
     from runner.project.sbom import sbom
 

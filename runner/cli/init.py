@@ -13,7 +13,7 @@ from runner.cli.options import EPILOG, PATH
 @click.command(epilog=EPILOG)
 @click.argument("folder", type=PATH, required=False, default=Path())
 def init(folder: Path) -> None:
-    r"""Lay out a project in FOLDER: notebooks that train and serve, and a container of them.
+    """Lay out a project in FOLDER: notebooks that train and serve, and a container of them.
 
     \b
     runner init irises
@@ -26,7 +26,7 @@ def init(folder: Path) -> None:
     versions as they are installed here, dockerfile, .dockerignore, docker-compose.yml,
     .gitignore and a README.md. FOLDER is the working folder unless given. A file that is there
     is never overwritten: the others are written around it.
-    """
+    """  # noqa: D301 - click wants the character, not the words for it
     from runner.project.layout import lay_out
 
     found = lay_out(folder)
