@@ -80,9 +80,9 @@ class Swarm:
         words = ("stack", "deploy", "--resolve-image", "never", "--compose-file", file, STACK)
         self.first(*words, env=env)
 
-    def update_state(self) -> str:
-        """Give what the swarm says of the last update of the service."""
-        words = ("service", "inspect", "--format", "{{json .UpdateStatus}}", f"{STACK}_serve")
+    def update_state(self, service: str = "serve") -> str:
+        """Give what the swarm says of the last update of a service."""
+        words = ("service", "inspect", "--format", "{{json .UpdateStatus}}", f"{STACK}_{service}")
         return str((json.loads(self.first(*words)) or {}).get("State", ""))
 
     def running(self) -> int:
@@ -152,7 +152,8 @@ def tried(swarm: Swarm, updates: int, number: int) -> bool:
     swarm.retry(allowed=True)
     swarm.save(*cells_of(updates))
     swarm.deploy()
-    time.sleep(10)  # the balancer is replaced: nobody may ask
+    # The balancer is replaced meanwhile: nobody may ask.
+    until(lambda: swarm.update_state("balancer") == "completed", 240, "it is replaced", every=1)
     until(lambda: swarm.answers(updates), 60, "the balancer answers")
     until(lambda: swarm.running() == swarm.replicas, 180, "the replicas are ready", every=1)
     with Clients(PORT, number, pause=0.005, host=swarm.address) as clients:

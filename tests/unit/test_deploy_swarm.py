@@ -49,6 +49,12 @@ def test_a_replica_that_is_to_end_is_left_alone_before_it_drains(stack: Any) -> 
     assert float(options(stack)["--lame-duck"]) > int(found[1]) * (int(found[2]) + 1)
 
 
+def test_a_replica_counts_as_started_once_it_is_ready(stack: Any) -> None:
+    """The balancer sends requests to it from then on, a moment before it has asked it itself."""
+    words = stack["services"]["serve"]["healthcheck"]["test"]
+    assert words == ["CMD", "runner", "probe", "--health-path", Limits().ready_path]
+
+
 def test_the_balancer_asks_where_the_service_says_that_it_is_ready() -> None:
     """Of all replicas, which it finds by the service's name."""
     settings = (FOLDER / "haproxy.cfg").read_text()
