@@ -24,7 +24,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train lab test test-unit lint format test-browser test-docker test-replicas test-swarm test-versions lock audit digest bench bench-start fuzz git-setup docs pictures clean
+.PHONY: help serve train lab test test-unit lint format test-browser test-docker test-replicas test-swarm test-slurm test-versions lock audit digest bench bench-start fuzz git-setup docs pictures clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,11 @@ test-replicas: .venv/tested-with  ## update two replicas behind HAProxy and ngin
 test-swarm: .venv/tested-with  ## deploy deploy/swarm/ on three Docker engines, and update it (root; IMAGE=, SWARM=)
 	@command -v haproxy >/dev/null || $(APT_GET) install --yes haproxy
 	python benchmarks/engines/swarm.py $(SWARM)
+
+test-slurm: .venv/tested-with  ## sweep on a Slurm of two nodes, by shards and by dask-jobqueue (root; SLURM=)
+	@{ command -v slurmctld && command -v slurmd && command -v munged; } >/dev/null || \
+		$(APT_GET) install --yes --no-install-recommends slurmctld slurmd slurm-client munge
+	python benchmarks/engines/slurm.py $(SLURM)
 
 # Each version of Python that can be had here; uv makes the environments below .venv.
 test-versions: .venv/tested-with .venv/tools  ## test the lowest and the newest versions of the libraries, by each Python
