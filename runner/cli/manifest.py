@@ -21,7 +21,7 @@ from runner.manifest.settings import Autoscale, KServeMode, Monitor
     "--image",
     default=f"runner:{__version__}",
     show_default=True,
-    help="What the pods run; `docker build --target slim -t IMAGE .` makes one.",
+    help="What the pods run; `runner image` prints a dockerfile for it.",
 )
 @click.option(
     "--notebook-from",

@@ -193,7 +193,7 @@ def _scaled(settings: Settings) -> Object:
     metric = {
         "backend": "prometheus",
         "serverAddress": settings.prometheus,
-        "query": in_flight_query(settings),
+        "query": in_flight_query(settings, f"{settings.name}-predictor"),
     }
     target = {"type": "Value", "value": str(settings.in_flight)}
     external = {"type": "External", "external": {"metric": metric, "target": target}}

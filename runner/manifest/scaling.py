@@ -43,7 +43,7 @@ def in_flight_scaler(settings: Settings, metadata: dict[str, Any]) -> dict[str, 
                     "type": "prometheus",
                     "metadata": {
                         "serverAddress": settings.prometheus,
-                        "query": in_flight_query(settings),
+                        "query": in_flight_query(settings, settings.name),
                         "threshold": str(settings.in_flight),
                     },
                 }
@@ -52,9 +52,9 @@ def in_flight_scaler(settings: Settings, metadata: dict[str, Any]) -> dict[str, 
     }
 
 
-def in_flight_query(settings: Settings) -> str:
-    """Ask Prometheus for the requests in flight in all pods."""
-    pods = f'pod=~"{settings.name}-.*"'
+def in_flight_query(settings: Settings, deployment: str) -> str:
+    """Ask Prometheus for the requests in flight in all pods of a Deployment, and no others."""
+    pods = f'pod=~"{deployment}-[a-z0-9]+-[a-z0-9]+"'
     where = f'namespace="{settings.namespace}",{pods}' if settings.namespace else pods
     return f"sum(runner_requests_in_flight{{{where}}})"
 

@@ -135,3 +135,6 @@ def test_the_metric_that_scales_is_one_of_ours() -> None:
     (metric,) = re.findall(r"sum\((\w+){", query)
     assert f'"{metric}"' in Path(prometheus.__file__).read_text()
     assert 'namespace="models"' in query
+    (pods,) = re.findall('pod=~"(.*)"', query)
+    assert re.fullmatch(pods, "iris-7d4b9c6f5-x2x9z")
+    assert not re.fullmatch(pods, "iris-wsgi-7d4b9c6f5-x2x9z")
