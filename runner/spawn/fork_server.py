@@ -5,7 +5,8 @@ these with each other and with the standby. The supervisor, or a sweep, speaks t
 socket, one message for each question, and gets the answers in the order of its questions:
 
     fork NOTEBOOK  with the read end of the run's orders and, if its log is to go to a file
-                   of its own, with that; answered by its process's number
+                   of its own, with that; answered by its process's number. Behind a NUL may
+                   stand the folder in which it is to run, else that is ours
     reap PID       asked when that process has ended; answered by its exit code
 
 The rules of this file:
@@ -45,7 +46,7 @@ from runner.spawn import preload
 if TYPE_CHECKING:
     from runner.spawn.child import Task
 
-_LONGEST = 8192  # of a message; a path has 4,096 bytes at most
+_LONGEST = 16_384  # of a message; a path has 4,096 bytes at most
 _MOST_FILES = 2  # that come with one
 
 
@@ -66,9 +67,6 @@ def main() -> None:
     with socket.socket(fileno=fd) as connection:
         become = _tend(connection, installed)
     if become is not None:
-        for folder in sys.argv[4:]:  # none where an earlier release has started us
-            with contextlib.suppress(OSError):
-                os.chdir(folder)
         become(module, kernel_name, hidden)
 
 
@@ -93,9 +91,11 @@ def _tend(connection: socket.socket, installed: list[tuple[str, int]]) -> Become
             _begin_anew(connection)
         message, fds, _, _ = socket.recv_fds(connection, _LONGEST, _MOST_FILES)
         match message.split(b" ", 1):
-            case [b"fork", path]:
+            case [b"fork", words]:
                 if not (answer := processes.fork()):
-                    return functools.partial(_be_run, Path(os.fsdecode(path)), fds)
+                    path, *folder = map(os.fsdecode, words.split(b"\0"))
+                    _go_to([*sys.argv[4:], *folder])  # none if an earlier release has started us
+                    return functools.partial(_be_run, Path(path), fds)
                 for fd in fds:
                     os.close(fd)
             case [b"reap", pid]:
@@ -104,6 +104,13 @@ def _tend(connection: socket.socket, installed: list[tuple[str, int]]) -> Become
                 return None
         with contextlib.suppress(OSError):
             connection.send(str(answer).encode())
+
+
+def _go_to(folders: list[str]) -> None:
+    """Go to the last of some folders that is there."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            os.chdir(folder)
 
 
 def _begin_anew(connection: socket.socket) -> None:

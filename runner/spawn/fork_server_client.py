@@ -104,16 +104,22 @@ class ForkedRun(RunProcess):
         fork server: Whose.
         notebook: What it will be told to run, as far as that is known: it warms up for it.
         log: A file that gets what it writes to stderr; the fork server's by default.
+        folder: Where it runs; where the fork server was started by default.
     """
 
     def __init__(
-        self, fork_server: ForkServer, notebook: Path, log: IO[bytes] | None = None
+        self,
+        fork_server: ForkServer,
+        notebook: Path,
+        log: IO[bytes] | None = None,
+        folder: Path | None = None,
     ) -> None:
         read, write = os.pipe()
         super().__init__(write)
         self._fork_server = fork_server
         logs = [log.fileno()] if log else []
-        self._number = fork_server.ask(b"fork " + os.fsencode(notebook), read, *logs)
+        words = map(os.fsencode, (notebook, folder) if folder else (notebook,))
+        self._number = fork_server.ask(b"fork " + b"\0".join(words), read, *logs)
         os.close(read)
         self._is_unwanted = False
         self._is_over = False
@@ -177,21 +183,24 @@ class Starter:
         self._forks = forks and hasattr(os, "pidfd_open")
         self._fork_server: ForkServer | None = None
 
-    def start(self, notebook: Path, log: IO[bytes] | None = None) -> RunProcess:
+    def start(
+        self, notebook: Path, log: IO[bytes] | None = None, folder: Path | None = None
+    ) -> RunProcess:
         """Start a run; to be called on a running event loop.
 
         Args:
             notebook: What it will be told to run, as far as that is known: it warms up for it.
             log: A file that gets what it writes to stderr; ours by default.
+            folder: Where it runs; our working folder by default.
 
         Raises:
             OSError: There can be no further process.
         """
         if not self._forks:
-            return SpawnedRun(notebook, self._environ, self._module, log)
+            return SpawnedRun(notebook, self._environ, self._module, log, folder)
         if self._fork_server is None or not self._fork_server.is_open:
             self._fork_server = ForkServer(notebook, self._environ, self._module)
-        return ForkedRun(self._fork_server, notebook, log)
+        return ForkedRun(self._fork_server, notebook, log, folder)
 
     def close(self) -> None:
         """Have no more runs forked."""

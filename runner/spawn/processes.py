@@ -108,6 +108,7 @@ class SpawnedRun(RunProcess):
         environ: All its variables.
         module: Another module to run instead.
         log: A file that gets what it writes to stderr; ours by default.
+        folder: Where it runs; our working folder by default.
     """
 
     def __init__(
@@ -116,11 +117,13 @@ class SpawnedRun(RunProcess):
         environ: Mapping[str, str],
         module: str = "runner.spawn.child",
         log: IO[bytes] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", module, str(notebook)],
             stdin=subprocess.PIPE,
             stderr=log,
+            cwd=folder,
             env=dict(environ),
             start_new_session=True,
         )

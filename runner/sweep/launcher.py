@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+import signal
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,16 @@ _THREADS = (
     "LOKY_MAX_CPU_COUNT",
 )
 
+STOPPED = 128 + signal.SIGTERM
+"""The exit code of a run that leaves nothing, since it was stopped with the sweep."""
+
+Began = Callable[[Point, str], None]
+"""What is called with a point and its node, if it has one, when its run begins."""
+
+
+def told_to_nobody(point: Point, node: str) -> None:
+    """Hear that a run begins, and do nothing."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Launcher:
@@ -41,6 +52,7 @@ class Launcher:
         keeps_history: Keep the records of earlier runs beside the new one.
         time_limits: How long a cell and a point may take.
         kernel: By which kernel to run the notebook, if not by its own.
+        folder: Where the runs begin; our working folder by default.
     """
 
     source: Path
@@ -51,13 +63,15 @@ class Launcher:
     keeps_history: bool = True
     time_limits: TimeLimits = dataclasses.field(default_factory=TimeLimits)
     kernel: KernelChoice = dataclasses.field(default_factory=KernelChoice)
+    folder: Path | None = None
 
-    def start(self, point: Point) -> RunProcess:
+    def start(self, point: Point, began: Began = told_to_nobody) -> RunProcess:
         """Start a point's run; its log lies beside its record, below earlier ones."""
         make_private_folder(point.record.parent)
         with append_to_private(point.log) as log:
-            process = self.starter.start(self.source, log)
+            process = self.starter.start(self.source, log, self.folder)
         process.order(do="go", **self._order(point))
+        began(point, "")
         return process
 
     def _order(self, point: Point) -> dict[str, Any]:

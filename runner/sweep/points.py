@@ -42,6 +42,7 @@ class Point:
         record: Its executed notebook.
         identity: By what to know it again.
         own_model: The model's file, if that was given its place here.
+        given: Its parameters as they were given: with ``{point}`` and ``{folder}``.
         secrets: Names of parameters to mask besides those that are known.
     """
 
@@ -51,7 +52,22 @@ class Point:
     record: Path
     identity: str
     own_model: Path | None = None
+    given: dict[str, Any] = dataclasses.field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
+
+    def placed_in(self, folder: Path) -> Point:
+        """Give the same point with its files in a folder, which its parameters name then."""
+        # Absolute: a notebook may look for a relative path from another folder than ours.
+        own_model = folder.absolute() / self.own_model.name if self.own_model else None
+        values = {
+            key: with_place_filled_in(value, self.name, folder) for key, value in self.given.items()
+        }
+        return dataclasses.replace(
+            self,
+            values=values | ({MODEL_PATH: str(own_model)} if own_model else {}),
+            record=folder / "out.ipynb",
+            own_model=own_model,
+        )
 
     @property
     def log(self) -> Path:
@@ -79,22 +95,17 @@ def points_of(
     found = []
     for chosen in combinations(grid):
         given = fixed | chosen
-        name = name_of(chosen, document.secrets)
-        folder = out / "points" / name
-        # Absolute: a notebook may look for a relative path from another folder than ours.
-        own_model = folder.absolute() / model if model else None
-        values = {key: with_place_filled_in(value, name, folder) for key, value in given.items()}
-        found.append(
-            Point(
-                name=name,
-                chosen=chosen,
-                values=values | ({MODEL_PATH: str(own_model)} if own_model else {}),
-                record=folder / "out.ipynb",
-                identity=_digest([notebook_sha256, given]),
-                own_model=own_model,
-                secrets=document.secrets,
-            )
+        point = Point(
+            name=name_of(chosen, document.secrets),
+            chosen=chosen,
+            values={},
+            record=Path(),
+            identity=_digest([notebook_sha256, given]),
+            own_model=Path(model) if model else None,
+            given=given,
+            secrets=document.secrets,
         )
+        found.append(point.placed_in(out / "points" / point.name))
     return found
 
 
