@@ -42,6 +42,21 @@ from runner.cli.systems import require_posix
     type=click.IntRange(min=0),
     help="Runs at a time; 0: as many as there are cores.",
 )
+@option(
+    "--on",
+    metavar="PLACE",
+    default="local",
+    help="Where the runs are: local, dask://HOST:8786, tls://HOST:8786, slurm, ssh:HOST,HOST or"
+    " kubernetes.",
+)
+@click.option(
+    "--with",
+    "more",
+    multiple=True,
+    type=PATH,
+    metavar="PATH",
+    help="Send this file or folder to the nodes, too; repeatable.",
+)
 @option("--goal", type=click.Choice(("max", "min")), default="max", help="The good end of METRIC.")
 @click.option("--metric", metavar="METRIC", default="", help="Find the best by this one.")
 @click.option("--out", type=PATH, metavar="FOLDER", help="Where all files of the sweep go.")
@@ -91,10 +106,15 @@ def sweep(**given: Any) -> None:
     folder: each takes points that nobody holds; with --shard, only those of its share. In a
     parameter given as text, {point} is the point's name and {folder} its folder:
     -p report_path '{folder}/report.html'.
+
+    With --on, points run on other machines, by dask. The notebook travels to them, with the
+    modules and the small files beside it and what --with names; what a run writes to {folder}
+    comes back.
     """  # noqa: D301 - click wants the character, not the words for it
     require_posix("sweep")
     from runner.spawn.shadowed_name import refuse_shadow
     from runner.sweep import sweep
+    from runner.sweep.nodes.target import read_target
     from runner.sweep.options import SweepOptions
     from runner.sweep.results import Goal
     from runner.sweep.shards import WHOLE, shard_of
@@ -116,6 +136,8 @@ def sweep(**given: Any) -> None:
         config=config_of(given),
         time_limits=time_limits_of(given),
         kernel=kernel_of(given),
+        on=read_target(given["on"]),
+        more=given["more"],
         log_output=given["log_output"],
         log_level=given["log_level"],
         shows_bar=sys.stderr.isatty(),

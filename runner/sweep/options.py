@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.config import RUNS, EngineConfig, KernelChoice, TimeLimits
 from runner.record import folders
+from runner.sweep.nodes.target import Target
 from runner.sweep.results import Goal
 from runner.sweep.shards import WHOLE, Shard
 
@@ -32,6 +33,8 @@ class SweepOptions:
         config: The engine's waits and intervals.
         time_limits: How long a cell and a point may take.
         kernel: By which kernel to run the notebook, if not by its own.
+        on: Where the points are run.
+        more: What travels to the nodes besides the notebook and what is beside it.
         secrets: Names of parameters to mask besides those that are known.
         log_output: Also log what the cells print.
         log_level: Of the runs' own logs.
@@ -52,6 +55,8 @@ class SweepOptions:
     log_level: str
     time_limits: TimeLimits
     kernel: KernelChoice
+    on: Target = dataclasses.field(default_factory=Target)
+    more: Sequence[Path] = ()
     secrets: frozenset[str] = frozenset()
     shows_bar: bool
     shard: Shard = WHOLE

@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 class SweepProgress(Protocol):
     """Hear of each run as it starts and ends."""
 
-    def started(self, point: Point) -> None:
-        """Hear that a run starts."""
+    def started(self, point: Point, node: str = "") -> None:
+        """Hear that a run starts, and on which node, if it is not here; maybe once more."""
 
     def ended(self, point: Point, outcome: Outcome) -> None:
         """Hear that it ended."""
@@ -41,18 +41,19 @@ class RunCounts:
     """
 
     def __init__(self, total: int, done: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.total, self.done, self.failed, self.running = total, done, 0, 0
+        self.total, self.done, self.failed = total, done, 0
+        self._nodes: dict[str, str] = {}
         self._clock = clock
         self._earlier, self._began = done, clock()
 
-    def started(self) -> None:
-        """Count a run that starts."""
-        self.running += 1
+    def started(self, point: Point, node: str = "") -> None:
+        """Count a run that starts; one whose node was lost starts again on another."""
+        self._nodes[point.name] = node
 
-    def ended(self, outcome: Outcome) -> None:
-        """Count a run that ended."""
-        self.running -= 1
+    def ended(self, point: Point, outcome: Outcome) -> str:
+        """Count a run that ended; give the node on which it ran."""
         self.ended_elsewhere(outcome)
+        return self._nodes.pop(point.name, "")
 
     def ended_elsewhere(self, outcome: Outcome) -> None:
         """Count a run that another process has started, and that ended."""
@@ -67,7 +68,9 @@ class RunCounts:
     def __str__(self) -> str:
         """Say what the bar does not show by itself."""
         failed = f", {self.failed} failed" if self.failed else ""
-        return f"{self.running} running{failed}"
+        nodes = len(set(filter(None, self._nodes.values())))
+        where = f" on {nodes} node{'' if nodes == 1 else 's'}" if nodes else ""
+        return f"{len(self._nodes)} running{where}{failed}"
 
 
 class SweepProgressLog:
@@ -76,15 +79,15 @@ class SweepProgressLog:
     def __init__(self, counts: RunCounts) -> None:
         self._counts = counts
 
-    def started(self, point: Point) -> None:
+    def started(self, point: Point, node: str = "") -> None:
         """Count it."""
-        self._counts.started()
-        log.debug("%s started; log: %s", point.name, point.log)
+        self._counts.started(point, node)
+        log.debug("%s started%s; log: %s", point.name, _where(node), point.log)
 
     def ended(self, point: Point, outcome: Outcome) -> None:
         """Log its state, time and metrics, the counts, and the time that is left."""
-        self._counts.ended(outcome)
-        self._log(point, outcome_text(outcome))
+        node = self._counts.ended(point, outcome)
+        self._log(point, outcome_text(outcome, node))
 
     def ended_elsewhere(self, point: Point, outcome: Outcome) -> None:
         """Log the same of a run that another process has started."""
@@ -113,24 +116,24 @@ class SweepProgressBar:
             total=counts.total, initial=counts.done, unit="run", file=sys.stderr, leave=True
         )
 
-    def started(self, point: Point) -> None:
+    def started(self, point: Point, node: str = "") -> None:
         """Show that one more runs."""
-        self._counts.started()
+        self._counts.started(point, node)
         self._bar.set_postfix_str(str(self._counts))
 
     def ended(self, point: Point, outcome: Outcome) -> None:
         """Advance the bar."""
-        self._counts.ended(outcome)
-        self._advance(point, outcome)
+        node = self._counts.ended(point, outcome)
+        self._advance(point, outcome, node)
 
     def ended_elsewhere(self, point: Point, outcome: Outcome) -> None:
         """Advance the bar."""
         self._counts.ended_elsewhere(outcome)
         self._advance(point, outcome)
 
-    def _advance(self, point: Point, outcome: Outcome) -> None:
+    def _advance(self, point: Point, outcome: Outcome, node: str = "") -> None:
         if not outcome.is_completed:
-            self._bar.write(f"{point.name} {outcome_text(outcome)}", file=sys.stderr)
+            self._bar.write(f"{point.name} {outcome_text(outcome, node)}", file=sys.stderr)
         self._bar.set_postfix_str(str(self._counts), refresh=False)
         self._bar.update(1)
 
@@ -139,11 +142,15 @@ class SweepProgressBar:
         self._bar.close()
 
 
-def outcome_text(outcome: Outcome) -> str:
-    """Say in a few words how a run ended."""
+def outcome_text(outcome: Outcome, node: str = "") -> str:
+    """Say in a few words how a run ended, and on which node if it was not here."""
     duration = "" if outcome.seconds is None else f" in {outcome.seconds:.1f} s"
     facts = metrics_text(outcome.metrics) if outcome.is_completed else outcome.reason
-    return f"{outcome.status}{duration}{': ' if facts else ''}{facts}"
+    return f"{outcome.status}{duration}{_where(node)}{': ' if facts else ''}{facts}"
+
+
+def _where(node: str) -> str:
+    return f" on {node}" if node else ""
 
 
 def metrics_text(metrics: Metrics) -> str:

@@ -18,12 +18,14 @@ from runner.record import facts, folders, history
 from runner.record.private_files import make_private_folder, write_private
 from runner.run.stop_request import StopRequest
 from runner.spawn.fork_server_client import Starter
+from runner.sweep import places
 from runner.sweep.comparison import Comparison, best_of, interrupted, not_held
-from runner.sweep.launcher import Launcher, run_environment, usable_cores
+from runner.sweep.launcher import STOPPED, Launcher, run_environment
 from runner.sweep.locks import SETUP, FolderLocks, Locks, waited_for
 from runner.sweep.options import SweepOptions
 from runner.sweep.outcomes import PENDING, Outcome, outcome_of
 from runner.sweep.parallel_runs import ParallelRuns
+from runner.sweep.places import Place, local_jobs
 from runner.sweep.plan import due_points, planned_points
 from runner.sweep.point_queue import PointQueue
 from runner.sweep.points import Point
@@ -74,7 +76,7 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
     locks = FolderLocks(options.folder)
     with StopRequest() as stop:
         source = _set_up(options, locks, stop, content)
-        environ = run_environment(os.environ, _jobs(options, len(points)), options.log_level)
+        environ = run_environment(os.environ, local_jobs(options, len(points)), options.log_level)
         starter = Starter(environ, "runner.sweep.point_run", forks=True)
         launcher = Launcher(
             source=source,
@@ -171,16 +173,19 @@ class Sweep:
 
     def _run_due(self) -> None:
         due = due_points(self.options, self._share, self._outcomes)
-        jobs = _jobs(self.options, len(due))
         counts = RunCounts(total=len(self._share), done=len(self._share) - len(due))
+        with places.opened(self.options, self.launcher, self.loop, self.stop, len(due)) as place:
+            self._run_at(place, due, counts)
+
+    def _run_at(self, place: Place, due: Sequence[Point], counts: RunCounts) -> None:
         log.info(
-            "%s: %s%s, %d of them to run, %d at a time; files: %s",
+            "%s: %s%s, %d of them to run, %s; files: %s",
             *(
                 self.options.path,
                 number_of_points(len(self._share)),
                 self._where,
                 len(due),
-                jobs,
+                place.text,
                 self.options.folder,
             ),
         )
@@ -189,9 +194,7 @@ class Sweep:
         )
 
         def launch(point: Point) -> Any:
-            process = self.launcher.start(point)
-            progress.started(point)
-            return process
+            return place.start(point, progress.started)
 
         def on_end(point: Point, code: int) -> None:
             self._outcomes[point.name] = _outcome_after(point, code)
@@ -210,7 +213,7 @@ class Sweep:
                 retries_failed=self.options.retries_failed,
                 on_elsewhere=on_elsewhere,
             )
-            self.loop.run(runs.run(queue, jobs))
+            self.loop.run(runs.run(queue, min(place.jobs, len(due))))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
@@ -238,13 +241,11 @@ class Sweep:
         return f"all shards are done\n{files_text(self.options.folder)}"
 
 
-def _jobs(options: SweepOptions, points: int) -> int:
-    return max(1, min(options.jobs or usable_cores(), points))
-
-
 def _outcome_after(point: Point, code: int) -> Outcome:
     """Read how a run ended; its process's end must do for one that left no word of it."""
     outcome = outcome_of(point)
+    if outcome.status == PENDING and code == STOPPED:
+        return dataclasses.replace(outcome, status="stopped", reason="stopped with the sweep")
     if outcome.status in (PENDING, "running"):
         reason = f"its process ended with code {code}; see {point.log}"
         return dataclasses.replace(outcome, status="failed", reason=reason)
