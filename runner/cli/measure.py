@@ -77,6 +77,9 @@ def measure(notebook: Path, **given: Any) -> None:
             ready_path=told["ready_path"],
         )
     )
+    if measured.was_busy:
+        said = "this machine was busy before: rate, CPU and times are worse than by itself"
+        click.echo(f"runner: {said}", err=True)
     if given["out"]:
         write_atomically(given["out"], measured.to_json())
     click.echo(measured.to_json() if given["format"] == "json" else measured.to_text())

@@ -65,7 +65,7 @@ class Measurement:
         notebook_sha256: Of the file's bytes.
         options: Of `runner serve`.
         measured_at: When, by ISO 8601.
-        machine: On what: its cores, its architecture, Python.
+        machine: On what: its cores, its architecture, Python, and how busy it was before.
         start_seconds: From the start of the process until it was ready.
         start_cpu_seconds: What that took of the CPU.
         memory: What it held.
@@ -81,6 +81,11 @@ class Measurement:
     start_cpu_seconds: float
     memory: Memory
     load: Load
+
+    @property
+    def was_busy(self) -> bool:
+        """Tell whether others took part of the machine, so that all was slower than it is."""
+        return bool(self.machine.get("load_average", 0) > self.machine.get("cores", 1))
 
     def to_json(self) -> str:
         """Write it."""

@@ -68,6 +68,7 @@ def measure(task: Task) -> Measurement:
         NotReadyError: It does not serve in time.
     """
     digest = hashlib.sha256(_bytes_of(task.notebook)).hexdigest()
+    machine = _machine()  # before it has something to do by us
     begun = time.monotonic()
     with _served(task) as service, contextlib.closing(MemoryWatch(service.process.pid)) as watch:
         port = service.wait_ready(begun + task.ready_seconds)
@@ -84,7 +85,7 @@ def measure(task: Task) -> Measurement:
         notebook_sha256=digest,
         options=[*task.options],
         measured_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        machine=_machine(),
+        machine=machine,
         start_seconds=round(start_seconds, 3),
         start_cpu_seconds=round(start_cpu, 3),
         memory=Memory(start=at_start, rest=at_rest, load=under_load),
@@ -236,9 +237,10 @@ def _bytes_of(notebook: Path) -> bytes:
         raise ConfigurationError(f"{notebook}: {error.strerror}") from error
 
 
-def _machine() -> dict[str, str | int]:
+def _machine() -> dict[str, str | int | float]:
     return {
         "cores": len(os.sched_getaffinity(0)),
         "architecture": platform.machine(),
         "python": platform.python_version(),
+        "load_average": round(os.getloadavg()[0], 2),
     }

@@ -71,6 +71,13 @@ def test_hardly_any_load_requests_something_all_the_same() -> None:
     assert resources_of(dataclasses.replace(MEASURED, load=calm), reloads=False).cpu == "100m"
 
 
+@pytest.mark.parametrize(("load_average", "was_busy"), [(0.3, False), (2.0, False), (2.1, True)])
+def test_a_busy_machine_is_told(load_average: float, was_busy: bool) -> None:
+    """More wanted to run than there are cores."""
+    machine = {"cores": 2, "load_average": load_average}
+    assert dataclasses.replace(MEASURED, machine=machine).was_busy is was_busy
+
+
 def test_memory_that_is_taken_is_seen() -> None:
     """Pages that are only reserved are not."""
     before = process_tree.memory(os.getpid())
