@@ -20,6 +20,9 @@ from runner.record.folders import default_out
 # Several workers share the cores: threads that wait for each other must not spin.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# What a platform or a developer's shell says of another service is none of ours.
+for name in ("PORT", "AIP_HTTP_PORT", "AIP_HEALTH_ROUTE", "K_SERVICE", "RUNNER_NOTEBOOK"):
+    os.environ.pop(name, None)
 
 
 def pytest_configure() -> None:
