@@ -35,6 +35,17 @@ class Event:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class NotebookRead(Event):
+    """A save was read, or stays one that cannot be: half of a file, an unresolved merge.
+
+    Attributes:
+        is_whole: Which of both.
+    """
+
+    is_whole: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RunEvent(Event):
     """Tell it of one run.
 

@@ -23,7 +23,8 @@ The rules of this file:
 8. While one serves and none is about to, there is a standby, whatever became of the last one.
 9. Asked to stop, what serves is a lame duck first, if that is wanted: it answers and is kept alive
    as ever, says that it is not ready, and no change is begun. A second request ends that.
-10. Whoever serves tells at any moment whether the newest version failed.
+10. Whoever serves tells at any moment whether the newest version failed, or is none: a save that
+   cannot be read.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ from runner.supervise.events import (
     Hung,
     Kill,
     KillKernel,
+    NotebookRead,
     Outcome,
     Publish,
     Purpose,
@@ -130,7 +132,7 @@ class Lifecycle:
         self.phase = Phase.UP
         self.restarts = Restarts()
         self.good = list(good)
-        self.has_failed_version = False
+        self.has_failed_version, self._is_save_whole = False, True
         self._early_deaths = EarlyDeaths(is_proven=bool(good))
         self._numbers = max((version.source for version in good), default=0)
         self._newest_version = self._served_version = 0
@@ -154,6 +156,8 @@ class Lifecycle:
             self._fired(event)
         elif isinstance(event, Requested):
             self._requested(event)
+        elif isinstance(event, NotebookRead):
+            self._is_save_whole = event.is_whole
         self._ensure_standby()
         self._show_readiness()
         if self.phase is Phase.STOPPING and not self.runs:
@@ -188,7 +192,8 @@ class Lifecycle:
     @property
     def readiness(self) -> Readiness:
         """Give what is told to who asks whether the service is ready."""
-        told = Readiness.VERSION_FAILED if self.has_failed_version else Readiness.READY
+        has_failed = self.has_failed_version or not self._is_save_whole
+        told = Readiness.VERSION_FAILED if has_failed else Readiness.READY
         return told | Readiness.LAME_DUCK if self.phase is Phase.LAME_DUCK else told
 
     def _show_readiness(self) -> None:

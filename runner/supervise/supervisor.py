@@ -52,6 +52,7 @@ from runner.supervise.events import (
     Hello,
     Hung,
     LinkClosed,
+    NotebookRead,
     Outcome,
     Publish,
     Ready,
@@ -232,7 +233,9 @@ class Supervisor:
         try:
             self._listen_to_signals()
             if self.plan.rules.waits_for_edits:
-                self._watcher = Watcher(self.plan.path, lambda: models_of(self.plan))
+                self._watcher = Watcher(
+                    self.plan.path, lambda: models_of(self.plan), self._note_read
+                )
                 self._watch_files()
             self._bound_request_log()
             if self._listeners:
@@ -383,6 +386,9 @@ class Supervisor:
             delay = random.uniform(0, most)  # noqa: S311 - no secret
             log.info("%s: it is taken up in %.1f s", cause, delay)
             self._loop.call_later(delay, self._take_up, cause)
+
+    def _note_read(self, is_whole: bool) -> None:
+        self._tell(NotebookRead(is_whole=is_whole))
 
     def _take_up(self, cause: str) -> None:
         self._is_change_due = False

@@ -22,6 +22,7 @@ from runner.supervise.events import (
     Kill,
     KillKernel,
     LinkClosed,
+    NotebookRead,
     Outcome,
     Publish,
     Purpose,
@@ -540,6 +541,15 @@ def test_a_failed_version_is_told_until_another_serves() -> None:
     story.tell(Changed())
     story.serve(5)
     assert story.life.readiness == Readiness.READY
+
+
+def test_a_save_that_cannot_be_read_is_told_as_long_as_it_is_there() -> None:
+    """It is no version, and nobody serves what was meant."""
+    story = up()
+    shown = ShowReadiness(run=1, readiness=Readiness.VERSION_FAILED)
+    assert story.tell(NotebookRead(is_whole=False)) == [shown]
+    shown = ShowReadiness(run=1, readiness=Readiness.READY)
+    assert story.tell(NotebookRead(is_whole=True)) == [shown]
 
 
 def test_a_version_that_is_given_up_has_failed() -> None:

@@ -122,6 +122,23 @@ def test_a_broken_file_waits_until_it_is_whole(notebook: Path, text: str) -> Non
     assert cause(eye) == ""
 
 
+def test_a_save_that_stays_broken_is_told_until_it_is_whole(notebook: Path) -> None:
+    """Not one that is read a second later; nor does it matter what is in the whole one."""
+    told: list[bool] = []
+    eye, whole = Watcher(notebook, on_read=told.append), notebook.read_text()
+    for text in ("{", whole):
+        notebook.write_text(text)
+        assert cause(eye) == ""
+    assert not told
+    notebook.write_text("{")
+    for _ in range(30):
+        eye.look()
+    assert told == [False]
+    notebook.write_text(whole)
+    assert cause(eye) == ""
+    assert told == [False, True]
+
+
 CONFLICT = "<<<<<<< local\nx = 1\n=======\nx = 2\n>>>>>>> remote\n"
 
 
