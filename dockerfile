@@ -31,9 +31,13 @@ COPY locks/lab.txt /tmp/locks/
 RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r /tmp/locks/lab.txt
 
 FROM ${SLIM_IMAGE}${SLIM_DIGEST} AS slim
+# Python's slim image has no bytecode of its own modules, and its user may not write any: each start
+# would compile them anew, which takes 0.3 s.
 RUN apt-get update && apt-get install -y --no-install-recommends tini \
     && apt-get clean && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home --uid 1000 --gid users jovyan && chmod 755 /home/jovyan
+    && useradd --create-home --uid 1000 --gid users jovyan && chmod 755 /home/jovyan \
+    && python -m compileall -q -x '(site|dist)-packages|/test/' \
+        "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 WORKDIR /home/jovyan
 COPY locks/slim.txt /tmp/locks/
 RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r /tmp/locks/slim.txt
