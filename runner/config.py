@@ -91,6 +91,16 @@ def record_mode(environ: Mapping[str, str] = os.environ) -> int:
     return int(text, 8)
 
 
+def record_folder_mode(environ: Mapping[str, str] = os.environ) -> int:
+    """Give the permissions of a new folder of records: who may read a file may enter it.
+
+    Raises:
+        ConfigurationError: As `record_mode` does.
+    """
+    mode = record_mode(environ)
+    return mode | (mode & 0o444) >> 2
+
+
 class AddressSet:
     """Hold addresses of hosts.
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
-from runner.cli.options import EPILOG, PATH, output_format, seconds
+from runner.cli.copies import copies_of
+from runner.cli.options import EPILOG, NOTEBOOK, given_urls, output_format, seconds
+from runner.errors import ConfigurationError
 
 
 @click.command(epilog=EPILOG)
-@click.argument("files", type=PATH, nargs=-1, metavar="[NOTEBOOK]...")
+@click.argument("files", type=NOTEBOOK, nargs=-1, metavar="[NOTEBOOK]...")
 @click.option("--fix", is_flag=True, help="Mend what can be mended by machine, nothing else.")
 @click.option("--dry-run", is_flag=True, help="Also serve each notebook once, on a free port.")
 @seconds("--deadline", default=120.0, help="Time that such a run has until it serves.")
@@ -23,9 +25,10 @@ def doctor(files: tuple[Path, ...], **given: Any) -> None:
     """Say what would break when NOTEBOOK becomes a service, and the mend.
 
     Without NOTEBOOK: all below notebooks/, the dockerfile and requirements.txt. These two
-    can also be given by name. Nothing is executed unless --dry-run asks for it: that starts
-    `runner serve`, with all that the cells do, until it is ready, and stops it. A comment
-    `# doctor: ignore[RULE]` silences a rule in its cell, `ignore-notebook[RULE]` everywhere.
+    can also be given by name, and all of them by URL. Nothing is executed unless --dry-run asks
+    for it: that starts `runner serve`, with all that the cells do, until it is ready, and stops
+    it. A comment `# doctor: ignore[RULE]` silences a rule in its cell, `ignore-notebook[RULE]`
+    everywhere.
     """
     from runner.doctor import check
 
@@ -42,4 +45,11 @@ def doctor(files: tuple[Path, ...], **given: Any) -> None:
         deadline=given["deadline"],
         as_json=as_json,
     )
-    check.check(options, click.echo, lambda text: click.echo(text, err=True))
+    if given["fix"] and given_urls():
+        raise ConfigurationError(
+            "what is named by URL is only read, and not mended", hint="leave out --fix"
+        )
+    with copies_of(given) as copies:
+        for file in files:
+            copies.fetch(file)
+        check.check(options, click.echo, lambda text: click.echo(text, err=True))

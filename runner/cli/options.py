@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,12 @@ from runner.config import (
 from runner.errors import EXIT_CODES, ConfigurationError, RunnerError
 from runner.rehearsal.cases import MOST_CASES
 from runner.rehearsal.handover import Rules
+from runner.storage import urls
 
 EPILOG = "Exit codes: 0 done or stopped as asked; {}; 128 + N interrupted by signal N.".format(
     "; ".join(f"{error.exit_code} {error.meaning}" for error in (RunnerError, *EXIT_CODES))
 )
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_URLS = "runner.urls"
 
 
 class _LocalPath(click.Path):
@@ -38,20 +38,63 @@ class _LocalPath(click.Path):
         Raises:
             ConfigurationError: It is an address.
         """
-        if isinstance(value, str) and _URL.match(value):
+        if urls.is_url(value):
             raise ConfigurationError(
-                f"{value}: only files of this machine are read and written",
-                hint=f"`curl -LO {value}` brings it here" if value.startswith("http") else "",
+                f"{urls.shown(value)}: only a file of this machine is read here",
+                hint="bring it here first",
             )
         return super().convert(value, *context)
 
 
+class _PathOrUrl(click.Path):
+    """Take the path of a file, or its URL, for which the path of its local copy stands then.
+
+    Args:
+        writes: Whether it is to be written to.
+    """
+
+    def __init__(self, *, writes: bool = False) -> None:
+        super().__init__(path_type=Path)
+        self._writes = writes
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Give the path.
+
+        Raises:
+            ConfigurationError: It is a URL that cannot be read, or not be written.
+        """
+        if urls.is_url(value):
+            return note_url(value.rstrip("/") if self._writes else value, writes=self._writes)
+        return super().convert(value, param, ctx)
+
+
+def note_url(url: str, *, writes: bool = False) -> Path:
+    """Give the path of the local copy of a URL that was given to the running command.
+
+    Raises:
+        ConfigurationError: It cannot be read, or not be written.
+    """
+    path = urls.local_copy(urls.check(url, writes=writes))
+    given_urls()[path] = url
+    return path
+
+
+def given_urls() -> dict[Path, str]:
+    """Give the URLs that the running command was given, by the paths of their local copies."""
+    noted: dict[Path, str] = click.get_current_context().meta.setdefault(_URLS, {})
+    return noted
+
+
 PATH = _LocalPath(path_type=Path)
+NOTEBOOK = _PathOrUrl()
+FOLDER = _PathOrUrl(writes=True)
 
 Decorator = Callable[[Any], Any]
 
 
 def _file(_: click.Context, parameter: click.Parameter, text: str | None) -> Path | None:
+    if urls.is_url(text) and text:
+        return note_url(text, writes=True)
     if text and text.endswith("/"):  # which a path would not tell any more
         raise click.BadParameter(f"{text} names a folder; name a file in it", param=parameter)
     return Path(text) if text else None
@@ -94,7 +137,7 @@ def run_options(command: Any) -> Any:
     defaults = EngineConfig()
     for decorate in reversed(
         [
-            click.argument("notebook", type=PATH, envvar=variable("notebook")),
+            click.argument("notebook", type=NOTEBOOK, envvar=variable("notebook")),
             click.option(
                 "-p",
                 "--parameters",
@@ -151,6 +194,12 @@ def run_options(command: Any) -> Any:
                 "--start-timeout",
                 default=defaults.start_timeout,
                 help="Time that the kernel has to come up.",
+            ),
+            seconds(
+                "--upload-timeout",
+                default=60.0,
+                help="Time at the end to copy to a storage what is not there yet, if a URL is"
+                " given.",
             ),
             switch("log-output", default=False, help="Also log what the cells print."),
             option(

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from runner import log
+from runner.cli.copies import copies_of
 from runner.cli.options import (
     EPILOG,
     PATH,
@@ -47,9 +48,11 @@ def rehearse(**given: Any) -> None:
     require_linux("rehearse")
     from runner.spawn.shadowed_name import refuse_shadow
 
-    refuse_shadow(Path.cwd(), given["notebook"], serves=True)
     log.configure(given["log_level"], given["log_format"])
-    said = _rehearsed(given)
+    with copies_of(given) as copies:
+        copies.fetch(given["notebook"])
+        refuse_shadow(Path.cwd(), given["notebook"], serves=True)
+        said = _rehearsed(given)
     _show(said, as_json=given["format"] == "json")
     if said["reason"]:
         raise RehearsalError(f"{given['notebook']}: {said['reason']}")

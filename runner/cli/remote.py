@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from runner.cli.options import EPILOG, PATH, option, output_format, port_option
+from runner.cli.copies import copies_of
+from runner.cli.options import EPILOG, NOTEBOOK, given_urls, option, output_format, port_option
 from runner.cli.systems import require_posix
 from runner.errors import ConfigurationError, RunnerError
 
-_SUPERVISED = click.argument("notebook", type=PATH, required=False)
+_SUPERVISED = click.argument("notebook", type=NOTEBOOK, required=False)
 
 
 @click.command(epilog=EPILOG)
@@ -20,8 +21,15 @@ def reload(notebook: Path | None) -> None:
     """Have the supervisor of NOTEBOOK run it anew, and wait until the new run serves.
 
     A service is known by its notebook's path, from any folder. NOTEBOOK can be left out while
-    only one was started in this folder; so for the commands below.
+    only one was started in this folder; so for the commands below. One that is named by URL is
+    fetched first.
     """
+    require_posix("reload")
+    from runner.supervise import running
+
+    if notebook in given_urls():
+        with copies_of({"log_level": "warning"}) as copies:
+            copies.fetch(notebook, running.find(notebook).notebook)
     _ask(notebook, "reload")
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from runner import log
+from runner.cli.copies import copies_of
 from runner.cli.options import (
     EPILOG,
     OUT,
@@ -32,20 +35,30 @@ def run(**given: Any) -> None:
     OUT is runs/<path of the notebook>/out.ipynb unless given; it can be opened at
     any moment and shows what every cell did, is doing, or has not done yet. It may
     name parameters in braces, as out_{alpha}.ipynb, or be - for the standard output.
-    """
+
+    \b
+    runner run s3://bucket/train.ipynb s3://bucket/out.ipynb
+
+    NOTEBOOK and OUT may be s3://, gs:// or az://, NOTEBOOK also http(s)://. OUT is written to
+    runs/storage/ first, and copied from there.
+    """  # noqa: D301 - click wants the character, not the words for it
     require_posix("run")
     from runner.run import run as runs
     from runner.run.home import writable_home
 
-    with writable_home():
-        runs.run(_job(given))
+    log.configure(given["log_level"], given["log_format"])
+    with copies_of(given) as copies, writable_home():
+        copies.fetch(given["notebook"])
+        job = _job(given, copies.mirror)
+        if job.keeps_history:
+            copies.mirror_records(job.out.parent)
+        runs.run(job)
 
 
-def _job(given: dict[str, Any]) -> Any:
+def _job(given: dict[str, Any], begins: Callable[[Path], None]) -> Any:
     from runner.record import folders
     from runner.run.run import Job
 
-    log.configure(given["log_level"], given["log_format"])
     # ipykernel's debugger warns about Python's frozen modules on every start.
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     return Job(
@@ -59,4 +72,5 @@ def _job(given: dict[str, Any]) -> Any:
         kernel=kernel_of(given),
         log_output=given["log_output"],
         shows_bar=sys.stderr.isatty(),
+        begins=begins,
     )

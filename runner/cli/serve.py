@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 from runner import log
 from runner.cli import clouds
 from runner.cli.access import access_of, access_options, proxies_of
+from runner.cli.copies import copies_of
 from runner.cli.options import (
     EPILOG,
     OUT,
@@ -37,6 +39,12 @@ def _name(_: click.Context, __: click.Parameter, name: str) -> str:
     if name and not re.fullmatch(NAME, name):
         raise click.BadParameter(f"{name!r} cannot be a path: use letters, digits, - _ and .")
     return name
+
+
+def _runs(_: click.Context, __: click.Parameter, text: str) -> str:
+    """Have all who are asked find the records, and the copies of what is named by URL."""
+    os.environ[variable("runs")] = text
+    return text
 
 
 @click.command(epilog=EPILOG)
@@ -83,8 +91,16 @@ def _name(_: click.Context, __: click.Parameter, name: str) -> str:
 @option(
     "--runs",
     default=str(RUNS),
-    metavar="FOLDER",
-    help="Below which folder records go; {host} in it is this replica's name.",
+    metavar="FOLDER|URL",
+    is_eager=True,
+    callback=_runs,
+    help="Below which folder records go; {host} in it is this replica's name. Of a URL: to which"
+    " they are copied from runs/.",
+)
+@seconds(
+    "--reload-every",
+    default=5.0,
+    help="Ask a storage this often whether what is named by URL has changed.",
 )
 @switch("standby", default=True, help="Keep the next run's process warm.")
 @seconds("--ready-timeout", default=120.0, help="Time that a run has until it serves.")
@@ -123,13 +139,16 @@ def serve(host: str, port: int, **given: Any) -> None:
     runs/<path of the notebook>/out.ipynb unless given; it can be opened at any
     moment and shows what the server printed. NOTEBOOK may be a folder with a serve.ipynb in it, and
     is RUNNER_NOTEBOOK unless given.
+
+    NOTEBOOK may be s3://, gs://, az:// or http(s)://, OUT the first three. They lie below
+    runs/storage/; with --reload, a new version over there is swapped to.
     """
     require_linux("serve")
     clouds.refuse_grpc()
-    os.environ[variable("runs")] = given["runs"]  # by which all find them who are asked
     given["notebook"], given["model_folder"] = clouds.found(
         given["notebook"], given["model_folder"]
     )
+    from runner.record import folders
     from runner.run.home import writable_home
     from runner.spawn.shadowed_name import refuse_shadow
     from runner.supervise import supervisor
@@ -139,9 +158,21 @@ def serve(host: str, port: int, **given: Any) -> None:
         raise ConfigurationError(
             f"{out}: OUT is the file of the record", hint=f"--port {out} is the port"
         )
-    refuse_shadow(Path.cwd(), given["notebook"], serves=True)
-    with writable_home():
-        supervisor.supervise(_plan(given, host, port))
+    log.configure(given["log_level"], given["log_format"])
+    with copies_of(given, has_ended_well=True) as copies, writable_home():
+        copies.fetch(given["notebook"])
+        refuse_shadow(Path.cwd(), given["notebook"], serves=True)
+        if given["out"]:
+            copies.mirror(given["out"])
+        if not given["trial"]:
+            copies.mirror_records(folders.folder_of(given["notebook"]))
+        copies.follow(given["notebook"], given["reload_every"])
+        plan = _plan(given, host, port)
+
+        def follow(url: str, path: Path) -> Path:
+            return copies.follow_model(url, path, given["reload_every"])
+
+        supervisor.supervise(dataclasses.replace(plan, follow=follow))
 
 
 def _plan(given: dict[str, Any], host: str, port: int) -> Any:
@@ -150,7 +181,6 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
     from runner.supervise.plan import Plan
     from runner.tls.certificate import TlsFiles
 
-    log.configure(given["log_level"], given["log_format"])
     tls = TlsFiles.of(given["tls_cert"], given["tls_key"], given["tls_client_ca"])
     handed_down = ("log_level", "log_format")
     rehearsal = rehearsal_of(given)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from runner import log
+from runner.cli.copies import copies_of
 from runner.cli.options import (
     EPILOG,
+    FOLDER,
     PATH,
     config_of,
     ending_run_options,
@@ -59,7 +62,9 @@ from runner.cli.systems import require_posix
 )
 @option("--goal", type=click.Choice(("max", "min")), default="max", help="The good end of METRIC.")
 @click.option("--metric", metavar="METRIC", default="", help="Find the best by this one.")
-@click.option("--out", type=PATH, metavar="FOLDER", help="Where all files of the sweep go.")
+@click.option(
+    "--out", type=FOLDER, metavar="FOLDER", help="Where all files of the sweep go; may be a URL."
+)
 @click.option("--retry-failed", is_flag=True, help="Run the points again that failed.")
 @click.option("--dry-run", is_flag=True, help="Only list the points, and which would run.")
 @option(
@@ -110,19 +115,31 @@ def sweep(**given: Any) -> None:
     With --on, points run on other machines, by dask. The notebook travels to them, with the
     modules and the small files beside it and what --with names; what a run writes to {folder}
     comes back.
+
+    NOTEBOOK may be s3://, gs://, az:// or http(s)://, FOLDER the first three: its records are
+    brought here first, and what is written here is copied there.
     """  # noqa: D301 - click wants the character, not the words for it
     require_posix("sweep")
     from runner.spawn.shadowed_name import refuse_shadow
     from runner.sweep import sweep
+
+    log.configure(given["log_level"], given["log_format"])
+    with copies_of(given) as copies:
+        copies.fetch(given["notebook"])
+        refuse_shadow(Path.cwd(), given["notebook"], serves=False)
+        if given["out"]:
+            copies.share(given["out"], writes=not given["dry_run"])
+        sweep.sweep(_options(given, copies.locks), click.echo)
+
+
+def _options(given: dict[str, Any], locks_of: Callable[[Path], Any]) -> Any:
     from runner.sweep.nodes.target import read_target
     from runner.sweep.options import SweepOptions
     from runner.sweep.results import Goal
     from runner.sweep.shards import WHOLE, shard_of
 
-    log.configure(given["log_level"], given["log_format"])
-    refuse_shadow(Path.cwd(), given["notebook"], serves=False)
     shard = shard_of(given["shard"], given["shards"], os.environ)
-    options = SweepOptions(
+    return SweepOptions(
         path=given["notebook"],
         out=given["out"],
         fixed=values_of(given),
@@ -143,5 +160,5 @@ def sweep(**given: Any) -> None:
         shows_bar=sys.stderr.isatty(),
         shard=WHOLE if given["report_only"] else shard,
         only_reports=given["report_only"],
+        locks_of=locks_of,
     )
-    sweep.sweep(options, click.echo)

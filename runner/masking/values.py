@@ -11,9 +11,18 @@ from runner.masking.names import MASK, is_one_of, is_secret
 _IN_URL = re.compile(r"(?<=://)[^/\s@:]*+:[^/\s@]*+(?=@)")
 
 
+# What makes a URL a ticket: the signatures of Amazon, Google and Azure, and tokens.
+_SIGNATURE = re.compile(
+    r"([?&](?:x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|(?:\w+_)?token)=)"
+    r"[^&\s\"'<>#]++",
+    re.IGNORECASE,
+)
+
+
 def without_passwords(text: str) -> str:
-    """Mask the passwords within the URLs of a text."""
-    return _IN_URL.sub(MASK, text)
+    """Mask the passwords and the signatures within the URLs of a text."""
+    text = _IN_URL.sub(MASK, text)
+    return _SIGNATURE.sub(rf"\g<1>{MASK}", text) if "://" in text else text
 
 
 def masked(

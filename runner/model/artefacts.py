@@ -18,8 +18,10 @@ from typing import Any
 
 from runner.files import found_above, write_atomically
 from runner.identity import Identity
+from runner.model import by_url
 from runner.model.card_values import card_value
 from runner.model.features import features
+from runner.storage import urls
 
 _SETTLING = 3.0  # seconds that a model and its card, or a copy of them, may take to be written
 _LOOK_EVERY = 0.05
@@ -41,8 +43,9 @@ def load_model(path: str | Path, *, sha256: str = "") -> tuple[Any, dict[str, An
     this is the model that was meant.
 
     Args:
-        path: The model's file. One that is relative is looked for from the working folder
-            upwards: Jupyter starts in ``notebooks/``, papermill above it.
+        path: The model's file, or its URL: ``s3://``, ``gs://``, ``az://`` or ``http(s)://``. A
+            path that is relative is looked for from the working folder upwards: Jupyter starts in
+            ``notebooks/``, papermill above it.
         sha256: The hash that the file must have, 64 hexadecimal digits, as its card says it; any
             if it is empty.
 
@@ -53,12 +56,18 @@ def load_model(path: str | Path, *, sha256: str = "") -> tuple[Any, dict[str, An
         FileNotFoundError: There is no such model, or no card beside it.
         CardError: The model is not the one of its card, or not the one of ``sha256``.
         ValueError: ``sha256`` is no such hash.
+        RunnerError: It is named by URL, and the storage refuses or does not answer.
     """
     if sha256 and not _HASH.fullmatch(sha256):
         raise ValueError(f"sha256={sha256!r} is no hash of 64 hexadecimal digits")
-    pickled, card = _matching(path, sha256.lower())
+    name = str(path)
+    if url := urls.as_url(path):
+        name = urls.shown(url)
+        pickled, card = by_url.read(url, lambda file: _checked(file, name, sha256.lower()))
+    else:
+        pickled, card = _matching(path, sha256.lower())
     Identity.note_model(card["sha256"])
-    _compare_versions(str(path), card)
+    _compare_versions(name, card)
     import joblib
 
     model = joblib.load(io.BytesIO(pickled))
@@ -83,18 +92,22 @@ def _matching(path: str | Path, pinned: str) -> tuple[bytes, dict[str, Any]]:
 
 
 def _read(path: Path, pinned: str) -> tuple[bytes, dict[str, Any]]:
-    file = _found(path)
+    return _checked(_found(path), str(path), pinned)
+
+
+def _checked(file: Path, name: str, pinned: str) -> tuple[bytes, dict[str, Any]]:
+    """Read a model's file and its card, and refuse another model than that."""
     try:
         card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
     except ValueError as error:
-        raise CardError(f"{path}: its card is not whole: train it again") from error
+        raise CardError(f"{name}: its card is not whole: train it again") from error
     pickled = file.read_bytes()
     found = hashlib.sha256(pickled).hexdigest()
     if found != card.get("sha256"):
-        raise CardError(f"{path} is not the model of its card: refused; train it again")
+        raise CardError(f"{name} is not the model of its card: refused; train it again")
     if pinned and found != pinned:
         raise CardError(
-            f"{path} is not the model that is asked for: refused; its sha256 is {found},"
+            f"{name} is not the model that is asked for: refused; its sha256 is {found},"
             f" not {pinned}"
         )
     return pickled, card
@@ -113,8 +126,10 @@ def save_model(model: Any, path: str | Path, *, data: Any = None, **facts: Any) 
 
     Args:
         model: Anything that joblib pickles.
-        path: The model's file; the card is the ``.json`` beside it. A relative one goes below
-            the nearest folder, from the working folder upwards, that has its first folder.
+        path: The model's file, or its URL: ``s3://``, ``gs://`` or ``az://``; the card is the
+            ``.json`` beside it. A relative path goes below the nearest folder, from the working
+            folder upwards, that has its first folder. What goes to a URL is written to
+            ``runs/storage/`` first, and stays there.
         data: What it was trained on, ``(n_rows, n_features)``; the card then has
             ``feature_ranges``, by the fact ``feature_names`` or by the columns' own names, and of
             a DataFrame ``feature_types``: by these a service keeps its dtypes. Anything else,
@@ -128,9 +143,13 @@ def save_model(model: Any, path: str | Path, *, data: Any = None, **facts: Any) 
 
     Raises:
         ValueError: The path is one of a card.
+        RunnerError: It goes to a URL, and the storage refuses or does not answer for minutes.
     """
     import joblib
 
+    url = urls.as_url(path)
+    if url:
+        path = urls.local_copy(urls.check(url, writes=True))
     if Path(path).suffix == ".json":
         raise ValueError(f"{path}: so the model's card is called: name the model otherwise")
 
@@ -149,6 +168,8 @@ def save_model(model: Any, path: str | Path, *, data: Any = None, **facts: Any) 
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, buffer.getvalue(), durable=True)
     write_atomically(file.with_suffix(".json"), text, durable=True)
+    if url:
+        by_url.write(url, file)
     return card
 
 

@@ -17,9 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from runner.errors import ConfigurationError
 from runner.identity import Identity
 from runner.notebook import locks, models, packages, script_metadata
 from runner.notebook.document import Notebook, source
+from runner.storage import urls
 
 _GIT_DEADLINE = 1.0
 _CARD_FIELDS = ("sha256", "estimator", "metrics", "trained_at")
@@ -41,7 +43,7 @@ def run_facts(
     """
     facts: dict[str, Any] = {"parameters": json_copy(shown)}
     if document.path.is_file():
-        facts |= git_facts(document.path)
+        facts |= origin_facts(document.path)
     if document.is_python:
         facts["model_cards"] = model_cards(document, values)
         facts |= asked_for(document)
@@ -88,6 +90,12 @@ def _dependencies(document: Notebook) -> set[str]:
     return {each.name for each in block.dependencies} if block else set()
 
 
+def origin_facts(path: Path) -> dict[str, Any]:
+    """Say where a notebook comes from: of which URL it is a copy, else of which commit."""
+    url = urls.url_of(path)
+    return {"notebook_url": url} if url else git_facts(path)
+
+
 def git_facts(path: Path) -> dict[str, Any]:
     """Say which commit a file is at, and whether it was changed since."""
     commit = _git(path.parent, "rev-parse", "HEAD")
@@ -101,7 +109,7 @@ def git_facts(path: Path) -> dict[str, Any]:
 def model_cards(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
     """Read the cards of the models that a notebook names, by parameter or else by path."""
     paths = models.model_paths(document, values)
-    cards = {name: _card(Path(path), document.path) for name, path in paths.items()}
+    cards = {name: _card(_place_of(path), document.path) for name, path in paths.items()}
     return {name: card for name, card in cards.items() if card}
 
 
@@ -142,7 +150,7 @@ def model_sha256(document: Notebook, values: dict[str, Any]) -> str:
     named = next(iter(models.loaded_models(document, values)), "")
     if not named:
         return ""
-    if card := _card(Path(named), document.path):
+    if card := _card(_place_of(named), document.path):
         return str(card["sha256"])
     for folder in (Path(), *document.path.absolute().parents):
         with contextlib.suppress(OSError):
@@ -178,6 +186,13 @@ def _git(folder: Path, *words: str) -> str | None:
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
     return done.stdout.strip()
+
+
+def _place_of(model: str) -> Path:
+    """Give a model's path, which of one that is named by URL is that of its copy."""
+    with contextlib.suppress(ConfigurationError):
+        return urls.place_of(model)
+    return Path(model)
 
 
 def _card(model: Path, notebook: Path) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 The rules of this file:
 
 1. The name is the path below the working folder, without ``notebooks`` before it: ``a/main.ipynb``
-   has ``runs/a-main``. A notebook from elsewhere has its stem.
+   has ``runs/a-main``. A notebook from elsewhere has its stem. One that was named by URL has that:
+   ``s3://bucket/a/main.ipynb`` has ``runs/s3-bucket-a-main``.
 2. A folder is whose mark is in it. Another notebook whose name would be the same gets a digest of
    its path behind that.
 3. The mark is the path as the working folder sees it: it stays true when both are moved.
@@ -15,11 +16,10 @@ import hashlib
 import os
 from pathlib import Path
 
-from runner.config import RUNS, setting
 from runner.errors import ConfigurationError
-from runner.identity import replica
 from runner.record import history
 from runner.record.private_files import write_private
+from runner.storage import urls
 
 _MARK = ".notebook"
 _LONGEST_NAME = 200  # bytes; a system lets a file's name have 255
@@ -32,7 +32,7 @@ def default_out(notebook: Path) -> Path:
 
 def runs() -> Path:
     """Give the folder below which records go; ``{host}`` in its name is this replica's."""
-    return Path(setting("runs", RUNS).replace("{host}", replica()))
+    return urls.runs()
 
 
 def folder_of(notebook: Path, below: Path | None = None) -> Path:
@@ -87,8 +87,9 @@ def _as_seen(notebook: Path) -> str:
 def _name(path: str) -> str:
     place = Path(path)
     folders = [] if place.is_absolute() else [*place.parts[:-1]]
-    if folders[:1] == ["notebooks"]:
-        del folders[0]
+    for root in (Path("notebooks"), urls.copies()):
+        if place.is_relative_to(root) and not place.is_absolute():
+            folders = folders[len(root.parts) :]
     return "-".join([*folders, place.stem])
 
 

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from runner.config import record_mode
+from runner.config import record_folder_mode, record_mode
 from runner.files import make_folders, write_atomically
 
 
@@ -26,5 +26,4 @@ def append_to_private(path: Path) -> BinaryIO:
 
 def make_private_folder(path: Path) -> None:
     """Make a folder that is missing, and those above it: who may read a file may enter them."""
-    mode = record_mode()
-    make_folders(path, mode | (mode & 0o444) >> 2)
+    make_folders(path, record_folder_mode())

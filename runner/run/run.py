@@ -8,6 +8,7 @@ import importlib
 import logging
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -72,6 +73,7 @@ class Job:
         log_output: Also log what the cells print.
         shows_bar: Draw a progress bar instead of writing log lines.
         copy: Read the notebook from here instead; messages still name ``path``.
+        begins: Is told where the record goes before it is written for the first time.
     """
 
     path: Path
@@ -85,6 +87,7 @@ class Job:
     log_output: bool = False
     shows_bar: bool = False
     copy: Path | None = None
+    begins: Callable[[Path], None] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -150,6 +153,8 @@ def _execute(job: Job, document: Notebook) -> RunEnd:
         if job.keeps_history:
             folders.take(job.out.parent, job.path)
             history.keep_last(job.out)
+        if job.begins:
+            job.begins(job.out)
         # papermill and nbformat are imported while the kernel boots: both take a while.
         with contextlib.closing(Kernel.start(document.kernel_name)) as kernel:
             log.info("%s started in kernel %d; record: %s", job.path, kernel.pid, job.out)

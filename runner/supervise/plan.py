@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from runner.notebook.annotations import check_language
 from runner.notebook.document import Notebook
 from runner.record import requests
 from runner.rehearsal.handover import Rules
+from runner.storage import urls
 from runner.supervise import lifecycle
 from runner.tls.certificate import TlsFiles
 
@@ -45,6 +46,8 @@ class Plan:
         reload_jitter: Seconds within which a change is taken up, at a moment left to chance.
         model_folder: Where its parameter ``model_path`` is looked for, unless given; empty: where
             the notebook says.
+        follow: Has a model followed that is named by URL, whose copy has a path, and gives the
+            file by which its changes are seen.
     """
 
     path: Path
@@ -65,6 +68,7 @@ class Plan:
     tls: TlsFiles | None = None
     reload_jitter: float = 0.0
     model_folder: str = ""
+    follow: Callable[[str, Path], Path] | None = None
 
     def recording_below(self, folder: Path | None) -> Plan:
         """Have requests recorded, if they are, in a service's folder; without one they are not."""
@@ -81,9 +85,20 @@ def models_of(plan: Plan) -> list[Path]:
         ConfigurationError: It cannot be read.
     """
     document = notebook.read(plan.path)
-    values = _model_of(plan, document) | plan.values
-    found = map(Path, models.loaded_models(document, values))
-    return [found_above(path) or path for path in found]
+    found = models.loaded_models(document, _model_of(plan, document) | plan.values)
+    return [path for named in found if (path := _watched(plan, named))]
+
+
+def _watched(plan: Plan, named: str) -> Path | None:
+    """Say by which file it is seen that a model has changed; None if nobody looks."""
+    url = urls.as_url(named)
+    if not url:
+        return found_above(Path(named)) or Path(named)
+    try:
+        place = urls.local_copy(urls.check(url))
+    except ConfigurationError:
+        return None
+    return plan.follow(url, place) if plan.follow else None
 
 
 def values_for(plan: Plan, path: Path) -> dict[str, Any]:

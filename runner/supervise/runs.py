@@ -23,6 +23,7 @@ from runner.rehearsal.handover import Handover
 from runner.run import private_folder
 from runner.spawn.fork_server_client import Starter
 from runner.spawn.processes import RunProcess
+from runner.storage import urls
 from runner.supervise.events import (
     Accept,
     Bind,
@@ -286,7 +287,7 @@ class Runs:
             "cause": order.cause,
             "notebook": str(self._plan.path),
             "notebook_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
-        }
+        } | ({"notebook_url": url} if (url := urls.url_of(self._plan.path)) else {})
 
     def _handover(self, run: int) -> Handover:
         return Handover(self._links.path.parent, self._versions.name(run))

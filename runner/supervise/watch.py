@@ -18,6 +18,7 @@ from pathlib import Path
 
 from runner.errors import ConfigurationError
 from runner.spawn.working_folder import WorkingFolder
+from runner.storage import urls
 from runner.supervise.detached_thread import in_a_thread
 from runner.supervise.versions import digest
 
@@ -103,6 +104,8 @@ class Watcher:
             return self._read()
         if not now[0]:  # a model that is gone is no new one
             return ""
+        if path.suffix == urls.ETAG:  # which is written first when somebody looks first
+            return f"{urls.url_of(path.with_suffix(''))} was saved" if before[0] else ""
         return f"{path if now[0] != before[0] else path.with_suffix('.json')} was saved"
 
     def _read(self) -> str:

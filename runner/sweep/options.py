@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from runner.config import RUNS, EngineConfig, KernelChoice, TimeLimits
 from runner.record import folders
+from runner.sweep.locks import FolderLocks, Locks
 from runner.sweep.nodes.target import Target
 from runner.sweep.results import Goal
 from runner.sweep.shards import WHOLE, Shard
@@ -39,6 +40,7 @@ class SweepOptions:
         log_output: Also log what the cells print.
         log_level: Of the runs' own logs.
         shows_bar: Draw a bar instead of writing log lines.
+        locks_of: Gives the locks of the sweep's folder.
     """
 
     path: Path
@@ -61,6 +63,7 @@ class SweepOptions:
     shows_bar: bool
     shard: Shard = WHOLE
     only_reports: bool = False
+    locks_of: Callable[[Path], Locks] = FolderLocks
 
     @property
     def folder(self) -> Path:

@@ -21,7 +21,7 @@ from runner.spawn.fork_server_client import Starter
 from runner.sweep import places
 from runner.sweep.comparison import Comparison, best_of, interrupted, not_held
 from runner.sweep.launcher import STOPPED, Launcher, run_environment
-from runner.sweep.locks import SETUP, FolderLocks, Locks, waited_for
+from runner.sweep.locks import SETUP, Locks, waited_for
 from runner.sweep.options import SweepOptions
 from runner.sweep.outcomes import PENDING, Outcome, outcome_of
 from runner.sweep.parallel_runs import ParallelRuns
@@ -73,7 +73,7 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
         say(dry_run_text(share, outcomes, due_points(options, share, outcomes)))
         return
     make_private_folder(options.folder)
-    locks = FolderLocks(options.folder)
+    locks = options.locks_of(options.folder)
     with StopRequest() as stop:
         source = _set_up(options, locks, stop, content)
         environ = run_environment(os.environ, local_jobs(options, len(points)), options.log_level)
@@ -81,7 +81,7 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
         launcher = Launcher(
             source=source,
             origin={"notebook": str(options.path), "notebook_sha256": sha256}
-            | facts.git_facts(options.path),
+            | facts.origin_facts(options.path),
             config=options.config,
             time_limits=options.time_limits,
             kernel=options.kernel,

@@ -172,17 +172,19 @@ def test_a_working_folder_that_is_gone_is_named(
 
 
 @pytest.mark.parametrize("command", ["run", "serve", "doctor", "status", "stop"])
-def test_an_address_of_the_network_is_no_path(
+def test_an_address_that_is_not_known_is_no_path(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It would be read as an odd path, or a folder of that name be made."""
-    monkeypatch.setattr("sys.argv", ["runner", command, "https://example.com/a.ipynb"])
+    monkeypatch.setattr("sys.argv", ["runner", command, "ftp://me:s3cr3t@example.com/a.ipynb"])
     with pytest.raises(SystemExit) as ended:
         main.main()
     assert ended.value.code == 2
     said = capsys.readouterr().err
-    assert said.startswith("runner: https://example.com/a.ipynb: only files of this machine")
-    assert "curl" in said
+    assert said.startswith(
+        "runner: ftp://example.com/a.ipynb: nothing is read or written by ftp://"
+    )
+    assert "s3cr3t" not in said
 
 
 def test_debug_shows_the_traceback(

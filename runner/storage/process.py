@@ -1,0 +1,219 @@
+"""Be the process that reads and writes by URL for another: ``python -m runner.storage.process``.
+
+The rules of this file:
+
+1. Orders come by stdin, answers go by stdout, one line each, in their order. Between two orders
+   what stands is done: files are followed, and mirrored.
+2. The end of stdin is the end of who has started us: what is not copied yet is copied then, for
+   some seconds, and we end. Signals that end others with their terminal or container do not end
+   us: the last record is still to be copied.
+3. One thread does all. So nothing is asked at the same time, and a call that hangs ends by its
+   deadline.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from runner import log, wire
+from runner.config import setting
+from runner.errors import RunnerError
+from runner.processes import readable
+from runner.storage.faults import DeniedError, MissingError
+from runner.storage.follow import MOST, ETags, Follower, LocalCopy, saved_at
+from runner.storage.hold import Hold
+from runner.storage.lock import REFRESH, StorageLock
+from runner.storage.mirror import Mirror
+from runner.storage.remote import Remote
+from runner.storage.urls import below
+
+LAST_SECONDS = 30.0
+_READ = 65536
+
+
+def main() -> None:
+    """Carry out orders until there can be no more."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    log.configure(setting("log-level", "info"), setting("log-format", "text"))
+    work = Work(Remote())
+    lines = wire.Lines()
+    while True:
+        if not readable([0], work.wait()):
+            work.step()
+            continue
+        data = os.read(0, _READ)
+        for order in lines.feed(data) if data else []:
+            _answer(work, order)
+        if not data:
+            break
+    work.finish(LAST_SECONDS)
+    log.flush()
+    # The threads of the clouds' libraries may hang where a storage does.
+    os._exit(0)
+
+
+def _answer(work: Work, order: wire.Message) -> None:
+    try:
+        said = {"ok": True, **work.carry_out(order)}
+    except (RunnerError, OSError) as error:
+        hint = getattr(error, "hint", "")
+        said = {"ok": False, "error": str(error), "hint": hint, "kind": type(error).__name__}
+    if order.get("asks", True):
+        sys.stdout.buffer.write(wire.encode(said))
+        sys.stdout.buffer.flush()
+
+
+class Work:
+    """Carry out orders, and do what stands between them.
+
+    Args:
+        remote: What reads and writes by URL.
+    """
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+        self._copies: dict[tuple[str, str], LocalCopy] = {}
+        self._followed: dict[str, Follower] = {}
+        self._mirrors: list[Mirror] = []
+        self._holds: dict[str, Hold] = {}
+        self._due: dict[Follower | Mirror | Hold, float] = {}
+        self._orders: dict[str, Callable[[wire.Message], dict[str, Any]]] = {
+            "fetch": self._fetch,
+            "fetch all": self._fetch_all,
+            "follow": self._follow,
+            "follow etags": self._follow_etags,
+            "mirror": self._mirror,
+            "write": self._write,
+            "claim": self._claim,
+            "release": self._release,
+            "check": self._check,
+            "finish": lambda order: self.finish(order["seconds"]),
+        }
+
+    def carry_out(self, order: wire.Message) -> dict[str, Any]:
+        """Carry out an order; give what is to be answered.
+
+        Raises:
+            StorageError: No later try mends it.
+            UnreachableError: A later one may.
+        """
+        return self._orders[order["do"]](order)
+
+    def wait(self) -> float | None:
+        """Say how many seconds there is nothing to do; None: until there is an order."""
+        first = min(self._due.values(), default=math.inf)
+        return None if first == math.inf else max(0.0, first - time.monotonic())
+
+    def step(self) -> None:
+        """Do what is due longest."""
+        each = min(self._due, key=self._due.__getitem__)
+        self._due[each] = each.step(time.monotonic())
+
+    def finish(self, seconds: float) -> dict[str, Any]:
+        """Copy what is not copied, for some seconds; say what is left then, and why."""
+        deadline = time.monotonic() + seconds
+        left, reason = [], ""
+        for mirror in self._mirrors:
+            paths = mirror.finish(deadline)
+            left += [str(path) for path in paths]
+            reason = reason or (mirror.reason if paths else "")
+        for hold in self._holds.values():
+            hold.let_go()
+        return {"left": left, "reason": reason}
+
+    def _copy_of(self, order: wire.Message) -> LocalCopy:
+        key = order["url"], order["path"]
+        if key not in self._copies:
+            url, path = order["url"], Path(order["path"])
+            self._copies[key] = LocalCopy(url, path, self._remote, order.get("most", MOST))
+        return self._copies[key]
+
+    def _fetch(self, order: wire.Message) -> dict[str, Any]:
+        return {"is_new": self._copy_of(order).fetch()}
+
+    def _fetch_all(self, order: wire.Message) -> dict[str, Any]:
+        """Fetch the records below a folder that are newer than those that are here."""
+        root, fetched = Path(order["path"]), []
+        for name in self._remote.names(order["url"]):
+            if name.rpartition("/")[2] == order["name"] and _is_below(name):
+                copy = LocalCopy(below(order["url"], name), root / name, self._remote)
+                if copy.fetch_if(lambda here, there: saved_at(here) < saved_at(there)):
+                    fetched.append(name)
+        return {"fetched": fetched}
+
+    def _follow(self, order: wire.Message) -> dict[str, Any]:
+        copy = self._copy_of(order)
+        return self._begin_to_follow(order, copy, time.monotonic() + order["every"])
+
+    def _follow_etags(self, order: wire.Message) -> dict[str, Any]:
+        etags = ETags(order["urls"], Path(order["path"]), self._remote)
+        return self._begin_to_follow(order, etags, 0.0)
+
+    def _begin_to_follow(
+        self, order: wire.Message, copy: LocalCopy | ETags, first: float
+    ) -> dict[str, Any]:
+        if order["path"] not in self._followed:
+            follower = self._followed[order["path"]] = Follower(copy, order["every"])
+            self._due[follower] = first
+        return {}
+
+    def _mirror(self, order: wire.Message) -> dict[str, Any]:
+        root = Path(order["path"])
+        every, suffix = order["every"], order.get("suffix", "")
+        mirror = Mirror(root, order["url"], self._remote, every, suffix=suffix)
+        for name in order.get("known", []):
+            mirror.known(root / name)
+        self._mirrors.append(mirror)
+        self._due[mirror] = 0.0
+        return {}
+
+    def _claim(self, order: wire.Message) -> dict[str, Any]:
+        """Take a lock, and bring here the newest record of what is locked."""
+        name, root = order["lock"], Path(order["path"])
+        hold = self._holds.get(name)
+        if hold is None:
+            hold = self._holds[name] = Hold(StorageLock(name, self._remote))
+        if not hold.take(order["word"], root, self._mirrors):
+            return {"held": False, "word": hold.lock.word}
+        self._due[hold] = time.monotonic() + REFRESH
+        if order["folder"]:
+            record = f"{order['folder']}/{order['record']}"
+            copy = LocalCopy(below(order["url"], record), root / record, self._remote)
+            hold.folder = root / order["folder"]
+            with contextlib.suppress(MissingError):
+                if copy.fetch_if(lambda here, there: saved_at(here) < saved_at(there)):
+                    hold.note_known(root / record)
+        return {"held": True, "word": hold.lock.word}
+
+    def _release(self, order: wire.Message) -> dict[str, Any]:
+        if hold := self._holds.get(order["lock"]):
+            hold.is_wanted = False
+            self._due[hold] = 0.0
+        return {}
+
+    def _write(self, order: wire.Message) -> dict[str, Any]:
+        self._remote.write(order["url"], Path(order["path"]))
+        return {}
+
+    def _check(self, order: wire.Message) -> dict[str, Any]:
+        """Find out at once what would refuse each copy, as far as that can be told by looking."""
+        with contextlib.suppress(MissingError, DeniedError):  # it may be ours to write only
+            self._remote.stamp(order["url"])
+        return {}
+
+
+def _is_below(name: str) -> bool:
+    return not name.startswith("/") and ".." not in name.split("/")
+
+
+if __name__ == "__main__":
+    main()

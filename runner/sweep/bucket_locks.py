@@ -1,0 +1,73 @@
+"""Have locks that all who share a sweep's folder by URL see, each behind a lock of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from runner.storage import urls
+from runner.storage.client import StorageProcess
+from runner.storage.faults import UnreachableError
+from runner.storage.mirror import RECORD
+from runner.sweep.locks import SETUP, TABLE, FolderLocks
+
+log = logging.getLogger(__name__)
+
+
+class BucketLocks:
+    """Have a folder's locks here, and by the same names over there.
+
+    Who gets one finds, here, the newest record that is over there; and nobody else gets it before
+    what was written here meanwhile has been copied.
+
+    Args:
+        here: The folder's own.
+        url: The folder's.
+        path: Of its local copy.
+        process: Reads and writes by URL.
+    """
+
+    def __init__(self, here: FolderLocks, url: str, path: str, process: StorageProcess) -> None:
+        self._here, self._url, self._path, self._process = here, url, path, process
+        self._words: dict[str, str] = {}
+        self._is_lost = False
+
+    @contextlib.contextmanager
+    def claim(self, name: str, word: str = "") -> Iterator[bool]:
+        """Hold a lock, as `Locks` says; a storage that does not answer gives none.
+
+        Raises:
+            ConfigurationError: The disk has no locks, or the storage refuses.
+        """
+        with self._here.claim(name, word) as is_ours:
+            if not is_ours or not self._is_held_there(name, word):
+                yield False
+                return
+            try:
+                yield True
+            finally:
+                self._process.tell(do="release", lock=self._lock(name))
+
+    def word_of(self, name: str) -> str:
+        """Give a holder's word, as `Locks` says."""
+        return self._words.get(name) or self._here.word_of(name)
+
+    def _lock(self, name: str) -> str:
+        return urls.below(self._url, f".locks/{name}.lock")
+
+    def _is_held_there(self, name: str, word: str) -> bool:
+        folder = "" if name in (SETUP, TABLE) else f"points/{name}"
+        order: dict[str, Any] = {"do": "claim", "lock": self._lock(name), "word": word}
+        order |= {"url": self._url, "path": self._path, "folder": folder, "record": RECORD}
+        try:
+            said = self._process.ask(**order)
+        except UnreachableError as error:
+            if not self._is_lost:
+                log.warning("no point begins until the storage answers: %s", error)
+            self._is_lost = True
+            return False
+        self._is_lost = False
+        self._words[name] = str(said["word"])
+        return bool(said["held"])

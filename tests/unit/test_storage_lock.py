@@ -1,0 +1,89 @@
+"""One of many machines holds a lock, as long as it lives."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from runner.storage.faults import MissingError
+from runner.storage.lock import EXPIRES, StorageLock
+
+URL = "s3://b/.locks/a.lock"
+
+
+class Bucket:
+    """Be a storage that honours conditions.
+
+    Attributes:
+        held: What it has, by URL.
+    """
+
+    def __init__(self) -> None:
+        self.held: dict[str, bytes] = {}
+
+    def create(self, url: str, data: bytes) -> bool:
+        return self.held.setdefault(url, data) is data
+
+    def replace(self, url: str, data: bytes, stamp: str) -> bool:
+        if url not in self.held or self.stamp(url) != stamp:
+            return False
+        self.held[url] = data
+        return True
+
+    def remove(self, url: str) -> None:
+        self.held.pop(url, None)
+
+    def stamp(self, url: str) -> str:
+        if url not in self.held:
+            raise MissingError("gone")
+        return self.held[url].decode()
+
+    def read(self, url: str, most: int) -> tuple[bytes, str]:
+        return self.stamp(url).encode(), self.stamp(url)
+
+
+@pytest.fixture
+def bucket() -> Bucket:
+    return Bucket()
+
+
+def test_one_holds_it_and_others_are_told_who(bucket: Bucket) -> None:
+    """Until it is given back."""
+    first, second = StorageLock(URL, bucket), StorageLock(URL, bucket)
+    assert first.take("first", 0.0)
+    assert not second.take("second", 0.0)
+    assert second.word == "first"
+    first.release()
+    assert bucket.held == {}
+    assert second.take("second", 1.0)
+
+
+def test_who_lives_keeps_it(bucket: Bucket) -> None:
+    """It is written again and again: others see another content each time."""
+    first, second = StorageLock(URL, bucket), StorageLock(URL, bucket)
+    assert first.take("first", 0.0)
+    for now in range(0, int(3 * EXPIRES), 15):
+        assert not second.take("second", float(now))
+        assert first.refresh()
+
+
+def test_who_is_gone_loses_it_to_one(bucket: Bucket) -> None:
+    """Each of those who wait has seen it unchanged for as long, by its own clock."""
+    StorageLock(URL, bucket).take("gone", 0.0)
+    waiting = [StorageLock(URL, bucket) for _ in range(3)]
+    assert not any(lock.take("late", 1000.0) for lock in waiting)
+    assert not any(lock.take("late", 1000.0 + EXPIRES - 1) for lock in waiting)
+    assert [lock.take("late", 1000.0 + EXPIRES) for lock in waiting] == [True, False, False]
+
+
+def test_who_has_lost_it_notices_and_removes_nothing(bucket: Bucket) -> None:
+    """A machine that stood still for minutes may have been given up."""
+    first, second = StorageLock(URL, bucket), StorageLock(URL, bucket)
+    first.take("first", 0.0)
+    second.take("second", 0.0)
+    assert second.take("second", EXPIRES)
+    assert not first.refresh()
+    assert not first.is_held
+    first.release()
+    assert json.loads(bucket.held[URL])["word"] == "second"
