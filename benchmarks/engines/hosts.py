@@ -71,9 +71,12 @@ def ip(*words: str) -> None:
 
 def run(*words: str, seconds: float = 60, **more: Any) -> str:
     """Run a command, and give what it printed; its whole output if it failed."""
-    done: subprocess.CompletedProcess[str] = subprocess.run(
-        words, capture_output=True, text=True, timeout=seconds, check=False, **more
-    )
+    try:
+        done: subprocess.CompletedProcess[str] = subprocess.run(
+            words, capture_output=True, text=True, timeout=seconds, check=False, **more
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SystemExit(f"{' '.join(words)} took longer than {seconds:g} s") from error
     if done.returncode:
         raise SystemExit(
             f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
@@ -224,11 +227,18 @@ def scratch() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Hold a folder, or say that another script does, or that it has just removed it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        yield False
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
+        is_ours = True
     except BlockingIOError:
-        yield False
+        is_ours = False
+    try:
+        yield is_ours
     finally:
         os.close(descriptor)

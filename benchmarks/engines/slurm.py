@@ -49,6 +49,16 @@ SelectTypeParameters=CR_CPU
 {nodes}
 PartitionName=all Nodes=node1,node2 Default=YES MaxTime=INFINITE State=UP
 """
+# What `runner sweep --on slurm` submits: as ~/.config/dask/jobqueue.yaml would say it.
+_JOBQUEUE = """
+jobqueue:
+  slurm:
+    cores: 1
+    processes: 1
+    memory: 2GB
+    walltime: "00:30:00"
+    python: {python}
+"""
 
 
 class Slurm:
@@ -69,7 +79,9 @@ class Slurm:
         )
         key.write_bytes(os.urandom(128))
         key.chmod(0o400)
-        self.env = {"SLURM_CONF": str(settings)}
+        dask = folder / "dask.yaml"
+        dask.write_text(_JOBQUEUE.format(python=sys.executable))
+        self.env = {"SLURM_CONF": str(settings), "DASK_CONFIG": str(dask)}
         self._started: list[Process] = []
         for host in (self.head, *self.nodes.values()):
             self.prepare(host)
@@ -217,10 +229,10 @@ def cut(slurm: Slurm, folder: Path, shards: int) -> None:
 
 
 def by_dask(slurm: Slurm, folder: Path, shards: int) -> None:
-    """Sweep by workers that dask-jobqueue submits."""
-    slurm.run(
-        *RUNNER.split(), "sweep", "train.ipynb", *GRID, "--on", "slurm", folder=folder, seconds=600
-    )
+    """Sweep by two workers that dask-jobqueue submits, and that end with the sweep."""
+    words = ("sweep", "train.ipynb", *GRID, "--on", "slurm", "--jobs", "2")
+    slurm.run(*RUNNER.split(), *words, folder=folder, seconds=900)
+    until(lambda: not slurm.jobs(), 60, "no job is left", every=1)
 
 
 if __name__ == "__main__":

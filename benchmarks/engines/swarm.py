@@ -12,6 +12,7 @@ IMAGE names an image of the machine's engine; else the slim one of this tree is 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import hashlib
 import json
@@ -39,6 +40,7 @@ class Swarm:
         self.folder = folder / "stack"
         shutil.copytree(ROOT / "deploy/swarm", self.folder)
         self.image, self.replicas = image, replicas
+        self._before: dict[str, dict[str, str]] = {}
         data = data_with(image)
         self.engines = []
         for number in (1, 2, 3):
@@ -77,13 +79,20 @@ class Swarm:
             "REPLICAS": str(self.replicas),
         }
         file = str(self.folder / "stack.yml")
+        self._before = {service: self._update_of(service) for service in ("serve", "balancer")}
         words = ("stack", "deploy", "--resolve-image", "never", "--compose-file", file, STACK)
         self.first(*words, env=env)
 
     def update_state(self, service: str = "serve") -> str:
-        """Give what the swarm says of the last update of a service."""
+        """Give what the swarm says of the update that the last deployment made; empty before it."""
+        update = self._update_of(service)
+        return "" if update == self._before.get(service) else str(update.get("State", ""))
+
+    def _update_of(self, service: str) -> dict[str, str]:
         words = ("service", "inspect", "--format", "{{json .UpdateStatus}}", f"{STACK}_{service}")
-        return str((json.loads(self.first(*words)) or {}).get("State", ""))
+        with contextlib.suppress(SystemExit):  # it is not there yet
+            return json.loads(self.first(*words)) or {}
+        return {}
 
     def running(self) -> int:
         """Count the replicas that are ready."""
@@ -129,7 +138,7 @@ def tried(swarm: Swarm, updates: int, number: int) -> bool:
     swarm.retry(allowed=False)
     swarm.save(*cells_of(0))
     swarm.deploy()
-    until(lambda: swarm.running() == swarm.replicas, 180, "the replicas are ready", every=1)
+    until(lambda: swarm.running() == swarm.replicas, 300, "the replicas are ready", every=1)
     until(lambda: swarm.answers(0), 60, "the balancer answers")
     with Clients(PORT, number, pause=0.005, host=swarm.address) as clients:
         began = time.monotonic()
@@ -137,7 +146,7 @@ def tried(swarm: Swarm, updates: int, number: int) -> bool:
             clients.expect(version)
             swarm.save(*cells_of(version))
             swarm.deploy()
-            until(lambda: swarm.update_state() == "completed", 240, "it is updated", every=1)
+            until(lambda: swarm.update_state() == "completed", 600, "it is updated", every=1)
             until(functools.partial(swarm.answers, version), 20, "the new version answers")
         took = time.monotonic() - began
     good = told(f"swarm: {updates} rolling updates in {took:.0f} s", clients, clients.faults)
@@ -146,16 +155,16 @@ def tried(swarm: Swarm, updates: int, number: int) -> bool:
         swarm.save("raise RuntimeError('broken')")
         swarm.deploy()
         until(
-            lambda: swarm.update_state() == "rollback_completed", 240, "it is rolled back", every=1
+            lambda: swarm.update_state() == "rollback_completed", 600, "it is rolled back", every=1
         )
     good &= told("swarm: a broken notebook, rolled back", clients, clients.faults)
     swarm.retry(allowed=True)
     swarm.save(*cells_of(updates))
     swarm.deploy()
     # The balancer is replaced meanwhile: nobody may ask.
-    until(lambda: swarm.update_state("balancer") == "completed", 240, "it is replaced", every=1)
+    until(lambda: swarm.update_state("balancer") == "completed", 600, "it is replaced", every=1)
     until(lambda: swarm.answers(updates), 60, "the balancer answers")
-    until(lambda: swarm.running() == swarm.replicas, 180, "the replicas are ready", every=1)
+    until(lambda: swarm.running() == swarm.replicas, 300, "the replicas are ready", every=1)
     with Clients(PORT, number, pause=0.005, host=swarm.address) as clients:
         clients.expect(updates)
         time.sleep(3)
