@@ -177,7 +177,7 @@ def main() -> None:
     """Sweep in each way, and exit by 1 if anything was wrong."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--shards", type=int, default=6)
-    options.add_argument("--only", default="array,cut")
+    options.add_argument("--only", default="array,cut,dask")
     given = options.parse_args()
     move_in()
     ways = {"array": array, "cut": cut, "dask": by_dask}
