@@ -168,6 +168,7 @@ class Cluster:
             "--non-masquerade-cidr=10.0.0.0/8",
             "--healthz-port=0",
             "--eviction-hard=",
+            "--image-gc-high-threshold=100",
             "--node-status-update-frequency=4s",
         )
         self._proxy(host.name, host)
