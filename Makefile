@@ -24,7 +24,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train lab test test-unit lint format test-browser test-docker test-replicas test-swarm test-slurm test-kubernetes test-versions lock audit digest bench bench-start fuzz git-setup docs pictures clean
+.PHONY: help serve train lab test test-unit lint format test-browser test-docker test-replicas test-swarm test-slurm test-dask test-kubernetes test-versions lock audit digest bench bench-start fuzz git-setup docs pictures clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ test-slurm: .venv/tested-with  ## sweep on a Slurm of two nodes, by shards and b
 	@{ command -v slurmctld && command -v slurmd && command -v munged; } >/dev/null || \
 		$(APT_GET) install --yes --no-install-recommends slurmctld slurmd slurm-client munge
 	python benchmarks/engines/slurm.py $(SLURM)
+
+test-dask: .venv/tested-with  ## sweep on two dask nodes, kill what can be killed, and compare with -j 2 (root; DASK=)
+	python benchmarks/engines/sweep_on_dask.py $(DASK)
 
 KUBERNETES_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/runner-engines/kubernetes
 test-kubernetes: .venv/tested-with  ## serve on a Kubernetes of two nodes, built once (root; IMAGE=, KUBERNETES=)
