@@ -126,7 +126,7 @@ def _report_in(folder: Path) -> dict[str, Any]:
 
 
 def _show(said: dict[str, Any], *, as_json: bool) -> None:
-    from runner.rehearsal.report import summary, table
+    from runner.rehearsal.report_text import summary, table
 
     if as_json:
         click.echo(json.dumps(said))

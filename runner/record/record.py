@@ -24,7 +24,7 @@ from nbformat.v4 import new_markdown_cell, new_output
 from runner.files import process_start
 from runner.identity import replica
 from runner.record import notebook_format
-from runner.rehearsal.report import markdown
+from runner.rehearsal.report_text import markdown
 
 
 class CellStatus(enum.StrEnum):

@@ -16,24 +16,21 @@ import collections
 import enum
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from runner.rehearsal.answer import Answer
 from runner.rehearsal.cases import Case
 from runner.rehearsal.comparison import Difference, differences
 from runner.rehearsal.handover import Rules
+from runner.rehearsal.report_text import COLUMNS, MOST_ROWS, sentence, shortened
 from runner.rehearsal.showing import Showing
-from runner.telemetry.log_lines import folded
 
-MOST_ROWS = 50
 MOST_FAILED = 10
 """There is no use in asking on when so many have failed."""
 
 _ROWS_OF_ONE = 3
 _SLOWER_BY = 0.05
-_LONGEST = 120
-_COLUMNS = ("what", "request", "field", "before", "now", "name")
 
 
 class Outcome(enum.StrEnum):
@@ -94,14 +91,14 @@ class Report:
             self._dropped += 1
             return
         row = (what, case.said, found.field or "answer", found.before, found.now, case.name)
-        rows.append({name: _shortened(text) for name, text in zip(_COLUMNS, row, strict=True)})
+        rows.append({name: shortened(text) for name, text in zip(COLUMNS, row, strict=True)})
 
     def refusal(self) -> str:
         """Say why the version may not serve; empty if it may."""
         failed, changed = self._counts[Outcome.FAILED], self._counts[Outcome.CHANGED]
         if failed:
             first = self._rows[Outcome.FAILED][0]
-            return f"{failed} of {self.asked} failed in the rehearsal, first {_sentence(first)}"
+            return f"{failed} of {self.asked} failed in the rehearsal, first {sentence(first)}"
         most = self._rules.most_changed
         if most is not None and changed * 100 > most * self._recorded:
             return (
@@ -163,83 +160,3 @@ def _of_answer(case: Case, answer: Answer, show: Showing) -> list[Difference]:
 
 def _is_slower(before: float, now: float) -> bool:
     return now > 2 * before and now > before + _SLOWER_BY
-
-
-def _shortened(text: str) -> str:
-    text = folded(" ".join(text.split()))
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-# How it is shown. It comes from a kernel, where the author's code runs: so nothing is relied on.
-
-
-def is_whole(said: Mapping[str, Any]) -> bool:
-    """Tell a report from word of how far a rehearsal is."""
-    return "is_accepted" in said
-
-
-def summary(said: Mapping[str, Any]) -> str:
-    """Say a report in one line, or how far a rehearsal is."""
-    if not is_whole(said):
-        return f"it is at {said.get('at')}, after {said.get('asked')} of {said.get('of')} requests"
-    parts = [f"{said.get(name, 0)} {name}" for name in ("same", "changed", "failed", "slower")]
-    if said.get("mended"):
-        parts.insert(3, f"{said['mended']} mended")
-    text = f"{said.get('asked', 0)} requests in {said.get('seconds', 0)} s: {', '.join(parts)}"
-    reasons = said.get("left_out") or {}
-    left_out = ", ".join(f"{count} {why}" for why, count in reasons.items())
-    return f"{text}; left out: {left_out}" if left_out else text
-
-
-def table(said: Mapping[str, Any], most: int = MOST_ROWS) -> Iterator[str]:
-    """Lay a report's rows out for a terminal."""
-    rows = _rows_of(said)[:most]
-    if not rows:
-        return
-    lines = [[name.upper() for name in _COLUMNS], *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = (text.ljust(width) for text, width in zip(line, widths, strict=True))
-        yield "  ".join(cells).rstrip()
-    if left := _left_of(said, len(rows)):
-        yield f"and {left} more"
-
-
-def sentences(said: Mapping[str, Any], most: int) -> Iterator[str]:
-    """Say a report's first rows, a sentence each, for a log."""
-    rows = _rows_of(said)[:most]
-    for row in rows:
-        yield f"{row[0]} at {_sentence(dict(zip(_COLUMNS, row, strict=True)))}"
-    if left := _left_of(said, len(rows)):
-        yield f"has {left} more such fields, which its record shows"
-
-
-def markdown(said: Mapping[str, Any]) -> str:
-    """Lay a report out for a notebook."""
-    reason = _cell(str(said.get("reason", "")))
-    verdict = "" if said.get("is_accepted", True) else f"\n\n**It may not serve:** {reason}"
-    text = f"### Rehearsal\n\n{summary(said)}{verdict}\n"
-    if not (rows := _rows_of(said)):
-        return text
-    lines = [_COLUMNS, ["---"] * len(_COLUMNS), *([_cell(text) for text in row] for row in rows)]
-    text += "\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-    left = _left_of(said, len(rows))
-    return f"{text}\nand {left} more\n" if left else text
-
-
-def _sentence(row: Mapping[str, str]) -> str:
-    about = "" if row["field"] == "status" else f"{row['field']} is "
-    return f"{row['request']} ({row['name']}): {about}{row['now']}, not {row['before']}"
-
-
-def _rows_of(said: Mapping[str, Any]) -> list[list[str]]:
-    rows: Iterable[Mapping[str, Any]] = said.get("rows") or ()
-    return [[_shortened(str(row.get(name, ""))) for name in _COLUMNS] for row in rows][:MOST_ROWS]
-
-
-def _left_of(said: Mapping[str, Any], shown_rows: int) -> int:
-    return len(said.get("rows") or ()) - shown_rows + int(said.get("rows_left_out", 0))
-
-
-def _cell(text: str) -> str:
-    return f"`{text.replace('|', '¦').replace('`', chr(39))}`" if text else ""

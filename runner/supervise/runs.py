@@ -17,7 +17,7 @@ from runner.config import variable
 from runner.errors import ConfigurationError, RunnerError
 from runner.notebook import parameter_values
 from runner.record.requests import folder_of
-from runner.rehearsal import report as reports
+from runner.rehearsal import report_text
 from runner.rehearsal.cases import FILE_NAME
 from runner.rehearsal.handover import Handover
 from runner.run import private_folder
@@ -91,9 +91,9 @@ def log_rehearsal(name: str, said: dict[str, Any]) -> None:
     """Log a report: a line for all, and one for each of the first fields that differ."""
     level = logging.INFO if said.get("is_accepted") else logging.ERROR
     facts = {"facts": {"run": name, "rehearsal": said}}
-    how = "was rehearsed" if reports.is_whole(said) else "ended in its rehearsal"
-    log.log(level, "run %s %s: %s", name, how, reports.summary(said), extra=facts)
-    for line in reports.sentences(said, _MOST_LOGGED):
+    how = "was rehearsed" if report_text.is_whole(said) else "ended in its rehearsal"
+    log.log(level, "run %s %s: %s", name, how, report_text.summary(said), extra=facts)
+    for line in report_text.sentences(said, _MOST_LOGGED):
         log.log(level, "run %s %s", name, line)
 
 
@@ -303,7 +303,7 @@ class Runs:
     def died_at(self, run: int) -> str:
         """Say, of a run that died in its rehearsal, of which request; empty of any other."""
         said = self.rehearsals.get(run)
-        return f" at {said.get('at')}" if said and not reports.is_whole(said) else ""
+        return f" at {said.get('at')}" if said and not report_text.is_whole(said) else ""
 
     def rehearsal(self, run: int) -> dict[str, Any] | None:
         """Give the report of a run's rehearsal, or how far it is; None if there was none."""

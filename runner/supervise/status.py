@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import ConfigurationError, RunnerError
-from runner.rehearsal.report import summary, table
+from runner.rehearsal.report_text import summary, table
 
 if TYPE_CHECKING:
     from runner.supervise.running import RunningService

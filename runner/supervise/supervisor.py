@@ -36,7 +36,7 @@ from runner.record import folders, history
 from runner.record.out import OutStream, out_at
 from runner.record.private_files import make_private_folder
 from runner.record.request_files import RequestFiles
-from runner.rehearsal import report as reports
+from runner.rehearsal import report_text
 from runner.run.stop_request import STOP_SIGNALS, has_terminal, hear, stop_signals
 from runner.supervise import places, running
 from runner.supervise.control import ControlServer, PendingRequests
@@ -463,7 +463,7 @@ class Supervisor:
         if not self._is_in(run, RunState.BOUND):
             return
         if said := self._runs.rehearsal(run):
-            log.info("run %s is rehearsed: %s", self._versions.name(run), reports.summary(said))
+            log.info("run %s is rehearsed: %s", self._versions.name(run), report_text.summary(said))
         self._loop.call_later(_TELL_EVERY, self._tell_of_rehearsal, run)
 
     def _tls_of(self, name: str, files: dict[str, Any]) -> ServerTls | None:

@@ -11,16 +11,8 @@ import pytest
 from runner.rehearsal.answer import Answer
 from runner.rehearsal.cases import case_of
 from runner.rehearsal.handover import Rules
-from runner.rehearsal.report import (
-    MOST_ROWS,
-    Outcome,
-    Report,
-    judged,
-    markdown,
-    sentences,
-    summary,
-    table,
-)
+from runner.rehearsal.report import Outcome, Report, judged
+from runner.rehearsal.report_text import MOST_ROWS, markdown, sentences, summary, table
 from runner.rehearsal.showing import Showing
 
 RULES = Rules(most=100)
