@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from runner.http.scope import below_root
-from runner.telemetry import spans
+from runner.telemetry import span_export, spans
 
 if TYPE_CHECKING:
     from runner.http.connection import Connection
@@ -93,7 +93,7 @@ class Exchange:
         Args:
             scope: Of the request, as in ASGI.
         """
-        if self.trace is not None and spans.is_on():
+        if self.trace is not None and span_export.is_on():
             spans.begin_request(self.trace, scope)
 
     def end_span(self) -> None:

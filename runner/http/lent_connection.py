@@ -31,7 +31,7 @@ from runner.http.wsgi_environ import (
     scope_of_environ,
     shared_environ,
 )
-from runner.telemetry import spans
+from runner.telemetry import span_export
 from runner.telemetry.request_trace import TRACEPARENT, RequestTrace, is_valid
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class LentConnection(Exchange):
         is_forwarded = not environ.keys().isdisjoint(_PROXY_KEYS)
         if is_forwarded and connection.owner.proxies.believe(connection.client):
             self._add_what_proxies_say(environ, fields)
-        if spans.is_on():
+        if span_export.is_on():
             self.begin_span(scope_of_environ(environ))
         return environ
 

@@ -38,7 +38,7 @@ from runner.rehearsal.answer import Answer
 from runner.rehearsal.cases import Case
 from runner.rehearsal.handover import Handover
 from runner.rehearsal.playing import rehearse
-from runner.telemetry import spans
+from runner.telemetry import span_export
 from runner.tls.server_tls import ServerTls
 from runner.tls.transport import TlsTransport
 
@@ -173,7 +173,7 @@ class AsgiServer:
         Raises:
             RuntimeError: As ``run``.
         """
-        spans.begin(Identity.from_environment().run_id)
+        span_export.begin(Identity.from_environment().run_id)
         bound = self.state.bound
         bound.files = processes.raise_open_files()
         bound.most = most_connections(bound.files, self.limits.max_connections)
@@ -205,8 +205,8 @@ class AsgiServer:
                 await asyncio.to_thread(self.request_log.close)
             self.gate.counts.publish()
             await lifespan.shut_down()
-            if spans.is_on():
-                await asyncio.to_thread(spans.flush)
+            if span_export.is_on():
+                await asyncio.to_thread(span_export.flush)
 
     async def _try_out(self) -> None:
         """Ask the app by ourselves what it has to answer before it is ready."""
@@ -318,7 +318,7 @@ class AsgiServer:
 def import_ahead() -> None:
     """Import what each worker would import for itself, so that forked ones share it."""
     _loop_factory()
-    spans.import_ahead()
+    span_export.import_ahead()
 
 
 @functools.cache

@@ -36,7 +36,7 @@ from runner.predict.problem_error import ProblemError
 from runner.predict.row_calls import RowCalls
 from runner.predict.streams import send_stream
 from runner.predict.uploads import fields_of_form
-from runner.telemetry import spans
+from runner.telemetry import span_export, spans
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ class PredictApp(AppProtocol):
 
     def protocol(self, server: Owner) -> FastRouteConnection | None:
         """Make what answers plain requests without this app."""
-        if self.fast_route is None or spans.is_on():
+        if self.fast_route is None or span_export.is_on():
             return None
         return self.fast_route.protocol(server)
 

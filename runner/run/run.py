@@ -29,7 +29,7 @@ from runner.record.progress import ProgressBar, ProgressLog
 from runner.run.engine import RunnerEngine, Session
 from runner.run.kernel import Kernel
 from runner.run.stop_request import StopRequest
-from runner.telemetry import spans
+from runner.telemetry import span_export, spans
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -177,13 +177,13 @@ def execute(job: Job, session: Session) -> RunEnd:
         KernelDiedError: The kernel died or never came up.
     """
     session.values, session.secrets = job.values, job.secrets
-    spans.begin(str(session.facts.get("run", "")), job.path)
+    span_export.begin(str(session.facts.get("run", "")), job.path)
     try:
         named = {"runner.notebook": str(job.path)}
         with spans.within("run", session.traceparent, named) as session.span:
             kept = _through_papermill(job, session)
     finally:
-        spans.flush()
+        span_export.flush()
     from runner.record.record import interrupted_cell
 
     cell = interrupted_cell(kept.nb)

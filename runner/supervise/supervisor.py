@@ -86,7 +86,7 @@ from runner.supervise.states import RunState
 from runner.supervise.status import iso
 from runner.supervise.versions import Versions
 from runner.supervise.watch import Watcher, watch
-from runner.telemetry import spans
+from runner.telemetry import span_export
 from runner.tls.certificate import TlsFiles
 from runner.tls.server_tls import LOOK_EVERY, ServerTls
 
@@ -141,8 +141,8 @@ def _supervise(found: Places, tls: ServerTls | None) -> None:
                 raise running.occupied(plan.path, folder, lock)
         if not plan.is_trial:
             folders.take(folder, plan.path)
-        spans.begin(notebook=plan.path)
-        stack.callback(spans.flush)
+        span_export.begin(notebook=plan.path)
+        stack.callback(span_export.flush)
         ended = asyncio.run(Supervisor(plan, folder, listeners, tls).run())
     if ended.code:
         kind = _OUTCOMES.get(ended.code, errors.RunnerError)

@@ -15,7 +15,7 @@ from support import Service, until, write_notebook
 from support.collector import CollectedSpan, Collector, keep_spans
 from support.served_wsgi import Served
 
-from runner.telemetry import spans
+from runner.telemetry import span_export
 
 NOTEBOOK = """
 import logging
@@ -168,7 +168,7 @@ def test_what_a_wsgi_app_does_stands_below_its_request(monkeypatch: pytest.Monke
     made = keep_spans(monkeypatch)
 
     def app(environ: Any, start_response: Any) -> list[bytes]:
-        with spans._provider.get_tracer("notebook").start_as_current_span("own"):
+        with span_export._provider.get_tracer("notebook").start_as_current_span("own"):
             start_response("200 OK", [])
         return [b"a"]
 

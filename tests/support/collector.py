@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from runner.telemetry import spans
+from runner.telemetry import span_export
 
 
 class CollectedSpan(NamedTuple):
@@ -106,6 +106,6 @@ def keep_spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     for name, value in (("_pid", os.getpid()), ("_provider", provider)):
-        monkeypatch.setattr(spans, name, value)
-    monkeypatch.setattr(spans, "_tracer", provider.get_tracer("runner"))
+        monkeypatch.setattr(span_export, name, value)
+    monkeypatch.setattr(span_export, "_tracer", provider.get_tracer("runner"))
     return exporter

@@ -15,7 +15,7 @@ from support.collector import keep_spans
 from support.connections import Server
 
 from runner.cells.cell_thread import CellThread
-from runner.telemetry import spans
+from runner.telemetry import span_export, spans
 from runner.telemetry.request_trace import RequestTrace
 
 ASKING = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -30,7 +30,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
 
 def own_span() -> None:
     """Be the notebook's code, with a tracer of its own."""
-    with spans._provider.get_tracer("notebook").start_as_current_span("own"):
+    with span_export._provider.get_tracer("notebook").start_as_current_span("own"):
         pass
 
 
@@ -127,12 +127,12 @@ def test_a_span_ends_once(made: InMemorySpanExporter) -> None:
 
 def test_spans_are_wanted_where_the_variables_say_so() -> None:
     """An endpoint, or the exporter by its name; the SDK can be switched off."""
-    assert not spans.are_wanted({})
-    assert not spans.are_wanted({ASKING: ""})
-    assert spans.are_wanted({ASKING: "http://a"})
-    assert spans.are_wanted({"OTEL_TRACES_EXPORTER": "console,otlp"})
-    assert not spans.are_wanted({ASKING: "http://a", "OTEL_TRACES_EXPORTER": "none"})
-    assert not spans.are_wanted({ASKING: "http://a", "OTEL_SDK_DISABLED": "true"})
+    assert not span_export.are_wanted({})
+    assert not span_export.are_wanted({ASKING: ""})
+    assert span_export.are_wanted({ASKING: "http://a"})
+    assert span_export.are_wanted({"OTEL_TRACES_EXPORTER": "console,otlp"})
+    assert not span_export.are_wanted({ASKING: "http://a", "OTEL_TRACES_EXPORTER": "none"})
+    assert not span_export.are_wanted({ASKING: "http://a", "OTEL_SDK_DISABLED": "true"})
 
 
 def test_missing_libraries_are_told_once(
@@ -140,14 +140,14 @@ def test_missing_libraries_are_told_once(
 ) -> None:
     """With what installs them; whoever is started by us need not say it again."""
     monkeypatch.setenv(ASKING, "http://a")
-    monkeypatch.delenv(spans.SWITCH, raising=False)
-    monkeypatch.setattr(spans.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.delenv(span_export.SWITCH, raising=False)
+    monkeypatch.setattr(span_export.importlib.util, "find_spec", lambda _: None)
     for _ in range(2):
-        spans.begin()
-    assert not spans.is_on()
+        span_export.begin()
+    assert not span_export.is_on()
     (record,) = caplog.records
     assert "pip install 'notebook-runner[otel]'" in record.message
-    assert os.environ.pop(spans.SWITCH) == "0"
+    assert os.environ.pop(span_export.SWITCH) == "0"
 
 
 def test_a_collector_that_hangs_is_waited_for_a_moment(
@@ -161,8 +161,8 @@ def test_a_collector_that_hangs_is_waited_for_a_moment(
             asked.set()
             goes_on.wait(30)
 
-    monkeypatch.setattr(spans, "_provider", Hanging())
-    spans.flush(0.01)
+    monkeypatch.setattr(span_export, "_provider", Hanging())
+    span_export.flush(0.01)
     assert asked.wait(10)
     assert not goes_on.is_set()
     goes_on.set()
@@ -175,12 +175,12 @@ def test_what_the_library_does_not_know_is_said_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, value: str
 ) -> None:
     """Before there are requests, and no more depends on it than spans."""
-    monkeypatch.setenv(spans.SWITCH, "")
+    monkeypatch.setenv(span_export.SWITCH, "")
     monkeypatch.setenv(ASKING, "http://127.0.0.1:9")
     monkeypatch.setenv(variable, value)
     monkeypatch.delitem(sys.modules, "opentelemetry.propagate", raising=False)
     for _ in range(2):
-        spans.begin()
-    assert not spans.is_on()
+        span_export.begin()
+    assert not span_export.is_on()
     (said,) = caplog.messages
     assert "none are made: " in said
