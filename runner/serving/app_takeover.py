@@ -349,10 +349,10 @@ class Adoption:
 
     def _pool_aside(self, left: AdoptedApp, listener: socket.socket, clients: Any) -> Any:
         """Make what answers our own requests: it is no service that somebody began."""
-        from runner.serving import serve as serving
+        from runner.serving.service_pool import pool_aside
 
         self.own_sockets.other_ports.add(listener.getsockname()[1])
-        return serving.pool_aside(left, listener, clients)
+        return pool_aside(left, listener, clients)
 
     def _has_tasks(self) -> bool:
         """Tell whether the loop that runs has tasks of the notebook's, besides what serves."""

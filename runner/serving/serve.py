@@ -13,30 +13,19 @@ import dataclasses
 import inspect
 import json
 import logging
-import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner import net
-from runner.access.gate import Gate, gate_of
-from runner.access.settings import OPEN_TO_ALL, AccessSettings
-from runner.config import Limits, ProxyTrust, setting
+from runner.config import setting
 from runner.errors import ConfigurationError
-from runner.http import app_protocol
-from runner.http.app_protocol import AppProtocol
 from runner.http.example_request import Example
-from runner.http.request_log import RequestLog, request_log_of
-from runner.http.server import AsgiServer, import_ahead
-from runner.http.wsgi_adapter import WsgiAdapter
 from runner.predict.targets import EndpointOptions, is_target
-from runner.rehearsal.handover import Handover
 from runner.serving import (
-    ipython_internals,
-    model_versions,
     nested_loops,
     print_forwarding,
     tls_asked,
@@ -45,10 +34,9 @@ from runner.serving import (
 from runner.serving.adopted_app import AdoptedApp
 from runner.serving.app_kind import kind_of
 from runner.serving.claim import claim
+from runner.serving.service_pool import adopted_pool, greeted, pool_of
 from runner.serving.supervisor_link import SupervisorLink
-from runner.serving.worker import Server
 from runner.serving.workers import WorkerPool
-from runner.tls.server_tls import ServerTls
 
 if TYPE_CHECKING:
     from runner.predict.endpoints import Endpoint
@@ -177,8 +165,8 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
     app, examples = _app_of(target, name, options, example_path, page)
     kind = kind_of(app)
     tls, control = tls_asked.chosen(), _own_link()
-    listeners = bind(host, port, workers) if control is None else _greet(control, kind, tls)
-    pool = _pool(kind, app, listeners, control, examples, tls)
+    listeners = bind(host, port, workers) if control is None else greeted(control, kind, tls)
+    pool = pool_of(kind, app, listeners, control, examples, tls)
     if not block and control is None:
         return Handle(pool, url_of(listeners[0], is_tls=pool.is_tls))
     _run(pool, kind)
@@ -267,7 +255,7 @@ def serve_adopted(taken: AdoptedApp) -> None:
         RuntimeError: The app does not start, or its workers keep dying.
         TypeError: The app is neither ASGI nor WSGI.
     """
-    _run(_adopted_pool(taken), kind_of(taken.app))
+    _run(adopted_pool(taken), kind_of(taken.app))
 
 
 async def serve_adopted_on_loop(taken: AdoptedApp, *, has_tasks: bool = False) -> None:
@@ -278,115 +266,15 @@ async def serve_adopted_on_loop(taken: AdoptedApp, *, has_tasks: bool = False) -
         has_tasks: Whether tasks of the notebook run on it, so that no forked worker would do.
     """
     obstacle = "tasks of the notebook run on its loop" if has_tasks else ""
-    pool = _adopted_pool(taken, obstacle)
+    pool = adopted_pool(taken, obstacle)
     with _serving(pool, kind_of(taken.app)):
         await pool.run_on_loop()
 
 
 def serve_adopted_in_background(taken: AdoptedApp) -> Handle:
     """Serve likewise, but from a thread, while cells go on."""
-    pool = _adopted_pool(taken)
+    pool = adopted_pool(taken)
     return Handle(pool, url_of(pool.listeners[0], is_tls=pool.is_tls))
-
-
-def pool_aside(
-    left: AdoptedApp, listener: socket.socket, clients: Container[tuple[str, int] | None]
-) -> WorkerPool:
-    """Make what serves an app in this process alone, beside the service, until it is stopped.
-
-    Args:
-        left: The app; clients speak TLS as its own call says, whatever the service does.
-        listener: Where.
-        clients: Who may ask: no key does.
-    """
-    environ = {**left.options, **os.environ}
-    limits = dataclasses.replace(
-        Limits.from_environment(environ),
-        max_requests=0,
-        max_memory=0,
-        linger=0.0,
-        drain_timeout=1.0,
-    )
-    log_fd = _log_fd()
-    gate, tls = Gate(clients=clients), tls_asked.of_call(left.tls)
-    trust = ProxyTrust.from_environment(environ)
-    server = _server(kind_of(left.app), left.app, limits, log_fd, [], gate, trust, tls)
-    return WorkerPool(
-        build=lambda _: server,
-        listeners=[listener],
-        limits=limits,
-        log_fd=log_fd,
-        hears_interrupts=False,
-    )
-
-
-def _adopted_pool(taken: AdoptedApp, obstacle: str = "") -> WorkerPool:
-    kind, tls = kind_of(taken.app), tls_asked.chosen(taken.tls)
-    control = SupervisorLink.connect()
-    if control is None:
-        raise ConnectionError("there is no supervisor to serve under")
-    notices = [*taken.unused, *tls_asked.notices(taken.tls)]
-    listeners = _greet(control, kind, tls, notices, requested=taken.requested)
-    environ = {**taken.options, **os.environ}
-    return _pool(kind, taken.app, listeners, control, [], tls, obstacle, environ)
-
-
-def _greet(
-    control: SupervisorLink,
-    kind: str,
-    tls: ServerTls | None,
-    notices: Sequence[str] = (),
-    **facts: str,
-) -> list[socket.socket]:
-    said = [*model_versions.notices(), *notices]
-    named = None if tls is None else tls.facts()
-    control.send("hello", pid=os.getpid(), kind=kind, notices=said, tls=named, **facts)
-    listeners = control.receive_listeners()
-    if tls is not None:
-        tls.relay_word = control.relay_word
-        if tls.files is not None:
-            tls.be_silent()  # the supervisor says it once for all
-    return listeners
-
-
-def _pool(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
-    kind: str,
-    app: Any,
-    listeners: list[socket.socket],
-    control: SupervisorLink | None,
-    examples: Sequence[Example],
-    tls: ServerTls | None = None,
-    obstacle: str = "",
-    environ: Mapping[str, str] = os.environ,
-) -> WorkerPool:
-    limits = Limits.from_environment(environ)
-    log_fd = _log_fd()
-    own = app_protocol.of(app)
-    own.prepare(len(listeners))
-    gate = _gate_of(own, limits, control, listeners)
-    if control is None and gate.keys is None and net.is_for_others(listeners[0].getsockname()[0]):
-        log.warning("%s", OPEN_TO_ALL.format(address=net.describe(listeners[0])))
-    trust = ProxyTrust.from_environment(environ)
-    requests = request_log_of(len(listeners))
-    server = _server(kind, app, limits, log_fd, examples, gate, trust, tls, requests)
-    handover = Handover.from_environment()
-
-    def build(slot: int) -> Server:
-        own.take_slot(slot)
-        gate.counts.take_slot(slot)
-        server.handover = None if slot else handover  # one worker of many is enough
-        return server
-
-    return WorkerPool(
-        build=build,
-        listeners=listeners,
-        limits=limits,
-        log_fd=log_fd,
-        control=control,
-        needs_processes=own.needs_process,
-        obstacle=obstacle,
-        is_tls=tls is not None,
-    )
 
 
 def _run(pool: WorkerPool, kind: str) -> None:
@@ -434,51 +322,3 @@ def url_of(listener: socket.socket, *, is_tls: bool = False) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
     scheme = "https" if is_tls else "http"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
-def _gate_of(
-    own: AppProtocol,
-    limits: Limits,
-    control: SupervisorLink | None,
-    listeners: Sequence[socket.socket],
-) -> Gate:
-    """Make what lets requests in; of a changed file of keys the supervisor says what becomes."""
-    settings = AccessSettings.from_environment()
-    if control is not None and control.key_sha256:
-        settings = dataclasses.replace(settings, key_sha256=control.key_sha256)
-    gate = gate_of(
-        settings,
-        limits,
-        own.paths_to_open,
-        says=control is None,
-        slots=len(listeners),
-        is_local=net.is_local(listeners),
-    )
-    gate.has_authors_pages = own.has_authors_pages
-    return gate
-
-
-def _server(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
-    kind: str,
-    app: Any,
-    limits: Limits,
-    log_fd: int,
-    examples: Sequence[Example],
-    gate: Gate,
-    trust: ProxyTrust,
-    tls: ServerTls | None,
-    request_log: RequestLog | None = None,
-) -> AsgiServer:
-    """Make the server of each worker: a forked one has a copy of its own."""
-    access = worker_log.access_log_to(log_fd, limits)
-    import_ahead()
-    asgi = app if kind == "asgi" else WsgiAdapter(app, limits.threads or limits.max_concurrency)
-    return AsgiServer(asgi, limits, access, examples, gate, request_log, trust=trust, tls=tls)
-
-
-def _log_fd() -> int:
-    """Find where the process logs: what the runner handed down, else the kernel's own stderr."""
-    given = os.environ.get("RUNNER_LOG_FD", "")
-    if given.isdecimal():
-        return int(given)
-    return ipython_internals.real_stderr()
