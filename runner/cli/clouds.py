@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from runner import identity
@@ -31,10 +31,10 @@ _NOTEBOOK = "serve.ipynb"
 
 def adopt(environ: MutableMapping[str, str] = os.environ) -> None:
     """Set our variables by those of the platform that runs us, if there is one."""
-    port = next((environ[name] for name in _PORTS if _is_port(environ.get(name, ""))), "")
-    if port and variable("port") not in environ:
-        environ[variable("port")] = port
-        environ.setdefault(variable("host"), "0.0.0.0")  # noqa: S104 - who sets a port sends there
+    if environ.get(variable("port"), "").startswith("tcp://"):  # Kubernetes, of a Service `runner`
+        del environ[variable("port")]
+    if port := _port_of(environ):
+        environ.setdefault(variable("port"), port)
     for theirs, ours in _SAME.items():
         if told := environ.get(theirs):
             environ.setdefault(variable(ours), told)
@@ -42,6 +42,16 @@ def adopt(environ: MutableMapping[str, str] = os.environ) -> None:
     if "K_SERVICE" in environ and identity.replica(environ) == "localhost":
         revision = environ.get("K_REVISION", environ["K_SERVICE"])
         environ[variable("replica")] = f"{revision}-{secrets.token_hex(3)}"
+
+
+def host_for(port: int, environ: Mapping[str, str] = os.environ) -> str:
+    """Give the address to bind, if nobody has said it: who says the port sends from outside.
+
+    Args:
+        port: As a variable has told it, and no option.
+        environ: The platform's.
+    """
+    return "0.0.0.0" if _port_of(environ) == str(port) else "127.0.0.1"  # noqa: S104
 
 
 def refuse_grpc(environ: MutableMapping[str, str] = os.environ) -> None:
@@ -70,6 +80,11 @@ def found(notebook: Path, model_folder: str) -> tuple[Path, str]:
     if not notebook.is_dir():
         return notebook, model_folder
     return notebook / _NOTEBOOK, model_folder or str(notebook)
+
+
+def _port_of(environ: Mapping[str, str]) -> str:
+    """Give the port that a platform says; empty if none does."""
+    return next((environ[name] for name in _PORTS if _is_port(environ.get(name, ""))), "")
 
 
 def _is_port(text: str) -> bool:

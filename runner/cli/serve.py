@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from runner import log
 from runner.cli import clouds
@@ -33,6 +34,8 @@ from runner.cli.options import (
 from runner.cli.systems import require_linux
 from runner.config import NAME, RUNS, Limits, RequestLogSettings, variable
 from runner.errors import ConfigurationError
+
+_BY_VARIABLE = ParameterSource.ENVIRONMENT
 
 
 def _name(_: click.Context, __: click.Parameter, name: str) -> str:
@@ -145,6 +148,9 @@ def serve(host: str, port: int, **given: Any) -> None:
     """
     require_linux("serve")
     clouds.refuse_grpc()
+    source_of = click.get_current_context().get_parameter_source
+    if source_of("host") is ParameterSource.DEFAULT and source_of("port") is _BY_VARIABLE:
+        host = clouds.host_for(port)
     given["notebook"], given["model_folder"] = clouds.found(
         given["notebook"], given["model_folder"]
     )

@@ -14,21 +14,28 @@ from runner.errors import ConfigurationError
 def adopted(**environ: str) -> dict[str, str]:
     """Give what is ours after a platform has set these."""
     clouds.adopt(environ)
-    ours = {variable(name): name for name in ("port", "host", "ready-path", "predict-path")}
+    ours = {variable(name): name for name in ("port", "ready-path", "predict-path")}
     return {ours[name]: text for name, text in environ.items() if name in ours}
 
 
 def test_a_platform_s_port_means_all_addresses() -> None:
     """It sends from outside; without it nobody else is let in."""
-    assert adopted(PORT="8080") == {"port": "8080", "host": "0.0.0.0"}
+    assert adopted(PORT="8080") == {"port": "8080"}
+    assert clouds.host_for(8080, {"PORT": "8080"}) == "0.0.0.0"
+    assert clouds.host_for(8081, {"PORT": "8080"}) == "127.0.0.1"
     assert adopted() == {}
+
+
+def test_what_kubernetes_says_of_a_service_is_no_port() -> None:
+    """Of one called `runner`, by what would be our own variable."""
+    assert adopted(RUNNER_PORT="tcp://10.0.0.1:80") == {}
+    assert adopted(RUNNER_PORT="tcp://10.0.0.1:80", PORT="8080") == {"port": "8080"}
 
 
 def test_what_was_told_by_our_own_name_comes_first() -> None:
     """Then the platform that has a name of its own, then ``PORT``."""
     assert adopted(PORT="1", AIP_HTTP_PORT="2")["port"] == "2"
     assert adopted(PORT="1", RUNNER_PORT="3") == {"port": "3"}
-    assert adopted(PORT="1", RUNNER_HOST="127.0.0.1") == {"port": "1", "host": "127.0.0.1"}
     paths = {"AIP_HEALTH_ROUTE": "/h", "AIP_PREDICT_ROUTE": "/p", "RUNNER_READY_PATH": "/r"}
     assert adopted(**paths) == {"ready-path": "/r", "predict-path": "/p"}
 
