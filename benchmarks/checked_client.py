@@ -57,9 +57,10 @@ class Clients:
         pause: float = 0.0,
         host: str = "127.0.0.1",
         may_keep: bool = True,
+        newest: int = 0,
     ) -> None:
         self._host = host
-        self._over, self._newest = FORKS.Event(), FORKS.Value("i", 0)
+        self._over, self._newest = FORKS.Event(), FORKS.Value("i", newest)
         self._counts = [FORKS.Value("q", 0) for _ in range(number)]
         self._told: Any = FORKS.Queue()
         self.faults: list[Fault] = []

@@ -126,8 +126,7 @@ def tried(service: Service, rollouts: int, number: int) -> bool:
         time.sleep(8)  # the last old pod ends
     good = told(f"{rollouts} rollouts by a saved notebook in {took:.0f} s", clients, clients.faults)
 
-    with Clients(PORT, number, pause=0.005, host=service.address) as clients:
-        clients.expect(rollouts)
+    with Clients(PORT, number, pause=0.005, host=service.address, newest=rollouts) as clients:
         service.apply("raise RuntimeError('broken')")
         until(service.has_failed, 120, "the broken notebook has failed", every=1)
         cluster.kubectl("rollout", "undo", f"deployment/{NAME}")
@@ -135,8 +134,7 @@ def tried(service: Service, rollouts: int, number: int) -> bool:
         time.sleep(3)
     good &= told("a broken notebook, and rollout undo", clients, clients.faults)
 
-    with Clients(PORT, number, pause=0.005, host=service.address) as clients:
-        clients.expect(rollouts)
+    with Clients(PORT, number, pause=0.005, host=service.address, newest=rollouts) as clients:
         words = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=200s")
         cluster.kubectl("drain", "node2", *words, seconds=240)
         until(lambda: service.ready_on() == ["node1", "node1"], 120, "two pods on node1", every=1)
@@ -149,8 +147,7 @@ def tried(service: Service, rollouts: int, number: int) -> bool:
     if "node2" not in service.ready_on():
         raise SystemExit(f"no pod came back to node2: {service.ready_on()}")
     time.sleep(10)
-    with Clients(PORT, number, pause=0.005, host=service.address) as clients:
-        clients.expect(rollouts)
+    with Clients(PORT, number, pause=0.005, host=service.address, newest=rollouts) as clients:
         time.sleep(3)
         cluster.nodes["node2"].host.link("down")
         began = time.monotonic()

@@ -150,8 +150,7 @@ def tried(swarm: Swarm, updates: int, number: int) -> bool:
             until(functools.partial(swarm.answers, version), 20, "the new version answers")
         took = time.monotonic() - began
     good = told(f"swarm: {updates} rolling updates in {took:.0f} s", clients, clients.faults)
-    with Clients(PORT, number, pause=0.005, host=swarm.address) as clients:
-        clients.expect(updates)
+    with Clients(PORT, number, pause=0.005, host=swarm.address, newest=updates) as clients:
         swarm.save("raise RuntimeError('broken')")
         swarm.deploy()
         until(
@@ -165,8 +164,7 @@ def tried(swarm: Swarm, updates: int, number: int) -> bool:
     until(lambda: swarm.update_state("balancer") == "completed", 600, "it is replaced", every=1)
     until(lambda: swarm.answers(updates), 60, "the balancer answers")
     until(lambda: swarm.running() == swarm.replicas, 300, "the replicas are ready", every=1)
-    with Clients(PORT, number, pause=0.005, host=swarm.address) as clients:
-        clients.expect(updates)
+    with Clients(PORT, number, pause=0.005, host=swarm.address, newest=updates) as clients:
         time.sleep(3)
         swarm.engines[2].host.link("down")
         at = time.monotonic()
