@@ -49,7 +49,7 @@ class Fault:
 class Clients:
     """Ask from so many processes, half of them on connections that they keep, if they may."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a client is
         self,
         port: int,
         number: int,
