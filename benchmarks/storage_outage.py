@@ -35,7 +35,10 @@ from runner import record_metrics, save_model
 time.sleep(4)
 record_metrics(score=b)
 save_model({"b": b}, model_path)"""
-SERVE = "from runner import serve\nserve(lambda: {number}, name='number')"
+SERVE = """from runner import serve
+def predict(x: int):
+    return {number}
+serve(predict)"""
 WITHIN = 600.0
 
 
@@ -153,7 +156,7 @@ def a_reload(server: S3Server, folder: Path, seconds: float) -> str:
     def ask() -> Any:
         nonlocal answered, lost
         try:
-            request = urllib.request.Request(f"http://127.0.0.1:{port}/", data=b"{}")
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/", data=b'{"x": 1}')
             request.add_header("Content-Type", "application/json")
             with urllib.request.urlopen(request, timeout=30) as answer:
                 found = json.loads(answer.read())
