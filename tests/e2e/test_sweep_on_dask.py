@@ -126,6 +126,7 @@ def test_a_sweep_whose_driver_is_killed_goes_on(
     words = words_for(folder, cluster, "x=1,2,3")
     killed = start(*words, cwd=folder)
     until(lambda: (folder / "began-2").exists() and (folder / "began-3").exists(), 60)
+    until((folder / "runs/sweeps/a/points/x=1/out.ipynb").exists)
     killed.stop(signal.SIGKILL)
     until(lambda: not cluster.runs(), 30)
     (folder / "gate").touch()
