@@ -25,6 +25,7 @@ from runner.cli.options import (
     values_of,
 )
 from runner.cli.systems import require_posix
+from runner.errors import ConfigurationError
 
 
 @click.command(epilog=EPILOG)
@@ -38,6 +39,13 @@ from runner.cli.systems import require_posix
     help='Give a parameter several values; repeatable. "a,b" in double quotes is one value;'
     " 0.1..10:log:5 is a range of five.",
 )
+@click.option(
+    "--search",
+    type=click.Choice(("optuna",)),
+    help="Let it propose points within the grid, by what METRIC was so far, instead of running"
+    " all combinations.",
+)
+@click.option("--trials", type=click.IntRange(1, 100_000), help="How many points it tries.")
 @option(
     "--jobs",
     "-j",
@@ -138,6 +146,10 @@ def _options(given: dict[str, Any], locks_of: Callable[[Path], Any]) -> Any:
     from runner.sweep.results import Goal
     from runner.sweep.shards import WHOLE, shard_of
 
+    if bool(given["search"]) != bool(given["trials"]):
+        raise ConfigurationError(
+            "--search and --trials belong together: --search optuna --trials 50"
+        )
     shard = shard_of(given["shard"], given["shards"], os.environ)
     return SweepOptions(
         path=given["notebook"],
@@ -158,6 +170,7 @@ def _options(given: dict[str, Any], locks_of: Callable[[Path], Any]) -> Any:
         log_output=given["log_output"],
         log_level=given["log_level"],
         shows_bar=sys.stderr.isatty(),
+        trials=given["trials"] or 0,
         shard=WHOLE if given["report_only"] else shard,
         only_reports=given["report_only"],
         locks_of=locks_of,

@@ -51,6 +51,8 @@ class Comparison:
             InterruptedRunError: A signal came as we waited for another.
             RunnerError: Another does not come to its end.
         """
+        if not points:  # a search was stopped before it began
+            return BestPoints()
         with waited_for(self.locks, TABLE, _TABLE_WITHIN, lambda: self.stop.signum) as is_ours:
             if not is_ours:
                 raise not_held(self.options, self.stop)

@@ -22,17 +22,12 @@ Axes = dict[str, list[Any]]
 MOST_POINTS = 100_000
 
 
-def read_grid(texts: Sequence[str], document: Notebook) -> Grid:
-    """Read grids, and list the values of each.
-
-    Args:
-        texts: As for `read_axes`.
-        document: The notebook; if it is not Python, nothing is checked.
+def grid_of(axes: Axes) -> Grid:
+    """List the values of each parameter, those of its ranges in their place.
 
     Raises:
-        ConfigurationError: As for `read_axes`; or there are more than `MOST_POINTS` points.
+        ConfigurationError: There are more than `MOST_POINTS` points, or a value comes twice.
     """
-    axes = read_axes(texts, document)
     counts = {
         name: sum(value.count if isinstance(value, Range) else 1 for value in values)
         for name, values in axes.items()

@@ -24,6 +24,7 @@ from runner.record.private_files import make_private_folder
 
 SETUP = "setup"  # of the folder: held for milliseconds
 TABLE = "table"  # and report: held for seconds
+SEARCH = "search"  # for the next point: held for milliseconds
 _TRY_EVERY = 0.1
 
 

@@ -29,6 +29,7 @@ class SweepOptions:
         goal: Which end of it is the good one.
         retries_failed: Run again what failed.
         is_dry: Only list the points.
+        trials: How many points a search may try; 0 for all combinations.
         shard: Which share of the points is ours.
         only_reports: Run nothing, and compare what others have run.
         config: The engine's waits and intervals.
@@ -61,6 +62,7 @@ class SweepOptions:
     more: Sequence[Path] = ()
     secrets: frozenset[str] = frozenset()
     shows_bar: bool
+    trials: int = 0
     shard: Shard = WHOLE
     only_reports: bool = False
     locks_of: Callable[[Path], Locks] = FolderLocks

@@ -4,22 +4,48 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from runner.errors import ConfigurationError
 from runner.notebook import document as notebook
 from runner.notebook.parameter_types import plain
 from runner.run.run import checked
-from runner.sweep.grid import read_grid
+from runner.sweep.grid import Axes, combinations, grid_of, read_axes
 from runner.sweep.options import SweepOptions
-from runner.sweep.points import MODEL_PATH, Point, points_of
+from runner.sweep.points import MODEL_PATH, Point, digest, point_factory
 from runner.sweep.results import Outcomes
 
 log = logging.getLogger(__name__)
 
 
-def planned_points(options: SweepOptions, document: notebook.Notebook, sha256: str) -> list[Point]:
-    """List the points of a sweep.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Say which points a sweep may have.
+
+    Attributes:
+        axes: Of each parameter that is swept the values and ranges.
+        point_of: Makes a point of the values that are chosen for it.
+        identity: By what to know again all that the points share.
+        secrets: Names of parameters to mask besides those that are known.
+    """
+
+    axes: Axes
+    point_of: Callable[[dict[str, Any]], Point]
+    identity: str
+    secrets: frozenset[str]
+
+    def points(self) -> list[Point]:
+        """List the points of all combinations.
+
+        Raises:
+            ConfigurationError: There are too many, or a value comes twice.
+        """
+        return [self.point_of(chosen) for chosen in combinations(grid_of(self.axes))]
+
+
+def plan_of(options: SweepOptions, document: notebook.Notebook, sha256: str) -> Plan:
+    """Check what is to be swept.
 
     Args:
         options: What to do.
@@ -35,19 +61,23 @@ def planned_points(options: SweepOptions, document: notebook.Notebook, sha256: s
             hint="sweep the notebook that trains",
         )
     fixed = plain(checked(document, options.fixed))
-    grid = read_grid(options.grid, document)
-    if twice := fixed.keys() & grid.keys():
+    axes = read_axes(options.grid, document)
+    if twice := fixed.keys() & axes.keys():
         raise ConfigurationError(f"--grid {min(twice)}: also given as a fixed parameter")
-    document.check_secrets(fixed | dict.fromkeys(grid))
-    # By another kernel it is another notebook.
-    chosen = "".join(dataclasses.astuple(options.kernel))
-    points = points_of(document, sha256 + chosen, fixed, grid, options.folder)
+    document.check_secrets(fixed | dict.fromkeys(axes))
     shared = fixed.get(MODEL_PATH)
-    if shared and shared in {point.values[MODEL_PATH] for point in points}:
+    if isinstance(shared, str) and "{point}" not in shared and "{folder}" not in shared:
         log.warning(
             "every run gets the same model_path, %s; '{folder}' in it tells them apart", shared
         )
-    return points
+    # By another kernel it is another notebook.
+    known = sha256 + "".join(dataclasses.astuple(options.kernel))
+    return Plan(
+        axes=axes,
+        point_of=point_factory(document, known, fixed, axes.keys(), options.folder),
+        identity=digest([known, fixed]),
+        secrets=document.secrets,
+    )
 
 
 def due_points(options: SweepOptions, points: Sequence[Point], outcomes: Outcomes) -> list[Point]:

@@ -113,7 +113,7 @@ class PointQueue:
     def _claimed(self) -> Point | None:
         for point in self._waiting.values():
             with contextlib.ExitStack() as claim:
-                if claim.enter_context(self._locks.claim(point.name, _word(point))):
+                if claim.enter_context(self._locks.claim(point.name, holder_word(point))):
                     self._claims[point.name] = claim.pop_all()
                     return point
             self._note_held(point)
@@ -155,7 +155,8 @@ def _refuse(point: Point, word: str) -> None:
     )
 
 
-def _word(point: Point) -> str:
+def holder_word(point: Point) -> str:
+    """Say who holds a point, and for which notebook and parameters."""
     return json.dumps({"by": f"{replica()}:{os.getpid()}", "identity": point.identity})
 
 

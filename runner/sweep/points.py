@@ -17,14 +17,13 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from runner.masking.names import MASK
 from runner.masking.values import masked
 from runner.notebook.document import Notebook
-from runner.sweep.grid import Grid, combinations
 
 MODEL_PATH = "model_path"
 _LONGEST_NAME = 100
@@ -75,38 +74,39 @@ class Point:
         return self.record.with_suffix(".log")
 
 
-def points_of(
+def point_factory(
     document: Notebook,
     notebook_sha256: str,
     fixed: dict[str, Any],
-    grid: Grid,
+    names: Collection[str],
     out: Path,
-) -> list[Point]:
-    """List the points of a sweep in their order.
+) -> Callable[[dict[str, Any]], Point]:
+    """Give what makes a point of the values that were chosen for it.
 
     Args:
         document: The notebook.
         notebook_sha256: The hash of its file.
         fixed: The parameters that all points share.
-        grid: The others.
+        names: Those of the others.
         out: The sweep's folder.
     """
-    model = _own_model_name(document, fixed.keys() | grid.keys())
-    found = []
-    for chosen in combinations(grid):
+    model = _own_model_name(document, {*fixed, *names})
+
+    def point_of(chosen: dict[str, Any]) -> Point:
         given = fixed | chosen
         point = Point(
             name=name_of(chosen, document.secrets),
             chosen=chosen,
             values={},
             record=Path(),
-            identity=_digest([notebook_sha256, given]),
+            identity=digest([notebook_sha256, given]),
             own_model=Path(model) if model else None,
             given=given,
             secrets=document.secrets,
         )
-        found.append(point.placed_in(out / "points" / point.name))
-    return found
+        return point.placed_in(out / "points" / point.name)
+
+    return point_of
 
 
 def name_of(chosen: dict[str, Any], secrets: Collection[str] = ()) -> str:
@@ -115,7 +115,7 @@ def name_of(chosen: dict[str, Any], secrets: Collection[str] = ()) -> str:
     name = _NOT_FOR_FILES.sub("_", text)[:_LONGEST_NAME]
     # Text that looks like a number is another value than the number.
     is_telling = name == text and MASK not in text and not _has_ambiguous_text(chosen)
-    return name if is_telling else f"{name}-{_digest(chosen)[:8]}"
+    return name if is_telling else f"{name}-{digest(chosen)[:8]}"
 
 
 def with_place_filled_in(value: Any, name: str, folder: Path) -> Any:
@@ -149,6 +149,7 @@ def _own_model_name(document: Notebook, given: set[str]) -> str:
     return Path(default).name if isinstance(default, str) else ""
 
 
-def _digest(known: Any) -> str:
+def digest(known: Any) -> str:
+    """Give a text by which to know again what JSON can hold."""
     text = json.dumps(known, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

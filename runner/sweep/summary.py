@@ -17,14 +17,24 @@ from runner.sweep.progress import metrics_text
 from runner.sweep.results import BestPoints, Outcomes
 
 
-def dry_run_text(points: Sequence[Point], outcomes: Outcomes, due: Sequence[Point]) -> str:
-    """List the points, and say of each what would become of it."""
+def dry_run_text(
+    points: Sequence[Point], outcomes: Outcomes, due: Sequence[Point], trials: int = 0
+) -> str:
+    """List the points, and say of each what would become of it.
+
+    Args:
+        points: All that are known.
+        outcomes: How each ended, by its name.
+        due: Those that would be run.
+        trials: How many points a search may try; 0 if it is none.
+    """
     lines = [
         f"{'run ' if point in due else 'keep'}  {point.name}"
         f"{_status_text(outcomes[point.name].status)}"
         for point in points
     ]
-    return "\n".join([*lines, f"{number_of_points(len(points))}, {len(due)} of them to run"])
+    said = f"{number_of_points(len(points))}, {len(due)} of them to run"
+    return "\n".join([*lines, f"{said}; a search of {trials}" if trials else said])
 
 
 def number_of_points(points: int) -> str:

@@ -9,25 +9,26 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from runner.errors import RunnerError
+from runner.errors import ConfigurationError, RunnerError
 from runner.notebook import document as notebook
-from runner.record import facts, folders, history
-from runner.record.private_files import make_private_folder, write_private
+from runner.record import facts
+from runner.record.private_files import make_private_folder
 from runner.run.stop_request import StopRequest
 from runner.spawn.fork_server_client import Starter
 from runner.sweep import places
-from runner.sweep.comparison import Comparison, best_of, interrupted, not_held
+from runner.sweep.comparison import Comparison, best_of, interrupted
+from runner.sweep.folder import set_up
 from runner.sweep.launcher import STOPPED, Launcher, run_environment
-from runner.sweep.locks import SETUP, Locks, waited_for
+from runner.sweep.locks import FolderLocks, Locks
 from runner.sweep.options import SweepOptions
+from runner.sweep.optuna_journal import JOURNAL
 from runner.sweep.outcomes import PENDING, Outcome, outcome_of
 from runner.sweep.parallel_runs import ParallelRuns
 from runner.sweep.places import Place, local_jobs
-from runner.sweep.plan import due_points, planned_points
-from runner.sweep.point_queue import PointQueue
+from runner.sweep.plan import due_points, plan_of
+from runner.sweep.point_queue import PointQueue, PointSource
 from runner.sweep.points import Point
 from runner.sweep.progress import RunCounts, SweepProgress, SweepProgressBar, SweepProgressLog
 from runner.sweep.results import BestPoints
@@ -39,11 +40,9 @@ from runner.sweep.summary import (
     number_of_points,
     summary_text,
 )
+from runner.sweep.trials import Trials
 
 log = logging.getLogger(__name__)
-
-OWN_FILES = ("results.csv", "results.svg", "report.ipynb")
-_SETUP_WITHIN = 60.0  # seconds
 
 
 def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
@@ -66,17 +65,20 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
     document = notebook.read(options.path, options.secrets).with_kernel(options.kernel)
     content = options.path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
-    points = planned_points(options, document, sha256)
+    plan = plan_of(options, document, sha256)
+    locks = FolderLocks(options.folder) if options.is_dry else options.locks_of(options.folder)
+    if options.trials and not isinstance(locks, FolderLocks):
+        raise ConfigurationError("--search: its folder is to be on a disk, not at a URL")
+    trials = Trials(options, plan, locks) if options.trials else None
+    points = [] if trials else plan.points()
     if options.is_dry:
-        share = options.shard.of(points)
-        outcomes = {point.name: outcome_of(point, corrects=False) for point in share}
-        say(dry_run_text(share, outcomes, due_points(options, share, outcomes)))
+        say(_dry_run(options, points, trials))
         return
     make_private_folder(options.folder)
-    locks = options.locks_of(options.folder)
     with StopRequest() as stop:
-        source = _set_up(options, locks, stop, content)
-        environ = run_environment(os.environ, local_jobs(options, len(points)), options.log_level)
+        source = set_up(options, locks, stop, content)
+        jobs = local_jobs(options, options.trials or len(points))
+        environ = run_environment(os.environ, jobs, options.log_level)
         starter = Starter(environ, "runner.sweep.point_run", forks=True)
         launcher = Launcher(
             source=source,
@@ -92,6 +94,7 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
             found = Sweep(
                 options=options,
                 points=points,
+                trials=trials,
                 locks=locks,
                 launcher=launcher,
                 loop=loop,
@@ -100,21 +103,13 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
             found.run(say)
 
 
-def _set_up(options: SweepOptions, locks: Locks, stop: StopRequest, content: bytes) -> Path:
-    """Make the folder ours, and put there what the notebook is now; give that file.
-
-    It has a name of its own: another version's may still be read.
-    """
-    folder = options.folder
-    source = folder / f"source-{hashlib.sha256(content).hexdigest()[:12]}.ipynb"
-    with waited_for(locks, SETUP, _SETUP_WITHIN, lambda: stop.signum) as is_ours:
-        if not is_ours:
-            raise not_held(options, stop)
-        if options.out is None:
-            folders.take(folder, options.path)
-        history.take_names(folder, (*OWN_FILES, source.name))
-        write_private(source, content)
-    return source
+def _dry_run(options: SweepOptions, points: Sequence[Point], trials: Trials | None) -> str:
+    share = options.shard.of(points)
+    if trials and (options.folder / JOURNAL).exists():
+        share = trials.points(all_shards=False)
+    outcomes = {point.name: outcome_of(point, corrects=False) for point in share}
+    due = due_points(options, share, outcomes)
+    return dry_run_text(share, outcomes, due, trials.share if trials else 0)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -123,7 +118,8 @@ class Sweep:
 
     Attributes:
         options: What to do.
-        points: All points.
+        points: All points; of a search those that are known.
+        trials: The search, if it is one.
         locks: The folder's.
         launcher: Starts their runs.
         loop: On which to watch them.
@@ -132,6 +128,7 @@ class Sweep:
 
     options: SweepOptions
     points: Sequence[Point]
+    trials: Trials | None
     locks: Locks
     launcher: Launcher
     loop: asyncio.Runner
@@ -139,8 +136,8 @@ class Sweep:
 
     def __post_init__(self) -> None:
         """See what of our share is done already."""
-        self._share = self.options.shard.of(self.points)
-        self._outcomes = {point.name: outcome_of(point) for point in self._share}
+        self._outcomes: dict[str, Outcome] = {}
+        self._look()
         shard = self.options.shard
         self._where = "" if shard.is_whole else f" in shard {shard}"
         self._comparison = Comparison(
@@ -158,6 +155,7 @@ class Sweep:
         """
         if not self.options.only_reports:
             self._run_due()
+            self._look()
         if self.options.shard.is_whole:
             best = self._comparison.write(self.points, self._outcomes)
             if self.stop.signum:
@@ -169,12 +167,27 @@ class Sweep:
             if self._share:
                 say(self._summary(best_of(self.options, self._share, self._outcomes)))
             say(self._rest())
+        if self.trials:
+            self.trials.check(self._share)
         check(self._share, self._outcomes)
+
+    def _look(self) -> None:
+        """See which points there are, and how those of our share ended that were not run here."""
+        if self.trials:
+            self.points = self.trials.points(all_shards=True)
+            self._share: Sequence[Point] = self.trials.points(all_shards=False)
+        else:
+            self._share = self.options.shard.of(self.points)
+        for point in self._share:
+            if point.name not in self._outcomes:
+                self._outcomes[point.name] = outcome_of(point)
 
     def _run_due(self) -> None:
         due = due_points(self.options, self._share, self._outcomes)
-        counts = RunCounts(total=len(self._share), done=len(self._share) - len(due))
-        with places.opened(self.options, self.launcher, self.loop, self.stop, len(due)) as place:
+        total = self.trials.share if self.trials else len(self._share)
+        left = total - len(self._share) + len(due)
+        counts = RunCounts(total=total, done=total - left)
+        with places.opened(self.options, self.launcher, self.loop, self.stop, left) as place:
             self._run_at(place, due, counts)
 
     def _run_at(self, place: Place, due: Sequence[Point], counts: RunCounts) -> None:
@@ -182,9 +195,9 @@ class Sweep:
             "%s: %s%s, %d of them to run, %s; files: %s",
             *(
                 self.options.path,
-                number_of_points(len(self._share)),
+                number_of_points(counts.total),
                 self._where,
-                len(due),
+                counts.total - counts.done,
                 place.text,
                 self.options.folder,
             ),
@@ -198,6 +211,8 @@ class Sweep:
 
         def on_end(point: Point, code: int) -> None:
             self._outcomes[point.name] = _outcome_after(point, code)
+            if self.trials:
+                self.trials.ended(point, self._outcomes[point.name])
             progress.ended(point, self._outcomes[point.name])
 
         def on_elsewhere(point: Point, outcome: Outcome) -> None:
@@ -206,18 +221,27 @@ class Sweep:
 
         runs = ParallelRuns(launch, on_end, self.stop, self.options.config.grace)
         try:
-            queue = PointQueue(
-                due,
-                dict(self._outcomes),
-                self.locks,
-                retries_failed=self.options.retries_failed,
-                on_elsewhere=on_elsewhere,
-            )
-            self.loop.run(runs.run(queue, min(place.jobs, len(due))))
+            source = self._source(due, on_elsewhere)
+            jobs = max(1, min(place.jobs, counts.total - counts.done))
+            self.loop.run(runs.run(source, jobs))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
             progress.close()
+
+    def _source(
+        self, due: Sequence[Point], on_elsewhere: Callable[[Point, Outcome], None]
+    ) -> PointSource:
+        if self.trials:
+            self.trials.on_elsewhere = on_elsewhere
+            return self.trials
+        return PointQueue(
+            due,
+            dict(self._outcomes),
+            self.locks,
+            retries_failed=self.options.retries_failed,
+            on_elsewhere=on_elsewhere,
+        )
 
     def _summary(self, best: BestPoints) -> str:
         given = self.options.fixed | (best.points[0].chosen if best.points else {})
@@ -227,6 +251,8 @@ class Sweep:
     def _rest(self) -> str:
         """Say what of the whole sweep is left; compare all if we end as its last shard."""
         gathers = "the same command with --report-only writes the table and the report"
+        if self.trials and not self.trials.is_complete():
+            return f"other shards are not done; then {gathers}"
         found = dict(self._outcomes)
         for point in self.points:
             if point.name not in found:

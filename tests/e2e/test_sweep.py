@@ -290,6 +290,27 @@ def test_a_shard_speaks_for_its_share_alone(folder: Path) -> None:
     assert [row["best"] for row in table(folder)] == ["", "best", ""]
 
 
+def test_a_search_that_was_killed_goes_on(folder: Path, start: Start) -> None:
+    """Its trials are run once each, and compared as a grid's points are."""
+    pytest.importorskip("optuna")
+    write_notebook(folder / "a.ipynb", RECORDS, WAITS, COUNTS, parameters=X)
+    words = ("sweep", "a.ipynb", "--grid", "x=2..1000", "--search", "optuna", "--trials", "3")
+    words += ("--goal", "min", "-j", "2")
+    killed = start(*words, cwd=folder)
+    until(lambda: len(list(folder.glob("began-*"))) == 2, 60)
+    killed.stop(signal.SIGKILL)
+    (folder / "gate").touch()
+    again = start(*words, cwd=folder)
+    assert again.wait(100) == 0, again.said()
+    assert set(done(folder).values()) == {1}
+    rows = table(folder)
+    assert len(rows) == len(done(folder)) <= 3
+    assert {row["status"] for row in rows} == {"completed"}
+    (best,) = (row for row in rows if row["best"])
+    assert best["x"] == str(max(int(row["x"]) for row in rows))
+    assert f"x={best['x']}: score" in again.said()
+
+
 def test_a_report_alone_runs_nothing(swept: Any, folder: Path) -> None:
     """It tells what is there, and by its exit code that not all is."""
     shutil.copytree(swept[0], folder, dirs_exist_ok=True)

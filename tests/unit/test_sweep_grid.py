@@ -10,12 +10,12 @@ from support import write_notebook
 
 from runner.errors import ConfigurationError
 from runner.notebook import document
-from runner.sweep.grid import combinations, read_grid
+from runner.sweep.grid import combinations, grid_of, read_axes
 
 
 def typed(tmp_path: Path, declaration: str, text: str) -> list[Any]:
     path = write_notebook(tmp_path / "a.ipynb", "1", parameters=declaration)
-    (values,) = read_grid([text], document.read(path)).values()
+    (values,) = grid_of(read_axes([text], document.read(path))).values()
     return values
 
 
@@ -78,14 +78,14 @@ def test_points_are_counted_before_they_are_listed(tmp_path: Path) -> None:
     """A range that was meant otherwise does not fill the memory."""
     path = write_notebook(tmp_path / "a.ipynb", "1", parameters="a: int = 1\nb: int = 1")
     with pytest.raises(ConfigurationError, match="1,000,000,000,000 points; at most 100,000"):
-        read_grid(["a=1..1000000", "b=1..1000000"], document.read(path))
+        grid_of(read_axes(["a=1..1000000", "b=1..1000000"], document.read(path)))
 
 
 def test_a_parameter_has_one_grid(tmp_path: Path) -> None:
     """Two would leave open which counts."""
     path = write_notebook(tmp_path / "a.ipynb", "1", parameters="C: float = 1.0")
     with pytest.raises(ConfigurationError, match="given twice"):
-        read_grid(["C=1", "C=2"], document.read(path))
+        read_axes(["C=1", "C=2"], document.read(path))
 
 
 def test_the_last_parameter_changes_fastest() -> None:

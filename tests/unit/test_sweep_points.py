@@ -9,7 +9,8 @@ import pytest
 from support import write_notebook
 
 from runner.notebook import document
-from runner.sweep.points import Point, name_of, points_of
+from runner.sweep.grid import combinations
+from runner.sweep.points import Point, name_of, point_factory
 
 MODEL = "model_path: str = 'model/iris.joblib'\nC: float = 1.0\nout: str = ''"
 
@@ -18,7 +19,8 @@ def planned(
     tmp_path: Path, fixed: dict[str, Any], grid: dict[str, Any], sha256: str = "1"
 ) -> list[Point]:
     path = write_notebook(tmp_path / "a.ipynb", "1", parameters=MODEL)
-    return points_of(document.read(path), sha256, fixed, grid, tmp_path / "out")
+    point_of = point_factory(document.read(path), sha256, fixed, grid, tmp_path / "out")
+    return [point_of(chosen) for chosen in combinations(grid)]
 
 
 def test_a_name_tells_the_values() -> None:
