@@ -179,7 +179,8 @@ class Sweep:
         else:
             self._share = self.options.shard.of(self.points)
         for point in self._share:
-            if point.name not in self._outcomes:
+            known = self._outcomes.get(point.name)
+            if known is None or not known.has_ended:
                 self._outcomes[point.name] = outcome_of(point)
 
     def _run_due(self) -> None:
@@ -244,8 +245,9 @@ class Sweep:
         )
 
     def _summary(self, best: BestPoints) -> str:
+        secrets = self.points[0].secrets if self.points else ()
         given = self.options.fixed | (best.points[0].chosen if best.points else {})
-        command = command_for(self.options.path, given, self.points[0].secrets)
+        command = command_for(self.options.path, given, secrets)
         return summary_text(self._share, self._outcomes, best, command, self._where)
 
     def _rest(self) -> str:
