@@ -150,7 +150,15 @@ def _options(given: dict[str, Any], locks_of: Callable[[Path], Any]) -> Any:
         raise ConfigurationError(
             "--search and --trials belong together: --search optuna --trials 50"
         )
-    shard = shard_of(given["shard"], given["shards"], os.environ)
+    on = read_target(given["on"])
+    if given["search"] and not (on.is_local or given["jobs"]):
+        raise ConfigurationError(
+            "--search on nodes: -j says how many points are tried at a time",
+            hint="more at a time know less of each other",
+        )
+    shard = WHOLE
+    if not given["report_only"]:
+        shard = shard_of(given["shard"], given["shards"], os.environ)
     return SweepOptions(
         path=given["notebook"],
         out=given["out"],
@@ -165,13 +173,13 @@ def _options(given: dict[str, Any], locks_of: Callable[[Path], Any]) -> Any:
         config=config_of(given),
         time_limits=time_limits_of(given),
         kernel=kernel_of(given),
-        on=read_target(given["on"]),
+        on=on,
         more=given["more"],
         log_output=given["log_output"],
         log_level=given["log_level"],
         shows_bar=sys.stderr.isatty(),
         trials=given["trials"] or 0,
-        shard=WHOLE if given["report_only"] else shard,
+        shard=shard,
         only_reports=given["report_only"],
         locks_of=locks_of,
     )
