@@ -26,6 +26,7 @@ from runner.storage.client import StorageProcess
 from runner.storage.faults import MissingError, StorageError
 
 pytest.importorskip("s3fs")
+pytestmark = pytest.mark.timeout(300)  # a server starts again in the middle of each
 
 
 @pytest.fixture(scope="module")
