@@ -188,7 +188,7 @@ class _Found:
 
 def megabytes(size: int) -> str:
     """Write a number of bytes."""
-    return f"{size / 1e6:,.1f} MB"
+    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size / 1e3:,.1f} kB"
 
 
 def _imports_of(path: Path) -> Iterable[str]:

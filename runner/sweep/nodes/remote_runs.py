@@ -236,7 +236,8 @@ async def opened(
         await cluster.check_versions(client, target, order.versions)
         taken = sum(threads.values())
         text = (
-            f"{min(jobs or taken, taken)} at a time on {len(threads)} workers of {target.text},"
+            f"{min(jobs or taken, taken)} at a time on {len(threads)}"
+            f" worker{'s' * (len(threads) > 1)} of {target.text},"
             f" to each of which {megabytes(len(bundle.data))} travel"
         )
         launcher = RemoteLauncher(client, target, bundle.source, order, _kept(client, bundle))
