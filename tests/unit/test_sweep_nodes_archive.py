@@ -55,7 +55,7 @@ def test_what_is_too_much_is_refused_before_it_is_read(tmp_path: Path) -> None:
         archive.unpack(many, tmp_path, BOUNDS)
 
 
-@pytest.mark.parametrize("data", [b"", b"no zip", zip_of("a")[:-8]])
+@pytest.mark.parametrize("data", [b"", b"no zip", zip_of("a")[:-8]], ids=["none", "text", "half"])
 def test_half_a_zip_is_an_error_of_ours(data: bytes) -> None:
     """Whoever calls knows one kind of error."""
     with pytest.raises(ArchiveError, match="not a whole zip"):
