@@ -67,10 +67,6 @@ _OWN_TLS = "; if it speaks TLS itself, leave that out: it gets requests without"
 _ASKED = re.compile(rb"(?:GET|HEAD) ([^ ?]*)[^ ]* HTTP/1\.[01]\r\n")
 _TLS = b"\x16"  # a client's first word of it, which has no end that one could wait for
 _UNCLEAR = "this is no HTTP request, or one that two readers could read in two ways"
-_BUSY = RefusedRequestError(503, "too many requests wait", [(b"retry-after", b"1")])
-_NEEDS_TLS = RefusedRequestError(400, "this service speaks TLS")
-_UNREACHABLE = RefusedRequestError(502, "what serves cannot be reached")
-_SILENT = RefusedRequestError(502, "what serves gave no answer")
 
 
 class Relay:
@@ -305,13 +301,13 @@ class Relay:
             RefusedRequestError: Too many wait, or it was not answered.
         """
         if self._held >= MOST:
-            raise _BUSY
+            raise RefusedRequestError(503, "too many requests wait", [(b"retry-after", b"1")])
         self._held += 1
         try:
             if not await self._can_pass_on(client[0]):
                 return
             if self.speaks_tls and not _is_tls(client[1]):
-                raise _NEEDS_TLS
+                raise RefusedRequestError(400, "this service speaks TLS")
             await self._pass_on(head, upload, client)
         finally:
             self._held -= 1
@@ -348,7 +344,7 @@ class Relay:
         try:
             answers, asks = await connected(self._target)
         except OSError:
-            raise _UNREACHABLE from None
+            raise RefusedRequestError(502, "what serves cannot be reached") from None
         if self._is_passed_to_other and self._gate.keys is not None:
             head = without_keys_in(head)
         if self._says_word:
@@ -356,7 +352,7 @@ class Relay:
             asks.write(f"{self.word} {name}\n".encode())
         if not await pass_on(head, upload, client, (answers, asks), self._limits.write_timeout):
             self._tell_of_silence()
-            raise _SILENT
+            raise RefusedRequestError(502, "what serves gave no answer")
         await _pass_over(client[0])
 
     def _tell_of_silence(self) -> None:
