@@ -87,16 +87,21 @@ def _predictor(settings: Settings, kserve: KServeSettings) -> Object:
     in_knative = kserve.mode is KServeMode.KNATIVE
     if in_knative and kserve.canary_uri:
         # Knative keeps the revision of before, which gets the rest.
-        share = {"canaryTrafficPercent": kserve.canary_percent}
-        return {**share, **_served_from(settings, kserve, kserve.canary_uri), **_scaled(settings)}
-    rollout = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
-    ends: Object = {
-        "terminationGracePeriodSeconds": pod.grace_seconds(settings),
-        "deploymentStrategy": rollout,
-    }
+        share: Object = {"canaryTrafficPercent": kserve.canary_percent}
+        served = _served_from(settings, kserve, kserve.canary_uri)
+        return {**share, **served, **_concurrency(settings)}
     return {
         **_served_from(settings, kserve, kserve.uri),
-        **(_concurrency(settings) if in_knative else _scaled(settings) | ends),
+        **(_concurrency(settings) if in_knative else _scaled(settings) | _replaced(settings)),
+    }
+
+
+def _replaced(settings: Settings) -> Object:
+    """Say how pods are replaced, in mode Standard, without a lost request."""
+    rollout = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    return {
+        "terminationGracePeriodSeconds": pod.grace_seconds(settings),
+        "deploymentStrategy": rollout,
     }
 
 
@@ -104,7 +109,8 @@ def _canary(settings: Settings, kserve: KServeSettings) -> Object:
     """Send a part of the requests to another folder, in mode Standard; since KServe 0.20."""
     if not kserve.canary_uri or kserve.mode is KServeMode.KNATIVE:
         return {}
-    predictor = {"name": "canary", **_served_from(settings, kserve, kserve.canary_uri)}
+    served = _served_from(settings, kserve, kserve.canary_uri)
+    predictor = {"name": "canary", **served, **_replaced(settings)}
     if kserve.has_runtime:  # its schema asks for a name here, and here alone
         predictor["model"] = {"name": CONTAINER, **predictor["model"]}
     return {"canary": [{"predictor": predictor, "trafficPercent": kserve.canary_percent}]}

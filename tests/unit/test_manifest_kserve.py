@@ -92,6 +92,20 @@ def test_a_canary_is_sent_a_part_of_the_requests() -> None:
     assert "s3://bucket/next" in str(spec["predictor"])
 
 
+def test_a_canary_ends_and_is_scaled_as_what_it_takes_over_from() -> None:
+    """It has as long to drain, and on Knative its pods follow what Knative's proxy counts."""
+    canary = ["--canary-uri", "s3://bucket/next"]
+    longer = ["--", "--drain-timeout", "90"]
+    spec = service(*canary, *longer)["spec"]
+    for name in ("terminationGracePeriodSeconds", "deploymentStrategy"):
+        assert spec["canary"][0]["predictor"][name] == spec["predictor"][name]
+    for words in ([], ["--autoscale", "in-flight"], ["--autoscale", "none"]):
+        mode = ["--kserve-mode", "Knative", *words]
+        alone, with_canary = (service(*mode, *more)["spec"]["predictor"] for more in ([], canary))
+        assert with_canary["scaleMetric"] == alone["scaleMetric"] == "concurrency"
+        assert "autoScaling" not in with_canary
+
+
 @pytest.mark.parametrize("words", [["--knative"], [*KSERVE[3:], "--kserve-mode", "Knative"]])
 def test_knative_is_told_nothing_that_it_refuses(words: list[str]) -> None:
     """Its own field mask: pkg/apis/serving/fieldmask.go."""
