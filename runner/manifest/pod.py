@@ -186,7 +186,8 @@ def pod_security(settings: Settings) -> dict[str, Any]:
 def whole_security(settings: Settings) -> dict[str, Any]:
     """Say both of the container, where nothing can be said of the pod."""
     of_pod = pod_security(settings)
-    of_pod.pop("fsGroup", None)
+    if of_pod.pop("fsGroup", None) is not None and settings.keys_secret:
+        of_pod["runAsGroup"] = 0  # whose a Secret's files stay without `fsGroup`; no right of root's
     return {**of_pod, **container_security()}
 
 
@@ -229,7 +230,7 @@ def volumes(settings: Settings) -> list[dict[str, Any]]:
         claim = {"claimName": settings.model_claim, "readOnly": True}
         found.append({"name": "model", "persistentVolumeClaim": claim})
     if settings.keys_secret:
-        # The group may read it: that is the pod's, by `fsGroup`.
+        # The group may read it: that is the pod's, by `fsGroup`; others may not, or it is refused.
         secret = {"secretName": settings.keys_secret, "defaultMode": 0o440}
         found.append({"name": "keys", "secret": secret})
     return found

@@ -119,6 +119,19 @@ def test_knative_is_told_nothing_that_it_refuses(words: list[str]) -> None:
     assert container["ports"] == [{"containerPort": 8080, "protocol": "TCP"}]
 
 
+def test_keys_can_be_read_where_a_volume_gets_no_group() -> None:
+    """Knative takes no `fsGroup`: files of a Secret stay root's, and its group's, who may read."""
+    words = ["--knative", "--keys-secret", "keys"]
+    template = of_kind(printed(*KSERVE[:3], *words), "Service")["spec"]["template"]["spec"]
+    (volume,) = (each for each in template["volumes"] if each["name"] == "keys")
+    assert volume["secret"]["defaultMode"] == 0o440
+    security = template["containers"][0]["securityContext"]
+    assert security["runAsGroup"] == 0
+    assert security["runAsUser"] == 1000
+    template = of_kind(printed(*KSERVE[:3], "--knative"), "Service")["spec"]["template"]["spec"]
+    assert template["containers"][0]["securityContext"]["runAsGroup"] == 100
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
