@@ -98,7 +98,7 @@ def _settings(notebook: str, given: dict[str, Any]) -> Settings:
         monitor=Monitor(given["monitor"]),
         keys=keys,
         keys_secret=given["keys_secret"] or (f"{name}-keys" if keys is not None else ""),
-        variables=dict(given["variables"]),
+        variables=_variables(given),
         variables_from=given["variables_from"],
         allowed_from=given["allowed_from"],
         user=user,
@@ -201,6 +201,21 @@ def _check_values(notebook: str, values: dict[str, Any]) -> None:
         raise ConfigurationError(f"{notebook}: {fault}")
     if known:
         known.check(values)
+
+
+def _variables(given: dict[str, Any]) -> dict[str, str]:
+    """Give the variables of the pods' environment.
+
+    Raises:
+        ConfigurationError: One is a secret.
+    """
+    values = dict(given["variables"])
+    for name in filter(is_secret, values):
+        raise ConfigurationError(
+            f"--env {name}: whoever may see the Deployment would read it",
+            hint="put it into a Secret, and give its name by --env-from-secret",
+        )
+    return values
 
 
 def _resources(given: dict[str, Any], served: Served) -> Resources:

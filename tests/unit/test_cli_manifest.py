@@ -136,6 +136,13 @@ def test_no_key_is_printed_but_the_hashes_that_were_given(notebook: str) -> None
     assert pods[0]["spec"] | {"volumes": 0} == pods[1]["spec"] | {"volumes": 0}
 
 
+def test_a_secret_variable_is_refused(notebook: str) -> None:
+    """As a parameter is: it would stand in the Deployment; where a secret lies may."""
+    assert "--env-from-secret" in refused(notebook, "--env", "RUNNER_API_KEY", "hunter2")
+    assert "hunter2" not in refused(notebook, "--env", "HF_TOKEN", "hunter2")
+    assert printed(notebook, "--env", "TOKEN_FILE", "/run/secrets/token")
+
+
 @pytest.mark.parametrize("name", ["db_password", "pin"])
 def test_a_secret_parameter_is_refused(notebook: str, name: str) -> None:
     """By its name, or by its comment: whoever may see a Deployment would read it."""
