@@ -27,7 +27,8 @@ from runner.manifest.settings import (
 )
 from runner.masking.names import is_secret
 from runner.measure import measurement
-from runner.notebook import document
+from runner.notebook import document, models
+from runner.storage import urls
 
 _OF_THE_POD = ("host", "out", "api_keys")
 _KILLS_AFTER = 5.0  # seconds that `runner serve` waits longer than for grace and drain
@@ -150,7 +151,15 @@ def _served(notebook: str, given: dict[str, Any]) -> Served:
             ready_path=told["ready_path"],
             speaks_tls=bool(told["tls_cert"]),
             reloads=told["reload"],
+            request_bytes=told["record_bytes"] if told["record_requests"] else 0,
+            keeps_copies=_is_address(notebook) or _loads_by_address(Path(notebook), told),
         )
+
+
+def _loads_by_address(notebook: Path, told: dict[str, Any]) -> bool:
+    """Tell whether a model of it is copied from a storage."""
+    found = models.loaded_models(document.read(notebook), values_of(told))
+    return any(map(urls.is_url, [told["model_folder"], *found]))
 
 
 def _port(told: int, given: dict[str, Any], context: click.Context) -> int:

@@ -22,6 +22,7 @@ _MARGIN = 10  # seconds, for a busy node
 _START = 10  # seconds that the process takes until the notebook's own time begins
 _LIVENESS_PERIOD, _LEAST_LIVENESS_FAILURES = 10, 6
 KEYS_FOLDER, KEYS_FILE = "/run/runner-keys", "keys"
+_RECORDS = 256  # MiB, of runs
 CONTAINER, RUNS, MODEL = "serve", "runs", "model"
 
 
@@ -187,7 +188,9 @@ def whole_security(settings: Settings) -> dict[str, Any]:
     """Say both of the container, where nothing can be said of the pod."""
     of_pod = pod_security(settings)
     if of_pod.pop("fsGroup", None) is not None and settings.keys_secret:
-        of_pod["runAsGroup"] = 0  # whose a Secret's files stay without `fsGroup`; no right of root's
+        of_pod["runAsGroup"] = (
+            0  # whose a Secret's files stay without `fsGroup`; no right of root's
+        )
     return {**of_pod, **container_security()}
 
 
@@ -217,10 +220,21 @@ def mounts(settings: Settings) -> list[dict[str, Any]]:
     return found
 
 
+def _bound_of_runs(settings: Settings) -> dict[str, str]:
+    """Bound what a pod records by what it may: beyond the bound it is evicted.
+
+    Copies of models are as large as these are, which nobody knows here.
+    """
+    if settings.served.keeps_copies:
+        return {}
+    requests = math.ceil(settings.served.request_bytes / 2**20)
+    return {"sizeLimit": f"{_RECORDS + requests}Mi"}
+
+
 def volumes(settings: Settings) -> list[dict[str, Any]]:
     """Name the volumes of a pod."""
     found: list[dict[str, Any]] = [
-        {"name": "runs", "emptyDir": {"sizeLimit": "256Mi"}},
+        {"name": RUNS, "emptyDir": _bound_of_runs(settings)},
         {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
     ]
     if settings.source.files:

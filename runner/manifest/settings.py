@@ -51,6 +51,8 @@ class Served:
         ready_path: That answers while it is ready.
         speaks_tls: Whether probes have to.
         reloads: Whether a new version stands beside the old one for a while.
+        request_bytes: That recorded requests may have.
+        keeps_copies: Whether the folder of records also has copies of what is named by URL.
     """
 
     arguments: tuple[str, ...] = ()
@@ -62,6 +64,8 @@ class Served:
     ready_path: str = "/readyz"
     speaks_tls: bool = False
     reloads: bool = False
+    request_bytes: int = 0
+    keeps_copies: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -60,6 +60,29 @@ def test_variables_of_this_shell_are_not_the_pods(
     assert printed(notebook) == expected
 
 
+def bound_of_runs(*words: str) -> str | None:
+    volumes = of_kind(printed(*words), "Deployment")["spec"]["template"]["spec"]["volumes"]
+    (found,) = (each["emptyDir"] for each in volumes if each["name"] == "runs")
+    return found.get("sizeLimit") if found else None
+
+
+def test_a_pod_may_write_what_its_service_does(notebook: str) -> None:
+    """A volume fuller than its bound has the pod evicted: recorded requests, copies of models."""
+    records = bound_of_runs(notebook)
+    assert records == "256Mi"
+    assert bound_of_runs(notebook, "--", "--record-requests", "0.1") == "512Mi"
+    assert bound_of_runs(notebook, "--", "--record-bytes", "1048577") == records
+    words = ["--record-requests", "1", "--record-bytes", "1048577"]
+    assert bound_of_runs(notebook, "--", *words) == "258Mi"
+    path = Path(notebook)
+    source = "model_path: str = 'model.joblib'"
+    path.write_text(path.read_text().replace("threshold: float = 0.5", source))
+    assert bound_of_runs(notebook) == records
+    assert bound_of_runs(notebook, "-p", "model_path", "s3://bucket/model.joblib") is None
+    assert bound_of_runs(notebook, "--", "--model-folder", "s3://bucket") is None
+    assert bound_of_runs("s3://bucket/serve.ipynb") is None
+
+
 def test_the_notebook_is_carried_without_its_outputs(notebook: str) -> None:
     """And where it stands below the working folder, it stands below the image's."""
     objects = printed(notebook)
