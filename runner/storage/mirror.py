@@ -153,7 +153,10 @@ class Mirror:
 
     def _write(self, path: Path, content: bytes | Path, deadline: float | None) -> None:
         left = None if deadline is None else max(1.0, deadline - time.monotonic())
-        self._remote.write(self._url_of(path), content, left)
+        try:
+            self._remote.write(self._url_of(path), content, left)
+        except OSError as error:  # removed as it was to be copied, or not ours to read
+            raise StorageError(f"{path}: {error.strerror or error}") from error
 
     def _url_of(self, path: Path) -> str:
         if path == self.root:

@@ -136,6 +136,24 @@ def test_one_file_that_is_refused_holds_up_no_other_folder(tmp_path: Path) -> No
     assert picky.writes == ["s3://b/b/x"]
 
 
+def test_a_file_that_goes_as_it_is_copied_ends_nothing(tmp_path: Path) -> None:
+    """Notebooks remove files of their own at any moment; the next look finds the others."""
+
+    class Late(Bucket):
+        def write(self, url: str, content: bytes | Path, seconds: float | None = None) -> None:
+            if isinstance(content, Path) and content.name == "partial":
+                content.unlink()
+            super().write(url, content, seconds)
+
+    write(tmp_path / "p/out.ipynb", "r")
+    write(tmp_path / "p/partial", "")
+    late = Late()
+    mirror = Mirror(tmp_path, "s3://b", late, 0.0, suffix="")
+    mirror.step(0.0)
+    assert mirror.finish(time.monotonic() + 5) == []
+    assert late.held == {"s3://b/p/out.ipynb": b"r"}
+
+
 def test_a_copy_is_replaced_only_by_another_content(tmp_path: Path, bucket: Bucket) -> None:
     """Who watches the copy sees no save where nothing has changed."""
     path = tmp_path / "runs/a.ipynb"
