@@ -66,8 +66,8 @@ class StorageProcess:
         raise KINDS.get(said["kind"], UnreachableError)(said["error"], hint=said["hint"])
 
     def tell(self, **order: Any) -> None:
-        """Give an order, and wait for nothing."""
-        with self._lock:
+        """Give an order, and wait for nothing; what stands is told again to one that comes anew."""
+        with self._lock, contextlib.suppress(UnreachableError):
             order |= {"asks": False}
             if order["do"] in _STANDING:
                 self._standing.append(order)

@@ -238,5 +238,7 @@ def test_a_page_is_read_and_followed_by_a_process_that_may_be_killed(
         until(lambda: here.read_text() == "22")
         assert process._process
         process._process.kill()
+        process._process.wait()
+        process.tell(do="release", lock="of a point that ends just now")
         there.write_text("333")
         until(lambda: here.read_text() == "333", 60)
