@@ -7,12 +7,16 @@ The rules of this file:
 2. Who holds it writes it again and again. So who finds it unchanged for `EXPIRES` seconds, by a
    clock of its own, knows that its holder is gone, and puts itself into its place (`If-Match`).
 3. No clock is compared with another machine's.
+4. The file says who holds it. So who has it knows it again when the answer to its own writing was
+   lost, or when it is a process that came in the place of one that has ended.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-from typing import Protocol
+import uuid
+from typing import Any, Protocol
 
 from runner.storage.faults import MissingError
 
@@ -46,13 +50,15 @@ class StorageLock:
     Args:
         url: Of its file.
         remote: Where that is.
+        owner: By what we know that it is ours; something that nobody else has by default.
 
     Attributes:
         word: Of who holds it, or has held it last, as far as we know.
     """
 
-    def __init__(self, url: str, remote: Conditional) -> None:
+    def __init__(self, url: str, remote: Conditional, owner: str = "") -> None:
         self._url, self._remote = url, remote
+        self._owner = owner or uuid.uuid4().hex
         self._stamp = ""
         self._times = 0
         self._seen, self._since = "", 0.0
@@ -81,7 +87,11 @@ class StorageLock:
             found, stamp = self._remote.read(self._url, _MOST)
         except MissingError:  # given back just now: the next try may have it
             return False
-        self.word = _word_in(found)
+        said = _said(found)
+        self.word = str(said.get("word", ""))
+        if self._is_ours(said):
+            self._stamp = stamp
+            return True
         if stamp != self._seen:
             self._seen, self._since = stamp, now
         is_left = now - self._since >= EXPIRES
@@ -97,7 +107,11 @@ class StorageLock:
         if self._remote.replace(self._url, self._content(self.word), self._stamp):
             return self._note_held(self.word)
         self._stamp = ""
-        return False
+        with contextlib.suppress(MissingError):
+            found, stamp = self._remote.read(self._url, _MOST)
+            if self._is_ours(_said(found)):
+                self._stamp = stamp
+        return self.is_held
 
     def release(self) -> None:
         """Give it back.
@@ -106,8 +120,10 @@ class StorageLock:
             StorageError: It cannot be removed there.
             UnreachableError: The storage does not answer.
         """
-        if self._stamp and self._remote.stamp(self._url) == self._stamp:
-            self._remote.remove(self._url)
+        with contextlib.suppress(MissingError):
+            found, _ = self._remote.read(self._url, _MOST)
+            if self._is_ours(_said(found)):
+                self._remote.remove(self._url)
         self._stamp = ""
 
     def _note_held(self, word: str) -> bool:
@@ -116,11 +132,20 @@ class StorageLock:
 
     def _content(self, word: str) -> bytes:
         self._times += 1  # an ETag is a content's
-        return json.dumps({"word": word, "times": self._times}).encode()
+        return json.dumps({"word": word, "times": self._times, "owner": self._owner}).encode()
+
+    def _is_ours(self, said: dict[str, Any]) -> bool:
+        """Tell whether it says that we hold it; we go on counting from there."""
+        if said.get("owner") != self._owner:
+            return False
+        times = said.get("times")
+        self._times = max(self._times, times if isinstance(times, int) else 0)
+        return True
 
 
-def _word_in(content: bytes) -> str:
+def _said(content: bytes) -> dict[str, Any]:
     try:
-        return str(json.loads(content)["word"])
-    except (ValueError, KeyError, TypeError):
-        return ""
+        said = json.loads(content)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}

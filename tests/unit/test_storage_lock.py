@@ -87,3 +87,33 @@ def test_who_has_lost_it_notices_and_removes_nothing(bucket: Bucket) -> None:
     assert not first.is_held
     first.release()
     assert json.loads(bucket.held[URL])["word"] == "second"
+
+
+def test_a_process_that_came_anew_holds_what_its_driver_holds(bucket: Bucket) -> None:
+    """At once, and so that who waits for it sees that it lives."""
+    StorageLock(URL, bucket, "driver").take("word", 0.0)
+    other, again = StorageLock(URL, bucket), StorageLock(URL, bucket, "driver")
+    assert not other.take("late", 0.0)
+    assert again.take("word", 1.0)
+    assert again.refresh()
+    assert not other.take("late", EXPIRES + 1)
+    again.release()
+    assert bucket.held == {}
+
+
+def test_what_was_written_although_no_answer_came_is_known_again(bucket: Bucket) -> None:
+    """A library tries once more, and is told that another was first: that was itself."""
+
+    class Deaf(Bucket):
+        def replace(self, url: str, data: bytes, stamp: str) -> bool:
+            super().replace(url, data, stamp)
+            return False
+
+        def create(self, url: str, data: bytes) -> bool:
+            super().create(url, data)
+            return False
+
+    lock = StorageLock(URL, Deaf())
+    assert lock.take("first", 0.0)
+    assert lock.refresh()
+    assert lock.is_held
