@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +16,8 @@ from runner.storage.mirror import RECORD
 from runner.sweep.locks import SETUP, TABLE, FolderLocks
 
 log = logging.getLogger(__name__)
+
+_ASKS_AGAIN_AFTER = 5.0  # seconds, a storage that did not answer: each question takes many
 
 
 class BucketLocks:
@@ -31,8 +35,9 @@ class BucketLocks:
 
     def __init__(self, here: FolderLocks, url: str, path: str, process: StorageProcess) -> None:
         self._here, self._url, self._path, self._process = here, url, path, process
+        self._owner = uuid.uuid4().hex
         self._words: dict[str, str] = {}
-        self._is_lost = False
+        self._is_lost, self._not_before = False, 0.0
 
     @contextlib.contextmanager
     def claim(self, name: str, word: str = "") -> Iterator[bool]:
@@ -51,22 +56,27 @@ class BucketLocks:
                 self._process.tell(do="release", lock=self._lock(name))
 
     def word_of(self, name: str) -> str:
-        """Give a holder's word, as `Locks` says."""
+        """Give a holder's word, as `Locks` says; none while the storage does not answer."""
+        if self._is_lost:
+            return ""
         return self._words.get(name) or self._here.word_of(name)
 
     def _lock(self, name: str) -> str:
         return urls.below(self._url, f".locks/{name}.lock")
 
     def _is_held_there(self, name: str, word: str) -> bool:
+        if time.monotonic() < self._not_before:
+            return False
         folder = "" if name in (SETUP, TABLE) else f"points/{name}"
         order: dict[str, Any] = {"do": "claim", "lock": self._lock(name), "word": word}
+        order |= {"owner": self._owner}
         order |= {"url": self._url, "path": self._path, "folder": folder, "record": RECORD}
         try:
             said = self._process.ask(**order)
         except UnreachableError as error:
             if not self._is_lost:
                 log.warning("no point begins until the storage answers: %s", error)
-            self._is_lost = True
+            self._is_lost, self._not_before = True, time.monotonic() + _ASKS_AGAIN_AFTER
             return False
         self._is_lost = False
         self._words[name] = str(said["word"])

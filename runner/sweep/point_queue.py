@@ -128,7 +128,7 @@ class PointQueue:
         word = self._locks.word_of(point.name)
         if _identity_in(word) not in ("", point.identity):
             _refuse(point, word)
-        if not self._has_told:
+        if word and not self._has_told:  # else nothing is known of who holds it
             log.info("%s is run by %s: it is waited for, others are taken", point.name, _by(word))
             self._has_told = True
 
