@@ -34,6 +34,7 @@ class StorageProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._lines = wire.Lines()
         self._standing: list[wire.Message] = []
+        self._held: dict[str, wire.Message] = {}
         self._lock = threading.RLock()
         self._is_closing = threading.Event()
         self._watch: threading.Thread | None = None
@@ -61,6 +62,8 @@ class StorageProcess:
                 self._standing.append(order)
             self._send(order)
             said = self._answer(within)
+            if said.get("held"):
+                self._held[order["lock"]] = order
         if said["ok"]:
             return said
         raise KINDS.get(said["kind"], UnreachableError)(said["error"], hint=said["hint"])
@@ -71,6 +74,8 @@ class StorageProcess:
             order |= {"asks": False}
             if order["do"] in _STANDING:
                 self._standing.append(order)
+            if order["do"] == "release":
+                self._held.pop(order["lock"], None)
             self._send(order)
 
     def finish(self, seconds: float) -> tuple[list[str], str]:
@@ -154,7 +159,7 @@ class StorageProcess:
                 self._process.wait()
                 _close_streams(self._process)
             self._begin()
-            for order in self._standing:
+            for order in (*self._standing, *self._held.values()):
                 self._send(order | {"asks": False})
 
 

@@ -1,16 +1,20 @@
-"""Keep a lock while it is wanted, and until what was written under it has been copied."""
+"""Keep a lock while it is wanted, and until what was written under it has been copied.
+
+It is kept by a thread of its own: to copy a file may take longer than a lock that nobody keeps
+lasts. Who has lost a lock copies nothing more of what was written under it: others may.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import math
+import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from runner.storage.faults import StorageError, UnreachableError
-from runner.storage.lock import REFRESH, StorageLock
+from runner.storage.lock import StorageLock
 from runner.storage.mirror import Mirror
 
 log = logging.getLogger(__name__)
@@ -34,50 +38,86 @@ class Hold:
         self.folder: Path | None = None
         self.is_wanted = False
         self._mirror: Mirror | None = None
+        self._asking = threading.Lock()
+        self._regains: str | None = None
 
-    def take(self, word: str, root: Path, mirrors: Sequence[Mirror]) -> bool:
+    def take(self, word: str, folder: Path | None, mirror: Mirror | None) -> bool:
         """Try to get it; tell whether it is ours now.
 
         Args:
             word: What others are told.
-            root: The folder that is mirrored.
-            mirrors: All there are.
+            folder: What is written under it; None for nothing of its own.
+            mirror: Copies that.
 
         Raises:
             StorageError: It cannot be written there.
             UnreachableError: The storage does not answer.
         """
-        self._mirror = next((each for each in mirrors if each.root == root), None)
-        # Not yet given back from the last time, it is still ours.
-        self.is_wanted = self.lock.is_held or self.lock.take(word, time.monotonic())
+        self.folder, self._mirror = folder, mirror
+        with self._asking:
+            # Not yet given back from the last time, it is still ours.
+            self.is_wanted = self.lock.is_held or self.lock.take(word, time.monotonic())
+        if mirror is not None and folder is not None:
+            mirror.leaves(folder, not self.is_wanted)
         return self.is_wanted
+
+    def regain(self, word: str, folder: Path | None, mirror: Mirror | None) -> None:
+        """Keep what the process before us held, as soon as the storage answers."""
+        self.folder, self._mirror = folder, mirror
+        self.is_wanted, self._regains = True, word
+        self.keep()
 
     def note_known(self, path: Path) -> None:
         """Take a file for copied: it came from there."""
         if self._mirror is not None:
             self._mirror.known(path)
 
+    def keep(self) -> None:
+        """Show that we live; to be called by a thread that does nothing else."""
+        with self._asking:
+            try:
+                if self._is_kept():
+                    return
+            except (StorageError, UnreachableError) as error:
+                log.debug("a lock waits for its storage: %s", error)
+                return
+        log.warning("a lock was lost while the storage did not answer: others may have it")
+        if self._mirror is not None and self.folder is not None:
+            self._mirror.leaves(self.folder, True)
+            log.warning("what is in %s stays here, and is not copied", self.folder)
+
+    def _is_kept(self) -> bool:
+        if self._regains is None:
+            return not self.lock.is_held or self.lock.refresh()
+        is_ours = self.lock.take(self._regains, time.monotonic())
+        self._regains = None
+        return is_ours
+
     def step(self, now: float) -> float:
-        """Show that we live, or give it back once all is copied; give the time of the next step."""
-        if not self.lock.is_held:
+        """Give it back once all is copied, if it is not wanted; give the time of the next step."""
+        if self.is_wanted:
             return math.inf
         try:
-            if not self.is_wanted and self._has_copied():
-                self.lock.release()
-                return math.inf
-            if not self.lock.refresh():
-                log.warning("a lock was lost while the storage did not answer: others may have it")
+            if self._is_given_back():
                 return math.inf
         except (StorageError, UnreachableError) as error:
-            log.debug("a lock waits for its storage: %s", error)
-            return now + _TRY_AGAIN
-        return now + (REFRESH if self.is_wanted else _TRY_AGAIN)
+            log.debug("a lock waits until all is copied: %s", error)
+        return now + _TRY_AGAIN
 
     def let_go(self) -> None:
         """Give it back at the end, if that can be done and nothing is left to be copied."""
         with contextlib.suppress(StorageError, UnreachableError):
-            if self.lock.is_held and self._has_copied():
-                self.lock.release()
+            self._is_given_back()
+
+    def _is_given_back(self) -> bool:
+        if not self.lock.is_held:
+            self._regains = None
+            return True
+        if not self._has_copied():
+            return False
+        with self._asking:
+            self.lock.release()
+        return True
 
     def _has_copied(self) -> bool:
         if self._mirror is None or self.folder is None:

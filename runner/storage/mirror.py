@@ -67,6 +67,7 @@ class Mirror:
         self._remote, self._every, self._suffix = remote, every, suffix
         self._sent: dict[Path, Stamp] = {}
         self._not_before: dict[Path, float] = {}
+        self._left: set[Path] = set()
         self._retry_at = 0.0
         self._failures = 0
         self._looked = 0.0
@@ -75,6 +76,10 @@ class Mirror:
     def known(self, path: Path) -> None:
         """Take a file, as it is now, for copied: it came from there."""
         self._sent[path] = _stamp(path)
+
+    def leaves(self, folder: Path, is_left: bool) -> None:
+        """Copy nothing of a folder and of what is below it, since others may; or do so again."""
+        (self._left.add if is_left else self._left.discard)(folder)
 
     def step(self, now: float) -> float:
         """Copy what is due; give the time of the next look."""
@@ -175,7 +180,9 @@ class Mirror:
         return {folder: paths for folder, paths in found.items() if paths}
 
     def _changed_in(self, folder: Path) -> list[Path]:
-        found = []
+        found: list[Path] = []
+        if not self._left.isdisjoint((folder, *folder.parents)):
+            return found
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 path = Path(entry.path)

@@ -7,8 +7,8 @@ The rules of this file:
 2. The end of stdin is the end of who has started us: what is not copied yet is copied then, for
    some seconds, and we end. Signals that end others with their terminal or container do not end
    us: the last record is still to be copied.
-3. One thread does all. So nothing is asked at the same time, and a call that hangs ends by its
-   deadline.
+3. One thread does all but keep the locks that are held, which another does: a large file may be
+   copied for longer than a lock lasts. A call that hangs ends by its deadline.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import math
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +86,7 @@ class Work:
         self._followed: dict[str, Follower] = {}
         self._mirrors: list[Mirror] = []
         self._holds: dict[str, Hold] = {}
+        self._keeper: threading.Thread | None = None
         self._due: dict[Follower | Mirror | Hold, float] = {}
         self._orders: dict[str, Callable[[wire.Message], dict[str, Any]]] = {
             "fetch": self._fetch,
@@ -144,10 +146,9 @@ class Work:
         """Fetch the records below a folder that are newer than those that are here."""
         root, fetched = Path(order["path"]), []
         for name in self._remote.names(order["url"]):
-            if name.rpartition("/")[2] == order["name"] and _is_below(name):
-                copy = LocalCopy(below(order["url"], name), root / name, self._remote)
-                if copy.fetch_if(lambda here, there: saved_at(here) < saved_at(there)):
-                    fetched.append(name)
+            is_meant = name.rpartition("/")[2] == order["name"] and _is_below(name)
+            if is_meant and self._brings(order["url"], root, root / name):
+                fetched.append(name)
         return {"fetched": fetched}
 
     def _follow(self, order: wire.Message) -> dict[str, Any]:
@@ -179,20 +180,38 @@ class Work:
     def _claim(self, order: wire.Message) -> dict[str, Any]:
         """Take a lock, and bring here the newest record of what is locked."""
         name, root = order["lock"], Path(order["path"])
+        folder = root / order["folder"] if order["folder"] else None
         hold = self._holds.get(name)
         if hold is None:
-            hold = self._holds[name] = Hold(StorageLock(name, self._remote))
-        if not hold.take(order["word"], root, self._mirrors):
+            hold = self._holds[name] = Hold(StorageLock(name, self._remote, order["owner"]))
+            self._begin_to_keep()
+        mirror = next((each for each in self._mirrors if each.root == root), None)
+        if not order.get("asks", True):
+            hold.regain(order["word"], folder, mirror)
+            return {}
+        if not hold.take(order["word"], folder, mirror):
             return {"held": False, "word": hold.lock.word}
-        self._due[hold] = time.monotonic() + REFRESH
-        if order["folder"]:
-            record = f"{order['folder']}/{order['record']}"
-            copy = LocalCopy(below(order["url"], record), root / record, self._remote)
-            hold.folder = root / order["folder"]
-            with contextlib.suppress(MissingError):
-                if copy.fetch_if(lambda here, there: saved_at(here) < saved_at(there)):
-                    hold.note_known(root / record)
+        if folder is not None and self._brings(order["url"], root, folder / order["record"]):
+            hold.note_known(folder / order["record"])
         return {"held": True, "word": hold.lock.word}
+
+    def _brings(self, url: str, root: Path, record: Path) -> bool:
+        """Bring here a record of a folder, if it is newer; tell whether it is as over there now."""
+        copy = LocalCopy(below(url, record.relative_to(root).as_posix()), record, self._remote)
+        with contextlib.suppress(MissingError):
+            return copy.fetch_if(lambda here, there: saved_at(here) < saved_at(there))
+        return False
+
+    def _begin_to_keep(self) -> None:
+        if self._keeper is None:
+            self._keeper = threading.Thread(target=self._keep, name="locks", daemon=True)
+            self._keeper.start()
+
+    def _keep(self) -> None:
+        while True:
+            time.sleep(REFRESH)
+            for hold in tuple(self._holds.values()):
+                hold.keep()
 
     def _release(self, order: wire.Message) -> dict[str, Any]:
         if hold := self._holds.get(order["lock"]):

@@ -203,6 +203,23 @@ def test_machines_that_share_a_bucket_run_each_point_once(s3: S3Server, tmp_path
         assert again.end() == []
 
 
+@pytest.mark.usefixtures("environ")
+def test_locks_outlive_the_process_that_keeps_them(s3: S3Server, tmp_path: Path) -> None:
+    """The one that comes anew knows them for its own: it keeps them, and gives them back."""
+    order = {"do": "claim", "lock": "s3://bucket/l/.locks/p.lock", "word": "", "owner": "driver"}
+    order |= {"url": "s3://bucket/l", "path": str(tmp_path), "folder": "", "record": "out.ipynb"}
+    with StorageProcess({"RUNNER_LOG_LEVEL": "error"}) as process:
+        assert process.ask(**order)["held"]
+        assert process.ask(**order | {"lock": "s3://bucket/l/.locks/q.lock"})["held"]
+        first = process._process
+        assert first
+        first.kill()
+        until(lambda: process._process is not first, 60)
+        process.tell(do="release", lock=order["lock"])
+        until(lambda: not s3.has("l/.locks/p.lock"), 60)
+        assert s3.has("l/.locks/q.lock")
+
+
 def found(folder: Path, pattern: str) -> bool:
     return any(folder.glob(pattern))
 

@@ -1,0 +1,128 @@
+"""A lock is kept as long as it is wanted; who has lost it copies nothing over another's files."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from runner.storage.faults import StorageError, UnreachableError
+from runner.storage.hold import Hold
+from runner.storage.lock import StorageLock
+from runner.storage.mirror import Mirror
+
+URL = "s3://b/.locks/p.lock"
+
+
+class Bucket:
+    """Be a storage that honours conditions and can be out of reach.
+
+    Attributes:
+        held: What it has, by URL.
+        fails: What it answers instead.
+    """
+
+    def __init__(self) -> None:
+        self.held: dict[str, bytes] = {}
+        self.fails: StorageError | UnreachableError | None = None
+
+    def create(self, url: str, data: bytes) -> bool:
+        self._answer()
+        return self.held.setdefault(url, data) is data
+
+    def replace(self, url: str, data: bytes, stamp: str) -> bool:
+        is_same = self.held[url].decode() == stamp
+        if is_same:
+            self.write(url, data)
+        return is_same
+
+    def remove(self, url: str) -> None:
+        del self.held[url]
+
+    def stamp(self, url: str) -> str:
+        return self.read(url, 0)[1]
+
+    def read(self, url: str, most: int) -> tuple[bytes, str]:
+        self._answer()
+        return self.held[url], self.held[url].decode()
+
+    def write(self, url: str, content: bytes | Path, seconds: float | None = None) -> None:
+        self._answer()
+        self.held[url] = content if isinstance(content, bytes) else content.read_bytes()
+
+    def _answer(self) -> None:
+        if self.fails:
+            raise self.fails
+
+
+@pytest.fixture
+def bucket() -> Bucket:
+    return Bucket()
+
+
+def hold_of(bucket: Bucket, owner: str = "") -> Hold:
+    return Hold(StorageLock(URL, bucket, owner))
+
+
+def test_who_has_lost_a_lock_copies_nothing_over_anothers_files(
+    tmp_path: Path, bucket: Bucket
+) -> None:
+    """Until it gets the lock again."""
+    mirror = Mirror(tmp_path, "s3://b", bucket, 0.0, suffix="")
+    hold = hold_of(bucket)
+    assert hold.take("ours", tmp_path / "p", mirror)
+    bucket.held[URL] = b'{"word": "theirs", "owner": "another"}'
+    hold.keep()
+    (tmp_path / "p/deep").mkdir(parents=True)
+    (tmp_path / "p/out.ipynb").touch()
+    (tmp_path / "p/deep/m.joblib").touch()
+    assert mirror.finish(time.monotonic() + 5) == []
+    assert list(bucket.held) == [URL]
+    assert not hold.take("ours", tmp_path / "p", mirror)
+    del bucket.held[URL]
+    assert hold.take("ours", tmp_path / "p", mirror)
+    assert mirror.finish(time.monotonic() + 5) == []
+    assert "s3://b/p/out.ipynb" in bucket.held
+
+
+def test_it_is_kept_while_what_was_written_under_it_is_refused(
+    tmp_path: Path, bucket: Bucket
+) -> None:
+    """Nobody else may begin before all is copied."""
+
+    class Picky(Bucket):
+        def write(self, url: str, content: bytes | Path, seconds: float | None = None) -> None:
+            if url.endswith("m.joblib"):
+                raise StorageError("too large")
+            super().write(url, content, seconds)
+
+    picky = Picky()
+    hold = hold_of(picky)
+    hold.take("ours", tmp_path, Mirror(tmp_path, "s3://b", picky, 0.0, suffix=""))
+    (tmp_path / "m.joblib").touch()
+    before = picky.held[URL]
+    hold.is_wanted = False
+    assert hold.step(0.0) > 0
+    hold.keep()
+    assert hold.lock.is_held
+    assert picky.held[URL] != before
+
+
+def test_a_process_that_comes_anew_keeps_what_the_one_before_held(
+    tmp_path: Path, bucket: Bucket
+) -> None:
+    """Once the storage answers; if another has it by then, nothing is copied over its files."""
+    hold_of(bucket, "driver").take("ours", tmp_path, None)
+    again = hold_of(bucket, "driver")
+    bucket.fails = UnreachableError("gone")
+    again.regain("ours", tmp_path, None)
+    assert not again.lock.is_held
+    bucket.fails = None
+    again.keep()
+    assert again.lock.is_held
+    mirror = Mirror(tmp_path, "s3://b", bucket, 0.0, suffix="")
+    hold_of(bucket, "late").regain("ours", tmp_path, mirror)
+    (tmp_path / "out.ipynb").touch()
+    assert mirror.finish(time.monotonic() + 5) == []
+    assert list(bucket.held) == [URL]
