@@ -111,7 +111,7 @@ class Copies:
             fetched = self._process.ask(_LISTS_WITHIN, do="fetch all", **order)["fetched"]
             log.info("%s has %d newer records", urls.shown(url), len(fetched))
             if writes:
-                self._mirror(folder, url, known=fetched)
+                self._mirror(folder, url, known=fetched, is_shared=True)
 
     def locks(self, folder: Path) -> Locks:
         """Give the locks of a folder, which all who share its URL have in common."""

@@ -4,10 +4,11 @@ The rules of this file:
 
 1. A file is copied after it was written here, never instead. A folder's files are copied at most
    once in ``every`` seconds, and less often where a copy takes long.
-2. Of a folder the record, `out.ipynb`, goes last, as it was before the others were looked at: what
-   a record says is there has been copied before it.
+2. Of a folder the record, `out.ipynb`, goes last, as it was before the others were looked at, also
+   those in folders below: what a record says is there has been copied before it.
 3. Nothing is ever removed over there.
 4. What was refused is tried again, later and later, for as long as we live.
+5. Where a newer record is over there, what is here is of an earlier run: nothing of it is copied.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -52,6 +53,11 @@ class Mirror:
         remote: To whom.
         every: Seconds between two copies of a folder's files.
         suffix: Only files that end so, such as ``.ipynb``.
+
+    Attributes:
+        brings: Is given a record before that is copied for the first time, where others write,
+            too: brings here what is newer over there, and tells whether both are the same now.
+        reason: Why something is not copied.
     """
 
     def __init__(
@@ -65,6 +71,7 @@ class Mirror:
     ) -> None:
         self.root, self.url = root, url
         self._remote, self._every, self._suffix = remote, every, suffix
+        self.brings: Callable[[Path], bool] | None = None
         self._sent: dict[Path, Stamp] = {}
         self._not_before: dict[Path, float] = {}
         self._left: set[Path] = set()
@@ -73,9 +80,10 @@ class Mirror:
         self._looked = 0.0
         self.reason = ""
 
-    def known(self, path: Path) -> None:
-        """Take a file, as it is now, for copied: it came from there."""
-        self._sent[path] = _stamp(path)
+    def known(self, record: Path) -> None:
+        """Take a record and all beside it, as they are now, for copied: it came from there."""
+        for path in [record, *self._changed_with(record.parent)]:
+            self._sent[path] = _stamp(path)
 
     def leaves(self, folder: Path, is_left: bool) -> None:
         """Copy nothing of a folder and of what is below it, since others may; or do so again."""
@@ -95,9 +103,9 @@ class Mirror:
             StorageError: Something is refused.
             UnreachableError: The storage does not answer.
         """
-        if paths := self._changed_in(folder):
+        if paths := self._changed_with(folder):
             self._copy(folder, paths, time.monotonic() + _COPIES_WITHIN)
-        return not self._changed_in(folder)
+        return not self._changed_with(folder)
 
     def finish(self, deadline: float) -> list[Path]:
         """Copy all that has changed, and try until a time; give what is not copied by then."""
@@ -142,8 +150,11 @@ class Mirror:
         began = time.monotonic()
         record = self.root if not self._is_folder else folder / RECORD
         held = _read(record) if record in paths else None
+        if held is not None and record not in self._sent and self._is_there(record):
+            self.known(record)
+            return
         # Looked at once more: what the record as it is held speaks of is whole by now.
-        others = self._changed_in(folder) if self._is_folder else []
+        others = self._changed_with(folder) if self._is_folder else []
         for path in others:
             if path != record:
                 stamp = _stamp(path)
@@ -155,6 +166,11 @@ class Mirror:
             self._sent[record] = held[1]
         ended = time.monotonic()
         self._not_before[folder] = ended + max(self._every, _PAUSE * (ended - began))
+
+    def _is_there(self, record: Path) -> bool:
+        with contextlib.suppress(StorageError):  # it may be ours to write only
+            return self.brings is not None and self.brings(record)
+        return False
 
     def _write(self, path: Path, content: bytes | Path, deadline: float | None) -> None:
         left = None if deadline is None else max(1.0, deadline - time.monotonic())
@@ -178,6 +194,12 @@ class Mirror:
         found = {folder: self._changed_in(folder) for folder in folders}
         self._looked = time.monotonic() - began
         return {folder: paths for folder, paths in found.items() if paths}
+
+    def _changed_with(self, folder: Path) -> list[Path]:
+        """List what is not as it was copied, of a folder with a record also below it."""
+        if not (folder / RECORD).exists():
+            return self._changed_in(folder)
+        return [path for place, _, _ in _walk(folder) for path in self._changed_in(Path(place))]
 
     def _changed_in(self, folder: Path) -> list[Path]:
         found: list[Path] = []

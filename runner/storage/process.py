@@ -14,6 +14,7 @@ The rules of this file:
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
 import signal
@@ -170,7 +171,10 @@ class Work:
     def _mirror(self, order: wire.Message) -> dict[str, Any]:
         root = Path(order["path"])
         every, suffix = order["every"], order.get("suffix", "")
-        mirror = Mirror(root, order["url"], self._remote, every, suffix=suffix)
+        url = order["url"]
+        mirror = Mirror(root, url, self._remote, every, suffix=suffix)
+        if order.get("is_shared"):
+            mirror.brings = functools.partial(self._brings, url, root)
         for name in order.get("known", []):
             mirror.known(root / name)
         self._mirrors.append(mirror)

@@ -83,14 +83,40 @@ def test_a_record_is_copied_after_what_it_speaks_of(tmp_path: Path, bucket: Buck
     """Hidden files, links and those of another kind are left out where that is asked."""
     write(tmp_path / "p/out.ipynb", "r")
     write(tmp_path / "p/zz.joblib", "m")
+    write(tmp_path / "p/plots/a.svg", "a")
     write(tmp_path / "p/.lock", "")
     write(tmp_path / ".hidden/x", "")
     (tmp_path / "p/link").symlink_to("zz.joblib")
     Mirror(tmp_path, "s3://b/f/", bucket, 0.0, suffix="").step(0.0)
-    assert bucket.writes == ["s3://b/f/p/zz.joblib", "s3://b/f/p/out.ipynb"]
+    assert sorted(bucket.writes[:-1]) == ["s3://b/f/p/plots/a.svg", "s3://b/f/p/zz.joblib"]
+    assert bucket.writes[-1] == "s3://b/f/p/out.ipynb"
     other = Bucket()
     Mirror(tmp_path, "s3://b/f", other, 0.0, suffix=".ipynb").step(0.0)
     assert other.writes == ["s3://b/f/p/out.ipynb"]
+
+
+def test_files_of_an_earlier_run_are_not_copied_over_a_newer_ones(
+    tmp_path: Path, bucket: Bucket
+) -> None:
+    """Another machine has run the point since: its model is that of the record over there."""
+    for name in ("told/out.ipynb", "told/m.joblib", "found/out.ipynb", "found/sub/m.joblib"):
+        write(tmp_path / name, "old")
+    asked = []
+
+    def brings(record: Path) -> bool:
+        asked.append(record.parent.name)
+        return record.parent.name == "found"
+
+    mirror = Mirror(tmp_path, "s3://b", bucket, 0.0, suffix="")
+    mirror.brings = brings
+    mirror.known(tmp_path / "told/out.ipynb")
+    write(tmp_path / "ours/out.ipynb", "new")
+    assert mirror.finish(time.monotonic() + 5) == []
+    assert bucket.writes == ["s3://b/ours/out.ipynb"]
+    assert sorted(asked) == ["found", "ours"]
+    write(tmp_path / "found/out.ipynb", "run again, here")
+    assert mirror.finish(time.monotonic() + 5) == []
+    assert bucket.writes[1:] == ["s3://b/found/out.ipynb"]
 
 
 def test_what_was_refused_is_caught_up(tmp_path: Path, bucket: Bucket) -> None:
