@@ -14,12 +14,13 @@ import time
 from pathlib import Path
 
 from runner.storage.faults import StorageError, UnreachableError
-from runner.storage.lock import StorageLock
+from runner.storage.lock import EXPIRES, StorageLock
 from runner.storage.mirror import Mirror
 
 log = logging.getLogger(__name__)
 
 _TRY_AGAIN = 2.0
+_SURE_FOR = 0.75 * EXPIRES  # seconds after which others may have it soon
 
 
 class Hold:
@@ -40,6 +41,7 @@ class Hold:
         self._mirror: Mirror | None = None
         self._asking = threading.Lock()
         self._regains: str | None = None
+        self._kept_at = -math.inf
 
     def take(self, word: str, folder: Path | None, mirror: Mirror | None) -> bool:
         """Try to get it; tell whether it is ours now.
@@ -53,17 +55,20 @@ class Hold:
             StorageError: It cannot be written there.
             UnreachableError: The storage does not answer.
         """
-        self.folder, self._mirror = folder, mirror
+        self._belongs_to(folder, mirror)
         with self._asking:
-            # Not yet given back from the last time, it is still ours.
-            self.is_wanted = self.lock.is_held or self.lock.take(word, time.monotonic())
+            self.is_wanted = self.lock.is_held  # not yet given back from the last time
+            if not self.is_wanted:
+                now = time.monotonic()
+                self.is_wanted = self.lock.take(word, now)
+                self._kept_at = now
         if mirror is not None and folder is not None:
             mirror.leaves(folder, not self.is_wanted)
         return self.is_wanted
 
     def regain(self, word: str, folder: Path | None, mirror: Mirror | None) -> None:
         """Keep what the process before us held, as soon as the storage answers."""
-        self.folder, self._mirror = folder, mirror
+        self._belongs_to(folder, mirror)
         self.is_wanted, self._regains = True, word
         self.keep()
 
@@ -75,8 +80,10 @@ class Hold:
     def keep(self) -> None:
         """Show that we live; to be called by a thread that does nothing else."""
         with self._asking:
+            now = time.monotonic()
             try:
                 if self._is_kept():
+                    self._kept_at = now
                     return
             except (StorageError, UnreachableError) as error:
                 log.debug("a lock waits for its storage: %s", error)
@@ -85,6 +92,28 @@ class Hold:
         if self._mirror is not None and self.folder is not None:
             self._mirror.leaves(self.folder, True)
             log.warning("what is in %s stays here, and is not copied", self.folder)
+
+    def confirm(self) -> None:
+        """Make sure that it is still ours before more is copied of what is written under it.
+
+        Raises:
+            UnreachableError: That cannot be told just now.
+        """
+        if self._is_sure():
+            return
+        self.keep()
+        if not self._is_sure():
+            raise UnreachableError("whether its lock is still ours is not known")
+
+    def _is_sure(self) -> bool:
+        if not self.lock.is_held and self._regains is None:
+            return True
+        return time.monotonic() - self._kept_at < _SURE_FOR
+
+    def _belongs_to(self, folder: Path | None, mirror: Mirror | None) -> None:
+        self.folder, self._mirror = folder, mirror
+        if mirror is not None and folder is not None:
+            mirror.confirms[folder] = self.confirm
 
     def _is_kept(self) -> bool:
         if self._regains is None:

@@ -57,6 +57,7 @@ class Mirror:
     Attributes:
         brings: Is given a record before that is copied for the first time, where others write,
             too: brings here what is newer over there, and tells whether both are the same now.
+        confirms: Of folders whose lock we hold, what makes sure of that before they are copied.
         reason: Why something is not copied.
     """
 
@@ -75,6 +76,7 @@ class Mirror:
         self._sent: dict[Path, Stamp] = {}
         self._not_before: dict[Path, float] = {}
         self._left: set[Path] = set()
+        self.confirms: dict[Path, Callable[[], None]] = {}
         self._retry_at = 0.0
         self._failures = 0
         self._looked = 0.0
@@ -148,6 +150,11 @@ class Mirror:
     def _copy(self, folder: Path, paths: list[Path], deadline: float | None) -> None:
         """Copy the files of one folder, the record last."""
         began = time.monotonic()
+        for place in (folder, *folder.parents):
+            if confirm := self.confirms.get(place):
+                confirm()
+        if self._is_left(folder):
+            return
         record = self.root if not self._is_folder else folder / RECORD
         held = _read(record) if record in paths else None
         if held is not None and record not in self._sent and self._is_there(record):
@@ -203,7 +210,7 @@ class Mirror:
 
     def _changed_in(self, folder: Path) -> list[Path]:
         found: list[Path] = []
-        if not self._left.isdisjoint((folder, *folder.parents)):
+        if self._is_left(folder):
             return found
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
@@ -211,6 +218,9 @@ class Mirror:
                 if self._is_meant(entry) and _stamp(path) != self._sent.get(path):
                     found.append(path)
         return sorted(found)
+
+    def _is_left(self, folder: Path) -> bool:
+        return not self._left.isdisjoint((folder, *folder.parents))
 
     def _is_meant(self, entry: os.DirEntry[str]) -> bool:
         is_file = entry.is_file(follow_symlinks=False)

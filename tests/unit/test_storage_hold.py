@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.storage import hold as hold_module
 from runner.storage.faults import StorageError, UnreachableError
 from runner.storage.hold import Hold
 from runner.storage.lock import StorageLock
@@ -84,6 +85,24 @@ def test_who_has_lost_a_lock_copies_nothing_over_anothers_files(
     assert hold.take("ours", tmp_path / "p", mirror)
     assert mirror.finish(time.monotonic() + 5) == []
     assert "s3://b/p/out.ipynb" in bucket.held
+
+
+def test_who_was_cut_off_makes_sure_of_its_lock_before_it_copies(
+    tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first that it writes then would be over what another has written meanwhile."""
+    monkeypatch.setattr(hold_module, "_SURE_FOR", 0.0)
+    mirror = Mirror(tmp_path, "s3://b", bucket, 0.0, suffix="")
+    hold = hold_of(bucket)
+    hold.take("ours", tmp_path / "p", mirror)
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p/out.ipynb").touch()
+    bucket.fails = UnreachableError("gone")
+    assert mirror.finish(time.monotonic() + 0.2) == [tmp_path / "p/out.ipynb"]
+    bucket.fails = None
+    bucket.held[URL] = b'{"word": "theirs", "owner": "another"}'
+    assert mirror.finish(time.monotonic() + 5) == []
+    assert list(bucket.held) == [URL]
 
 
 def test_it_is_kept_while_what_was_written_under_it_is_refused(
