@@ -65,6 +65,7 @@ def _runs(_: click.Context, __: click.Parameter, text: str) -> str:
 )
 @option(
     "--name",
+    envvar=variable("model-name"),  # a job of GitHub Actions is told its machine's by RUNNER_NAME
     default="",
     show_default=False,
     metavar="NAME",
@@ -213,7 +214,7 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
         | settings_of(Limits, given)
         | settings_of(RequestLogSettings, given)
         | proxies_of(given)
-        | {variable("secret"): " ".join(given["secret"]), variable("name"): given["name"]}
+        | {variable("secret"): " ".join(given["secret"]), variable("model-name"): given["name"]}
         | {variable(name): str(int(given[name])) for name in ("access_log", "access_log_all")}
         | (tls.environ() if tls else {}),
         access=access_of(given),

@@ -192,7 +192,7 @@ def _app_of(
         from runner.predict.pages import own_page
 
         own = None if page is None else own_page(page)
-        endpoints = endpoints_of(target, setting("name", "") or name, options)
+        endpoints = endpoints_of(target, setting("model-name", "") or name, options)
         return PredictApp(endpoints, page=own), [*_examples_of(endpoints)]
     if isinstance(target, type) and not _is_class_of_apps(target):
         raise TypeError(

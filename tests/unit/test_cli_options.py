@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
 
+import runner
+from runner.cli import main
 from runner.cli.options import rehearsal_of, rehearsal_options
 from runner.rehearsal.handover import Rules
 
@@ -44,3 +48,19 @@ def test_a_share_may_have_its_sign(share: str) -> None:
 def test_what_is_out_of_bounds_is_refused(words: tuple[str, str]) -> None:
     """With the option's name."""
     assert f"Invalid value for '{words[0]}'" in said(*words)
+
+
+# Of each job of GitHub Actions: docs.github.com, "Variables reference".
+OF_GITHUB = "ARCH DEBUG ENVIRONMENT NAME OS PERFLOG TEMP TOOL_CACHE TRACKING_ID USER WORKSPACE"
+
+
+def test_no_variable_of_ours_is_one_of_github_actions() -> None:
+    """They begin alike: a service in a job would take what is not meant for it."""
+    taken = {f"RUNNER_{name}" for name in OF_GITHUB.split()}
+    params = (each for command in main.commands.commands.values() for each in command.params)
+    ours = {each.envvar for each in params if isinstance(each.envvar, str)}
+    for path in Path(runner.__file__).parent.rglob("*.py"):
+        named = re.findall(r'\b(?:setting|variable)\("([\w-]+)"', path.read_text())
+        ours |= {f"RUNNER_{name.replace('-', '_').upper()}" for name in named}
+    assert "RUNNER_MODEL_FOLDER" in ours
+    assert ours.isdisjoint(taken)
