@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -242,7 +241,7 @@ def _resources(given: dict[str, Any], served: Served) -> Resources:
             "what the pods need is a guess: `runner measure NOTEBOOK --out FILE` measures it, and"
             " --measured FILE takes that; or give --cpu and --memory"
         )
-    return dataclasses.replace(found, **own)
+    return found.requesting(**own)
 
 
 def _remark(said: str) -> None:

@@ -14,6 +14,10 @@ _CPU = re.compile(r"[0-9]+m|[0-9]+(?:\.[0-9]{1,3})?")
 _MEMORY = re.compile(r"[0-9]+(?:[kMGT]i?|Ki)?")
 
 
+_UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_UNITS |= {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
+
+
 class Autoscale(enum.StrEnum):
     """Say by what the number of replicas follows the load."""
 
@@ -100,6 +104,21 @@ class Resources:
         ):
             if value and not form.fullmatch(value):
                 raise ConfigurationError(f"{value!r:.40} is no quantity, such as {example}")
+        for what, requested, most in (
+            ("cpu", self.cpu, self.cpu_limit),
+            ("memory", self.memory, self.memory_limit),
+        ):
+            if most and _amount(requested) > _amount(most):
+                raise ConfigurationError(
+                    f"--{what} {requested} is requested, more than --{what}-limit {most} allows"
+                )
+
+    def requesting(self, **own: str) -> Resources:
+        """Take other quantities; twice the memory that is requested may be taken, unless given."""
+        if "memory" in own and "memory_limit" not in own and _MEMORY.fullmatch(own["memory"]):
+            number = own["memory"].rstrip("kiKMGT")
+            own["memory_limit"] = f"{2 * int(number)}{own['memory'].removeprefix(number)}"
+        return dataclasses.replace(self, **own)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -192,6 +211,11 @@ class KServeSettings:
     has_runtime: bool = False
     canary_uri: str = ""
     canary_percent: int = 10
+
+
+def _amount(quantity: str) -> float:
+    number = quantity.rstrip("kmiKMGT")
+    return float(number) * _UNITS[quantity.removeprefix(number)]
 
 
 def name_of(path: str) -> str:

@@ -60,6 +60,20 @@ def test_variables_of_this_shell_are_not_the_pods(
     assert printed(notebook) == expected
 
 
+def test_no_pod_requests_more_than_it_may_have(notebook: str) -> None:
+    """A cluster would refuse it; who says what memory is needed has not to say twice as much."""
+    resources = container(notebook, "--cpu", "2", "--memory", "2Gi")["resources"]
+    assert resources == {
+        "requests": {"cpu": "2", "memory": "2Gi"},
+        "limits": {"memory": "4Gi"},
+    }
+    given = container(notebook, "--memory", "700Mi", "--memory-limit", "1G")["resources"]
+    assert given["limits"] == {"memory": "1G"}
+    assert "--memory-limit 300Mi" in refused(notebook, "--memory-limit", "300Mi")
+    assert "--cpu-limit 500m" in refused(notebook, "--cpu", "0.501", "--cpu-limit", "500m")
+    assert "no quantity" in refused(notebook, "--memory", "much")
+
+
 def bound_of_runs(*words: str) -> str | None:
     volumes = of_kind(printed(*words), "Deployment")["spec"]["template"]["spec"]["volumes"]
     (found,) = (each["emptyDir"] for each in volumes if each["name"] == "runs")
