@@ -21,7 +21,15 @@ from typing import Any
 from runner.errors import ConfigurationError
 from runner.manifest import pod
 from runner.manifest.scaling import CPU_PERCENT, in_flight_query
-from runner.manifest.settings import Autoscale, KServeMode, KServeSettings, Monitor, Settings
+from runner.manifest.settings import (
+    Autoscale,
+    KServeMode,
+    KServeSettings,
+    Monitor,
+    Resources,
+    Served,
+    Settings,
+)
 
 Object = dict[str, Any]
 CONTAINER = "kserve-container"
@@ -68,11 +76,11 @@ def inference_service(settings: Settings, kserve: KServeSettings) -> Object:
 
 def serving_runtime(settings: Settings, kserve: KServeSettings) -> Object:
     """Describe what serves any folder with a notebook in it, by one image."""
+    settings = _of_all(settings)
     return {
         "apiVersion": "serving.kserve.io/v1alpha1",
         "kind": "ServingRuntime",
-        # It belongs to all that it serves, so what is this service's own stands in that.
-        "metadata": pod.metadata(dataclasses.replace(settings, name=RUNTIME)),
+        "metadata": pod.metadata(settings),
         "spec": {
             "annotations": _metrics(settings),
             "supportedModelFormats": [{"name": FORMAT, "version": "1", "autoSelect": True}],
@@ -81,6 +89,18 @@ def serving_runtime(settings: Settings, kserve: KServeSettings) -> Object:
             "volumes": _volumes(settings),
         },
     }
+
+
+def _of_all(settings: Settings) -> Settings:
+    """Leave of a service what the runtime says for all that it serves; the rest is its own."""
+    return dataclasses.replace(
+        settings,
+        name=RUNTIME,
+        served=Served(port=settings.served.port),
+        resources=Resources(),
+        variables={},
+        variables_from=(),
+    )
 
 
 def _predictor(settings: Settings, kserve: KServeSettings) -> Object:
@@ -131,8 +151,14 @@ def _served_from(settings: Settings, kserve: KServeSettings, uri: str) -> Object
             "args": [*settings.served.arguments],
             "env": pod.environment(settings),
             **pod.environment_from(settings),
+            **_unlike(_probes(settings), _probes(_of_all(settings))),
         }
-        return {**account, "model": {**model, **{k: v for k, v in own.items() if v}}}
+        volumes = [each for each in _volumes(settings) if each not in _volumes(_of_all(settings))]
+        return {
+            **account,
+            "model": {**model, **{k: v for k, v in own.items() if v}},
+            **({"volumes": volumes} if volumes else {}),
+        }
     container = _container(settings, kserve, settings.name, settings.served.arguments)
     brought = [{"name": "STORAGE_URI", "value": uri}, {"name": "PROTOCOL", "value": "v2"}]
     container["env"] = [*brought, *container["env"]]
@@ -158,7 +184,7 @@ def _container(
         "env": pod.environment(settings),
         **pod.environment_from(settings),
         "ports": [{"containerPort": served.port, "protocol": "TCP"}],
-        **pod.probes(settings, port=served.port, ready_path=READY_PATH),
+        **_probes(settings),
         "resources": pod.resources(settings.resources),
         "securityContext": pod.whole_security(settings),
         "volumeMounts": [
@@ -166,6 +192,15 @@ def _container(
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
         ],
     }
+
+
+def _probes(settings: Settings) -> Object:
+    return pod.probes(settings, port=settings.served.port, ready_path=READY_PATH)
+
+
+def _unlike(own: Object, of_all: Object) -> Object:
+    """Give what is said otherwise: KServe lays it over what the runtime says."""
+    return {name: value for name, value in own.items() if value != of_all[name]}
 
 
 def _volumes(settings: Settings) -> list[Object]:

@@ -75,6 +75,24 @@ def test_one_runtime_serves_any_folder() -> None:
     assert model["storageUri"] == "s3://bucket/iris"
 
 
+def test_another_service_leaves_the_runtime_as_it_is() -> None:
+    """Each is printed with it: else the last would give its secrets and times to all."""
+    plain = of_kind(printed(*KSERVE, "--serving-runtime"), "ServingRuntime")
+    words = ["--serving-runtime", "--env", "A", "b", "--env-from-secret", "bucket"]
+    words += ["--memory", "4Gi", "--", "--ready-timeout", "600", "--record-requests", "1"]
+    objects = printed(*KSERVE, *words)
+    assert of_kind(objects, "ServingRuntime") == plain
+    found = of_kind(objects, "InferenceService")
+    crd_schemas.check(found)
+    predictor = found["spec"]["predictor"]
+    model = predictor["model"]
+    assert {"name": "A", "value": "b"} in model["env"]
+    assert model["envFrom"] == [{"secretRef": {"name": "bucket"}}]
+    assert model["resources"]["requests"]["memory"] == "4Gi"
+    assert model["startupProbe"]["failureThreshold"] >= 600
+    assert predictor["volumes"] == [{"name": "runs", "emptyDir": {"sizeLimit": "512Mi"}}]
+
+
 def test_a_canary_is_sent_a_part_of_the_requests() -> None:
     """By KServe's means in each mode: a list beside the predictor, or the next revision's share."""
     words = ["--canary-uri", "s3://bucket/next", "--canary-percent", "5"]
