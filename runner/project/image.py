@@ -5,23 +5,26 @@ from __future__ import annotations
 import dataclasses
 import enum
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from runner.errors import ConfigurationError
 from runner.files import write_atomically
+from runner.masking.values import without_passwords
 from runner.notebook import document as notebook
 from runner.notebook import script_metadata
 from runner.notebook.document import Notebook
 from runner.project import base_image, needs, signature
 from runner.project.dockerfile import WHEELS, Contents, dockerfile, dockerignore
-from runner.project.packages import packages_of
+from runner.project.packages import Packages, packages_of
 from runner.project.pins import environment
 from runner.record.facts import title
 
 DOCKERFILES = ("dockerfile", "Dockerfile")
 IGNORED = ".dockerignore"
+_OF_A_VARIABLE = re.compile(r":\$\{\w+\}@")  # which pip replaces
 
 
 class Shown(enum.StrEnum):
@@ -83,6 +86,7 @@ def image_of(paths: Sequence[Path], *, base: str = "", serves: bool = True) -> I
         environment(python),
         serves=serves,
     )
+    _refuse_passwords(packages)
     notebooks = tuple(dict.fromkeys(os.path.normpath(each.path) for each in documents))
     data = {path for each in found for path in each.data} - set(notebooks)
     modules = {path for each in found for path in each.modules}
@@ -100,6 +104,23 @@ def image_of(paths: Sequence[Path], *, base: str = "", serves: bool = True) -> I
     )
     said = [remark for each in found for remark in each.remarks]
     return Image(contents=contents, remarks=tuple(dict.fromkeys((*said, *packages.pins.remarks))))
+
+
+def _refuse_passwords(packages: Packages) -> None:
+    """Let no password get into a dockerfile, or a file that an image keeps.
+
+    Raises:
+        ConfigurationError: The address of a package has one, and no variable in its place.
+    """
+    file = packages.file
+    lines = Path(file).read_text("utf-8", "replace").splitlines() if file else []
+    for line in (*packages.pins.asked, *packages.pins.needed, *lines):
+        plain = _OF_A_VARIABLE.sub("@", line)
+        if (shown := without_passwords(plain)) != plain:
+            raise ConfigurationError(
+                f"{shown.strip()}: the image would keep the secret in this address",
+                hint="leave it out: pip finds it in a .netrc, which a build can mount as a secret",
+            )
 
 
 def _read(path: Path) -> Notebook:

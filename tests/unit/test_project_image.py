@@ -54,6 +54,19 @@ def test_it_holds_the_doctors_rules() -> None:
     assert {"HEALTHCHECK", "ENTRYPOINT"} <= {each.word for each in found.instructions}
 
 
+def test_no_password_of_an_address_gets_into_an_image() -> None:
+    """Neither into the dockerfile nor by a file that is copied; a variable in its place may."""
+    asked = "mine @ git+https://bob:hunter2@example.org/mine.git"
+    with pytest.raises(ConfigurationError, match=r"//\*\*\*@example") as told:
+        image(f"# /// script\n# dependencies = ['{asked}']\n# ///\nimport mine")
+    assert "hunter2" not in str(told.value)
+    Path("requirements.txt").write_text("--index-url https://bob:hunter2@example.org/simple\n")
+    with pytest.raises(ConfigurationError, match="the image would keep"):
+        image()
+    Path("requirements.txt").write_text("--index-url https://bob:${TOKEN}@example.org/simple\n")
+    assert image()
+
+
 def test_an_edited_notebook_makes_only_the_last_layer_anew() -> None:
     """It is copied last, and the packages are installed before anything of the project comes."""
     found = stage(image()).instructions
