@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from runner.access.key_file import read_keys
+from runner.cli.manifest_checks import check_kind, check_texts, check_values, variables
 from runner.cli.options import rehearsal_of, values_of
 from runner.cli.serve_options import read_serve_options
 from runner.errors import ConfigurationError
@@ -24,7 +25,6 @@ from runner.manifest.settings import (
     Source,
     name_of,
 )
-from runner.masking.names import is_secret
 from runner.measure import measurement
 from runner.notebook import document, models
 from runner.storage import urls
@@ -40,32 +40,12 @@ def objects_of(notebook: str, given: dict[str, Any]) -> list[dict[str, Any]]:
     Raises:
         ConfigurationError: Something of it cannot be.
     """
-    _check_kind(given)
+    check_kind(given)
+    check_texts(notebook, given)
     settings = _settings(notebook, given)
     if given["kserve"]:
         return kserve.objects(settings, _kserve(given))
     return knative.objects(settings) if given["knative"] else kubernetes.objects(settings)
-
-
-def _check_kind(given: dict[str, Any]) -> None:
-    if given["kserve"] and given["knative"]:
-        raise ConfigurationError(
-            "--kserve and --knative: one of them",
-            hint="--kserve --kserve-mode Knative is KServe's on Knative",
-        )
-    if given["kserve"] and not given["storage_uri"]:
-        raise ConfigurationError(
-            "--kserve: --storage-uri says which folder has the notebook and its model",
-            hint="as s3://bucket/iris, gs://bucket/iris or pvc://claim/iris",
-        )
-    if given["kserve"] and (given["api_keys"] or given["keys_secret"] or given["others"]):
-        raise ConfigurationError(
-            "--kserve: the folder brings all files, and the gateway in front asks for keys",
-            hint="leave out --with, --api-keys and --keys-secret",
-        )
-    for name in () if given["kserve"] else ("storage_uri", "canary_uri", "serving_runtime"):
-        if given[name]:
-            raise ConfigurationError(f"--{name.replace('_', '-')}: it is for --kserve only")
 
 
 def _kserve(given: dict[str, Any]) -> KServeSettings:
@@ -98,7 +78,7 @@ def _settings(notebook: str, given: dict[str, Any]) -> Settings:
         monitor=Monitor(given["monitor"]),
         keys=keys,
         keys_secret=given["keys_secret"] or (f"{name}-keys" if keys is not None else ""),
-        variables=_variables(given),
+        variables=variables(given),
         variables_from=given["variables_from"],
         allowed_from=given["allowed_from"],
         user=user,
@@ -164,6 +144,8 @@ def _loads_by_address(notebook: Path, told: dict[str, Any]) -> bool:
 def _port(told: int, given: dict[str, Any], context: click.Context) -> int:
     """Give the port that was asked for, or else the one of whoever keeps the pods."""
     is_given = context.get_parameter_source("port") is ParameterSource.COMMANDLINE
+    if not told:
+        raise ConfigurationError("--port 0 behind `--`: nobody would know which port it is")
     of_platform = given["kserve"] or given["knative"]
     return _PORT_OF_PLATFORMS if of_platform and not is_given else told
 
@@ -188,42 +170,7 @@ def _check(notebook: str, told: dict[str, Any], context: click.Context) -> None:
         raise ConfigurationError("without --health-path and --ready-path no probe can ask")
     if told["tls_client_ca"]:
         raise ConfigurationError("--tls-client-ca: Kubernetes' probes have no certificate to show")
-    _check_values(notebook, values_of(told))
-
-
-def _check_values(notebook: str, values: dict[str, Any]) -> None:
-    """Check parameters as the notebook declares them, and refuse secrets.
-
-    Raises:
-        ConfigurationError: One is wrong, or a secret.
-    """
-    known = None if _is_address(notebook) else document.read(Path(notebook))
-    for name in values:
-        if is_secret(name) or (known and name in known.secrets):
-            raise ConfigurationError(
-                f"-p {name}: whoever may see the Deployment would read it",
-                hint="put it into a Secret, and let the notebook read the variable that"
-                " --env-from-secret gives it",
-            )
-    if known and (fault := document.conflict(known)):
-        raise ConfigurationError(f"{notebook}: {fault}")
-    if known:
-        known.check(values)
-
-
-def _variables(given: dict[str, Any]) -> dict[str, str]:
-    """Give the variables of the pods' environment.
-
-    Raises:
-        ConfigurationError: One is a secret.
-    """
-    values = dict(given["variables"])
-    for name in filter(is_secret, values):
-        raise ConfigurationError(
-            f"--env {name}: whoever may see the Deployment would read it",
-            hint="put it into a Secret, and give its name by --env-from-secret",
-        )
-    return values
+    check_values(notebook, values_of(told))
 
 
 def _resources(given: dict[str, Any], served: Served) -> Resources:

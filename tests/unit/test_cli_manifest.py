@@ -60,6 +60,30 @@ def test_variables_of_this_shell_are_not_the_pods(
     assert printed(notebook) == expected
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["s3://key:hunter2@bucket/serve.ipynb"],
+        ["--kserve", "--storage-uri", "https://bob:hunter2@example.org/iris"],
+        ["--env", "DATABASE_URL", "postgresql://bob:hunter2@db/iris"],
+        ["-p", "model_path", "https://bob:hunter2@example.org/model.joblib"],
+        ["--", "--runs", "s3://key:hunter2@bucket/runs"],
+    ],
+)
+def test_a_secret_within_an_address_is_refused(notebook: str, words: list[str]) -> None:
+    """Whatever has it; and it is not shown."""
+    path = Path(notebook)
+    path.write_text(path.read_text().replace("threshold: float = 0.5", "model_path: str = 'm'"))
+    said = refused(*([] if "://" in words[0] else [notebook]), *words)
+    assert "--env-from-secret" in said
+    assert "hunter2" not in said
+
+
+def test_a_port_that_nobody_knows_is_refused(notebook: str) -> None:
+    """A cluster would refuse it too."""
+    assert "--port 0" in refused(notebook, "--", "--port", "0")
+
+
 def test_no_pod_requests_more_than_it_may_have(notebook: str) -> None:
     """A cluster would refuse it; who says what memory is needed has not to say twice as much."""
     resources = container(notebook, "--cpu", "2", "--memory", "2Gi")["resources"]
