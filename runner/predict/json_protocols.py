@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -63,6 +64,19 @@ def constant_route(value: Any) -> Route:
         return ready
 
     return say
+
+
+def readiness_route(body: dict[str, Any], is_leaving: Callable[[], bool]) -> Route:
+    """Say whether more should be asked: not when this worker is about to end, or the service."""
+    ready, leaving = (
+        constant_route(body | {"ready": True}),
+        json_response(body | {"ready": False}, status=503),
+    )
+
+    async def route(request: Request) -> Response:
+        return leaving if is_leaving() else await ready(request)
+
+    return route
 
 
 def problem_text(problem: ProblemError) -> str:

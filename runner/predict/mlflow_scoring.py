@@ -18,6 +18,7 @@ from runner.predict.json_protocols import (
     json_object_body,
     json_response,
     problem_text,
+    readiness_route,
 )
 from runner.predict.problem_error import ProblemError
 from runner.predict.row_calls import RowCalls
@@ -25,7 +26,9 @@ from runner.predict.row_calls import RowCalls
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
-def routes(endpoints: Sequence[Endpoint], calls: RowCalls) -> dict[tuple[str, str], Route]:
+def routes(
+    endpoints: Sequence[Endpoint], calls: RowCalls, is_leaving: Callable[[], bool]
+) -> dict[tuple[str, str], Route]:
     """Give what answers at ``/invocations`` and below ``/v1``."""
     found = {
         ("GET", "/ping"): _text_route("\n"),
@@ -37,7 +40,7 @@ def routes(endpoints: Sequence[Endpoint], calls: RowCalls) -> dict[tuple[str, st
     }
     for endpoint in endpoints:
         base = f"/v1/models/{endpoint.name}"
-        found["GET", base] = constant_route({"name": endpoint.name, "ready": True})
+        found["GET", base] = readiness_route({"name": endpoint.name}, is_leaving)
         found["POST", f"{base}:predict"] = _v1_route(endpoint, calls)
         found["POST", invocations_path(endpoint)] = _invocations_route(endpoint, calls)
     if (path := calls.limits.predict_path) and len(endpoints) == 1:

@@ -21,6 +21,7 @@ from runner.predict.json_protocols import (
     json_body,
     json_response,
     problem_text,
+    readiness_route,
 )
 from runner.predict.problem_error import ProblemError
 from runner.predict.row_calls import RowCalls
@@ -54,7 +55,7 @@ def routes(
     found = {
         ("GET", "/v2"): constant_route(metadata),
         ("GET", "/v2/health/live"): constant_route({"live": True}),
-        ("GET", "/v2/health/ready"): _readiness({"live": True}, is_leaving),
+        ("GET", "/v2/health/ready"): readiness_route({"live": True}, is_leaving),
         ("GET", "/v2/models"): constant_route({"models": names}),
     }
     for endpoint in endpoints:
@@ -62,22 +63,9 @@ def routes(
         base = f"/v2/models/{endpoint.name}"
         for path in (base, f"{base}/versions/{version}"):
             found["GET", path] = model.describe
-            found["GET", f"{path}/ready"] = _readiness({"name": endpoint.name}, is_leaving)
+            found["GET", f"{path}/ready"] = readiness_route({"name": endpoint.name}, is_leaving)
             found["POST", f"{path}/infer"] = model.infer
     return found
-
-
-def _readiness(body: dict[str, Any], is_leaving: Callable[[], bool]) -> Route:
-    """Say whether more should be asked: not when this worker is about to end, or the service."""
-    ready, leaving = (
-        constant_route(body | {"ready": True}),
-        json_response(body | {"ready": False}, status=503),
-    )
-
-    async def route(request: Request) -> Response:
-        return leaving if is_leaving() else await ready(request)
-
-    return route
 
 
 def version_of(identity: Identity) -> str:

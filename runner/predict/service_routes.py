@@ -64,7 +64,7 @@ def routes(  # noqa: PLR0913 - what an app knows, handed on once
     return {
         **pages.routes(endpoints, identity, document, page, gate),
         **open_inference.routes(endpoints, calls, identity, leaves),
-        **mlflow_scoring.routes(endpoints, calls),
+        **mlflow_scoring.routes(endpoints, calls, leaves),
         ("GET", "/metrics"): prometheus.metrics_route(counters, identity, gate, readiness),
     }
 

@@ -85,7 +85,7 @@ def test_a_worker_that_drains_is_not_ready(service: Surface, is_lame_duck: bool)
     """It lives, and tells a balancer to ask another one; so does one whose service is to end."""
     service.is_draining = not is_lame_duck
     service.readiness = Readiness.LAME_DUCK if is_lame_duck else Readiness.VERSION_FAILED
-    for path in ("/v2/health/ready", "/v2/models/price/ready"):
+    for path in ("/v2/health/ready", "/v2/models/price/ready", "/v1/models/price"):
         answer = service.get(path)
         assert (answer.status, json.loads(answer.body)["ready"]) == (503, False)
     assert service.get("/v2/health/live").status == 200
