@@ -94,10 +94,16 @@ class Swarm:
             return json.loads(self.first(*words)) or {}
         return {}
 
-    def running(self) -> int:
-        """Count the replicas that are ready."""
-        words = ("service", "ls", "--filter", f"name={STACK}_serve", "--format", "{{.Replicas}}")
-        return int(self.first(*words).partition("/")[0])
+    def running_on(self) -> list[str]:
+        """Name the nodes of the replicas that are ready, of those that are to run."""
+        line = "{{.Node}} {{.CurrentState}}"
+        words = ("service", "ps", "--filter", "desired-state=running", "--format", line)
+        tasks = [each.split() for each in self.first(*words, f"{STACK}_serve").splitlines()]
+        return [node for node, state, *_ in tasks if state == "Running"]
+
+    def is_whole(self) -> bool:
+        """Say whether there are as many replicas as there should be."""
+        return len(self.running_on()) == self.replicas
 
     def answers(self, version: int) -> bool:
         """Say whether this version answers a new connection."""
@@ -138,7 +144,7 @@ def tried(swarm: Swarm, updates: int, number: int) -> bool:
     swarm.retry(allowed=False)
     swarm.save(*cells_of(0))
     swarm.deploy()
-    until(lambda: swarm.running() == swarm.replicas, 300, "the replicas are ready", every=1)
+    until(swarm.is_whole, 300, "the replicas are ready", every=1)
     until(lambda: swarm.answers(0), 60, "the balancer answers")
     with Clients(PORT, number, pause=0.005, host=swarm.address) as clients:
         began = time.monotonic()
@@ -163,14 +169,16 @@ def tried(swarm: Swarm, updates: int, number: int) -> bool:
     # The balancer is replaced meanwhile: nobody may ask.
     until(lambda: swarm.update_state("balancer") == "completed", 600, "it is replaced", every=1)
     until(lambda: swarm.answers(updates), 60, "the balancer answers")
-    until(lambda: swarm.running() == swarm.replicas, 300, "the replicas are ready", every=1)
+    until(swarm.is_whole, 300, "the replicas are ready", every=1)
     with Clients(PORT, number, pause=0.005, host=swarm.address, newest=updates) as clients:
         time.sleep(3)
-        swarm.engines[2].host.link("down")
+        victim = next(each for each in swarm.engines[1:] if each.host.name in swarm.running_on())
+        victim.host.link("down")
         at = time.monotonic()
-        swarm.engines[2].end()
-        until(lambda: swarm.running() < swarm.replicas, 120, "the swarm sees it", every=1)
-        until(lambda: swarm.running() == swarm.replicas, 120, "replaced elsewhere", every=1)
+        victim.end()
+        gone = victim.host.name
+        until(lambda: gone not in swarm.running_on(), 120, "the swarm sees it", every=1)
+        until(swarm.is_whole, 300, "replaced elsewhere", every=1)
         took = time.monotonic() - at
     in_flight = [each for each in clients.faults if each.began <= at]
     others = [each for each in clients.faults if each.began > at]
