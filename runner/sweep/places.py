@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+from runner.errors import InterruptedRunError
 from runner.notebook import document as notebook
 from runner.run.stop_request import StopRequest
 from runner.sweep.launcher import Began, Launcher, usable_cores
@@ -85,18 +86,38 @@ def _on_nodes(
         launcher, travels, versions.own_versions(versions.names_for(document)), options.log_level
     )
     nodes = remote_runs.opened(options.on, order, travels, jobs=options.jobs, stop=stop)
-    with _entered(nodes, loop) as place:
+    with _entered(nodes, loop, stop) as place:
         yield Place(start=place.launcher.start, jobs=place.jobs, text=place.text)
 
 
 @contextlib.contextmanager
 def _entered(
-    context: contextlib.AbstractAsyncContextManager[Any], loop: asyncio.Runner
+    context: contextlib.AbstractAsyncContextManager[Any],
+    loop: asyncio.Runner,
+    stop: StopRequest,
 ) -> Iterator[Any]:
-    """Enter on a loop that runs only now and then."""
+    """Enter on a loop that runs only now and then; a signal ends the wait for that.
+
+    Raises:
+        InterruptedRunError: A signal came first.
+    """
     stack = contextlib.AsyncExitStack()
-    entered = loop.run(stack.enter_async_context(context))
+    entered = loop.run(_unless_stopped(stack.enter_async_context(context), stop))
     try:
         yield entered
     finally:
         loop.run(stack.aclose())
+
+
+async def _unless_stopped(entering: Coroutine[Any, Any, Any], stop: StopRequest) -> Any:
+    task = asyncio.ensure_future(entering)
+    loop = asyncio.get_running_loop()
+    stop.subscribe(lambda: loop.call_soon_threadsafe(task.cancel))
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if stop.signum:
+            raise InterruptedRunError(stop.signum) from None
+        raise
+    finally:
+        stop.subscribe(lambda: None)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import types
 from typing import Any
 
 import pytest
 
-from runner.errors import ConfigurationError
+from runner.errors import ConfigurationError, InterruptedRunError, RunnerError
+from runner.run.stop_request import StopRequest
+from runner.sweep import places
 from runner.sweep.nodes import cluster
 from runner.sweep.nodes.target import read_target
 
@@ -132,3 +135,53 @@ def test_who_lacks_this_package_is_named(nodes: Nodes, place: str) -> None:
     """The sweep does not begin."""
     with pytest.raises(ConfigurationError, match=f"{place} cannot run points: No module named"):
         asyncio.run(cluster.check_versions(nodes, read_target("dask://h"), HERE))  # type: ignore[arg-type]
+
+
+class Frozen:
+    """Be a client of a scheduler that stands still."""
+
+    async def nthreads(self) -> dict[str, int]:
+        await asyncio.Event().wait()
+        return {}
+
+
+def test_a_scheduler_that_stands_still_is_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is named."""
+    monkeypatch.setattr(cluster, "_ANSWERS_WITHIN", 0.05)
+    with pytest.raises(RunnerError, match="dask://h: the scheduler does not answer"):
+        asyncio.run(
+            cluster.threads_of_nodes(Frozen(), read_target("dask://h"), StopRequest())  # type: ignore[arg-type]
+        )
+
+
+def test_a_signal_ends_the_wait_for_nodes_and_what_was_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A host that does not answer is waited for by dask for minutes."""
+    made = []
+
+    class Slow(Deployed):
+        def __init__(self, *given: Any, **options: Any) -> None:
+            super().__init__(*given, **options)
+            made.append(self)
+
+        def __await__(self) -> Any:
+            stop.signum = signal.SIGTERM
+            stop._notify()
+            yield from asyncio.Event().wait().__await__()
+
+    stand_in = types.ModuleType("distributed")
+    monkeypatch.setattr(stand_in, "SSHCluster", Slow, raising=False)
+    monkeypatch.setitem(sys.modules, "distributed", stand_in)
+    monkeypatch.setitem(sys.modules, "asyncssh", types.ModuleType("asyncssh"))
+    stop = StopRequest()
+    nodes = cluster.connected(read_target("ssh:a"), 1)
+    with (
+        asyncio.Runner() as loop,
+        pytest.raises(InterruptedRunError),
+        places._entered(nodes, loop, stop),
+    ):
+        pass
+    assert [each.is_closed for each in made] == [True]

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 _CONNECTS_WITHIN = 15.0
 _ANSWERS_WITHIN = 30.0
 _CLOSES_WITHIN = 10.0
+_ENDS_WITHIN = 60.0  # what a deployer has started
 _NODES_WITHIN = {Kind.SCHEDULER: 60.0, Kind.SSH: 60.0}
 _LOOK_EVERY = 0.25
 _QUEUE_WITHIN = 86_400.0  # of a cluster's batch system
@@ -75,10 +76,10 @@ async def threads_of_nodes(client: Client, target: Target, stop: StopRequest) ->
         InterruptedRunError: A signal came first.
     """
     seconds = _NODES_WITHIN.get(target.kind, _QUEUE_WITHIN)
-    if not await client.nthreads():
+    if not await _threads(client, target):
         log.info("%s: there is no node yet; waiting up to %.0f s for one", target.text, seconds)
     deadline = time.monotonic() + seconds
-    while not (found := dict(await client.nthreads())):
+    while not (found := await _threads(client, target)):
         if stop.signum:
             raise InterruptedRunError(stop.signum)
         if time.monotonic() > deadline:
@@ -88,6 +89,16 @@ async def threads_of_nodes(client: Client, target: Target, stop: StopRequest) ->
             )
         await asyncio.sleep(_LOOK_EVERY)
     return found
+
+
+async def _threads(client: Client, target: Target) -> dict[str, int]:
+    try:
+        async with asyncio.timeout(_ANSWERS_WITHIN):
+            return dict(await client.nthreads())
+    except TimeoutError as error:
+        raise RunnerError(
+            f"--on {target.text}: the scheduler does not answer", hint="try again"
+        ) from error
 
 
 async def check_versions(client: Client, target: Target, ours: Versions) -> None:
@@ -143,32 +154,49 @@ async def _deployed(target: Target, jobs: int) -> AsyncIterator[Any]:
         _imported("asyncssh", package, target)
     elif not jobs:
         raise ConfigurationError(f"--on {target.text}: -j N says how many workers to start")
-    cluster = await _made(target, jobs)
+    cluster = await _begun(target, jobs)
     try:
         if target.kind is Kind.SLURM:
             cluster.scale(n=jobs)
         yield cluster
     finally:
-        await cluster.close()
+        await _close(cluster, target)
 
 
-async def _made(target: Target, jobs: int) -> Any:
-    package = _NEEDS[target.kind]
+async def _begun(target: Target, jobs: int) -> Any:
     try:
-        if target.kind is Kind.SLURM:
-            return await _imported("dask_jobqueue", package, target).SLURMCluster(asynchronous=True)
-        if target.kind is Kind.KUBERNETES:
-            name = f"runner-sweep-{uuid.uuid4().hex[:8]}"
-            return await _imported("dask_kubernetes.operator", package, target).KubeCluster(
-                name=name, n_workers=jobs, asynchronous=True
-            )
-        hosts = [target.hosts[0], *target.hosts]  # the scheduler is on the first, too
-        return await _imported("distributed", package, target).SSHCluster(hosts, asynchronous=True)
+        cluster = _made(target, jobs)
+        try:
+            return await cluster
+        except asyncio.CancelledError:  # some of it may run already
+            await _close(cluster, target)
+            raise
     except (OSError, ValueError, RuntimeError) as error:
         raise ConfigurationError(
             f"--on {target.text}: dask could not start it: {error}",
             hint="what it needs to know stands in dask's configuration, ~/.config/dask",
         ) from error
+
+
+def _made(target: Target, jobs: int) -> Any:
+    package = _NEEDS[target.kind]
+    if target.kind is Kind.SLURM:
+        return _imported("dask_jobqueue", package, target).SLURMCluster(asynchronous=True)
+    if target.kind is Kind.KUBERNETES:
+        name = f"runner-sweep-{uuid.uuid4().hex[:8]}"
+        return _imported("dask_kubernetes.operator", package, target).KubeCluster(
+            name=name, n_workers=jobs, asynchronous=True
+        )
+    hosts = [target.hosts[0], *target.hosts]  # the scheduler is on the first, too
+    return _imported("distributed", package, target).SSHCluster(hosts, asynchronous=True)
+
+
+async def _close(cluster: Any, target: Target) -> None:
+    try:
+        async with asyncio.timeout(_ENDS_WITHIN):
+            await cluster.close()
+    except TimeoutError:
+        log.warning("--on %s: what dask has started there may still run", target.text)
 
 
 def _imported(module: str, package: str, target: Target) -> Any:
