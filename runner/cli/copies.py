@@ -13,11 +13,11 @@ from runner.config import setting, variable
 from runner.errors import RunnerError
 from runner.identity import replica
 from runner.storage import urls
-from runner.storage.client import StorageProcess
 from runner.storage.faults import UnreachableError
 from runner.storage.mirror import RECORD
 
 if TYPE_CHECKING:
+    from runner.storage.client import StorageProcess
     from runner.sweep.locks import Locks
 
 log = logging.getLogger(__name__)
@@ -166,6 +166,8 @@ def copies_of(given: dict[str, Any], *, has_ended_well: bool = False) -> Iterato
     Raises:
         RunnerError: Something is not copied in time.
     """
+    from runner.storage.client import StorageProcess
+
     names = ("log_level", "log_format")
     environ = {variable(name): given[name] for name in names if name in given}
     with StorageProcess(environ) as process:
