@@ -38,4 +38,6 @@ def read_serve_options(words: Sequence[str]) -> click.Context:
     command.params = [copy.copy(each) for each in serve.params]
     for each in command.params:
         each.envvar = None
+        if each.name == "runs":
+            each.callback = None  # which has all commands find the records there
     return command.make_context("runner serve", ["notebook.ipynb", *words])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from support.manifests import of_kind, printed, refused
 
 from runner.access.key_file import line_of
 from runner.cli import main
+from runner.cli.serve_options import read_serve_options
 
 KEY = "a-key-that-nobody-may-read"
 
@@ -249,3 +251,12 @@ def test_a_notebook_elsewhere_is_refused(notebook: str, tmp_path_factory: Any) -
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "serve.ipynb").write_text(Path(notebook).read_text())
     assert "start in the project's folder" in refused(str(folder / "serve.ipynb"))
+
+
+def test_options_of_serve_that_are_only_read_change_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not where this process looks for records."""
+    monkeypatch.delenv("RUNNER_RUNS", raising=False)
+    read_serve_options(["--runs", "/elsewhere"])
+    assert "RUNNER_RUNS" not in os.environ
