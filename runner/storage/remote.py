@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Coroutine, Mapping
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from runner.storage.urls import EXTRAS, scheme_of
 ANSWERS_WITHIN = 20.0  # seconds, for what is small
 _SLOWEST = 256 * 1024  # bytes a second
 _AT_ONCE = 256 * 1024
+_SETTLED = 2.0  # seconds, in which a page may change once more without another time
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {
@@ -156,8 +159,21 @@ def _time_for(size: int) -> float:
 
 def _stamp(info: Mapping[str, Any]) -> str:
     """Give the first of what changes with a content; empty if there is nothing of the kind."""
-    names = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "updated", "Last-Modified")
-    return next((str(info[name]) for name in names if info.get(name)), "")
+    names = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "updated")
+    found = next((str(info[name]) for name in names if info.get(name)), "")
+    return found or _of_a_page(str(info.get("Last-Modified", "")))
+
+
+def _of_a_page(modified: str) -> str:
+    """Give the time of a page, once nothing else can have the same: it is one of whole seconds.
+
+    Source: RFC 9110, section 8.8.2.2.
+    """
+    try:
+        age = time.time() - parsedate_to_datetime(modified).timestamp()
+    except ValueError:
+        return ""
+    return modified if age > _SETTLED else ""
 
 
 # What fsspec documents for its file systems that are asynchronous, as all of these are.
