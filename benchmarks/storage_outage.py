@@ -188,11 +188,11 @@ def a_reload(server: S3Server, folder: Path, seconds: float) -> str:
 
 def main() -> None:
     """Be the command."""
+    leave_nothing()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--outage", type=float, default=20.0, metavar="SECONDS")
     parser.add_argument("--only", choices=("run", "sweep", "reload"))
     given = parser.parse_args()
-    leave_nothing()
     cases = {"run": a_run, "sweep": a_sweep, "reload": a_reload}
     with tempfile.TemporaryDirectory() as name, s3_server(Path(name) / "s3") as server:
         for each, see in cases.items():
