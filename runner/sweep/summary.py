@@ -28,8 +28,9 @@ def dry_run_text(
         due: Those that would be run.
         trials: How many points a search may try; 0 if it is none.
     """
+    names = {point.name for point in due}
     lines = [
-        f"{'run ' if point in due else 'keep'}  {point.name}"
+        f"{'run ' if point.name in names else 'keep'}  {point.name}"
         f"{_status_text(outcomes[point.name].status)}"
         for point in points
     ]
