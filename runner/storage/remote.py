@@ -14,7 +14,13 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from runner.storage.faults import MissingError, TakenError, fault_of, too_large
+from runner.storage.faults import (
+    MissingError,
+    TakenError,
+    UnreachableError,
+    fault_of,
+    too_large,
+)
 from runner.storage.urls import EXTRAS, scheme_of
 
 ANSWERS_WITHIN = 20.0  # seconds, for what is small
@@ -187,7 +193,9 @@ async def _info(system: Any, path: str) -> dict[str, Any]:
 
 
 async def _cat(system: Any, path: str, size: int) -> bytes:
-    found: bytes = await system._cat_file(path, start=0, end=size)  # noqa: SLF001 - likewise
+    found: bytes = await system._cat_file(path, start=0, end=size + 1)  # noqa: SLF001 - likewise
+    if len(found) > size:  # half of another content than that which was looked at
+        raise UnreachableError("it was replaced as it was read")
     return found
 
 
