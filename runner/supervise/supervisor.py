@@ -584,19 +584,20 @@ class Supervisor:
             async with asyncio.timeout(_SHOWN_WITHIN):
                 is_shown = not outcome.ok
                 while not is_shown:
-                    is_shown = await asyncio.to_thread(self._is_shown)
+                    is_shown = await self._is_shown()
                     await asyncio.sleep(0 if is_shown else _LOOK_AT_RECORD)
         except TimeoutError:
             pass  # that it cannot be written was said
         finally:
             self._requests.answer(outcome)
 
-    def _is_shown(self) -> bool:
+    async def _is_shown(self) -> bool:
         """Tell whether the record is that of the run that serves; so it is if nobody can tell."""
         run = self._life.serving()
         if run is None or self._life.is_ending or not self.plan.out.is_file():
             return True
-        return history.facts_of(self.plan.out).get("run") == self._versions.name(run.number)
+        facts = await asyncio.to_thread(history.facts_of, self.plan.out)
+        return bool(facts.get("run") == self._versions.name(run.number))
 
     def _cancel(self, timer: Timer, run: int) -> None:
         if handle := self._timers.pop((timer, run), None):

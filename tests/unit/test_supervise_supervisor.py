@@ -24,7 +24,7 @@ def test_who_asked_for_a_reload_is_answered_when_the_record_shows_it(
     said: list[str] = []
     left = iter(shown)
 
-    def is_shown() -> bool:
+    async def is_shown() -> bool:
         said.append("looked")
         return next(left)
 
