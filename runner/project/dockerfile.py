@@ -12,7 +12,8 @@ import shlex
 from collections.abc import Iterable
 from pathlib import PurePath
 
-from runner.project.needs import LEFT_OUT, SECRETS
+from runner.masking.file_names import SECRETS
+from runner.project.needs import LEFT_OUT
 from runner.project.packages import Packages
 
 HOME = "/home/jovyan"

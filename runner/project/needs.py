@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import fnmatch
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 
+from runner.masking.file_names import is_secret_file
 from runner.notebook import code, models
 from runner.notebook.document import Notebook
 from runner.notebook.names import collect
 
-SECRETS = (
-    *(".env", ".env.*", "*.env", ".netrc", ".pypirc", ".pgpass", ".git-credentials"),
-    *("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "id_rsa*", "id_dsa*"),
-    *("id_ecdsa*", "id_ed25519*", "*credentials*", "*secret*", ".aws", ".ssh", ".gnupg", ".kube"),
-)
-"""Names of files and folders that are secrets, or hold them, as a shell matches them."""
 LEFT_OUT = (".git", ".ipynb_checkpoints", ".venv", "__pycache__", "node_modules", "runs", "venv")
 """Names of folders that no image needs."""
 _LONGEST = 250  # characters of a text that may be a path
@@ -68,15 +62,6 @@ def _shown(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{path}/" if Path(path).is_dir() else path for path in plain)
 
 
-def is_secret(path: str) -> bool:
-    """Tell whether a file's name, or that of a folder it is in, is one of a secret."""
-    return any(
-        fnmatch.fnmatch(part.lower(), pattern)
-        for part in PurePath(path).parts
-        for pattern in SECRETS
-    )
-
-
 def _models(document: Notebook, remarks: list[str]) -> Iterator[str]:
     """Give the models that it loads, and their cards."""
     for name in models.loaded_models(document, {}):
@@ -118,7 +103,7 @@ def _refusal(path: str, notebook: Path) -> str:
     place = Path(path).resolve()
     if not place.is_relative_to(Path.cwd().resolve()):
         return "it is outside of the working folder, which the image is built from"
-    if is_secret(path):
+    if is_secret_file(path):
         return "by its name it is a secret, which is given to a container and not to an image"
     if not set(LEFT_OUT).isdisjoint(PurePath(path).parts):
         return "such folders are made anew"

@@ -78,7 +78,8 @@ def _on_nodes(
     travels = bundle.gather(document, launcher.source, options.more, options.folder)
     if travels.left:
         log.warning(
-            "larger than %s, so not sent to the nodes unless --with names it: %s",
+            "larger than %s, or called as secrets are, so not sent to the nodes unless --with"
+            " names it: %s",
             bundle.megabytes(bundle.SMALL),
             ", ".join(map(str, travels.left)),
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support import write_notebook
 
+from runner.masking.file_names import is_secret_file
 from runner.notebook import document as notebook
 from runner.project import needs
 
@@ -90,4 +91,4 @@ def test_what_is_no_file_of_the_project_is_left_out(text: str) -> None:
 )
 def test_secrets_are_known_by_their_names(path: str, is_secret: bool) -> None:
     """Or by that of a folder they are in."""
-    assert needs.is_secret(path) is is_secret
+    assert is_secret_file(path) is is_secret

@@ -55,7 +55,19 @@ def test_what_is_too_much_is_refused_before_it_is_read(tmp_path: Path) -> None:
         archive.unpack(many, tmp_path, BOUNDS)
 
 
-@pytest.mark.parametrize("data", [b"", b"no zip", zip_of("a")[:-8]], ids=["none", "text", "half"])
+def broken_zip() -> bytes:
+    """Give a zip whose file is no deflated one."""
+    data = bytearray(archive.packed([Member(PurePosixPath("a"), b"0" * 90)]))
+    start = 30 + len("a")  # behind the file's head
+    data[start : start + 4] = b"\xff" * 4
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no zip", zip_of("a")[:-8], broken_zip()],
+    ids=["none", "text", "half", "broken"],
+)
 def test_half_a_zip_is_an_error_of_ours(data: bytes) -> None:
     """Whoever calls knows one kind of error."""
     with pytest.raises(ArchiveError, match="not a whole zip"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import write_notebook
@@ -75,6 +76,33 @@ def test_large_data_goes_by_name_only(project: Path) -> None:
     asked = gathered(project, "notebooks/large.csv", "data")
     assert asked.left == []
     assert names_in(asked) == {"notebooks/a.ipynb", "notebooks/large.csv", "data/more.csv"}
+
+
+def test_what_has_the_name_of_a_secret_goes_by_name_only(project: Path) -> None:
+    """A scheduler sees what travels."""
+    put(project / "notebooks/credentials.json")
+    put(project / "notebooks/keys/server.pem")
+    found = gathered(project)
+    assert names_in(found) == {"notebooks/a.ipynb"}
+    assert set(map(str, found.left)) == {"notebooks/credentials.json", "notebooks/keys/server.pem"}
+    assert "notebooks/credentials.json" in names_in(gathered(project, "notebooks/credentials.json"))
+
+
+def test_a_file_that_goes_meanwhile_is_missed_by_nobody(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a temporary one of an editor's does."""
+    put(project / "notebooks/a.tmp")
+    monkeypatch.setattr(Path, "is_file", lambda path: path.suffix == ".tmp" or path.exists())
+    listed = os.walk
+
+    def walked(folder: Path) -> Any:
+        for found in listed(folder):
+            (project / "notebooks/a.tmp").unlink(missing_ok=True)
+            yield found
+
+    monkeypatch.setattr(os, "walk", walked)
+    assert names_in(gathered(project)) == {"notebooks/a.ipynb"}
 
 
 def test_nothing_from_outside_travels(project: Path) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -82,7 +83,7 @@ def members(data: bytes, bounds: Bounds) -> Iterator[Member]:
                 is_executable = bool(info.external_attr >> 16 & stat.S_IXUSR)
                 content = archive.read(info)
                 yield Member(PurePosixPath(info.filename), content, is_executable)
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         raise ArchiveError(f"not a whole zip: {error}") from error
 
 

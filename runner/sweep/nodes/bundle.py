@@ -5,13 +5,15 @@ The rules of this file:
 1. Paths stay what they are below the working folder, in which a run begins here as there; of a
    notebook that lies elsewhere, below the notebook's own folder.
 2. Modules go in any size, other files beside the notebook up to ``SMALL`` bytes; what is larger
-   is named, and goes by ``--with``. Hidden files, environments and ``runs`` stay.
+   is named, and goes by ``--with``, and so does what has the name of a secret. Hidden files,
+   environments and ``runs`` stay.
 3. Nothing outside goes, not by a link either. All together has ``MOST.size`` bytes at most.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +21,7 @@ from pathlib import Path
 
 from runner.config import RUNS
 from runner.errors import ConfigurationError
+from runner.masking.file_names import is_secret_file
 from runner.notebook import packages
 from runner.notebook.document import Notebook
 from runner.record.folders import absolute
@@ -40,7 +43,7 @@ class Bundle:
         sha256: By what to know it.
         notebook: The notebook's path within.
         source: The file that it was read from here, as the sweep began.
-        left: Files beside the notebook that stay, since they are large.
+        left: Files beside the notebook that stay, since they are large, or seem to be secret.
     """
 
     data: bytes = dataclasses.field(repr=False)
@@ -104,11 +107,15 @@ class _Found:
     def add_beside(self, notebook: Path) -> None:
         """Add what lies in and below the notebook's folder, unless it is large data."""
         for path in self._walked(notebook.parent):
-            is_small = path.suffix == ".py" or path.stat().st_size <= SMALL
-            if is_small:
+            if self._goes_by_itself(path):
                 self._add(path)
             else:
                 self.left.append(path.relative_to(self.root))
+
+    def _goes_by_itself(self, path: Path) -> bool:
+        if path.suffix == ".py":
+            return True
+        return _size_of(path) <= SMALL and not is_secret_file(path.relative_to(self.root))
 
     def add_asked(self, asked: Path) -> None:
         """Add a file or folder that was asked for, whatever its size."""
@@ -132,10 +139,11 @@ class _Found:
         """
         self._check()
         for path in self.paths:
-            yield member_of(path, path.relative_to(self.root).as_posix())
+            with contextlib.suppress(FileNotFoundError):  # somebody's temporary file
+                yield member_of(path, path.relative_to(self.root).as_posix())
 
     def _add(self, path: Path) -> None:
-        self.paths[path] = path.stat().st_size
+        self.paths[path] = _size_of(path)
 
     def _check(self) -> None:
         size = sum(self.paths.values())
@@ -184,6 +192,13 @@ class _Found:
     def _may_go(self, path: Path) -> bool:
         """Tell whether a path is a file below the root, by whichever links."""
         return path.is_file() and path.resolve().is_relative_to(self.root)
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # since it was listed
+        return 0
 
 
 def megabytes(size: int) -> str:

@@ -157,6 +157,8 @@ class RemoteRun:
             commit(self._point, found, self._seconds)
         except ArchiveError as error:
             return self._fail(error)
+        except OSError as error:
+            return self._fail(NotebookError(f"its files cannot be put in place: {error}"))
         return found.code
 
     def _fail(self, error: RunnerError) -> int:
