@@ -6,6 +6,7 @@ import fcntl
 import functools
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # What a platform or a developer's shell says of another service is none of ours.
 for name in ("PORT", "AIP_HTTP_PORT", "AIP_HEALTH_ROUTE", "K_SERVICE", "RUNNER_NOTEBOOK"):
     os.environ.pop(name, None)
+
+# Who started us by `nohup` meant us, and none of the processes whose terminals tests close.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_configure() -> None:

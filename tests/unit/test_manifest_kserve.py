@@ -9,7 +9,7 @@ import pytest
 from support import crd_schemas
 from support.manifests import NOTEBOOK, of_kind, of_others, printed, refused
 
-from runner.cli.serve import serve
+from runner.cli.serve_options import read_serve_options
 
 KSERVE = [NOTEBOOK, "--name", "iris", "--kserve", "--storage-uri", "s3://bucket/iris"]
 
@@ -171,7 +171,7 @@ def test_every_printed_command_is_one_that_runner_serve_takes() -> None:
         for each in printed(*KSERVE[:3], *words):
             for container in containers_of(each):
                 assert container["args"][:2] == ["runner", "serve"]
-                serve.make_context("serve", container["args"][2:])
+                read_serve_options(container["args"][3:])
 
 
 def containers_of(found: Any) -> list[dict[str, Any]]:
