@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -51,13 +52,12 @@ class Lab(Service):
 
 def addresses_of(lab: Lab) -> set[str]:
     """Where its two halves listen."""
-    return {
-        connection.laddr.ip
-        for process in lab.family()
-        for connection in process.net_connections()
-        if connection.status == "LISTEN"
-        and connection.laddr.port in (lab.port, lab.tensorboard_port)
-    }
+    found = []
+    for process in lab.family():
+        with contextlib.suppress(psutil.NoSuchProcess):  # some are short: it has ended meanwhile
+            found += process.net_connections()
+    ports = (lab.port, lab.tensorboard_port)
+    return {each.laddr.ip for each in found if each.status == "LISTEN" and each.laddr.port in ports}
 
 
 @pytest.fixture(scope="module")
