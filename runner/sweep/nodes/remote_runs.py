@@ -70,7 +70,13 @@ class RemoteLauncher:
         self._began[key] = lambda node: began(point, node)
         order = PointOrder(key=key, point=point, sweep=self.order)
         future = self.client.submit(
-            point_task.run_point, self._data, order, key=key, pure=False, retries=0
+            point_task.run_point,
+            self._data,
+            order,
+            key=key,
+            pure=False,
+            retries=0,
+            fifo_timeout="0 ms",  # else those of a tenth of a second begin in the order of keys
         )
         return RemoteRun(self, point, future)
 
