@@ -12,7 +12,6 @@ import dataclasses
 import hashlib
 import os
 import re
-import socket
 from collections.abc import Mapping, MutableMapping
 
 from runner.config import setting, variable
@@ -63,6 +62,8 @@ def replica(environ: Mapping[str, str] = os.environ) -> str:
     It is ``RUNNER_REPLICA``, else the host's own name: in Kubernetes the pod's, in Docker the
     container's. Of a long name the end is kept, by which pods differ, and a digest of all of it.
     """
+    import socket  # which takes longer than all else here, and most commands need none
+
     whole = setting("replica", "", environ) or socket.gethostname().partition(".")[0]
     name = _NOT_FOR_NAMES.sub("-", whole).strip("-") or "localhost"
     if len(name) <= _LONGEST_REPLICA:

@@ -13,8 +13,6 @@ from runner.config import setting, variable
 from runner.errors import RunnerError
 from runner.identity import replica
 from runner.storage import urls
-from runner.storage.faults import UnreachableError
-from runner.storage.mirror import RECORD
 
 if TYPE_CHECKING:
     from runner.storage.client import StorageProcess
@@ -105,6 +103,8 @@ class Copies:
             StorageError: It cannot be read, or it can be seen that it cannot be written.
             UnreachableError: The storage does not answer.
         """
+        from runner.storage.mirror import RECORD
+
         if url := self._given.get(folder):
             self._process.ask(do="check", url=url)
             order = {"url": url, "path": str(folder), "name": RECORD}
@@ -124,6 +124,8 @@ class Copies:
         return here
 
     def _mirror(self, path: Path, url: str, **more: Any) -> None:
+        from runner.storage.faults import UnreachableError
+
         try:
             self._process.ask(do="check", url=url)
         except UnreachableError as error:

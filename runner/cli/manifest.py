@@ -9,7 +9,7 @@ import click
 from runner import __version__
 from runner.cli.options import EPILOG, PATH
 from runner.cli.serve_options import BesideServeOptions
-from runner.manifest.settings import Autoscale, KServeMode, Monitor
+from runner.manifest.choices import Autoscale, KServeMode, Monitor
 
 
 @click.command(cls=BesideServeOptions, epilog=EPILOG)

@@ -14,11 +14,9 @@ from runner.cli.options import rehearsal_of, values_of
 from runner.cli.serve_options import read_serve_options
 from runner.errors import ConfigurationError
 from runner.manifest import knative, kserve, kubernetes, needs, notebook_files
+from runner.manifest.choices import Autoscale, KServeMode, Monitor
 from runner.manifest.settings import (
-    Autoscale,
-    KServeMode,
     KServeSettings,
-    Monitor,
     Resources,
     Served,
     Settings,

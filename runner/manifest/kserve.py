@@ -20,16 +20,9 @@ from typing import Any
 
 from runner.errors import ConfigurationError
 from runner.manifest import pod
+from runner.manifest.choices import Autoscale, KServeMode, Monitor
 from runner.manifest.scaling import CPU_PERCENT, in_flight_query
-from runner.manifest.settings import (
-    Autoscale,
-    KServeMode,
-    KServeSettings,
-    Monitor,
-    Resources,
-    Served,
-    Settings,
-)
+from runner.manifest.settings import KServeSettings, Resources, Served, Settings
 
 Object = dict[str, Any]
 CONTAINER = "kserve-container"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from runner.manifest import notebook_files, pod
+from runner.manifest.choices import Autoscale, Monitor
 from runner.manifest.scaling import cpu_scaler, in_flight_scaler
-from runner.manifest.settings import Autoscale, Monitor, Settings
+from runner.manifest.settings import Settings
 
 Object = dict[str, Any]
 _START_MARGIN = 60  # seconds: for pulling the image, before a rollout counts as stuck

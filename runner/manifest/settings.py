@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 import re
 from collections.abc import Mapping
 
 from runner.errors import ConfigurationError
+from runner.manifest.choices import Autoscale, KServeMode, Monitor
 
 _NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _CPU = re.compile(r"[0-9]+m|[0-9]+(?:\.[0-9]{1,3})?")
 _MEMORY = re.compile(r"[0-9]+(?:[kMGT]i?|Ki)?")
-
-
 _UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 _UNITS |= {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
-
-
-class Autoscale(enum.StrEnum):
-    """Say by what the number of replicas follows the load."""
-
-    CPU = enum.auto()
-    IN_FLIGHT = "in-flight"
-    NONE = enum.auto()
-
-
-class Monitor(enum.StrEnum):
-    """Say how Prometheus finds the pods."""
-
-    ANNOTATIONS = enum.auto()
-    PODMONITOR = enum.auto()
-    NONE = enum.auto()
-
-
-class KServeMode(enum.StrEnum):
-    """Say what KServe keeps the pods by, as its annotation has it."""
-
-    STANDARD = "Standard"
-    KNATIVE = "Knative"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

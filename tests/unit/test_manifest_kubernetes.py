@@ -10,7 +10,8 @@ import pytest
 from support.manifests import check, of_kind
 
 from runner.manifest import kubernetes, pod
-from runner.manifest.settings import Autoscale, Monitor, Served, Settings, Source
+from runner.manifest.choices import Autoscale, Monitor
+from runner.manifest.settings import Served, Settings, Source
 from runner.predict import prometheus
 
 OF_OTHERS = {"ScaledObject", "PodMonitor"}  # they are checked by their own schemas
