@@ -11,7 +11,7 @@ from runner.manifest.choices import Autoscale, KServeMode, Monitor
 
 _NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _CPU = re.compile(r"[0-9]+m|[0-9]+(?:\.[0-9]{1,3})?")
-_MEMORY = re.compile(r"[0-9]+(?:[kMGT]i?|Ki)?")
+_MEMORY = re.compile(r"[0-9]+(?:[kMGT]|[KMGT]i)?")
 _UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 _UNITS |= {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
 

@@ -97,7 +97,8 @@ def test_no_pod_requests_more_than_it_may_have(notebook: str) -> None:
     assert given["limits"] == {"memory": "1G"}
     assert "--memory-limit 300Mi" in refused(notebook, "--memory-limit", "300Mi")
     assert "--cpu-limit 500m" in refused(notebook, "--cpu", "0.501", "--cpu-limit", "500m")
-    assert "no quantity" in refused(notebook, "--memory", "much")
+    for text in ("much", "100ki", "1K"):
+        assert "no quantity" in refused(notebook, "--memory", text)
 
 
 def bound_of_runs(*words: str) -> str | None:
