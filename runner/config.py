@@ -182,7 +182,8 @@ def _seconds(name: str, text: str) -> float:
 class EnvironmentSettings:
     """Be a dataclass whose fields are options, and arrive in a kernel by their variables.
 
-    A field's ``most``, in its metadata, is the largest value that it may have.
+    A field's ``most``, in its metadata, is the largest value that it may have; ``begins`` is what
+    its text begins with, unless it is empty.
     """
 
     @classmethod
@@ -197,14 +198,14 @@ class EnvironmentSettings:
         """Take the ``RUNNER_*`` variables, by which the command line's options arrive.
 
         Raises:
-            ConfigurationError: A variable is not of its type, negative, or too large.
+            ConfigurationError: A variable is not of its type, negative, too large, or begins
+                otherwise.
         """
         given: dict[str, Any] = {}
         for field in dataclasses.fields(cls):  # type: ignore[arg-type] # each subclass is one
             text = environ.get(variable(field.name))
             if text is not None:
-                most = field.metadata.get("most", float("inf"))
-                given[field.name] = _read(variable(field.name), text, type(field.default), most)
+                given[field.name] = _read(variable(field.name), text, field)
         return cls(**given)
 
 
@@ -230,6 +231,8 @@ RUNS = "runs"
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 """Match the name of what is served: it stands in paths."""
+
+_PATH = {"begins": "/"}
 
 REQUEST_LOG_FOLDER = "request_log_folder"
 """Of the setting by which a supervisor says where requests are recorded."""
@@ -288,12 +291,16 @@ class Limits(EnvironmentSettings):
     max_memory: int = 0
     linger: float = 1.0
     drain_timeout: float = 5.0
-    health_path: str = "/healthz"
-    ready_path: str = "/readyz"
-    predict_path: str = ""
+    health_path: str = dataclasses.field(default="/healthz", metadata=_PATH)
+    ready_path: str = dataclasses.field(default="/readyz", metadata=_PATH)
+    predict_path: str = dataclasses.field(default="", metadata=_PATH)
 
 
-def _read(name: str, text: str, kind: type, most: float) -> Any:
+def _read(name: str, text: str, field: dataclasses.Field[Any]) -> Any:
+    kind: type[Any] = type(field.default)
+    most, begins = field.metadata.get("most", float("inf")), field.metadata.get("begins", "")
+    if text and not text.startswith(begins):
+        raise ConfigurationError(f"{name}={text}: must begin with {begins}")
     try:
         value: Any = kind(text)
     except ValueError as error:

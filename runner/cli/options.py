@@ -279,6 +279,17 @@ def tls_options(command: Any) -> Any:
     return command
 
 
+def _beginning(begins: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Refuse a text that begins otherwise, and is not empty."""
+
+    def checked(_: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        if value and not str(value).startswith(begins):
+            raise click.BadParameter(f"{value} must begin with {begins}", param=parameter)
+        return value
+
+    return checked
+
+
 def settings_options(kind: type[EnvironmentSettings]) -> Decorator:
     """Add an option for each field of a dataclass, as that describes it."""
 
@@ -294,6 +305,7 @@ def settings_options(kind: type[EnvironmentSettings]) -> Decorator:
                 f"--{field.name.replace('_', '-')}",
                 type=kinds.get(type(field.default), str),
                 default=field.default,
+                callback=_beginning(field.metadata.get("begins", "")),
                 help=meanings[field.name],
             )(command)
         return command

@@ -238,6 +238,7 @@ def test_a_configmap_that_an_apply_cannot_keep_is_told(notebook: str) -> None:
         (["--", "--host", "::1"], "it is the pod's"),
         (["--", "-f", "values.yaml"], "-p sets each"),
         (["--", "--ready-path", ""], "no probe"),
+        (["--", "--health-path", "live"], "live must begin with /"),
         (["--", "--wrokers", "2"], "--wrokers"),
         (["--", "--tls-client-ca", "x"], "no certificate to show"),
     ],
