@@ -10,7 +10,8 @@ from click.core import ParameterSource
 
 from runner.access.key_file import read_keys
 from runner.cli.manifest_checks import check_kind, check_texts, check_values, variables
-from runner.cli.options import rehearsal_of, values_of
+from runner.cli.options import values_of
+from runner.cli.serve import drain_seconds, ready_seconds
 from runner.cli.serve_options import read_serve_options
 from runner.errors import ConfigurationError
 from runner.manifest import knative, kserve, kubernetes, needs, notebook_files
@@ -28,7 +29,6 @@ from runner.notebook import document, models
 from runner.storage import urls
 
 _OF_THE_POD = ("host", "out", "api_keys")
-_KILLS_AFTER = 5.0  # seconds that `runner serve` waits longer than for grace and drain
 _PORT_OF_PLATFORMS = 8080  # which Knative and KServe take unless told otherwise
 
 
@@ -116,13 +116,11 @@ def _served(notebook: str, given: dict[str, Any]) -> Served:
     with read_serve_options(words) as context:
         told = context.params
         _check(notebook, told, context)
-        rehearsal = rehearsal_of(told)
-        ends_within = max(told["grace"], told["linger"] + told["drain_timeout"])
         return Served(
             arguments=tuple(words),
             port=_port(told["port"], given, context),
-            ready_seconds=told["ready_timeout"] + (rehearsal.seconds if rehearsal else 0.0),
-            stop_seconds=told["lame_duck"] + ends_within + _KILLS_AFTER,
+            ready_seconds=ready_seconds(told),
+            stop_seconds=told["lame_duck"] + drain_seconds(told),
             hang_seconds=told["hang_timeout"],
             health_path=told["health_path"],
             ready_path=told["ready_path"],

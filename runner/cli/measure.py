@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from runner.cli.options import EPILOG, PATH, output_format
+from runner.cli.serve import ready_seconds
 from runner.cli.serve_options import BesideServeOptions, read_serve_options
 from runner.cli.systems import require_linux
 
@@ -73,7 +74,7 @@ def measure(notebook: Path, **given: Any) -> None:
             headers=dict(given["headers"]),
             concurrency=given["concurrency"],
             seconds=given["seconds"],
-            ready_seconds=told["ready_timeout"],
+            ready_seconds=ready_seconds(told),
             ready_path=told["ready_path"],
         )
     )

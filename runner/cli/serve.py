@@ -182,6 +182,17 @@ def serve(host: str, port: int, **given: Any) -> None:
         supervisor.supervise(dataclasses.replace(plan, follow=follow))
 
 
+def ready_seconds(given: dict[str, Any]) -> float:
+    """Give the time that a run has until it serves, a rehearsal included."""
+    rehearsal = rehearsal_of(given)
+    return float(given["ready_timeout"] + (rehearsal.seconds if rehearsal else 0.0))
+
+
+def drain_seconds(given: dict[str, Any]) -> float:
+    """Give the time that a run has to drain and end; then it is killed."""
+    return float(max(given["grace"], given["linger"] + given["drain_timeout"]) + 5.0)
+
+
 def _plan(given: dict[str, Any], host: str, port: int) -> Any:
     from runner.record import folders
     from runner.supervise.lifecycle import Rules
@@ -190,8 +201,6 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
 
     tls = TlsFiles.of(given["tls_cert"], given["tls_key"], given["tls_client_ca"])
     handed_down = ("log_level", "log_format")
-    rehearsal = rehearsal_of(given)
-    ends_within = max(given["grace"], given["linger"] + given["drain_timeout"])
     return Plan(
         path=given["notebook"],
         out=given["out"] or folders.default_out(given["notebook"]),
@@ -206,8 +215,8 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
             waits_for_edits=given["reload"],
             keeps_standby=given["standby"] and not given["trial"],
             retries=not given["trial"],
-            ready_timeout=given["ready_timeout"] + (rehearsal.seconds if rehearsal else 0.0),
-            drain_timeout=ends_within + 5.0,
+            ready_timeout=ready_seconds(given),
+            drain_timeout=drain_seconds(given),
             lame_duck=given["lame_duck"],
         ),
         environ={variable(name): str(given[name]) for name in handed_down}
@@ -218,7 +227,7 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
         | {variable(name): str(int(given[name])) for name in ("access_log", "access_log_all")}
         | (tls.environ() if tls else {}),
         access=access_of(given),
-        rehearsal=rehearsal,
+        rehearsal=rehearsal_of(given),
         tls=tls,
         is_trial=given["trial"],
         model_folder=given["model_folder"],
