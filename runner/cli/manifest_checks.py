@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from runner.errors import ConfigurationError
 from runner.masking.names import is_secret
 from runner.masking.values import without_passwords
 from runner.notebook import document
+from runner.notebook.document import Notebook
 
 
 def check_kind(given: dict[str, Any]) -> None:
@@ -53,13 +53,16 @@ def check_texts(notebook: str, given: dict[str, Any]) -> None:
             )
 
 
-def check_values(notebook: str, values: dict[str, Any]) -> None:
+def check_values(known: Notebook | None, values: dict[str, Any]) -> None:
     """Check parameters as the notebook declares them, and refuse secrets.
+
+    Args:
+        known: The notebook; None if only the pod can read it.
+        values: The parameters.
 
     Raises:
         ConfigurationError: One is wrong, or a secret.
     """
-    known = None if "://" in notebook else document.read(Path(notebook))
     for name in values:
         if is_secret(name) or (known and name in known.secrets):
             raise ConfigurationError(
@@ -68,7 +71,7 @@ def check_values(notebook: str, values: dict[str, Any]) -> None:
                 " --env-from-secret gives it",
             )
     if known and (fault := document.conflict(known)):
-        raise ConfigurationError(f"{notebook}: {fault}")
+        raise ConfigurationError(f"{known.path}: {fault}")
     if known:
         known.check(values)
 

@@ -26,6 +26,7 @@ from runner.manifest.settings import (
 )
 from runner.measure import measurement
 from runner.notebook import document, models
+from runner.notebook.document import Notebook
 from runner.storage import urls
 
 _OF_THE_POD = ("host", "out", "api_keys")
@@ -87,13 +88,9 @@ def _settings(notebook: str, given: dict[str, Any]) -> Settings:
     )
 
 
-def _is_address(notebook: str) -> bool:
-    return "://" in notebook
-
-
 def _source(notebook: str, given: dict[str, Any]) -> Source:
     """Say how the notebook comes into the pod."""
-    if _is_address(notebook):
+    if urls.is_url(notebook):
         if given["others"]:
             raise ConfigurationError("--with: nothing can be brought beside an address")
         return Source(path=notebook)
@@ -113,9 +110,11 @@ def _source(notebook: str, given: dict[str, Any]) -> Source:
 def _served(notebook: str, given: dict[str, Any]) -> Served:
     """Read the options for `runner serve`, by its own rules."""
     words = [*_parameter_words(given), *given["serve_options"]]
+    known = None if urls.is_url(notebook) else document.read(Path(notebook))
     with read_serve_options(words) as context:
         told = context.params
-        _check(notebook, told, context)
+        _check(told, context)
+        check_values(known, values_of(told))
         return Served(
             arguments=tuple(words),
             port=_port(told["port"], given, context),
@@ -127,13 +126,13 @@ def _served(notebook: str, given: dict[str, Any]) -> Served:
             speaks_tls=bool(told["tls_cert"]),
             reloads=told["reload"],
             request_bytes=told["record_bytes"] if told["record_requests"] else 0,
-            keeps_copies=_is_address(notebook) or _loads_by_address(Path(notebook), told),
+            keeps_copies=known is None or _loads_by_address(known, told),
         )
 
 
-def _loads_by_address(notebook: Path, told: dict[str, Any]) -> bool:
+def _loads_by_address(known: Notebook, told: dict[str, Any]) -> bool:
     """Tell whether a model of it is copied from a storage."""
-    found = models.loaded_models(document.read(notebook), values_of(told))
+    found = models.loaded_models(known, values_of(told))
     return any(map(urls.is_url, [told["model_folder"], *found]))
 
 
@@ -150,7 +149,7 @@ def _parameter_words(given: dict[str, Any]) -> list[str]:
     return [word for name, value in given["plain"] for word in ("-p", name, value)]
 
 
-def _check(notebook: str, told: dict[str, Any], context: click.Context) -> None:
+def _check(told: dict[str, Any], context: click.Context) -> None:
     """Refuse what cannot be in a pod.
 
     Raises:
@@ -166,7 +165,6 @@ def _check(notebook: str, told: dict[str, Any], context: click.Context) -> None:
         raise ConfigurationError("without --health-path and --ready-path no probe can ask")
     if told["tls_client_ca"]:
         raise ConfigurationError("--tls-client-ca: Kubernetes' probes have no certificate to show")
-    check_values(notebook, values_of(told))
 
 
 def _resources(given: dict[str, Any], served: Served) -> Resources:
