@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import datetime as dt
 import hashlib
-import http.client
 import json
 import os
 import platform
@@ -19,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
+from runner import net
 from runner.errors import ConfigurationError, NotebookError, NotReadyError
 from runner.measure import asked, load, process_tree
 from runner.measure.measurement import Load, Measurement, Memory
@@ -148,14 +148,8 @@ class _Service:
         return int(bound[2]) if bound else 0
 
     def _is_ready(self, port: int) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ENDS_WITHIN)
-        try:
-            connection.request("GET", self._task.ready_path)
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+        path = self._task.ready_path
+        return net.http_status("127.0.0.1", port, _ENDS_WITHIN, path) == 200
 
 
 def _load(task: Task, service: _Service, port: int, cases: list[Case]) -> Load:
