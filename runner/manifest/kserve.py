@@ -111,10 +111,9 @@ def _predictor(settings: Settings, kserve: KServeSettings) -> Object:
 
 def _replaced(settings: Settings) -> Object:
     """Say how pods are replaced, in mode Standard, without a lost request."""
-    rollout = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     return {
         "terminationGracePeriodSeconds": pod.grace_seconds(settings),
-        "deploymentStrategy": rollout,
+        "deploymentStrategy": pod.ROLLOUT,
     }
 
 

@@ -61,10 +61,7 @@ def deployment(settings: Settings) -> Object:
             **fixed,
             "progressDeadlineSeconds": pod.start_seconds(settings) + _START_MARGIN,
             "revisionHistoryLimit": 10,
-            "strategy": {
-                "type": "RollingUpdate",
-                "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
-            },
+            "strategy": pod.ROLLOUT,
             "selector": {"matchLabels": settings.labels},
             "template": {
                 "metadata": {"labels": settings.labels, **annotations},
@@ -133,8 +130,8 @@ def network_policy(settings: Settings) -> Object:
     """Let in what asks the service's port, and nothing else."""
     rule: Object = {"ports": [{"port": "http", "protocol": "TCP"}]}
     if settings.allowed_from:
-        names = {"key": "kubernetes.io/metadata.name", "operator": "In"}
-        names["values"] = list(settings.allowed_from)  # type: ignore[assignment] # mixed
+        names: Object = {"key": "kubernetes.io/metadata.name", "operator": "In"}
+        names["values"] = list(settings.allowed_from)
         rule = {"from": [{"namespaceSelector": {"matchExpressions": [names]}}], **rule}
     return {
         "apiVersion": "networking.k8s.io/v1",

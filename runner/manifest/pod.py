@@ -24,6 +24,8 @@ _LIVENESS_PERIOD, _LEAST_LIVENESS_FAILURES = 10, 6
 KEYS_FOLDER, KEYS_FILE = "/run/runner-keys", "keys"
 _RECORDS = 256  # MiB, of runs
 CONTAINER, RUNS, MODEL = "serve", "runs", "model"
+ROLLOUT = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+"""How pods are replaced: each once the next one is ready."""
 
 
 def start_seconds(settings: Settings) -> int:
@@ -188,9 +190,8 @@ def whole_security(settings: Settings) -> dict[str, Any]:
     """Say both of the container, where nothing can be said of the pod."""
     of_pod = pod_security(settings)
     if of_pod.pop("fsGroup", None) is not None and settings.keys_secret:
-        of_pod["runAsGroup"] = (
-            0  # whose a Secret's files stay without `fsGroup`; no right of root's
-        )
+        # Whose a Secret's files stay without `fsGroup`; no right of root's.
+        of_pod["runAsGroup"] = 0
     return {**of_pod, **container_security()}
 
 
