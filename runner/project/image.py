@@ -22,7 +22,7 @@ from runner.project.packages import Packages, packages_of
 from runner.project.pins import environment
 from runner.record.facts import title
 
-DOCKERFILES = ("dockerfile", "Dockerfile")
+_DOCKERFILES = ("Dockerfile", "dockerfile")  # in the order in which Docker looks
 IGNORED = ".dockerignore"
 _OF_A_VARIABLE = re.compile(r":\$\{\w+\}@")  # which pip replaces
 
@@ -142,6 +142,12 @@ def _warmed(documents: Sequence[Notebook], own: set[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name.partition(".")[0] not in left_out)
 
 
+def dockerfile_here() -> str:
+    """Name the dockerfile of the working folder: the one that is there, or is to be."""
+    there = {each.name for each in Path().iterdir()}
+    return next((each for each in _DOCKERFILES if each in there), "dockerfile")
+
+
 def write(image: Image, *, replaces: bool) -> list[str]:
     """Write the dockerfile and the .dockerignore into the working folder.
 
@@ -155,9 +161,10 @@ def write(image: Image, *, replaces: bool) -> list[str]:
     Raises:
         ConfigurationError: One of them is there, is not ours, and may not be replaced.
     """
-    there = {each.name for each in Path().iterdir()}
-    name = next((each for each in reversed(DOCKERFILES) if each in there), DOCKERFILES[0])
-    texts = {name: image.text(Shown.DOCKERFILE), IGNORED: image.text(Shown.DOCKERIGNORE)}
+    texts = {
+        dockerfile_here(): image.text(Shown.DOCKERFILE),
+        IGNORED: image.text(Shown.DOCKERIGNORE),
+    }
     for each in texts if not replaces else ():
         if Path(each).exists() and not signature.is_ours(Path(each)):
             raise ConfigurationError(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 from pathlib import Path
 
-from runner.project.image import DOCKERFILES, IGNORED, Shown, image_of
+from runner.project.image import IGNORED, Shown, dockerfile_here, image_of
 
 _TEMPLATE = Path(__file__).with_name("template")
 _FILES = {
@@ -64,8 +63,6 @@ def lay_out(folder: Path) -> Layout:
         found.remarks = before.contents.packages.pins.remarks
         found.put(_REQUIREMENTS, before.text(Shown.REQUIREMENTS))
         image = image_of(_NOTEBOOKS)  # now by requirements.txt
-        there = set(os.listdir())  # noqa: PTH208 - names
-        name = next((each for each in DOCKERFILES if each in there), DOCKERFILES[0])
-        found.put(name, image.text(Shown.DOCKERFILE))
+        found.put(dockerfile_here(), image.text(Shown.DOCKERFILE))
         found.put(IGNORED, image.text(Shown.DOCKERIGNORE))
     return found
