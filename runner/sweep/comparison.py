@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 from runner.errors import ConfigurationError, InterruptedRunError, RunnerError
@@ -53,7 +54,8 @@ class Comparison:
         """
         if not points:  # a search was stopped before it began
             return BestPoints()
-        with waited_for(self.locks, TABLE, _TABLE_WITHIN, lambda: self.stop.signum) as is_ours:
+        claim = functools.partial(self.locks.claim, TABLE)
+        with waited_for(claim, _TABLE_WITHIN, lambda: self.stop.signum) as is_ours:
             if not is_ours:
                 raise not_held(self.options, self.stop)
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def set_up(options: SweepOptions, locks: Locks, stop: StopRequest, content: byte
     """
     folder = options.folder
     source = folder / f"source-{hashlib.sha256(content).hexdigest()[:12]}.ipynb"
-    with waited_for(locks, SETUP, _SETUP_WITHIN, lambda: stop.signum) as is_ours:
+    claim = functools.partial(locks.claim, SETUP)
+    with waited_for(claim, _SETUP_WITHIN, lambda: stop.signum) as is_ours:
         if not is_ours:
             raise not_held(options, stop)
         if options.out is None:

@@ -87,20 +87,27 @@ class FolderLocks:
 
 @contextlib.contextmanager
 def waited_for(
-    locks: Locks, name: str, seconds: float, gives_up: Callable[[], object]
+    claim: Callable[[], contextlib.AbstractContextManager[bool]],
+    seconds: float,
+    gives_up: Callable[[], object] = lambda: False,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> Iterator[bool]:
-    """Hold a lock as `Locks.claim` does, but wait for it before.
+    """Hold a lock, but wait for it before; entered with False if another still holds it then.
 
     Args:
-        locks: Where it is.
-        name: Which.
+        claim: Tries to hold it, as `Locks.claim` does.
         seconds: How long to wait.
         gives_up: Asked again and again whether to wait no longer.
+        on_wait: Called once if there is a wait.
     """
     deadline = time.monotonic() + seconds
+    has_waited = False
     while True:
-        with locks.claim(name) as is_ours:
+        with claim() as is_ours:
             if is_ours or gives_up() or time.monotonic() > deadline:
                 yield is_ours
                 return
+        if not has_waited:
+            on_wait()
+            has_waited = True
         time.sleep(_TRY_EVERY)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -79,7 +80,8 @@ class OptunaJournal:
                 hint="pip install 'notebook-runner[search]'",
             ) from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._path, self._locks = folder / JOURNAL, locks
+        self._path = folder / JOURNAL
+        self._claim = functools.partial(locks.claim, SEARCH)
         self._name = name
         self._maximizes = maximizes
         self._space = {key: _distribution(values) for key, values in space.items()}
@@ -92,7 +94,7 @@ class OptunaJournal:
         Raises:
             RunnerError: Another holds it, and does not give it back.
         """
-        with waited_for(self._locks, SEARCH, _HELD_WITHIN, lambda: False) as is_ours:
+        with waited_for(self._claim, _HELD_WITHIN) as is_ours:
             if not is_ours:
                 raise RunnerError(f"{self._path}: another process holds its lock")
             _cut_half_a_line(self._path)

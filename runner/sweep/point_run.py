@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,11 +28,10 @@ from runner.run.stop_request import StopRequest
 from runner.spawn import child
 from runner.spawn.child import Orders, Standby
 from runner.spawn.order_to_go import job_of
+from runner.sweep.locks import waited_for
 from runner.sweep.outcomes import COMPLETED, identity_of
 
 log = logging.getLogger("runner.sweep.point_run")  # also when it is __main__
-
-_TRY_EVERY = 0.1
 
 
 def main() -> None:
@@ -89,20 +87,15 @@ def _execute(job: Job, facts: dict[str, Any], standby: Standby, stop: StopReques
 @contextlib.contextmanager
 def _locked_record(job: Job, stop: StopRequest) -> Iterator[None]:
     """Hold the record's lock, as ``runner run`` does; wait for one who is about to end."""
-    out = OutFile(job.out)
-    deadline = time.monotonic() + job.config.grace + 10
-    has_logged = False
-    while True:
-        with out.claimed() as is_ours:
-            if is_ours:
-                yield
-                return
-        if stop.signum or time.monotonic() > deadline:
+
+    def on_wait() -> None:
+        log.info("waiting for another run to end that writes %s", job.out)
+
+    claim, seconds = OutFile(job.out).claimed, job.config.grace + 10
+    with waited_for(claim, seconds, lambda: stop.signum, on_wait) as is_ours:
+        if not is_ours:
             raise ConfigurationError(f"{job.out}: another run is writing it")
-        if not has_logged:
-            log.info("waiting for another run to end that writes %s", job.out)
-            has_logged = True
-        time.sleep(_TRY_EVERY)
+        yield
 
 
 TASK = child.Task(execute=execute, source="the sweep")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,15 @@ def test_a_lock_has_one_holder(tmp_path: Path) -> None:
 
 def test_waiting_for_a_lock_has_an_end(tmp_path: Path) -> None:
     """By its time, or when nobody wants it any more."""
-    locks = FolderLocks(tmp_path)
-    with locks.claim("a"):
-        with waited_for(locks, "a", 0.2, lambda: False) as is_ours:
+    claim, waits = functools.partial(FolderLocks(tmp_path).claim, "a"), list[str]()
+    with claim():
+        with waited_for(claim, 0.2, on_wait=lambda: waits.append("once")) as is_ours:
             assert not is_ours
-        with waited_for(locks, "a", 600, lambda: True) as is_ours:
+        with waited_for(claim, 600, lambda: True) as is_ours:
             assert not is_ours
-    with waited_for(locks, "a", 600, lambda: False) as is_ours:
+    with waited_for(claim, 600, on_wait=lambda: waits.append("never")) as is_ours:
         assert is_ours
+    assert waits == ["once"]
 
 
 def test_a_disk_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ import dataclasses
 import json
 import logging
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from runner.record import history
 from runner.record.out import OutFile
 from runner.record.private_files import append_to_private, make_private_folder, write_private
 from runner.record.writer import record_failure
+from runner.sweep.locks import waited_for
 from runner.sweep.nodes import archive
 from runner.sweep.nodes.archive import ArchiveError, Bounds, Member
 from runner.sweep.nodes.bundle import megabytes
@@ -37,7 +37,6 @@ from runner.sweep.points import Point
 log = logging.getLogger(__name__)
 
 MOST = Bounds(size=256 * 1024**2, files=10_000)
-_TRY_EVERY = 0.1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,15 +159,10 @@ def _held(point: Point, seconds: float) -> Iterator[None]:
 
     To be called in a thread of its own.
     """
-    deadline = time.monotonic() + seconds
-    while True:
-        with OutFile(point.record).claimed() as is_ours:
-            if is_ours:
-                yield
-                return
-        if time.monotonic() > deadline:
+    with waited_for(OutFile(point.record).claimed, seconds) as is_ours:
+        if not is_ours:
             raise ConfigurationError(f"{point.record}: another run is writing it")
-        time.sleep(_TRY_EVERY)
+        yield
 
 
 def _files_of(folder: Path) -> Iterator[Path]:
