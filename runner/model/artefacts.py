@@ -18,7 +18,6 @@ from typing import Any
 
 from runner.files import found_above, write_atomically
 from runner.identity import Identity
-from runner.model import by_url
 from runner.model.card_values import card_value
 from runner.model.features import features
 from runner.storage import urls
@@ -62,6 +61,8 @@ def load_model(path: str | Path, *, sha256: str = "") -> tuple[Any, dict[str, An
         raise ValueError(f"sha256={sha256!r} is no hash of 64 hexadecimal digits")
     name = str(path)
     if url := urls.as_url(path):
+        from runner.model import by_url
+
         name = urls.shown(url)
         pickled, card = by_url.read(url, lambda file: _checked(file, name, sha256.lower()))
     else:
@@ -169,6 +170,8 @@ def save_model(model: Any, path: str | Path, *, data: Any = None, **facts: Any) 
     write_atomically(file, buffer.getvalue(), durable=True)
     write_atomically(file.with_suffix(".json"), text, durable=True)
     if url:
+        from runner.model import by_url
+
         by_url.write(url, file)
     return card
 
