@@ -5,21 +5,22 @@ between ``# /// script`` and the last ``# ///`` of it; one without an end is no 
 error. Its fields are ``dependencies``, ``requires-python`` and the table ``tool``, which is not
 read.
 
-Nothing is raised: what is malformed is left out, and said with its line.
+Nothing is raised: what is malformed is left out, and said with its line. What reads TOML and
+versions is imported where there is a block: every run looks for one, and few notebooks have it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-import tomllib
 from collections.abc import Iterator
-from typing import Any
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from typing import TYPE_CHECKING, Any
 
 from runner.notebook.document import Notebook, source
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
 
 _BEGIN = re.compile(r"# /// ([a-zA-Z0-9-]+)")
 _END = "# ///"
@@ -33,6 +34,12 @@ class Fault:
 
     line: int
     what: str
+
+
+def _any_version() -> SpecifierSet:
+    from packaging.specifiers import SpecifierSet
+
+    return SpecifierSet()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,7 +57,7 @@ class ScriptMetadata:
     cell: int
     line: int
     dependencies: tuple[Requirement, ...] = ()
-    requires_python: SpecifierSet = dataclasses.field(default_factory=SpecifierSet)
+    requires_python: SpecifierSet = dataclasses.field(default_factory=_any_version)
     faults: tuple[Fault, ...] = ()
 
 
@@ -77,6 +84,8 @@ def read(document: Notebook) -> ScriptMetadata | None:
         fault = Fault(line=others[0].line, what="a second block `script`, so that none counts")
         return ScriptMetadata(cell=cell, line=first.line, faults=(fault,))
     found = ScriptMetadata(cell=cell, line=first.line, faults=tuple(unclosed))
+    import tomllib
+
     try:
         fields = tomllib.loads("\n".join(first.content))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -131,6 +140,8 @@ def _line_of(error: Exception) -> int:
 
 
 def _read_fields(found: ScriptMetadata, fields: dict[str, Any], block: _Block) -> ScriptMetadata:
+    from packaging.requirements import InvalidRequirement, Requirement
+
     faults = list(found.faults)
 
     def fault(text: str, what: str) -> None:
@@ -156,12 +167,14 @@ def _read_fields(found: ScriptMetadata, fields: dict[str, Any], block: _Block) -
     return dataclasses.replace(
         found,
         dependencies=tuple(dependencies),
-        requires_python=python or SpecifierSet(),
+        requires_python=python or _any_version(),
         faults=tuple(faults),
     )
 
 
 def _versions(asked: Any) -> SpecifierSet | None:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     try:
         return SpecifierSet(asked) if isinstance(asked, str) else None
     except InvalidSpecifier:
