@@ -45,11 +45,6 @@ class StorageProcess:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @property
-    def has_begun(self) -> bool:
-        """Tell whether anything was asked."""
-        return self._process is not None
-
     def ask(self, within: float = WITHIN, **order: Any) -> wire.Message:
         """Give an order, and wait for the answer.
 

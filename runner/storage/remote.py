@@ -45,7 +45,7 @@ Ask = Callable[..., Coroutine[Any, Any, Any]]
 class Remote:
     """Read and write files by URL."""
 
-    def stamp(self, url: str, seconds: float = ANSWERS_WITHIN) -> str:
+    def stamp(self, url: str) -> str:
         """Say by what a file's present content is known: its ETag, or what there is like it.
 
         Returns:
@@ -55,7 +55,7 @@ class Remote:
             StorageError: It is not there, or not ours to read.
             UnreachableError: The storage does not answer.
         """
-        return _stamp(self._ask(url, seconds, _info))
+        return _stamp(self._ask(url, ANSWERS_WITHIN, _info))
 
     def read(self, url: str, most: int) -> tuple[bytes, str]:
         """Give a file's content, and its stamp.
@@ -136,14 +136,14 @@ class Remote:
             return False
         return True
 
-    def names(self, url: str, seconds: float = 3 * ANSWERS_WITHIN) -> list[str]:
+    def names(self, url: str) -> list[str]:
         """List the files below a folder, by their names within it; none if it is not there.
 
         Raises:
             StorageError: It is not ours to read.
             UnreachableError: The storage does not answer.
         """
-        found: list[str] = self._ask(url, seconds, _find)
+        found: list[str] = self._ask(url, 3 * ANSWERS_WITHIN, _find)
         return found
 
     def _ask(self, url: str, seconds: float, ask: Ask, *words: Any) -> Any:
