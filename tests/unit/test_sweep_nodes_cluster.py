@@ -117,7 +117,8 @@ def test_other_versions_are_told_before_anything_runs(caplog: pytest.LogCaptureF
     nodes = Nodes(
         HERE, HERE | {"numpy": "1"}, HERE | {"numpy": "1"}, scheduler=HERE | {"Python": "3"}
     )
-    asyncio.run(cluster.check_versions(nodes, read_target("dask://h"), HERE))  # type: ignore[arg-type]
+    asked = asyncio.run(cluster.check_versions(nodes, read_target("dask://h"), HERE))  # type: ignore[arg-type]
+    assert asked == {"tcp://n0", "tcp://n1", "tcp://n2"}
     assert sorted(caplog.messages) == [
         "tcp://n1, tcp://n2: other versions than here: numpy 1 (here 2)",
         "the scheduler: other versions than here: Python 3 (here 3.11.7)",

@@ -189,17 +189,18 @@ def test_a_key_and_what_dask_shows_tell_nothing(
 def test_a_node_says_what_it_begins_and_once_what_it_has_otherwise(
     point: Point, source: Path, order: SweepOrder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Also one that came when the sweep had begun; a word of another sweep's task is nobody's."""
+    """Of one that was asked before, it is told already; a word of another's task is nobody's."""
 
     async def run() -> list[tuple[str, str]]:
         scheduler, heard = Scheduler(), list[tuple[str, str]]()
-        launcher(scheduler, source, order).start(
-            point, lambda of, node: heard.append((of.name, node))
-        )
+        launches = launcher(scheduler, source, order)
+        launches.told |= {"tcp://n1"}
+        launches.start(point, lambda of, node: heard.append((of.name, node)))
         key = scheduler.submitted[0][1]["key"]
-        for said in (key, key, "another"):
-            scheduler.hear((0.0, {"key": said, "node": "n9", "differs": ["numpy 1 (here 2)"]}))
+        for said, node in [(key, "n1"), (key, "n9"), (key, "n9"), ("another", "n9")]:
+            facts = {"worker": f"tcp://{node}", "node": node, "differs": ["numpy 1 (here 2)"]}
+            scheduler.hear((0.0, {"key": said, **facts}))
         return heard
 
-    assert asyncio.run(run()) == [("x=1", "n9"), ("x=1", "n9")]
+    assert asyncio.run(run()) == [("x=1", "n1"), ("x=1", "n9"), ("x=1", "n9")]
     assert caplog.messages == ["n9: other versions than here: numpy 1 (here 2)"]

@@ -101,8 +101,8 @@ async def _threads(client: Client, target: Target) -> dict[str, int]:
         ) from error
 
 
-async def check_versions(client: Client, target: Target, ours: Versions) -> None:
-    """Tell which nodes have other versions than we.
+async def check_versions(client: Client, target: Target, ours: Versions) -> set[str]:
+    """Tell which nodes have other versions than we; give the addresses of those that were asked.
 
     Args:
         client: Of the scheduler.
@@ -132,6 +132,7 @@ async def check_versions(client: Client, target: Target, ours: Versions) -> None
     )
     for found, places in said.items():
         tell_differences(places, found)
+    return set(on_nodes)
 
 
 def tell_differences(places: Sequence[str], found: Sequence[str]) -> None:

@@ -165,7 +165,8 @@ def _started(order: PointOrder, place: _Place, scratch: Path, worker: Worker) ->
         folder=scratch / "work",
     ).start(order.point.placed_in(scratch / "point"))
     others = differences(own_versions(sweep.versions.keys() - {"Python", "runner"}), sweep.versions)
-    worker.log_event(sweep.topic, {"key": order.key, "node": node, "differs": others})
+    said = {"key": order.key, "worker": worker.address, "node": node, "differs": others}
+    worker.log_event(sweep.topic, said)
     return process
 
 

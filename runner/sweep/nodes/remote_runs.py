@@ -53,6 +53,9 @@ class RemoteLauncher:
         source: The notebook's file, as the sweep began.
         order: What all points have in common.
         data: What travels, as the scheduler keeps it.
+
+    Attributes:
+        told: Nodes, and addresses of workers, of whose versions it has been told.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class RemoteLauncher:
         self.client, self.target, self.source, self.order = client, target, source, order
         self._data = data
         self._began: dict[str, Callable[[str], None]] = {}
-        self._told: set[str] = set()
+        self.told: set[str] = set()
         client.subscribe_topic(order.topic, self._hear)
 
     def start(self, point: Point, began: Began) -> RunningPoint:
@@ -84,8 +87,9 @@ class RemoteLauncher:
         said = event[1]
         if began := self._began.get(said["key"]):
             began(said["node"])
-        if said["node"] not in self._told:  # one that came after the sweep had begun
-            self._told.add(said["node"])
+        # One that came after the sweep had begun; of several workers there, the first.
+        if self.told.isdisjoint((said["worker"], said["node"])):
+            self.told.add(said["node"])
             cluster.tell_differences([said["node"]], said["differs"])
 
 
@@ -241,7 +245,7 @@ async def opened(
         )
     async with cluster.connected(target, jobs) as client:
         threads = await cluster.threads_of_nodes(client, target, stop)
-        await cluster.check_versions(client, target, order.versions)
+        told = await cluster.check_versions(client, target, order.versions)
         taken = sum(threads.values())
         text = (
             f"{min(jobs or taken, taken)} at a time on {len(threads)}"
@@ -249,6 +253,7 @@ async def opened(
             f" to each of which {megabytes(len(bundle.data))} travel"
         )
         launcher = RemoteLauncher(client, target, bundle.source, order, _kept(client, bundle))
+        launcher.told |= told
         try:
             yield Nodes(launcher=launcher, jobs=jobs or _MOST_AT_ONCE, text=text)
         finally:
