@@ -11,7 +11,9 @@ from runner.run.stop_request import StopRequest
 from runner.sweep.point_queue import PointSource
 from runner.sweep.points import Point
 
-_SECONDS_TO_CLOSE = 5.0  # seconds that a run has, after its cell's own, to close its record
+SECONDS_TO_CLOSE = 5.0
+"""Time that a run has, after its cell's own, to close its record."""
+
 _LOOK_AGAIN = 0.1  # seconds until a point is asked for again where there was none; at first
 _LOOK_AT_LEAST = 2.0
 
@@ -47,7 +49,7 @@ class ParallelRuns:
         grace: float,
     ) -> None:
         self._launch, self._on_end = launch, on_end
-        self._stop, self._seconds_to_end = stop, grace + _SECONDS_TO_CLOSE
+        self._stop, self._seconds_to_end = stop, grace + SECONDS_TO_CLOSE
         self._stopping, self._urgent = asyncio.Event(), asyncio.Event()
 
     async def run(self, points: PointSource, jobs: int) -> None:

@@ -32,12 +32,12 @@ from runner.sweep.nodes import archive, bundle, handover
 from runner.sweep.nodes.handover import Handover
 from runner.sweep.nodes.order import PointOrder
 from runner.sweep.nodes.versions import differences, own_versions
+from runner.sweep.parallel_runs import SECONDS_TO_CLOSE
 
 if TYPE_CHECKING:
     from distributed import Worker
 
 _LOOK_EVERY = 0.25  # seconds until a task that is not wanted any more ends its run
-_SECONDS_TO_CLOSE = 5.0  # that a run has, after its cell's own, to close its record
 _KEPT_FOR = 20.0  # seconds without a point after which what is kept for a sweep goes
 _MOST_NAMED = 5
 _RUNNING = ("executing", "long-running")
@@ -194,7 +194,7 @@ async def _ended(process: RunProcess, is_wanted: Callable[[], bool], grace: floa
 
 
 def _grace(order: PointOrder) -> float:
-    return order.sweep.config.grace + _SECONDS_TO_CLOSE
+    return order.sweep.config.grace + SECONDS_TO_CLOSE
 
 
 def _handover(order: PointOrder, travelled: Path, scratch: Path, code: int, node: str) -> Handover:
