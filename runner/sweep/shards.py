@@ -13,11 +13,13 @@ import dataclasses
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from runner.errors import ConfigurationError
-from runner.sweep.points import Point
 
 log = logging.getLogger(__name__)
+
+Each = TypeVar("Each")
 
 MOST_SHARDS = 100_000
 _FORM = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
@@ -46,7 +48,7 @@ class Shard:
         """Tell whether it is all there is."""
         return self.count == 1
 
-    def of(self, points: Sequence[Point]) -> Sequence[Point]:
+    def of(self, points: Sequence[Each]) -> Sequence[Each]:
         """Give the points of this share."""
         return points[self.index - 1 :: self.count]
 

@@ -71,8 +71,7 @@ class Trials:
     @property
     def share(self) -> int:
         """Say how many trials are ours."""
-        shard = self._options.shard
-        return len(range(shard.index - 1, self._options.trials, shard.count))
+        return len(self._options.shard.of(range(self._options.trials)))
 
     @property
     def is_exhausted(self) -> bool:
