@@ -16,6 +16,7 @@ The rules of this file:
    or to our workers, which know us by a word. Who has waited without TLS by then is refused.
 7. So many wait or are passed on, and no more: others are told to come again. Where room is
    lacking, whoever has not asked within a moment goes. So the two paths are always answered.
+8. At the end, what is passed on goes on, and who waits, or asks only then, is told to come again.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ _OWN_TLS = "; if it speaks TLS itself, leave that out: it gets requests without"
 _ASKED = re.compile(rb"(?:GET|HEAD) ([^ ?]*)[^ ]* HTTP/1\.[01]\r\n")
 _TLS = b"\x16"  # a client's first word of it, which has no end that one could wait for
 _UNCLEAR = "this is no HTTP request, or one that two readers could read in two ways"
+_COME_AGAIN = ((b"retry-after", b"1"),)
 
 
 class Relay:
@@ -101,7 +103,8 @@ class Relay:
         self.readiness = Readiness.READY
         self._target: Address | None = None
         self._is_passed_to_other = False  # whose own business no key is
-        self._has_target = asyncio.Event()
+        self._is_over = False
+        self._may_go_on = asyncio.Event()  # something serves, or nothing will any more
         self._tasks: set[asyncio.Task[None]] = set()
         self._silent: dict[asyncio.Task[None], float] = {}  # and since when
         self._look: asyncio.TimerHandle | None = None
@@ -109,8 +112,10 @@ class Relay:
         self._is_wanted = self._is_accepting = False
 
     def hold(self) -> None:
-        """Accept; nothing serves, so let clients wait."""
-        self._has_target.clear()
+        """Accept; nothing serves, so let clients wait. At the end there is nothing to wait for."""
+        if self._is_over:
+            return
+        self._may_go_on.clear()
         self._is_wanted = True
         self._accept()
 
@@ -130,17 +135,17 @@ class Relay:
         self._accept()
 
     def end(self) -> None:
-        """Accept no more, for good; what is passed on goes on, who waits is let go."""
-        self._is_wanted = False
+        """Accept no more, for good; what is passed on goes on, who waits is told to come again."""
+        self._is_wanted, self._is_over = False, True
         self._stop_accepting()
         self._listeners.clear()
-        if not self._has_target.is_set():
-            for task in self._tasks:
-                task.cancel()
+        self._may_go_on.set()
 
     async def close(self) -> None:
-        """Wait a moment for what is still passed on, then cut it."""
+        """Cut who has asked nothing; wait a moment for what is still passed on, then cut it."""
         self.end()
+        for task in self._silent:
+            task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_END_WITHIN)
         for task in self._tasks:
@@ -149,7 +154,7 @@ class Relay:
 
     def _pass_on_to(self, target: Address) -> None:
         self._target = target
-        self._has_target.set()
+        self._may_go_on.set()
 
     # -- accepting
 
@@ -298,14 +303,16 @@ class Relay:
         """Let a client wait until something serves, and pass its request on.
 
         Raises:
-            RefusedRequestError: Too many wait, or it was not answered.
+            RefusedRequestError: Too many wait, nothing will serve any more, or it was not answered.
         """
         if self._held >= MOST:
-            raise RefusedRequestError(503, "too many requests wait", [(b"retry-after", b"1")])
+            raise RefusedRequestError(503, "too many requests wait", _COME_AGAIN)
         self._held += 1
         try:
             if not await self._can_pass_on(client[0]):
                 return
+            if self._is_over:
+                raise RefusedRequestError(503, "the service ends", _COME_AGAIN)
             if self.speaks_tls and not _is_tls(client[1]):
                 raise RefusedRequestError(400, "this service speaks TLS")
             await self._pass_on(head, upload, client)
@@ -323,7 +330,9 @@ class Relay:
             return b""
         if path != self._limits.ready_path:
             status, body = 200, _state(b"alive")
-        elif self._has_target.is_set():
+        elif self._is_over:
+            status, body = 503, _state(b"draining")
+        elif self._may_go_on.is_set():
             status, body = readiness_answer(self.readiness)
         else:
             status, body = 503, _state(b"starting")
@@ -331,13 +340,13 @@ class Relay:
         return _answer(status, body, fields, has_body=_has_body(head))
 
     async def _can_pass_on(self, reader: asyncio.StreamReader) -> bool:
-        """Wait until something serves; not for a client that has gone."""
-        while not self._has_target.is_set():
+        """Wait until something serves, or nothing will; not for a client that has gone."""
+        while not self._may_go_on.is_set():
             if reader.at_eof():
                 return False
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_EVERY):
-                    await self._has_target.wait()
+                    await self._may_go_on.wait()
         return True
 
     async def _pass_on(self, head: bytes, upload: Upload, client: Streams) -> None:

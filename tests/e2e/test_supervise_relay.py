@@ -306,6 +306,55 @@ def test_health_is_answered_while_no_more_may_wait(monkeypatch: pytest.MonkeyPat
     run(work())
 
 
+def test_who_waits_at_the_end_is_told_to_come_again() -> None:
+    """Such as by a stop during a restart; nor does anybody wait who asks only then."""
+
+    async def work() -> None:
+        async with relaying(read_timeout=0) as (relay, ask):
+            relay.hold()
+            waiting = asyncio.ensure_future(ask(GET % b"/index"))
+            await held(relay, 1)
+            reader, writer = await asyncio.open_connection(*relay._listeners[0].getsockname())
+            while not relay._silent:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0)
+            relay.end()
+            relay.hold()
+            assert b"\r\nretry-after: 1\r\n" in await waiting
+            writer.write(GET % b"/readyz")
+            assert (await reader.read()).endswith(b'{"status": "draining"}')
+            writer.close()
+            await writer.wait_closed()
+        assert waiting.result().startswith(b"HTTP/1.1 503 ")
+
+    run(work())
+
+
+def test_what_is_passed_on_goes_on_at_the_end() -> None:
+    """However often that is told: whoever answers drains meanwhile."""
+    has_come, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        has_come.set()
+        await may_answer.wait()
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+
+    async def work() -> None:
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        async with server, relaying() as (relay, ask):
+            relay.pass_to(*server.sockets[0].getsockname())
+            asked = asyncio.ensure_future(ask(GET % b"/index"))
+            await has_come.wait()
+            for _ in range(2):
+                relay.end()
+                relay.hold()
+            may_answer.set()
+            assert b"204" in await asked
+
+    run(work())
+
+
 def test_health_is_answered_while_others_are_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that ask for nothing give way, and not those that wait for an answer."""
     monkeypatch.setattr(relays, "MOST", 2)
