@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import functools
 import logging
 import os
 import random
@@ -573,8 +572,7 @@ class Supervisor:
             case WaitForEdit(reason=reason):
                 log.warning("an edit of %s is waited for: %s", self.plan.path, reason)
             case Outcome():
-                answered = functools.partial(self._requests.answer, command)
-                self._begin(self._answer_when_shown(command), answered)
+                self._begin(self._answer_when_shown(command), _leave_it)
             case Exit():
                 self._over.set_result(command)
 
@@ -582,10 +580,8 @@ class Supervisor:
         """Let who asked know, once the record shows the run that serves: it is looked at next."""
         try:
             async with asyncio.timeout(_SHOWN_WITHIN):
-                is_shown = not outcome.ok
-                while not is_shown:
-                    is_shown = await self._is_shown()
-                    await asyncio.sleep(0 if is_shown else _LOOK_AT_RECORD)
+                while outcome.ok and not await self._is_shown():  # noqa: ASYNC110 - a run writes it
+                    await asyncio.sleep(_LOOK_AT_RECORD)
         except TimeoutError:
             pass  # that it cannot be written was said
         finally:
