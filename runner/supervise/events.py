@@ -39,10 +39,10 @@ class NotebookRead(Event):
     """A save was read, or stays one that cannot be: half of a file, an unresolved merge.
 
     Attributes:
-        is_whole: Which of both.
+        fault: What keeps it from being read; empty once one was.
     """
 
-    is_whole: bool
+    fault: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

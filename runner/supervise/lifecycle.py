@@ -124,6 +124,9 @@ class Lifecycle:
     Args:
         rules: How to behave.
         good: The versions that served in earlier sessions, oldest first.
+
+    Attributes:
+        save_fault: What keeps the newest save from being read; empty if nothing does.
     """
 
     def __init__(self, rules: Rules, good: Sequence[GoodVersion] = ()) -> None:
@@ -132,7 +135,7 @@ class Lifecycle:
         self.phase = Phase.UP
         self.restarts = Restarts()
         self.good = list(good)
-        self.has_failed_version, self._is_save_whole = False, True
+        self._has_failed_version, self.save_fault = False, ""
         self._early_deaths = EarlyDeaths(is_proven=bool(good))
         self._numbers = max((version.source for version in good), default=0)
         self._newest_version = self._served_version = 0
@@ -157,7 +160,7 @@ class Lifecycle:
         elif isinstance(event, Requested):
             self._requested(event)
         elif isinstance(event, NotebookRead):
-            self._is_save_whole = event.is_whole
+            self.save_fault = event.fault
         self._ensure_standby()
         self._show_readiness()
         if self.phase is Phase.STOPPING and not self.runs:
@@ -186,13 +189,14 @@ class Lifecycle:
         return self.phase in {Phase.STOPPING, Phase.OVER}
 
     @property
-    def _is_leaving(self) -> bool:
+    def is_leaving(self) -> bool:
+        """Tell whether a stop was asked for: no change is begun any more."""
         return self.is_ending or self.phase is Phase.LAME_DUCK
 
     @property
     def readiness(self) -> Readiness:
         """Give what is told to who asks whether the service is ready."""
-        has_failed = self.has_failed_version or not self._is_save_whole
+        has_failed = self._has_failed_version or self.save_fault
         told = Readiness.VERSION_FAILED if has_failed else Readiness.READY
         return told | Readiness.LAME_DUCK if self.phase is Phase.LAME_DUCK else told
 
@@ -272,7 +276,7 @@ class Lifecycle:
             self._early_deaths.begin(is_proven=is_proven)
         self.good = _with(self.good, good)
         if run.purpose is not Purpose.RESTART:
-            self.has_failed_version = False
+            self._has_failed_version = False
         self._order(CancelTimer(timer=Timer.READY, run=run.number))
         self._order(CancelTimer(timer=Timer.RESTART))
         older = [other for other in self._in(*LIVES) if other.age < run.age]
@@ -320,7 +324,7 @@ class Lifecycle:
         run.requests = []
         is_newest = run.purpose is Purpose.CHANGE and run.version == self._newest_version
         if is_newest and not run.has_served:
-            self.has_failed_version = True
+            self._has_failed_version = True
         if before is RunState.SERVING:
             self._died(run, lasted)
         elif not run.has_served and not self.is_ending:
@@ -366,7 +370,7 @@ class Lifecycle:
             self._launch_again()
 
     def _give_up_version(self, reason: str) -> None:
-        given_up, self.has_failed_version = self.good.pop(), True
+        given_up, self._has_failed_version = self.good.pop(), True
         said = f"it died {self._early_deaths}; the last time: {reason}"
         earlier = self.good[-1].source
         self._order(GiveUpVersion(run=given_up.source, earlier=earlier, reason=said))
@@ -403,7 +407,7 @@ class Lifecycle:
         return run
 
     def _ensure_standby(self) -> None:
-        if not self.rules.keeps_standby or self._is_leaving or self._standby_is_due:
+        if not self.rules.keeps_standby or self.is_leaving or self._standby_is_due:
             return
         is_starting = self.candidate() or any(
             not run.has_served for run in self._in(RunState.STANDBY, RunState.FAILED)
@@ -433,7 +437,7 @@ class Lifecycle:
     def _requested(self, requested: Requested) -> None:
         if isinstance(requested, StopRequested):
             self._stop(requested)
-        elif self._is_leaving:
+        elif self.is_leaving:
             self._tell_outcome([requested.request], "the supervisor is stopping")
         elif not isinstance(requested, RollbackRequested):
             self._change(requested, source=0)

@@ -62,6 +62,7 @@ def shown(status: dict[str, Any]) -> str:
         ("standby", f"pid {status['standby']['pid']}" if status["standby"] else "none"),
         ("last failure", _failure(status["failure"])),
         *_rehearsal(status["failure"]),
+        *_save(status.get("save_fault", "")),
         ("good versions", ", ".join(status["good"]) or "none"),
     ]
     return "\n".join(f"{name + ':' if name else '':<15}{value}" for name, value in rows)
@@ -95,6 +96,11 @@ def _failure(failure: dict[str, Any] | None) -> str:
         return "none"
     record = f"; record {failure['record']}" if failure["record"] else ""
     return f"run {failure['run']} at {failure['at']}: {failure['reason']}{record}"
+
+
+def _save(fault: str) -> list[tuple[str, str]]:
+    """Say what keeps the newest save from being read, if anything does."""
+    return [("newest save", f"not taken up: {' '.join(fault.split())}")] if fault else []
 
 
 def _span(seconds: float) -> str:

@@ -386,8 +386,8 @@ class Supervisor:
             log.info("%s: it is taken up in %.1f s", cause, delay)
             self._loop.call_later(delay, self._take_up, cause)
 
-    def _note_read(self, is_whole: bool) -> None:
-        self._tell(NotebookRead(is_whole=is_whole))
+    def _note_read(self, fault: str) -> None:
+        self._tell(NotebookRead(fault=fault))
 
     def _take_up(self, cause: str) -> None:
         self._is_change_due = False
@@ -679,5 +679,6 @@ class Supervisor:
             "candidate": self._runs.described(life.candidate()),
             "standby": self._runs.described(life.standby()),
             "failure": self._failure,
+            "save_fault": life.save_fault,
             "good": [self._versions.name(version.source) for version in life.good],
         }

@@ -42,18 +42,18 @@ class Watcher:
         notebook: Its code and tags matter, its outputs do not.
         models: Gives the models that it loads as it is now. Every save of one matters, and of its
             card, which is watched with it: neither is of use without the other.
-        on_read: Told whether a save is whole, when that changes: not yet by one that is whole a
-            second later.
+        on_read: Told what keeps a save from being read, when that changes; nothing once one was.
+            Not yet of one that is whole a second later.
     """
 
     def __init__(
         self,
         notebook: Path,
         models: Callable[[], Sequence[Path]] = list,
-        on_read: Callable[[bool], object] = bool,
+        on_read: Callable[[str], object] = str,
     ) -> None:
         self._notebook, self._models, self._on_read = notebook, models, on_read
-        self._is_whole = True
+        self._told = ""
         self._digest = ""
         self._known: dict[Path, _Stamps] = {}
         self._changing: dict[Path, _Stamps] = {}
@@ -115,19 +115,19 @@ class Watcher:
             if str(error) != self._fault:
                 log.warning("a save is ignored until the notebook is whole: %s", error)
             else:
-                self._note(is_whole=False)
+                self._tell(str(error))
             # What keeps it from being read may go without a save: no more files can be opened.
             self._fault, self._looks_until_read = str(error), _READ_AGAIN
             return ""
         self._fault = ""
-        self._note(is_whole=True)
+        self._tell("")
         before, self._digest = self._digest, now
         return f"{self._notebook} was saved" if now != before else ""
 
-    def _note(self, *, is_whole: bool) -> None:
-        if is_whole is not self._is_whole:
-            self._is_whole = is_whole
-            self._on_read(is_whole)
+    def _tell(self, fault: str) -> None:
+        if fault != self._told:
+            self._told = fault
+            self._on_read(fault)
 
 
 async def watch(eye: Watcher, place: WorkingFolder, tell: Callable[[str], None]) -> None:

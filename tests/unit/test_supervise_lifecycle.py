@@ -547,9 +547,11 @@ def test_a_save_that_cannot_be_read_is_told_as_long_as_it_is_there() -> None:
     """It is no version, and nobody serves what was meant."""
     story = up()
     shown = ShowReadiness(run=1, readiness=Readiness.VERSION_FAILED)
-    assert story.tell(NotebookRead(is_whole=False)) == [shown]
+    assert story.tell(NotebookRead(fault="no JSON")) == [shown]
+    assert story.tell(NotebookRead(fault="no cells")) == []
+    assert story.life.save_fault == "no cells"
     shown = ShowReadiness(run=1, readiness=Readiness.READY)
-    assert story.tell(NotebookRead(is_whole=True)) == [shown]
+    assert story.tell(NotebookRead(fault="")) == [shown]
 
 
 def test_a_version_that_is_given_up_has_failed() -> None:
