@@ -76,7 +76,7 @@ def hosts_of(text: str) -> tuple[str, ...]:
         ConfigurationError: Something of it is none.
     """
     given = text.replace(",", " ").split()
-    names = [_address_in(each.strip("[]")) or name_in(each.encode()) for each in given]
+    names = [name_in(each.encode(errors="replace")) for each in given]
     for name in names:
         if not _is_shown(name):
             raise ConfigurationError(
