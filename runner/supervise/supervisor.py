@@ -351,9 +351,11 @@ class Supervisor:
 
     def _request(self, requested: Requested) -> None:
         log.info("%s by %s", _CAUSES[type(requested)], requested.cause)
-        is_first = self._life.phase is not Phase.LAME_DUCK
+        was_leaving = self._life.is_leaving
         self._tell(requested)
-        if self._life.phase is Phase.LAME_DUCK and is_first:
+        if was_leaving and not isinstance(requested, StopRequested):
+            log.warning("it is not begun: the service is stopping")
+        elif self._life.phase is Phase.LAME_DUCK and not was_leaving:
             seconds = self.plan.rules.lame_duck
             log.info("it answers for %g s more, and says that it is not ready", seconds)
 

@@ -42,7 +42,7 @@ def service(start: type[Service]) -> Service:
 
 
 def test_a_failed_version_is_told_and_a_lame_duck_answers(service: Service, project: Path) -> None:
-    """Who asks hears of both at once, from every worker; a second signal skips the wait."""
+    """Who asks hears of both at once, from every worker; then a stop skips the wait, no reload."""
     port = service.bound_port()
     until(lambda: readiness(port)[0] == 200, 150)
     write_notebook(project / "a.ipynb", "raise ValueError('no good')")
@@ -55,5 +55,7 @@ def test_a_failed_version_is_told_and_a_lame_duck_answers(service: Service, proj
     lame = (503, {"status": "lame duck"})
     until(lambda: all(readiness(port) == lame for _ in range(8)))
     assert all(is_answered(port) for _ in range(8))
+    service.process.send_signal(signal.SIGHUP)
+    until(lambda: "it is not begun: the service is stopping" in service.said())
     service.process.send_signal(signal.SIGINT)
     assert service.process.wait(30) == 0
