@@ -229,8 +229,8 @@ class AsgiServer:
             self.state.bound.keep_files_free()
 
     async def _show_counts(self) -> None:
-        """Show the other workers who was let in."""
-        while self.gate.is_on:
+        """Show the other workers who was let in, and refused: without keys some are, too."""
+        while True:
             await asyncio.sleep(_SHOW_EVERY)
             self.gate.counts.publish()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from runner.access.gate import USUAL_PATHS, Gate
 from runner.access.key_file import hash_of, key_of
 from runner.access.keys import Keys
 from runner.access.settings import Opened
+from runner.http import server
 from runner.http.wsgi_adapter import WsgiAdapter
 
 KEY = "the-right-key"
@@ -130,3 +132,22 @@ def test_health_is_told_to_everybody() -> None:
     answer, line = said_by(server, request(target="/healthz"))
     assert answer.startswith(b"HTTP/1.1 200")
     assert (seen, line) == ([], (200, ""))
+
+
+def test_other_workers_are_shown_who_is_refused_without_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For a host or a site, of which the metrics of any worker tell."""
+    monkeypatch.setattr(server, "_SHOW_EVERY", 0.0)
+    gate = Gate(slots=2)
+    worker: Any = types.SimpleNamespace(gate=gate)
+
+    async def work() -> None:
+        showing = asyncio.ensure_future(server.AsgiServer._show_counts(worker))
+        gate.counts.refuse(421)
+        while not gate.counts._read(0).refused:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0)
+        showing.cancel()
+
+    asyncio.run(asyncio.wait_for(work(), 20))
+    assert gate.counts._read(0).refused == {"421": 1}
