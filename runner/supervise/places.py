@@ -36,7 +36,7 @@ class Places:
 def found(plan: Plan) -> Iterator[Places]:
     """Find them: a service that may write nowhere still serves, and says what is missing."""
     if plan.is_trial:
-        yield Places(plan=plan, folder=plan.out.parent)
+        yield Places(plan=plan.recording_below(None), folder=plan.out.parent)
         return
     folder = folders.folder_of(plan.path)
     if files.can_be_made(folder):
