@@ -152,13 +152,20 @@ def test_no_key_and_no_hash_is_seen_by_a_cell_or_in_the_record(keyed: Keyed) -> 
     assert "'RUNNER_API_KEY'" not in record
 
 
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A tab of a browser that knows nothing yet."""
+    context = browser.new_context()
+    opened = context.new_page()
+    opened.set_default_timeout(10_000)
+    yield opened
+    context.close()
+
+
 @pytest.mark.browser
-def test_the_page_asks_for_the_key_and_keeps_it_for_the_tab(keyed: Keyed, browser: Any) -> None:
+def test_the_page_asks_for_the_key_and_keeps_it_for_the_tab(keyed: Keyed, page: Any) -> None:
     """A wrong one is said to be unknown; a new tab has none."""
     _, port, _ = keyed
-    context = browser.new_context()
-    page = context.new_page()
-    page.set_default_timeout(10_000)
     page.goto(f"http://127.0.0.1:{port}/")
     page.get_by_label("x", exact=True).fill("4")
     predict = page.get_by_role("button", name="Predict")
@@ -172,10 +179,9 @@ def test_the_page_asks_for_the_key_and_keeps_it_for_the_tab(keyed: Keyed, browse
     page.get_by_label("x", exact=True).fill("5")
     predict.click()
     expect(page.get_by_role("status").first).to_contain_text("10")
-    other = context.new_page()
+    other = page.context.new_page()
     other.goto(f"http://127.0.0.1:{port}/")
     assert other.evaluate("sessionStorage.length + localStorage.length") == 0
-    context.close()
 
 
 @pytest.fixture(scope="module")
@@ -194,14 +200,9 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, 
 
 
 @pytest.mark.browser
-def test_a_closed_page_is_shown_to_who_gives_a_key(
-    closed: tuple[Service, str], browser: Any
-) -> None:
+def test_a_closed_page_is_shown_to_who_gives_a_key(closed: tuple[Service, str], page: Any) -> None:
     """Once in a tab, whatever is opened there; the key is in no address, history, log or cookie."""
     service, url = closed
-    context = browser.new_context()
-    page = context.new_page()
-    page.set_default_timeout(10_000)
     watch = Watch(page, url)
     answer = page.goto(f"{url}/?from=mail")
     assert answer.status == 401
@@ -223,26 +224,20 @@ def test_a_closed_page_is_shown_to_who_gives_a_key(
     expect(page.locator("details").first).to_contain_text("POST /")
     assert page.evaluate("history.length") == 4  # about:blank, /, /docs, /openapi.json
     assert "alices-key" not in service.said()
-    assert context.cookies() == []
-    other = context.new_page()
+    assert page.context.cookies() == []
+    other = page.context.new_page()
     other.goto(url)
     expect(other.get_by_label("API key")).to_be_visible()
     other.get_by_role("button", name="Cancel").click()
     expect(other.get_by_role("button", name="Give a key")).to_be_visible()
     assert other.evaluate("sessionStorage.length + localStorage.length") == 0
     assert (watch.elsewhere, watch.complaints) == ([], [])
-    context.close()
 
 
 @pytest.mark.browser
-def test_the_sign_in_page_runs_no_script_of_others(
-    closed: tuple[Service, str], browser: Any
-) -> None:
+def test_the_sign_in_page_runs_no_script_of_others(closed: tuple[Service, str], page: Any) -> None:
     """Nor does the page that is shown in its place."""
     _, url = closed
-    context = browser.new_context()
-    page = context.new_page()
-    page.set_default_timeout(10_000)
     page.goto(url)
     made = "Object.assign(document.createElement('script'), {text: 'hurt = 1'})"
     page.evaluate(f"document.body.append({made})")
@@ -251,7 +246,6 @@ def test_the_sign_in_page_runs_no_script_of_others(
     expect(page.get_by_role("button", name="Predict")).to_be_visible()
     page.evaluate(f"document.body.append({made})")
     assert page.evaluate("typeof hurt") == "undefined"
-    context.close()
 
 
 OWN_SOCKET = """
