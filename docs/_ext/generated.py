@@ -27,8 +27,8 @@ from runner.cli import main
 from runner.config import EngineConfig, Limits
 from runner.identity import Identity
 from runner.liveness.readiness import Readiness
-from runner.predict.counters import Counters
 from runner.predict.prometheus import PrometheusCollector
+from runner.traffic.counters import Counters
 
 PACKAGE = Path(runner.__file__).parent
 

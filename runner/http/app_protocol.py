@@ -14,6 +14,7 @@ from runner.access.gate import USUAL_PATHS, Gate
 from runner.access.settings import Opened
 from runner.liveness.readiness import Readiness
 from runner.rehearsal.choice import SAFE
+from runner.traffic.counters import Counters
 
 
 class AppProtocol:
@@ -31,6 +32,7 @@ class AppProtocol:
         gate: Set by the server: lets its requests in, and counts them.
         is_draining: Set by the server when it begins to end.
         readiness: Set by the server, likewise: what there is to tell who asks for it.
+        counters: By which it counts its requests itself; None: the server is to count them.
     """
 
     paths_to_open: Mapping[str, Opened] = USUAL_PATHS
@@ -42,6 +44,7 @@ class AppProtocol:
     is_draining = False
     readiness = Readiness.READY
     gate: Gate
+    counters: Counters | None = None
 
     @property
     def is_busy(self) -> bool:

@@ -84,6 +84,7 @@ class AsgiExchange(TaskExchange):
         "_scope",
         "_sent",
         "_waiters",
+        "is_of_app",
         "origin",
     )
 
@@ -100,6 +101,7 @@ class AsgiExchange(TaskExchange):
         self._app, self._scope = app, scope
         self.trace = trace_of(head.headers)
         self.origin: bytes | None = None
+        self.is_of_app = app is connection.owner.app
         scope.setdefault("extensions", {})[IS_CLOSING] = self.is_closing
         self._is_head = scope["method"] == "HEAD"
         self._is_old = head.version != "1.1"

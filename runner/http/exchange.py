@@ -37,8 +37,10 @@ class Exchange:
         scheme: Likewise, how; empty: as the connection has it.
         since: When it began, by `time.monotonic`.
         trace: By what it is named in the log and in spans; None as long as nobody asks.
+        is_of_app: The app answers it; else we do, or it is no answer but a conversation.
     """
 
+    is_of_app = False
     client = root = scheme = ""
     recording: Recording | None = None
     trace: RequestTrace | None = None

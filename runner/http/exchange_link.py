@@ -153,6 +153,8 @@ class ExchangeLink(ClientLink):
         exchange.leave()
         if not is_counted:
             self.state.answers += 1
+            if self.state.answered is not None:
+                self._count(exchange)
             if self.owner.access_log is not None:
                 self._log_exchange(exchange)
             if exchange.recording is not None:
@@ -173,6 +175,7 @@ class ExchangeLink(ClientLink):
     def count_in_thread(self, exchange: Exchange) -> None:
         """Count and log an answer that a thread has written."""
         self.state.count_in_thread()
+        self._count(exchange)
         if self.owner.access_log is not None:
             self._log_exchange(exchange)
 
@@ -185,6 +188,7 @@ class ExchangeLink(ClientLink):
         """
         exchange.is_complete = True
         exchange.leave()
+        self._count(exchange)
         self._log_exchange(exchange)
         if exchange.recording is not None:
             self._record(exchange, is_whole=False)
@@ -313,7 +317,15 @@ class ExchangeLink(ClientLink):
             if exchange.recording is not None and exchange.is_started:
                 self._record(exchange, is_whole=False)
             exchange.leave()
+            self._count(exchange, is_gone=True)
             exchange.disconnect()
+
+    def _count(self, exchange: Exchange, *, is_gone: bool = False) -> None:
+        """Have an answer of the app counted, if it does not do so itself; in any thread."""
+        answered = self.state.answered
+        if answered is not None and exchange.is_of_app:
+            status = 0 if is_gone else exchange.status
+            answered.append((status, time.monotonic() - exchange.since))
 
     def _record(self, exchange: Exchange, *, is_whole: bool = True) -> None:
         """Have an exchange recorded, whose recording was wanted when its answer began."""

@@ -58,6 +58,7 @@ class LentConnection(Exchange):
 
     connection: WsgiConnection
     trace: RequestTrace
+    is_of_app = True
 
     def __init__(self, connection: WsgiConnection, head: PlainHead, path: str, body: bytes) -> None:
         super().__init__(connection, "", path, keep_alive=True)

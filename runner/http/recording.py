@@ -100,21 +100,34 @@ class Pieces:
 class Recording:
     """Keep of one exchange what is to be recorded.
 
+    There is one for each request, while few are recorded: it holds nothing before it has to.
+
     Args:
         query: As it was sent.
         fields: Of the request, with names in lower case.
-
-    Attributes:
-        body: What the client sends.
-        answer: What it gets.
     """
 
-    __slots__ = ("_answer_fields", "_fields", "_query", "answer", "body")
+    __slots__ = ("_answer", "_answer_fields", "_body", "_fields", "_query")
 
     def __init__(self, query: bytes, fields: Sequence[Field]) -> None:
         self._query, self._fields = query, fields
         self._answer_fields: Sequence[Field] = ()
-        self.body, self.answer = Pieces(), Pieces()
+        self._body: Pieces | None = None
+        self._answer: Pieces | None = None
+
+    @property
+    def body(self) -> Pieces:
+        """What the client sends."""
+        if self._body is None:
+            self._body = Pieces()
+        return self._body
+
+    @property
+    def answer(self) -> Pieces:
+        """What it gets."""
+        if self._answer is None:
+            self._answer = Pieces()
+        return self._answer
 
     def begin_answer(self, lines: bytes, *, is_endless: bool) -> None:
         """Note the head of the answer, as we have written it.

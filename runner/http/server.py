@@ -7,6 +7,7 @@ that closes them at once loses what is on its way.
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import contextvars
 import functools
@@ -41,6 +42,7 @@ from runner.rehearsal.playing import rehearse
 from runner.telemetry import span_export
 from runner.tls.server_tls import ServerTls
 from runner.tls.transport import TlsTransport
+from runner.traffic.counters import Counters
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ _LAST_ACCEPTS = 0.05
 _LOOK_AT_FILES = 1.0
 _RETURN_EVERY = 1.0  # seconds
 _SHOW_EVERY = 0.5
+_MOST_UNCOUNTED = 100_000
 # Of WebSockets. Source: RFC 6455, 7.4.1, and its registry.
 _GOING_AWAY, _SERVICE_RESTART = 1001, 1012
 
@@ -75,6 +78,7 @@ class AsgiServer:
         *,
         trust: ProxyTrust | None = None,
         tls: ServerTls | None = None,
+        counters: Counters | None = None,
     ) -> None:
         self.app, self.tls = app, tls
         self._own = app_protocol.of(app)
@@ -86,6 +90,9 @@ class AsgiServer:
         self.is_draining = False
         self.readiness = Readiness.READY
         self.state = ServerState(limits.max_buffered)
+        self._counters = counters
+        if counters is not None:
+            self.state.answered = collections.deque(maxlen=_MOST_UNCOUNTED)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = contextvars.copy_context()
         self._drained = asyncio.Event()
@@ -204,6 +211,7 @@ class AsgiServer:
             if self.request_log is not None:
                 await asyncio.to_thread(self.request_log.close)
             self.gate.counts.publish()
+            self._count_answers()
             await lifespan.shut_down()
             if span_export.is_on():
                 await asyncio.to_thread(span_export.flush)
@@ -229,10 +237,15 @@ class AsgiServer:
             self.state.bound.keep_files_free()
 
     async def _show_counts(self) -> None:
-        """Show the other workers who was let in, and refused: without keys some are, too."""
+        """Show the others who was let in, or refused, and what the app has answered."""
         while True:
             await asyncio.sleep(_SHOW_EVERY)
             self.gate.counts.publish()
+            self._count_answers()
+
+    def _count_answers(self) -> None:
+        if self._counters is not None and self.state.answered is not None:
+            self._counters.take(self.state.answered, self.state.in_flight)
 
     async def _return_memory(self) -> None:
         """Give back to the system, again and again, what large bodies took."""

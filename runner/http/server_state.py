@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import sys
 import threading
 import time
@@ -21,6 +22,8 @@ class ServerState:
         tasks: Of ASGI apps that have not ended.
         in_flight: Requests that were begun and have not ended, of every kind.
         answers: How many the loop has written.
+        answered: What the app has answered and nobody has counted: the status, 0 of a client that
+            has gone, and how many seconds it took. None if the app counts it itself.
         date_line: The ``date`` of an answer as a header line; another object each second.
         app_state: What the app's lifespan has set up.
         buffers: The bytes that requests hold.
@@ -39,6 +42,7 @@ class ServerState:
         self.tasks: set[asyncio.Task[None]] = set()
         self.in_flight = 0
         self.answers = 0
+        self.answered: collections.deque[tuple[int, float]] | None = None
         self._answers_in_threads, self._counting = 0, threading.Lock()
         self.date_line = b""
         self.app_state: dict[str, Any] = {}

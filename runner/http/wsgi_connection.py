@@ -154,7 +154,7 @@ class WsgiConnection(Connection):
         if self.owner.request_log is not None:
             exchange.recording = recording = Recording(lent.query(), lent.fields())
             recording.body.add(lent.body)
-        exchange.trace = lent.trace
+        exchange.trace, exchange.is_of_app = lent.trace, True
         if self.owner.gate.cors is not None:
             exchange.origin = b""
         self.exchange = exchange

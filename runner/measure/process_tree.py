@@ -10,6 +10,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from runner.processes import shared_out_memory
+
 _PROCESSES = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _EVERY = 0.25  # seconds between two looks
@@ -38,7 +40,7 @@ def cpu_seconds(root: int) -> float:
 
 def memory(root: int) -> int:
     """Add up the bytes that they hold; pages that several share count once."""
-    return sum(map(_proportional, pids(root)))
+    return sum(map(shared_out_memory, pids(root)))
 
 
 class MemoryWatch:
@@ -82,11 +84,3 @@ def _stats() -> Iterator[tuple[int, list[str]]]:
         except OSError:  # it has ended
             continue
         yield int(folder.name), text.rpartition(")")[2].split()
-
-
-def _proportional(pid: int) -> int:
-    try:
-        lines = (_PROCESSES / str(pid) / "smaps_rollup").read_text().splitlines()
-    except OSError:  # it has ended
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024

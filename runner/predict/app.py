@@ -26,7 +26,6 @@ from runner.predict import service_routes
 from runner.predict.body_decoding import decoded_body
 from runner.predict.body_work import BodyWork
 from runner.predict.bulk import predict_bulk
-from runner.predict.counters import Counters
 from runner.predict.dispatch import Dispatcher
 from runner.predict.endpoints import Endpoint
 from runner.predict.fast_route import FastRoute, FastRouteConnection
@@ -37,6 +36,7 @@ from runner.predict.row_calls import RowCalls
 from runner.predict.streams import send_stream
 from runner.predict.uploads import fields_of_form
 from runner.telemetry import span_export, spans
+from runner.traffic.counters import Counters
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class PredictApp(AppProtocol):
     """
 
     can_be_busy = True  # for a slow model is called once at a time
+    counters: Counters
 
     def __init__(
         self,

@@ -26,7 +26,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from runner.predict import traced_call
-from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import predict_timing, unqueued_timing
 from runner.predict.pending_prediction import (
@@ -38,6 +37,7 @@ from runner.predict.pending_prediction import (
 from runner.predict.problem_error import ProblemError, failed_prediction
 from runner.predict.serial_thread import SerialThread, SerialThreads
 from runner.telemetry import spans
+from runner.traffic.counters import Counters
 
 log = logging.getLogger(__name__)
 

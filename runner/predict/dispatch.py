@@ -15,7 +15,6 @@ from runner.config import Limits
 from runner.predict import pictures
 from runner.predict.answers import FunctionAnswers
 from runner.predict.batching import Batcher
-from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.fast_route import FastRoute
 from runner.predict.http_messages import (
@@ -29,6 +28,7 @@ from runner.predict.pending_prediction import Prediction
 from runner.predict.problem_error import ProblemError
 from runner.predict.response import Response as AuthorResponse
 from runner.predict.streams import RunningStream, collected, is_stream
+from runner.traffic.counters import Counters
 
 
 class Dispatcher:

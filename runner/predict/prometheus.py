@@ -18,8 +18,8 @@ from runner.access.counts import Counted
 from runner.access.gate import Gate
 from runner.identity import Identity
 from runner.liveness.readiness import Readiness
-from runner.predict.counters import LATENCIES, SIZES, Counters, EndpointCounts
 from runner.predict.http_messages import Request, Response, Route
+from runner.traffic.counters import LATENCIES, SIZES, Counters, EndpointCounts
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -131,7 +131,7 @@ def _counter_families(numbers: dict[str, EndpointCounts]) -> Iterator[Metric]:
     for name, found in numbers.items():
         for status, count in found.answered.items():
             if count:
-                requests.add_metric([name, str(status or "other")], count)
+                requests.add_metric([name, str(status) if status >= 100 else f"{status}xx"], count)
         for kind, count in found.errors.items():
             errors.add_metric([name, kind], count)
         if name:

@@ -17,11 +17,11 @@ from runner.predict import (
     pages,
     prometheus,
 )
-from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import Response, Route
 from runner.predict.problem_error import ProblemError
 from runner.predict.row_calls import RowCalls
+from runner.traffic.counters import Counters
 
 RESERVED = frozenset(
     {"docs", "health", "invocations", "metrics", "openapi.json", "ping", "static"}

@@ -7,12 +7,14 @@ import logging
 import os
 import socket
 from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from runner import net
 from runner.access.gate import Gate, gate_of
 from runner.access.settings import OPEN_TO_ALL, AccessSettings
 from runner.config import Limits, ProxyTrust
+from runner.files import if_possible
 from runner.http import app_protocol
 from runner.http.app_protocol import AppProtocol
 from runner.http.example_request import Example
@@ -27,6 +29,7 @@ from runner.serving.supervisor_link import SupervisorLink
 from runner.serving.worker import Server
 from runner.serving.workers import WorkerPool
 from runner.tls.server_tls import ServerTls
+from runner.traffic.counters import Counters
 
 log = logging.getLogger(__name__)
 
@@ -123,16 +126,20 @@ def pool_of(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
     log_fd = _log_fd()
     own = app_protocol.of(app)
     own.prepare(len(listeners))
+    counters = None if own.counters else Counters([], len(listeners))
+    _show_counts(counters or own.counters)
     gate = _gate_of(own, limits, control, listeners)
     if control is None and gate.keys is None and net.is_for_others(listeners[0].getsockname()[0]):
         log.warning("%s", OPEN_TO_ALL.format(address=net.describe(listeners[0])))
     trust = ProxyTrust.from_environment(environ)
     requests = request_log_of(len(listeners))
-    server = _server(kind, app, limits, log_fd, examples, gate, trust, tls, requests)
+    server = _server(kind, app, limits, log_fd, examples, gate, trust, tls, requests, counters)
     handover = Handover.from_environment()
 
     def build(slot: int) -> Server:
         own.take_slot(slot)
+        if counters is not None:
+            counters.take_slot(slot)
         gate.counts.take_slot(slot)
         server.handover = None if slot else handover  # one worker of many is enough
         return server
@@ -147,6 +154,14 @@ def pool_of(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
         obstacle=obstacle,
         is_tls=tls is not None,
     )
+
+
+def _show_counts(counters: Counters | None) -> None:
+    """Let the supervisor and the run read what the workers count, where there are any."""
+    control, run = os.environ.get("RUNNER_CONTROL"), os.environ.get("RUNNER_RUN_ID")
+    if counters is not None and control and run:
+        with if_possible("nobody sees what is counted"):
+            counters.show_to_others(Path(control).parent, run)
 
 
 def _gate_of(
@@ -181,12 +196,14 @@ def _server(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
     trust: ProxyTrust,
     tls: ServerTls | None,
     request_log: RequestLog | None = None,
+    counters: Counters | None = None,
 ) -> AsgiServer:
     """Make the server of each worker: a forked one has a copy of its own."""
     access = worker_log.access_log_to(log_fd, limits)
     import_ahead()
     asgi = app if kind == "asgi" else WsgiAdapter(app, limits.threads or limits.max_concurrency)
-    return AsgiServer(asgi, limits, access, examples, gate, request_log, trust=trust, tls=tls)
+    given = (access, examples, gate, request_log)
+    return AsgiServer(asgi, limits, *given, trust=trust, tls=tls, counters=counters)
 
 
 def _log_fd() -> int:

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -176,20 +176,22 @@ class PendingRequests:
 
     Args:
         take: Gets what is asked for.
-        status: Describes what exists now.
+        known: Answers at once what is asked of what exists now, by its name.
     """
 
     def __init__(
-        self, take: Callable[[Requested], None], status: Callable[[], dict[str, Any]]
+        self,
+        take: Callable[[Requested], None],
+        known: Mapping[str, Callable[[], dict[str, Any]]],
     ) -> None:
-        self._take, self._status = take, status
+        self._take, self._known = take, known
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = itertools.count(1)
 
     async def reply(self, question: str) -> dict[str, Any]:
         """Give the outcome of a question."""
-        if question == "status":
-            return {"ok": True, **self._status()}
+        if describe := self._known.get(question):
+            return {"ok": True, **describe()}
         if question not in _QUESTIONS:
             return {"ok": False, "reason": f"unknown question {question!r}"}
         number = next(self._numbers)

@@ -83,11 +83,13 @@ from runner.supervise.running import LOCK
 from runner.supervise.runs import Runs
 from runner.supervise.states import RunState
 from runner.supervise.status import iso
+from runner.supervise.traffic_watch import TrafficWatch
 from runner.supervise.versions import Versions
 from runner.supervise.watch import Watcher, watch
 from runner.telemetry import span_export
 from runner.tls.certificate import TlsFiles
 from runner.tls.server_tls import LOOK_EVERY, ServerTls
+from runner.traffic.traffic import EVERY
 
 log = logging.getLogger(__name__)
 
@@ -211,7 +213,9 @@ class Supervisor:
         self._runs = Runs(
             plan, self._versions, self._links, listeners, self._note_as_read, self._relay.word
         )
-        self._requests = PendingRequests(self._request, self.status)
+        self._traffic = TrafficWatch(lambda: self._links.path.parent, self._pids)
+        known = {"status": self.status, "history": self._traffic.history}
+        self._requests = PendingRequests(self._request, known)
         self._control = ControlServer(folder, self._longest_outcome(), self._requests.reply)
         self._presence = Presence(folder, plan.path, self._control)
         self._watcher: Watcher | None = None
@@ -237,6 +241,7 @@ class Supervisor:
                 )
                 self._watch_files()
             self._bound_request_log()
+            self._watch_traffic()
             if self._listeners:
                 log.info("supervisor %d bound %s", os.getpid(), self.url)
                 self._tell_of_health()
@@ -377,6 +382,17 @@ class Supervisor:
             await asyncio.to_thread(self._request_files.look, self._versions.names)
             await asyncio.sleep(self._request_files.every)
 
+    def _watch_traffic(self) -> None:
+        again = self._watch_traffic
+        self._begin(self._traffic.look_on(), lambda: self._loop.call_later(EVERY, again))
+
+    def _pids(self) -> list[int]:
+        """List the processes that make up the service, as far as they have been told of."""
+        found = {os.getpid()}
+        for live in self._runs.live.values():
+            found |= {live.process.pid, live.process.kernel_pid or 0, *live.workers}
+        return sorted(found - {0})
+
     def _note_change(self, cause: str) -> None:
         """Take up a change, where replicas share it each after another while."""
         most = self.plan.reload_jitter if self._life.serving() else 0.0
@@ -413,6 +429,7 @@ class Supervisor:
                 self._note_place(run, message or {})
             case "ready":
                 self._take_rehearsal(run, is_ready=True)
+                self._traffic.begin(run, self._versions.name(run))
                 self._tell(Ready(run=run))
             case "failed":
                 self._take_rehearsal(run)
@@ -538,6 +555,7 @@ class Supervisor:
 
     def _note_end(self, ended: Ended) -> None:
         self._watch.end(ended.run)  # its kernel may not have hung up yet
+        self._traffic.end(ended.run)
         self._order_watch.end(ended.run)
         self._tell(ended)
 
@@ -683,4 +701,5 @@ class Supervisor:
             "failure": self._failure,
             "save_fault": life.save_fault,
             "good": [self._versions.name(version.source) for version in life.good],
+            "traffic": self._traffic.status(),
         }

@@ -19,11 +19,11 @@ from support.fitted_models import fitted, in_batches, one_by_one, public_call, r
 
 from runner.model.artefacts import load_model
 from runner.predict.batching import Batcher
-from runner.predict.counters import Counters
 from runner.predict.fast import preparation
 from runner.predict.fast.predictor import Predictor
 from runner.predict.models import model_endpoint
 from runner.predict.targets import EndpointOptions
+from runner.traffic.counters import Counters
 
 MODELS = [
     SVC(),

@@ -15,11 +15,11 @@ from runner.identity import Identity
 from runner.liveness.readiness import Readiness
 from runner.predict import service_routes
 from runner.predict.body_work import BodyWork
-from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import Request, Response
 from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
 from runner.predict.row_calls import RowCalls
+from runner.traffic.counters import Counters
 
 IDENTITY = Identity(
     run_id="r1", notebook_sha256="a" * 64, notebook_title="Serve it", model_sha256="b" * 64

@@ -12,12 +12,12 @@ import pytest
 from support import until
 
 from runner.predict.batching import Batcher
-from runner.predict.counters import Counters
 from runner.predict.endpoints import Endpoint
 from runner.predict.pending_prediction import Prediction
 from runner.predict.problem_error import ProblemError
 from runner.predict.schema import TextSchema
 from runner.telemetry.request_trace import RequestTrace
+from runner.traffic.counters import Counters
 
 FULL = 4
 

@@ -13,8 +13,8 @@ from support.service_surface import IDENTITY, Surface, price, species
 from runner.access.gate import Gate
 from runner.liveness.readiness import Readiness
 from runner.predict import prometheus
-from runner.predict.counters import Counters
 from runner.predict.http_messages import Request, Response
+from runner.traffic.counters import Counters
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def value(answer: Response, name: str, **labels: str) -> float:
 
 
 def test_requests_are_counted_by_endpoint_and_status(service: Surface) -> None:
-    """Each answer counts once, a rare status among the others."""
+    """Each answer counts once, a rare status among those of its class."""
     for name, status in (("species", 200), ("species", 200), ("price", 422), ("price", 418)):
         service.counters[name].request_started()
         service.counters[name].request_answered(status, 0.003)
@@ -44,7 +44,7 @@ def test_requests_are_counted_by_endpoint_and_status(service: Surface) -> None:
     requests = "runner_requests_total"
     assert value(answer, requests, endpoint="species", status="200") == 2
     assert value(answer, requests, endpoint="price", status="422") == 1
-    assert value(answer, requests, endpoint="price", status="other") == 1
+    assert value(answer, requests, endpoint="price", status="4xx") == 1
 
 
 def test_errors_are_counted_by_kind(service: Surface) -> None:

@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import array
 import asyncio
+import collections
 import contextlib
 import dataclasses
 import enum
 import math
-import mmap
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
+from pathlib import Path
 
-STATUSES = (0, 200, 400, 404, 405, 406, 413, 415, 422, 500, 503, 504)  # 0: any other
+from runner.traffic.shared_counts import SharedCounts
+
+# 1 to 5: any other of that class.
+STATUSES = (1, 2, 3, 4, 5, 200, 400, 404, 405, 406, 413, 415, 422, 500, 503, 504)
 LATENCIES = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
     *(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
@@ -39,7 +43,7 @@ _GONE = _CALL_SECONDS + 1
 _IN_FLIGHT = _GONE + 1
 _WAITING = _IN_FLIGHT + 1
 _UNRECORDED = _WAITING + 1
-_WIDTH = _UNRECORDED + 1
+WIDTH = _UNRECORDED + 1
 
 
 class ErrorKind(enum.StrEnum):
@@ -57,7 +61,7 @@ class EndpointCounts:
     """Hold what was counted for one endpoint.
 
     Attributes:
-        answered: How many requests by status; under 0 those of any rare one.
+        answered: How many requests by status; under 1 to 5 those of any rare one of that class.
         latencies: How many requests up to each of ``LATENCIES`` and beyond the one before, and
             last how many beyond them all.
         seconds: How long all requests took together.
@@ -81,13 +85,17 @@ class EndpointCounts:
     waiting: int
     unrecorded: int
 
+    def answered_by(self, first_digit: int) -> int:
+        """Tell how many requests were answered by a class of statuses, such as 5 of 500 to 599."""
+        return sum(n for status, n in self.answered.items() if _class_of(status) == first_digit)
+
     @property
     def errors(self) -> dict[ErrorKind, int]:
         """Sort what was not answered well."""
         errors = dict.fromkeys(ErrorKind, 0)
         errors[ErrorKind.GONE] = self.gone
         for status, count in self.answered.items():
-            if status >= 400:
+            if _class_of(status) >= 4:
                 errors[_error_kind_of(status)] += count
         return errors
 
@@ -105,7 +113,7 @@ class EndpointCounter:
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._values = [0.0] * _WIDTH
+        self._values = [0.0] * WIDTH
         self._seconds: list[float] = []  # no more than are answered between two publications
         self.well_answered = self._seconds.append
         self.in_flight = 0
@@ -140,7 +148,7 @@ class EndpointCounter:
     def request_answered(self, status: int, seconds: float) -> None:
         """Count a request's answer, after ``request_started``."""
         values = self._values
-        values[_STATUS.get(status, 0)] += 1
+        values[_STATUS.get(status) or _STATUS[_class_of(status)]] += 1
         values[_LATENCY + bisect_left(LATENCIES, seconds)] += 1
         values[_SECONDS] += seconds
         self.in_flight -= 1
@@ -191,9 +199,9 @@ class Counters:
 
     def __init__(self, names: Sequence[str], slots: int) -> None:
         self._counters = {name: EndpointCounter(self) for name in ("", *names)}
-        self._width = len(self._counters) * _WIDTH
+        self._width = len(self._counters) * WIDTH
         self._slots = slots
-        self._shared = memoryview(mmap.mmap(-1, slots * self._width * 8)).cast("d")
+        self._shared = SharedCounts(slots * self._width * 8)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.is_dirty = False
         self.take_slot(0)
@@ -207,7 +215,7 @@ class Counters:
         self._first = slot * self._width
         left = self._slot(slot)
         for place, counter in enumerate(self._counters.values()):
-            counter.go_on_from(left[place * _WIDTH : (place + 1) * _WIDTH])
+            counter.go_on_from(left[place * WIDTH : (place + 1) * WIDTH])
         self.publish()
 
     @contextlib.contextmanager
@@ -224,13 +232,34 @@ class Counters:
         self._loop = loop
         self.is_dirty = False
 
+    def take(self, answered: collections.deque[tuple[int, float]], in_flight: int) -> None:
+        """Count for an app that does not do so itself, and publish it if anything has changed.
+
+        Args:
+            answered: Statuses, 0 of a client that has gone, and seconds; emptied. Threads may add
+                to it meanwhile.
+            in_flight: How many requests are begun and not answered.
+        """
+        counter = self[""]
+        if not answered and counter.in_flight == in_flight:
+            return
+        while answered:
+            status, seconds = answered.popleft()
+            if status:
+                counter.request_answered(status, seconds)
+            else:
+                counter.request_abandoned()
+        counter.in_flight = in_flight
+        self.publish()
+
     # -- showing
 
     def publish(self) -> None:
         """Show this worker's numbers to the others."""
         self.is_dirty = False
         values = chain.from_iterable(counter.values() for counter in self._counters.values())
-        self._shared[self._first : self._first + self._width] = memoryview(array.array("d", values))
+        numbers = memoryview(array.array("d", values))
+        self._shared.memory[self._first : self._first + self._width] = numbers
 
     def publish_soon(self) -> None:
         """Publish within a moment, if there is a loop to do it."""
@@ -241,15 +270,40 @@ class Counters:
     def total(self) -> dict[str, EndpointCounts]:
         """Sum the numbers of all workers, by endpoint; another's may be a moment old."""
         self.publish()
-        slots = [self._slot(slot) for slot in range(self._slots)]
-        sums = [sum(column) for column in zip(*slots, strict=True)]
-        return {
-            name: _counts_of(sums[place * _WIDTH : (place + 1) * _WIDTH])
-            for place, name in enumerate(self._counters)
-        }
+        return total_of(self._shared.memory, [*self._counters])
+
+    def show_to_others(self, folder: Path, run: str) -> None:
+        """Let all processes of ours that know a run read what is counted for it.
+
+        Raises:
+            OSError: They cannot be told.
+        """
+        self._shared.tell(folder, run, {"names": [*self._counters], "width": WIDTH})
 
     def _slot(self, slot: int) -> list[float]:
-        return list[float](self._shared[slot * self._width : (slot + 1) * self._width])
+        return list[float](self._shared.memory[slot * self._width : (slot + 1) * self._width])
+
+
+def total_of(memory: Sequence[float], names: Sequence[str]) -> dict[str, EndpointCounts]:
+    """Sum the numbers of all workers, by endpoint.
+
+    Args:
+        memory: What they share.
+        names: The endpoints, as they stand there for each worker.
+    """
+    width = len(names) * WIDTH
+    slots = [memory[first : first + width] for first in range(0, len(memory), width)]
+    sums = [sum(column) for column in zip(*slots, strict=True)]
+    return {
+        name: _counts_of(sums[place * WIDTH : (place + 1) * WIDTH])
+        for place, name in enumerate(names)
+    }
+
+
+def _class_of(status: int) -> int:
+    """Give a status' class, which is itself one of ours: 4 of 404 and 4; without any, 5."""
+    found = status if status < 10 else status // 100
+    return found if 1 <= found <= 5 else 5
 
 
 def _counts_of(values: list[float]) -> EndpointCounts:
@@ -273,4 +327,4 @@ def _error_kind_of(status: int) -> ErrorKind:
         return ErrorKind.BUSY
     if status == 504:
         return ErrorKind.LATE
-    return ErrorKind.FAILED if status >= 500 else ErrorKind.INVALID
+    return ErrorKind.FAILED if _class_of(status) == 5 else ErrorKind.INVALID
