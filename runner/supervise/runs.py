@@ -46,6 +46,7 @@ from runner.supervise.versions import Versions
 from runner.telemetry import spans
 from runner.telemetry.spans import Span
 from runner.tls.server_tls import ServerTls
+from runner.traffic import shared_counts
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +165,7 @@ class Runs:
         reason = self._versions.close(run, process.pid, code)
         name = self._versions.name(run)
         self._handover(run).clear()
+        shared_counts.forget(self._links.path.parent, name)
         facts = {"run": name, "pid": process.pid, "code": code}
         said = "run %s (process %d) ended with code %d"
         log.info(said, name or "in standby", process.pid, code, extra={"facts": facts})

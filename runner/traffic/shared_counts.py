@@ -80,6 +80,12 @@ def note_path(folder: Path, run: str) -> Path:
     return folder / f"counts-{run}.json"
 
 
+def forget(folder: Path, run: str) -> None:
+    """Remove the note of a run that has ended, if there is one."""
+    with contextlib.suppress(OSError):
+        note_path(folder, run).unlink(missing_ok=True)
+
+
 def _mapped(pid: int, fd: int) -> Sequence[float]:
     opened = os.open(f"/proc/{pid}/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,3 +54,5 @@ def test_an_app_is_counted_by_the_server(
     assert traffic(folder)["errors"] == 2
     assert traffic(folder)["p99"] is not None
     assert control.ask(folder, "history")["points"] == []
+    pattern = f"runner-{service.process.pid}-*/counts-*.json"
+    until(lambda: len([*Path(tempfile.gettempdir()).glob(pattern)]) == 1)
