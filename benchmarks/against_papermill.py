@@ -5,7 +5,8 @@ Each is executed twice, in folders of their own, with the parameters of the tabl
 `papermill a.ipynb out.ipynb --engine nbclient` and `runner run a.ipynb out.ipynb`. What has to be
 the same: every cell with its text, tags, outputs (streams, errors, every MIME type with its data)
 and number, the parameters as recorded, the kernel, the language, the widgets, and whether the
-exit code is 0. What differs and is not in the table of differences ends with exit code 1.
+exit code is 0. The cells by which either says that a run has failed are left out, and the frames of
+libraries, which we fold. What differs and is not in the table of differences ends with exit code 1.
 
     python benchmarks/against_papermill.py [--only sysexit …] [--folder NOTEBOOKS …]
 """
@@ -30,6 +31,8 @@ from typing import Any
 
 from leftovers import leave_nothing
 
+from runner.record.tracebacks import folded
+
 NOTEBOOKS = {"papermill": "papermill/tests/notebooks", "nbclient": "tests/files"}
 # As papermill's own tests give them.
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -42,6 +45,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "no_parameters": {"msg": "Hello"},
     "blank-vscode": {"var": "It works"},
 }
+# Of the cells by which either says that the run has failed.
+ERROR_TAGS = {"papermill-error-cell-tag", "injected-failure"}
 # What differs, and why that is right. The words are those of `differences`.
 UNCHECKED = {"exit code", "written"}
 MARKED = {"exit code", "number of cells"} | {
@@ -182,7 +187,10 @@ def differences(theirs: Outcome, ours: Outcome) -> Iterator[tuple[str, str]]:
         yield from _pair(name, *sides)
     recorded = (one["metadata"]["papermill"] for one in (theirs.notebook, ours.notebook))
     yield from _pair("parameters", *(one.get("parameters") for one in recorded))
-    cells = [one["cells"] for one in (theirs.notebook, ours.notebook)]
+    cells = [
+        [cell for cell in one["cells"] if not ERROR_TAGS & {*_of(cell, "tags")}]
+        for one in (theirs.notebook, ours.notebook)
+    ]
     yield from _pair("number of cells", *(len(side) for side in cells))
     for number, (first, second) in enumerate(zip(*cells, strict=False), 1):
         for name in ("cell_type", "source", "tags", "execution_count", "outputs"):
@@ -204,14 +212,20 @@ def _of(cell: dict[str, Any], name: str) -> Any:
     if name == "tags":
         return cell["metadata"].get("tags") or []
     if name == "outputs":
-        return joined(cell.get("outputs", []))
+        return joined([each for each in cell.get("outputs", []) if not _is_ours(each)])
     return "".join(cell[name]) if name == "source" else cell.get(name)
+
+
+def _is_ours(output: dict[str, Any]) -> bool:
+    return "runner" in output.get("metadata", {})
 
 
 def joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Join streams that follow each other: where they are cut is the machine's luck."""
     found: list[dict[str, Any]] = []
     for output in outputs:
+        if output["output_type"] == "error":
+            output["traceback"] = folded(output["traceback"])[0]
         is_stream = output["output_type"] == "stream"
         if is_stream:
             output["text"] = "".join(output["text"])

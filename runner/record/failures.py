@@ -15,20 +15,16 @@ from typing import Any
 
 from runner.notebook import code
 from runner.notebook.document import source, tags
+from runner.record.tracebacks import FRAME, PACKAGE, plain
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _WORDS = re.compile(r"[a-z]+(?:[-_]?[a-z0-9]+)*")
 _HEXADECIMAL = re.compile(r"[0-9a-f-]*")
-_FRAME = re.compile(
-    r"^\s*(?:Cell In\[(?P<count>\d+)\], line |File (?P<file>[^\n]+?):)(?P<line>\d+)", re.MULTILINE
-)
 _CAUSES = re.compile(r"^(?:During handling of|The above exception was)[^\n]*$", re.MULTILINE)
 _TIMED = "<timed exec>"  # within `%%time`, whose body is a file of its own
 _POINTED_AT = re.compile(r"^-+> \d+ (.*)$", re.MULTILINE)
 _SYNTAX_PLACE = re.compile(r" \((?:\d+|<[^>]*>)(?:\.py)?, line \d+\)$")
 _LONGEST_LINE = 100
 _LONGEST_VALUE = 1_000  # the cell shows all of it
-_PACKAGE = Path(__file__).parent.parent
 
 Cell = Mapping[str, Any]
 
@@ -41,6 +37,78 @@ class _Frame:
     file: str
     line: int
     text: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Say where and by what a run failed.
+
+    Attributes:
+        place: The cell in words.
+        cell: Its number as a reader counts it; None of one that was put in.
+        cell_id: Its id.
+        line: The line at which the error left it, as it is written; None if that is not known.
+        text: That line.
+        error: The error's name.
+        value: What it says, in one line.
+        origin: Where it began, if not there, in words.
+        mend: What may be done about it, in words.
+    """
+
+    place: str
+    cell: int | None
+    cell_id: str
+    line: int | None
+    text: str
+    error: str
+    value: str
+    origin: str = ""
+    mend: str = ""
+
+    @property
+    def said(self) -> str:
+        """Say it in one line."""
+        place = f"{self.place}, line {self.line} `{self.text}`," if self.text else self.place
+        said = f"{place} raised {self.error}: {self.value}".rstrip(": ")
+        said += f" (in {self.origin})" if self.origin else ""
+        return f"{said}; {self.mend}" if self.mend else said
+
+    def facts(self) -> dict[str, Any]:
+        """Give it for a record."""
+        return dataclasses.asdict(self)
+
+
+def failure_of(  # noqa: PLR0913, PLR0917 - each is another fact
+    cells: Sequence[Cell],
+    cell: Cell,
+    name: str,
+    value: str,
+    traceback: Sequence[str] = (),
+    mend: str = "",
+) -> Failure:
+    """Find out where a cell failed.
+
+    Args:
+        cells: All of the notebook.
+        cell: The one that failed.
+        name: The error's.
+        value: Its text.
+        traceback: As IPython shows it.
+        mend: What may be done about it.
+    """
+    text = source(dict(cell))
+    line = line_of(text, traceback)
+    return Failure(
+        place=describe(cells, cell),
+        cell=number_of(cells, cell),
+        cell_id=str(cell.get("id", "")),
+        line=line or None,
+        text=_line_of_text(text, line),
+        error=name,
+        value=plain_value(name, value),
+        origin=origin_of(cells, cell, traceback),
+        mend=mend,
+    )
 
 
 def title_of(cell: Cell) -> str:
@@ -58,11 +126,17 @@ def describe(cells: Sequence[Cell], cell: Cell) -> str:
     if is_put_in(cell):
         return "the cell of the parameters that were given" if _is_given(cell) else "what was left"
     own = [each for each in cells if not is_put_in(each)]
-    number = next((place for place, each in enumerate(own, 1) if each is cell), 0)
+    number = number_of(cells, cell)
     if not number:
         return "a cell"
     title = title_of(cell) or _heading(own[number - 2] if number > 1 else None)
     return f"cell {number} ({title[:_LONGEST_LINE]})" if title else f"cell {number}"
+
+
+def number_of(cells: Sequence[Cell], cell: Cell) -> int | None:
+    """Count a cell as a reader does; None of one that is not the notebook's own."""
+    own = (each for each in cells if not is_put_in(each))
+    return next((place for place, each in enumerate(own, 1) if each is cell), None)
 
 
 def is_put_in(cell: Cell) -> bool:
@@ -98,14 +172,6 @@ def line_of(text: str, traceback: Sequence[str]) -> int:
     return code.line_as_written(text, first.line) if first else 0
 
 
-def place_of(cells: Sequence[Cell], cell: Cell, traceback: Sequence[str]) -> str:
-    """Name the cell and its line, such as ``cell 4 (Load the data), line 6 `x = 1 / 0` ``."""
-    text = source(dict(cell))
-    said, number = describe(cells, cell), line_of(text, traceback)
-    line = _line_of_text(text, number)
-    return f"{said}, line {number} `{line}`," if line else said
-
-
 def origin_of(cells: Sequence[Cell], cell: Cell, traceback: Sequence[str]) -> str:
     """Name where an error began, if that was in another cell, another line or a file of the user's.
 
@@ -134,12 +200,12 @@ def plain_value(name: str, value: str) -> str:
 
 def _frames(traceback: Sequence[str]) -> list[_Frame]:
     """List the places of the last exception of a traceback, the outermost first."""
-    shown = _CAUSES.split(_ANSI.sub("", "\n".join(traceback)))[-1]
+    shown = _CAUSES.split(plain("\n".join(traceback)))[-1]
     return list(_frames_in(shown))
 
 
 def _frames_in(shown: str) -> Iterator[_Frame]:
-    found = list(_FRAME.finditer(shown))
+    found = list(FRAME.finditer(shown))
     for number, frame in enumerate(found, 1):
         end = found[number].start() if number < len(found) else len(shown)
         pointed = _POINTED_AT.search(shown, frame.end(), end)
@@ -156,7 +222,7 @@ def _is_own(frame: _Frame) -> bool:
     if not frame.file:
         return True
     path = Path(frame.file).expanduser()
-    is_installed = "site-packages" in path.parts or path.is_relative_to(_PACKAGE)
+    is_installed = "site-packages" in path.parts or path.is_relative_to(PACKAGE)
     return path.is_relative_to(Path.cwd()) and not is_installed
 
 

@@ -13,18 +13,26 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import hashlib
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell, new_output
+from nbformat.v4 import new_output
 
 from runner.files import process_start
 from runner.identity import replica
-from runner.record import notebook_format
-from runner.rehearsal.report_text import markdown
+from runner.record import additions, notebook_format
+
+if TYPE_CHECKING:
+    from runner.record.card import Card
+    from runner.record.failures import Failure
+    from runner.record.service_card import ServiceCard
+
+
+_SOURCE = "source_sha256"
 
 
 class CellStatus(enum.StrEnum):
@@ -59,6 +67,7 @@ class Record:
         is_dirty: Something has changed since the last save.
         save_seconds: What the last save took.
         before_save: Called by every save first, to bring up to date what is only collected.
+        card: What is shown of the service, once the run serves; None if it is none.
     """
 
     def __init__(self, nb: NotebookNode, write: Callable[[NotebookNode, bool], None]) -> None:
@@ -66,6 +75,10 @@ class Record:
         self.is_dirty = False
         self.save_seconds = 0.0
         self.before_save: Callable[[], None] = lambda: None
+        self.card: ServiceCard | None = None
+        self._shown: Card | None = None
+        self._serving_cell = ""
+        self._failure: Failure | None = None
         self._write = write
         self._rehearsal: dict[str, Any] = {}
         nb.metadata.setdefault("papermill", NotebookNode())
@@ -80,6 +93,7 @@ class Record:
     def start(self, **facts: Any) -> None:
         """Empty the outputs, mark every cell pending, and save."""
         notebook_format.mend_metadata(self.nb.metadata)
+        self.nb.cells = additions.without(self.nb.cells)
         for cell in self.nb.cells:
             _reset(cell)
         self.nb.metadata.papermill.update(
@@ -112,20 +126,23 @@ class Record:
         self._rehearsal = said
         self.is_dirty = True
 
-    def _place_rehearsal(self) -> None:
-        if not self._rehearsal or "rehearsal" in self.run:
-            return
-        self.run.rehearsal = self._rehearsal
-        text, tags = markdown(self._rehearsal), {"tags": ["injected-rehearsal"]}
-        cell = new_markdown_cell(text, metadata=tags)
-        cell.id = "rehearsal"
-        self.append(cell)
-        self.cell_skipped(cell)
-
     def mark_ready(self) -> None:
         """Note that the run serves from now on; from any thread: the timer saves it."""
-        self.run.ready = _now()
+        self.run.ready = self.run.get("ready") or _now()
+        if self.card is not None:
+            self.card.look()
         self.is_dirty = True
+
+    def look_at_service(self) -> None:
+        """See whether the card has to say something else by now; from any thread."""
+        if self.card is not None and self.run.get("ready"):
+            self.card.look()
+            self.note_service()
+
+    def note_service(self) -> None:
+        """See likewise, of what is known already."""
+        if self.card is not None and self.run.get("ready"):
+            self.is_dirty = self.is_dirty or self.card.card(self.run) != self._shown
 
     def mark_draining(self) -> None:
         """Note, and save, that a run which served is about to stop: no two serve at a time."""
@@ -139,7 +156,8 @@ class Record:
         self.nb.cells.append(cell)
 
     def cell_started(self, cell: NotebookNode) -> None:
-        """Mark a cell as running, and save."""
+        """Mark a cell as running, with the hash of its source as it is shown, and save."""
+        _note_source(cell)
         cell.metadata.papermill.update(
             status=CellStatus.RUNNING, start_time=_now(), exception=False
         )
@@ -165,14 +183,25 @@ class Record:
             status=CellStatus.COMPLETED, start_time=now, end_time=now, duration=0.0, exception=False
         )
 
-    def end(self, status: RunStatus, reason: str, exit_code: int | None = None) -> None:
+    def end(
+        self,
+        status: RunStatus,
+        reason: str,
+        exit_code: int | None = None,
+        failure: Failure | None = None,
+    ) -> None:
         """Close the record: how and why the run ended; wait until the disk has it.
 
         Args:
             status: How.
             reason: Why.
             exit_code: With which the process is going to end, as far as it is known here.
+            failure: In which cell it failed, if it did.
         """
+        if failure is not None:
+            self._failure, self.run.failure = failure, failure.facts()
+            additions.mark_failed_cell(self.nb, failure)
+        self.look_at_service()
         facts = self.nb.metadata.papermill
         facts.end_time = _now()
         facts.duration = _seconds_between(facts.start_time, facts.end_time)
@@ -185,9 +214,34 @@ class Record:
         self.is_dirty = False
         self._place_rehearsal()
         self.before_save()
+        self._place_card()
+        self._place_failure()
         self.run.saved = _now()
         self._write(self.nb, durable)
         self.save_seconds = time.monotonic() - began
+
+    def _place_rehearsal(self) -> None:
+        if self._rehearsal and "rehearsal" not in self.run:
+            self.run.rehearsal = self._rehearsal
+            cell = additions.rehearsal_cell(self._rehearsal)
+            self.append(cell)
+            self.cell_skipped(cell)
+
+    def _place_card(self) -> None:
+        """Show what is known of the service in the cell that was running when it came to serve."""
+        if self.card is None or not self.run.get("ready"):
+            return
+        self._serving_cell = self._serving_cell or _running_cell(self.nb)
+        cell = next((cell for cell in self.nb.cells if cell.get("id") == self._serving_cell), None)
+        if cell is not None:
+            self._shown = self.card.card(self.run)
+            additions.place_card(cell, self._shown)
+
+    def _place_failure(self) -> None:
+        if self.run.get("status") in (RunStatus.FAILED, RunStatus.KERNEL_DIED):
+            cell = additions.place_failure(self.nb, self.run.reason, self._failure)
+            _reset(cell)
+            self.cell_skipped(cell)
 
 
 def show_interrupt(cell: NotebookNode, text: str) -> None:
@@ -209,6 +263,13 @@ def interrupted_cell(nb: NotebookNode) -> NotebookNode | None:
     return next(interrupted, None)
 
 
+def _running_cell(nb: NotebookNode) -> str:
+    """Name the cell that is running; empty if none is."""
+    states = ((cell.get("id"), cell.metadata.get("papermill", {})) for cell in nb.cells)
+    running = (name for name, facts in states if facts.get("status") == CellStatus.RUNNING)
+    return str(next(running, ""))
+
+
 def _is_interrupt(output: NotebookNode) -> bool:
     return output.output_type == "error" and output.ename in ("KeyboardInterrupt", "CancelledError")
 
@@ -217,9 +278,18 @@ def _reset(cell: NotebookNode) -> None:
     cell.metadata["papermill"] = NotebookNode(
         status=CellStatus.PENDING, start_time=None, end_time=None, duration=None, exception=None
     )
+    if isinstance(cell.metadata.get("runner"), dict):
+        cell.metadata.runner.pop(_SOURCE, None)
     if cell.cell_type == "code":
         cell.execution_count = None
         cell.outputs = []
+
+
+def _note_source(cell: NotebookNode) -> None:
+    if not isinstance(cell.metadata.get("runner"), dict):
+        cell.metadata["runner"] = NotebookNode()
+    digest = hashlib.sha256(cell.source.encode("utf-8", "surrogatepass"))
+    cell.metadata.runner[_SOURCE] = digest.hexdigest()
 
 
 def _now() -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runner.record.out import Out
     from runner.record.progress import Progress
     from runner.record.record import Record
+    from runner.record.service_card import ServiceCard
     from runner.record.writer import Write
     from runner.run.kernel import Kernel
     from runner.run.stop_request import StopRequest
@@ -55,6 +56,7 @@ class Session:
         api: The title of what the notebook's annotated cells serve; they are registered then
             instead of executed. Empty if they are executed as they are.
         rehearsal: Gives the report of what it was asked before it served; empty if there is none.
+        card: What the record shows of the service; None if it is none.
         traceparent: In which span of another process its own is; empty if in none.
         kept: The record; set by the engine.
         span: Of the run, if spans are made: until it has ended, or serves.
@@ -75,6 +77,7 @@ class Session:
     api: str = ""
     rehearsal: Callable[[], dict[str, Any]] = dict
     traceparent: str = ""
+    card: ServiceCard | None = None
     kept: Record | None = None
     span: Span | None = None
 
@@ -85,6 +88,13 @@ class Session:
             self.kept.mark_ready()
         if self.span is not None:
             self.span.end()
+
+    def tell_of_service(self, told: dict[str, Any]) -> None:
+        """Take what the supervisor says of the service; the record shows it by its next save."""
+        if self.card is not None:
+            self.card.tell(told)
+            if self.kept is not None:
+                self.kept.note_service()
 
     def show_rehearsal(self) -> None:
         """Let the record have the report, if there is one, and has not got it."""
@@ -152,7 +162,7 @@ class RunnerEngine:
             mine = session or stack.enter_context(
                 _own_session(document, given, progress_bar, options)
             )
-            mine.kept = kept
+            mine.kept, kept.card = kept, mine.card
             sources = parameters_cell.rewrite(nb, document, given)
             for remark in document.remarks(given) if document.is_python else ():
                 log.info("%s: %s", document.path, remark)

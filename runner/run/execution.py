@@ -17,10 +17,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,6 +47,7 @@ _MEANS_WELL = ("", "0", "None")  # of a SystemExit
 _NO_NAMES = ("", "None", "NoneType", "<Error>")
 # Saving may take this share of the time; a slow disk or a big notebook is saved less often.
 _SAVE_SHARE = 0.05
+_LOOKS_AT_SERVICE = 10  # saves from one look at what is served to the next
 
 
 class Limit(NamedTuple):
@@ -101,6 +103,7 @@ class Execution:
         """
         self._stopping, self._urgent = asyncio.Event(), asyncio.Event()
         self._refusal = self._failed_beside = ""
+        self._failure: failures.Failure | None = None
         self._began = time.monotonic()
         self._death = asyncio.ensure_future(self.kernel.died())
         loop = asyncio.get_running_loop()
@@ -116,7 +119,9 @@ class Execution:
             await asked
         self.kept.add_facts(self.facts_at_end())
         self.before_end()
-        self.kept.end(status, shorten(reason, self.bounds), self._exit_code(status))
+        has_failed = status in (RunStatus.FAILED, RunStatus.KERNEL_DIED)
+        failure = self._failure if has_failed else None
+        self.kept.end(status, shorten(reason, self.bounds), self._exit_code(status), failure)
         if status is RunStatus.KERNEL_DIED:
             raise DeadKernelError(reason)
 
@@ -275,12 +280,15 @@ class Execution:
     ) -> tuple[CellStatus, tuple[RunStatus, str]]:
         """Interrupt a cell whose time is over; its traceback shows where it was."""
         said = await self._interrupted(work, limit)
+        where: list[str] = next((shown.traceback for shown in _errors_of(cell)), [])
+        self._note_failure(cell, "CellTimeoutError", said, where)
         record.show_error(cell, "CellTimeoutError", said)
         return CellStatus.FAILED, (RunStatus.FAILED, f"{self._named(cell)} was {said}")
 
     def _died_in(self, cell: NotebookNode) -> tuple[CellStatus, tuple[RunStatus, str]]:
         how = self.kernel.death_reason()
         reason = f"{how} in {self._named(cell)}{self.kernel.last_words()}"
+        self._note_failure(cell, "KernelDied", reason)
         record.show_error(cell, "KernelDied", reason)
         return CellStatus.FAILED, (RunStatus.KERNEL_DIED, reason)
 
@@ -290,11 +298,13 @@ class Execution:
         if error is None:
             return self._replied_well(cell), None
         if not isinstance(error, CellExecutionError):  # such as nbclient's CellTimeoutError
+            self._note_failure(cell, type(error).__name__, str(error))
             record.show_error(cell, type(error).__name__, str(error))
             return CellStatus.FAILED, (RunStatus.FAILED, f"{self._named(cell)}: {error}")
         if error.ename == "SystemExit" and error.evalue in _MEANS_WELL:
             return CellStatus.COMPLETED, (RunStatus.COMPLETED, f"{self._named(cell)} called exit")
         if injection.TAG in tags(cell) and error.ename == NothingServesError.__name__:
+            self._note_failure(cell, error.ename, error.evalue)
             return CellStatus.FAILED, (RunStatus.FAILED, error.evalue)
         said = self._failure_said(cell, *_shown_error(error, cell))
         return CellStatus.FAILED, (RunStatus.FAILED, said)
@@ -307,20 +317,31 @@ class Execution:
         shown = [] if MAY_RAISE_TAG in tags(cell) else _errors_of(cell)
         if not shown:
             return CellStatus.COMPLETED
-        first = shown[0]
-        said = self._failure_said(cell, first.ename, first.evalue, first.traceback)
-        self._failed_beside = self._failed_beside or said
+        if not self._failed_beside:
+            first = shown[0]
+            said = self._failure_said(cell, first.ename, first.evalue, first.traceback)
+            self._failed_beside = said
         return CellStatus.FAILED
 
     def _failure_said(self, cell: NotebookNode, name: str, value: str, traceback: list[str]) -> str:
         """Say where a cell failed, by which error, and what mends it."""
-        cells, value = self.kept.nb.cells, failures.plain_value(name, value)
-        said = f"{failures.place_of(cells, cell, traceback)} raised {name}: {value}".rstrip(": ")
-        if origin := failures.origin_of(cells, cell, traceback):
-            said += f" (in {origin})"
+        value = failures.plain_value(name, value)
         python = mends.python_of(self.kernel.process.args) if self.kernel.is_python else ""
         mend = mends.mend_of(name, value, python, Path(str(self.kept.run.get("notebook", ""))))
-        return f"{said}; {mend}" if mend else said
+        return self._note_failure(cell, name, value, traceback, mend).said
+
+    def _note_failure(
+        self,
+        cell: NotebookNode,
+        name: str,
+        value: str,
+        traceback: Sequence[str] = (),
+        mend: str = "",
+    ) -> failures.Failure:
+        """Note where the run has failed, which is what the record is to begin with."""
+        cells = self.kept.nb.cells
+        self._failure = failures.failure_of(cells, cell, name, value, traceback, mend)
+        return self._failure
 
     async def _interrupted(self, work: asyncio.Future[Any], limit: Limit | None = None) -> str:
         """Stop the running cell.
@@ -364,8 +385,10 @@ class Execution:
             timer.cancel()
 
     async def _save_by_the_clock(self) -> None:
-        while True:
+        for number in itertools.count(1):
             await asyncio.sleep(max(self.config.save_every, self.kept.save_seconds / _SAVE_SHARE))
+            if number % _LOOKS_AT_SERVICE == 0:
+                await asyncio.to_thread(self.kept.look_at_service)
             if self.kept.is_dirty:
                 self.kept.save()
 

@@ -241,11 +241,9 @@ def _through_papermill(job: Job, session: Session) -> Record:
     except DeadKernelError as error:
         raise KernelDiedError(f"{job.path}: {error}", see) from error
     except papermill.PapermillExecutionError:
+        # What has failed the record says itself; an error may also be one that a tag allows.
         kept = session.record()
-        if kept.run.status != RunStatus.FAILED:
-            # An error that a tag allows, or one while it stopped: papermill takes it for a failure.
-            kept.nb.cells = papermill_internals.without_error_markers(kept.nb)
-        kept.save(durable=True)
+        kept.nb.cells = papermill_internals.without_error_markers(kept.nb)
     kept = session.record()
     if kept.run.status == RunStatus.FAILED:
         raise NotebookError(f"{job.path}: {kept.run.reason}", see)

@@ -33,6 +33,8 @@ from runner.traffic.counters import Counters
 
 log = logging.getLogger(__name__)
 
+_LONGEST_EXAMPLE = 2_000  # bytes of a body that is shown
+
 
 def pool_aside(
     left: AdoptedApp, listener: socket.socket, clients: Container[tuple[str, int] | None]
@@ -124,6 +126,8 @@ def pool_of(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
     """
     limits = Limits.from_environment(environ)
     log_fd = _log_fd()
+    if control is not None:
+        _tell_example(control, examples)
     own = app_protocol.of(app)
     own.prepare(len(listeners))
     counters = None if own.counters else Counters([], len(listeners))
@@ -162,6 +166,19 @@ def _show_counts(counters: Counters | None) -> None:
     if counters is not None and control and run:
         with if_possible("nobody sees what is counted"):
             counters.show_to_others(Path(control).parent, run)
+
+
+def _tell_example(control: SupervisorLink, examples: Sequence[Example]) -> None:
+    """Say how to ask the service, by one example, for those who are to be shown that."""
+    example = next((each for each in examples if len(each.body) <= _LONGEST_EXAMPLE), None)
+    if example is not None:
+        control.send(
+            "example",
+            method=example.method,
+            path=example.path,
+            content_type=example.content_type,
+            body=example.body.decode(errors="replace"),
+        )
 
 
 def _gate_of(

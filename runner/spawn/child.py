@@ -8,6 +8,7 @@ what a run does is said by the ``TASK`` of the module that it is, this one or
      "secrets": […], "address": [HOST, PORT], "facts": {…}, "config": {…}, "log_output": false,
      "rehearsal": {…}, "traceparent": TEXT}
     {"do": "publish", "path": PATH}
+    {"do": "tell", "service": {…}}
     {"do": "retire", "reason": TEXT}
 
 Until "go" comes we are a standby: a kernel with the notebook's imports done, and papermill
@@ -98,6 +99,9 @@ class Orders:
                 self._show_at(order["path"])
                 if self.session:
                     self.session.mark_ready()
+            case "tell":
+                if self.session:
+                    self.session.tell_of_service(order["service"])
             case "retire":
                 self._stop.reason = order["reason"]
                 if self.publication:

@@ -19,13 +19,16 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.config import RequestLogSettings, setting
 from runner.errors import KernelDiedError, NotebookError, RunnerError
 from runner.notebook import annotations as annotated_cells
 from runner.notebook import document as notebook
 from runner.notebook import injection
 from runner.record import facts as run_facts
+from runner.record import requests
 from runner.record.out import OutFile
 from runner.record.progress import ProgressLog
+from runner.record.service_card import ServiceCard
 from runner.record.writer import record_failure
 from runner.run import run
 from runner.run.engine import Session
@@ -34,6 +37,7 @@ from runner.run.stop_request import StopRequest
 from runner.spawn.order_to_go import job_of
 from runner.spawn.other_language import ListenerWatch
 from runner.spawn.rehearsal import Rehearsal
+from runner.traffic.traffic import TrafficReader
 
 if TYPE_CHECKING:
     from runner.spawn.child import Orders, Standby
@@ -136,9 +140,20 @@ class ServiceRun:
             traceparent=self.order.get("traceparent", ""),
             api=api,
             rehearsal=rehearsal.report if rehearsal else dict,
+            card=self._card(),
         )
         self.orders.session = session
         return run.execute(self.job, session)
+
+    def _card(self) -> ServiceCard:
+        """Prepare what the record is to show of the service, by what its workers count."""
+        control, run_id = setting("control", ""), self.order["run"]
+        records = RequestLogSettings.from_environment().record_requests
+        folder = requests.folder_of(self.job.out.absolute().parent)
+        return ServiceCard(
+            lambda: TrafficReader.find(Path(control).parent, run_id) if control else None,
+            folder if records else None,
+        )
 
     def _rehearsal(self) -> Rehearsal | None:
         """Prepare what the run is asked before it is ready; None if that is nothing."""

@@ -68,6 +68,9 @@ class RunFacts:
         speaks_tls: Its workers do.
         tls: By what, if files are known.
         span: Of its start, if spans are made, until it serves.
+        example: A request by which to ask it; None if none is known.
+        earlier: What was asked of versions before, by the minute: when, how many, how many failed.
+        told: What it was told last of the service.
     """
 
     process: RunProcess
@@ -81,6 +84,9 @@ class RunFacts:
     speaks_tls: bool = False
     tls: ServerTls | None = None
     span: Span | None = None
+    example: dict[str, Any] | None = None
+    earlier: list[tuple[float, int, int]] = dataclasses.field(default_factory=list)
+    told: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def end_span(self, failed: str = "", said: str = "") -> None:
         """End the span of its start, if there is one that has not ended."""
@@ -213,6 +219,22 @@ class Runs:
             case Kill():
                 log.warning("run %s (process %d) was killed", name or "in standby", process.pid)
                 process.kill()
+
+    def tell_of_service(self, run: int, url: str, **news: Any) -> None:
+        """Tell a run what its record is to show, once for each change.
+
+        Args:
+            run: That serves.
+            url: Where clients reach it.
+            **news: What the supervisor knows besides.
+        """
+        live = self.live[run]
+        needs_key = self._plan.access.asks_for_keys
+        told = {"url": url, "workers": [*live.workers], "notices": [*live.notices], **news}
+        told |= {"example": live.example, "needs_key": needs_key, "earlier": live.earlier}
+        if told != live.told:
+            live.told = told
+            live.process.order(do="tell", service=told)
 
     def _go(self, order: Go, process: RunProcess) -> None:
         self._versions.find_place()

@@ -180,6 +180,11 @@ def _listeners(plan: Plan) -> list[socket.socket]:
     return []
 
 
+def _example_of(message: dict[str, Any]) -> dict[str, str]:
+    """Take from a kernel's message how to ask what it serves."""
+    return {name: str(message.get(name, "")) for name in ("method", "path", "content_type", "body")}
+
+
 def _leave_it() -> None:
     """Do without what a task was to find out."""
 
@@ -315,6 +320,7 @@ class Supervisor:
                 self._not_done(command, error)
         try:
             self._direct_clients()
+            self._describe_service()
         except Exception:
             log.exception("clients could not be directed to what serves")
 
@@ -345,6 +351,18 @@ class Supervisor:
                 self._relay.pass_to(live.host, live.port)
             else:
                 self._relay.leave_to_workers()
+
+    def _describe_service(self) -> None:
+        """Let the record of what serves show what only we know."""
+        serving = self._life.serving()
+        if serving is None or serving.number not in self._runs.live:
+            return
+        since, failure = iso(self._runs.live[serving.number].served_at), self._failure
+        news = {
+            "failure": failure if failure is not None and failure["at"] > since else None,
+            "save_fault": self._life.save_fault,
+        }
+        self._runs.tell_of_service(serving.number, self.url, **news)
 
     def _listen_to_signals(self) -> None:
         on_terminal = has_terminal()
@@ -435,6 +453,8 @@ class Supervisor:
                 self._take_rehearsal(run)
                 reason = str((message or {}).get("reason", "")) + self._runs.died_at(run)
                 self._tell(Failed(run=run, reason=reason))
+            case "example":
+                self._runs.live[run].example = _example_of(message or {})
             case "serving":
                 self._run_serves(run, message or {})
             case "worker":
@@ -502,6 +522,7 @@ class Supervisor:
         for notice in map(str, notices):
             self._runs.live[run].notices.append(notice)
             log.warning("run %s: %s", self._versions.name(run), notice)
+        self._describe_service()
 
     def _run_serves(self, run: int, message: dict[str, Any]) -> None:
         if not self._is_in(run, RunState.READY):
@@ -509,6 +530,7 @@ class Supervisor:
         live, name = self._runs.live[run], self._versions.name(run)
         live.workers, live.served_at = [int(pid) for pid in message["workers"]], time.time()
         live.end_span()
+        live.earlier = self._traffic.minutes()
         self._tell(Serving(run=run, digest=self._versions.digest(self._life.runs[run].source)))
         self._watch.begin(run)
         self._versions.approve(run, self._life.good)
@@ -542,6 +564,7 @@ class Supervisor:
         workers = self._runs.live[run].workers
         if 0 <= slot < len(workers):
             workers[slot] = pid
+            self._describe_service()
         reason, where = message.get("reason", ""), message.get("stacks", "")
         facts = {"worker": pid, "slot": slot, "reason": reason, "stacks": where}
         said = "worker %d took over slot %d: %s" + ("; it was at:\n%s" if where else "%s")
@@ -652,6 +675,7 @@ class Supervisor:
             "code": failure.code,
             "reason": failure.reason,
             "record": str(record) if record.exists() else None,
+            "cell": self._versions.failed_cell(failure.run),
             "at": iso(time.time()),
             "rehearsal": self._runs.rehearsals.get(failure.run),
         }

@@ -78,6 +78,16 @@ class TrafficWatch:
             "memory": self._memory,
         }
 
+    def minutes(self) -> list[tuple[float, int, int]]:
+        """Sum the last hour by the minute: when, requests and errors, if any."""
+        found: dict[float, tuple[int, int]] = {}
+        for point in self._history.points:
+            if point.requests:
+                minute = point.at // 60 * 60
+                requests, errors = found.get(minute, (0, 0))
+                found[minute] = (requests + point.requests, errors + point.errors)
+        return [(minute, *counts) for minute, counts in found.items()]
+
     def history(self) -> dict[str, Any]:
         """Give the points of the last hour, the oldest first."""
         return {"every": EVERY, "points": [point.as_dict() for point in self._history.points]}

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from runner import files
 from runner.errors import ConfigurationError
@@ -92,6 +93,11 @@ class Versions:
     def record(self, run: int) -> Path:
         """Where a run writes its record."""
         return self.folder / f"{self.name(run)}.ipynb"
+
+    def failed_cell(self, run: int) -> dict[str, Any] | None:
+        """Say in which cell a run failed, as its record has it; None if in none, or not yet."""
+        found = history.facts_of(self.record(run)).get("failure")
+        return found if isinstance(found, dict) else None
 
     def source(self, run: int) -> Path:
         """Where the notebook that a run executes is kept."""

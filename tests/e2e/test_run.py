@@ -124,6 +124,13 @@ def test_a_failed_cell_is_told_apart_from_those_never_run(start: Start, project:
     assert states(record) == {"cell-0": "completed", "cell-1": "failed", "cell-2": "pending"}
     said = "cell 2 (cell-1), line 1 `1 / 0`, raised ZeroDivisionError: division by zero"
     assert record.metadata.runner.reason == said
+    assert record.metadata.runner.failure.cell_id == "cell-1"
+    first, *others = record.cells
+    assert first.metadata.tags == ["injected-failure"]
+    assert '<a href="#cell-id=cell-1">cell 2 (cell-1)</a>, line 1' in first.source
+    assert [cell.id for cell in others] == [*states(record)], "papermill's own marks are gone"
+    hashes = [cell.metadata.get("runner", {}).get("source_sha256") for cell in others]
+    assert hashes == [hashlib.sha256(b"1").hexdigest(), hashlib.sha256(b"1 / 0").hexdigest(), None]
     assert service.said().splitlines()[-2:] == [
         f"runner: a.ipynb: {said}",
         "hint: the record says more: runs/a/out.ipynb",
@@ -173,7 +180,8 @@ def test_a_dead_kernel_is_named_with_its_reason(start: Start, project: Path) -> 
     record = record_of("a", project)
     assert states(record) == {"cell-0": "failed", "cell-1": "pending"}
     assert "killed by SIGKILL in cell 1 (cell-0)" in record.metadata.runner.reason
-    assert record.cells[0].outputs[0].ename == "KernelDied"
+    assert [output.get("ename") for output in record.cells[1].outputs] == [None, "KernelDied"]
+    assert record.metadata.runner.failure.error == "KernelDied"
     assert record.metadata.runner.status == "kernel-died"
 
 
@@ -390,7 +398,8 @@ def test_papermills_time_limit_is_kept(start: Start, project: Path) -> None:
     record = read_record(project / "out.ipynb")
     (cell,) = (cell for cell in record.cells if cell.cell_type == "code")
     assert cell.metadata.papermill.status == "failed"
-    assert [output.ename for output in cell.outputs] == ["KeyboardInterrupt", "CellTimeoutError"]
+    names = [output.get("ename") for output in cell.outputs]
+    assert names == [None, "KeyboardInterrupt", "CellTimeoutError"]
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,11 @@ def test_a_cell_is_counted_as_a_reader_does(place: int, name: str) -> None:
 
 def test_the_line_and_its_text_are_named() -> None:
     """That of the cell which failed, and that of the cell in which the error began."""
-    said = "cell 6 (Fit the model), line 1 `first(rows)`,"
-    assert failures.place_of(NOTEBOOK, FAILED, TRACEBACK) == said
-    assert failures.origin_of(NOTEBOOK, FAILED, TRACEBACK) == "cell 3, line 2 `return rows['a']`"
+    found = failures.failure_of(NOTEBOOK, FAILED, "KeyError", "'a'", TRACEBACK, mend="add it")
+    place = "cell 6 (Fit the model), line 1 `first(rows)`,"
+    origin = "cell 3, line 2 `return rows['a']`"
+    assert found.said == f"{place} raised KeyError: 'a' (in {origin}); add it"
+    assert (found.cell, found.line, found.text) == (6, 1, "first(rows)")
 
 
 def test_a_file_of_the_author_is_named_and_none_that_is_installed(
@@ -80,7 +82,8 @@ def test_of_several_exceptions_the_last_counts() -> None:
 @pytest.mark.parametrize("traceback", [[], ["no frames"], ["File /x.R:3"]])
 def test_without_a_line_the_cell_is_named(traceback: list[str]) -> None:
     """Other kernels have other tracebacks, and SystemExit has none."""
-    assert failures.place_of(NOTEBOOK, NOTEBOOK[7], traceback) == "cell 7 (Draw it)"
+    found = failures.failure_of(NOTEBOOK, NOTEBOOK[7], "SystemExit", "", traceback)
+    assert (found.said, found.line) == ("cell 7 (Draw it) raised SystemExit", None)
 
 
 def test_what_ipython_adds_is_left_out() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from runner.record import failures
 from runner.record.record import (
     CellStatus,
     Record,
@@ -15,6 +17,7 @@ from runner.record.record import (
     show_error,
     show_interrupt,
 )
+from runner.record.service_card import ServiceCard
 
 
 class Disk:
@@ -25,7 +28,8 @@ class Disk:
         self.durable: list[bool] = []
 
     def write(self, nb: Any, durable: bool) -> None:
-        self.states.append([str(cell.metadata.papermill.status) for cell in nb.cells])
+        own = (cell for cell in nb.cells if not failures.is_put_in(cell))
+        self.states.append([str(cell.metadata.papermill.status) for cell in own])
         self.durable.append(durable)
 
 
@@ -135,6 +139,52 @@ def test_only_what_serves_drains(record: Record, disk: Disk) -> None:
     record.mark_draining()
     assert record.run.status == RunStatus.DRAINING
     assert len(disk.states) == saves + 1
+
+
+def test_it_serves_since_the_first_word_of_it(record: Record) -> None:
+    """Which may be said again: that it is the one to be shown."""
+    record.mark_ready()
+    first = record.run.ready
+    record.mark_ready()
+    assert record.run.ready == first
+
+
+def test_an_executed_cell_has_the_hash_of_its_source(record: Record) -> None:
+    """As it is shown, so that one sees whether outputs are of it; none of an earlier run."""
+    _, first, second = record.nb.cells
+    first.metadata["runner"] = {"masked": ["token"]}
+    record.cell_started(first)
+    digest = hashlib.sha256(b"1").hexdigest()
+    assert first.metadata.runner == {"masked": ["token"], "source_sha256": digest}
+    assert "runner" not in second.metadata
+    record.start()
+    assert first.metadata.runner == {"masked": ["token"]}
+
+
+def test_the_card_stands_in_the_cell_that_serves(record: Record) -> None:
+    """Before what that has shown, from when it serves to the end, and it is one."""
+    record.card = ServiceCard(lambda: None, None)
+    serving = record.nb.cells[2]
+    record.cell_started(serving)
+    record.save()
+    assert serving.outputs == []
+    record.mark_ready()
+    for text in ("serving", "served"):
+        serving.outputs = [new_output("stream", text=text)]
+        record.save()
+        card, stream = serving.outputs
+        assert "serving since" in card.data["text/plain"]
+        assert stream.text == text
+    record.is_dirty = False
+    record.note_service()
+    assert not record.is_dirty
+    record.card.tell({"url": "http://127.0.0.1:1"})
+    record.note_service()
+    assert record.is_dirty
+    record.cell_ended(serving, CellStatus.INTERRUPTED)
+    record.end(RunStatus.STOPPED, "stopped by SIGTERM", 0)
+    card, _ = serving.outputs
+    assert "■ served from" in card.data["text/plain"]
 
 
 def test_facts_can_come_later(record: Record) -> None:
