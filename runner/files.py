@@ -192,7 +192,8 @@ def show_at(record: Path, path: Path) -> None:
 
 
 def _mode_of(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
+    """Give a file's permissions, for a copy: that its owner may not write it now is no matter."""
+    return stat.S_IMODE(path.stat().st_mode) | stat.S_IWUSR
 
 
 class Publication:

@@ -6,16 +6,25 @@ as nobody here can see whether it still runs there.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
 import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from runner.files import is_of_this_boot, is_process_alive, show_at
+from runner.files import (
+    is_of_this_boot,
+    is_process_alive,
+    is_replaceable,
+    show_at,
+    target_of,
+)
 from runner.identity import replica
+from runner.record import card
 from runner.record.ledger import Ledger
 from runner.record.private_files import write_private
 
@@ -129,6 +138,11 @@ def facts_of(path: Path) -> dict[str, Any]:
     return dict(record["metadata"]["runner"]) if record else {}
 
 
+def is_left_open(path: Path) -> bool:
+    """Tell a record of ours that a run has not closed, and that we may replace."""
+    return facts_of(path).get("status") in OPEN and is_replaceable(target_of(path))
+
+
 def mark_if_killed(
     out: Path,
     reason: str = "the process that ran it ended without closing the record",
@@ -157,6 +171,11 @@ def mark_if_killed(
         facts = cell["metadata"].get("papermill", {})
         if facts.get("status") == "running":
             facts["status"] = "interrupted"
+        for output in filter(card.is_card, cell.get("outputs", ())):
+            card.end_without_word(output, reason)
+    if is_replaceable(target_of(out)):  # who was killed has left it read-only
+        with contextlib.suppress(OSError):
+            out.chmod(stat.S_IMODE(out.stat().st_mode) | stat.S_IWUSR)
     write_private(out, json.dumps(record, indent=1, ensure_ascii=False) + "\n", durable=True)
 
 

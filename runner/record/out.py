@@ -1,6 +1,8 @@
 """Bring a record to where it was asked for: to a file, or into a stream.
 
-A file is written at every save: replaced in one step where that can be, else in place. A stream
+A file is written at every save: replaced in one step where that can be, else in place. While its
+run goes on nobody may write it otherwise, as what they write were lost at the next save: so what
+can be replaced has no permission to be written to until the last save. A stream
 (a pipe, a device, a file that is open already, ``-``) cannot be written twice. It gets the
 record once, when the run has ended.
 """
@@ -22,6 +24,7 @@ from typing import Any
 from runner import files, processes
 from runner.config import record_mode
 from runner.errors import ConfigurationError, RunnerError
+from runner.record import history
 from runner.record.private_files import make_private_folder, write_private
 
 log = logging.getLogger(__name__)
@@ -29,6 +32,7 @@ log = logging.getLogger(__name__)
 _STREAM_WAIT = 30.0  # seconds without a byte taken
 _ASK_EVERY = 0.05
 _AT_ONCE = 4096  # PIPE_BUF: what can be written without blocking when poll says so
+_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _OPEN_FILE = re.compile(r"/proc/(\d+)/fd/(\d+)")
 
 
@@ -41,10 +45,39 @@ class OutFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._rights: int | None = None
 
-    def write(self, text: str, *, durable: bool = False) -> None:
-        """Write all of it."""
+    def write(self, text: str, *, durable: bool = False, is_open: bool = False) -> None:
+        """Write all of it.
+
+        Args:
+            text: It.
+            durable: Also wait until the disk has it.
+            is_open: It is going to be written again: until then it is read-only.
+        """
+        if not is_open:
+            self._give_rights_back()
+        before = _identity(self.path)
         write_private(self.path, text, durable=durable)
+        # What was written in place we could not write again.
+        if is_open and self._rights is None and _identity(self.path) != before:
+            self._take_rights()
+
+    def _take_rights(self) -> None:
+        """Make it read-only."""
+        with contextlib.suppress(OSError):  # a disk without permissions
+            found = stat.S_IMODE(self.path.stat().st_mode)
+            # One that a killed run has left is read-only, which nobody has asked for.
+            self._rights = found | stat.S_IWUSR
+            self.path.chmod(found & ~_WRITE)
+
+    def _give_rights_back(self) -> None:
+        """Give it the permissions that it had, unless somebody has changed them meanwhile."""
+        with contextlib.suppress(OSError):
+            if self._rights is not None:
+                if stat.S_IMODE(self.path.stat().st_mode) == self._rights & ~_WRITE:
+                    self.path.chmod(self._rights)
+                self._rights = None
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[bool]:
@@ -76,7 +109,7 @@ class OutStream:
         self._place, self._fd = path.absolute(), fd
         self._text = ""
 
-    def write(self, text: str, *, durable: bool = False) -> None:
+    def write(self, text: str, *, durable: bool = False, is_open: bool = False) -> None:
         """Take it for what is to be sent."""
         self._text = text
 
@@ -125,6 +158,14 @@ class OutStream:
             time.sleep(_ASK_EVERY)
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Tell a file from the one that takes its place; None if there is none."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return None
+
+
 def _send(fd: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
@@ -162,7 +203,7 @@ def out_at(path: Path) -> Out:
             f"{path}: the record cannot be written: it is a folder",
             hint=f"name a file in it: {path / 'out.ipynb'}",
         )
-    if stat.S_ISSOCK(mode) or not files.may_write(path):
+    if stat.S_ISSOCK(mode) or not (files.may_write(path) or history.is_left_open(path)):
         kind = "a socket" if stat.S_ISSOCK(mode) else "read-only"
         raise ConfigurationError(f"{path}: the record cannot be written: it is {kind}")
     return OutFile(path) if stat.S_ISREG(mode) else OutStream(path)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.record.history import OPEN
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
@@ -52,7 +54,8 @@ class RecordWriter:
         if not text.isascii():  # half a character, which JSON can hold and UTF-8 cannot
             text = text.encode(errors="replace").decode()
         try:
-            self._out.write(text, durable=durable)
+            is_open = nb.metadata.get("runner", {}).get("status") in OPEN
+            self._out.write(text, durable=durable, is_open=is_open)
             if self._after_save:
                 self._after_save()
         except OSError as error:

@@ -11,6 +11,7 @@ import pytest
 
 from runner.files import process_start
 from runner.record import history
+from runner.record.card import Card, Tone
 from runner.record.ledger import Ledger
 
 DEAD = 2**22 + 1  # above the system's largest process number
@@ -123,6 +124,20 @@ def test_a_record_of_a_killed_process_is_corrected(out: Path) -> None:
     record = read(out)
     assert record["metadata"]["runner"]["status"] == "killed"
     assert record["cells"][0]["metadata"]["papermill"]["status"] == "interrupted"
+
+
+def test_what_a_killed_process_has_left_says_so_and_can_be_written(out: Path) -> None:
+    """Its card is not believed any more, and nobody protects it."""
+    write_record(out, 1, "running")
+    record = read(out)
+    shown = Card(tone=Tone.WELL, title="serving since noon").output()
+    record["cells"][0]["outputs"] = [{"output_type": "stream"}, shown]
+    out.write_text(json.dumps(record))
+    out.chmod(0o400)
+    history.mark_if_killed(out, "by SIGKILL")
+    text = read(out)["cells"][0]["outputs"][1]["data"]["text/plain"]
+    assert text.startswith("✕ killed: by SIGKILL")
+    assert out.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_record_of_an_earlier_process_with_our_number_is_corrected(out: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -56,6 +57,79 @@ def test_what_is_written_in_place_is_claimed_by_itself(
         out_at(path).write("new")
     tmp_path.chmod(0o755)
     assert path.read_text() == "new"
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("before", [None, 0o664, 0o604])
+@pytest.mark.usefixtures("usual_umask")
+def test_nobody_else_writes_a_record_while_its_run_does(tmp_path: Path, before: int | None) -> None:
+    """What they write were lost at the next save; at the end the permissions are as they were."""
+    path = tmp_path / "out.ipynb"
+    if before is not None:
+        path.touch()
+        path.chmod(before)
+    out, usual = OutFile(path), before or 0o600
+    for text in "ab":
+        out.write(text, is_open=True)
+        assert (path.read_text(), mode(path)) == (text, usual & 0o444)
+    out.write("c")
+    assert (path.read_text(), mode(path)) == ("c", usual)
+
+
+@pytest.mark.usefixtures("usual_umask")
+def test_permissions_that_somebody_gives_meanwhile_stay(tmp_path: Path) -> None:
+    """Such as those to let others read it."""
+    out = OutFile(tmp_path / "out.ipynb")
+    out.write("a", is_open=True)
+    out.path.chmod(0o644)
+    out.write("b", is_open=True)
+    out.write("c")
+    assert mode(out.path) == 0o644
+
+
+def test_what_is_written_in_place_can_be_written_again(
+    tmp_path: Path, acting_as_nobody: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """So it stays as it is."""
+    path = tmp_path / "out.ipynb"
+    path.touch()
+    path.chmod(0o666)
+    tmp_path.chmod(0o555)
+    with acting_as_nobody():
+        out = OutFile(path)
+        for text in ("long", "short"[:2], "c"):
+            out.write(text, is_open=text != "c")
+            assert (path.read_text(), mode(path)) == (text, 0o666)
+    tmp_path.chmod(0o755)
+
+
+@pytest.mark.parametrize(("status", "is_refused"), [("running", False), ("completed", True)])
+@pytest.mark.usefixtures("usual_umask")
+def test_what_a_killed_run_has_left_is_no_file_that_somebody_protects(
+    tmp_path: Path,
+    acting_as_nobody: Callable[[], AbstractContextManager[None]],
+    status: str,
+    is_refused: bool,
+) -> None:
+    """It is read-only too, and the next run writes it, with the permissions of any other."""
+    tmp_path.chmod(0o777)
+    with acting_as_nobody():
+        path = tmp_path / "out.ipynb"
+        path.write_text(json.dumps({"cells": [], "metadata": {"runner": {"status": status}}}))
+        path.chmod(0o400)
+        if is_refused:
+            with pytest.raises(ConfigurationError, match="it is read-only"):
+                out_at(path)
+            return
+        out = out_at(path)
+        assert isinstance(out, OutFile)
+        out.write("a", is_open=True)
+        out.write("b")
+        assert mode(path) == 0o600
+    tmp_path.chmod(0o755)
 
 
 def test_a_pipe_gets_the_record_once_as_it_is_at_the_end(tmp_path: Path) -> None:
