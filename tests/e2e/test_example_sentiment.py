@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from support import ROOT, post, read_record, send, text_of
+from support.browser import Watch, expect
 from support.gallery import served as gallery_served
 
 FOLDER = "notebooks/examples/sentiment"
@@ -104,8 +105,29 @@ def test_a_text_has_a_length(served: int) -> None:
 def test_only_its_path_and_method_are_served(served: int) -> None:
     """Others learn where to ask."""
     assert post(served, path="/") == (404, {"error": "no such path: /; POST to /predict"})
+    status, headers, page = send(served, method="GET", path="/")
+    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert page == (ROOT / FOLDER / "page.html").read_bytes()
     status, headers, _ = send(served, method="GET", path="/predict")
     assert (status, headers["Allow"]) == (405, "POST")
+
+
+@pytest.mark.browser
+def test_the_page_judges_when_one_pauses(browser: Any, served: int) -> None:
+    """Without a button; what was judged stays in a list, as text."""
+    page = browser.new_context(viewport={"width": 360, "height": 640}).new_page()
+    watch = Watch(page, f"http://127.0.0.1:{served}")
+    page.goto(f"http://127.0.0.1:{served}/")
+    page.get_by_role("button", name="I hate twitter").click()
+    expect(page.get_by_role("status")).to_have_text("Negative")
+    evil = "<img src=x onerror='window.isHurt = true'> SO happy!!!"
+    page.get_by_label("Text").fill(evil)
+    expect(page.get_by_role("status")).to_have_text("Positive")
+    expect(page.locator("li").first).to_contain_text(evil)
+    assert page.evaluate("window.isHurt") is None
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert (watch.elsewhere, watch.complaints) == ([], [])
+    page.context.close()
 
 
 @pytest.mark.parametrize("text", ["😂", "\x00", "\ud800", "the", "@bob", "' '", "\u2028'"])
