@@ -1,4 +1,4 @@
-"""Answer many rows at once: lines of JSON, or a table.
+"""Answer many rows at once: lines of JSON, a CSV, or a table.
 
 A line that is wrong gets its problem in its place, and its neighbours their answers. A table that
 has a wrong row is refused whole, with its faults named by row and column.
@@ -15,6 +15,7 @@ import msgspec
 from runner.http.json_size import bound_of_body
 from runner.predict.arrow_tables import TableBound, arrow_stream_of, rows_of_table
 from runner.predict.body_work import SMALL
+from runner.predict.csv_rows import rows_of_csv
 from runner.predict.endpoints import Endpoint, Schema
 from runner.predict.http_messages import JSON, Request, Response
 from runner.predict.media_types import MediaType, negotiated
@@ -44,7 +45,7 @@ async def predict_bulk(
     Raises:
         ProblemError: It cannot be read, has too many rows, or a table has a wrong row.
     """
-    is_lines = media is MediaType.LINES
+    is_lines = media in (MediaType.LINES, MediaType.CSV)
     offered = (MediaType.LINES, MediaType.JSON, MediaType.ARROW) if is_lines else tuple(_TYPES)
     wanted = negotiated(request.headers.get(b"accept", b""), offered)
     # A few bytes of a table may be many rows.
@@ -69,11 +70,14 @@ def _items(endpoint: Endpoint, body: bytes, media: MediaType, calls: RowCalls) -
         calls.check_count(len(lines))
         calls.check_json(body, endpoint, limits.max_rows)
         return list(_items_of_lines(endpoint.schema, lines))
+    if media is MediaType.CSV:
+        rows = rows_of_csv(body, endpoint.schema, limits.max_rows)
+        return list(_items_of_csv(endpoint.schema, rows))
     bound = TableBound(
         rows=limits.max_rows, values=bound_of_body(limits.max_body).values, size=limits.max_body
     )
-    rows = rows_of_table(body, media, bound, lambda names: check_columns(endpoint.schema, names))
-    return _items_of_table(endpoint.schema, rows)
+    table = rows_of_table(body, media, bound, lambda names: check_columns(endpoint.schema, names))
+    return _items_of_table(endpoint.schema, table)
 
 
 def _items_of_lines(schema: Schema, lines: Sequence[bytes]) -> Iterator[Any]:
@@ -85,6 +89,19 @@ def _items_of_lines(schema: Schema, lines: Sequence[bytes]) -> Iterator[Any]:
         except ProblemError as problem:
             told += len(problem.errors)
             yield problem.with_traceback(None)  # which would be most of what is kept of it
+
+
+def _items_of_csv(schema: Schema, rows: Sequence[dict[str, Any]]) -> Iterator[Any]:
+    """Read the rows of a CSV; after so many faults a row's are told in its detail only."""
+    told = 0
+    is_list = schema.describe().get("type") == "array"
+    for row in rows:
+        try:
+            yield schema.convert(list(row.values()) if is_list else row)
+        except ProblemError as problem:
+            listed = problem.errors if told < MOST_INVALID_FIELDS else ()
+            told += len(listed)
+            yield ProblemError(problem.status, problem.detail, listed)
 
 
 def _items_of_table(schema: Schema, rows: Iterable[dict[str, Any]]) -> list[Any]:

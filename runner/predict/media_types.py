@@ -18,6 +18,7 @@ class MediaType(enum.StrEnum):
 
     JSON = "application/json"
     LINES = "application/x-ndjson"
+    CSV = "text/csv"
     ARROW = "application/vnd.apache.arrow.stream"
     PARQUET = "application/vnd.apache.parquet"
     FORM = "multipart/form-data"

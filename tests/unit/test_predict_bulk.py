@@ -110,3 +110,32 @@ def test_a_table_with_a_wrong_row_is_refused_whole() -> None:
         "/1/n": "expected a number, got null",
         "/2/n": "expected a finite number",
     }
+
+
+CSV = {"content-type": "text/csv; charset=utf-8"}
+
+
+def test_a_csv_is_answered_row_by_row() -> None:
+    """A wrong row gets its problem in its place, as a wrong line does."""
+    response = send(app_of(root), b"n\n4\nfour\n-1\n9\n", headers=CSV)
+    assert response.headers["content-type"] == NDJSON
+    first, wrong, refused, last = lines_of(response.text)
+    assert (first, last) == (2.0, 3.0)
+    assert wrong["errors"] == [{"field": "/n", "detail": "expected a number, got a string"}]
+    assert refused["detail"] == "n is negative"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"n\n1\n2\n3\n", 200), (b"n\n1\n2\n3\n4\n", 413), (b"m\n1\n", 422)]
+)
+def test_a_csv_that_cannot_be_read_is_refused_whole(body: bytes, status: int) -> None:
+    """Too many rows, or columns that nobody asked for."""
+    assert send(app_of(root, Limits(max_rows=3)), body, headers=CSV).status_code == status
+
+
+def test_the_faults_of_a_csv_are_bounded() -> None:
+    """After so many the rows say only that they are wrong: an answer is no copy of the file."""
+    rows = lines_of(send(app_of(root), b"n\n" + b"x\n" * 300, headers=CSV).text)
+    assert len(rows) == 300
+    assert sum(bool(row.get("errors")) for row in rows) == 100
+    assert all(row["status"] == 422 for row in rows)
