@@ -28,6 +28,7 @@ class Identity:
         run_id: The supervisor's name of the run.
         notebook_sha256: The hash of the notebook's file.
         notebook_title: Its first heading.
+        notebook_introduction: Its first paragraph, as it was written: Markdown.
         model_sha256: The hash of the model that its parameter ``model_path`` names, or the first
             that it loads.
     """
@@ -35,6 +36,7 @@ class Identity:
     run_id: str = ""
     notebook_sha256: str = ""
     notebook_title: str = ""
+    notebook_introduction: str = ""
     model_sha256: str = ""
 
     @classmethod

@@ -57,6 +57,12 @@ class Parameter:
         """Tell whether it may come as a file of a form."""
         return any(map(_is_file, _words_of(self.hint)))
 
+    @property
+    def needs_form(self) -> bool:
+        """Tell whether it can come in a form only: a file as such, which must be there."""
+        words = list(_words_of(self.hint))
+        return self.is_required and UploadFile in words and type(None) not in words
+
 
 class ArgumentsSchema(TypedSchema[dict[str, Any]]):
     """Read keyword arguments.

@@ -78,6 +78,9 @@ class Endpoint:
         probabilities: Whether a result is a pair: the prediction, and the probabilities.
         read_form: Reads an item from the fields of multipart/form-data, for what takes files; None
             if it takes no forms.
+        takes_json: Whether an item can be JSON; not where a file must come as such.
+        ranges: The least and the greatest value of features in the training data, by name, as far
+            as they are known.
     """
 
     name: str
@@ -97,3 +100,5 @@ class Endpoint:
     probabilities: bool = False
     call: Callable[[Any], Awaitable[Any]] | None = None
     read_form: Callable[[Mapping[str, Any]], Any] | None = None
+    takes_json: bool = True
+    ranges: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)

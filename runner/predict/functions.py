@@ -97,6 +97,7 @@ def _single_endpoint(
         threads=options.threads,
         max_batch=1,
         read_form=schema.convert_form if any(each.is_file for each in parameters) else None,
+        takes_json=not any(each.needs_form for each in parameters),
     )
 
 

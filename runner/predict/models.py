@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -46,6 +47,7 @@ def model_endpoint(model: Any, name: str, path: str, options: EndpointOptions) -
         max_batch=max_batch,
         model=model,
         probabilities=options.probabilities,
+        ranges=_ranges(model, rows.names),
     )
 
 
@@ -61,24 +63,29 @@ def _fastest_call(
         return public, max_batch
     from runner.predict.fast.preparation import prepare
 
+    ranges = _ranges(model, rows.names)
     predictor = prepare(
         model,
         public,
         example=rows.example_or_zeros(),
         probabilities=options.probabilities,
-        ranges=_ranges(card_of(model).get("feature_ranges"), rows.names),
+        ranges=[*ranges.values()] if len(ranges) == len(rows.names) > 0 else None,
         max_batch=max_batch,
     )
     return predictor, predictor.max_batch
 
 
-def _ranges(card: Any, names: Sequence[str]) -> list[tuple[float, float]] | None:
-    """Read the least and greatest value of each feature off a card, if it has them."""
-    try:
-        found = [(float(low), float(high)) for low, high in map(card.__getitem__, names)]
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-    return found or None
+def _ranges(model: Any, names: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Read the least and greatest value of features off the model's card, where it has them."""
+    card = card_of(model).get("feature_ranges")
+    if not isinstance(card, Mapping):
+        return {}
+    found: dict[str, tuple[float, float]] = {}
+    for name in names:
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            low, high = card[name]
+            found[name] = (float(low), float(high))
+    return found
 
 
 def public_call(model: Any, to_input: InputConverter) -> Callable[[Sequence[Any]], list[Any]]:
@@ -202,7 +209,7 @@ def _answer_schema(
     key = options.answer or PREDICTION_KEY
     properties: dict[str, Any] = {key: _prediction_schema(model)}
     if options.class_names is not None:
-        properties["class"] = {"type": ["string", "null"]}
+        properties["class"] = {"type": ["string", "null"], "examples": [*names.values()][:1]}
     if options.probabilities:
         share = {"type": "number", "minimum": 0, "maximum": 1}
         properties["probabilities"] = {

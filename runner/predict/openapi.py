@@ -13,11 +13,12 @@ from typing import Any
 
 from runner import __version__
 from runner.identity import Identity
-from runner.predict import openapi_protocols
+from runner.predict import openapi_bodies, openapi_protocols
 from runner.predict.endpoints import Endpoint
 from runner.predict.media_types import EVENTS, MediaType
 from runner.predict.streams import FRAMED
 
+_SERVED = f"Served from a notebook by runner {__version__}."
 _NO_SCHEMAS = {"examples", "example", "const", "default", "enum"}
 _PROBLEMS = {
     "400": "The body is not JSON.",
@@ -74,9 +75,14 @@ def describe(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, Any
     components = dict(COMPONENTS) | openapi_protocols.COMPONENTS
     paths: dict[str, Any] = {}
     for endpoint in endpoints:
-        body = as_component(endpoint.schema.describe(), endpoint.name, "request", components)
+        described = openapi_bodies.body_schema(endpoint)
+        body = as_component(described, endpoint.name, "request", components)
         answer = as_component(endpoint.answer or {}, endpoint.name, "answer", components)
-        paths[endpoint.path] = {"post": _predict_operation(endpoint, body, answer)}
+        form: dict[str, str] | None = None
+        if endpoint.read_form is not None:
+            described = openapi_bodies.form_schema(endpoint.schema.describe())
+            form = as_component(described, endpoint.name, "form", components)
+        paths[endpoint.path] = {"post": _predict_operation(endpoint, body, form, answer)}
         paths |= openapi_protocols.paths_of(endpoint, identity)
     for path, operation in _service_paths().items():
         paths[path] = operation | paths.get(path, {})
@@ -85,7 +91,7 @@ def describe(endpoints: Sequence[Endpoint], identity: Identity) -> dict[str, Any
         "info": {
             "title": title_of(endpoints, identity),
             "version": (identity.notebook_sha256 or "0")[:12],
-            "description": f"Served from a notebook by runner {__version__}.",
+            "description": f"{identity.notebook_introduction}\n\n{_SERVED}".strip(),
         },
         "paths": paths | openapi_protocols.common_paths(),
         "components": {"schemas": components},
@@ -123,14 +129,10 @@ def problem_responses(statuses: Iterable[str]) -> dict[str, Any]:
     return {status: _problem_response(status) for status in statuses}
 
 
-def _predict_operation(endpoint: Endpoint, body: Any, answer: Any) -> dict[str, Any]:
-    json_body: dict[str, Any] = {"schema": body}
-    if endpoint.example is not None:
-        json_body["example"] = endpoint.example
-    tables: dict[str, Any] = {}
-    if find_spec("pyarrow"):
-        tables = {MediaType.ARROW: {}, MediaType.PARQUET: {}}
-    form = {MediaType.FORM: {"schema": body}} if endpoint.read_form else {}
+def _predict_operation(
+    endpoint: Endpoint, body: Any, form: Any | None, answer: Any
+) -> dict[str, Any]:
+    has_tables = find_spec("pyarrow") is not None
     return {
         "operationId": f"predict_{_component_name(endpoint.name)}",
         "tags": ["predict"],
@@ -138,9 +140,9 @@ def _predict_operation(endpoint: Endpoint, body: Any, answer: Any) -> dict[str, 
         "description": endpoint.description,
         "requestBody": {
             "required": True,
-            "content": {MediaType.JSON: json_body, **form, MediaType.LINES: {}, **tables},
+            "content": openapi_bodies.contents_of_body(endpoint, body, form, has_tables=has_tables),
         },
-        "responses": {"200": _prediction_response(endpoint, answer, has_tables=bool(tables))}
+        "responses": {"200": _prediction_response(endpoint, answer, has_tables=has_tables)}
         | problem_responses(_PROBLEMS),
     }
 

@@ -13,9 +13,7 @@ import functools
 import hashlib
 import html
 import importlib.resources
-import json
 import re
-import shlex
 import string
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +28,7 @@ from runner.access.accept import wants_html
 from runner.access.gate import Gate
 from runner.files import found_above
 from runner.identity import Identity
-from runner.predict import openapi_access
+from runner.predict import command_line, openapi_access
 from runner.predict.endpoints import Endpoint
 from runner.predict.http_messages import JSON, Request, Response, Route
 from runner.predict.openapi import title_of
@@ -42,7 +40,7 @@ _CONTENT_TYPES = {
     ".svg": b"image/svg+xml",
 }
 _POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     b"connect-src 'self'; form-action 'self'; base-uri 'self'; frame-ancestors 'self'"
 )
 _COMMON_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
@@ -50,6 +48,9 @@ _PAGE_HEADERS = ((b"content-security-policy", _POLICY), *_COMMON_HEADERS)
 _OWN_PAGE_HEADERS = ((b"content-security-policy", sign_in.AUTHORS_POLICY), *_COMMON_HEADERS)
 _LINKS = {"docs": "/docs", "openapi": "/openapi.json", "metrics": "/metrics"}
 _MOST_ROOTS = 8
+_CODE = re.compile(r"`([^`]+)`")
+_LINK = re.compile(r"!?\[([^\]\[]*)\]\((?:[^()\s]|\([^()\s]*\))*\)|<(https?://[^>\s]*)>")
+_EMPHASIS = re.compile(r"(?<![\w*])(\*\*?|__?)(?=\S)([^*_<>]+?)(?<=\S)\1(?!\w)")
 _HOST = re.compile(rb"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
@@ -162,13 +163,14 @@ def page_for(
             href=urllib.parse.quote(endpoint.path.removeprefix("/")) or ".",
             title=endpoint.title or endpoint.name,
             description=endpoint.description,
-            curl=_curl(endpoint, origin + root, is_keyed=is_keyed),
+            curl=command_line.curl(endpoint, origin + root, is_keyed=is_keyed),
         ).decode()
         for number, endpoint in enumerate(endpoints)
     ]
     template = string.Template(_read("page.html"))
     page = template.substitute(
         title=html.escape(title_of(endpoints, identity)),
+        introduction=_prose(identity.notebook_introduction),
         sections="\n".join(sections),
         footer=html.escape(_footer(identity)),
     ).encode()
@@ -210,11 +212,18 @@ def _below(root: str, page: bytes) -> bytes:
     return page.replace(b"<head>", b'<head>\n<base href="%b/">' % html.escape(root).encode(), 1)
 
 
-def _curl(endpoint: Endpoint, address: str, *, is_keyed: bool) -> str:
-    body = "{}" if endpoint.example is None else json.dumps(endpoint.example, ensure_ascii=False)
-    url = shlex.quote(f"{address}{urllib.parse.quote(endpoint.path)}")
-    key = ' -H "x-api-key: $KEY"' if is_keyed else ""
-    return f"curl -X POST {url} -H 'Content-Type: application/json'{key} -d {shlex.quote(body)}"
+def _prose(markdown: str) -> str:
+    """Make HTML of a paragraph: code and emphasis are kept, of links their texts."""
+    parts = _CODE.split(markdown)
+    return "".join(
+        f"<code>{html.escape(part)}</code>" if number % 2 else _emphasized(part)
+        for number, part in enumerate(parts)
+    )
+
+
+def _emphasized(markdown: str) -> str:
+    text = html.escape(_LINK.sub(r"\1\2", markdown))
+    return _EMPHASIS.sub(r"<em>\2</em>", text)
 
 
 def _footer(identity: Identity) -> str:

@@ -27,6 +27,8 @@ _GIT_DEADLINE = 1.0
 _CARD_FIELDS = ("sha256", "estimator", "metrics", "trained_at")
 _MOST_HASHED = 100_000_000
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*")
+_NO_PROSE = re.compile(r"\s*([-*+>|<#]|!\[|\d+[.)] )|    |\t|\s*$")
+_LONGEST_INTRODUCTION = 1_000
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 
 
@@ -128,6 +130,7 @@ def identity_of(
         run_id=run_id,
         notebook_sha256=notebook_sha256,
         notebook_title=title(document),
+        notebook_introduction=introduction(document),
         model_sha256=model_sha256(document, values) if document.is_python else "",
     )
 
@@ -140,6 +143,27 @@ def title(document: Notebook) -> str:
                 if (found := _HEADING.fullmatch(line)) and found[1]:
                     return found[1]
     return ""
+
+
+def introduction(document: Notebook) -> str:
+    """Give a notebook's first paragraph, as far as it stands before any code; empty if none does.
+
+    It is what a reader is told first: lists, tables, quotes, pictures and HTML are no such thing.
+    """
+    for cell in document.cells:
+        if cell.get("cell_type") != "markdown":
+            return ""
+        for part in re.split(r"\n\s*\n", "\n".join(_outside_fences(source(cell)))):
+            lines = [line for line in part.splitlines() if line.strip()]
+            while lines and _HEADING.fullmatch(lines[0]):
+                del lines[0]
+            if lines and not _NO_PROSE.match(lines[0]):
+                return _shortened(" ".join(line.strip() for line in lines), _LONGEST_INTRODUCTION)
+    return ""
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most].rsplit(maxsplit=1)[0]} …"
 
 
 def model_sha256(document: Notebook, values: dict[str, Any]) -> str:

@@ -162,7 +162,7 @@ def test_the_documentation_is_a_link_away(page: Any, url: str) -> None:
     expect(page).to_have_url(f"{url}/docs")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Iris")
     first = page.locator("details").first
-    expect(first.locator("summary")).to_contain_text("POST /")
+    expect(first.locator("summary").first).to_contain_text("POST /")
     expect(first).to_contain_text("sepal length (cm)")
     first.get_by_role("button", name="Send").click()
     expect(first.get_by_role("status")).to_contain_text('"prediction": 0')

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import jsonschema
 import pytest
+from msgspec import Meta
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from support.service_surface import IDENTITY, Surface, price, species
 
+from runner import UploadFile
 from runner.identity import Identity
 from runner.predict import service_routes
+from runner.predict.endpoint_factory import endpoints_of
 from runner.predict.openapi import as_component, describe
 from runner.predict.problem_error import InvalidField, ProblemError
+from runner.predict.targets import EndpointOptions
 
 STRANGE = 'a/b~c "d" <e>'
 
@@ -177,3 +182,74 @@ def test_a_discriminator_refers_to_the_components() -> None:
     where = "#/components/schemas/f.request.Cat"
     assert components["f.request"]["discriminator"]["mapping"] == {"cat": where}
     assert components["f.request"]["properties"] == {"mapping": {"type": "object"}}
+
+
+def content_of(function: Any, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the body of a function may be, and the document."""
+    described = document(*endpoints_of(function, "", EndpointOptions(**options)))
+    content: dict[str, Any] = described["paths"]["/"]["post"]["requestBody"]["content"]
+    return content, described
+
+
+def test_a_file_that_must_come_as_such_comes_in_a_form_only() -> None:
+    """JSON has no files; those that may be absent leave JSON as well."""
+
+    def read(file: UploadFile, more: list[UploadFile], n: int = 1) -> int:
+        return n
+
+    def read_perhaps(file: UploadFile | None = None) -> int:
+        return 0
+
+    content, described = content_of(read)
+    assert [*content] == ["multipart/form-data"]
+    properties = schema_of(content["multipart/form-data"], described)["properties"]
+    binary = {"type": "string", "format": "binary"}
+    assert properties["file"] == binary
+    assert properties["more"] == {"type": "array", "items": binary}
+    assert properties["n"] == {"type": "integer", "default": 1}
+    validate(described, cls=OpenAPIV31SpecValidator)
+    assert {"multipart/form-data", "application/json"} <= {*content_of(read_perhaps)[0]}
+
+
+def test_bytes_are_base64_in_json_and_a_file_in_a_form() -> None:
+    """The size is that of the base64, so a form says nothing of it."""
+
+    def read(file: Annotated[bytes, Meta(max_length=9, description="A picture")]) -> int:
+        return len(file)
+
+    content, described = content_of(read, example={"file": b"abc"})
+    by_json, by_form = (
+        schema_of(content[kind], described)["properties"]["file"]
+        for kind in ("application/json", "multipart/form-data")
+    )
+    assert by_json["contentEncoding"] == "base64"
+    assert by_form == {"type": "string", "format": "binary", "description": "A picture"}
+
+
+def schema_of(content: Any, described: Any) -> Any:
+    """The component that a content refers to."""
+    return described["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
+
+
+def test_a_feature_says_what_its_model_has_learnt_from() -> None:
+    """By the ranges on the model's card, as far as they are there."""
+    (endpoint,) = endpoints_of(Sum(), "", EndpointOptions(example={"a": 1, "b": 2}))
+    described = document(dataclasses.replace(endpoint, ranges={"a": (0.5, 2.0)}))
+    body = described["paths"]["/"]["post"]["requestBody"]["content"]["application/json"]
+    properties = schema_of(body, described)["properties"]
+    assert properties["a"]["x-training-range"] == [0.5, 2.0]
+    assert "x-training-range" not in properties["b"]
+    validate(described, cls=OpenAPIV31SpecValidator)
+
+
+def test_the_notebooks_introduction_is_the_description() -> None:
+    """Before who serves it."""
+    said = describe([species()], Identity(notebook_introduction="Tells *flowers*."))
+    assert said["info"]["description"].startswith("Tells *flowers*.\n\nServed from a notebook by")
+
+
+class Sum:
+    """Be a model of two features."""
+
+    def predict(self, rows: Any) -> Any:
+        return [sum(row) for row in rows]

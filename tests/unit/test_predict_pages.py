@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html.parser
 import json
 import re
@@ -15,9 +16,13 @@ from support import ROOT
 from support.prediction_apps import app_of, send
 from support.service_surface import IDENTITY, Surface, price, species
 
+from runner import UploadFile
 from runner.identity import Identity
+from runner.predict.command_line import curl
+from runner.predict.endpoint_factory import endpoints_of
 from runner.predict.http_messages import Response
 from runner.predict.pages import own_page
+from runner.predict.targets import EndpointOptions
 
 STATIC = ROOT / "runner/predict/static"
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;$title${x}"
@@ -245,3 +250,31 @@ def test_the_files_are_packaged() -> None:
     settings: Any = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     for room in ("access", "predict"):
         assert settings["package-data"][f"runner.{room}"] == ["static/*"]
+
+
+def test_the_page_begins_with_the_notebooks_first_paragraph() -> None:
+    """Code and emphasis are kept, of links the words; nothing else of it becomes HTML."""
+    said = "Tells `POST /<b>` and *which* _one_, a*b*c, by [the card](javascript:alert(1)). <i>&"
+    identity = Identity(notebook_title="T", notebook_introduction=said)
+    page = Surface(species(), identity=identity).get("/", accept="text/html").body.decode()
+    wanted = (
+        "Tells <code>POST /&lt;b&gt;</code> and <em>which</em> <em>one</em>, a*b*c,"
+        " by the card. &lt;i&gt;&amp;"
+    )
+    assert f'<p class="introduction">{wanted}</p>' in page
+
+
+def test_the_command_line_of_a_file_is_a_form() -> None:
+    """The reader names the file; a text that begins as a file's name does stays a text."""
+
+    def read(file: UploadFile, name: str = "", n: int = 1, other: UploadFile | None = None) -> int:
+        return n
+
+    (plain,) = endpoints_of(read, "", EndpointOptions())
+    assert (
+        curl(plain, "http://h", is_keyed=True)
+        == 'curl http://h/ -H "x-api-key: $KEY" -F file=@FILE'
+    )
+    given = dataclasses.replace(plain, example={"name": "@it's", "n": 2})
+    words = shlex.split(curl(given, "http://h", is_keyed=False))
+    assert words[2:] == ["-F", "file=@FILE", "--form-string", "name=@it's", "--form-string", "n=2"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -114,3 +115,32 @@ def test_what_it_asks_for_is_recorded(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(facts, "git_facts", lambda path: {})
     found = facts.run_facts(document, {}, shown={}, with_packages=True)
     assert found["packages"] == {"NumPy": importlib.metadata.version("numpy")}
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["# Title\n\nTells *what*\nit does.\n\nAnd more."], "Tells *what* it does."),
+        (["# Title", "It stands by itself."], "It stands by itself."),
+        (["# Title\nright below"], "right below"),
+        (["# T\n\n- a list\n\n| a | table |\n\n    code\n\n![a picture](x.png)\n\nLast."], "Last."),
+        (["# T\n\n```\na fence\n\nin two\n```"], ""),
+        (["# T", None, "Behind code."], ""),
+        ([], ""),
+    ],
+)
+def test_the_first_paragraph_introduces(
+    document: Notebook, cells: list[str | None], expected: str
+) -> None:
+    """What a reader is told first, before any code; lists, tables and pictures are no prose."""
+    kinds = {True: "code", False: "markdown"}
+    made = [{"cell_type": kinds[each is None], "source": each or "1"} for each in cells]
+    assert facts.introduction(dataclasses.replace(document, cells=made)) == expected
+
+
+def test_a_long_introduction_is_cut(document: Notebook) -> None:
+    """It goes into the environment of the kernel: at a word, and said so."""
+    long = {"cell_type": "markdown", "source": "word " * 1_000}
+    found = facts.introduction(dataclasses.replace(document, cells=[long]))
+    assert len(found) <= 1_002
+    assert found.endswith("word …")

@@ -6,6 +6,10 @@ import { element, reached } from "./key.js";
 
 export { element, hasKey } from "./key.js";
 
+export const JSON_TYPE = "application/json";
+export const FORM_TYPE = "multipart/form-data";
+const MOST_NESTED = 20;
+
 export async function described() {
   const answer = await reached("openapi.json");
   if (!answer.ok) throw new Error(`openapi.json was answered with ${answer.status}`);
@@ -16,15 +20,21 @@ export async function described() {
 export function resolved(schema, openapi) {
   let found = schema ?? {};
   let isNullable = false;
-  for (let depth = 0; depth < 20; depth += 1) {
+  for (let depth = 0; depth < MOST_NESTED; depth += 1) {
     if (typeof found.$ref === "string") {
-      const steps = found.$ref.replace(/^#\//, "").split("/");
-      found = steps.reduce((at, step) => at?.[step.replace(/~1/g, "/").replace(/~0/g, "~")], openapi) ?? {};
+      const { $ref, ...about } = found;
+      const steps = $ref.replace(/^#\//, "").split("/");
+      const target = steps.reduce((at, step) => at?.[step.replace(/~1/g, "/").replace(/~0/g, "~")], openapi) ?? {};
+      found = { ...target, ...about };
     } else if (Array.isArray(found.anyOf) && found.anyOf.some((option) => option.type === "null")) {
       isNullable = true;
-      const others = found.anyOf.filter((option) => option.type !== "null");
+      const { anyOf, ...about } = found;
+      const others = anyOf.filter((option) => option.type !== "null");
       if (others.length !== 1) return [found, isNullable];
-      found = { ...found, ...others[0], anyOf: undefined };
+      found = { ...others[0], ...about };
+    } else if (Array.isArray(found.allOf) && found.allOf.length === 1) {
+      const { allOf, ...about } = found;
+      found = { ...allOf[0], ...about };
     } else {
       break;
     }
@@ -32,45 +42,61 @@ export function resolved(schema, openapi) {
   return [found, isNullable];
 }
 
-export function typeName(schema, openapi) {
+export function typeName(schema, openapi, depth = 0) {
   const [found, isNullable] = resolved(schema, openapi);
   const others = found.anyOf?.filter((option) => option.type !== "null");
-  let name = others ? either(others, openapi) : found.type ?? "any";
+  let name = others ? either(others, openapi, depth) : [found.type ?? "any"].flat().join(" or ");
   if (found.enum) name = found.enum.map((value) => JSON.stringify(value)).join(" | ");
-  else if (found.type === "array") name = `array of ${typeName(found.items, openapi)}`;
   else if (isFile(found)) name = "file";
+  else if (found.type === "array" && depth < MOST_NESTED) name = `array of ${typeName(found.items, openapi, depth + 1)}`;
+  else if (found.type === "string" && found.format) name = `${found.format} as a string`;
   return isNullable ? `${name} or null` : name;
 }
 
 // An integer is a number, too.
-function either(options, openapi) {
-  const names = new Set(options.map((option) => typeName(option, openapi)));
+function either(options, openapi, depth) {
+  const names = new Set(options.map((option) => typeName(option, openapi, depth)));
   if (names.has("number")) names.delete("integer");
   return [...names].join(" or ");
 }
 
 export function isFile(schema) {
-  return schema.format === "binary" || schema.contentEncoding === "base64"
-    || (schema.contentMediaType !== undefined && schema.contentMediaType !== "application/json");
+  return schema?.format === "binary" || schema?.contentEncoding === "base64";
 }
 
-export function shellQuoted(text) {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+// Say in words what a schema asks for besides the type.
+export function boundsOf(schema) {
+  const signs = [["minimum", "≥"], ["exclusiveMinimum", ">"], ["maximum", "≤"], ["exclusiveMaximum", "<"]];
+  const found = signs.filter(([word]) => typeof schema[word] === "number").map(([word, sign]) => `${sign} ${schema[word]}`);
+  if (schema.multipleOf !== undefined) found.push(`a multiple of ${schema.multipleOf}`);
+  const size = schema.type === "array" ? ["minItems", "maxItems", "items"] : ["minLength", "maxLength", "characters"];
+  const [least, most] = [schema[size[0]], schema[size[1]]];
+  if (least !== undefined && least === most) found.push(`${least} ${size[2]}`);
+  else if (least && most) found.push(`${least} to ${most} ${size[2]}`);
+  else if (least) found.push(`at least ${least} ${size[2]}`);
+  else if (most !== undefined) found.push(`at most ${most} ${size[2]}`);
+  if (schema.pattern !== undefined) found.push(`as ${schema.pattern}`);
+  return found.join(", ");
 }
 
-export async function ask(method, url, body, contentType) {
-  const headers = contentType ? { "content-type": contentType } : {};
+export async function ask(method, url, body, contentType, more = {}) {
+  const headers = { ...(contentType ? { "content-type": contentType } : {}), ...more.headers };
   const began = performance.now();
-  const answer = await reached(url, { method, headers, body, cache: "no-store" });
-  const text = await answer.text();
+  const answer = await reached(url, { method, body, cache: "no-store", ...more, headers });
+  const blob = await answer.blob();
+  const milliseconds = performance.now() - began;
+  const kind = answer.headers.get("content-type") ?? "";
+  const isText = /^(text\/|application\/(?:[\w.+-]*\+)?(json|xml)|application\/x-ndjson|$)/i.test(kind);
   return {
     ok: answer.ok,
     status: answer.status,
     reason: answer.statusText,
-    milliseconds: performance.now() - began,
+    milliseconds,
     timing: answer.headers.get("server-timing") ?? "",
-    kind: answer.headers.get("content-type") ?? "",
-    text,
+    retryAfter: Number(answer.headers.get("retry-after")) || 0,
+    kind,
+    blob,
+    text: isText ? await blob.text() : "",
   };
 }
 
@@ -82,20 +108,38 @@ export function parsed(text) {
   }
 }
 
-export function show(place, said) {
+export function statusOf(said) {
   const server = said.timing.replaceAll(";dur=", " ").replaceAll(",", " ms,");
   const note = server ? ` (server: ${server} ms)` : "";
-  const status = `${said.status} ${said.reason} in ${said.milliseconds.toFixed(1)} ms${note}`;
-  const value = said.kind.includes("json") ? parsed(said.text) : undefined;
-  const text = value === undefined ? said.text : JSON.stringify(value, null, 2);
+  return `${said.status} ${said.reason} in ${said.milliseconds.toFixed(1)} ms${note}`.trim();
+}
+
+// Write what was said as it is, JSON with line breaks; numbers that JavaScript would round stay.
+export function written(said) {
+  const isExact = !/(^|[^.\d])\d{16,}(?![\d.])/.test(said.text);
+  const value = said.kind.includes("json") && isExact ? parsed(said.text) : undefined;
+  return value === undefined ? said.text : JSON.stringify(value, null, 2);
+}
+
+export function code(text) {
+  return element("pre", { tabindex: "0" }, element("code", {}, text));
+}
+
+export function show(place, said) {
   place.className = `result ${said.ok ? "good" : "bad"}`;
-  place.replaceChildren(
-    element("p", { class: "status" }, status.trim()),
-    element("pre", { tabindex: "0" }, element("code", {}, text)),
-  );
+  place.replaceChildren(element("p", { class: "status" }, statusOf(said)), code(written(said)));
 }
 
 export function showFailure(place, error) {
   place.className = "result bad";
   place.replaceChildren(element("p", { class: "status" }, `The service was not reached: ${error.message}`));
+}
+
+// A table whose head and cells are texts or elements.
+export function table(caption, heads, rows) {
+  const line = (kind, cells) => element("tr", {}, ...cells.map((cell) => element(kind, kind === "th" ? { scope: "col" } : {}, cell)));
+  return element("div", { class: "scrolls", tabindex: "0", role: "region", "aria-label": caption }, element("table", {},
+    element("caption", {}, caption),
+    element("thead", {}, line("th", heads)),
+    element("tbody", {}, ...rows.map((row) => line("td", row)))));
 }
