@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,9 @@ from runner.errors import ConfigurationError
 from runner.identity import Identity
 from runner.notebook import locks, models, packages, script_metadata
 from runner.notebook.document import Notebook, source
+from runner.record.git import git
 from runner.storage import urls
 
-_GIT_DEADLINE = 1.0
 _CARD_FIELDS = ("sha256", "estimator", "metrics", "trained_at")
 _MOST_HASHED = 100_000_000
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*")
@@ -100,11 +99,11 @@ def origin_facts(path: Path) -> dict[str, Any]:
 
 def git_facts(path: Path) -> dict[str, Any]:
     """Say which commit a file is at, and whether it was changed since."""
-    commit = _git(path.parent, "rev-parse", "HEAD")
+    commit = git(path.parent, "rev-parse", "HEAD")
     if not commit:
         return {}
     # An empty answer is a clean file, none is a repository that git cannot read in time.
-    changed = _git(path.parent, "status", "--porcelain", "--", path.name)
+    changed = git(path.parent, "status", "--porcelain", "--", path.name)
     return {"git_commit": commit, "git_dirty": None if changed is None else bool(changed)}
 
 
@@ -198,18 +197,6 @@ def _outside_fences(text: str) -> Iterator[str]:
             fence = "" if fence else mark[1]
         elif not fence:
             yield line
-
-
-def _git(folder: Path, *words: str) -> str | None:
-    """Ask git; None when there is no answer."""
-    command = ["git", "--no-optional-locks", "-C", str(folder), *words]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_GIT_DEADLINE, check=True
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return None
-    return done.stdout.strip()
 
 
 def _place_of(model: str) -> Path:

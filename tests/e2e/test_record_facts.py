@@ -13,6 +13,7 @@ from support import ROOT, write_notebook
 from runner.notebook import document as notebook
 from runner.notebook.document import Notebook
 from runner.record import facts
+from runner.record import git as asked_git
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_a_slow_git_is_not_waited_for(
     slow.write_text("#!/bin/sh\nexec sleep 100\n")
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(facts, "_GIT_DEADLINE", 0.1)
+    monkeypatch.setattr(asked_git, "_DEADLINE", 0.1)
     assert facts.git_facts(document.path) == {}
 
 
