@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from runner.cli.options import EPILOG, NOTEBOOK, given_urls, option, output_form
 from runner.cli.systems import require_posix
 from runner.errors import ConfigurationError, RunnerError
 
+_VERSION = re.compile(r"[0-9a-fA-F]{4,64}")
 _SUPERVISED = click.argument("notebook", type=NOTEBOOK, required=False)
 
 
@@ -35,9 +38,42 @@ def reload(notebook: Path | None) -> None:
 
 @click.command(epilog=EPILOG)
 @_SUPERVISED
-def rollback(notebook: Path | None) -> None:
-    """Have it go back to the version that served before, and wait until that serves."""
-    _ask(notebook, "rollback")
+@click.option(
+    "--to", "version", metavar="VERSION", default="", help="Any of `runner versions`, by its hash."
+)
+def rollback(notebook: Path | None, version: str) -> None:
+    """Have it go back to the version that served before, and wait until that serves.
+
+    What is kept of a version that was gone back from can be gone forward to by --to.
+    """
+    if notebook and not version and not notebook.exists() and _VERSION.fullmatch(str(notebook)):
+        raise ConfigurationError(
+            f"{notebook}: there is no such notebook",
+            hint=f"`runner rollback --to {notebook}` goes back to a version",
+        )
+    _ask(notebook, "rollback", version=version)
+
+
+@click.command(epilog=EPILOG)
+@_SUPERVISED
+@output_format
+def versions(notebook: Path | None, **given: Any) -> None:
+    """List what can be gone back to, the newest first, and what has failed since.
+
+    Each has since when and why it served, and the commit that has this very content and whose that
+    is, if git knows one.
+    """
+    require_posix("versions")
+    from runner.cli.outcomes import VERSION_COLUMNS, version_rows
+    from runner.cli.terminal import print_table
+    from runner.supervise import control, running
+
+    known = control.ask(running.find(notebook).folder, "versions")["versions"]
+    if given["format"] == "json":
+        for each in known:
+            click.echo(json.dumps(each))
+    else:
+        print_table(VERSION_COLUMNS, version_rows(known))
 
 
 @click.command(epilog=EPILOG)
@@ -68,14 +104,17 @@ def status(notebook: Path | None, **given: Any) -> None:
     statuses.show(found, as_json=given["format"] == "json", say=click.echo)
 
 
-def _ask(notebook: Path | None, question: str) -> None:
+def _ask(notebook: Path | None, question: str, *, version: str = "") -> None:
     require_posix(question)
+    from runner.cli import outcomes
     from runner.supervise import control, running
 
     service = running.find(notebook)
-    outcome = control.ask(service.folder, question)
+    outcome = control.ask(service.folder, question, version=version)
     if not outcome["ok"]:
-        raise RunnerError(f"{service.notebook}: {question} failed: {outcome['reason']}")
+        said = f"{service.notebook}: {question} failed: {outcome['reason']}"
+        raise RunnerError(said, hint=outcomes.what_serves(outcome))
+    click.echo(f"{outcomes.short_path(service.notebook)}: {outcomes.said(question, outcome)}")
 
 
 @click.command()
@@ -106,4 +145,4 @@ def probe(host: str, port: int, timeout: float, health_path: str, tls_cert: str)
         raise RunnerError(f"{host}:{port}: {f'answered {status}' if status else 'no answer'}")
 
 
-COMMANDS = (reload, rollback, stop, status, probe)
+COMMANDS = (reload, rollback, versions, stop, status, probe)

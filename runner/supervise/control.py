@@ -1,7 +1,8 @@
 """Let the command line talk to a running supervisor, over a Unix socket that is ours alone.
 
-A question is one line of JSON, ``{"ask": "reload"}``. The first line of the answer says how
-long the outcome may take, ``{"within": 150}``; the second is the outcome, with ``ok``.
+A question is one line of JSON, ``{"ask": "reload"}``; a rollback may name a ``version``. The first
+line of the answer says how long the outcome may take, ``{"within": 150}``; the second is the
+outcome, with ``ok``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from runner.supervise.events import (
 NAME = ".control"
 _PATIENCE = 10.0
 
-Reply = Callable[[str], Awaitable[dict[str, Any]]]
+Answer = dict[str, Any]
+Reply = Callable[..., Awaitable[Answer]]
 
 
 class ControlServer:
@@ -38,7 +40,7 @@ class ControlServer:
     Args:
         folder: The notebook's folder below ``runs``.
         within: Seconds that an outcome may take.
-        reply: Gives the outcome of what is asked.
+        reply: Gives the outcome of what is asked, by ``version=`` of that version.
     """
 
     def __init__(self, folder: Path, within: float, reply: Reply) -> None:
@@ -98,10 +100,12 @@ class ControlServer:
             steps.push_async_callback(_hang_up, writer)
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError, TimeoutError):
                 async with asyncio.timeout(_PATIENCE):
-                    question = (await wire.receive(reader) or {})["ask"]
+                    asked = await wire.receive(reader) or {}
+                    question, version = str(asked["ask"]), asked.get("version")
                 writer.write(wire.encode({"within": self._within}))
                 await writer.drain()
-                writer.write(wire.encode(await self._reply(str(question))))
+                about = {"version": str(version)} if version else {}
+                writer.write(wire.encode(await self._reply(question, **about)))
                 await writer.drain()
 
 
@@ -112,8 +116,13 @@ async def _hang_up(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-def ask(folder: Path, question: str) -> dict[str, Any]:
+def ask(folder: Path, question: str, *, version: str = "") -> Answer:
     """Ask the supervisor of a folder below ``runs``, and wait for the outcome.
+
+    Args:
+        folder: The folder.
+        question: What to tell, or to do.
+        version: Which version is meant, by the beginning of its hash.
 
     Raises:
         ConfigurationError: None is running there.
@@ -121,7 +130,8 @@ def ask(folder: Path, question: str) -> dict[str, Any]:
     """
     with contextlib.closing(_connected(folder)) as connection, connection.makefile("rb") as lines:
         try:
-            connection.sendall(wire.encode({"ask": question}))
+            about = {"version": version} if version else {}
+            connection.sendall(wire.encode({"ask": question, **about}))
             replies = wire.messages(lines)
             connection.settimeout(next(replies)["within"] + _PATIENCE)
             return next(replies)
@@ -176,29 +186,46 @@ class PendingRequests:
 
     Args:
         take: Gets what is asked for.
-        known: Answers at once what is asked of what exists now, by its name.
+        known: Answers, by the question, what is only to be told; maybe not at once.
+        serving: Describes what serves now; None if nothing does.
+        find: Gives the run whose kept notebook a version is, by the beginning of its hash.
     """
 
     def __init__(
         self,
         take: Callable[[Requested], None],
-        known: Mapping[str, Callable[[], dict[str, Any]]],
+        known: Mapping[str, Callable[[], Answer | Awaitable[Answer]]],
+        serving: Callable[[], Answer | None],
+        find: Callable[[str], int],
     ) -> None:
-        self._take, self._known = take, known
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._take, self._known, self._serving, self._find = take, known, serving, find
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._numbers = itertools.count(1)
 
-    async def reply(self, question: str) -> dict[str, Any]:
+    async def reply(self, question: str, *, version: str = "") -> Answer:
         """Give the outcome of a question."""
         if describe := self._known.get(question):
-            return {"ok": True, **describe()}
+            told = describe()
+            return {"ok": True, **(told if isinstance(told, dict) else await told)}
         if question not in _QUESTIONS:
             return {"ok": False, "reason": f"unknown question {question!r}"}
-        number = next(self._numbers)
-        outcome = self._waiting[number] = asyncio.get_running_loop().create_future()
-        self._take(_QUESTIONS[question](request=number, cause=f"runner {question}"))
-        answer: dict[str, Any] = await outcome
-        return answer
+        before = self._serving()
+        try:
+            requested = self._requested(question, version)
+        except ConfigurationError as error:
+            return {"ok": False, "reason": str(error), "before": before, "serving": before}
+        outcome = self._waiting[requested.request] = asyncio.get_running_loop().create_future()
+        self._take(requested)
+        return {**await outcome, "before": before, "serving": self._serving()}
+
+    def _requested(self, question: str, version: str) -> Requested:
+        number, cause = next(self._numbers), f"runner {question}"
+        if not version:
+            return _QUESTIONS[question](request=number, cause=cause)
+        if question != "rollback":
+            raise ConfigurationError(f"{question} takes no version")
+        source, cause = self._find(version), f"{cause} --to {version[:64]}"
+        return RollbackRequested(request=number, cause=cause, source=source)
 
     def answer(self, answer: Outcome) -> None:
         """Let whoever asked know."""

@@ -148,7 +148,13 @@ class ReloadRequested(Requested):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RollbackRequested(Requested):
-    """Run the version before the one that serves."""
+    """Run the version before the one that serves, or any that is kept.
+
+    Attributes:
+        source: The run whose kept notebook it is; 0 for the version before.
+    """
+
+    source: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

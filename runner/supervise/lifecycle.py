@@ -10,8 +10,9 @@ The rules of this file:
    candidate that is not yet ready. Of two runs that serve, the newer version stays, and of
    one version the later run.
 4. A version that has served is good. What died is restarted from the last good version,
-   never from an edit that nobody has seen serving; a rollback goes to the one before it. So do
-   restarts, when a version died three times before it had ever served for half a minute.
+   never from an edit that nobody has seen serving; a rollback goes to the one before it, or to any
+   that is kept. So do restarts go to the one before, when a version died three times before it had
+   ever served for half a minute.
 5. A death of what serves is seen when the kernel hangs up, or when the run's process ends,
    whichever comes first, and counts once. The restart takes the standby. A kernel that hangs
    counts as dead, but is killed only when its successor serves, or when that could not start;
@@ -439,14 +440,22 @@ class Lifecycle:
             self._stop(requested)
         elif self.is_leaving:
             self._tell_outcome([requested.request], "the supervisor is stopping")
-        elif not isinstance(requested, RollbackRequested):
-            self._change(requested, source=0)
-        elif self.serving() and len(self.good) > 1:
-            self._change(requested, source=self.good[-2].source)
+        elif isinstance(requested, RollbackRequested):
+            self._roll_back(requested)
         else:
-            self._tell_outcome(
-                [requested.request], "there is no earlier good version to roll back to"
-            )
+            self._change(requested, source=0)
+
+    def _roll_back(self, requested: RollbackRequested) -> None:
+        serving = self.serving()
+        if not requested.source and serving and len(self.good) > 1:
+            self._change(requested, source=self.good[-2].source)
+        elif not requested.source:
+            said = "there is no earlier good version to roll back to"
+            self._tell_outcome([requested.request], said)
+        elif serving and serving.source == requested.source and not self.candidate():
+            self._tell_outcome([requested.request], "it serves already", ok=True)
+        else:
+            self._change(requested, source=requested.source)
 
     def _change(self, requested: Requested, source: int) -> None:
         replaced = [run for run in self._in(*STARTS) if run.purpose is not Purpose.RESTART]

@@ -342,6 +342,7 @@ class Runs:
             "run": self._versions.name(run.number),
             "state": run.state,
             "cause": live.cause,
+            "sha256": self._versions.hashes(run.source)[0],
             "pid": live.process.pid,
             "since": iso(live.served_at) if live.served_at else None,
             "workers": live.workers,

@@ -32,6 +32,7 @@ from runner.access.settings import OPEN_TO_ALL
 from runner.config import AddressSet, Limits, ProxyTrust, RequestLogSettings
 from runner.notebook import document as notebook
 from runner.record import folders, history
+from runner.record.git import Commits
 from runner.record.out import OutStream, out_at
 from runner.record.private_files import make_private_folder
 from runner.record.request_files import RequestFiles
@@ -39,6 +40,7 @@ from runner.rehearsal import report_text
 from runner.run.stop_request import STOP_SIGNALS, has_terminal, hear, stop_signals
 from runner.supervise import places, running
 from runner.supervise.control import ControlServer, PendingRequests
+from runner.supervise.detached_thread import in_a_thread
 from runner.supervise.events import (
     CancelTimer,
     Changed,
@@ -84,7 +86,7 @@ from runner.supervise.runs import Runs
 from runner.supervise.states import RunState
 from runner.supervise.status import iso
 from runner.supervise.traffic_watch import TrafficWatch
-from runner.supervise.versions import Versions
+from runner.supervise.versions import Versions, with_commits
 from runner.supervise.watch import Watcher, watch
 from runner.telemetry import span_export
 from runner.tls.certificate import TlsFiles
@@ -219,8 +221,17 @@ class Supervisor:
             plan, self._versions, self._links, listeners, self._note_as_read, self._relay.word
         )
         self._traffic = TrafficWatch(lambda: self._links.path.parent, self._pids)
-        known = {"status": self.status, "history": self._traffic.history}
-        self._requests = PendingRequests(self._request, known)
+        self._commits = Commits(plan.path)
+        self._requests = PendingRequests(
+            self._request,
+            {
+                "status": self.status,
+                "history": self._traffic.history,
+                "versions": self._tell_versions,
+            },
+            self._describe_serving,
+            lambda sha256: self._versions.find(sha256, self._source_that_serves()).source,
+        )
         self._control = ControlServer(folder, self._longest_outcome(), self._requests.reply)
         self._presence = Presence(folder, plan.path, self._control)
         self._watcher: Watcher | None = None
@@ -531,9 +542,10 @@ class Supervisor:
         live.workers, live.served_at = [int(pid) for pid in message["workers"]], time.time()
         live.end_span()
         live.earlier = self._traffic.minutes()
-        self._tell(Serving(run=run, digest=self._versions.digest(self._life.runs[run].source)))
+        source = self._life.runs[run].source
+        self._tell(Serving(run=run, digest=self._versions.hashes(source)[1]))
         self._watch.begin(run)
-        self._versions.approve(run, self._life.good)
+        self._versions.approve(run, source, live.cause, self._life.good)
         took = self._loop.time() - live.started_at
         facts = {"run": name, "seconds": round(took, 3), "workers": live.workers}
         said = "run %s served after %.2f s on %s"
@@ -670,6 +682,7 @@ class Supervisor:
 
     def _note_failure(self, failure: RecordFailure) -> None:
         record = self._versions.record(failure.run)
+        self._versions.note_failure(failure.run, failure.reason)
         self._failure = {
             "run": self._versions.name(failure.run),
             "code": failure.code,
@@ -691,7 +704,7 @@ class Supervisor:
         facts = {"version": run, "earlier": earlier, "reason": given_up.reason}
         said = "version %s was given up, and %s, the one before, serves instead: %s"
         log.error(said, run, earlier, given_up.reason, extra={"facts": facts})
-        self._versions.give_up(given_up.run)
+        self._versions.give_up(given_up.run, given_up.reason)
 
     # What is asked.
 
@@ -705,6 +718,18 @@ class Supervisor:
     def _longest_outcome(self) -> float:
         rules = self.plan.rules
         return rules.ready_timeout + 2 * rules.drain_timeout + rules.lame_duck
+
+    def _source_that_serves(self) -> int:
+        run = self._life.serving()
+        return run.source if run else 0
+
+    def _describe_serving(self) -> dict[str, Any] | None:
+        described = self._runs.described(self._life.serving())
+        return described and {**described, "url": self.url}
+
+    async def _tell_versions(self) -> dict[str, Any]:
+        told = self._versions.told(self._source_that_serves())
+        return {"versions": await in_a_thread(lambda: with_commits(told, self._commits))}
 
     def status(self) -> dict[str, Any]:
         """Describe what exists now."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import datetime as dt
 import hashlib
 import json
-import logging
-import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,15 +15,34 @@ from runner.errors import ConfigurationError
 from runner.identity import run_id
 from runner.notebook import document as notebook
 from runner.record import history
+from runner.record.git import Commits
 from runner.record.ledger import Ledger
-from runner.record.private_files import make_private_folder, write_private
+from runner.record.private_files import make_private_folder
 from runner.spawn.processes import end_in_words
 from runner.spawn.working_folder import WorkingFolder
-from runner.supervise.states import KEPT, GoodVersion
+from runner.supervise.kept_notebooks import KeptNotebooks
+from runner.supervise.states import GoodVersion
+from runner.supervise.version_notes import Note, VersionNotes
 
-log = logging.getLogger(__name__)
+_LEAST_LETTERS = 4  # of a hash, so that no word is one by chance
+_SHOWN_LETTERS = 8
 
-_RUN_OF_0_1 = re.compile(r"\d{8}T\d{6}-\d{4,}")
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KeptVersion:
+    """Be a notebook that has served and can do so again.
+
+    Attributes:
+        source: The run whose notebook it is.
+        sha256: Of its file.
+        digest: Of what of it matters.
+        path: Of its file.
+    """
+
+    source: int
+    sha256: str
+    digest: str
+    path: Path
 
 
 class Versions:
@@ -45,6 +61,8 @@ class Versions:
         self.place = WorkingFolder()
         self._out = out
         self._sources = KeptNotebooks(folder / "sources")
+        self._notes = VersionNotes(folder / "sources")
+        self._hashes: dict[str, tuple[str, str]] = {}
         self._names: dict[int, str] = {}
         self._ended: set[int] = set()
 
@@ -57,11 +75,14 @@ class Versions:
                 history.keep_last(shown)
             history.prune(shown)
             Ledger(self.folder).forget_missing()
-        good = []
+        good: list[GoodVersion] = []
         for number, name in enumerate(self._sources.open(), start=1):
-            with contextlib.suppress(ConfigurationError):
-                good.append(GoodVersion(source=number, digest=digest(self._sources.path(name))))
+            if own := self._digest(name):
                 self._names[number] = name
+                if good and good[-1].digest == own:  # it was started again
+                    good.pop()
+                good.append(GoodVersion(source=number, digest=own))
+        self._notes.open()
         return good
 
     def find_place(self) -> None:
@@ -103,11 +124,22 @@ class Versions:
         """Where the notebook that a run executes is kept."""
         return self._sources.path(self.name(run))
 
-    def digest(self, run: int) -> str:
-        """Give the digest of a run's notebook; none if it cannot be read any more."""
-        with contextlib.suppress(ConfigurationError):
-            return digest(self.source(run))
-        return ""
+    def hashes(self, run: int) -> tuple[str, str]:
+        """Give the hash of a run's notebook and its digest; empty if it cannot be read any more."""
+        return self._hashes_of(self.name(run))
+
+    def _hashes_of(self, name: str) -> tuple[str, str]:
+        if name and name not in self._hashes:
+            path = self._sources.path(name)
+            try:
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+                self._hashes[name] = (content, digest(path))
+            except (ConfigurationError, OSError):
+                return "", ""
+        return self._hashes.get(name, ("", ""))
+
+    def _digest(self, name: str) -> str:
+        return self._hashes_of(name)[1]
 
     def take(self, notebook: Path, run: int) -> Path:
         """Keep a notebook as it is now for a run.
@@ -117,10 +149,92 @@ class Versions:
         """
         return self._sources.take(notebook, self.name(run))
 
-    def approve(self, run: int, good: Sequence[GoodVersion]) -> None:
-        """Keep a run's notebook, because it has served; prune those beyond need."""
-        self._sources.approve(self.name(run))
-        self._sources.prune({self.name(version.source) for version in good})
+    def approve(self, run: int, source: int, cause: str, good: Sequence[GoodVersion]) -> None:
+        """Keep the notebook by which a run has come to serve; prune those beyond need.
+
+        Args:
+            run: The run.
+            source: The run whose notebook it executes.
+            cause: Why it was launched, in words.
+            good: What a rollback goes back through.
+        """
+        self._sources.approve(self.name(source))
+        needed = {self.name(version.source) for version in good}
+        self._sources.remove(self._repeated(needed))
+        self._sources.prune(needed)
+        digests = {version.digest for version in self.kept(source)}
+        self._notes.has_served(self.hashes(source)[1], self.name(run), cause, digests)
+
+    def _repeated(self, needed: set[str]) -> list[str]:
+        """Name the notebooks that are not needed, and of which a newer one says the same."""
+        known, repeated = {self._digest(name) for name in needed}, []
+        for name in reversed(self._sources.served()):
+            if name not in needed and self._digest(name) in known:
+                repeated.append(name)
+            known.add(self._digest(name))
+        return repeated
+
+    def note_failure(self, run: int, reason: str) -> None:
+        """Note that a run's notebook, which has never served, failed to."""
+        name = self.name(run)
+        if self._sources.is_untried(name):
+            facts = history.facts_of(self.record(run))
+            self._notes.has_failed(*self.hashes(run), name, reason, facts)
+
+    def kept(self, serving: int = 0) -> list[KeptVersion]:
+        """List what can be gone back to, the newest first.
+
+        Args:
+            serving: The run whose notebook serves; of two notebooks that differ in nothing that
+                matters that one is listed, else the newer.
+        """
+        found: dict[str, KeptVersion] = {}
+        served = set(self._sources.served())
+        numbers = [number for number, name in self._names.items() if name in served]
+        for number in sorted(numbers, key=lambda number: (number != serving, -number)):
+            sha256, own = self.hashes(number)
+            if own and own not in found:
+                path = self.source(number)
+                found[own] = KeptVersion(source=number, sha256=sha256, digest=own, path=path)
+        return sorted(found.values(), key=lambda each: str(self._note(each)["since"]), reverse=True)
+
+    def _note(self, version: KeptVersion) -> Note:
+        return self._notes.served(version.digest, self.name(version.source))
+
+    def told(self, serving: int) -> list[Note]:
+        """Say of each version that is kept or has failed what is known of it, the newest first.
+
+        Args:
+            serving: The run whose notebook serves; 0 for none.
+        """
+        kept = [
+            {
+                "sha256": version.sha256,
+                "kept": str(version.path.absolute()),
+                "state": "serving" if version.source == serving else "kept",
+                "reason": "",
+                **self._note(version),
+            }
+            for version in self.kept(serving)
+        ]
+        failed = [{**note, "kept": None, "state": "failed"} for note in self._notes.failed()]
+        return sorted([*kept, *failed], key=lambda each: str(each["since"]), reverse=True)
+
+    def find(self, sha256: str, serving: int = 0) -> KeptVersion:
+        """Find the version that is kept, by the beginning of its hash.
+
+        Raises:
+            ConfigurationError: There is none, or there are several.
+        """
+        kept = self.kept(serving)
+        found = [each for each in kept if each.sha256.startswith(sha256.lower())]
+        if len(found) == 1 and len(sha256) >= _LEAST_LETTERS:
+            return found[0]
+        count = "more than one version" if found else "no version"
+        listed = ", ".join(each.sha256[:_SHOWN_LETTERS] for each in kept) or "none"
+        raise ConfigurationError(
+            f"{count} that is kept begins with {sha256[:64]!r}; kept: {listed}"
+        )
 
     def close(self, run: int, pid: int, code: int) -> str:
         """Make sure that the record of a run that ended says how, and give what it says."""
@@ -139,150 +253,41 @@ class Versions:
         if is_shown:
             files.show_at(record, self._out)
 
-    def give_up(self, run: int) -> None:
+    def give_up(self, run: int, reason: str) -> None:
         """Keep a notebook no more, though it has served."""
+        self._notes.was_given_up(*self.hashes(run), self.name(run), reason)
         self._sources.remove([self.name(run)])
 
     def forget(self, run: int, good: Sequence[GoodVersion]) -> None:
         """Let go of a run that has ended, but for a version that is good."""
         if run in self._names:
-            is_good = any(run == version.source for version in good)
-            self._sources.drop(self._names[run], is_good=is_good)
+            self._sources.drop(self._names[run])
             with files.if_possible(f"{self.folder}: no record is removed"):
                 history.prune(self.folder / "out.ipynb")
         self._ended.add(run)
-        for ended in self._ended - {version.source for version in good}:
-            self._names.pop(ended, None)
-            self._ended.discard(ended)
+        served = set(self._sources.served())
+        needed = {version.source for version in good}
+        for ended in self._ended - needed:
+            if self.name(ended) not in served:
+                self._hashes.pop(self._names.pop(ended, ""), None)
+                self._ended.discard(ended)
 
 
-class KeptNotebooks:
-    """Own the notebooks in a folder that its ledger knows; what else lies there is left alone.
-
-    What has served has to be there when it is started again, whatever became of the folder and
-    the disk. So each file stays open, and one that the disk refuses is in memory instead.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._ledger = Ledger(folder)
-        self._files: dict[str, int] = {}
-        self._only_in_memory: set[str] = set()
-
-    def open(self) -> list[str]:
-        """Make the folder ready; give the ids of the runs whose notebooks are there, oldest first.
-
-        What a killed supervisor left of runs that never served is removed.
-        """
-        with files.if_possible(f"{self.folder}: what is left there stays as it is"):
-            make_private_folder(self.folder)
-            if not self._ledger.exists:
-                self._note_those_of_0_1()
-            self._ledger.sweep()
-            self._ledger.forget_missing()
-            names = self._ledger.names()
-            self._ledger.remove([name for name in names if name.startswith(".")])
-        for run in (kept := self._approved()):
-            self._open(run, self.folder / f"{run}.ipynb")
-        return kept
-
-    def _note_those_of_0_1(self) -> None:
-        """Take over what an earlier release has kept, which had no ledger: so it is named."""
-        for path in sorted(self.folder.iterdir()):
-            if path.suffix == ".ipynb" and _RUN_OF_0_1.fullmatch(path.stem.removeprefix(".")):
-                self._ledger.add(path.name)
-
-    def _approved(self) -> list[str]:
-        return [Path(name).stem for name in self._ledger.names() if not name.startswith(".")]
-
-    def path(self, run: str) -> Path:
-        """Where the notebook of a run is."""
-        good, starting = self.folder / f"{run}.ipynb", self.folder / f".{run}.ipynb"
-        for path in (good, starting):
-            if path.exists() or run not in self._files:
-                return path
-        opened = Path(f"/proc/{os.getpid()}/fd/{self._files[run]}")
-        return opened if run in self._only_in_memory else self._restored(good, opened)
-
-    def _restored(self, path: Path, opened: Path) -> Path:
-        """Write a notebook again that somebody has removed; else give what is open of it."""
-        try:
-            text = opened.read_bytes()
-            make_private_folder(path.parent)
-            write_private(path, text)
-        except OSError as error:
-            log.warning("%s is gone, and cannot be written again: %s", path, error)
-            return opened
-        log.warning("%s was gone, and was written again", path)
-        self._ledger.add(path.name)
-        return path
-
-    def take(self, path: Path, run: str) -> Path:
-        """Copy a notebook as it is now: what is edited while the run starts does not touch it.
-
-        Raises:
-            ConfigurationError: It cannot be read.
-        """
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(f"{path}: cannot be read: {error}") from error
-        kept = self.folder / f".{run}.ipynb"
-        try:
-            make_private_folder(kept.parent)
-            write_private(kept, text)
-        except OSError as error:
-            log.warning("%s is kept in memory only: %s", kept, error)
-            self._files[run] = _in_memory(run, text)
-            self._only_in_memory.add(run)
-        else:
-            self._ledger.add(kept.name)
-            self._open(run, kept)
-        return self.path(run)
-
-    def approve(self, run: str) -> None:
-        """Keep a run's notebook, because it has served."""
-        starting = self.folder / f".{run}.ipynb"
-        with files.if_possible(f"{starting}: it is not kept beyond this session"):
-            if starting.exists():
-                self._ledger.add(f"{run}.ipynb")  # before it is there: killed between, it is kept
-                starting.rename(self.folder / f"{run}.ipynb")
-                self._ledger.remove([starting.name])
-
-    def drop(self, run: str, *, is_good: bool = False) -> None:
-        """Remove the notebook of a run that never served."""
-        self._ledger.remove([f".{run}.ipynb"])
-        if not is_good:
-            self._close(run)
-
-    def prune(self, needed: set[str]) -> None:
-        """Remove all but ``KEPT``: those that are needed, and the newest of the others."""
-        others = [run for run in self._approved() if run not in needed]
-        self.remove(others[: max(0, len(others) + len(needed) - KEPT)])
-
-    def remove(self, runs: Sequence[str]) -> None:
-        """Remove the notebooks of runs that have served."""
-        self._ledger.remove([f"{run}.ipynb" for run in runs])
-        for run in runs:
-            self._close(run)
-
-    def _open(self, run: str, path: Path) -> None:
-        with files.if_possible(f"{path}: it is lost if somebody removes it"):
-            self._files[run] = os.open(path, os.O_RDONLY)
-
-    def _close(self, run: str) -> None:
-        self._only_in_memory.discard(run)
-        fd = self._files.pop(run, -1)
-        if fd >= 0:
-            os.close(fd)
+def with_commits(told: Sequence[Note], commits: Commits) -> list[Note]:
+    """Say of versions by which commit they came, and whose that is, where git knows it."""
+    known = commits.look()
+    return [{**each, **_commit_fields(each, commits if known else None)} for each in told]
 
 
-def _in_memory(name: str, text: str) -> int:
-    """Write a text to a file that no disk has; give its number."""
-    fd = os.memfd_create(name)
-    with open(fd, "w", encoding="utf-8", closefd=False) as file:
-        file.write(text)
-    return fd
+def _commit_fields(told: Note, commits: Commits | None) -> Note:
+    commit = None
+    if commits and told["kept"]:
+        commit = commits.of_content(told["sha256"], Path(told["kept"]))
+    elif commits and told.get("commit"):
+        commit = commits.at(told["commit"])
+    if commit is None:
+        return {"commit": None, "author": None, "subject": None}
+    return {"commit": commit.sha, "author": commit.author, "subject": commit.subject}
 
 
 def digest(path: Path) -> str:

@@ -74,6 +74,11 @@ class Served(Service):
     def status(self) -> Any:
         return json.loads(self.ask("status", "a.ipynb", "--format", "json").stdout)
 
+    def versions(self) -> list[dict[str, Any]]:
+        """What can be gone back to, and what failed."""
+        said = self.ask("versions", "--format", "json").stdout
+        return [json.loads(line) for line in said.splitlines()]
+
     def runs(self) -> list[psutil.Process]:
         return [found for found in self.family() if "runner.spawn.child" in words_of(found)]
 
@@ -345,15 +350,34 @@ def test_rollback_goes_back_and_reload_forward(served: Any, project: Path) -> No
     assert refused.returncode == 1
     assert "no earlier good version" in refused.stderr
     save(project, "two")
-    assert service.ask("reload", "a.ipynb").returncode == 0
+    reloaded = service.ask("reload", "a.ipynb")
+    assert reloaded.returncode == 0
     assert service.says("two")
-    assert service.ask("rollback").returncode == 0
+    newer, older = service.versions()
+    assert (newer["state"], older["state"], older["cause"]) == ("serving", "kept", "first start")
+    url, two, one = service.status()["url"], newer["sha256"][:8], older["sha256"][:8]
+    assert reloaded.stdout == (
+        f"a.ipynb: version {two}, which serves on {url}, instead of version {one}\n"
+    )
+    assert f"back to version {one}" in service.ask("rollback").stdout
     assert service.says("one")
+    assert f"hint: `runner rollback --to {two}`" in service.ask("rollback", two).stderr
+    forward = service.ask("rollback", "--to", two)
+    assert forward.returncode == 0, forward.stderr
+    assert service.says("two")
+    assert f"no version that is kept begins with '{'0' * 9}'" in (
+        service.ask("rollback", "a.ipynb", "--to", "0" * 9).stderr
+    )
+    assert service.ask("rollback").returncode == 0
     save(project, "three", example="the example was answered 500")
     failed = service.ask("reload")
     assert failed.returncode == 1
     assert "the example was answered 500" in failed.stderr
+    assert f"hint: version {one} goes on serving on {url}" in failed.stderr
     assert service.says("one")
+    broken = service.versions()[0]
+    assert (broken["state"], broken["kept"], broken["cause"]) == ("failed", None, "runner reload")
+    assert "the example was answered 500" in broken["reason"]
 
 
 def test_sighup_reloads(served: Any, project: Path) -> None:

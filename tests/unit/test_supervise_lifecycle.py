@@ -443,6 +443,39 @@ def test_rollback_runs_the_version_before() -> None:
     assert story.tell(RollbackRequested()) == [Spawn(run=6), *go(6, source=1)]
 
 
+def test_a_rollback_goes_to_any_version_that_is_kept() -> None:
+    """Also forward again, to one that was gone back from; without one named to the one before."""
+    story = up(digest="a", keeps_standby=False)
+    for run, digest in ((2, "b"), (3, "c")):
+        story.tell(Changed())
+        story.serve(run, digest)
+    assert go(4, source=1)[0] in story.tell(RollbackRequested(source=1))
+    story.serve(4, "a")
+    assert [version.source for version in story.life.good] == [1]
+    assert go(5, source=3)[0] in story.tell(RollbackRequested(source=3))
+    story.serve(5, "c")
+    assert [version.source for version in story.life.good] == [1, 3]
+    assert go(6, source=1)[0] in story.tell(RollbackRequested())
+
+
+def test_a_rollback_to_what_serves_changes_nothing() -> None:
+    """Unless something else is about to take over."""
+    story = up(digest="a")
+    said = "it serves already"
+    asked = RollbackRequested(request=7, source=1)
+    assert story.tell(asked) == [Outcome(request=7, ok=True, reason=said)]
+    story.tell(Changed())
+    assert go(3, source=1)[0] in story.tell(asked)
+
+
+def test_a_rollback_mends_a_first_start_that_waits_for_an_edit() -> None:
+    """What an earlier session has served is kept."""
+    story = Story(good=(GoodVersion(source=1, digest="a"),), waits_for_edits=True)
+    story.tell(Started(), Ended(run=2, code=3))
+    assert story.life.phase is Phase.WAITING
+    assert go(3, source=1, purpose=Purpose.FIRST)[0] in story.tell(RollbackRequested(source=1))
+
+
 def test_a_failed_rollback_leaves_the_versions_as_they_were() -> None:
     """The version that serves stays the newest good one."""
     story = up(digest="a")
