@@ -11,6 +11,7 @@ import click
 
 from runner.cli.copies import copies_of
 from runner.cli.options import EPILOG, NOTEBOOK, given_urls, option, output_format, port_option
+from runner.cli.status import status
 from runner.cli.systems import require_posix
 from runner.errors import ConfigurationError, RunnerError
 
@@ -81,27 +82,6 @@ def versions(notebook: Path | None, **given: Any) -> None:
 def stop(notebook: Path | None) -> None:
     """Have it drain and end, and wait until it has."""
     _ask(notebook, "stop")
-
-
-@click.command(epilog=EPILOG)
-@_SUPERVISED
-@output_format
-def status(notebook: Path | None, **given: Any) -> None:
-    """Show what serves, since when, what failed last and why, and what there is to go back to.
-
-    Without NOTEBOOK: all services that run on this machine, those of this folder first. In JSON
-    each is one line.
-    """
-    require_posix("status")
-    from runner.supervise import running
-    from runner.supervise import status as statuses
-
-    found = running.services() if notebook is None else [running.find(notebook)]
-    if not found:
-        raise ConfigurationError(
-            "no service is running on this machine", hint="`runner serve NOTEBOOK` starts one"
-        )
-    statuses.show(found, as_json=given["format"] == "json", say=click.echo)
 
 
 def _ask(notebook: Path | None, question: str, *, version: str = "") -> None:

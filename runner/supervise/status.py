@@ -1,20 +1,24 @@
-"""Show what a supervisor says of itself."""
+"""Lay out what a supervisor says of itself and of what it serves."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
-from runner.errors import ConfigurationError, RunnerError
 from runner.rehearsal.report_text import summary, table
+from runner.supervise import traffic_text
+from runner.telemetry.log_lines import folded
 
-if TYPE_CHECKING:
-    from runner.supervise.running import RunningService
+Cell = str | tuple[str, str]
+"""A text, or a text and its style by rich's words."""
 
+WELL = ("serving", "swapping", "starting")
+"""States in which there is nothing to mend."""
 
 _MOST_ROWS = 10
+_MOST_VERSIONS = 5
+_VERSION_STYLES = {"serving": "green", "failed": "red"}
 
 
 def iso(seconds: float) -> str:
@@ -22,50 +26,116 @@ def iso(seconds: float) -> str:
     return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")
 
 
-def show(
-    services: Sequence[RunningService], *, as_json: bool, say: Callable[[str], object]
-) -> None:
-    """Show each service's status, one after the other; in JSON each in a line of its own.
+def state_of(status: dict[str, Any]) -> str:
+    """Say in a word or two how a service is."""
+    serving, failure = status["serving"], status["failure"]
+    if status["phase"] != "up":
+        return str(status["phase"])
+    if not serving:
+        return "starting" if status["candidate"] else "down"
+    if status["candidate"]:
+        return "swapping"
+    has_failed = bool(failure and failure["at"] > (serving["since"] or ""))
+    is_newest = not (has_failed or status.get("save_fault"))
+    return "serving" if is_newest else "serving, the newest failed"
 
-    Raises:
-        RunnerError: One of them does not answer; the others were shown.
+
+def style_of(state: str) -> str:
+    """Give a state's colour, by rich's words."""
+    if state in ("serving", "up"):
+        return "green"
+    return "red" if state in ("down", "waiting for an edit") or "failed" in state else "yellow"
+
+
+def shown(
+    status: dict[str, Any],
+    points: Sequence[dict[str, Any]] = (),
+    versions: Sequence[dict[str, Any]] = (),
+) -> str:
+    """Lay out a status for programs and logs, one line for each thing."""
+    return "\n".join(
+        f"{name + ':' if name else '':<15}{_text(value)}"
+        for name, value in rows(status, points, versions)
+    )
+
+
+def _text(value: Cell) -> str:
+    return folded(value if isinstance(value, str) else value[0])
+
+
+def rows(
+    status: dict[str, Any],
+    points: Sequence[dict[str, Any]] = (),
+    versions: Sequence[dict[str, Any]] = (),
+) -> list[tuple[str, Cell]]:
+    """Say what is known of a service: what it is, and the text, maybe with its style.
+
+    Args:
+        status: What its supervisor says of it.
+        points: Of the last hour, likewise.
+        versions: That are kept or failed, likewise.
     """
-    failed: list[RunnerError] = []
-    for number, service in enumerate(services):
-        try:
-            status = service.status()
-        except ConfigurationError:  # it has ended meanwhile
-            continue
-        except RunnerError as error:
-            failed.append(error)
-            continue
-        del status["ok"]
-        gap = "" if as_json or not number else "\n"
-        say(gap + (json.dumps(status) if as_json else shown(status)))
-    if failed:
-        raise RunnerError("; ".join(map(str, failed)))
-
-
-def shown(status: dict[str, Any]) -> str:
-    """Lay out a status for people, one line for each thing."""
-    rows = [
+    serving = status["serving"]
+    failure = _failure(status["failure"])
+    return [
         ("notebook", status["notebook"]),
         ("records", status.get("records", "")),
-        ("supervisor", f"{status['phase']}, pid {status['pid']}, up {_span(status['uptime'])}"),
+        ("supervisor", f"{status['phase']}, pid {status['pid']}, up {span(status['uptime'])}"),
         ("address", status.get("url") or f"http://{status['address']}"),
-        ("serving", _serving(status["serving"])),
-        *(("warning", notice) for notice in (status["serving"] or {}).get("notices", ())),
-        *_rehearsal(status["serving"]),
+        ("serving", (_serving(serving), "" if serving else "red")),
+        *(("warning", (notice, "yellow")) for notice in (serving or {}).get("notices", ())),
+        *_rehearsal(serving),
+        *_traffic(status.get("traffic"), points),
         ("restarts", _restarts(status["restarts"], status["restarts_in"])),
         ("candidate", _candidate(status["candidate"])),
         *_rehearsal(status["candidate"]),
         ("standby", f"pid {status['standby']['pid']}" if status["standby"] else "none"),
-        ("last failure", _failure(status["failure"])),
+        ("last failure", (failure, "red" if status["failure"] else "")),
         *_rehearsal(status["failure"]),
         *_save(status.get("save_fault", "")),
-        ("good versions", ", ".join(status["good"]) or "none"),
+        *_versions(versions),
+        *([] if versions else [("good versions", ", ".join(status["good"]) or "none")]),
     ]
-    return "\n".join(f"{name + ':' if name else '':<15}{value}" for name, value in rows)
+
+
+def _traffic(
+    traffic: dict[str, Any] | None, points: Sequence[dict[str, Any]]
+) -> list[tuple[str, Cell]]:
+    """Say what was asked of late, if that is counted."""
+    if not traffic:
+        return []
+    failed = traffic["errors"]
+    found: list[tuple[str, Cell]] = [
+        ("requests", (traffic_text.said(traffic), "red" if failed else "")),
+        ("latency", traffic_text.latency(traffic)),
+    ]
+    if any(point["requests"] for point in points):
+        asked = traffic_text.sparkline([point["requests"] for point in points])
+        found.append((_hour(points), (asked, "cyan")))
+    if any(point["errors"] for point in points):
+        wrong = traffic_text.sparkline([point["errors"] for point in points])
+        found.append(("failed", (wrong, "red")))
+    if memory := traffic_text.size(traffic.get("memory")):
+        found.append(("memory", memory))
+    return found
+
+
+def _hour(points: Sequence[dict[str, Any]]) -> str:
+    minutes = sum(point["seconds"] for point in points) / 60
+    return "last hour" if minutes >= 59 else f"last {max(1, round(minutes))} min"
+
+
+def _versions(versions: Sequence[dict[str, Any]]) -> list[tuple[str, Cell]]:
+    """Name the newest versions, each in a line of its own."""
+    found = [(_version(each), _VERSION_STYLES.get(each["state"], "")) for each in versions]
+    named = zip(["versions", *[""] * len(found)], found[:_MOST_VERSIONS], strict=False)
+    return list(named)
+
+
+def _version(version: dict[str, Any]) -> str:
+    why = version["reason"] or version["cause"]
+    by = f", by {version['author']}" if version["author"] else ""
+    return f"{version['sha256'][:8]} {version['state']:<7} {version['since'][:19]}{by}: {why}"
 
 
 def _serving(run: dict[str, Any] | None) -> str:
@@ -75,7 +145,7 @@ def _serving(run: dict[str, Any] | None) -> str:
     return f"run {run['run']} since {run['since']}; workers {pids}; record {run['record']}"
 
 
-def _rehearsal(about: dict[str, Any] | None) -> list[tuple[str, str]]:
+def _rehearsal(about: dict[str, Any] | None) -> list[tuple[str, Cell]]:
     """Say what was answered otherwise, in lines of their own."""
     said = (about or {}).get("rehearsal")
     if not said:
@@ -98,10 +168,12 @@ def _failure(failure: dict[str, Any] | None) -> str:
     return f"run {failure['run']} at {failure['at']}: {failure['reason']}{record}"
 
 
-def _save(fault: str) -> list[tuple[str, str]]:
+def _save(fault: str) -> list[tuple[str, Cell]]:
     """Say what keeps the newest save from being read, if anything does."""
-    return [("newest save", f"not taken up: {' '.join(fault.split())}")] if fault else []
+    said = f"not taken up: {' '.join(fault.split())}"
+    return [("newest save", (said, "red"))] if fault else []
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """Write a time that passed."""
     return str(dt.timedelta(seconds=round(seconds)))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.supervise.status import shown
+from runner.supervise.status import shown, state_of
 
 STATUS: dict[str, Any] = {
     "notebook": "/a.ipynb",
@@ -22,6 +22,22 @@ STATUS: dict[str, Any] = {
     "failure": None,
     "good": [],
 }
+SERVING = {"run": "r", "since": "2026-11-30T12", "workers": [2], "record": "r.ipynb"}
+TRAFFIC: dict[str, Any] = {
+    "requests": 1200,
+    "errors": 2,
+    "refused": 0,
+    "in_flight": 1,
+    "waiting": 0,
+    "per_second": 12.3,
+    "p50": 0.00123,
+    "p99": 0.05,
+    "memory": 210_000_000,
+}
+
+
+def failed(at: str) -> dict[str, Any]:
+    return {"run": "q", "at": at, "reason": "cell 1", "record": None}
 
 
 @pytest.mark.parametrize("said", [{}, {"save_fault": ""}, {"save_fault": "cell 1\nhas marks"}])
@@ -33,3 +49,47 @@ def test_a_save_that_cannot_be_read_stands_there_while_nothing_has_failed(
     assert "last failure:  none" in lines
     expected = ["newest save:   not taken up: cell 1 has marks"] if said.get("save_fault") else []
     assert [line for line in lines if "save" in line] == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ({"serving": SERVING}, "serving"),
+        ({"serving": SERVING, "candidate": SERVING}, "swapping"),
+        ({"serving": SERVING, "failure": failed("2026-11-30T13")}, "serving, the newest failed"),
+        ({"serving": SERVING, "failure": failed("2026-11-30T11")}, "serving"),
+        ({"serving": SERVING, "save_fault": "marks"}, "serving, the newest failed"),
+        ({"candidate": SERVING}, "starting"),
+        ({}, "down"),
+        ({"phase": "lame duck", "serving": SERVING}, "lame duck"),
+    ],
+)
+def test_a_service_is_named_by_what_it_does(said: dict[str, Any], state: str) -> None:
+    """A failure counts until something has come to serve behind it."""
+    assert state_of(STATUS | said) == state
+
+
+def test_what_was_asked_of_late_is_shown() -> None:
+    """In figures, and the last hour as blocks; one of a release of before counts nothing."""
+    points = [
+        {"seconds": 10.0, "requests": number, "errors": number // 7, "p50": None}
+        for number in range(8)
+    ]
+    lines = shown(STATUS | {"traffic": TRAFFIC}, points).splitlines()
+    assert "requests:      12/s in the last minute, 1,200 in all, 2 failed, 1 in flight" in lines
+    assert "latency:       p50 1.2 ms, p99 50 ms" in lines
+    assert "last 1 min:     ▂▃▄▅▆▇█" in lines
+    assert "failed:               █" in lines
+    assert "memory:        210 MB" in lines
+    assert "requests" not in shown(STATUS | {"traffic": None})
+
+
+def test_versions_stand_in_lines_of_their_own() -> None:
+    """The newest five, with what a hostile cause has in one line."""
+    known = {"sha256": "ab" * 32, "state": "kept", "since": "2026-11-30T12:00:00.000+00:00"}
+    version = known | {"author": "Ann", "reason": "", "cause": "a\nsave"}
+    lines = shown(STATUS, versions=[version] * 7).splitlines()
+    found = [line for line in lines if "abababab" in line]
+    assert len(found) == 5
+    said = "abababab kept    2026-11-30T12:00:00, by Ann: a\\nsave"
+    assert found[:2] == [f"versions:      {said}", f"{'':15}{said}"]
