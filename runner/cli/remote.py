@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from runner.cli.copies import copies_of
+from runner.cli.debug import debug
 from runner.cli.options import EPILOG, NOTEBOOK, given_urls, option, output_format, port_option
 from runner.cli.status import status
 from runner.cli.systems import require_posix
@@ -125,4 +126,4 @@ def probe(host: str, port: int, timeout: float, health_path: str, tls_cert: str)
         raise RunnerError(f"{host}:{port}: {f'answered {status}' if status else 'no answer'}")
 
 
-COMMANDS = (reload, rollback, versions, stop, status, probe)
+COMMANDS = (reload, rollback, versions, stop, status, debug, probe)

@@ -143,4 +143,6 @@ def _shown(request: RecordedRequest) -> str:
     asked = asked if len(asked) <= _LONGEST else f"{asked[: _LONGEST - 1]}…"
     time = request.time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     key = f" key={request.key}" if request.key else ""
-    return f"{time} {request.status} {request.ms:>9.2f} ms {asked}{key} run={request.run}"
+    # By which `runner debug` knows it.
+    number = f" id={request.id}" if request.is_failure and request.id.isalnum() else ""
+    return f"{time} {request.status} {request.ms:>9.2f} ms {asked}{key} run={request.run}{number}"

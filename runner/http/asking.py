@@ -73,7 +73,7 @@ async def ask(  # noqa: PLR0913 - half of them have defaults
         scheme: How clients come to it.
     """
     note: dict[str, Any] = {}
-    scope = _scope(asked) | {"state": state.copy(), "scheme": scheme}
+    scope = scope_of(asked) | {"state": state.copy(), "scheme": scheme}
     scope["extensions"] = {_NOTE: note}
     answer, began = _Exchange(asked.body, takes_all=takes_all), time.monotonic()
     task = asyncio.ensure_future(_called(app, scope, answer))
@@ -133,7 +133,8 @@ class _Exchange:
                 self._is_over.set()
 
 
-def _scope(asked: Asked) -> dict[str, Any]:
+def scope_of(asked: Asked) -> dict[str, Any]:
+    """Give the scope of a request as if a client on this machine had sent it."""
     length = {"content-length": str(len(asked.body))} if asked.body else {}
     headers = {"host": "localhost", **dict(asked.headers), **length}
     return {

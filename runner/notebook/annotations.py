@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import urllib.parse
 from typing import TYPE_CHECKING
 
 from runner.errors import ConfigurationError
@@ -43,6 +44,22 @@ class Annotation:
     verb: str
     path: str
     is_info: bool = False
+
+    @property
+    def is_parametrised(self) -> list[bool]:
+        """Tell of each segment of the path whether it is a parameter: literals go before these."""
+        return [segment.startswith(":") for segment in self.path.split("/")[1:]]
+
+    def values_in(self, path: str) -> dict[str, str] | None:
+        """Read the parameters in the path of a request, as it was sent; None if it is another."""
+        segments = self.path.split("/")[1:]
+        asked = [urllib.parse.unquote(part) for part in path.split("/")[1:]]
+        pairs = list(zip(segments, asked, strict=False))
+        if len(segments) != len(asked):
+            return None
+        if any(not given if name.startswith(":") else name != given for name, given in pairs):
+            return None
+        return {name[1:]: given for name, given in pairs if name.startswith(":")}
 
 
 def annotation_of(text: str, language: str = "python") -> Annotation | None:

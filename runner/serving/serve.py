@@ -164,6 +164,9 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
     )
     app, examples = _app_of(target, name, options, example_path, page)
     kind = kind_of(app)
+    debugging = sys.modules.get("runner.serving.debugging")
+    if debugging is not None and debugging.takes(app):
+        return None
     tls, control = tls_asked.chosen(), _own_link()
     listeners = bind(host, port, workers) if control is None else greeted(control, kind, tls)
     pool = pool_of(kind, app, listeners, control, examples, tls)

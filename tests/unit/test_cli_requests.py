@@ -63,7 +63,7 @@ def test_filters_narrow() -> None:
 def test_a_line_is_for_people() -> None:
     """And no letter of a client's can move a terminal."""
     (line,) = run("--limit", "1").stdout.splitlines()
-    assert line.endswith(r"503      1.50 ms POST /a\x1b?b=1 run=r")
+    assert line.endswith(r"503      1.50 ms POST /a\x1b?b=1 run=r id=59")
     assert "no such request" in run("--key", "k").stderr
 
 
