@@ -1,6 +1,7 @@
 # Two images of the same service. `docker build .` makes the big one, with JupyterLab;
 # `docker build --target slim .` makes one with only what serving needs. And the big one with
-# TensorBoard, for the research environment: `docker build --target lab .`.
+# TensorBoard, for the research environment: `docker build --target lab .`, and with the cockpit:
+# `docker build --target cockpit .`.
 ARG BASE_IMAGE=quay.io/jupyter/datascience-notebook:2026-08-24
 ARG SLIM_IMAGE=python:3.13-slim
 # A tag may be given to another image; `@sha256:…` behind it is one for ever. `make digest` finds both.
@@ -29,6 +30,10 @@ CMD ["runner", "serve", "notebooks/serve.ipynb"]
 FROM notebook AS lab
 COPY locks/lab.txt /tmp/locks/
 RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r /tmp/locks/lab.txt
+
+FROM notebook AS cockpit
+COPY locks/cockpit.txt /tmp/locks/
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r /tmp/locks/cockpit.txt
 
 FROM ${SLIM_IMAGE}${SLIM_DIGEST} AS slim
 # Python's slim image has no bytecode of its own modules, and its user may not write any: each start

@@ -15,6 +15,7 @@ import click
 from runner import __version__, log
 from runner.cli import clouds, remote
 from runner.cli.access import key
+from runner.cli.cockpit import cockpit
 from runner.cli.doctor import doctor
 from runner.cli.image import image
 from runner.cli.init import init
@@ -37,6 +38,7 @@ from runner.spawn.working_folder import has_working_folder
         run,
         serve,
         *remote.COMMANDS,
+        cockpit,
         doctor,
         image,
         init,

@@ -44,7 +44,7 @@ def test_nothing_of_uvicorn_is_used_but_what_it_documents() -> None:
     private = re.compile(r"uvicorn\.(_\w|config|lifespan|loops|middleware|protocols|server)")
     assert not [name for name, text in SOURCES.items() if private.search(text)]
     named = {name for name, text in SOURCES.items() if re.search(r"import uvicorn", text)}
-    assert not named
+    assert named == {"cockpit/listen.py"}, "what serves notebooks is our own server"
 
 
 def written(places: set[str]) -> dict[str, str]:

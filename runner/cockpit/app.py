@@ -1,0 +1,57 @@
+"""Put the pages together, behind the sign-in.
+
+A module of pages has a function ``routes()``, which gives Starlette routes. Each endpoint gives
+``layout.page(request, title, body)``, whose body is made by ``layout.fragment(template, …)``; finds
+what it shows by ``subject.of(request)``; and does blocking work in a thread. A record's page is
+``/records/<its path below the folder>``: ``layout.record_url``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
+
+from runner.cockpit import layout, overview, service
+from runner.cockpit.actions import Actions
+from runner.cockpit.gate import Gate
+from runner.cockpit.services import Services
+from runner.cockpit.sign_in import Token
+from runner.cockpit.subject import Cockpit
+
+
+def app_for(folder: Path, token: Token, port: int) -> Starlette:
+    """Make the app.
+
+    Args:
+        folder: All that is shown is below it.
+        token: What a browser has to have.
+        port: Names the cookie, which browsers send to all ports of a host.
+    """
+    app = Starlette(
+        routes=_routes(),
+        middleware=[Middleware(Gate, token=token, port=port)],
+        exception_handlers={HTTPException: _refuse},
+    )
+    folder = folder.resolve()
+    app.state.cockpit = Cockpit(folder=folder, services=Services(folder), actions=Actions())
+    app.state.token = token
+    return app
+
+
+def _routes() -> Sequence[BaseRoute]:
+    static = Mount("/static", StaticFiles(packages=[("runner.cockpit", "static")]))
+    return [static, *overview.routes(), *service.routes()]
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as it is registered
+    body = layout.fragment("refusal.html", said=error.detail)
+    return layout.page(request, f"{error.status_code}", body, status=error.status_code)

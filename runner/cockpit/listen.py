@@ -1,0 +1,67 @@
+"""Serve the pages until somebody ends it, and say where they are."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from runner import net
+from runner.cockpit.app import app_for
+from runner.cockpit.sign_in import Token, made_token
+
+_BACKLOG = 128
+_MOST_CONNECTIONS = 128
+_SECONDS_TO_END = 2
+
+
+def serve(folder: Path, *, host: str, port: int, token: str, say: Callable[[str], object]) -> None:
+    """Serve the cockpit of a folder.
+
+    Args:
+        folder: All that is shown is below it.
+        host: The address to bind.
+        port: Its TCP port; 0 for any.
+        token: That was set; empty: one is made, and shown.
+        say: Shows a line.
+
+    Raises:
+        ConfigurationError: The address cannot be bound.
+    """
+    with contextlib.closing(_bound(host, port)) as listener:
+        port = listener.getsockname()[1]
+        kept = token or made_token()
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app_for(folder, Token(kept), port),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                ws="none",
+                limit_concurrency=_MOST_CONNECTIONS,
+                timeout_graceful_shutdown=_SECONDS_TO_END,
+            )
+        )
+        say(f"the cockpit of {folder.resolve()} is at")
+        say(f"  http://127.0.0.1:{port}/" + ("" if token else f"?token={kept}"))
+        say("whoever has this link may look, and stop services; Ctrl-C ends the cockpit")
+        _end_calmly()
+        server.run(sockets=[listener])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    if port:
+        net.check_free(host, port)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+def _end_calmly() -> None:
+    """Have the signals mean nothing besides what the server makes of them: it raises them again."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)

@@ -1,0 +1,126 @@
+"""Show all services as cards."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from runner.cockpit import layout, subject
+from runner.cockpit.services import Answer, Service, Services, facts_of
+from runner.cockpit.state import State, state_of
+
+_EVERY = 3.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Card:
+    """Be what is shown of a service.
+
+    Attributes:
+        service: Which.
+        state: In words.
+        notebook: Its path.
+        since: When what serves began to, or what has ended began; ISO.
+        version: The hash of the notebook that serves.
+        commit: Of the author's.
+        cause: Why it serves.
+        url: Where it is reached; empty if nothing serves.
+        traffic: What it was asked; empty if that is not known.
+        notice: What went wrong last.
+    """
+
+    service: Service
+    state: State
+    notebook: str
+    since: Any = None
+    version: str = ""
+    commit: str = ""
+    cause: str = ""
+    url: str = ""
+    traffic: dict[str, Any] = dataclasses.field(default_factory=dict)
+    notice: str = ""
+
+
+def routes() -> list[BaseRoute]:
+    """Give the routes of this page."""
+    return [Route("/", _overview)]
+
+
+async def _overview(request: Request) -> Response:
+    cockpit = subject.of(request)
+    found = await cockpit.services.found()
+    cards = await asyncio.gather(*(card_of(cockpit.services, each) for each in found))
+    body = layout.fragment("overview.html", cards=cards, folder=str(cockpit.folder))
+    return layout.page(request, "Services", body, every=_EVERY)
+
+
+async def card_of(services: Services, service: Service) -> Card:
+    """Find out what is shown of a service."""
+    answer, versions = await asyncio.gather(
+        services.ask(service, "status"), services.ask(service, "versions")
+    )
+    if answer.said is None:
+        return await asyncio.to_thread(_of_record, service, answer)
+    return await asyncio.to_thread(_of_status, service, answer, answer.said, versions)
+
+
+def _of_record(service: Service, answer: Answer) -> Card:
+    facts = facts_of(service.out)
+    return Card(
+        service=service,
+        state=state_of(answer, facts),
+        notebook=service.notebook,
+        since=facts.get("started"),
+        version=_short(facts.get("notebook_sha256")),
+        commit=_short(facts.get("git_commit")),
+        notice=answer.reason or _text(facts.get("reason")),
+    )
+
+
+def _of_status(service: Service, answer: Answer, status: dict[str, Any], versions: Answer) -> Card:
+    run = status.get("serving") or status.get("candidate") or {}
+    version = _serving(versions) or facts_of(service.folder / f"{run.get('run')}.ipynb")
+    failure = status.get("failure") or {}
+    return Card(
+        service=service,
+        state=state_of(answer, {}),
+        notebook=service.notebook,
+        since=run.get("since"),
+        version=_short(version.get("sha256") or version.get("notebook_sha256")),
+        commit=_short(version.get("commit") or version.get("git_commit")),
+        cause=_text(run.get("cause")),
+        url=_address(status) if status.get("serving") else "",
+        traffic=status.get("traffic") or {},
+        notice=_text(status.get("save_fault")) or _newest(failure, run.get("since")),
+    )
+
+
+def _newest(failure: dict[str, Any], since: Any) -> str:
+    """Give the reason of a failure, unless what serves came after it."""
+    is_past = _text(failure.get("at")) < _text(since)
+    return "" if is_past else _text(failure.get("reason"))
+
+
+def _serving(versions: Answer) -> dict[str, Any]:
+    listed = (versions.said or {}).get("versions") or []
+    return next((each for each in listed if each.get("state") == "serving"), {})
+
+
+def _address(status: dict[str, Any]) -> str:
+    """Give where a browser reaches a service; empty if that is no address of the web."""
+    url = _text(status.get("url")) or f"http://{_text(status.get('address'))}"
+    url = url.replace("//0.0.0.0", "//127.0.0.1").replace("//[::]", "//[::1]")
+    return url if url.startswith(("http://", "https://")) else ""
+
+
+def _short(digest: Any) -> str:
+    return _text(digest)[:12]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,32 @@
+"""Know what the pages are about, which each of them asks by its request."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from starlette.requests import Request
+
+from runner.cockpit.actions import Actions
+from runner.cockpit.services import Services
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cockpit:
+    """Hold what is shown.
+
+    Attributes:
+        folder: All of it is below this folder; absolute.
+        services: Those of it.
+        actions: What they were asked to do.
+    """
+
+    folder: Path
+    services: Services
+    actions: Actions
+
+
+def of(request: Request) -> Cockpit:
+    """Give what the pages of a request's app are about."""
+    cockpit: Cockpit = request.app.state.cockpit
+    return cockpit

@@ -1,0 +1,141 @@
+"""List the versions of a service that are kept, the newest first.
+
+A supervisor says them; of a service that has ended, or whose supervisor is of before, its files do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from runner.cockpit.services import Service, facts_of
+from runner.record.ledger import Ledger
+
+_MOST = 100
+_SUFFIX = ".ipynb"
+_LARGEST = 16_000_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Version:
+    """Be a notebook that has served, or was to.
+
+    Attributes:
+        run: The run that it is known by.
+        sha256: Of the notebook.
+        kept: The notebook; None if it is not kept.
+        since: When it began to serve, or to start; ISO.
+        state: ``serving``, ``kept`` or ``failed``.
+        cause: Why it was started.
+        commit: Of the author's.
+        author: Of that commit.
+        reason: Why it failed.
+        rehearsal: How it answered what was recorded.
+        record: Of its run; None if it is not kept.
+    """
+
+    run: str
+    sha256: str = ""
+    kept: Path | None = None
+    since: str = ""
+    state: str = "kept"
+    cause: str = ""
+    commit: str = ""
+    author: str = ""
+    reason: str = ""
+    rehearsal: dict[str, Any] = dataclasses.field(default_factory=dict)
+    record: Path | None = None
+
+
+def versions_of(
+    service: Service, said: dict[str, Any] | None, status: dict[str, Any] | None
+) -> list[Version]:
+    """List them.
+
+    Args:
+        service: Whose.
+        said: The supervisor's answer to ``versions``; None if there is none.
+        status: Its answer to ``status``, likewise.
+    """
+    listed = (said or {}).get("versions")
+    if isinstance(listed, list):
+        return [_said(service, each) for each in listed[:_MOST] if isinstance(each, dict)]
+    return [*_kept(service, ((status or {}).get("serving") or {}).get("run"))]
+
+
+def _said(service: Service, said: dict[str, Any]) -> Version:
+    texts = ("sha256", "since", "state", "cause", "commit", "author", "reason")
+    run, kept = _text(said.get("run")), _text(said.get("kept"))
+    facts = _facts(service, run)
+    return Version(
+        run=run,
+        kept=_file_of(service, Path(kept)) if kept else None,
+        rehearsal=_rehearsal(facts),
+        record=_record(service, run),
+        **{name: _text(said.get(name)) for name in texts},
+    )
+
+
+def _kept(service: Service, serving: Any) -> Iterator[Version]:
+    folder = service.folder / "sources"
+    names = [name for name in Ledger(folder).names() if name.endswith(_SUFFIX) and name[0] != "."]
+    for name in [*reversed(names)][:_MOST]:
+        run = name.removesuffix(_SUFFIX)
+        facts = _facts(service, run)
+        yield Version(
+            run=run,
+            sha256=_text(facts.get("notebook_sha256")) or _hash_of(folder / name),
+            kept=folder / name,
+            since=_text(facts.get("ready")) or _since(run),
+            state="serving" if run == serving else "kept",
+            commit=_text(facts.get("git_commit")),
+            rehearsal=_rehearsal(facts),
+            record=_record(service, run),
+        )
+
+
+def _file_of(service: Service, path: Path) -> Path | None:
+    """Give a kept notebook, as we find it: a supervisor in a container names another path."""
+    for each in (path, service.folder / "sources" / path.name):
+        if each.parent == service.folder / "sources" and each.is_file():
+            return each
+    return None
+
+
+def _record(service: Service, run: str) -> Path | None:
+    record = service.folder / f"{run}{_SUFFIX}"
+    return record if run and record.parent == service.folder and record.is_file() else None
+
+
+def _facts(service: Service, run: str) -> dict[str, Any]:
+    record = _record(service, run)
+    return facts_of(record) if record else {}
+
+
+def _rehearsal(facts: dict[str, Any]) -> dict[str, Any]:
+    said = facts.get("rehearsal")
+    return said if isinstance(said, dict) else {}
+
+
+def _hash_of(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.sha256(opened.read(_LARGEST)).hexdigest()
+    except OSError:
+        return ""
+
+
+def _since(run: str) -> str:
+    """Read when a run began from its name."""
+    try:
+        return dt.datetime.strptime(run[:15], "%Y%m%dT%H%M%S").replace(tzinfo=dt.UTC).isoformat()
+    except ValueError:
+        return ""
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,215 @@
+"""What a browser shows of the cockpit, in headless Chromium without any other network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import RUNNER, Service, until
+from support.browser import Watch, expect
+from support.standin_service import (
+    kept_version,
+    record_of,
+    recorded_failure,
+    status_of,
+    supervisors,
+)
+
+pytestmark = pytest.mark.browser
+
+EVIL = '<img src=x onerror="window.isHurt=1"><script>window.isHurt=1<\\script>'
+RUN, OLDER = "20261130T000002-host-0002", "20261130T000001-host-0001"
+TOKEN = "0123456789abcdef0123"
+PHONE = {"width": 360, "height": 640}
+POINTS = [
+    {
+        "at": 1.7e9 + 10 * number,
+        "seconds": 10.0,
+        "requests": 200 + number,
+        "errors": number % 7,
+        "p50": 0.002,
+        "p99": None if number == 5 else 0.02,
+        "rows_per_call": 1.5,
+        "memory": 2e8,
+    }
+    for number in range(60)
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is shown: a service with all that is hostile, below a folder of such a name."""
+    folder = tmp_path_factory.mktemp("cockpit")
+    service = folder / "runs" / EVIL
+    kept_version(service, OLDER, f"a = 1  # {EVIL}", title=EVIL)
+    kept_version(service, RUN, f"a = 2  # {EVIL}", title=EVIL)
+    facts = {"status": "failed", "reason": EVIL, "failure": {"cell": 2, "text": EVIL}}
+    record_of(service, RUN, EVIL, git_commit=EVIL, **facts)
+    recorded_failure(service, 1, path=EVIL, body=EVIL, answer=EVIL, run=EVIL, id=EVIL)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def asked(folder: Path) -> Iterator[list[str]]:
+    """What the supervisor was asked."""
+    service, questions = folder / "runs" / EVIL, []
+
+    def answer(question: str) -> dict[str, Any]:
+        questions.append(question)
+        if question == "status":
+            return status_of(service, RUN, save_fault=EVIL)
+        if question == "history":
+            return {"ok": True, "points": POINTS}
+        return {"ok": question != "versions", "reason": EVIL}
+
+    with supervisors({service: answer}):
+        yield questions
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path, asked: list[str]) -> Iterator[str]:
+    """Where the cockpit is."""
+    token = folder / "token"
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+    words = ["cockpit", "--port", "0", "--cockpit-token-file", "token"]
+    cockpit = Service(*words, cwd=folder, program=RUNNER)
+    try:
+        found = until(lambda: re.search(r"http://[\d.:]+", cockpit.said()))
+        yield str(found[0])
+        cockpit.stop()
+    finally:
+        assert cockpit.end() == []
+
+
+@pytest.fixture
+def page(browser: Any, url: str) -> Iterator[Any]:
+    """A page that has signed in, and has to behave until the test has ended."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    opened = context.new_page()
+    opened.set_default_timeout(20_000)
+    watch = opened.watch = Watch(opened, url)
+    opened.goto(f"{url}/?token={TOKEN}")
+    expect(opened.get_by_role("heading", name="Services")).to_be_visible()
+    yield opened
+    assert opened.evaluate("window.isHurt") is None
+    context.close()
+    assert watch.elsewhere == [], "asked another host"
+    assert watch.complaints == []
+
+
+def open_service(page: Any) -> None:
+    page.get_by_role("link", name=re.compile("onerror")).first.click()
+    expect(page.get_by_role("heading", name="Traffic")).to_be_visible()
+
+
+def test_the_link_signs_in_and_loses_the_token(page: Any, url: str) -> None:
+    """Neither the address nor the history has it; the cookie is out of scripts' reach."""
+    expect(page).to_have_url(f"{url}/")
+    assert page.evaluate("document.cookie") == ""
+    page.go_back()
+    assert TOKEN not in page.url
+    page.goto(url)
+
+
+def test_without_the_link_one_can_sign_in(browser: Any, url: str) -> None:
+    """The page asks for the token, and leads to where one wanted to go."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{url}/runs")
+    page.get_by_label("Token").fill("wrong" * 8)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("not the token")
+    page.get_by_label("Token").fill(TOKEN)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{url}/runs")
+    context.close()
+
+
+def test_what_is_hostile_is_shown_as_text(page: Any, url: str) -> None:
+    """On every page, with all that can be unfolded unfolded; nothing of it runs."""
+    expect(page.get_by_role("article")).to_contain_text(EVIL)
+    open_service(page)
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    expect(page.locator("#failed-runs pre")).to_contain_text(EVIL)
+    expect(page.locator("#failed-requests")).to_contain_text(EVIL)
+    page.get_by_role("link", name="What changed").first.click()
+    expect(page.locator("ins")).to_contain_text(f"a = 2  # {EVIL}")
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_a_script_in_a_page_would_not_run(page: Any) -> None:
+    """If a fault of ours let one through, the policy would still hold."""
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=hurt()>')")
+    complaints = page.evaluate(
+        """() => new Promise(done => {
+            const tell = event => done(event.effectiveDirective);
+            document.addEventListener("securitypolicyviolation", tell);
+            document.body.setAttribute("onclick", "window.isHurt = 1");
+            document.body.click();
+        })"""
+    )
+    assert complaints.startswith("script-src")
+    assert page.evaluate("window.isHurt") is None
+    page.watch.complaints.clear()
+
+
+def test_the_charts_show_the_last_hour(page: Any) -> None:
+    """One for each thing that is counted, with its newest value in words."""
+    open_service(page)
+    expect(page.locator("figure canvas")).to_have_count(5)
+    expect(page.locator("figure").first).to_contain_text("25.9/s")
+    expect(page.locator("figure").nth(2)).to_contain_text("p50 2 ms, p99 20 ms")
+
+
+def test_the_keyboard_suffices(page: Any, asked: list[str]) -> None:
+    """A service is opened, stopped after one more question, and the focus is never lost."""
+    page.get_by_role("link", name=re.compile("onerror")).first.focus()
+    page.keyboard.press("Enter")
+    stop = page.get_by_role("button", name="Stop…")
+    stop.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert "stop" not in asked
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#actions [role=status]")).to_contain_text("stop, asked for at")
+    until(lambda: "stop" in asked)
+
+
+def test_a_form_of_another_site_does_nothing(page: Any, url: str, asked: list[str]) -> None:
+    """Even of another port of this machine, to which the browser sends the cookie."""
+    open_service(page)
+    target, before = f"{page.url}/reload", asked.count("reload")
+    elsewhere = page.context.new_page()
+    form = (
+        f'<form method=post action="{target}"><input name=word value=x><button>Go</button></form>'
+    )
+    elsewhere.route(
+        "http://127.0.0.1:1/", lambda route: route.fulfill(body=form, content_type="text/html")
+    )
+    elsewhere.goto("http://127.0.0.1:1/")
+    with elsewhere.expect_response(target) as answer:
+        elsewhere.get_by_role("button").click()
+    assert answer.value.status == 403
+    assert asked.count("reload") == before
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_on_a_phone(page: Any, scheme: str) -> None:
+    """Nobody scrolls sideways, with all that can be unfolded unfolded."""
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size(PHONE)
+    compared = page.get_by_role("link", name="What changed").first
+    for go in (page.reload, lambda: open_service(page), compared.click):
+        go()
+        page.wait_for_load_state("networkidle")
+        page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -1,0 +1,79 @@
+"""The command ``runner cockpit``: its link, its end, and a service that it steers."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from support import RUNNER, Service, until, write_notebook
+
+WSGI = """from wsgiref.simple_server import make_server
+def app(environ, start):
+    start("200 OK", [])
+    return [b"1"]
+make_server("127.0.0.1", 0, app).serve_forever()"""
+
+
+def link_of(cockpit: Service) -> str:
+    """What it prints for people."""
+    found = until(lambda: re.search(r"http://\S+", cockpit.said()))
+    return str(found[0])
+
+
+@contextlib.contextmanager
+def signed_in(link: str) -> Iterator[httpx.Client]:
+    url = link.partition("?")[0]
+    with httpx.Client(base_url=url, follow_redirects=True, timeout=30) as client:
+        until(lambda: _answers(client, link))
+        yield client
+
+
+def _answers(client: httpx.Client, link: str) -> bool:
+    try:
+        return client.get(link).status_code == 200
+    except httpx.ConnectError:
+        return False
+
+
+@pytest.fixture
+def cockpit(tmp_path: Path) -> Iterator[Service]:
+    service = Service("cockpit", "--port", "0", cwd=tmp_path, program=RUNNER)
+    try:
+        yield service
+        assert service.stop() == 0, service.said()
+    finally:
+        assert service.end() == []
+
+
+def test_it_shows_and_stops_a_service(cockpit: Service, tmp_path: Path) -> None:
+    """From the link that is printed to the end of a service that another command has started."""
+    write_notebook(tmp_path / "a.ipynb", WSGI)
+    served = Service("serve", "a.ipynb", "--port", "0", "--no-standby", cwd=tmp_path)
+    try:
+        with signed_in(link_of(cockpit)) as client:
+            until(lambda: ">serving</span>" in client.get("/").text, 60)
+            page = client.get("/services/a").text
+            assert "a.ipynb" in page
+            assert client.get("/services/a/history").json()["points"] is not None
+            word = re.findall(r'name="word" value="(\w+)"', page)[0]
+            client.post("/services/a/stop", data={"word": word}).raise_for_status()
+            assert served.wait() == 0
+            until(lambda: ">stopped</span>" in client.get("/").text)
+    finally:
+        assert served.end() == []
+
+
+def test_the_link_has_a_token_that_differs_each_time(cockpit: Service, tmp_path: Path) -> None:
+    """On the loopback; what has another one is refused."""
+    link = urllib.parse.urlsplit(link_of(cockpit))
+    assert link.hostname == "127.0.0.1"
+    assert re.fullmatch(r"token=[0-9a-f]{48}", link.query)
+    with signed_in(link_of(cockpit)) as client:
+        assert client.get("/").status_code == 200
+        client.cookies.clear()
+        assert client.get("/").status_code == 401
