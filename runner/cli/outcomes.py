@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from runner.supervise.status import local
 
 if TYPE_CHECKING:
     from runner.cli.terminal import Cell
@@ -26,7 +27,7 @@ def said(question: str, outcome: dict[str, Any]) -> str:
     before, serving = outcome.get("before"), outcome.get("serving")
     if question == "stop":
         served = f"; {_named(before)} had served since {_since(before)}" if before else ""
-        return f"stopped{served}"
+        return f"stopped{served}{_asked(outcome.get('traffic'))}"
     if not serving:
         return f"{question} is done"
     now, where = _named(serving), f"serves on {serving['url']}"
@@ -53,21 +54,13 @@ def version_rows(versions: Iterable[dict[str, Any]]) -> list[tuple[Cell, ...]]:
         (
             each["sha256"][:_LETTERS],
             (each["state"], _STYLES.get(each["state"], "")),
-            local_time(each["since"]),
+            local(each["since"]),
             (each["commit"] or "")[:_LETTERS],
             each["author"] or "",
             each["reason"] or each["cause"],
         )
         for each in versions
     ]
-
-
-def local_time(iso: str) -> str:
-    """Write a time as people here read it; empty if it is none."""
-    try:
-        return dt.datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    except ValueError:
-        return ""
 
 
 def short_path(path: Path | None) -> str:
@@ -78,9 +71,17 @@ def short_path(path: Path | None) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
+def _asked(traffic: dict[str, Any] | None) -> str:
+    """Say what a service was asked in its life."""
+    if not traffic:
+        return ""
+    failed = f"{traffic['errors']:,} of them failed" if traffic["errors"] else "none failed"
+    return f"; {traffic['requests']:,} requests, {failed}"
+
+
 def _named(run: dict[str, Any]) -> str:
     return f"version {run['sha256'][:_LETTERS]}" if run.get("sha256") else f"run {run['run']}"
 
 
 def _since(run: dict[str, Any]) -> str:
-    return local_time(run.get("since") or "") or "a moment ago"
+    return local(run.get("since") or "") or "a moment ago"

@@ -32,6 +32,9 @@ _COLUMNS = (
     "memory",
     "address",
 )
+_GAP = 3  # between columns
+_LEAST_FIRST = ("memory", "p50", "up", "version", "p99", "failed", "address")
+_LONGEST_PATH = 32
 _RIGHT = ("up", "rate", "failed", "p50", "p99", "memory")
 
 
@@ -121,8 +124,25 @@ def _view(notebook: Path | None) -> tuple[RenderableType | str, list[RunnerError
         return "\n".join([terminal.plain_table(_COLUMNS, rows, right=_RIGHT), *troubles]), faults
     from rich.console import Group
 
-    table = terminal.table(_COLUMNS, rows, right=_RIGHT)
+    columns, rows = _fitted(rows, terminal.console().width)
+    table = terminal.table(columns, rows, right=_RIGHT)
     return Group(table, *(terminal.text((trouble, "red")) for trouble in troubles)), faults
+
+
+def _fitted(rows: list[list[Cell]], width: int) -> tuple[list[str], list[list[Cell]]]:
+    """Leave out what says least where a terminal is narrow, and of long paths the beginning."""
+    rows = [[_shortened(_said(path)), *others] for path, *others in rows]
+    places = list(range(len(_COLUMNS)))
+    lines = [list(_COLUMNS), *([_said(cell) for cell in row] for row in rows)]
+    for name in _LEAST_FIRST:
+        if sum(max(len(line[at]) for line in lines) + _GAP for at in places) <= width + _GAP:
+            break
+        places.remove(_COLUMNS.index(name))
+    return [_COLUMNS[at] for at in places], [[row[at] for at in places] for row in rows]
+
+
+def _said(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else cell[0]
 
 
 def _statuses(notebook: Path | None) -> tuple[list[dict[str, Any]], list[RunnerError]]:
@@ -186,6 +206,11 @@ def _row(told: dict[str, Any]) -> list[Cell]:
         traffic_text.size((traffic or {}).get("memory")),
         told.get("url") or told["address"],
     ]
+
+
+def _shortened(path: str) -> str:
+    """Give the end of a long path, which is what differs."""
+    return path if len(path) <= _LONGEST_PATH else f"…{path[1 - _LONGEST_PATH :]}"
 
 
 def _trouble(told: dict[str, Any]) -> str:

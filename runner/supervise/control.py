@@ -187,7 +187,7 @@ class PendingRequests:
     Args:
         take: Gets what is asked for.
         known: Answers, by the question, what is only to be told; maybe not at once.
-        serving: Describes what serves now; None if nothing does.
+        now: Describes, as ``serving``, what serves now, if anything does; and what was asked.
         find: Gives the run whose kept notebook a version is, by the beginning of its hash.
     """
 
@@ -195,10 +195,10 @@ class PendingRequests:
         self,
         take: Callable[[Requested], None],
         known: Mapping[str, Callable[[], Answer | Awaitable[Answer]]],
-        serving: Callable[[], Answer | None],
+        now: Callable[[], Answer],
         find: Callable[[str], int],
     ) -> None:
-        self._take, self._known, self._serving, self._find = take, known, serving, find
+        self._take, self._known, self._now, self._find = take, known, now, find
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._numbers = itertools.count(1)
 
@@ -209,14 +209,14 @@ class PendingRequests:
             return {"ok": True, **(told if isinstance(told, dict) else await told)}
         if question not in _QUESTIONS:
             return {"ok": False, "reason": f"unknown question {question!r}"}
-        before = self._serving()
+        before = self._now()["serving"]
         try:
             requested = self._requested(question, version)
         except ConfigurationError as error:
-            return {"ok": False, "reason": str(error), "before": before, "serving": before}
+            return {"ok": False, "reason": str(error), "before": before, **self._now()}
         outcome = self._waiting[requested.request] = asyncio.get_running_loop().create_future()
         self._take(requested)
-        return {**await outcome, "before": before, "serving": self._serving()}
+        return {**await outcome, "before": before, **self._now()}
 
     def _requested(self, question: str, version: str) -> Requested:
         number, cause = next(self._numbers), f"runner {question}"

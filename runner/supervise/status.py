@@ -26,6 +26,14 @@ def iso(seconds: float) -> str:
     return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")
 
 
+def local(time: str) -> str:
+    """Write a time of ISO 8601 as people here read it; empty if it is none."""
+    try:
+        return dt.datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        return ""
+
+
 def state_of(status: dict[str, Any]) -> str:
     """Say in a word or two how a service is."""
     serving, failure = status["serving"], status["failure"]
@@ -37,14 +45,16 @@ def state_of(status: dict[str, Any]) -> str:
         return "swapping"
     has_failed = bool(failure and failure["at"] > (serving["since"] or ""))
     is_newest = not (has_failed or status.get("save_fault"))
-    return "serving" if is_newest else "serving, the newest failed"
+    return "serving" if is_newest else "serving older"
 
 
 def style_of(state: str) -> str:
     """Give a state's colour, by rich's words."""
     if state in ("serving", "up"):
         return "green"
-    return "red" if state in ("down", "waiting for an edit") or "failed" in state else "yellow"
+    return (
+        "red" if state in ("down", "waiting for an edit") or state == "serving older" else "yellow"
+    )
 
 
 def shown(
@@ -104,15 +114,15 @@ def _traffic(
     """Say what was asked of late, if that is counted."""
     if not traffic:
         return []
-    failed = traffic["errors"]
+    has_failed = any(point["errors"] for point in points)
     found: list[tuple[str, Cell]] = [
-        ("requests", (traffic_text.said(traffic), "red" if failed else "")),
+        ("requests", (traffic_text.said(traffic), "red" if has_failed else "")),
         ("latency", traffic_text.latency(traffic)),
     ]
     if any(point["requests"] for point in points):
         asked = traffic_text.sparkline([point["requests"] for point in points])
         found.append((_hour(points), (asked, "cyan")))
-    if any(point["errors"] for point in points):
+    if has_failed:
         wrong = traffic_text.sparkline([point["errors"] for point in points])
         found.append(("failed", (wrong, "red")))
     if memory := traffic_text.size(traffic.get("memory")):
@@ -135,14 +145,16 @@ def _versions(versions: Sequence[dict[str, Any]]) -> list[tuple[str, Cell]]:
 def _version(version: dict[str, Any]) -> str:
     why = version["reason"] or version["cause"]
     by = f", by {version['author']}" if version["author"] else ""
-    return f"{version['sha256'][:8]} {version['state']:<7} {version['since'][:19]}{by}: {why}"
+    return f"{version['sha256'][:8]} {version['state']:<7} {local(version['since'])}{by}: {why}"
 
 
 def _serving(run: dict[str, Any] | None) -> str:
     if not run:
         return "nothing"
     pids = ", ".join(str(pid) for pid in run["workers"])
-    return f"run {run['run']} since {run['since']}; workers {pids}; record {run['record']}"
+    version = f"version {run['sha256'][:8]}, " if run.get("sha256") else ""
+    since = f"since {local(run['since'] or '')}"
+    return f"{version}run {run['run']} {since}; workers {pids}; record {run['record']}"
 
 
 def _rehearsal(about: dict[str, Any] | None) -> list[tuple[str, Cell]]:
@@ -165,7 +177,7 @@ def _failure(failure: dict[str, Any] | None) -> str:
     if not failure:
         return "none"
     record = f"; record {failure['record']}" if failure["record"] else ""
-    return f"run {failure['run']} at {failure['at']}: {failure['reason']}{record}"
+    return f"run {failure['run']} at {local(failure['at'])}: {failure['reason']}{record}"
 
 
 def _save(fault: str) -> list[tuple[str, Cell]]:

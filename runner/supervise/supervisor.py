@@ -229,7 +229,7 @@ class Supervisor:
                 "history": self._traffic.history,
                 "versions": self._tell_versions,
             },
-            self._describe_serving,
+            self._describe_now,
             lambda sha256: self._versions.find(sha256, self._source_that_serves()).source,
         )
         self._control = ControlServer(folder, self._longest_outcome(), self._requests.reply)
@@ -723,9 +723,12 @@ class Supervisor:
         run = self._life.serving()
         return run.source if run else 0
 
-    def _describe_serving(self) -> dict[str, Any] | None:
-        described = self._runs.described(self._life.serving())
-        return described and {**described, "url": self.url}
+    def _describe_now(self) -> dict[str, Any]:
+        serving = self._runs.described(self._life.serving())
+        return {
+            "serving": serving and {**serving, "url": self.url},
+            "traffic": self._traffic.status(),
+        }
 
     async def _tell_versions(self) -> dict[str, Any]:
         told = self._versions.told(self._source_that_serves())

@@ -99,6 +99,29 @@ def test_what_was_asked_is_listed(service: Recorded) -> None:
     assert [json.loads(row)["body.a"] for row in rows] == [1]
 
 
+def test_a_failure_is_reproduced_by_the_notebook_that_is_written_for_it(service: Recorded) -> None:
+    """Asked for by the number that the client got; by `runner run` as in Jupyter."""
+    body = json.dumps({"a": 1, "b": 0, "token": "t0p"}).encode()
+    status, _, answer = send(service.port, body)
+    service.until_recorded(1)
+    number = json.loads(answer)["detail"].split()[-1]
+    written = service.say("debug", number).strip()
+    assert status == 500
+    assert stat.S_IMODE((service.folder.parents[2] / written).stat().st_mode) == 0o600
+    words = [*RUNNER, "run", written]
+    done = subprocess.run(
+        words,
+        cwd=service.folder.parents[2],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 3
+    assert "raised ZeroDivisionError: float division by zero" in done.stderr
+    assert "return a / b" in done.stderr
+
+
 def test_a_killed_worker_leaves_what_it_had_written(service: Recorded) -> None:
     """Those who take over write files of their own."""
     for number in range(20):

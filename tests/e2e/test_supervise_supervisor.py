@@ -334,7 +334,9 @@ def test_a_stop_drains_and_exits_0(served: Any, project: Path, how: Any) -> None
     """Every request under way is answered; the record is final; no process is left."""
     service = served()
     if how == "stop":
-        assert service.ask("stop").returncode == 0
+        asked = service.ask("stop")
+        assert asked.returncode == 0
+        assert asked.stdout.startswith("a.ipynb: stopped; version ")
         assert service.wait() == 0
     else:
         assert service.stop(how) == 0, service.said()

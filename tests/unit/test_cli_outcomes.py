@@ -55,6 +55,8 @@ def test_a_stop_says_what_has_served() -> None:
         "stopped; version aaaaaaaa had served since 2026-"
     )
     assert said("stop", outcome("", "")) == "stopped"
+    asked = {"traffic": {"requests": 1234, "errors": 2}}
+    assert said("stop", outcome("", "") | asked) == "stopped; 1,234 requests, 2 of them failed"
 
 
 def test_a_supervisor_of_before_says_less() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.supervise.status import shown, state_of
+from runner.supervise.status import local, shown, state_of
 
 STATUS: dict[str, Any] = {
     "notebook": "/a.ipynb",
@@ -56,9 +56,9 @@ def test_a_save_that_cannot_be_read_stands_there_while_nothing_has_failed(
     [
         ({"serving": SERVING}, "serving"),
         ({"serving": SERVING, "candidate": SERVING}, "swapping"),
-        ({"serving": SERVING, "failure": failed("2026-11-30T13")}, "serving, the newest failed"),
+        ({"serving": SERVING, "failure": failed("2026-11-30T13")}, "serving older"),
         ({"serving": SERVING, "failure": failed("2026-11-30T11")}, "serving"),
-        ({"serving": SERVING, "save_fault": "marks"}, "serving, the newest failed"),
+        ({"serving": SERVING, "save_fault": "marks"}, "serving older"),
         ({"candidate": SERVING}, "starting"),
         ({}, "down"),
         ({"phase": "lame duck", "serving": SERVING}, "lame duck"),
@@ -91,5 +91,5 @@ def test_versions_stand_in_lines_of_their_own() -> None:
     lines = shown(STATUS, versions=[version] * 7).splitlines()
     found = [line for line in lines if "abababab" in line]
     assert len(found) == 5
-    said = "abababab kept    2026-11-30T12:00:00, by Ann: a\\nsave"
+    said = f"abababab kept    {local(version['since'])}, by Ann: a\\nsave"
     assert found[:2] == [f"versions:      {said}", f"{'':15}{said}"]
