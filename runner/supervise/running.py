@@ -1,7 +1,9 @@
 """Find the services that run: all of this user's on this machine, wherever they were started.
 
 A supervisor holds the lock of its folder below ``runs``, and the system names that file by where it
-is now, also when the folder was moved. So there is no list that could be wrong.
+is now, also when the folder was moved. So there is no list that could be wrong: one of files, such
+as below ``XDG_RUNTIME_DIR``, names what was killed or moved, and goes with the user's last session.
+A service in a container is found in a folder that both see, by its socket. Only Linux serves.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import stat
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,17 @@ def test_a_websocket_is_refused(tmp_path: Path) -> None:
     service = leave_service(tmp_path, "serve(a)", served=0, status=101)
     with pytest.raises(ConfigurationError, match="WebSocket"):
         write_debug_notebook(service, "5e1f")
+
+
+def test_the_version_of_a_run_that_was_started_again_is_found_by_its_hash(tmp_path: Path) -> None:
+    """What restarts execute is kept under the name of the run that served it first."""
+    service = leave_service(tmp_path, "serve(a)", "never = 1", served=0)
+    kept, record = service / f"sources/{RUN}.ipynb", service / f"{RUN}.ipynb"
+    executed = json.loads(record.read_bytes())
+    executed["metadata"]["runner"]["notebook_sha256"] = sha256(kept.read_bytes()).hexdigest()
+    record.write_text(json.dumps(executed))
+    kept.rename(service / "sources/20261130T000000-host-0001.ipynb")
+    (service / "sources/20261130T020000-host-0002.ipynb").write_text("{}")
+    path = write_debug_notebook(service, "5e1f")
+    assert "serve(a)" in code_of(path)
+    assert "not kept any more" not in cells_of(path)[0]["source"]
