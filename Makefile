@@ -11,6 +11,8 @@ TENSORBOARD_PORT ?= 6006
 # As root, or by a sudo that asks for no password.
 APT_GET := $(if $(filter 0,$(shell id -u)),,sudo -n )apt-get
 NBSTRIPOUT := nbstripout --keep-id
+LABEXTENSIONS := share/jupyter/labextensions
+JUPYTER_CONFIG := etc/jupyter/jupyter_server_config.d
 # Only what the lock files name, by its hash; nothing is built, so nothing else is fetched.
 INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 LOCKED = $(INSTALL) --only-binary :all: --require-hashes --requirement
@@ -24,7 +26,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train lab test test-unit lint format test-browser test-docker test-replicas test-swarm test-slurm test-dask test-kubernetes test-versions lock audit digest bench bench-start fuzz git-setup docs pictures clean
+.PHONY: help serve train lab test test-unit lint format labextension test-browser test-docker test-replicas test-swarm test-slurm test-dask test-kubernetes test-versions lock audit digest bench bench-start fuzz git-setup docs pictures clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +70,10 @@ docs: .venv/tested-with  ## build the documentation into docs/_build/html
 
 pictures: .venv/browser  ## take the pictures of the documentation anew, in Chromium
 	python docs/images/make.py
+
+# What is built is committed, so that nobody else needs node: see docs/development.md.
+labextension: .venv/tested-with  ## build JupyterLab's extension anew from labextension/ (needs node)
+	cd labextension && jlpm install --immutable && jlpm build
 
 test-docker: .venv/tested-with  ## build the images and test them on this machine's engine
 	pytest -m docker
@@ -147,10 +153,14 @@ model/%.json: | .venv/installed
 		{ echo "Python 3.11 or newer is needed; PYTHON=python3.13 chooses one" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
+# What a wheel puts where Jupyter looks is linked here: an editable install leaves it out.
 .venv/installed: locks/notebook.txt pyproject.toml | .venv/bin/python
 	@echo "installing into .venv; this takes about a minute the first time"
 	@$(LOCKED) locks/notebook.txt
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@mkdir -p .venv/$(LABEXTENSIONS) .venv/$(JUPYTER_CONFIG)
+	@ln -sfn "$(CURDIR)/runner/lab/data/$(LABEXTENSIONS)/notebook-runner" .venv/$(LABEXTENSIONS)
+	@ln -sf "$(CURDIR)/runner/lab/data/$(JUPYTER_CONFIG)/notebook_runner.json" .venv/$(JUPYTER_CONFIG)
 	@touch $@
 
 .venv/tested-with: locks/test.txt .venv/installed

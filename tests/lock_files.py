@@ -21,11 +21,11 @@ FOLDER = ROOT / "locks"
 # Else that only says which versions.
 LOCKS: dict[str, tuple[tuple[str, ...], bool]] = {
     "test": (
-        ("browser", "build", "cockpit", "docs", "lab", "serve", "test", "test-engines"),
+        ("browser", "build", "cockpit", "docs", "lab", "make-lab", "serve", "test", "test-engines"),
         True,
     ),  # `make test`, `lint`, `docs` …
     "notebook": (("build",), True),  # `make serve` and `train`; the image
-    "lab": (("lab",), True),  # `make lab`; the image `lab`
+    "lab": (("make-lab",), True),  # `make lab`; the image `lab`
     "cockpit": (("cockpit",), True),  # the image `cockpit`
     "slim": (("build", "serve"), False),  # the image `slim`
     "tools": (("audit", "versions"), False),  # `make audit`, `lock` and `test-versions`

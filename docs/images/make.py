@@ -1,7 +1,7 @@
 """Make the pictures of the documentation anew: ``make pictures``.
 
 It serves ``notebooks/serve.ipynb`` and the tutorial's notebook in a folder of its own, and looks at
-the service's page and at the live ``out.ipynb`` by headless Chromium.
+the service's page, at the live ``out.ipynb`` and at JupyterLab by headless Chromium.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import make_lab
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import sync_playwright
@@ -44,6 +45,7 @@ def main() -> None:
         with contextlib.closing(browser):
             pictures(browser, folder, "serve", "")
             pictures(browser, folder, "petals", "tutorial-")
+            make_lab.take(browser, folder, free_port(), IMAGES)
 
 
 def write_tutorial(path: Path) -> None:
@@ -51,6 +53,7 @@ def write_tutorial(path: Path) -> None:
     cells = re.findall(r"^```python\n(.*?)^```", TUTORIAL.read_text(), re.MULTILINE | re.DOTALL)
     notebook = new_notebook(cells=[new_code_cell(cell.strip()) for cell in cells])
     notebook.cells[0].metadata["tags"] = ["parameters"]
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, path)
 
 

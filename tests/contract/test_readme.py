@@ -136,5 +136,5 @@ def test_versions_are_exact() -> None:
     extras = project["optional-dependencies"]
     for needed in map(Requirement, (*project["dependencies"], *extras["serve"])):
         assert needed.specifier.contains(pins[needed.name]), needed
-    tools = ("audit", "browser", "build", "docs", "lab", "test", "versions")
+    tools = ("audit", "browser", "build", "docs", "make-lab", "test", "versions")
     assert all("==" in pin for extra in tools for pin in extras[extra])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,21 @@ from support import until
 TOKEN = "a-token-for-the-test"
 
 
-def ask(port: int, path: str, method: str = "GET", *, token: str = "") -> tuple[int, Any]:
+def ask(
+    port: int,
+    path: str,
+    method: str = "GET",
+    *,
+    token: str = "",
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+) -> tuple[int, Any]:
     """The status and the decoded answer of one of the two; 0 while nobody answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    headers = {"Authorization": f"token {token}"} if token else {}
+    given = {"Authorization": f"token {token}"} if token else {}
+    content = None if body is None else json.dumps(body)
     try:
-        connection.request(method, path, headers=headers)
+        connection.request(method, path, content, given | dict(headers or {}))
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read() or b"null")
     except (OSError, http.client.HTTPException):

@@ -1,0 +1,78 @@
+"""Say what the badge of a notebook shows, from what its supervisor says."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Any
+
+from runner.lab.failed_cell import failed_cell
+from runner.lab.places import below
+from runner.supervise.lifecycle import Phase
+
+
+class State(enum.StrEnum):
+    """Name what a badge can say."""
+
+    NOT_SERVED = "not served"
+    STARTING = "starting"
+    SERVING = "serving"
+    SWAPPING = "swapping"
+    FAILED = "failed"
+    STOPPING = "stopping"
+    SILENT = "silent"
+
+
+NOT_SERVED: dict[str, Any] = {"state": State.NOT_SERVED}
+SILENT: dict[str, Any] = {"state": State.SILENT}
+
+
+def state_of(status: dict[str, Any], root: Path) -> dict[str, Any]:
+    """Reduce a supervisor's status to what is shown.
+
+    Args:
+        status: As it is answered on the control socket.
+        root: Jupyter's, below which files can be opened in JupyterLab.
+    """
+    serving, failure = status["serving"], newest_failure(status)
+    return {
+        "state": _state(status, has_failed=failure is not None),
+        "url": status.get("url") or f"http://{status['address']}",
+        "version": serving and {key: serving[key] for key in ("run", "since", "cause")},
+        "failure": failure and _shown(failure, Path(status["records"]), root),
+        "record": below(root, Path(status["records"]) / "out.ipynb"),
+        "good": len(status["good"]),
+    }
+
+
+def newest_failure(status: dict[str, Any]) -> dict[str, Any] | None:
+    """Give why the newest version does not serve; None if it does, or may yet.
+
+    A failure is of the past once something has begun to serve since.
+    """
+    failed, serving = status["failure"], status["serving"]
+    if fault := status["save_fault"]:
+        return {"reason": fault, "at": "", "record": None, "cell": None}
+    if failed is None or (serving and (serving["since"] or "") > failed["at"]):
+        return None
+    return {key: failed.get(key) for key in ("reason", "at", "record", "cell")}
+
+
+def _shown(failure: dict[str, Any], records: Path, root: Path) -> dict[str, Any]:
+    """Add where it failed, from its record unless the supervisor says it."""
+    # Its path is as the supervisor sees it, from another working folder than ours.
+    record = records / Path(failure["record"]).name if failure["record"] else None
+    cell = failure["cell"]
+    if not isinstance(cell, dict):
+        cell = failed_cell(record) if record else None
+    return {**failure, "cell": cell, "record": below(root, record)}
+
+
+def _state(status: dict[str, Any], *, has_failed: bool) -> State:
+    if status["phase"] in (Phase.STOPPING, Phase.LAME_DUCK, Phase.OVER):
+        return State.STOPPING
+    if status["candidate"]:
+        return State.SWAPPING if status["serving"] else State.STARTING
+    if has_failed:
+        return State.FAILED
+    return State.SERVING if status["serving"] else State.STARTING

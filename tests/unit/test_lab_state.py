@@ -1,0 +1,102 @@
+"""What a badge shows of what a supervisor says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, writes
+
+from runner.lab.state import state_of
+
+EARLY, LATE = "2026-11-30T10:00:00.000+00:00", "2026-11-30T10:00:01.000+00:00"
+RUN = {"run": "r-1", "since": EARLY, "cause": "started", "record": "r-1.ipynb"}
+
+
+def failure(at: str, **facts: Any) -> dict[str, Any]:
+    return {"run": "r-2", "reason": "cell 2 failed", "record": None, "at": at, **facts}
+
+
+def status(**facts: Any) -> dict[str, Any]:
+    """What a supervisor answers while all is well, but for some of it."""
+    return {
+        "phase": "up",
+        "address": "127.0.0.1:8000",
+        "url": "http://127.0.0.1:8000",
+        "records": "/nowhere",
+        "serving": RUN,
+        "candidate": None,
+        "failure": None,
+        "save_fault": "",
+        "good": ["r-1"],
+        **facts,
+    }
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({}, "serving"),
+        ({"failure": failure(LATE)}, "failed"),
+        ({"failure": failure(EARLY), "serving": {**RUN, "since": LATE}}, "serving"),
+        ({"failure": failure(EARLY), "serving": None}, "failed"),
+        ({"save_fault": "it is no notebook"}, "failed"),
+        ({"candidate": RUN}, "swapping"),
+        ({"candidate": RUN, "failure": failure(LATE)}, "swapping"),
+        ({"candidate": RUN, "serving": None}, "starting"),
+        ({"serving": None}, "starting"),
+        ({"phase": "stopping"}, "stopping"),
+        ({"phase": "lame duck", "candidate": RUN}, "stopping"),
+    ],
+)
+def test_the_newest_that_happened_is_shown(
+    facts: dict[str, Any], expected: str, tmp_path: Path
+) -> None:
+    """A failure counts until something begins to serve after it, or is about to."""
+    assert state_of(status(**facts), tmp_path)["state"] == expected
+
+
+def test_a_state_is_json_and_says_what_serves(tmp_path: Path) -> None:
+    """With the record that can be opened in JupyterLab."""
+    (tmp_path / "runs/a").mkdir(parents=True)
+    (tmp_path / "runs/a/out.ipynb").touch()
+    found = json.loads(json.dumps(state_of(status(records=str(tmp_path / "runs/a")), tmp_path)))
+    assert found["record"] == "runs/a/out.ipynb"
+    assert found["url"] == "http://127.0.0.1:8000"
+    assert found["version"] == {"run": "r-1", "since": EARLY, "cause": "started"}
+    assert found["failure"] is None
+
+
+def test_the_cell_that_failed_is_read_from_the_record(tmp_path: Path) -> None:
+    """It is counted as a reader counts: all cells but those that were put in."""
+    failed = new_code_cell("x = 1\ny = x / 0", id="divide", execution_count=2)
+    failed.metadata["papermill"] = {"status": "failed"}
+    shown = "Cell In[2], line 2\n      1 x = 1\n----> 2 y = x / 0\n"
+    failed.outputs = [
+        new_output("error", ename="ZeroDivisionError", evalue="division by zero", traceback=[shown])
+    ]
+    given = new_code_cell("a = 1", metadata={"tags": ["injected-parameters"]})
+    record = tmp_path / "r-2.ipynb"
+    notice = new_markdown_cell("failed", metadata={"tags": ["papermill-error-cell-tag"]})
+    record.write_text(writes(new_notebook(cells=[notice, given, new_markdown_cell("# A"), failed])))
+    said = failure(LATE, record="as/seen/elsewhere/r-2.ipynb")
+    found = state_of(status(failure=said, records=str(tmp_path)), tmp_path)["failure"]
+    assert found["record"] == "r-2.ipynb"
+    assert found["cell"] == {
+        "cell": 2,
+        "cell_id": "divide",
+        "line": 2,
+        "text": "y = x / 0",
+        "error": "ZeroDivisionError",
+        "value": "division by zero",
+    }
+
+
+def test_what_the_supervisor_says_of_the_cell_goes_first(tmp_path: Path) -> None:
+    """Its record need not be read, then."""
+    said = failure(LATE, cell={"cell": 1, "cell_id": "a"}, record=str(tmp_path / "gone.ipynb"))
+    found = state_of(status(failure=said), tmp_path)["failure"]
+    assert found["cell"] == {"cell": 1, "cell_id": "a"}
+    assert found["record"] is None
