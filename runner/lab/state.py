@@ -6,7 +6,6 @@ import enum
 from pathlib import Path
 from typing import Any
 
-from runner.lab.failed_cell import failed_cell
 from runner.lab.places import below
 from runner.supervise.lifecycle import Phase
 
@@ -35,12 +34,15 @@ def state_of(status: dict[str, Any], root: Path) -> dict[str, Any]:
         root: Jupyter's, below which files can be opened in JupyterLab.
     """
     serving, failure = status["serving"], newest_failure(status)
+    records = Path(status["records"])
+    if failure and failure["record"]:  # as the supervisor sees it, from another working folder
+        failure["record"] = below(root, records / Path(failure["record"]).name)
     return {
         "state": _state(status, has_failed=failure is not None),
         "url": status.get("url") or f"http://{status['address']}",
         "version": serving and {key: serving[key] for key in ("run", "since", "cause")},
-        "failure": failure and _shown(failure, Path(status["records"]), root),
-        "record": below(root, Path(status["records"]) / "out.ipynb"),
+        "failure": failure,
+        "record": below(root, records / "out.ipynb"),
         "good": len(status["good"]),
     }
 
@@ -56,16 +58,6 @@ def newest_failure(status: dict[str, Any]) -> dict[str, Any] | None:
     if failed is None or (serving and (serving["since"] or "") > failed["at"]):
         return None
     return {key: failed.get(key) for key in ("reason", "at", "record", "cell")}
-
-
-def _shown(failure: dict[str, Any], records: Path, root: Path) -> dict[str, Any]:
-    """Add where it failed, from its record unless the supervisor says it."""
-    # Its path is as the supervisor sees it, from another working folder than ours.
-    record = records / Path(failure["record"]).name if failure["record"] else None
-    cell = failure["cell"]
-    if not isinstance(cell, dict):
-        cell = failed_cell(record) if record else None
-    return {**failure, "cell": cell, "record": below(root, record)}
 
 
 def _state(status: dict[str, Any], *, has_failed: bool) -> State:
