@@ -58,13 +58,16 @@ def test_the_wheel_holds_every_file_of_the_package_and_none_besides(wheel: Path)
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "runner"],
         cwd=ROOT, capture_output=True, text=True, check=True, timeout=30,
     )  # fmt: skip
-    ours = {
-        name.removeprefix("runner/run/entry_point/")
-        for name in listed.stdout.split()
-        if (ROOT / name).exists()
-    }
+    ours = {packed_as(name) for name in listed.stdout.split() if (ROOT / name).exists()}
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert packed == ours
+
+
+def packed_as(name: str) -> str:
+    """The name that a file of the package has in the wheel."""
+    data = f"notebook_runner-{metadata.version('notebook-runner')}.data/data/"
+    placed = name.replace("runner/lab/data/", data)  # goes where Jupyter looks
+    return placed.removeprefix("runner/run/entry_point/")
 
 
 def needed(requirements: Iterable[str], extra: str = "", known: Set[str] = frozenset()) -> set[str]:
