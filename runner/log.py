@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from runner.telemetry.log_lines import json_line, text_line, write_lines
+from runner.telemetry.log_lines import erasing, json_line, text_line, write_lines
 from runner.telemetry.request_trace import current
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -125,6 +125,10 @@ class PatientHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - as logging's own handlers do
             self.handleError(record)
             return
+        self.take(line)
+
+    def take(self, line: bytes) -> None:
+        """Take what is to be written, be it one line or several, behind what waits."""
         if self._pid != os.getpid():
             self._begin()  # no thread survives a fork, and what waits is another's
         with self._counting:
@@ -136,6 +140,15 @@ class PatientHandler(logging.Handler):
         self._is_idle.clear()  # only now: the writer may have been about to say that it is idle
         self._has_some.set()
         self._writer.begin()
+
+    def show(self, text: str) -> None:
+        """Take a text for people, if they are at a terminal."""
+        if erased := erasing(self._fd):
+            self.acquire()
+            try:
+                self.take(erased + text.encode(errors="replace"))
+            finally:
+                self.release()
 
     def flush(self) -> None:
         """Wait until all is written, for a second at most."""
@@ -204,9 +217,20 @@ def is_json() -> bool:
 
 def flush() -> None:
     """Wait a moment for what is logged: something is to be said behind it."""
+    show("")
     for logger in (logging.getLogger(), logging.getLogger("runner")):
         for handler in logger.handlers:
             handler.flush()
+
+
+def show(text: str) -> None:
+    """Write a text as it is, in its order among the lines, for people at a terminal.
+
+    A line that stands below the log is taken away first.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, PatientHandler):
+            handler.show(text)
 
 
 def _handler_for(stream: TextIO | None) -> logging.Handler:

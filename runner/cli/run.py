@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,5 @@ def _job(given: dict[str, Any], begins: Callable[[Path], None]) -> Any:
         time_limits=time_limits_of(given),
         kernel=kernel_of(given),
         log_output=given["log_output"],
-        shows_bar=sys.stderr.isatty(),
         begins=begins,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,7 +176,6 @@ def _options(given: dict[str, Any], locks_of: Callable[[Path], Any]) -> Any:
         more=given["more"],
         log_output=given["log_output"],
         log_level=given["log_level"],
-        shows_bar=sys.stderr.isatty(),
         trials=given["trials"] or 0,
         shard=shard,
         only_reports=given["report_only"],

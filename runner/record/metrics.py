@@ -29,6 +29,16 @@ def metrics_of(document: Mapping[str, Any]) -> Metrics:
     return found or _of_cards(document.get("metadata", {}).get("runner", {}))
 
 
+def metrics_text(metrics: Mapping[str, float | None]) -> str:
+    """Write metrics in a line."""
+    return ", ".join(f"{name} {number_text(value)}" for name, value in metrics.items())
+
+
+def number_text(value: float | None, none: str = "–") -> str:  # noqa: RUF001 - a dash is no value
+    """Write the value of a metric for people."""
+    return none if value is None else format(value, ".6g")
+
+
 def _outputs(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for cell in document.get("cells", []):
         for output in cell.get("outputs", []):

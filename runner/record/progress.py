@@ -1,4 +1,4 @@
-"""Tell whoever watches a run how far it is: a bar on a terminal, log lines elsewhere."""
+"""Tell whoever watches a run how far it is: by log lines, and on a terminal as each cell runs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import logging
 import sys
 from typing import Any, Protocol
 
+from runner import log as logs
 from runner.notebook.document import source, tags
 from runner.record import failures
+from runner.telemetry.live_line import LiveLine
 
 log = logging.getLogger(__name__)
 
@@ -26,24 +28,44 @@ class Progress(Protocol):
 
 
 class ProgressLog:
-    """Write a log line for each cell."""
+    """Write a log line for each cell, and show on a terminal which one runs, and for how long.
+
+    Args:
+        line: Where to show it; None: nowhere.
+    """
+
+    def __init__(self, line: LiveLine | None = None) -> None:
+        self._line = line
 
     def started(self, number: int, total: int, cell: dict[str, Any]) -> None:
         """Log the start: of the last cell, which may run for long, for everyone."""
-        level = logging.INFO if number == total else logging.DEBUG
-        log.log(level, "code cell %d/%d %s started", number, total, name_of(cell))
+        level, name = logging.INFO if number == total else logging.DEBUG, name_of(cell)
+        log.log(level, "code cell %d/%d %s started", number, total, name)
+        if self._line:
+            self._line.show(lambda took: f"code cell {number} of {total} ({name}), {took:.0f} s")
 
     def ended(self, number: int, total: int, cell: dict[str, Any], seconds: float) -> None:
-        """Log the end with its state and time."""
+        """Log the end with its state and time; a failure is told by who tells why."""
+        if self._line:
+            self._line.hide()
         status = cell["metadata"]["papermill"]["status"]
-        log.info("code cell %d/%d %s %s in %.2f s", number, total, name_of(cell), status, seconds)
+        level = logging.DEBUG if status == "failed" else logging.INFO  # why is told at once
+        said = "code cell %d/%d %s %s in %.2f s"
+        log.log(level, said, number, total, name_of(cell), status, seconds)
 
     def close(self) -> None:
-        """Do nothing."""
+        """Show no cell any more."""
+        if self._line:
+            self._line.close()
+
+
+def live_line() -> LiveLine | None:
+    """Give the line below our own log; None if that is not for people."""
+    return None if logs.is_json() else LiveLine()
 
 
 class ProgressBar:
-    """Draw a progress bar on the terminal."""
+    """Draw a bar, as papermill does: who has started it may write to the terminal as they like."""
 
     def __init__(self) -> None:
         self._bar: Any = None

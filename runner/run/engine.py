@@ -82,7 +82,8 @@ class Session:
     span: Span | None = None
 
     def mark_ready(self) -> None:
-        """Note that it serves."""
+        """Note that it serves: its last cell runs from now on for as long as it does."""
+        self.progress.close()
         if self.kept is not None:
             self.show_rehearsal()
             self.kept.mark_ready()

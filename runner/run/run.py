@@ -24,8 +24,9 @@ from runner.notebook import papermill_internals
 from runner.notebook.document import Notebook
 from runner.notebook.parameter_types import plain
 from runner.record import folders, history
+from runner.record.metrics import Metrics, metrics_of
 from runner.record.out import out_at, with_values
-from runner.record.progress import ProgressBar, ProgressLog
+from runner.record.progress import ProgressLog, live_line
 from runner.run.engine import RunnerEngine, Session
 from runner.run.kernel import Kernel
 from runner.run.stop_request import StopRequest
@@ -71,7 +72,6 @@ class Job:
         time_limits: How long a cell and the run may take.
         kernel: By which kernel to run it, if not by the notebook's own.
         log_output: Also log what the cells print.
-        shows_bar: Draw a progress bar instead of writing log lines.
         copy: Read the notebook from here instead; messages still name ``path``.
         begins: Is told where the record goes before it is written for the first time.
     """
@@ -85,7 +85,6 @@ class Job:
     time_limits: TimeLimits = dataclasses.field(default_factory=TimeLimits)
     kernel: KernelChoice = dataclasses.field(default_factory=KernelChoice)
     log_output: bool = False
-    shows_bar: bool = False
     copy: Path | None = None
     begins: Callable[[Path], None] | None = None
 
@@ -162,7 +161,7 @@ def _execute(job: Job, document: Notebook) -> RunEnd:
                 kernel=kernel,
                 stop=stop,
                 config=job.config,
-                progress=ProgressBar() if job.shows_bar else ProgressLog(),
+                progress=ProgressLog(live_line()),
                 facts={},
                 out=out,
             )

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, TextIO
 from runner import processes
 from runner.config import setting
 from runner.serving.logged_facts import logged_facts
-from runner.telemetry.log_lines import json_line, text_line, whole_lines
+from runner.telemetry.log_lines import as_shown, json_line, text_line, whole_lines
 from runner.telemetry.request_trace import RequestTrace, current
 
 LINES_PER_SECOND = 100
@@ -206,7 +206,7 @@ class PrintForwarder:
 
     def _write(self, events: list[Printed]) -> None:
         now = time.time()
-        text = b"".join(self._line(now, event) for event in events)
+        text = as_shown(self._fd, b"".join(self._line(now, event) for event in events))
         with contextlib.suppress(OSError):  # the log was closed: the app goes on
             while text and processes.is_writable(self._fd, _LOG_TIMEOUT):
                 text = text[os.write(self._fd, text[: whole_lines(self._fd, text)]) :]

@@ -27,7 +27,7 @@ from runner.notebook import injection
 from runner.record import facts as run_facts
 from runner.record import requests
 from runner.record.out import OutFile
-from runner.record.progress import ProgressLog
+from runner.record.progress import ProgressLog, live_line
 from runner.record.service_card import ServiceCard
 from runner.record.writer import record_failure
 from runner.run import run
@@ -132,7 +132,7 @@ class ServiceRun:
             kernel=kernel,
             stop=self.stop,
             config=self.job.config,
-            progress=ProgressLog(),
+            progress=ProgressLog(live_line()),
             facts=self.order["facts"] | facts,
             out=OutFile(self.job.out),
             after_save=publication.show if publication else None,

@@ -40,7 +40,6 @@ class SweepOptions:
         secrets: Names of parameters to mask besides those that are known.
         log_output: Also log what the cells print.
         log_level: Of the runs' own logs.
-        shows_bar: Draw a bar instead of writing log lines.
         locks_of: Gives the locks of the sweep's folder.
     """
 
@@ -61,7 +60,6 @@ class SweepOptions:
     on: Target = dataclasses.field(default_factory=Target)
     more: Sequence[Path] = ()
     secrets: frozenset[str] = frozenset()
-    shows_bar: bool
     trials: int = 0
     shard: Shard = WHOLE
     only_reports: bool = False

@@ -1,34 +1,17 @@
-"""Show how far a sweep is: one bar on a terminal, a log line for each run elsewhere."""
+"""Tell how far a sweep is: a log line for each run, and on a terminal one that counts them all."""
 
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
 
-from runner.record.metrics import Metrics
+from runner.record.metrics import metrics_text
 from runner.sweep.outcomes import Outcome
 from runner.sweep.points import Point
+from runner.telemetry.live_line import LiveLine
 
 log = logging.getLogger(__name__)
-
-
-class SweepProgress(Protocol):
-    """Hear of each run as it starts and ends."""
-
-    def started(self, point: Point, node: str = "") -> None:
-        """Hear that a run starts, and on which node, if it is not here; maybe once more."""
-
-    def ended(self, point: Point, outcome: Outcome) -> None:
-        """Hear that it ended."""
-
-    def ended_elsewhere(self, point: Point, outcome: Outcome) -> None:
-        """Hear how a run ended that was not started here."""
-
-    def close(self) -> None:
-        """Hear that no more runs follow."""
 
 
 class RunCounts:
@@ -65,19 +48,32 @@ class RunCounts:
         ended = self.done - self._earlier
         return (self._clock() - self._began) / max(ended, 1) * (self.total - self.done)
 
+    def shown(self) -> str:
+        """Say how far it is, for as long as that is so."""
+        since = self._clock() - self._began
+        left = f", about {self.left():.0f} s left" if self.done > self._earlier else ""
+        return f"{self.done} of {self.total} points done, {self}, {since:.0f} s{left}"
+
     def __str__(self) -> str:
-        """Say what the bar does not show by itself."""
+        """Say what runs, and what has failed."""
         failed = f", {self.failed} failed" if self.failed else ""
         nodes = len(set(filter(None, self._nodes.values())))
         where = f" on {nodes} node{'' if nodes == 1 else 's'}" if nodes else ""
         return f"{len(self._nodes)} running{where}{failed}"
 
 
-class SweepProgressLog:
-    """Write a log line for each run that ended."""
+class SweepProgress:
+    """Write a log line for each run that ended, and show on a terminal how far all are.
 
-    def __init__(self, counts: RunCounts) -> None:
-        self._counts = counts
+    Args:
+        counts: Counts them.
+        line: Where to show it; None: nowhere.
+    """
+
+    def __init__(self, counts: RunCounts, line: LiveLine | None = None) -> None:
+        self._counts, self._line = counts, line
+        if line:
+            line.show(lambda _: counts.shown())
 
     def started(self, point: Point, node: str = "") -> None:
         """Count it."""
@@ -102,44 +98,9 @@ class SweepProgressLog:
         )
 
     def close(self) -> None:
-        """Do nothing."""
-
-
-class SweepProgressBar:
-    """Draw one bar for all runs; what failed gets a line above it."""
-
-    def __init__(self, counts: RunCounts) -> None:
-        from tqdm import tqdm
-
-        self._counts = counts
-        self._bar: Any = tqdm(
-            total=counts.total, initial=counts.done, unit="run", file=sys.stderr, leave=True
-        )
-
-    def started(self, point: Point, node: str = "") -> None:
-        """Show that one more runs."""
-        self._counts.started(point, node)
-        self._bar.set_postfix_str(str(self._counts))
-
-    def ended(self, point: Point, outcome: Outcome) -> None:
-        """Advance the bar."""
-        node = self._counts.ended(point, outcome)
-        self._advance(point, outcome, node)
-
-    def ended_elsewhere(self, point: Point, outcome: Outcome) -> None:
-        """Advance the bar."""
-        self._counts.ended_elsewhere(outcome)
-        self._advance(point, outcome)
-
-    def _advance(self, point: Point, outcome: Outcome, node: str = "") -> None:
-        if not outcome.is_completed:
-            self._bar.write(f"{point.name} {outcome_text(outcome, node)}", file=sys.stderr)
-        self._bar.set_postfix_str(str(self._counts), refresh=False)
-        self._bar.update(1)
-
-    def close(self) -> None:
-        """Leave the bar as it stands."""
-        self._bar.close()
+        """Show no more."""
+        if self._line:
+            self._line.close()
 
 
 def outcome_text(outcome: Outcome, node: str = "") -> str:
@@ -151,11 +112,3 @@ def outcome_text(outcome: Outcome, node: str = "") -> str:
 
 def _where(node: str) -> str:
     return f" on {node}" if node else ""
-
-
-def metrics_text(metrics: Metrics) -> str:
-    """Write metrics in a line."""
-    return ", ".join(
-        f"{name} {'–' if value is None else format(value, '.6g')}"  # noqa: RUF001 - a dash is no value
-        for name, value in metrics.items()
-    )

@@ -15,6 +15,7 @@ from runner.errors import ConfigurationError, RunnerError
 from runner.notebook import document as notebook
 from runner.record import facts
 from runner.record.private_files import make_private_folder
+from runner.record.progress import live_line
 from runner.run.stop_request import StopRequest
 from runner.spawn.fork_server_client import Starter
 from runner.sweep import places
@@ -30,9 +31,10 @@ from runner.sweep.places import Place, local_jobs
 from runner.sweep.plan import due_points, plan_of
 from runner.sweep.point_queue import PointQueue, PointSource
 from runner.sweep.points import Point
-from runner.sweep.progress import RunCounts, SweepProgress, SweepProgressBar, SweepProgressLog
+from runner.sweep.progress import RunCounts, SweepProgress
 from runner.sweep.results import BestPoints
 from runner.sweep.summary import (
+    Table,
     check,
     command_for,
     dry_run_text,
@@ -203,9 +205,7 @@ class Sweep:
                 self.options.folder,
             ),
         )
-        progress: SweepProgress = (
-            SweepProgressBar(counts) if self.options.shows_bar else SweepProgressLog(counts)
-        )
+        progress = SweepProgress(counts, live_line())
 
         def launch(point: Point) -> Any:
             return place.start(point, progress.started)

@@ -9,6 +9,8 @@ The rules of this file:
 3. A time is of UTC, as in ISO 8601, to the millisecond.
 4. No other process's line stands in the middle of one: a pipe takes a page as a whole, and for a
    line that is longer its writer waits until there is room for all of it.
+5. On a terminal a line may stand that is no part of the log: it is taken away first. Levels have
+   colours there, unless `NO_COLOR` is set.
 """
 
 from __future__ import annotations
@@ -33,6 +35,17 @@ _LOOK_EVERY = 0.005
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 _CUT = " … "
 _SHORTEST = 64  # characters to which a field is cut
+_ERASE = b"\r\x1b[K"
+_START = re.compile(
+    rb"^(\d{4}-\d\d-\d\dT[\d:.]{12}\+00:00) (DEBUG|INFO|WARNING|ERROR)\b", re.MULTILINE
+)
+_COLOURS = {
+    b"DEBUG": b"\x1b[2m",
+    b"INFO": b"\x1b[36m",
+    b"WARNING": b"\x1b[33m",
+    b"ERROR": b"\x1b[1;31m",
+}
+_NOT_ERASED = (None, "", "dumb", "unknown")
 
 
 def time_of(moment: float) -> str:
@@ -126,12 +139,32 @@ def _without_middle(text: str, length: int) -> str:
     return text[:first] + _CUT + text[len(text) - (length - first) :]
 
 
+def erasing(fd: int) -> bytes:
+    """Give what takes a line away that `live_line` shows; nothing of what is no terminal."""
+    return _ERASE if os.isatty(fd) and os.environ.get("TERM") not in _NOT_ERASED else b""
+
+
+def as_shown(fd: int, lines: bytes) -> bytes:
+    """Give lines as a file takes them: on a terminal, people see by colours what matters."""
+    if not lines or not (erased := erasing(fd)):
+        return lines
+    if os.environ.get("NO_COLOR"):
+        return erased + lines
+    return erased + _START.sub(_coloured, lines)
+
+
+def _coloured(start: re.Match[bytes]) -> bytes:
+    moment, level = start.groups()
+    return b"\x1b[2m%b\x1b[0m %b%b\x1b[0m" % (moment, _COLOURS[level], level)
+
+
 def write_lines(fd: int, text: bytes) -> int:
     """Write lines, and wait as long as nobody reads them.
 
     Returns:
         How many were lost, since the log takes none at the moment.
     """
+    text = as_shown(fd, text)
     while text:
         try:
             text = text[os.write(fd, text[: whole_lines(fd, text)]) :]

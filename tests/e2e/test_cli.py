@@ -58,12 +58,6 @@ def test_the_record_has_a_default_place(jobs: list[Job]) -> None:
     assert (jobs[1].out, jobs[1].keeps_history) == (Path("b.ipynb"), False)
 
 
-def test_the_bar_is_for_terminals(jobs: list[Job]) -> None:
-    """Not on a terminal, the progress is log lines."""
-    invoke("run", "a.ipynb")
-    assert not jobs[0].shows_bar
-
-
 def end_of(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[int, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import platform
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -419,18 +421,35 @@ def test_a_cell_that_hangs_ends_with_its_time(
     assert list(states(record).values()) == ["failed", "pending"]
 
 
-def test_a_terminal_gets_a_progress_bar(project: Path) -> None:
-    """On a terminal the cells advance a bar, and no log line is written for each."""
-    write_notebook(project / "a.ipynb", "1", "2")
+def test_a_terminal_shows_what_runs(project: Path) -> None:
+    """A cell that takes long breaks its silence, in a line that the log's next one replaces."""
+    write_notebook(
+        project / "a.ipynb",
+        "from runner import record_metrics; record_metrics(accuracy=0.75)",
+        "import pathlib, time\nwhile not pathlib.Path('gate').exists(): time.sleep(0.05)",
+    )
     screen, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, 100))
-    with os.fdopen(screen, "rb") as shown:
-        words = [*RUNNER, "run", "a.ipynb"]
-        subprocess.run(words, cwd=project, stderr=terminal, check=True, timeout=60)
+    words = [*RUNNER, "run", "a.ipynb"]
+    environ = {**os.environ, "TERM": "xterm"}
+    with subprocess.Popen(
+        words, cwd=project, env=environ, stdout=terminal, stderr=terminal
+    ) as process:
         os.close(terminal)
-        text = shown.read1(65536).decode()
-    assert "2/2" in text
-    assert "completed in" not in text
+        text = ""
+        while "code cell 2 of 2" not in text:
+            text += os.read(screen, 65536).decode()
+        (project / "gate").touch()
+        with contextlib.suppress(OSError):  # how a terminal's end is seen
+            while shown := os.read(screen, 65536):
+                text += shown.decode()
+    os.close(screen)
+    assert process.returncode == 0, text
+    assert re.search(r"\r\x1b\[Kcode cell 2 of 2 \(.*\), \d+ s\r", text), text
+    lines = [line.rpartition("\x1b[K")[2] for line in text.split("\r\n") if line.strip()]
+    assert "accuracy" in lines[-1]
+    assert "0.75" in lines[-1]
+    assert sum("code cell 2 of 2" in line for line in lines) == 0
 
 
 def test_output_files_go_where_they_are_told(start: Start, project: Path) -> None:

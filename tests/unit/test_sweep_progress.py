@@ -10,7 +10,7 @@ import pytest
 
 from runner.sweep.outcomes import Outcome
 from runner.sweep.points import Point
-from runner.sweep.progress import RunCounts, SweepProgressBar, SweepProgressLog
+from runner.sweep.progress import RunCounts, SweepProgress
 
 POINT = Point(name="C=1", chosen={}, values={}, record=Path("out.ipynb"), identity="")
 OTHER = dataclasses.replace(POINT, name="C=2")
@@ -22,7 +22,7 @@ def test_lines_say_what_ended_how_and_what_is_left(caplog: pytest.LogCaptureFixt
     """A line for each run: place, state, metrics, counts, and the time left."""
     caplog.set_level(logging.INFO, "runner")
     times = iter([0.0, 10.0, 20.0])
-    lines = SweepProgressLog(RunCounts(total=5, done=1, clock=lambda: next(times)))
+    lines = SweepProgress(RunCounts(total=5, done=1, clock=lambda: next(times)))
     lines.started(OTHER)
     lines.started(POINT)
     lines.ended(POINT, GOOD)
@@ -41,24 +41,23 @@ def test_a_stopped_run_has_not_failed() -> None:
     assert str(tally) == "0 running"
 
 
-def test_the_bar_is_one(capsys: pytest.CaptureFixture[str]) -> None:
-    """It counts all runs, and says in a line of its own which failed."""
-    bar = SweepProgressBar(RunCounts(total=2, done=0))
-    for outcome in (BAD, GOOD):
-        bar.started(POINT)
-        bar.ended(POINT, outcome)
-    bar.close()
-    shown = capsys.readouterr().err
-    assert "C=1 failed in 1.0 s: cell train raised ValueError" in shown
-    assert "2/2" in shown
-    assert "0 running, 1 failed" in shown
+def test_the_live_line_says_how_far_all_are() -> None:
+    """Nothing is known of the time that is left before a first run has ended."""
+    now = 0.0
+    counts = RunCounts(total=5, done=1, clock=lambda: now)
+    lines = SweepProgress(counts)
+    lines.started(POINT)
+    now = 4.0
+    assert counts.shown() == "1 of 5 points done, 1 running, 4 s"
+    lines.ended(POINT, BAD)
+    assert counts.shown() == "2 of 5 points done, 0 running, 1 failed, 4 s, about 12 s left"
 
 
 def test_nodes_are_counted_and_named(caplog: pytest.LogCaptureFixture) -> None:
     """A point whose node was lost is counted where it runs now."""
     caplog.set_level(logging.INFO, "runner")
     counts = RunCounts(total=2, done=0, clock=lambda: 0.0)
-    lines = SweepProgressLog(counts)
+    lines = SweepProgress(counts)
     lines.started(POINT, "n1")
     lines.started(OTHER, "n2")
     assert str(counts) == "2 running on 2 nodes"

@@ -58,7 +58,6 @@ class Driver:
             log_level="info",
             time_limits=TimeLimits(),
             kernel=KernelChoice(),
-            shows_bar=False,
             trials=trials,
             shard=shard,
         )
