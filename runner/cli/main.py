@@ -17,13 +17,12 @@ from runner.cli import clouds, remote
 from runner.cli.access import key
 from runner.cli.cockpit import cockpit
 from runner.cli.doctor import doctor
+from runner.cli.help import SETTINGS, Commands
 from runner.cli.image import image
 from runner.cli.init import init
 from runner.cli.manifest import manifest
 from runner.cli.measure import measure
-from runner.cli.options import (
-    EPILOG,
-)
+from runner.cli.options import EPILOG
 from runner.cli.rehearse import rehearse
 from runner.cli.requests import requests
 from runner.cli.run import run
@@ -34,6 +33,7 @@ from runner.spawn.working_folder import has_working_folder
 
 
 @click.group(
+    cls=Commands,
     commands=(
         run,
         serve,
@@ -49,7 +49,7 @@ from runner.spawn.working_folder import has_working_folder
         manifest,
         measure,
     ),
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=SETTINGS,
     epilog=EPILOG,
 )
 @click.version_option(__version__, "-V", "--version", prog_name="runner")

@@ -11,6 +11,7 @@ import click
 
 from runner import log
 from runner.cli.copies import copies_of
+from runner.cli.help import Sectioned
 from runner.cli.options import (
     EPILOG,
     PATH,
@@ -26,7 +27,7 @@ from runner.cli.systems import require_linux
 from runner.errors import ConfigurationError, RehearsalError, RunnerError
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=Sectioned, epilog=EPILOG)
 @run_options
 @click.option(
     "--requests",

@@ -12,6 +12,7 @@ import click
 
 from runner import log
 from runner.cli.copies import copies_of
+from runner.cli.help import Sectioned
 from runner.cli.options import (
     EPILOG,
     OUT,
@@ -25,7 +26,7 @@ from runner.cli.options import (
 from runner.cli.systems import require_posix
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=Sectioned, epilog=EPILOG)
 @run_options
 @ending_run_options
 @OUT

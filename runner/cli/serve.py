@@ -15,6 +15,7 @@ from runner import log
 from runner.cli import clouds
 from runner.cli.access import access_of, access_options, proxies_of
 from runner.cli.copies import copies_of
+from runner.cli.help import Sectioned
 from runner.cli.options import (
     EPILOG,
     OUT,
@@ -50,7 +51,7 @@ def _runs(_: click.Context, __: click.Parameter, text: str) -> str:
     return text
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=Sectioned, epilog=EPILOG)
 @run_options
 @OUT
 @option(

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import click
 
+from runner.cli.help import Sectioned
 from runner.cli.serve import serve
 
 
-class BesideServeOptions(click.Command):
+class BesideServeOptions(Sectioned):
     """Be a command that says where options of ``runner serve`` stand."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ import click
 
 from runner import log
 from runner.cli.copies import copies_of
+from runner.cli.help import Sectioned
 from runner.cli.options import (
     EPILOG,
     FOLDER,
@@ -27,7 +28,7 @@ from runner.cli.systems import require_posix
 from runner.errors import ConfigurationError
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=Sectioned, epilog=EPILOG)
 @run_options
 @ending_run_options
 @click.option(
