@@ -59,6 +59,8 @@ def default_of(option: click.Option) -> str:
     """Show a default as a person would write it."""
     if isinstance(option.default, bool):
         return "on" if option.default else "off"
+    if isinstance(option.show_default, str):  # in words
+        return option.show_default
     return code(str(option.default).removesuffix(".0"))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from runner import log
+from runner.cli import terminal
 from runner.cli.copies import copies_of
 from runner.cli.help import Sectioned
 from runner.cli.options import (
@@ -53,7 +54,22 @@ def run(**given: Any) -> None:
         job = _job(given, copies.mirror)
         if job.keeps_history:
             copies.mirror_records(job.out.parent)
-        runs.run(job)
+        _tell(runs.run(job))
+
+
+def _tell(metrics: dict[str, Any]) -> None:
+    """Say what the notebook has recorded; programs read it in the log."""
+    from runner.record.metrics import metrics_text, number_text
+
+    if not metrics:
+        return
+    if terminal.is_terminal() and not log.is_json():
+        log.flush()
+        rows = [(name, number_text(value)) for name, value in metrics.items()]
+        terminal.print_table(("metric", "value"), rows, right=("value",))
+    else:
+        said = metrics_text(metrics)
+        logging.getLogger(__name__).info("metrics: %s", said, extra={"facts": {"metrics": metrics}})
 
 
 def _job(given: dict[str, Any], begins: Callable[[Path], None]) -> Any:

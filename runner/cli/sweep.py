@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from runner import log
+from runner.cli import terminal
 from runner.cli.copies import copies_of
 from runner.cli.help import Sectioned
 from runner.cli.options import (
@@ -68,7 +69,13 @@ from runner.errors import ConfigurationError
     metavar="PATH",
     help="Send this file or folder to the nodes, too; repeatable.",
 )
-@option("--goal", type=click.Choice(("max", "min")), default="max", help="The good end of METRIC.")
+@option(
+    "--goal",
+    type=click.Choice(("max", "min")),
+    default=None,
+    show_default="min for a METRIC named loss, error, rmse, mae, …; else max",
+    help="The good end of METRIC.",
+)
 @click.option("--metric", metavar="METRIC", default="", help="Find the best by this one.")
 @click.option(
     "--out", type=FOLDER, metavar="FOLDER", help="Where all files of the sweep go; may be a URL."
@@ -137,13 +144,20 @@ def sweep(**given: Any) -> None:
         refuse_shadow(Path.cwd(), given["notebook"], serves=False)
         if given["out"]:
             copies.share(given["out"], writes=not given["dry_run"])
-        sweep.sweep(_options(given, copies.locks), click.echo)
+        sweep.sweep(_options(given, copies.locks), click.echo, _show)
+
+
+def _show(table: Any) -> None:
+    terminal.print_table(table.columns, table.rows, right=table.right)
+    if table.more:
+        click.echo(f"… and {table.more} more")
+    click.echo()
 
 
 def _options(given: dict[str, Any], locks_of: Callable[[Path], Any]) -> Any:
+    from runner.sweep.goals import Goal
     from runner.sweep.nodes.target import read_target
     from runner.sweep.options import SweepOptions
-    from runner.sweep.results import Goal
     from runner.sweep.shards import WHOLE, shard_of
 
     if bool(given["search"]) != bool(given["trials"]):
@@ -167,7 +181,7 @@ def _options(given: dict[str, Any], locks_of: Callable[[Path], Any]) -> Any:
         grid=given["grid"],
         jobs=given["jobs"],
         metric=given["metric"],
-        goal=Goal(given["goal"]),
+        goal=Goal(given["goal"]) if given["goal"] else None,
         retries_failed=given["retry_failed"],
         is_dry=given["dry_run"],
         config=config_of(given),

@@ -97,15 +97,17 @@ class RunEnd:
         signal: The signal that stopped it, such as ``SIGTERM``; empty if none did.
         signum: Its number; 0 if none did.
         was_serving: Whether it was in a cell tagged ``serve`` then.
+        metrics: What it recorded.
     """
 
     signal: str
     signum: int
     was_serving: bool
+    metrics: Metrics
 
 
-def run(job: Job) -> None:
-    """Execute a notebook to its last cell.
+def run(job: Job) -> Metrics:
+    """Execute a notebook to its last cell; give the metrics that it recorded.
 
     Raises:
         ConfigurationError: Before any kernel starts: the file or a parameter is wrong.
@@ -122,6 +124,7 @@ def run(job: Job) -> None:
     if run_end.signum and not run_end.was_serving:
         raise InterruptedRunError(run_end.signum, hint=f"how far it came: {job.out}")
     log.info("%s %s; see %s", job.path, "stopped" if run_end.signum else "completed", job.out)
+    return run_end.metrics
 
 
 def checked(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:
@@ -190,6 +193,7 @@ def execute(job: Job, session: Session) -> RunEnd:
         signal=session.stop.name,
         signum=session.stop.signum or 0,
         was_serving=cell is not None and notebook.SERVE_TAG in notebook.tags(cell),
+        metrics=metrics_of(kept.nb),
     )
 
 

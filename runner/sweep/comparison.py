@@ -82,7 +82,7 @@ class Comparison:
             "picture": str(folder / "results.svg"),
             "names": parameter_columns,
             "metric": dict(zip(metrics, metric_columns, strict=True)).get(best.metric, ""),
-            "goal": str(self.options.goal),
+            "goal": str(best.goal),
         }
         report.write_report(folder, values, self.launcher, self.loop, self.stop)
 

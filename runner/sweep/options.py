@@ -9,9 +9,9 @@ from typing import Any
 
 from runner.config import RUNS, EngineConfig, KernelChoice, TimeLimits
 from runner.record import folders
+from runner.sweep.goals import Goal
 from runner.sweep.locks import FolderLocks, Locks
 from runner.sweep.nodes.target import Target
-from runner.sweep.results import Goal
 from runner.sweep.shards import WHOLE, Shard
 
 
@@ -26,7 +26,7 @@ class SweepOptions:
         grid: ``NAME=V1,V2`` for each of the others.
         jobs: Runs at a time; 0 for as many as there are cores.
         metric: By which to find the best; the first that is recorded if empty.
-        goal: Which end of it is the good one.
+        goal: Which end of it is the good one; its name says it if None.
         retries_failed: Run again what failed.
         is_dry: Only list the points.
         trials: How many points a search may try; 0 for all combinations.
@@ -49,7 +49,7 @@ class SweepOptions:
     grid: Sequence[str]
     jobs: int
     metric: str
-    goal: Goal
+    goal: Goal | None
     retries_failed: bool
     is_dry: bool
     config: EngineConfig

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import difflib
-import enum
 import io
 import math
 from collections.abc import Mapping, Sequence
@@ -15,16 +14,9 @@ from typing import Any
 from runner.errors import ConfigurationError
 from runner.masking.values import masked
 from runner.record.private_files import write_private
+from runner.sweep.goals import Goal, goal_of
 from runner.sweep.outcomes import Outcome
 from runner.sweep.points import Point
-
-
-class Goal(enum.StrEnum):
-    """Say which end of a metric is the good one."""
-
-    MAX = "max"
-    MIN = "min"
-
 
 _FIXED_COLUMNS = ("best", "status", "seconds", "record", "reason")
 
@@ -37,10 +29,14 @@ class BestPoints:
 
     Attributes:
         metric: By which; empty if no run recorded one.
+        goal: Which end of it is the good one.
+        is_by_name: Nobody has said so but its name.
         points: All that have the best value, in the order of the grid.
     """
 
     metric: str = ""
+    goal: Goal = Goal.MAX
+    is_by_name: bool = False
     points: Sequence[Point] = ()
 
 
@@ -49,14 +45,16 @@ def metric_names(outcomes: Outcomes) -> list[str]:
     return list(dict.fromkeys(name for found in outcomes.values() for name in found.metrics))
 
 
-def best_points(points: Sequence[Point], outcomes: Outcomes, metric: str, goal: Goal) -> BestPoints:
+def best_points(
+    points: Sequence[Point], outcomes: Outcomes, metric: str, goal: Goal | None = None
+) -> BestPoints:
     """Find the best of the completed points.
 
     Args:
         points: All points.
         outcomes: How each ended, by its name.
         metric: By which to compare; the first that was recorded if empty.
-        goal: Which end is the good one.
+        goal: Which end is the good one; its name says it if None.
 
     Raises:
         ConfigurationError: Runs recorded metrics, but none of this name.
@@ -71,17 +69,36 @@ def best_points(points: Sequence[Point], outcomes: Outcomes, metric: str, goal: 
             " point again",
         )
     metric = metric or next(iter(names), "")
-    values = {
+    known, is_by_name = goal_of(metric, goal), goal is None
+    values = _values(points, outcomes, metric)
+    best_value = (max if known is Goal.MAX else min)(values.values(), default=math.nan)
+    best = [point for point in points if values.get(point.name) == best_value]
+    return BestPoints(metric=metric, goal=known, is_by_name=is_by_name, points=best)
+
+
+def _values(points: Sequence[Point], outcomes: Outcomes, metric: str) -> dict[str, float]:
+    """Give the metric of each point that completed and has it, by the point's name."""
+    return {
         point.name: value
         for point in points
         if outcomes[point.name].is_completed
         and (value := outcomes[point.name].metrics.get(metric)) is not None
         and not math.isnan(value)
     }
-    if not values:
-        return BestPoints(metric=metric)
-    best_value = max(values.values()) if goal is Goal.MAX else min(values.values())
-    return BestPoints(metric=metric, points=[p for p in points if values.get(p.name) == best_value])
+
+
+def ranked(points: Sequence[Point], outcomes: Outcomes, best: BestPoints) -> list[Point]:
+    """Give the points, the best first; those without the metric last, failed ones behind them."""
+    values = _values(points, outcomes, best.metric)
+    sign = -1 if best.goal is Goal.MAX else 1
+
+    def place(point: Point) -> tuple[bool, float]:
+        value = values.get(point.name)
+        if value is None:
+            return True, float(not outcomes[point.name].is_completed)
+        return False, sign * value
+
+    return sorted(points, key=place)
 
 
 def write_table(

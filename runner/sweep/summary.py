@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from collections.abc import Collection, Sequence
@@ -11,10 +12,13 @@ from typing import Any
 from runner.errors import NotebookError
 from runner.masking.values import masked
 from runner.notebook import parameter_values
-from runner.sweep.outcomes import PENDING
+from runner.record.metrics import metrics_text, number_text
+from runner.sweep.goals import Goal
+from runner.sweep.outcomes import PENDING, Outcome
 from runner.sweep.points import Point
-from runner.sweep.progress import metrics_text
-from runner.sweep.results import BestPoints, Outcomes
+from runner.sweep.results import BestPoints, Outcomes, column_names, metric_names, ranked
+
+_MOST_ROWS = 20  # of a table for people
 
 
 def dry_run_text(
@@ -62,7 +66,7 @@ def summary_text(
         others = len(best.points) - 1
         tie = f" ({others} more with the same {best.metric})" if others else ""
         best_metrics = metrics_text(outcomes[first.name].metrics)
-        lines += [f"best {of}: {first.name}: {best_metrics}{tie}", f"  {command}"]
+        lines += [f"best {of}, by {by(best)}: {first.name}: {best_metrics}{tie}", f"  {command}"]
     else:
         lines.append(
             f"no best {of}: no completed run recorded"
@@ -73,6 +77,66 @@ def summary_text(
     if open_points:
         lines.append(f"not done: {number_of_points(len(open_points))}: {_names(open_points)}")
     return "\n".join(lines)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Table:
+    """Show points in rows, the best first.
+
+    Attributes:
+        columns: Their names.
+        rows: Of each point its cells; of a cell the text, or the text and its style.
+        right: The columns with numbers.
+        more: How many points are left out.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | tuple[str, str]]]
+    right: Sequence[str]
+    more: int
+
+
+def table_of(points: Sequence[Point], outcomes: Outcomes, best: BestPoints) -> Table:
+    """Put points into a table for people, the best first.
+
+    Args:
+        points: All that there are.
+        outcomes: How each ended, by its name.
+        best: The best.
+    """
+    metrics = metric_names(outcomes)
+    parameters, measured = column_names(list(points[0].chosen), metrics)
+    shown = ranked(points, outcomes, best)[:_MOST_ROWS]
+    rows = [_row(point, outcomes[point.name], metrics, point in best.points) for point in shown]
+    return Table(
+        columns=["", *parameters, *measured, "seconds", "status"],
+        rows=rows,
+        right=[*measured, "seconds"],
+        more=len(points) - len(shown),
+    )
+
+
+def _row(
+    point: Point, outcome: Outcome, metrics: Sequence[str], is_best: bool
+) -> list[str | tuple[str, str]]:
+    chosen = masked(point.chosen, point.secrets)
+    style = "bold green" if is_best else "" if outcome.is_completed else "red"
+    cells = [
+        "★" if is_best else "",
+        *("" if value is None else str(value) for value in chosen.values()),
+        *(number_text(outcome.metrics.get(name), "") for name in metrics),
+        "" if outcome.seconds is None else f"{outcome.seconds:.1f}",
+        outcome.status,
+    ]
+    return [(cell, style) for cell in cells]
+
+
+def by(best: BestPoints) -> str:
+    """Say by what the best is the best, and how to have it otherwise if only a name says so."""
+    said = f"the {best.goal.word} {best.metric}"
+    if best.goal is Goal.MIN and best.is_by_name:
+        return f"{said} (so its name says; --goal {best.goal.other} turns it round)"
+    return said
 
 
 def files_text(out: Path) -> str:

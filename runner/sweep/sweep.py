@@ -41,13 +41,14 @@ from runner.sweep.summary import (
     files_text,
     number_of_points,
     summary_text,
+    table_of,
 )
 from runner.sweep.trials import Trials
 
 log = logging.getLogger(__name__)
 
 
-def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
+def sweep(options: SweepOptions, say: Callable[[str], None], show: Callable[[Table], None]) -> None:
     """Run every point of a grid that is not done yet, and compare all.
 
     Others may do the same in the same folder: each point is run by one of them.
@@ -55,6 +56,7 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
     Args:
         options: What to do.
         say: Prints the outcome.
+        show: Prints its table before.
 
     Raises:
         ConfigurationError: Before any kernel starts: the notebook, a parameter or a grid is
@@ -102,7 +104,7 @@ def sweep(options: SweepOptions, say: Callable[[str], None]) -> None:
                 loop=loop,
                 stop=stop,
             )
-            found.run(say)
+            found.run(say, show)
 
 
 def _dry_run(options: SweepOptions, points: Sequence[Point], trials: Trials | None) -> str:
@@ -150,7 +152,7 @@ class Sweep:
             stop=self.stop,
         )
 
-    def run(self, say: Callable[[str], None]) -> None:
+    def run(self, say: Callable[[str], None], show: Callable[[Table], None]) -> None:
         """Run what is due of our share, compare, and say what came out.
 
         What is said and raised is of our share alone.
@@ -162,12 +164,15 @@ class Sweep:
             best = self._comparison.write(self.points, self._outcomes)
             if self.stop.signum:
                 raise interrupted(self.stop.signum)
+            self._show(show, best)
             say(f"{self._summary(best)}\n{files_text(self.options.folder)}")
         elif self.stop.signum:
             raise interrupted(self.stop.signum)
         else:
             if self._share:
-                say(self._summary(best_of(self.options, self._share, self._outcomes)))
+                best = best_of(self.options, self._share, self._outcomes)
+                self._show(show, best)
+                say(self._summary(best))
             say(self._rest())
         if self.trials:
             self.trials.check(self._share)
@@ -243,6 +248,10 @@ class Sweep:
             retries_failed=self.options.retries_failed,
             on_elsewhere=on_elsewhere,
         )
+
+    def _show(self, show: Callable[[Table], None], best: BestPoints) -> None:
+        if self._share:
+            show(table_of(self._share, self._outcomes, best))
 
     def _summary(self, best: BestPoints) -> str:
         secrets = self.points[0].secrets if self.points else ()

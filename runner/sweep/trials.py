@@ -22,6 +22,7 @@ from typing import Any
 from runner.errors import ConfigurationError, NotebookError
 from runner.masking.names import MASK
 from runner.masking.values import masked
+from runner.sweep.goals import Goal, goal_by_name, goal_of
 from runner.sweep.grid import listed
 from runner.sweep.locks import Locks
 from runner.sweep.options import SweepOptions
@@ -31,7 +32,6 @@ from runner.sweep.plan import Plan
 from runner.sweep.point_queue import holder_word
 from runner.sweep.points import Point, digest
 from runner.sweep.ranges import Range
-from runner.sweep.results import Goal
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +58,10 @@ class Trials:
             for name, values in self._values.items()
         }
         shown = {name: str(values) for name, values in space.items()}
-        study = digest([plan.identity, shown, str(options.goal), options.metric])
+        goal = goal_of(options.metric, options.goal)
+        study = digest([plan.identity, shown, str(goal), options.metric])
         self._journal = OptunaJournal(
-            options.folder, study, space, locks, maximizes=options.goal is Goal.MAX
+            options.folder, study, space, locks, maximizes=goal is Goal.MAX
         )
         self._claims: dict[str, tuple[Trial, contextlib.ExitStack]] = {}
         self._taken: set[int] = set()
@@ -171,6 +172,9 @@ class Trials:
         metric = self._options.metric or self._journal.metric
         if not metric and outcome.metrics:
             metric = next(iter(outcome.metrics))
+            if self._options.goal is None and goal_by_name(metric) is Goal.MIN:
+                self._error = f"--search: is the smallest {metric} the best? --goal says it"
+                return None
             self._journal.note_metric(metric)
         if metric not in outcome.metrics:
             self._error = (

@@ -109,7 +109,10 @@ def test_a_failed_point_does_not_stop_the_others(swept: Any) -> None:
         ("2", "", "completed", "3.0"),
     ]
     assert "ZeroDivisionError" in table(folder)[0]["reason"]
-    assert "best of 3: x=1: score 6\n  runner run a.ipynb -p x 1\n" in ended.stdout
+    assert (
+        "best of 3, by the greatest score: x=1: score 6\n  runner run a.ipynb -p x 1\n"
+        in ended.stdout
+    )
     assert "1 of 3 points failed" in ended.stderr
     report = read_record(folder / "runs/sweeps/a/report.ipynb")
     assert report.metadata.runner.status == "completed"
@@ -280,12 +283,12 @@ def test_a_shard_speaks_for_its_share_alone(folder: Path) -> None:
     slurm = {f"SLURM_ARRAY_TASK_{name}": "1" for name in ("ID", "MIN")}
     one = sweep(folder, *words, **slurm, SLURM_ARRAY_TASK_COUNT="2")
     assert (one.returncode, done(folder)) == (3, {"0": 1, "2": 1}), one.stderr
-    assert "best of 2 in shard 1/2: x=2: score 3\n" in one.stdout
+    assert "best of 2 in shard 1/2, by the greatest score: x=2: score 3\n" in one.stdout
     assert "other shards are not done, such as with x=1" in one.stdout
     assert not (folder / "runs/sweeps/a/results.csv").exists()
     other = sweep(folder, *words, "--shards", "2", JOB_COMPLETION_INDEX="1")
     assert (other.returncode, done(folder)) == (0, {"0": 1, "1": 1, "2": 1}), other.stderr
-    assert "best of 1 in shard 2/2: x=1: score 6\n" in other.stdout
+    assert "best of 1 in shard 2/2, by the greatest score: x=1: score 6\n" in other.stdout
     assert "all shards are done" in other.stdout
     assert [row["best"] for row in table(folder)] == ["", "best", ""]
 
@@ -317,7 +320,7 @@ def test_a_report_alone_runs_nothing(swept: Any, folder: Path) -> None:
     (folder / "runs/sweeps/a/results.csv").unlink()
     ended = sweep(folder, "--grid", "x=1,2,3", "--report-only", JOB_COMPLETION_INDEX="1")
     assert ended.returncode == 3
-    assert "best of 3: x=1: score 6\n" in ended.stdout
+    assert "best of 3, by the greatest score: x=1: score 6\n" in ended.stdout
     assert "not done: 1 point: x=3\n" in ended.stdout
     assert [row["status"] for row in table(folder)] == ["completed", "completed", "pending"]
     assert done(folder) == {"0": 1, "1": 1, "2": 1}

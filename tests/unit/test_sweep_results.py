@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from runner.errors import ConfigurationError, NotebookError
+from runner.sweep.goals import Goal
 from runner.sweep.outcomes import Outcome
 from runner.sweep.points import Point
-from runner.sweep.results import BestPoints, Goal, best_points, column_names, write_table
-from runner.sweep.summary import check, command_for, summary_text
+from runner.sweep.results import BestPoints, best_points, column_names, write_table
+from runner.sweep.summary import check, command_for, summary_text, table_of
 
 
 def points(*values: Any, name: str = "C") -> list[Point]:
@@ -43,6 +44,44 @@ def test_the_best_is_the_one_by_the_goal(metric: str, goal: str, names: list[str
     """Of the completed only, with all that are equal; by the first metric unless one is named."""
     found = best_points(points(1, 2, 3, 4, 5), OUTCOMES, metric, Goal(goal))
     assert [point.name for point in found.points] == names
+
+
+@pytest.mark.parametrize(
+    ("goal", "said"),
+    [
+        (None, "by the smallest loss (so its name says; --goal max turns it round): 4: a 0.9"),
+        (Goal.MIN, "by the smallest loss: 4: a 0.9"),
+        (Goal.MAX, "by the greatest loss: 2: a 0.9"),
+    ],
+)
+def test_which_end_is_good_is_said(goal: Goal | None, said: str) -> None:
+    """And how to have the other, where only the metric's name has told it."""
+    found = points(1, 2, 3, 4, 5)
+    best = best_points(found, OUTCOMES, "loss", goal)
+    assert said in summary_text(found, OUTCOMES, best, "do").splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("metric", "names"), [("a", ["2", "4", "1", "3", "5"]), ("loss", ["4", "1", "2", "3", "5"])]
+)
+def test_the_best_stands_first_for_people(metric: str, names: list[str]) -> None:
+    """Then those without the metric, and at the end what has failed."""
+    found = points(1, 2, 3, 4, 5)
+    table = table_of(found, OUTCOMES, best_points(found, OUTCOMES, metric))
+    assert table.columns == ["", "C", "a", "loss", "seconds", "status"]
+    assert [row[1][0] for row in table.rows] == names
+    assert [cell for cell, _ in table.rows[0]] in (
+        ["★", "2", "0.9", "3", "1.0", "completed"],
+        ["★", "4", "0.9", "1", "1.0", "completed"],
+    )
+    assert table.rows[-1][-1] == ("failed", "red")
+
+
+def test_a_table_for_people_has_an_end() -> None:
+    """The rest is in the file."""
+    found = points(*range(50))
+    table = table_of(found, {each.name: completed(a=1) for each in found}, BestPoints(metric="a"))
+    assert (len(table.rows), table.more) == (20, 30)
 
 
 def test_without_metrics_nothing_is_best() -> None:
@@ -95,7 +134,7 @@ def test_what_is_said_tells_a_failure_from_what_was_not_run() -> None:
     found = points(1, 5, 6, 7)
     said = summary_text(found, outcomes, BestPoints(metric="a", points=found[:1]), "do", " there")
     assert said.splitlines() == [
-        "best of 4 there: 1: a 0.5, loss 2",
+        "best of 4 there, by the greatest a: 1: a 0.5, loss 2",
         "  do",
         "failed: 5: ",
         "not done: 2 points: 6, 7",
