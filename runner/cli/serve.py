@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from runner import log
-from runner.cli import clouds
+from runner.cli import clouds, terminal
 from runner.cli.access import access_of, access_options, proxies_of
 from runner.cli.copies import copies_of
 from runner.cli.help import Sectioned
@@ -194,6 +195,23 @@ def drain_seconds(given: dict[str, Any]) -> float:
     return float(max(given["grace"], given["linger"] + given["drain_timeout"]) + 5.0)
 
 
+def _greeting(given: dict[str, Any]) -> Any:
+    """Give what says on a terminal where the service is; None if the log is for programs."""
+    from runner.record import folders
+
+    if given["trial"] or log.is_json() or not terminal.is_terminal(sys.stderr):
+        return None
+    from runner.cli.banner import Banner
+
+    banner = Banner(
+        notebook=given["notebook"],
+        out=given["out"] or folders.default_out(given["notebook"]),
+        reloads=given["reload"],
+        asks_for_keys=access_of(given).asks_for_keys,
+    )
+    return banner.show
+
+
 def _plan(given: dict[str, Any], host: str, port: int) -> Any:
     from runner.record import folders
     from runner.supervise.lifecycle import Rules
@@ -231,6 +249,7 @@ def _plan(given: dict[str, Any], host: str, port: int) -> Any:
         rehearsal=rehearsal_of(given),
         tls=tls,
         is_trial=given["trial"],
+        greet=_greeting(given),
         model_folder=given["model_folder"],
         reload_jitter=given["reload_jitter"],
     )

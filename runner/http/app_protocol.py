@@ -24,6 +24,7 @@ class AppProtocol:
         paths_to_open: What is at each path that may be asked without a key, if that is wanted.
         has_authors_pages: What it shows a browser may hold scripts and styles of its own.
         needs_process: A worker that runs it must be a process, since it may have to be killed.
+        offers: Where its page for people is, and its documentation, by ``page`` and ``docs``.
         takes_websockets: It knows WebSockets; else an upgrade to one is not taken up.
         can_be_busy: Whether ``is_busy`` can ever hold.
         on_busy_changed: Set by the server; to be called in its loop when ``is_busy`` changes, and
@@ -38,6 +39,7 @@ class AppProtocol:
     paths_to_open: Mapping[str, Opened] = USUAL_PATHS
     has_authors_pages = True
     needs_process = False
+    offers: Mapping[str, str] = {}
     takes_websockets = False
     can_be_busy = has_others = False
     on_busy_changed: Callable[[], None] = staticmethod(lambda: None)

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.access.gate import Gate
@@ -57,6 +57,7 @@ class PredictApp(AppProtocol):
         fast_route: Answers plain requests, once a worker has started.
     """
 
+    offers: Mapping[str, str] = {"page": "/", "docs": "/docs"}
     can_be_busy = True  # for a slow model is called once at a time
     counters: Counters
 

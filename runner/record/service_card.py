@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ from typing import Any
 
 from runner.record import requests
 from runner.record.card import Card, Tone
+from runner.record.curl import curl_of, reachable
 from runner.record.sparkline import Sparkline
 from runner.traffic.traffic import History, Traffic, TrafficReader
 
@@ -92,8 +92,13 @@ class ServiceCard:
             figures=figures,
             sparkline=sparkline,
             rows=tuple(self._rows(run, has_ended=has_ended)),
-            command="" if has_ended else _curl(self._told),
+            command="" if has_ended else self._command(),
         )
+
+    def _command(self) -> str:
+        told = self._told
+        url, needs_key = str(told.get("url") or ""), bool(told.get("needs_key"))
+        return curl_of(url, told.get("example"), needs_key=needs_key)
 
     def _figures(self) -> Iterator[tuple[str, str]]:
         if self._history is None:
@@ -119,7 +124,7 @@ class ServiceCard:
         if has_ended:
             yield "ended", " ".join(str(run.get("reason", "")).split())
         elif url := told.get("url"):
-            yield "address", _reachable(str(url))
+            yield "address", reachable(str(url))
         yield "version", " · ".join(_version(run))
         yield from _models(run)
         if not has_ended and (pids := told.get("workers")):
@@ -184,34 +189,6 @@ def _news(told: Facts) -> Iterator[tuple[str, str]]:
 def _last_failure(folder: Path) -> requests.RecordedRequest | None:
     newest = itertools.islice(requests.read(folder), _MOST_LOOKED_THROUGH)
     return next((request for request in newest if request.is_failure), None)
-
-
-def _reachable(url: str) -> str:
-    """Write an address as this machine reaches it: all addresses are none to go to."""
-    scheme, _, place = url.partition("://")
-    for everywhere in ("0.0.0.0:", "[::]:"):
-        if place.startswith(everywhere):
-            return f"{scheme}://localhost:{place.removeprefix(everywhere)}"
-    return url
-
-
-def _curl(told: Facts) -> str:
-    url = str(told.get("url") or "")
-    if not url:
-        return ""
-    scheme, _, place = url.partition("://")
-    words, example = ["curl"], told.get("example") or {}
-    if place.startswith("/"):  # a Unix socket
-        words += ["--unix-socket", place]
-        url = f"{scheme}://localhost"
-    if example:
-        words += ["-X", str(example["method"])]
-    words.append(f"{_reachable(url)}{example.get('path', '/')}")
-    if told.get("needs_key"):
-        words += ["-H", "x-api-key: KEY"]
-    if example:
-        words += ["-H", f"content-type: {example['content_type']}", "-d", str(example["body"])]
-    return shlex.join(words)
 
 
 def _figure(value: Any) -> str:

@@ -34,7 +34,7 @@ from runner.serving import (
 from runner.serving.adopted_app import AdoptedApp
 from runner.serving.app_kind import kind_of
 from runner.serving.claim import claim
-from runner.serving.service_pool import adopted_pool, greeted, pool_of
+from runner.serving.service_pool import adopted_pool, greeted, offers_of, pool_of
 from runner.serving.supervisor_link import SupervisorLink
 from runner.serving.workers import WorkerPool
 
@@ -168,7 +168,10 @@ def serve(  # noqa: PLR0913 - all but the target have defaults
     if debugging is not None and debugging.takes(app):
         return None
     tls, control = tls_asked.chosen(), _own_link()
-    listeners = bind(host, port, workers) if control is None else greeted(control, kind, tls)
+    if control is None:
+        listeners = bind(host, port, workers)
+    else:
+        listeners = greeted(control, kind, tls, offers=offers_of(app))
     pool = pool_of(kind, app, listeners, control, examples, tls)
     if not block and control is None:
         return Handle(pool, url_of(listeners[0], is_tls=pool.is_tls))

@@ -78,7 +78,8 @@ def adopted_pool(taken: AdoptedApp, obstacle: str = "") -> WorkerPool:
     if control is None:
         raise ConnectionError("there is no supervisor to serve under")
     notices = [*taken.unused, *tls_asked.notices(taken.tls)]
-    listeners = greeted(control, kind, tls, notices, requested=taken.requested)
+    offers = offers_of(taken.app)
+    listeners = greeted(control, kind, tls, notices, requested=taken.requested, offers=offers)
     environ = {**taken.options, **os.environ}
     return pool_of(kind, taken.app, listeners, control, [], tls, obstacle, environ)
 
@@ -88,7 +89,7 @@ def greeted(
     kind: str,
     tls: ServerTls | None,
     notices: Sequence[str] = (),
-    **facts: str,
+    **facts: Any,
 ) -> list[socket.socket]:
     """Tell the supervisor who serves, and get its listeners."""
     said = [*model_versions.notices(), *notices]
@@ -100,6 +101,18 @@ def greeted(
         if tls.files is not None:
             tls.be_silent()  # the supervisor says it once for all
     return listeners
+
+
+def offers_of(app: Any) -> dict[str, str]:
+    """Say what there is to look at, for whoever has started the service.
+
+    Returns:
+        The paths of a ``page`` and of ``docs``, as far as they are known.
+    """
+    offers = dict(app_protocol.of(app).offers)
+    if isinstance(docs := getattr(app, "docs_url", None), str):  # as FastAPI calls it
+        offers["docs"] = docs
+    return offers
 
 
 def pool_of(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs

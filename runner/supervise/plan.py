@@ -46,6 +46,8 @@ class Plan:
         reload_jitter: Seconds within which a change is taken up, at a moment left to chance.
         model_folder: Where its parameter ``model_path`` is looked for, unless given; empty: where
             the notebook says.
+        greet: Told where it serves, and what there is to look at, when it does for the first time;
+            in a thread.
         follow: Has a model followed that is named by URL, whose copy has a path, and gives the
             file by which its changes are seen.
     """
@@ -68,6 +70,7 @@ class Plan:
     tls: TlsFiles | None = None
     reload_jitter: float = 0.0
     model_folder: str = ""
+    greet: Callable[[str, dict[str, Any]], None] | None = None
     follow: Callable[[str, Path], Path] | None = None
 
     def recording_below(self, folder: Path | None) -> Plan:

@@ -67,6 +67,7 @@ class RunFacts:
         port: Likewise; 0 if it accepts from the supervisor's listeners.
         speaks_tls: Its workers do.
         tls: By what, if files are known.
+        offers: What there is to look at: the paths of a page and of documentation, a request.
         span: Of its start, if spans are made, until it serves.
         example: A request by which to ask it; None if none is known.
         earlier: What was asked of versions before, by the minute: when, how many, how many failed.
@@ -83,6 +84,7 @@ class RunFacts:
     port: int = 0
     speaks_tls: bool = False
     tls: ServerTls | None = None
+    offers: dict[str, Any] = dataclasses.field(default_factory=dict)
     span: Span | None = None
     example: dict[str, Any] | None = None
     earlier: list[tuple[float, int, int]] = dataclasses.field(default_factory=list)
@@ -347,6 +349,7 @@ class Runs:
             "since": iso(live.served_at) if live.served_at else None,
             "workers": live.workers,
             "notices": live.notices,
+            "offers": live.offers,
             "rehearsal": self.rehearsal(run.number),
             "record": str(self._versions.record(run.number)),
         }

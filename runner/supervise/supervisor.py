@@ -235,7 +235,7 @@ class Supervisor:
         self._control = ControlServer(folder, self._longest_outcome(), self._requests.reply)
         self._presence = Presence(folder, plan.path, self._control)
         self._watcher: Watcher | None = None
-        self._is_change_due = False
+        self._is_change_due = self._has_greeted = False
 
     async def run(self) -> Exit:
         """Live from the first start to the end of the last process."""
@@ -485,6 +485,7 @@ class Supervisor:
         self._note_place(run, hello)
         self._take_notices(run, hello.get("notices", ()))
         live.speaks_tls = hello.get("tls") is not None
+        live.offers = hello.get("offers") or {}
         live.tls = None if self._tls else self._tls_of(name, hello.get("tls") or {})
         if requested := hello.get("requested"):
             is_tls = self._tls or live.speaks_tls
@@ -550,6 +551,10 @@ class Supervisor:
         facts = {"run": name, "seconds": round(took, 3), "workers": live.workers}
         said = "run %s served after %.2f s on %s"
         log.info(said, name, took, self.url, extra={"facts": facts})
+        if self.plan.greet and not self._has_greeted:
+            self._has_greeted = True
+            offers = {**live.offers, "example": live.example}
+            self._begin(asyncio.to_thread(self.plan.greet, self.url, offers), _leave_it)
         if self.plan.is_trial:
             self._request(StopRequested(cause="a trial, which has served"))
 

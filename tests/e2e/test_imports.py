@@ -32,6 +32,13 @@ def test_help_loads_nothing_heavy() -> None:
     assert loaded_by("import runner.cli.main") & (HEAVY | reading) == set()
 
 
+def test_what_draws_is_imported_only_to_draw() -> None:
+    """No command waits for it that is read by a program, nor one that draws nothing."""
+    table = "terminal.print_table(('a',), [('b',)])"
+    loaded = loaded_by(f"from runner.cli import banner, main, terminal\n{table}")
+    assert "rich" not in {name.partition(".")[0] for name in loaded}
+
+
 def test_python_m_runner_is_the_command() -> None:
     """``python -m runner`` and ``runner`` are one program."""
     words = [*RUNNER, "--version"]

@@ -397,6 +397,7 @@ def test_a_terminal_that_is_closed_ends_it(project: Path) -> None:
     service = subprocess.Popen(
         [*RUNNER, "serve", "a.ipynb", "--port", "0"],
         cwd=project,
+        env={**os.environ, "TERM": "xterm", "NO_COLOR": "1"},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -406,9 +407,10 @@ def test_a_terminal_that_is_closed_ends_it(project: Path) -> None:
     try:
         os.close(theirs)
         said = b""
-        while b"served after" not in said:
+        while b"Ctrl-C stops" not in said:
             assert select.select([ours], [], [], 60)[0], said
             said += os.read(ours, 65536)
+        assert b"runs/a/out.ipynb" in said  # where to look is the last that is told of the start
         os.close(ours)
         assert service.wait(timeout=30) == 0
     finally:
