@@ -176,7 +176,8 @@ class Runs:
         shared_counts.forget(self._links.path.parent, name)
         facts = {"run": name, "pid": process.pid, "code": code}
         said = "run %s (process %d) ended with code %d"
-        log.info(said, name or "in standby", process.pid, code, extra={"facts": facts})
+        level = logging.DEBUG if code and name else logging.INFO  # why it failed is told at once
+        log.log(level, said, name or "in standby", process.pid, code, extra={"facts": facts})
         if process.verdict:
             code, reason = process.verdict
         self.live.pop(run).end_span("NotServed", reason)

@@ -73,6 +73,7 @@ from runner.supervise.events import (
     TimerFired,
     WaitForEdit,
 )
+from runner.supervise.failure_text import becomes, failure_text, is_same
 from runner.supervise.kernel_link import KernelLinks
 from runner.supervise.kernel_watch import KernelWatch, log_stacks
 from runner.supervise.lifecycle import Lifecycle, Phase
@@ -83,7 +84,7 @@ from runner.supervise.presence import Presence
 from runner.supervise.relay import Relay
 from runner.supervise.running import LOCK
 from runner.supervise.runs import Runs
-from runner.supervise.states import RunState
+from runner.supervise.states import Run, RunState
 from runner.supervise.status import iso
 from runner.supervise.traffic_watch import TrafficWatch
 from runner.supervise.versions import Versions, with_commits
@@ -629,8 +630,8 @@ class Supervisor:
                     log.warning("the service is started again in %g s", seconds)
             case CancelTimer(timer=timer, run=run):
                 self._cancel(timer, run)
-            case WaitForEdit(reason=reason):
-                log.warning("an edit of %s is waited for: %s", self.plan.path, reason)
+            case WaitForEdit():
+                pass  # it is told with the failure
             case Outcome():
                 self._begin(self._answer_when_shown(command), _leave_it)
             case Exit():
@@ -686,10 +687,11 @@ class Supervisor:
             self._watcher.seen()
 
     def _note_failure(self, failure: RecordFailure) -> None:
-        record = self._versions.record(failure.run)
+        record, name = self._versions.record(failure.run), self._versions.name(failure.run)
         self._versions.note_failure(failure.run, failure.reason)
+        before = self._failure or {}
         self._failure = {
-            "run": self._versions.name(failure.run),
+            "run": name,
             "code": failure.code,
             "reason": failure.reason,
             "record": str(record) if record.exists() else None,
@@ -698,11 +700,20 @@ class Supervisor:
             "rehearsal": self._runs.rehearsals.get(failure.run),
         }
         # A failure that ends the service is the last word of the command.
-        level = logging.DEBUG if self._life.ends_by_failure else logging.ERROR
-        said = "run %s failed: %s"
-        facts = {"facts": self._failure}
-        reason = " ".join(failure.reason.split())
-        log.log(level, said, self._failure["run"], reason, extra=facts)
+        is_told = self._life.ends_by_failure or before.get("run") == name
+        serves, starts = map(self._named, (self._life.serving(), self._life.candidate()))
+        awaited = str(self.plan.path) if self._life.phase is Phase.WAITING else ""
+        said = failure_text(
+            name,
+            " ".join(failure.reason.split()),
+            becomes(serves, starts, awaited),
+            is_again=not serves and is_same(failure.reason, str(before.get("reason", ""))),
+        )
+        facts = {"facts": self._failure | {"serving": serves or None}}
+        log.log(logging.DEBUG if is_told else logging.ERROR, "%s", said, extra=facts)
+
+    def _named(self, run: Run | None) -> str:
+        return self._versions.name(run.number) if run else ""
 
     def _say_given_up(self, given_up: GiveUpVersion) -> None:
         run, earlier = self._versions.name(given_up.run), self._versions.name(given_up.earlier)
