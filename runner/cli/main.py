@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from runner import __version__, log
-from runner.cli import clouds, remote
+from runner.cli import clouds, remote, terminal
 from runner.cli.access import key
 from runner.cli.cockpit import cockpit
 from runner.cli.doctor import doctor
@@ -113,7 +113,8 @@ def _report(error: RunnerError, hint: str) -> int:
         return error.exit_code
     log.flush()
     with contextlib.suppress(OSError):  # the terminal is closed
-        click.echo(f"runner: {' '.join(str(error).split())}", err=True)
+        said = " ".join(str(error).split())
+        click.echo(f"{terminal.styled('runner:', 'red')} {said}", err=True)
         if hint:
-            click.echo(f"hint: {hint}", err=True)
+            click.echo(f"{terminal.styled('hint:', 'cyan')} {hint}", err=True)
     return error.exit_code

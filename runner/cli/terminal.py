@@ -54,6 +54,13 @@ def console(stream: TextIO | None = None) -> Console:
 _WIDE = 10_000  # columns: a program does not mind
 
 
+def styled(word: str, colour: str) -> str:
+    """Give a word of what is said to stderr: in bold and colour if people read that and want it."""
+    if not is_terminal(sys.stderr) or os.environ.get("NO_COLOR"):
+        return word
+    return click.style(word, fg=colour, bold=True)
+
+
 def text(cell: Cell) -> Text:
     """Give a cell's text as rich takes it."""
     from rich.text import Text
