@@ -16,7 +16,8 @@ from support import write_notebook
 
 from runner.spawn.working_folder import WorkingFolder
 from runner.supervise import watch as watching
-from runner.supervise.versions import KEPT, KeptNotebooks, digest
+from runner.supervise.states import KEPT
+from runner.supervise.versions import KeptNotebooks, digest
 from runner.supervise.watch import Watcher
 
 
