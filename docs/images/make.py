@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import make_cockpit
 import make_lab
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
@@ -46,6 +47,7 @@ def main() -> None:
             pictures(browser, folder, "serve", "")
             pictures(browser, folder, "petals", "tutorial-")
             make_lab.take(browser, folder, free_port(), IMAGES)
+            make_cockpit.take(browser, folder / "cockpit", IMAGES)
 
 
 def write_tutorial(path: Path) -> None:

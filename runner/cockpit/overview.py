@@ -108,7 +108,8 @@ def _newest(failure: dict[str, Any], since: Any) -> str:
 
 def _serving(versions: Answer) -> dict[str, Any]:
     listed = (versions.said or {}).get("versions") or []
-    return next((each for each in listed if each.get("state") == "serving"), {})
+    found = (each for each in listed if isinstance(each, dict))
+    return next((each for each in found if each.get("state") == "serving"), {})
 
 
 def _address(status: dict[str, Any]) -> str:

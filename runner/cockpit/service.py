@@ -6,7 +6,6 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,6 +18,7 @@ from runner.cockpit.overview import card_of
 from runner.cockpit.services import Service
 from runner.cockpit.versions import Version, versions_of
 from runner.errors import ConfigurationError
+from runner.record.debug_notebook import write_debug_notebook
 from runner.supervise import control
 
 _EVERY = 3.0
@@ -122,18 +122,26 @@ async def _difference(request: Request) -> Response:
 async def _act(request: Request) -> Response:
     cockpit, service = subject.of(request), await _found(request)
     question, form = request.path_params["question"], request.state.form
-    if question not in _QUESTIONS:
+    if question == "debug":
+        what, do = "open a request in a notebook", _debug(service, form.get("request", ""))
+    elif question in _QUESTIONS:
+        version = form.get("version", "")
+        what, do = f"{question} {version[:12]}".rstrip(), _ask(service, question, version)
+    else:
         raise HTTPException(404, "There is no such thing to do")
-    given = {"version": form["version"]} if form.get("version") else {}
-
-    def do() -> str:
-        return actions.said_of(_ask(service.folder, question, given))
-
-    to = f" to {given['version'][:12]}" if given else ""
-    if not cockpit.actions.begin(service, question + to, do):
+    if not cockpit.actions.begin(service, what, do):
         raise HTTPException(409, "Something else is under way: wait for its end")
     return RedirectResponse(f"/services/{layout.quoted(service.key)}", 303)
 
 
-def _ask(folder: Path, question: str, given: dict[str, str]) -> dict[str, Any]:
-    return control.ask(folder, question, **given)
+def _ask(service: Service, question: str, version: str) -> Callable[[], str]:
+    return lambda: actions.said_of(control.ask(service.folder, question, version=version))
+
+
+def _debug(service: Service, request_id: str) -> Callable[[], str]:
+    def write() -> str:
+        path = write_debug_notebook(service.folder, request_id)
+        below = path.relative_to(service.place) if path.is_relative_to(service.place) else path
+        return f"{below}: run all its cells in Jupyter, and the last one raises what failed"
+
+    return write

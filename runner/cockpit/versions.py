@@ -33,6 +33,7 @@ class Version:
         cause: Why it was started.
         commit: Of the author's.
         author: Of that commit.
+        subject: The first line of what that says.
         reason: Why it failed.
         rehearsal: How it answered what was recorded.
         record: Of its run; None if it is not kept.
@@ -46,6 +47,7 @@ class Version:
     cause: str = ""
     commit: str = ""
     author: str = ""
+    subject: str = ""
     reason: str = ""
     rehearsal: dict[str, Any] = dataclasses.field(default_factory=dict)
     record: Path | None = None
@@ -68,7 +70,7 @@ def versions_of(
 
 
 def _said(service: Service, said: dict[str, Any]) -> Version:
-    texts = ("sha256", "since", "state", "cause", "commit", "author", "reason")
+    texts = ("sha256", "since", "state", "cause", "commit", "author", "subject", "reason")
     run, kept = _text(said.get("run")), _text(said.get("kept"))
     facts = _facts(service, run)
     return Version(

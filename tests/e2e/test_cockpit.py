@@ -191,6 +191,29 @@ def test_a_button_asks_the_supervisor(service: Path, asked: list[str], question:
     assert question in asked
 
 
+def test_any_version_that_is_kept_can_be_gone_back_to(service: Path) -> None:
+    """The timeline is what the supervisor says; each kept version has a button of its own."""
+    questions = []
+    kept = {"sha256": "ab" * 32, "state": "kept", "since": "2026-11-30T00:00:00+00:00"}
+    kept |= {"kept": str(service / f"sources/{OLDER}.ipynb"), "run": OLDER, "cause": "edited"}
+    kept |= {"commit": "c0ffee" * 6, "author": "Ann", "subject": "Be quicker", "reason": ""}
+    failed = {**kept, "sha256": "cd" * 32, "state": "failed", "kept": None, "reason": "it broke"}
+
+    def answer(question: str) -> dict[str, Any]:
+        questions.append(question)
+        versions = {"ok": True, "versions": [failed, kept, None, {"kept": "/etc/passwd"}]}
+        return {"status": status_of(service, RUN), "versions": versions}.get(question, {"ok": True})
+
+    with supervisors({service: answer}), client_of(service.parent.parent) as client:
+        page = client.get("/services/iris")
+        for shown in ("edited · commit c0ffeec0ffee · Be quicker · Ann", "it broke"):
+            assert shown in page.text
+        assert re.findall(r'name="version" value="(\w+)"', page.text) == ["ab" * 32]
+        fields = {"word": word_in(page), "version": "ab" * 32}
+        client.post("/services/iris/rollback", data=fields).raise_for_status()
+        until(lambda: f"rollback {'ab' * 32}" in questions)
+
+
 def test_nothing_else_can_be_asked(service: Path, asked: list[str]) -> None:
     """What comes from a browser is no question, and no path."""
     with client_of(service.parent.parent) as client:
@@ -286,6 +309,21 @@ def test_failures_are_shown(service: Path) -> None:
     for shown in ("Cell 2, line 3", "<code>1 / 0</code>", "Traceback of it", "POST /predict"):
         assert shown in text, shown
     assert "\x1b" not in text
+
+
+def test_a_request_is_opened_in_a_notebook(service: Path) -> None:
+    """One click writes the notebook that repeats it, and the page says where it is."""
+    recorded_failure(service, 7, run=RUN)
+    number = f"{7:032x}"
+    with client_of(service.parent.parent) as client:
+        page = client.get("/services/iris")
+        assert f'name="request" value="{number}"' in page.text
+        for request, said in ((number, f"debug-{number}.ipynb"), ("none", "is recorded in")):
+            fields = {"word": word_in(page), "request": request}
+            client.post("/services/iris/debug", data=fields).raise_for_status()
+            until(lambda said=said: said in client.get("/services/iris").text)
+    written = (service / f"debug-{number}.ipynb").read_text()
+    assert "model = 2" in written
 
 
 def test_what_is_hostile_is_text(tmp_path: Path) -> None:

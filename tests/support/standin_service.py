@@ -52,7 +52,8 @@ def supervisors(said: dict[Path, Callable[[str], dict[str, Any]]]) -> Iterator[N
     """Answer in some folders as supervisors do.
 
     Args:
-        said: Gives each folder's answer to a question; it may take its time.
+        said: Gives each folder's answer to a question, which may have a version behind it; it may
+            take its time.
     """
     opened, ended = threading.Event(), threading.Event()
 
@@ -60,8 +61,9 @@ def supervisors(said: dict[Path, Callable[[str], dict[str, Any]]]) -> Iterator[N
         servers = []
         for folder, each in said.items():
 
-            async def reply(question: str, each: Any = each, **_: str) -> dict[str, Any]:
-                found: dict[str, Any] = await asyncio.to_thread(each, question)
+            async def reply(question: str, each: Any = each, version: str = "") -> dict[str, Any]:
+                asked = f"{question} {version}".rstrip()
+                found: dict[str, Any] = await asyncio.to_thread(each, asked)
                 return found
 
             servers.append(ControlServer(folder, 5.0, reply))

@@ -46,8 +46,13 @@ const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hou
 // Says in words what is drawn: at the cursor, or else the newest.
 function tell(drawn, plot) {
   const at = plot.cursor.idx ?? plot.data[0].length - 1;
-  const values = drawn.lines.map(([name], line) => `${name} ${drawn.shown(plot.data[line + 1][at] ?? null)}`);
-  drawn.now.textContent = `${plot.cursor.idx == null ? "" : `${clock(plot.data[0][at])} `}${values.join(", ")}`;
+  const values = drawn.lines.map(([name, , tone], line) => {
+    const value = document.createElement("span");
+    value.style.color = color(tone);
+    value.textContent = ` ${name} ${drawn.shown(plot.data[line + 1][at] ?? null)}`;
+    return value;
+  });
+  drawn.now.replaceChildren(plot.cursor.idx == null ? "" : clock(plot.data[0][at]), ...values);
 }
 
 function optionsOf(drawn) {

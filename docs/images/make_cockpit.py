@@ -28,7 +28,7 @@ from support.standin_service import (  # noqa: E402 - it is no package
     supervisors,
 )
 
-DESKTOP, PHONE = {"width": 1200, "height": 800}, {"width": 390, "height": 844}
+DESKTOP, PHONE = {"width": 1200, "height": 760}, {"width": 390, "height": 844}
 NOW = datetime.now(UTC)
 LOADS = "import joblib\nmodel = joblib.load('model/iris.joblib')"
 SERVES = "from runner import serve\nserve(model)"
@@ -47,22 +47,35 @@ def take(browser: Any, folder: Path, images: Path) -> None:
         said[service_of(folder, name)] = answers(folder / "runs" / name, number)
     ended(folder / "runs/prices")
     with supervisors(said), cockpit(folder) as link:
-        for scheme, size in (("light", DESKTOP), ("dark", PHONE)):
-            context = browser.new_context(viewport=size, color_scheme=scheme)
-            page = context.new_page()
-            page.goto(link)
-            name = "phone" if size is PHONE else "overview"
-            page.get_by_role("heading", name="Services").wait_for()
-            page.wait_for_load_state("networkidle")
-            page.screenshot(path=images / f"cockpit-{name}.png")
-            page.get_by_role("link", name="iris", exact=True).click()
-            page.locator("figure canvas").nth(4).wait_for()
-            page.wait_for_load_state("networkidle")
-            page.screenshot(path=images / f"cockpit-service-{name}.png", full_page=size is DESKTOP)
-            page.get_by_role("link", name="What changed").first.click()
-            page.get_by_role("heading", name="What changed").wait_for()
-            page.screenshot(path=images / f"cockpit-difference-{name}.png")
-            context.close()
+        context = browser.new_context(viewport=DESKTOP)
+        page = context.new_page()
+        page.goto(link)
+        page.get_by_role("heading", name="Services").wait_for()
+        shown(page, images / "cockpit-overview.png")
+        page.get_by_role("link", name="iris", exact=True).click()
+        page.locator("figure canvas").nth(4).wait_for()
+        shown(page, images / "cockpit-service.png", 1250)
+        page.get_by_role("link", name="What changed").first.click()
+        page.get_by_role("heading", name="What changed").wait_for()
+        shown(page, images / "cockpit-difference.png", 600)
+        context.close()
+        context = browser.new_context(viewport=PHONE, color_scheme="dark")
+        page = context.new_page()
+        page.goto(link)
+        page.get_by_role("link", name="iris", exact=True).click()
+        page.locator("figure canvas").nth(4).wait_for()
+        shown(page, images / "cockpit-phone.png")
+        context.close()
+
+
+def shown(page: Any, image: Path, height: int = 0) -> None:
+    """Take a picture of a page once it is at rest, of this height instead of the window's."""
+    page.wait_for_load_state("networkidle")
+    size = page.viewport_size
+    if height:
+        page.set_viewport_size({**size, "height": height})
+    page.screenshot(path=image)
+    page.set_viewport_size(size)
 
 
 def service_of(folder: Path, name: str) -> Path:
@@ -131,7 +144,32 @@ def answers(service: Path, number: int) -> Callable[[str], dict[str, Any]]:
     status = status_of(service, run_of(2), **facts)
     status["serving"]["since"] = (NOW - timedelta(minutes=47)).isoformat()
     said = {"status": status, "history": {"ok": True, "points": points}}
+    said["versions"] = {"ok": True, "versions": versions(service)}
     return lambda question: said.get(question, {"ok": False, "reason": "unknown question"})
+
+
+def versions(service: Path) -> list[dict[str, Any]]:
+    """Say what a supervisor knows of its versions."""
+    told = [
+        ("Take the model of this week", "Ann", "edited", "serving"),
+        ("Refuse what is no flower", "Ben", "edited", "kept"),
+        ("Serve the irises", "Ann", "started", "kept"),
+    ]
+    return [
+        {
+            "sha256": f"{3 * number + 2}{number + 4}b" * 21 + "7",
+            "kept": str(service / f"sources/{run_of(number)}.ipynb"),
+            "since": (NOW - timedelta(hours=7 - number, minutes=-13)).isoformat(),
+            "cause": cause,
+            "commit": f"{number + 7}fa3c2{number}" * 5,
+            "author": author,
+            "subject": subject,
+            "run": run_of(number),
+            "state": state,
+            "reason": "",
+        }
+        for number, (subject, author, cause, state) in zip((2, 1, 0), told, strict=True)
+    ]
 
 
 def point(place: int, number: int, chance: random.Random) -> dict[str, Any]:
