@@ -232,6 +232,9 @@ RUNS = "runs"
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 """Match the name of what is served: it stands in paths."""
 
+PAGE_PATH = "/_runner"
+"""Where an app of an author's own gets a page of ours, if it has nothing there itself."""
+
 _PATH = {"begins": "/"}
 
 REQUEST_LOG_FOLDER = "request_log_folder"

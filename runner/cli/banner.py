@@ -66,8 +66,8 @@ class Banner:
         return "Ctrl-C stops · --reload deploys each save"
 
     def _rows(self, url: str, offers: dict[str, Any]) -> list[tuple[str, str, str]]:
-        link = f"{url}{offers.get('page', '/')}"
-        rows = [("page" if "page" in offers else "address", link, f"cyan link {link}")]
-        if docs := offers.get("docs"):
-            rows.append(("docs", f"{url}{docs}", f"cyan link {url}{docs}"))
-        return [*rows, ("record", str(self.out), "")]
+        known: dict[str, str] = {name: offers[name] for name in ("page", "docs") if name in offers}
+        if known.get("page") != "/":  # which is the app's own, if it has any
+            known = {"address": "/", **known}
+        links = [(name, f"{url}{path}", f"cyan link {url}{path}") for name, path in known.items()]
+        return [*links, ("record", str(self.out), "")]

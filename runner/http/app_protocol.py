@@ -12,6 +12,7 @@ from typing import Any
 
 from runner.access.gate import USUAL_PATHS, Gate
 from runner.access.settings import Opened
+from runner.config import PAGE_PATH
 from runner.liveness.readiness import Readiness
 from runner.rehearsal.choice import SAFE
 from runner.traffic.counters import Counters
@@ -39,7 +40,7 @@ class AppProtocol:
     paths_to_open: Mapping[str, Opened] = USUAL_PATHS
     has_authors_pages = True
     needs_process = False
-    offers: Mapping[str, str] = {}
+    offers: Mapping[str, str] = {"page": PAGE_PATH}
     takes_websockets = False
     can_be_busy = has_others = False
     on_busy_changed: Callable[[], None] = staticmethod(lambda: None)

@@ -18,6 +18,7 @@ from runner.access.origins import origin_in
 from runner.access.refusal import RefusedRequestError
 from runner.bodies.request_body import too_large
 from runner.bodies.sending_time import SendingTime, late
+from runner.config import PAGE_PATH
 from runner.http import own_answers
 from runner.http.asgi_exchange import App, AsgiExchange
 from runner.http.buffers import TOO_MUCH
@@ -159,6 +160,8 @@ class Connection(ExchangeLink):
             app, recording = self._readiness() if is_readiness else own_answers.ALIVE, None
         elif not self.has_room() and not self.state.bound.end_slow(in_flight=True):
             app = own_answers.BUSY
+        elif owner.page is not None and path.startswith(PAGE_PATH):
+            app, recording = owner.page, None
         keep_alive = head.keep_alive and not owner.is_draining
         exchange = AsgiExchange(self, head, scope, app, keep_alive=keep_alive)
         exchange.key_name, exchange.recording = key_name, recording

@@ -52,9 +52,14 @@ class Phase(enum.Enum):
 
 
 class Owner(Protocol):
-    """Be the server that a connection belongs to."""
+    """Be the server that a connection belongs to.
+
+    Attributes:
+        page: Answers at ``PAGE_PATH`` and below it; None leaves that to the app.
+    """
 
     app: App
+    page: App | None
     state: ServerState
     limits: Limits
     access_log: AccessLog | None

@@ -63,9 +63,11 @@ class AsgiServer:
 
     Attributes:
         handover: Has what is to be asked besides the examples; None if that is nothing.
+        page: Answers at ``PAGE_PATH`` and below it; None leaves that to the app.
     """
 
     handover: Handover | None = None
+    page: App | None = None
 
     def __init__(  # noqa: PLR0913, PLR0917 - each is one thing that a server needs
         self,

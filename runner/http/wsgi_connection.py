@@ -20,6 +20,7 @@ import select
 import threading
 from typing import TYPE_CHECKING, Any
 
+from runner.config import PAGE_PATH
 from runner.http.asgi_exchange import AsgiExchange
 from runner.http.client_link import Pause
 from runner.http.connection import Connection, Owner
@@ -110,7 +111,7 @@ class WsgiConnection(Connection):
             return None
         path = path_of(head.target.partition(b"?")[0])
         is_asked = path in (limits.health_path, limits.ready_path) and head.method in _ASKING
-        return None if is_asked else (head, path, body)
+        return None if is_asked or path.startswith(PAGE_PATH) else (head, path, body)
 
     def _may_be_plain(self, head: PlainHead) -> bool:
         """Tell that neither the host nor another site matters; else the general way decides."""

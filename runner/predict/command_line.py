@@ -20,13 +20,32 @@ def curl(endpoint: Endpoint, address: str, *, is_keyed: bool) -> str:
         address: Where clients reach the service.
         is_keyed: A key is needed.
     """
-    url = shlex.quote(f"{address}{urllib.parse.quote(endpoint.path)}")
-    key = ' -H "x-api-key: $KEY"' if is_keyed else ""
     if endpoint.read_form is not None:
         fields = _form_words(endpoint.schema.describe(), endpoint.example)
-        return " ".join([f"curl {url}{key}", *fields])
+        return " ".join([f"curl {_url(address, endpoint.path)}{_key(is_keyed)}", *fields])
     body = "{}" if endpoint.example is None else json.dumps(endpoint.example, ensure_ascii=False)
-    return f"curl -X POST {url} -H 'Content-Type: application/json'{key} -d {shlex.quote(body)}"
+    return curl_json(endpoint.path, body, address, is_keyed=is_keyed)
+
+
+def curl_json(path: str, body: str, address: str, *, is_keyed: bool) -> str:
+    """Give the command that sends JSON.
+
+    Args:
+        path: Where to.
+        body: The JSON.
+        address: Where clients reach the service.
+        is_keyed: A key is needed.
+    """
+    head = f"curl -X POST {_url(address, path)} -H 'Content-Type: application/json'"
+    return f"{head}{_key(is_keyed)} -d {shlex.quote(body)}"
+
+
+def _url(address: str, path: str) -> str:
+    return shlex.quote(f"{address}{urllib.parse.quote(path)}")
+
+
+def _key(is_keyed: bool) -> str:
+    return ' -H "x-api-key: $KEY"' if is_keyed else ""
 
 
 def _form_words(schema: Mapping[str, Any], example: Any) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from runner import net
 from runner.access.gate import Gate, gate_of
 from runner.access.settings import OPEN_TO_ALL, AccessSettings
-from runner.config import Limits, ProxyTrust
+from runner.config import PAGE_PATH, Limits, ProxyTrust
 from runner.files import if_possible
 from runner.http import app_protocol
 from runner.http.app_protocol import AppProtocol
@@ -22,7 +22,13 @@ from runner.http.request_log import RequestLog, request_log_of
 from runner.http.server import AsgiServer, import_ahead
 from runner.http.wsgi_adapter import WsgiAdapter
 from runner.rehearsal.handover import Handover
-from runner.serving import ipython_internals, model_versions, tls_asked, worker_log
+from runner.serving import (
+    ipython_internals,
+    model_versions,
+    reserved_page,
+    tls_asked,
+    worker_log,
+)
 from runner.serving.adopted_app import AdoptedApp
 from runner.serving.app_kind import kind_of
 from runner.serving.supervisor_link import SupervisorLink
@@ -151,6 +157,8 @@ def pool_of(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
     trust = ProxyTrust.from_environment(environ)
     requests = request_log_of(len(listeners))
     server = _server(kind, app, limits, log_fd, examples, gate, trust, tls, requests, counters)
+    if own.offers.get("page") == PAGE_PATH:
+        server.page = reserved_page.beside(server.app, examples, gate)
     handover = Handover.from_environment()
 
     def build(slot: int) -> Server:
@@ -204,10 +212,13 @@ def _gate_of(
     settings = AccessSettings.from_environment()
     if control is not None and control.key_sha256:
         settings = dataclasses.replace(settings, key_sha256=control.key_sha256)
+    paths = own.paths_to_open
+    if own.offers.get("page") == PAGE_PATH and settings.asks_for_keys:
+        paths = {**paths, **reserved_page.paths_to_open()}
     gate = gate_of(
         settings,
         limits,
-        own.paths_to_open,
+        paths,
         says=control is None,
         slots=len(listeners),
         is_local=net.is_local(listeners),

@@ -16,6 +16,8 @@ from support import ROOT, post, read_record, send, text_of
 from support.browser import Watch, expect
 from support.gallery import served as gallery_served
 
+from runner.config import PAGE_PATH
+
 FOLDER = "notebooks/examples/sentiment"
 NO_TEXT = (422, {"error": "no text was sent"})
 
@@ -125,6 +127,28 @@ def test_the_page_judges_when_one_pauses(browser: Any, served: int) -> None:
     expect(page.get_by_role("status")).to_have_text("Positive")
     expect(page.locator("li").first).to_contain_text(evil)
     assert page.evaluate("window.isHurt") is None
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert (watch.elsewhere, watch.complaints) == ([], [])
+    page.context.close()
+
+
+@pytest.mark.browser
+def test_an_app_can_be_asked_on_a_page_beside_it(browser: Any, served: int) -> None:
+    """Its example by a form, and whatever else; the app itself answers."""
+    page = browser.new_context(viewport={"width": 360, "height": 640}).new_page()
+    watch = Watch(page, f"http://127.0.0.1:{served}")
+    page.goto(f"http://127.0.0.1:{served}{PAGE_PATH}")
+    page.get_by_label("text", exact=True).fill("what a horrible, hated café")
+    page.get_by_role("button", name="Predict").click()
+    known = page.get_by_role("region", name="/predict")
+    expect(known.locator(".headline")).to_have_text("Negative")
+    expect(known.locator(".curl code")).to_contain_text(f"127.0.0.1:{served}/predict")
+    other = page.get_by_role("region", name="Any request")
+    other.get_by_label("Method").select_option("POST")
+    other.get_by_label("Path").fill("predict")
+    other.get_by_label("Body").fill('{"text": "SO happy!!!"}')
+    other.get_by_role("button", name="Send").click()
+    expect(other.locator(".headline")).to_have_text("Positive")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert (watch.elsewhere, watch.complaints) == ([], [])
     page.context.close()

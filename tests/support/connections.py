@@ -112,6 +112,7 @@ class Server:
         self.is_draining = False
         self.readiness = Readiness.READY
         self.takes_websockets = app_protocol.of(app).takes_websockets
+        self.page = None
 
     def plain_way(self) -> Any:
         """Make a connection that takes what is plain by itself."""

@@ -44,8 +44,9 @@ def test_a_model_shows_all_that_there_is(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_an_app_of_ones_own_shows_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it answers is not known."""
-    shown = drawn(monkeypatch, {})
+    shown = drawn(monkeypatch, {"page": "/_runner"})
     assert "address" in shown
+    assert "http://127.0.0.1:8000/_runner" in shown
     assert "docs" not in shown
     assert "curl http://127.0.0.1:8000/\n" in shown
     assert "--reload" in shown

@@ -3,6 +3,7 @@ import { described, hasKey, parsed, showFailure } from "./asking.js";
 import { shortAnswer, showAnswer } from "./answer.js";
 import { FieldError, Form } from "./form.js";
 import { History } from "./history.js";
+import { offerRequest } from "./request.js";
 import { Rows, receiveDrops } from "./rows.js";
 import { Snippets } from "./snippets.js";
 
@@ -42,6 +43,8 @@ class Trial {
   }
 }
 
+const anyRequest = document.querySelector("#request");
+if (anyRequest) offerRequest(anyRequest);
 try {
   const openapi = await described();
   const sections = [...document.querySelectorAll("section[data-path]")];
