@@ -57,10 +57,16 @@ def version_rows(versions: Iterable[dict[str, Any]]) -> list[tuple[Cell, ...]]:
             local(each["since"]),
             (each["commit"] or "")[:_LETTERS],
             each["author"] or "",
-            each["reason"] or each["cause"],
+            each["reason"] or _why(each),
         )
         for each in versions
     ]
+
+
+def _why(version: dict[str, Any]) -> str:
+    """Say why a version came, with what its author says of it, if that is known."""
+    subject = version.get("subject")
+    return f"{version['cause']}: {subject}" if subject else str(version["cause"])
 
 
 def short_path(path: Path | None) -> str:

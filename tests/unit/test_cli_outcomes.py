@@ -76,3 +76,12 @@ def test_a_version_of_which_little_is_known_has_a_row_too() -> None:
     known = {"sha256": "aa" * 32, "state": "kept", "since": "", "commit": None, "author": None}
     (row,) = version_rows([known | {"reason": "", "cause": ""}])
     assert row == ("aaaaaaaa", ("kept", ""), "", "", "", "")
+
+
+def test_a_version_is_told_with_what_its_author_says_of_it() -> None:
+    """One that has failed with its reason."""
+    known = {"sha256": "aa" * 32, "state": "kept", "since": "", "commit": "bb" * 20}
+    known |= {"author": "Ann", "subject": "Mend it", "cause": "a save", "reason": ""}
+    kept, failed = version_rows([known, known | {"state": "failed", "reason": "cell 1"}])
+    assert kept[3:] == ("bbbbbbbb", "Ann", "a save: Mend it")
+    assert failed[1:2] + failed[5:] == (("failed", "red"), "cell 1")
