@@ -28,7 +28,7 @@ from support.standin_service import (  # noqa: E402 - it is no package
     supervisors,
 )
 
-DESKTOP, PHONE = {"width": 1200, "height": 760}, {"width": 390, "height": 844}
+DESKTOP, PHONE = {"width": 1200, "height": 850}, {"width": 390, "height": 844}
 NOW = datetime.now(UTC)
 LOADS = "import joblib\nmodel = joblib.load('model/iris.joblib')"
 SERVES = "from runner import serve\nserve(model)"

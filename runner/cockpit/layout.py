@@ -26,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from runner import __version__
+from runner.cockpit import sparkline
 from runner.rehearsal.report_text import COLUMNS, summary
 
 SECTIONS = {"/": "Services", "/runs": "Runs", "/sweeps": "Sweeps"}
@@ -99,7 +100,9 @@ def _templates() -> jinja2.Environment:
     templates.filters |= {"span": span, "size": size, "moment": moment, "number": number}
     templates.filters |= {"ms": milliseconds, "url": quoted}
     templates.filters |= {"rehearsal": rehearsal_summary, "rehearsal_rows": rehearsal}
-    templates.globals["version"] = __version__
+    templates.filters["lines"] = sparkline.lines_of
+    templates.globals |= {"version": __version__, "WIDTH": sparkline.WIDTH}
+    templates.globals["HEIGHT"] = sparkline.HEIGHT
     return templates
 
 

@@ -32,6 +32,7 @@ class Card:
         url: Where it is reached; empty if nothing serves.
         traffic: What it was asked; empty if that is not known.
         notice: What went wrong last.
+        points: Of the last hour's traffic.
     """
 
     service: Service
@@ -44,6 +45,7 @@ class Card:
     url: str = ""
     traffic: dict[str, Any] = dataclasses.field(default_factory=dict)
     notice: str = ""
+    points: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 def routes() -> list[BaseRoute]:
@@ -61,12 +63,20 @@ async def _overview(request: Request) -> Response:
 
 async def card_of(services: Services, service: Service) -> Card:
     """Find out what is shown of a service."""
-    answer, versions = await asyncio.gather(
-        services.ask(service, "status"), services.ask(service, "versions")
+    answer, versions, history = await asyncio.gather(
+        *(services.ask(service, question) for question in ("status", "versions", "history"))
     )
     if answer.said is None:
         return await asyncio.to_thread(_of_record, service, answer)
-    return await asyncio.to_thread(_of_status, service, answer, answer.said, versions)
+    card = await asyncio.to_thread(_of_status, service, answer, answer.said, versions)
+    return dataclasses.replace(card, points=points_of(history))
+
+
+def points_of(history: Answer) -> list[dict[str, Any]]:
+    """Give the points of a supervisor's answer to ``history``."""
+    points = (history.said or {}).get("points")
+    given = points if isinstance(points, list) else []
+    return [each for each in given if isinstance(each, dict)]
 
 
 def _of_record(service: Service, answer: Answer) -> Card:

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from runner.cockpit import actions, failures, layout, subject
 from runner.cockpit.difference import difference
-from runner.cockpit.overview import card_of
+from runner.cockpit.overview import card_of, points_of
 from runner.cockpit.services import Service
 from runner.cockpit.versions import Version, versions_of
 from runner.errors import ConfigurationError
@@ -87,8 +87,7 @@ def _older(versions: list[Version]) -> dict[str, str]:
 async def _history(request: Request) -> Response:
     service = await _found(request)
     answer = await subject.of(request).services.ask(service, "history")
-    points = (answer.said or {}).get("points")
-    return JSONResponse({"points": points if isinstance(points, list) else []})
+    return JSONResponse({"points": points_of(answer)})
 
 
 async def _difference(request: Request) -> Response:

@@ -19,7 +19,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from runner.errors import ConfigurationError, RunnerError
 from runner.record import folders, history
@@ -28,6 +28,7 @@ from runner.supervise import control, running
 from runner.supervise.detached_thread import in_a_thread
 
 _PATIENCE = 0.5
+_TRUE_FOR = {"history": 5.0}  # it has a point more every 10 seconds
 _LOOK_EVERY = 2.0
 _LOOK_ELSEWHERE_EVERY = 10.0
 _MOST = 500
@@ -86,6 +87,17 @@ class Answer:
 _SILENT = Answer(reason="it does not answer")
 
 
+class _Asking(NamedTuple):
+    """Be a question on its way, or answered."""
+
+    answer: asyncio.Future[Answer]
+    began: float
+
+    def is_past(self, seconds: float) -> bool:
+        """Tell whether it was answered, and that is no longer true."""
+        return self.answer.done() and time.monotonic() - self.began >= seconds
+
+
 class Services:
     """Know the services of a folder.
 
@@ -98,7 +110,7 @@ class Services:
         self._found: dict[str, Service] = {}
         self._looked = self._looked_elsewhere = -_LOOK_ELSEWHERE_EVERY
         self._elsewhere: list[running.RunningService] = []
-        self._asking: dict[tuple[Path, str], asyncio.Future[Answer]] = {}
+        self._asking: dict[tuple[Path, str], _Asking] = {}
 
     async def found(self) -> list[Service]:
         """List all there are, by name."""
@@ -116,11 +128,11 @@ class Services:
         """Ask a supervisor what changes nothing, and wait for a moment."""
         place = (service.folder, question)
         asking = self._asking.get(place)
-        if asking is None or asking.done():
-            asking = in_a_thread(lambda: _ask(service.folder, question))
-            self._asking[place] = asking
-        done, _ = await asyncio.wait({asking}, timeout=_PATIENCE)
-        return asking.result() if done else _SILENT
+        if asking is None or asking.is_past(_TRUE_FOR.get(question, 0.0)):
+            answer = in_a_thread(lambda: _ask(service.folder, question))
+            asking = self._asking[place] = _Asking(answer, time.monotonic())
+        done, _ = await asyncio.wait({asking.answer}, timeout=_PATIENCE)
+        return asking.answer.result() if done else _SILENT
 
     def _look(self) -> dict[str, Service]:
         places = dict(itertools.islice(self._places(), _MOST))

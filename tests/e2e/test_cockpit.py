@@ -248,7 +248,7 @@ def test_the_overview_shows_what_a_supervisor_says(service: Path, asked: list[st
         text = " ".join(client.get("/").text.split())
     for shown in ("serving", "1,234", "20.5", "2.1 ms", "34 ms", "234 MB", "c0ffeec0ffee"):
         assert shown in text, shown
-    assert {*asked} == {"status", "versions"}
+    assert {*asked} == {"status", "versions", "history"}
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_a_supervisor_that_stands_still_does_not_hold_up_the_page(service: Path)
             text = client.get("/").text
         assert "does not answer" in text
         assert ">serving</span>" in text
-        assert sorted(questions) == ["status", "versions"]
+        assert sorted(questions) == ["history", "status", "versions"]
         goes_on.set()
 
 

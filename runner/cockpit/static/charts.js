@@ -41,7 +41,10 @@ function figureOf(chart) {
   return { ...chart, figure, canvas, now, plot: null };
 }
 
-const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+function clock(seconds, isFine = true) {
+  const parts = { hour: "2-digit", minute: "2-digit", ...(isFine ? { second: "2-digit" } : {}) };
+  return new Date(seconds * 1000).toLocaleTimeString([], parts);
+}
 
 // Says in words what is drawn: at the cursor, or else the newest.
 function tell(drawn, plot) {
@@ -58,7 +61,7 @@ function tell(drawn, plot) {
 function optionsOf(drawn) {
   const axis = { stroke: color("--dim"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false } };
   const values = (_, ticks) => ticks.map(drawn.shown);
-  const times = (_, ticks) => ticks.map(clock);
+  const times = (_, ticks) => ticks.map((tick) => clock(tick, ticks.at(-1) - ticks[0] < 300));
   const series = drawn.lines.map(([label, , name]) => ({ label, stroke: color(name), width: 2, points: { size: 4 } }));
   return {
     width: drawn.canvas.clientWidth,
