@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import make_cockpit
+import make_cockpit_runs
 import make_lab
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
@@ -48,6 +49,7 @@ def main() -> None:
             pictures(browser, folder, "petals", "tutorial-")
             make_lab.take(browser, folder, free_port(), IMAGES)
             make_cockpit.take(browser, folder / "cockpit", IMAGES)
+            make_cockpit_runs.take(browser, folder / "runs-and-sweeps", IMAGES)
 
 
 def write_tutorial(path: Path) -> None:

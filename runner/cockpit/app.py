@@ -8,7 +8,8 @@ what it shows by ``subject.of(request)``; and does blocking work in a thread. A 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -19,9 +20,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
-from runner.cockpit import layout, overview, service
+from runner.cockpit import layout, overview, records_pages, runs_pages, service, sweeps_pages
 from runner.cockpit.actions import Actions
 from runner.cockpit.gate import Gate
+from runner.cockpit.records_renderer import Renderer
+from runner.cockpit.run_index import RunIndex
 from runner.cockpit.services import Services
 from runner.cockpit.sign_in import Token
 from runner.cockpit.subject import Cockpit
@@ -39,16 +42,33 @@ def app_for(folder: Path, token: Token, port: int) -> Starlette:
         routes=_routes(),
         middleware=[Middleware(Gate, token=token, port=port)],
         exception_handlers={HTTPException: _refuse},
+        lifespan=_closing,
     )
     folder = folder.resolve()
-    app.state.cockpit = Cockpit(folder=folder, services=Services(folder), actions=Actions())
+    app.state.cockpit = Cockpit(
+        folder=folder,
+        services=Services(folder),
+        actions=Actions(),
+        runs=RunIndex(folder),
+        renderer=Renderer(),
+    )
     app.state.token = token
     return app
 
 
 def _routes() -> Sequence[BaseRoute]:
     static = Mount("/static", StaticFiles(packages=[("runner.cockpit", "static")]))
-    return [static, *overview.routes(), *service.routes()]
+    pages = (overview, service, runs_pages, records_pages, sweeps_pages)
+    return [static, *(route for each in pages for route in each.routes())]
+
+
+@contextlib.asynccontextmanager
+async def _closing(app: Starlette) -> AsyncIterator[None]:
+    """End what the pages have started, when the server ends."""
+    try:
+        yield
+    finally:
+        app.state.cockpit.renderer.close()
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -125,7 +125,7 @@ def _unchanged(
 
 
 def _changed(before: dict[str, Any], now: dict[str, Any], place: int) -> CellDifference:
-    lines = [*_lines(before["source"], now["source"])]
+    lines = [*lines_of(before["source"], now["source"])]
     tags = (before["metadata"]["tags"], now["metadata"]["tags"])
     is_same = before["source"] == now["source"] and tags[0] == tags[1]
     return CellDifference(
@@ -144,7 +144,8 @@ def _whole(cell: dict[str, Any], place: int, kind: str) -> CellDifference:
     return CellDifference(number=place + 1, kind=kind, what=cell["cell_type"], lines=lines)
 
 
-def _lines(before: str, now: str) -> Iterator[Line]:
+def lines_of(before: str, now: str) -> Iterator[Line]:
+    """Give the lines of two texts, and which of them only one has."""
     old, new = before.splitlines(), now.splitlines()
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     for what, old_start, old_end, new_start, new_end in matcher.get_opcodes():

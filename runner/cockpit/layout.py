@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from runner import __version__
-from runner.cockpit import sparkline
+from runner.cockpit import run_texts, sparkline
 from runner.rehearsal.report_text import COLUMNS, summary
 
 SECTIONS = {"/": "Services", "/runs": "Runs", "/sweeps": "Sweeps"}
@@ -55,9 +55,8 @@ def page(  # noqa: PLR0913 - what differs from page to page
         status: Of the answer.
     """
     section = "/" + request.scope["path"].split("/")[1]
-    routed = {getattr(route, "path", "") for route in request.app.routes}
-    sections = {path: name for path, name in SECTIONS.items() if path in routed}
-    values = {"section": section if section in SECTIONS else "/", "sections": sections}
+    section = "/runs" if section == "/records" else section
+    values = {"section": section if section in SECTIONS else "/", "sections": SECTIONS}
     values |= {"title": title, "body": body, "scripts": scripts, "styles": styles, "every": every}
     html = fragment("page.html", **values)
     # A file's name may hold bytes that are no text.
@@ -100,6 +99,7 @@ def _templates() -> jinja2.Environment:
     templates.filters |= {"span": span, "size": size, "moment": moment, "number": number}
     templates.filters |= {"ms": milliseconds, "url": quoted}
     templates.filters |= {"rehearsal": rehearsal_summary, "rehearsal_rows": rehearsal}
+    templates.filters |= {**run_texts.FILTERS, "record_url": lambda path: record_url(Path(path))}
     templates.filters["lines"] = sparkline.lines_of
     templates.globals |= {"version": __version__, "WIDTH": sparkline.WIDTH}
     templates.globals["HEIGHT"] = sparkline.HEIGHT

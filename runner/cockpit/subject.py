@@ -8,6 +8,8 @@ from pathlib import Path
 from starlette.requests import Request
 
 from runner.cockpit.actions import Actions
+from runner.cockpit.records_renderer import Renderer
+from runner.cockpit.run_index import RunIndex
 from runner.cockpit.services import Services
 
 
@@ -19,11 +21,15 @@ class Cockpit:
         folder: All of it is below this folder; absolute.
         services: Those of it.
         actions: What they were asked to do.
+        runs: The runs of it, of services, sweeps and others.
+        renderer: Makes pages of their records.
     """
 
     folder: Path
     services: Services
     actions: Actions
+    runs: RunIndex
+    renderer: Renderer
 
 
 def of(request: Request) -> Cockpit:

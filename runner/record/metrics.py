@@ -16,7 +16,7 @@ from typing import Any
 from runner.wire import METRICS_MIME
 
 # Of scrapbook 0.5: https://nteract-scrapbook.readthedocs.io
-_SCRAP_MIME = "application/scrapbook.scrap.json+json"
+SCRAP_MIME = "application/scrapbook.scrap.json+json"
 
 Metrics = dict[str, int | float | None]
 
@@ -46,7 +46,7 @@ def _outputs(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _glued(data: Mapping[str, Any]) -> dict[str, Any]:
-    scrap = data.get(_SCRAP_MIME)
+    scrap = data.get(SCRAP_MIME)
     return {str(scrap.get("name")): scrap.get("data")} if isinstance(scrap, dict) else {}
 
 

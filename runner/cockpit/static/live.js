@@ -24,6 +24,9 @@ export function renew(text) {
       now.querySelector(`#${CSS.escape(each.id)}`)?.setAttribute("open", "");
     }
     if (now.isEqualNode(shown)) continue;
+    for (const each of shown.querySelectorAll("input:checked[id]")) {
+      now.querySelector(`#${CSS.escape(each.id)}`)?.setAttribute("checked", "");
+    }
     const focused = shown.contains(document.activeElement) ? document.activeElement : null;
     shown.replaceWith(document.adoptNode(now));
     if (focused?.id) document.getElementById(focused.id)?.focus();
