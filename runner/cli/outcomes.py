@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.supervise.status import local
+from runner.supervise.status import local, why
 
 if TYPE_CHECKING:
     from runner.cli.terminal import Cell
@@ -57,16 +57,10 @@ def version_rows(versions: Iterable[dict[str, Any]]) -> list[tuple[Cell, ...]]:
             local(each["since"]),
             (each["commit"] or "")[:_LETTERS],
             each["author"] or "",
-            each["reason"] or _why(each),
+            why(each),
         )
         for each in versions
     ]
-
-
-def _why(version: dict[str, Any]) -> str:
-    """Say why a version came, with what its author says of it, if that is known."""
-    subject = version.get("subject")
-    return f"{version['cause']}: {subject}" if subject else str(version["cause"])
 
 
 def short_path(path: Path | None) -> str:

@@ -85,10 +85,11 @@ def rows(
         points: Of the last hour, likewise.
         versions: That are kept or failed, likewise.
     """
-    serving = status["serving"]
+    serving, state = status["serving"], state_of(status)
     failure = _failure(status["failure"])
     return [
         ("notebook", status["notebook"]),
+        ("state", (state, style_of(state))),
         ("records", status.get("records", "")),
         ("supervisor", f"{status['phase']}, pid {status['pid']}, up {span(status['uptime'])}"),
         ("address", status.get("url") or f"http://{status['address']}"),
@@ -103,7 +104,7 @@ def rows(
         ("last failure", (failure, "red" if status["failure"] else "")),
         *_rehearsal(status["failure"]),
         *_save(status.get("save_fault", "")),
-        *_versions(versions),
+        *_versions(versions, (status["failure"] or {}).get("run", "")),
         *([] if versions else [("good versions", ", ".join(status["good"]) or "none")]),
     ]
 
@@ -135,17 +136,25 @@ def _hour(points: Sequence[dict[str, Any]]) -> str:
     return "last hour" if minutes >= 59 else f"last {max(1, round(minutes))} min"
 
 
-def _versions(versions: Sequence[dict[str, Any]]) -> list[tuple[str, Cell]]:
+def _versions(versions: Sequence[dict[str, Any]], told: str) -> list[tuple[str, Cell]]:
     """Name the newest versions, each in a line of its own."""
-    found = [(_version(each), _VERSION_STYLES.get(each["state"], "")) for each in versions]
+    found = [(_version(each, told), _VERSION_STYLES.get(each["state"], "")) for each in versions]
     named = zip(["versions", *[""] * len(found)], found[:_MOST_VERSIONS], strict=False)
     return list(named)
 
 
-def _version(version: dict[str, Any]) -> str:
-    why = version["reason"] or version["cause"]
+def _version(version: dict[str, Any], told: str) -> str:
+    """Name a version; what is told of the run that failed last is not told again."""
+    said = "the last failure" if version["reason"] and version["run"] == told else why(version)
     by = f", by {version['author']}" if version["author"] else ""
-    return f"{version['sha256'][:8]} {version['state']:<7} {local(version['since'])}{by}: {why}"
+    return f"{version['sha256'][:8]} {version['state']:<7} {local(version['since'])}{by}: {said}"
+
+
+def why(version: dict[str, Any]) -> str:
+    """Say why a version failed or came, and what its author says of it, as far as it is known."""
+    subject = version.get("subject")
+    came = f"{version['cause']}: {subject}" if subject else str(version["cause"])
+    return str(version["reason"]) or came
 
 
 def _serving(run: dict[str, Any] | None) -> str:

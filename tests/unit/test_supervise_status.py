@@ -87,9 +87,20 @@ def test_what_was_asked_of_late_is_shown() -> None:
 def test_versions_stand_in_lines_of_their_own() -> None:
     """The newest five, with what a hostile cause has in one line."""
     known = {"sha256": "ab" * 32, "state": "kept", "since": "2026-11-30T12:00:00.000+00:00"}
-    version = known | {"author": "Ann", "reason": "", "cause": "a\nsave"}
+    version = known | {"author": "Ann", "reason": "", "cause": "a\nsave", "run": "p"}
     lines = shown(STATUS, versions=[version] * 7).splitlines()
     found = [line for line in lines if "abababab" in line]
     assert len(found) == 5
     said = f"abababab kept    {local(version['since'])}, by Ann: a\\nsave"
     assert found[:2] == [f"versions:      {said}", f"{'':15}{said}"]
+
+
+def test_a_failure_is_told_once() -> None:
+    """A version that failed is that of the last failure, or has a reason of its own."""
+    known = {"sha256": "ab" * 32, "state": "failed", "since": "", "author": "", "cause": "a save"}
+    versions = [known | {"run": "q", "reason": "cell 1"}, known | {"run": "p", "reason": "cell 2"}]
+    lines = shown(STATUS | {"failure": failed("2026-11-30T13")}, versions=versions).splitlines()
+    assert [line for line in lines if "cell 1" in line] == [
+        f"last failure:  run q at {local('2026-11-30T13')}: cell 1"
+    ]
+    assert [line.rpartition(": ")[2] for line in lines[-2:]] == ["the last failure", "cell 2"]
