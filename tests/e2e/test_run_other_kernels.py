@@ -96,7 +96,7 @@ def test_a_failure_without_an_output_is_a_failure(
     assert run.wait() == 3
     record = read_record(project / "o.ipynb")
     assert "raised ZeroDivisionError: division by zero" in record["metadata"]["runner"]["reason"]
-    assert record["cells"][-1]["outputs"][0]["ename"] == "ZeroDivisionError"
+    assert record["cells"][-1]["outputs"][-1]["ename"] == "ZeroDivisionError"
     assert "None" not in record["metadata"]["runner"]
 
 
