@@ -97,7 +97,7 @@ def counted(record: Path) -> int:
         for cell in json.loads(record.read_text())["cells"]
         for output in cell.get("outputs", [])
         for line in "".join(output.get("data", {}).get("text/plain", "")).splitlines()
-        if " requests · " in line
+        if " p99" in line
     ]
     return int(shown[0].split()[0].replace(",", "")) if shown else 0
 

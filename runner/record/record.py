@@ -129,6 +129,7 @@ class Record:
     def mark_ready(self) -> None:
         """Note that the run serves from now on; from any thread: the timer saves it."""
         self.run.ready = self.run.get("ready") or _now()
+        self._serving_cell = self._serving_cell or _running_cell(self.nb)
         if self.card is not None:
             self.card.look()
         self.is_dirty = True
@@ -231,7 +232,6 @@ class Record:
         """Show what is known of the service in the cell that was running when it came to serve."""
         if self.card is None or not self.run.get("ready"):
             return
-        self._serving_cell = self._serving_cell or _running_cell(self.nb)
         cell = next((cell for cell in self.nb.cells if cell.get("id") == self._serving_cell), None)
         if cell is not None:
             self._shown = self.card.card(self.run)

@@ -20,7 +20,7 @@ from typing import Any
 from runner.record import requests
 from runner.record.card import Card, Tone
 from runner.record.curl import curl_of, reachable
-from runner.record.sparkline import Sparkline
+from runner.record.sparkline import Sparkline, noun
 from runner.traffic.traffic import History, Traffic, TrafficReader
 
 _HOUR = 3600.0
@@ -104,8 +104,8 @@ class ServiceCard:
         if self._history is None:
             return
         total = self._history.last
-        yield f"{total.requests:,}", "requests"
-        yield f"{total.errors:,}", "errors"
+        yield f"{total.requests:,}", noun(total.requests, "request")
+        yield f"{total.errors:,}", noun(total.errors, "error")
         if total.refused:
             yield f"{total.refused:,}", "refused (4xx)"
         for part, name in ((0.5, "p50"), (0.99, "p99")):

@@ -14,6 +14,16 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 _REQUESTS, _ERRORS, _LINE = "#4493f8", "#e5534b", "#8c959f"
 
 
+def counted(number: int, name: str) -> str:
+    """Say a number of something, such as ``1 error``."""
+    return f"{number:,} {noun(number, name)}"
+
+
+def noun(number: int, name: str) -> str:
+    """Name one or several."""
+    return name if number == 1 else f"{name}s"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sparkline:
     """Be the requests and errors of each minute, the oldest first.
@@ -50,7 +60,8 @@ class Sparkline:
         total, failed, most = sum(self.requests), sum(self.errors), max(self.requests)
         if not total:
             return "last hour: no requests"
-        return f"last hour: {total:,} requests, {failed:,} errors; at most {most:,} in a minute"
+        said = f"{counted(total, 'request')}, {counted(failed, 'error')}"
+        return f"last hour: {said}; at most {most:,} in a minute"
 
     def svg(self) -> str:
         """Give it as SVG."""

@@ -73,7 +73,7 @@ def test_it_counts_what_was_asked_and_names_the_last_failure(service: Any) -> No
     (line,) = until(lambda: [line for line in card(service).splitlines() if "  curl" in line])
     done = subprocess.run(shlex.split(line), capture_output=True, text=True, timeout=30, check=True)
     assert json.loads(done.stdout) == 3.0
-    said = until(lambda: "4 requests · 1 errors" in card(service) and card(service))
+    said = until(lambda: "4 requests · 1 error ·" in card(service) and card(service))
     assert said.startswith("● serving since")
     assert f"http://127.0.0.1:{service.port}" in said
     (recorded,) = (record_path(service).parent / "requests").glob("*.jsonl")
@@ -111,7 +111,7 @@ def test_at_the_end_it_is_a_summary(service: Any) -> None:
     said = card(service)
     assert said.startswith("■ served from")
     assert "interrupted by SIGTERM" in said
-    assert " errors" in said
+    assert " error" in said
     assert " 0 errors" not in said
     assert record_path(service).stat().st_mode & 0o777 == 0o600
     assert os.access(record_path(service), os.W_OK)
