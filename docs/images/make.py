@@ -23,6 +23,7 @@ from typing import Any
 import make_cockpit
 import make_cockpit_runs
 import make_lab
+import make_record
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import sync_playwright
@@ -47,6 +48,7 @@ def main() -> None:
         with contextlib.closing(browser):
             pictures(browser, folder, "serve", "")
             pictures(browser, folder, "petals", "tutorial-")
+            make_record.take(browser, folder, IMAGES)
             make_lab.take(browser, folder, free_port(), IMAGES)
             make_cockpit.take(browser, folder / "cockpit", IMAGES)
             make_cockpit_runs.take(browser, folder / "runs-and-sweeps", IMAGES)
@@ -68,7 +70,8 @@ def pictures(browser: Any, folder: Path, notebook: str, prefix: str) -> None:
     with background(folder, command("runner"), *words):
         wait_for(f"http://127.0.0.1:{port}/readyz")
         take_page(browser, f"http://127.0.0.1:{port}/", IMAGES / f"{prefix}page.png")
-        take_record(browser, folder / f"runs/{notebook}", IMAGES / f"{prefix}record.png")
+        if prefix:
+            take_record(browser, folder / f"runs/{notebook}", IMAGES / f"{prefix}record.png")
 
 
 def take_page(browser: Any, url: str, image: Path) -> None:
