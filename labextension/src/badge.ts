@@ -1,12 +1,12 @@
 /** The badge in a notebook's toolbar: what becomes of its service, and what can be done about it. */
 
-import { Dialog, showDialog } from '@jupyterlab/apputils';
+import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 import { MenuSvg } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import { Widget } from '@lumino/widgets';
 
 import { Served } from './served';
-import { IState, Name } from './server';
+import { IState, IVersion, Name } from './server';
 
 const TONES: Record<Name, 'none' | 'good' | 'busy' | 'bad'> = {
   'not served': 'none',
@@ -79,11 +79,12 @@ export class Badge extends Widget {
     };
     add('Serve', () => !isServed() && served.state.state !== 'starting', () => this._serve());
     add('Reload', isServed, () => served.order('reload'));
-    add('Roll Back to the Version Before', () => has() && (served.state.good ?? 0) > 1, () => served.order('rollback'));
+    add('Roll Back…', () => has() && (served.state.good ?? 0) > 1, () => this._rollBack());
     add('Stop…', isServed, () => this._stop());
     this._menu.addItem({ type: 'separator' });
     add('Open Page', has, () => this._openPage());
     add('Open Record', () => !!served.state.record, () => this._open.file(served.state.record!));
+    add('Open Cockpit', () => true, () => this._openCockpit());
     this._menu.addItem({ type: 'separator' });
     add('Show the Failure', () => !!served.state.failure, () => this._showFailure());
     add('Open the Failed Record', () => !!served.state.failure?.record, () => this._open.file(served.state.failure!.record!));
@@ -108,6 +109,23 @@ export class Badge extends Widget {
     }
   }
 
+  private async _rollBack(): Promise<void> {
+    const versions = await this._served.versions();
+    const items = versions.map(lineOf);
+    if (!items.length) {
+      return;
+    }
+    const { button, value } = await InputDialog.getItem({
+      title: 'Go back to which version?',
+      okLabel: 'Roll Back',
+      items
+    });
+    const chosen = versions[items.indexOf(value ?? '')];
+    if (button.accept && chosen) {
+      await this._served.order('rollback', chosen.sha256);
+    }
+  }
+
   private _openPage(): void {
     const url = new URL(this._served.state.url!);
     if (!['http:', 'https:'].includes(url.protocol)) {
@@ -117,6 +135,18 @@ export class Badge extends Widget {
       url.hostname = location.hostname;
     }
     window.open(url, '_blank', 'noopener');
+  }
+
+  /** Open its tab at once: one that comes later would be taken for an advertisement. */
+  private async _openCockpit(): Promise<void> {
+    const tab = window.open('', '_blank');
+    const url = await this._served.cockpit();
+    if (tab && url) {
+      tab.opener = null;
+      tab.location.href = url;
+    } else {
+      tab?.close();
+    }
   }
 
   private async _showFailure(): Promise<void> {
@@ -145,7 +175,7 @@ function textOf({ state, url, version }: IState): string {
     case 'not served':
       return 'Not served';
     case 'serving':
-      return `Serving${sinceOf(version?.since)}${port}`;
+      return `Serving ${shortened(version?.sha256)}${port}`;
     case 'swapping':
       return `Swapping…${port}`;
     case 'failed':
@@ -157,11 +187,14 @@ function textOf({ state, url, version }: IState): string {
   }
 }
 
-function titleOf({ state, url, version, failure }: IState): string {
+function titleOf({ state, url, version, traffic, failure }: IState): string {
   const lines = [`runner: ${state}`];
   if (version) {
-    lines.push(`${url} is served by run ${version.run}`);
-    lines.push(`since ${version.since}: ${version.cause}`);
+    lines.push(`${url} since ${timeOf(version.since)}: ${version.cause}`);
+    lines.push(`version ${shortened(version.sha256)}, run ${version.run}`);
+  }
+  if (traffic) {
+    lines.push(`${traffic.requests} requests, ${traffic.errors} errors`);
   }
   if (failure) {
     lines.push(failure.reason);
@@ -169,9 +202,18 @@ function titleOf({ state, url, version, failure }: IState): string {
   return lines.join('\n');
 }
 
-function sinceOf(since?: string | null): string {
-  const format = { hour: '2-digit', minute: '2-digit', hour12: false } as const;
-  return since ? ` since ${new Date(since).toLocaleTimeString([], format)}` : '';
+function lineOf({ sha256, since, cause, commit, author }: IVersion): string {
+  const by = [commit?.slice(0, 7), author].filter(each => each).join(' by ');
+  const said = [shortened(sha256), timeOf(since), cause, by];
+  return said.filter(each => each).join(' · ');
+}
+
+function shortened(sha256?: string | null): string {
+  return sha256?.slice(0, 7) ?? '';
+}
+
+function timeOf(since?: string | null): string {
+  return since ? new Date(since).toLocaleString() : '';
 }
 
 function portOf(url: string): string {

@@ -8,7 +8,7 @@ import { IDisposable } from '@lumino/disposable';
 import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { IState, Order, Server } from './server';
+import { IState, IVersion, Order, Server } from './server';
 
 const CALM = { interval: 2000, backoff: true, max: 30000 };
 /** While something is about to change. */
@@ -58,18 +58,39 @@ export class Served implements IDisposable {
     void this._poll.refresh();
   }
 
-  async order(what: Order): Promise<void> {
+  async order(what: Order, version = ''): Promise<void> {
     this.hurry();
-    try {
-      const { ok, reason } = await this._server.order(this._path, what);
+    await this._told(what, async () => {
+      const path = this._path;
+      const { ok, reason } = await this._server.order(path, what, version);
       if (!ok) {
         throw new Error(reason);
       }
-    } catch (error) {
-      Notification.error(`${this._path}: ${what}: ${(error as Error).message}`);
-    }
+    });
     if (!this.isDisposed) {
       this.hurry();
+    }
+  }
+
+  /** List what can be gone back to; nothing, and say why, if nobody can tell. */
+  async versions(): Promise<IVersion[]> {
+    const ask = () => this._server.versions(this._path);
+    return (await this._told('versions', ask)) ?? [];
+  }
+
+  async cockpit(): Promise<string | undefined> {
+    return this._told('cockpit', () => this._server.cockpit(this._path));
+  }
+
+  private async _told<T>(
+    what: string,
+    ask: () => Promise<T>
+  ): Promise<T | undefined> {
+    try {
+      return await ask();
+    } catch (error) {
+      Notification.error(`${this._path}: ${what}: ${(error as Error).message}`);
+      return undefined;
     }
   }
 

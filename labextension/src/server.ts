@@ -30,10 +30,35 @@ export interface IFailure {
   cell?: IFailedCell | null;
 }
 
+export interface IServing {
+  run: string;
+  sha256: string | null;
+  since: string | null;
+  cause: string;
+}
+
+export interface ITraffic {
+  requests: number;
+  errors: number;
+  /** Seconds. */
+  p50: number | null;
+  p99: number | null;
+}
+
+/** A version that can be gone back to. */
+export interface IVersion {
+  sha256: string;
+  since: string;
+  cause: string;
+  commit: string | null;
+  author: string | null;
+}
+
 export interface IState {
   state: Name;
   url?: string;
-  version?: { run: string; since: string | null; cause: string } | null;
+  version?: IServing | null;
+  traffic?: ITraffic | null;
   failure?: IFailure | null;
   record?: string | null;
   good?: number;
@@ -50,23 +75,35 @@ export class Server {
   constructor(private readonly _settings: ServerConnection.ISettings) {}
 
   state(path: string): Promise<IState> {
-    return this._ask('GET', URLExt.objectToQueryString({ path }));
+    return this._get('service', path);
   }
 
-  order(path: string, what: Order): Promise<IOutcome> {
-    return this._ask('POST', '', JSON.stringify({ path, do: what }));
+  versions(path: string): Promise<IVersion[]> {
+    return this._get('versions', path);
   }
 
-  private async _ask<T>(
-    method: string,
-    query: string,
-    body?: string
-  ): Promise<T> {
-    const { baseUrl } = this._settings;
-    const url = URLExt.join(baseUrl, 'notebook-runner', 'service') + query;
+  order(path: string, what: Order, version = ''): Promise<IOutcome> {
+    return this._post('service', { path, do: what, version });
+  }
+
+  /** Give the address of the cockpit, which is started if need be. */
+  cockpit(path: string): Promise<string> {
+    return this._post('cockpit', { path });
+  }
+
+  private _get<T>(route: string, path: string): Promise<T> {
+    return this._ask(route + URLExt.objectToQueryString({ path }), {});
+  }
+
+  private _post<T>(route: string, body: Record<string, string>): Promise<T> {
+    return this._ask(route, { method: 'POST', body: JSON.stringify(body) });
+  }
+
+  private async _ask<T>(route: string, init: RequestInit): Promise<T> {
+    const url = URLExt.join(this._settings.baseUrl, 'notebook-runner', route);
     const answer = await ServerConnection.makeRequest(
       url,
-      { method, body },
+      init,
       this._settings
     );
     if (!answer.ok) {

@@ -53,15 +53,22 @@ class Services:
         except ConfigurationError:
             return None
 
-    async def order(self, service: RunningService, what: str) -> dict[str, Any]:
+    async def order(self, service: RunningService, what: str, version: str = "") -> dict[str, Any]:
         """Have a supervisor do something, and wait for the outcome.
+
+        Args:
+            service: Whose.
+            what: Its question.
+            version: Which version is meant, by the beginning of its hash.
 
         Raises:
             TimeoutError: There was none in time.
             RunnerError: It has ended, or broke off.
         """
         return await self._questions.ask(
-            (service.folder, what), lambda: control.ask(service.folder, what), _LONGEST_ORDER
+            (service.folder, what, version),
+            lambda: control.ask(service.folder, what, version=version),
+            _LONGEST_ORDER,
         )
 
 

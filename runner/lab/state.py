@@ -22,6 +22,7 @@ class State(enum.StrEnum):
     SILENT = "silent"
 
 
+_OF_A_RUN = ("run", "sha256", "since", "cause")
 NOT_SERVED: dict[str, Any] = {"state": State.NOT_SERVED}
 SILENT: dict[str, Any] = {"state": State.SILENT}
 
@@ -40,7 +41,8 @@ def state_of(status: dict[str, Any], root: Path) -> dict[str, Any]:
     return {
         "state": _state(status, has_failed=failure is not None),
         "url": status.get("url") or f"http://{status['address']}",
-        "version": serving and {key: serving[key] for key in ("run", "since", "cause")},
+        "version": serving and {key: serving.get(key) for key in _OF_A_RUN},
+        "traffic": status.get("traffic"),
         "failure": failure,
         "record": below(root, records / "out.ipynb"),
         "good": len(status["good"]),

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from support import post, until, write_notebook
-from support.jupyter_server import PATH, JupyterServer
+from support import post, send, until, write_notebook
+from support.jupyter_server import COCKPIT, PATH, VERSIONS, JupyterServer
 from support.lab_client import TOKEN, ask
 
 DOUBLED = "def doubled(x: int) -> int:\n    return x * {factor}"
@@ -45,8 +45,8 @@ def save(folder: Path, *before: str, factor: int = 2) -> None:
     write_notebook(folder / "a.ipynb", *before, DOUBLED.format(factor=factor), SERVE)
 
 
-def order(server: JupyterServer, what: str, path: str = "a.ipynb") -> tuple[int, Any]:
-    body = {"path": path, "do": what}
+def order(server: JupyterServer, what: str, path: str = "a.ipynb", **more: str) -> tuple[int, Any]:
+    body = {"path": path, "do": what, **more}
     return ask(server.port, PATH, "POST", token=TOKEN, body=body)
 
 
@@ -93,6 +93,18 @@ def test_what_is_no_order_is_refused(jupyter: JupyterServer, body: Any) -> None:
     assert "rollback" in said["message"]
 
 
+def test_the_cockpit_is_started_once(jupyter: JupyterServer) -> None:
+    """Its address has the token that lets in. It ends with Jupyter: see below."""
+    words: dict[str, Any] = {"method": "POST", "token": TOKEN, "body": {"path": "a.ipynb"}}
+    assert ask(jupyter.port, COCKPIT, "POST", body={"path": "a.ipynb"})[0] == 403
+    status, address = ask(jupyter.port, COCKPIT, **words)
+    assert (status, address) == (200, ask(jupyter.port, COCKPIT, **words)[1])
+    found = urlsplit(address)
+    port = found.port or 0
+    assert send(port, b"", method="GET", path=f"/?{found.query}")[0] in (200, 303)
+    assert send(port, b"", method="GET", path="/")[0] in (401, 403)
+
+
 def test_a_service_that_does_not_come_up_says_why(jupyter: JupyterServer, folder: Path) -> None:
     """The last words of its process are those of the badge."""
     (folder / "bad.ipynb").write_text("{}")
@@ -129,9 +141,11 @@ def test_a_notebook_is_served_broken_mended_and_stopped(
         save(folder, factor=3)
         mended = other.wait_for("a.ipynb", "serving")
         until(lambda: doubled_of(mended) == (200, 12))  # the one before may answer a last time
-        assert order(other, "rollback") == (200, {"ok": True, "reason": ""})
+        (before,) = ask(other.port, f"{VERSIONS}?path=a.ipynb", token=TOKEN)[1]
+        assert before["sha256"] == state["version"]["sha256"]
+        assert order(other, "rollback", version=before["sha256"])[1]["ok"]
         until(lambda: doubled_of(mended) == (200, 8))
-        assert order(other, "stop") == (200, {"ok": True, "reason": ""})
+        assert order(other, "stop")[1]["ok"]
         other.wait_for("a.ipynb", "not served")
         until(lambda: jupyter.family() == [])
         other.stop()

@@ -11,6 +11,8 @@ from support import Service, reserved_port, until
 from support.lab_client import TOKEN, ask
 
 PATH = "/notebook-runner/service"
+VERSIONS = "/notebook-runner/versions"
+COCKPIT = "/notebook-runner/cockpit"
 
 
 class JupyterServer(Service):

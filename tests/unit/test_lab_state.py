@@ -11,7 +11,7 @@ import pytest
 from runner.lab.state import state_of
 
 EARLY, LATE = "2026-11-30T10:00:00.000+00:00", "2026-11-30T10:00:01.000+00:00"
-RUN = {"run": "r-1", "since": EARLY, "cause": "started", "record": "r-1.ipynb"}
+RUN = {"run": "r-1", "since": EARLY, "cause": "started", "sha256": "3f", "record": "r-1.ipynb"}
 
 
 def failure(at: str, **facts: Any) -> dict[str, Any]:
@@ -64,7 +64,9 @@ def test_a_state_is_json_and_says_what_serves(tmp_path: Path) -> None:
     found = json.loads(json.dumps(state_of(status(records=str(tmp_path / "runs/a")), tmp_path)))
     assert found["record"] == "runs/a/out.ipynb"
     assert found["url"] == "http://127.0.0.1:8000"
-    assert found["version"] == {"run": "r-1", "since": EARLY, "cause": "started"}
+    version = {"run": "r-1", "sha256": "3f", "since": EARLY, "cause": "started"}
+    assert found["version"] == version
+    assert found["traffic"] is None
     assert found["failure"] is None
 
 
