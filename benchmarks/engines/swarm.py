@@ -179,18 +179,25 @@ def tried(swarm: Swarm, updates: int, number: int) -> bool:
         gone = victim.host.name
         until(lambda: gone not in swarm.running_on(), 120, "the swarm sees it", every=1)
         until(swarm.is_whole, 300, "replaced elsewhere", every=1)
-        took = time.monotonic() - at
+        whole_after = time.monotonic() - at
     in_flight = [each for each in clients.faults if each.began <= at]
     others = [each for each in clients.faults if each.began > at]
     print(f"  in flight at the cut: {len(in_flight)} of {number} clients' requests")
-    return good & told(f"swarm: a node cut, all replicas ready after {took:.0f} s", clients, others)
+    for each in others:
+        took, later = each.ended - each.began, each.began - at
+        print(f"  {each.said} after {took:.1f} s, begun {later:.2f} s later")
+    return good & told(
+        f"swarm: a node cut, all replicas ready after {whole_after:.0f} s", clients, others
+    )
 
 
 def _explain(swarm: Swarm) -> None:
     for words in (("service", "ls"), ("stack", "ps", "--no-trunc", STACK)):
         print(swarm.first(*words), file=sys.stderr)
-    for name in ("serve", "balancer"):
-        print(swarm.first("service", "logs", "--tail", "30", f"{STACK}_{name}"), file=sys.stderr)
+    # Of what was on this node: the service's own log waits for a node that is cut.
+    tasks = swarm.first("ps", "--all", "--quiet", "--filter", f"name={STACK}")
+    for task in tasks.split():
+        print(swarm.first("logs", "--tail", "30", task), file=sys.stderr)
 
 
 if __name__ == "__main__":
