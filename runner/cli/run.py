@@ -65,6 +65,7 @@ def _tell(metrics: dict[str, Any]) -> None:
         return
     if terminal.is_terminal() and not log.is_json():
         log.flush()
+        click.echo()
         rows = [(name, number_text(value)) for name, value in metrics.items()]
         terminal.print_table(("metric", "value"), rows, right=("value",))
     else:

@@ -148,6 +148,9 @@ def sweep(**given: Any) -> None:
 
 
 def _show(table: Any) -> None:
+    log.flush()
+    if terminal.is_terminal():
+        click.echo()
     terminal.print_table(table.columns, table.rows, right=table.right)
     if table.more:
         click.echo(f"… and {table.more} more")

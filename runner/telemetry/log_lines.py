@@ -9,13 +9,14 @@ The rules of this file:
 3. A time is of UTC, as in ISO 8601, to the millisecond.
 4. No other process's line stands in the middle of one: a pipe takes a page as a whole, and for a
    line that is longer its writer waits until there is room for all of it.
-5. On a terminal a line may stand that is no part of the log: it is taken away first. Levels have
-   colours there, unless `NO_COLOR` is set.
+5. On a terminal a line may stand that is no part of the log: it is taken away first. A time is that
+   of the day here, and levels have colours, unless `NO_COLOR` is set.
 """
 
 from __future__ import annotations
 
 import array
+import calendar
 import functools
 import json
 import os
@@ -37,7 +38,9 @@ _CUT = " … "
 _SHORTEST = 64  # characters to which a field is cut
 _ERASE = b"\r\x1b[K"
 _START = re.compile(
-    rb"^(\d{4}-\d\d-\d\dT[\d:.]{12}\+00:00) (DEBUG|INFO|WARNING|ERROR)\b", re.MULTILINE
+    rb"^(?P<second>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d{3}\+00:00"
+    rb" (?P<level>DEBUG|INFO|WARNING|ERROR)\b",
+    re.MULTILINE,
 )
 _COLOURS = {
     b"DEBUG": b"\x1b[2m",
@@ -145,17 +148,26 @@ def erasing(fd: int) -> bytes:
 
 
 def as_shown(fd: int, lines: bytes) -> bytes:
-    """Give lines as a file takes them: on a terminal, people see by colours what matters."""
+    """Give lines as a file takes them: on a terminal with the time of day and coloured levels."""
     if not lines or not (erased := erasing(fd)):
         return lines
-    if os.environ.get("NO_COLOR"):
-        return erased + lines
-    return erased + _START.sub(_coloured, lines)
+    start = _plain_start if os.environ.get("NO_COLOR") else _coloured_start
+    return erased + _START.sub(start, lines)
 
 
-def _coloured(start: re.Match[bytes]) -> bytes:
-    moment, level = start.groups()
+def _plain_start(start: re.Match[bytes]) -> bytes:
+    return b"%b %b" % (_time_of_day(start["second"]), start["level"])
+
+
+def _coloured_start(start: re.Match[bytes]) -> bytes:
+    moment, level = _time_of_day(start["second"]), start["level"]
     return b"\x1b[2m%b\x1b[0m %b%b\x1b[0m" % (moment, _COLOURS[level], level)
+
+
+@functools.lru_cache(4)
+def _time_of_day(second: bytes) -> bytes:
+    moment = calendar.timegm(time.strptime(second.decode(), "%Y-%m-%dT%H:%M:%S"))
+    return time.strftime("%H:%M:%S", time.localtime(moment)).encode()
 
 
 def write_lines(fd: int, text: bytes) -> int:

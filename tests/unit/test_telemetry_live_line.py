@@ -6,12 +6,14 @@ import os
 import pty
 import select
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 from support import until
 
 from runner import processes
+from runner.telemetry import log_lines
 from runner.telemetry.live_line import LiveLine, fitted
 from runner.telemetry.log_lines import erasing, text_line, write_lines
 
@@ -58,23 +60,26 @@ def test_a_line_of_the_log_takes_its_place(screen: tuple[int, int]) -> None:
     assert shown(ours) == "\r\x1b[Kone\r\ntwo\r\n"
 
 
-def test_levels_have_colours_on_a_terminal(
+def test_people_see_the_time_of_day_and_levels_in_colours(
     screen: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Unless nobody wants any; what an event says has none, whatever it looks like."""
+    """Of where they are; no colours, if they want none. What an event says is left as it is."""
     ours, theirs = screen
     monkeypatch.delenv("NO_COLOR", raising=False)
-    lines = text_line(0, "error", "no ERROR") + text_line(0, "info", "x")
+    monkeypatch.setattr(time, "localtime", lambda moment: time.gmtime(moment + 7200))
+    log_lines._time_of_day.cache_clear()
+    said = "1970-01-01T00:00:00.000+00:00 ERROR"
+    lines = text_line(0, "error", said) + text_line(0.5, "info", "x")
     write_lines(theirs, lines)
-    first, second, _ = shown(ours).split("\r\n")
-    assert (
-        first
-        == "\r\x1b[K\x1b[2m1970-01-01T00:00:00.000+00:00\x1b[0m \x1b[1;31mERROR\x1b[0m   no ERROR"
-    )
-    assert "\x1b[36mINFO\x1b[0m    x" in second
+    assert shown(ours).split("\r\n") == [
+        f"\r\x1b[K\x1b[2m02:00:00\x1b[0m \x1b[1;31mERROR\x1b[0m   {said}",
+        "\x1b[2m02:00:00\x1b[0m \x1b[36mINFO\x1b[0m    x",
+        "",
+    ]
     monkeypatch.setenv("NO_COLOR", "1")
     write_lines(theirs, lines)
-    assert shown(ours).encode() == b"\r\x1b[K" + lines.replace(b"\n", b"\r\n")
+    assert shown(ours) == f"\r\x1b[K02:00:00 ERROR   {said}\r\n02:00:00 INFO    x\r\n"
+    log_lines._time_of_day.cache_clear()
 
 
 def test_nothing_is_shown_but_on_a_terminal(screen: tuple[int, int], tmp_path: object) -> None:
