@@ -24,6 +24,7 @@ import make_cockpit
 import make_cockpit_runs
 import make_lab
 import make_record
+import make_terminal
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import sync_playwright
@@ -49,6 +50,7 @@ def main() -> None:
             pictures(browser, folder, "serve", "")
             pictures(browser, folder, "petals", "tutorial-")
             make_record.take(browser, folder, IMAGES)
+            make_terminal.take(browser, folder, IMAGES)
             make_lab.take(browser, folder, free_port(), IMAGES)
             make_cockpit.take(browser, folder / "cockpit", IMAGES)
             make_cockpit_runs.take(browser, folder / "runs-and-sweeps", IMAGES)
