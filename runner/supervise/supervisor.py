@@ -237,6 +237,7 @@ class Supervisor:
         self._presence = Presence(folder, plan.path, self._control)
         self._watcher: Watcher | None = None
         self._is_change_due = self._has_greeted = False
+        self._told_reason = ""  # of the last failure, until something serves
 
     async def run(self) -> Exit:
         """Live from the first start to the end of the last process."""
@@ -545,6 +546,7 @@ class Supervisor:
         live.end_span()
         live.earlier = self._traffic.minutes()
         source = self._life.runs[run].source
+        self._told_reason = ""
         self._tell(Serving(run=run, digest=self._versions.hashes(source)[1]))
         self._watch.begin(run)
         self._versions.approve(run, source, live.cause, self._life.good)
@@ -689,7 +691,7 @@ class Supervisor:
     def _note_failure(self, failure: RecordFailure) -> None:
         record, name = self._versions.record(failure.run), self._versions.name(failure.run)
         self._versions.note_failure(failure.run, failure.reason)
-        before = self._failure or {}
+        was_told = self._failure is not None and self._failure["run"] == name
         self._failure = {
             "run": name,
             "code": failure.code,
@@ -700,15 +702,16 @@ class Supervisor:
             "rehearsal": self._runs.rehearsals.get(failure.run),
         }
         # A failure that ends the service is the last word of the command.
-        is_told = self._life.ends_by_failure or before.get("run") == name
+        is_told = self._life.ends_by_failure or was_told
         serves, starts = map(self._named, (self._life.serving(), self._life.candidate()))
         awaited = str(self.plan.path) if self._life.phase is Phase.WAITING else ""
         said = failure_text(
             name,
             " ".join(failure.reason.split()),
             becomes(serves, starts, awaited),
-            is_again=not serves and is_same(failure.reason, str(before.get("reason", ""))),
+            is_again=not serves and is_same(failure.reason, self._told_reason),
         )
+        self._told_reason = failure.reason
         facts = {"facts": self._failure | {"serving": serves or None}}
         log.log(logging.DEBUG if is_told else logging.ERROR, "%s", said, extra=facts)
 
