@@ -158,7 +158,7 @@ def _show(table: Any) -> None:
 
 
 def _options(given: dict[str, Any], locks_of: Callable[[Path], Any]) -> Any:
-    from runner.sweep.goals import Goal
+    from runner.record.goals import Goal
     from runner.sweep.nodes.target import read_target
     from runner.sweep.options import SweepOptions
     from runner.sweep.shards import WHOLE, shard_of

@@ -5,8 +5,8 @@ The rules of this file:
 1. A sweep is a folder in whose ``points`` there are records of points: it is known as soon as there
    is one.
 2. The metric, the goal and the parameters that were swept are those of its report. Before there is
-   one, the first metric that was recorded counts, and the larger is the better; without any metric
-   the shorter.
+   one, the first metric that was recorded counts, whose name says which end of it is the good one;
+   without any metric the shorter run is the better.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from runner.cockpit.run_index import Runs
 from runner.cockpit.run_query import value_of
 from runner.cockpit.run_summary import RunSummary
+from runner.record.goals import Goal, goal_by_name
 
 SECONDS = "seconds"
 _COMPLETED = "completed"
@@ -127,11 +128,13 @@ def _aim(points: Sequence[RunSummary], report: RunSummary | None) -> Aim:
     if report:
         said = str(report.parameters.get("metric") or "")
         metric = said if said in names else said.removeprefix("metric ")
-        is_smaller_better = report.parameters.get("goal") == "min" or not metric
+        goal = Goal.MIN if report.parameters.get("goal") == Goal.MIN else Goal.MAX
     else:
-        metric, is_smaller_better = next(iter(names), ""), not names
+        metric = next(iter(names), "")
+        goal = goal_by_name(metric)
     return Aim(
-        column=f"metric:{metric}" if metric else SECONDS, is_smaller_better=is_smaller_better
+        column=f"metric:{metric}" if metric else SECONDS,
+        is_smaller_better=goal is Goal.MIN or not metric,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.config import RUNS, EngineConfig, KernelChoice, TimeLimits
 from runner.record import folders
-from runner.sweep.goals import Goal
+from runner.record.goals import Goal
 from runner.sweep.locks import FolderLocks, Locks
 from runner.sweep.nodes.target import Target
 from runner.sweep.shards import WHOLE, Shard

@@ -13,8 +13,8 @@ from typing import Any
 
 from runner.errors import ConfigurationError
 from runner.masking.values import masked
+from runner.record.goals import Goal, goal_of
 from runner.record.private_files import write_private
-from runner.sweep.goals import Goal, goal_of
 from runner.sweep.outcomes import Outcome
 from runner.sweep.points import Point
 

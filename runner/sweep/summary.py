@@ -12,8 +12,8 @@ from typing import Any
 from runner.errors import NotebookError
 from runner.masking.values import masked
 from runner.notebook import parameter_values
+from runner.record.goals import Goal
 from runner.record.metrics import metrics_text, number_text
-from runner.sweep.goals import Goal
 from runner.sweep.outcomes import PENDING, Outcome
 from runner.sweep.points import Point
 from runner.sweep.results import BestPoints, Outcomes, column_names, metric_names, ranked

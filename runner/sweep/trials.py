@@ -22,7 +22,7 @@ from typing import Any
 from runner.errors import ConfigurationError, NotebookError
 from runner.masking.names import MASK
 from runner.masking.values import masked
-from runner.sweep.goals import Goal, goal_by_name, goal_of
+from runner.record.goals import Goal, goal_by_name, goal_of
 from runner.sweep.grid import listed
 from runner.sweep.locks import Locks
 from runner.sweep.options import SweepOptions

@@ -36,6 +36,14 @@ def test_points_stand_best_first_and_those_that_failed_last(tmp_path: Path) -> N
     assert [run.point for run in sweep.best] == ["C=1"]
 
 
+def test_a_loss_is_better_small(tmp_path: Path) -> None:
+    """As `runner sweep` takes it unless it is told."""
+    for name, loss in (("a", 2.0), ("b", 1.0)):
+        content = document(sweep_point=name, parameters={"n": name}, metrics={"val_loss": loss})
+        write(tmp_path / f"s/points/{name}/out.ipynb", content)
+    assert [run.point for run in sweep_in(tmp_path).points] == ["b", "a"]
+
+
 def test_the_report_says_by_what_points_are_compared(tmp_path: Path) -> None:
     """Its metric, its goal and its parameters are those of the sweep."""
     write_sweep(tmp_path / "runs/s", ONE)

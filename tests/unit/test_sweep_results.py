@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner.errors import ConfigurationError, NotebookError
-from runner.sweep.goals import Goal
+from runner.record.goals import Goal
 from runner.sweep.outcomes import Outcome
 from runner.sweep.points import Point
 from runner.sweep.results import BestPoints, best_points, column_names, write_table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.sweep.goals import Goal, goal_of
+from runner.record.goals import Goal, goal_of
 
 
 @pytest.mark.parametrize(
