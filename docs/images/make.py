@@ -23,6 +23,7 @@ from typing import Any
 import make_cockpit
 import make_cockpit_runs
 import make_lab
+import make_pages
 import make_record
 import make_terminal
 import nbformat
@@ -51,6 +52,7 @@ def main() -> None:
             pictures(browser, folder, "petals", "tutorial-")
             make_record.take(browser, folder, IMAGES)
             make_terminal.take(browser, folder, IMAGES)
+            digits(browser, folder)
             make_lab.take(browser, folder, free_port(), IMAGES)
             make_cockpit.take(browser, folder / "cockpit", IMAGES)
             make_cockpit_runs.take(browser, folder / "runs-and-sweeps", IMAGES)
@@ -71,19 +73,20 @@ def pictures(browser: Any, folder: Path, notebook: str, prefix: str) -> None:
     words = ("serve", f"notebooks/{notebook}.ipynb", "--port", str(port), "--workers", "2")
     with background(folder, command("runner"), *words):
         wait_for(f"http://127.0.0.1:{port}/readyz")
-        take_page(browser, f"http://127.0.0.1:{port}/", IMAGES / f"{prefix}page.png")
+        make_pages.take_form(browser, f"http://127.0.0.1:{port}/", IMAGES / f"{prefix}page.png")
         if prefix:
             take_record(browser, folder / f"runs/{notebook}", IMAGES / f"{prefix}record.png")
 
 
-def take_page(browser: Any, url: str, image: Path) -> None:
-    """Show the page that browsers get, after one question."""
-    page = browser.new_page(viewport={"width": 900, "height": 700})
-    page.goto(url)
-    page.get_by_role("button", name="Predict").click()
-    page.get_by_role("status").first.get_by_text("200 OK").wait_for()
-    page.screenshot(path=image, full_page=True)
-    page.close()
+def digits(browser: Any, folder: Path) -> None:
+    """Serve the example ``digits``, and take the picture of its page."""
+    port = free_port()
+    notebooks = "notebooks/examples/digits"
+    run(folder, "run", f"{notebooks}/train.ipynb")
+    words = ("serve", f"{notebooks}/serve.ipynb", "--port", str(port))
+    with background(folder, command("runner"), *words):
+        wait_for(f"http://127.0.0.1:{port}/readyz")
+        make_pages.take_drawing(browser, f"http://127.0.0.1:{port}/", IMAGES / "digits-page.png")
 
 
 def take_record(browser: Any, folder: Path, image: Path) -> None:
