@@ -15,7 +15,6 @@ from runner.cockpit.records import MOST_SHOWN, Record, read_record
 from runner.cockpit.records_renderer import POLICY
 from runner.cockpit.run_index import RunIndex
 from runner.cockpit.run_summary import RunSummary
-from runner.record.history import OPEN
 
 _EVERY = 2.0
 
@@ -35,10 +34,9 @@ async def _record(request: Request) -> Response:
         is_cut=record.is_cut if record else False,
         failed_cell=_failed_cell(record) if record else "",
         frame=f"/rendered/{urllib.parse.quote(run.path)}",
-        is_open=run.status in OPEN,
         is_shown=run.size <= MOST_SHOWN,
     )
-    every = _EVERY if run.status in OPEN else 0.0
+    every = _EVERY if run.is_open else 0.0
     return layout.page(request, run.name, body, styles=("runs.css",), every=every)
 
 

@@ -21,7 +21,6 @@ from pathlib import Path
 from runner.cockpit.run_summary import Kind, RunSummary, summary_of
 from runner.files import is_process_alive
 from runner.identity import replica
-from runner.record.history import OPEN
 
 KILLED = "killed"
 _MOST_ENTRIES = 200_000
@@ -143,7 +142,7 @@ def _identity(path: Path, run: RunSummary) -> tuple[object, ...]:
 def _as_it_is(run: RunSummary) -> RunSummary:
     """Say of a record that nobody closed, though its process is gone, that this was killed."""
     pid, started, host = run.process
-    if run.status not in OPEN or host not in ("", replica()) or pid <= 0:
+    if not run.is_open or host not in ("", replica()) or pid <= 0:
         return run
     if is_process_alive(pid, started):
         return run

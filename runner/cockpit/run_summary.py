@@ -23,9 +23,11 @@ from typing import Any
 import msgspec
 
 from runner.cockpit.run_values import LONGEST_VALUE, Value, plain, shown, text_of
+from runner.record.history import OPEN
 from runner.record.metrics import SCRAP_MIME, Metrics, metrics_of
 from runner.wire import METRICS_MIME
 
+SERVING = "serving"
 MOST_READ = 64 * 2**20
 _MOST_BUILT = 8 * 2**20  # of a file that only Python's own JSON reads, such as one with NaN
 _TAIL = 2**20
@@ -63,7 +65,7 @@ class RunSummary:
             it is known.
         kind: What started it.
         notebook: What was run.
-        status: As its record says.
+        status: As its record says; ``serving`` of a service's run that is ready.
         reason: Why it ended.
         started: When, in seconds since 1970; None if unknown.
         seconds: How long it took; None if it has not ended.
@@ -92,6 +94,11 @@ class RunSummary:
     process: tuple[int, str, str] = (0, "", "")
     size: int = 0
     is_partly_read: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether its record has not been closed."""
+        return self.status in (*OPEN, SERVING)
 
     @property
     def name(self) -> str:
@@ -184,7 +191,7 @@ def _summary(path: Path, document: _Document, size: int, *, is_partly_read: bool
         path=shown(path),
         kind=kind,
         notebook=text_of(facts.get("notebook"), LONGEST_VALUE),
-        status=text_of(facts.get("status"), _LONGEST_NAME),
+        status=_status(facts, kind),
         reason=text_of(facts.get("reason"), _LONGEST_REASON),
         started=_moment(facts.get("started")),
         seconds=_seconds(times.duration if times else None),
@@ -210,6 +217,12 @@ def _kind(path: Path, point: str, *, is_service: bool) -> tuple[Kind, str]:
     if path.parent.parent.name == "points":
         return Kind.SWEEP, shown(path.parents[2])
     return (Kind.REPORT, shown(path.parent)) if point == _REPORT else (Kind.RUN, "")
+
+
+def _status(facts: dict[str, Any], kind: Kind) -> str:
+    status = text_of(facts.get("status"), _LONGEST_NAME)
+    is_serving = kind is Kind.SERVICE and status == "running" and bool(facts.get("ready"))
+    return SERVING if is_serving else status
 
 
 def _counts(cells: list[_Cell]) -> CellCounts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from runner.cockpit.run_values import text_of_value
 
 _TONES = {
     "completed": "good",
+    "serving": "good",
     "running": "busy",
     "draining": "busy",
     "failed": "bad",
@@ -35,10 +37,17 @@ def iso(moment: float | None) -> str:
     return dt.datetime.fromtimestamp(moment, dt.UTC).isoformat() if moment else "–"  # noqa: RUF001 - a dash
 
 
+def since(moment: float | None) -> float | None:
+    """Give the seconds since a moment; None if there is none, or it is to come."""
+    passed = time.time() - moment if moment else -1.0
+    return passed if passed >= 0 else None
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "tone": tone,
     "word": word,
     "iso": iso,
+    "since": since,
     "value": text_of_value,
     "path_url": urllib.parse.quote,
 }

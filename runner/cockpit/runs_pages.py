@@ -18,7 +18,6 @@ from runner.cockpit.records import read_record
 from runner.cockpit.run_index import RunIndex
 from runner.cockpit.run_query import NEWEST_FIRST, PAGE, RunQuery, choose
 from runner.cockpit.run_summary import RunSummary
-from runner.record.history import OPEN
 
 _STYLES = ("runs.css",)
 _BUSY, _CALM = 3.0, 15.0
@@ -57,7 +56,7 @@ async def _runs(request: Request) -> Response:
         metrics=_usual_metrics(shown),
         sorts=_sorts(chosen, query.sort),
     )
-    is_busy = found.unread or any(run.status in OPEN for run in shown)
+    is_busy = found.unread or any(run.is_open for run in shown)
     every = _BUSY if is_busy else _CALM
     return layout.page(request, "Runs", body, styles=_STYLES, every=every)
 

@@ -13,7 +13,6 @@ from starlette.routing import BaseRoute, Route
 from runner.cockpit import layout, subject
 from runner.cockpit.sweeps import Sweep, sweeps_of
 from runner.cockpit.sweeps_picture import HEIGHT, WIDTH, map_of, plots_of
-from runner.record.history import OPEN
 
 _STYLES = ("runs.css",)
 _BUSY, _CALM = 3.0, 15.0
@@ -63,4 +62,4 @@ def _body(sweep: Sweep) -> Markup:
 
 
 def _is_at_work(sweep: Sweep) -> bool:
-    return any(run.status in OPEN for run in sweep.points)
+    return any(run.is_open for run in sweep.points)

@@ -20,6 +20,14 @@ for line in sys.stdin.buffer:
     sys.stdout.buffer.write(len(path).to_bytes(8, "big") + path)
     sys.stdout.flush()
 """
+# The process itself, for which a record takes for ever.
+HANGING = """
+import threading
+from runner.cockpit import records_rendering
+records_rendering.SECONDS = 1
+records_rendering.page = lambda rendering, path: threading.Event().wait()
+records_rendering.main()
+"""
 
 
 @pytest.fixture
@@ -53,6 +61,15 @@ def test_a_record_that_cannot_be_rendered_does_not_hinder_others(
     assert stand_in.html(bad) is None
     assert stand_in.html(good) == str(good).encode()
     assert stand_in.html(bad) is None
+
+
+def test_a_record_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    """The process ends by its own alarm, whatever it does."""
+    renderer = Renderer([sys.executable, "-c", HANGING])
+    try:
+        assert renderer.html(write(tmp_path / "a.ipynb", document())) is None
+    finally:
+        renderer.close()
 
 
 def test_nothing_is_rendered_after_the_end(stand_in: Renderer, tmp_path: Path) -> None:

@@ -44,6 +44,14 @@ def test_what_started_a_run_is_told_by_its_facts(tmp_path: Path) -> None:
     assert (report.kind, report.sweep) == (Kind.REPORT, "runs/s")
 
 
+def test_a_service_that_is_ready_serves(tmp_path: Path) -> None:
+    """One that is not yet, and a run that is no service's, go on running."""
+    ready = {"status": "running", "ready": "2026-11-29T05:52:12+00:00"}
+    assert summary(tmp_path, document(run="1", **ready)).status == "serving"
+    assert summary(tmp_path, document(run="1", **ready | {"ready": None})).status == "running"
+    assert summary(tmp_path, document(**ready)).status == "running"
+
+
 @pytest.mark.parametrize(
     "text",
     [
