@@ -56,7 +56,7 @@ def _failed_cell(record: Record) -> str:
 async def _rendered(request: Request) -> Response:
     cockpit = subject.of(request)
     found = await asyncio.to_thread(cockpit.runs.run, request.path_params["path"])
-    html = await asyncio.to_thread(cockpit.renderer.html, found[1]) if found else None
+    html = await cockpit.renderer.page(found[1]) if found else None
     headers = {"content-security-policy": POLICY}
     if html is None:
         text = "<!doctype html><title>Record</title><p>This record cannot be shown."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import json
 import os
@@ -26,8 +27,8 @@ Version = tuple[str, int, int, int]
 class Renderer:
     """Give records as HTML that runs nothing and loads nothing.
 
-    Any thread may ask; one record is rendered at a time. What it takes is bounded by the process
-    itself, which ends when a record takes too long.
+    One record is rendered at a time, and one thread waits for it. What it takes is bounded by the
+    process itself, which ends when a record takes too long.
 
     Args:
         command: Starts the process.
@@ -35,10 +36,15 @@ class Renderer:
 
     def __init__(self, command: Sequence[str] = _COMMAND) -> None:
         self._command = command
-        self._lock = threading.Lock()
+        self._turn, self._lock = asyncio.Lock(), threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._kept: collections.OrderedDict[Version, bytes] = collections.OrderedDict()
         self._is_closed = False
+
+    async def page(self, path: Path) -> bytes | None:
+        """Give a record's page as `html` does, and take no thread from others meanwhile."""
+        async with self._turn:
+            return await asyncio.to_thread(self.html, path)
 
     def html(self, path: Path) -> bytes | None:
         """Give a record's page; None if it cannot be made, or takes too long.

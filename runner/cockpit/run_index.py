@@ -6,7 +6,9 @@ The rules of this file:
    another is it read.
 2. A look has a deadline: what it does not reach, the oldest, is left to the next, and counted.
 3. Links are not followed, and what is hidden or installed is not entered.
-4. A record that has two names, as ``out.ipynb`` has, is one run: the name that lasts is shown.
+4. Who asks while another looks gets what is known, and the longer a look takes, the rarer it is: a
+   large folder must hold up no page.
+5. A record that has two names, as ``out.ipynb`` has, is one run: the name that lasts is shown.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ _MOST_RECORDS = 10_000
 _DEEPEST = 12
 _LOOK_SECONDS = 2.0
 _STAYS_TRUE = 1.0  # seconds; several pages that ask at once are answered by one look
+_RESTS = 4.0  # times what a look has taken
 _NOT_ENTERED = {"node_modules", "site-packages", "__pycache__", "sources"}
 _NEWEST_NAME = "out.ipynb"
 
@@ -74,16 +77,23 @@ class RunIndex:
         self._read, self._now = read, now
         self._lock = threading.Lock()
         self._known: dict[Path, tuple[Signature, RunSummary | None]] = {}
-        self._found, self._looked = Runs(), float("-inf")
+        self._found, self._next = Runs(), float("-inf")
         self._by_path: dict[str, tuple[Path, RunSummary]] = {}
 
     def runs(self) -> Runs:
         """Give the runs as they are now, or were a moment ago."""
-        with self._lock:
-            if self._now() - self._looked >= _STAYS_TRUE:
-                self._found = self._look()
-                self._looked = self._now()
-            return self._found
+        is_first = self._next == float("-inf")
+        if self._lock.acquire(blocking=is_first):
+            try:
+                began = self._now()
+                if began >= self._next:
+                    self._found = self._look()
+                    ended = self._now()
+                    rest = 0.0 if self._found.unread else _RESTS * (ended - began)
+                    self._next = ended + max(_STAYS_TRUE, rest)
+            finally:
+                self._lock.release()
+        return self._found
 
     def run(self, path: str) -> tuple[RunSummary, Path] | None:
         """Give one run, and where its record is; None if there is none at this path.

@@ -17,7 +17,7 @@ from runner.identity import replica
 class Clock:
     """A clock that each question moves on."""
 
-    def __init__(self, step: float) -> None:
+    def __init__(self, step: float = 0.0) -> None:
         self.now, self.step = 0.0, step
 
     def __call__(self) -> float:
@@ -55,15 +55,16 @@ def test_only_what_has_changed_is_read_again(tmp_path: Path) -> None:
     """A file is known by its size, change and number."""
     for name in ("a.ipynb", "b.ipynb"):
         write(tmp_path / name, document())
-    reader = Reader()
-    index = RunIndex(tmp_path, read=reader, now=Clock(0.01))
+    reader, clock = Reader(), Clock()
+    index = RunIndex(tmp_path, read=reader, now=clock)
     index.runs()
     assert sorted(reader.read) == ["a.ipynb", "b.ipynb"]
-    index = RunIndex(tmp_path, read=reader, now=Clock(1.0))
+    clock.now = 9.0
     index.runs()
     reader.read.clear()
     write(tmp_path / "b.ipynb", document(status="failed"))
     (tmp_path / "a.ipynb").unlink()
+    clock.now = 99.0
     found = index.runs().all
     assert reader.read == ["b.ipynb"]
     assert [(run.path, run.status) for run in found] == [("b.ipynb", "failed")]
@@ -85,11 +86,43 @@ def test_a_look_that_takes_too_long_is_gone_on_with_by_the_next(tmp_path: Path) 
 
 
 def test_one_look_answers_all_that_ask_at_once(tmp_path: Path) -> None:
-    """Pages that are asked for in the same second do not look again."""
-    index = RunIndex(tmp_path, now=lambda: 5.0)
+    """Pages that are asked for in the same second do not look again; the next one does."""
+    clock = Clock()
+    index = RunIndex(tmp_path, now=clock)
     assert paths(index) == []
     write(tmp_path / "a.ipynb", document())
     assert paths(index) == []
+    clock.now = 1.0
+    assert paths(index) == ["a.ipynb"]
+
+
+def test_who_asks_while_another_looks_gets_what_is_known(tmp_path: Path) -> None:
+    """A slow disk holds up one page, not all."""
+    write(tmp_path / "a.ipynb", document())
+    clock, asked = Clock(), []
+
+    def read(path: Path, root: Path) -> RunSummary | None:
+        if path.name == "b.ipynb":
+            asked.append(paths(index))
+        return summary_of(path, root)
+
+    index = RunIndex(tmp_path, read=read, now=clock)
+    index.runs()
+    write(tmp_path / "b.ipynb", document())
+    clock.now = 9.0
+    assert len(paths(index)) == 2
+    assert asked == [["a.ipynb"]]
+
+
+def test_looks_that_take_long_are_rare(tmp_path: Path) -> None:
+    """Four times as long as one has taken it is not looked again."""
+    clock = Clock(step=1.0)
+    index = RunIndex(tmp_path, now=clock)
+    index.runs()
+    write(tmp_path / "a.ipynb", document())
+    seen = [len(index.runs().all) for _ in range(10)]
+    assert seen[:3] == [0, 0, 0]
+    assert seen[-1] == 1
 
 
 def test_a_record_with_two_names_is_one_run_and_found_by_both(tmp_path: Path) -> None:
