@@ -63,6 +63,9 @@ def test_a_version_has_the_commit_that_gave_the_notebook_its_content(
     found = commits.of_content("2", two)
     assert found
     assert found.sha == second
+    found = commits.of_content("1", one)
+    assert found
+    assert found.sha == first
     found = commits.at(repository.git("rev-parse", "HEAD"))
     assert found
     assert found.sha == second

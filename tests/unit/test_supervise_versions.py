@@ -131,6 +131,18 @@ def test_a_notebook_that_is_started_again_is_no_other_version(session: Session) 
     assert len(list((session.folder / "sources").glob("*.ipynb"))) <= 3
 
 
+def test_what_an_earlier_release_has_kept_twice_is_one_version(session: Session) -> None:
+    """A rollback goes to another one, whatever was started again and again."""
+    session.serve("1")
+    run = session.serve("2")
+    sources = session.folder / "sources"
+    again = f"{session.versions.name(run)}1.ipynb"
+    (sources / again).write_bytes(session.versions.source(run).read_bytes())
+    with (sources / ".ledger").open("a") as ledger:
+        ledger.write(f"{again}\n")
+    assert len(Session(session.notebook.parent).good) == 2
+
+
 def test_a_version_is_named_by_the_beginning_of_its_hash(session: Session) -> None:
     """Which has to be of one version, and long enough to be no accident."""
     session.serve("1")
