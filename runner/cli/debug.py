@@ -34,7 +34,8 @@ def debug(request_id: str, notebook: Path | None) -> None:
 
 def _folder(request_id: str, notebook: Path | None) -> Path:
     """Find the service that has recorded a request: of those of this folder, if none is named."""
-    from runner.record import debug_notebook, folders
+    from runner.record import folders
+    from runner.record.repeated_request import find
     from runner.supervise import running
 
     if notebook is not None:
@@ -46,7 +47,7 @@ def _folder(request_id: str, notebook: Path | None) -> Path:
     ended = (path.parent.absolute() for path in sorted(folders.runs().glob("*/requests")))
     for folder in dict.fromkeys([*here, *ended]):
         try:
-            debug_notebook.find(folder, request_id)
+            find(folder, request_id)
         except ConfigurationError:
             continue
         return folder

@@ -27,10 +27,11 @@ from runner.masking.names import MASK
 from runner.notebook import document as notebook
 from runner.notebook.annotations import annotation_of
 from runner.notebook.document import INJECTED_TAG, source, tags
-from runner.record import folders, requests
+from runner.record import folders
+from runner.record.repeated_request import RepeatedRequest, find
 from runner.record.requests import RecordedRequest
 from runner.record.served_version import ServedVersion
-from runner.rehearsal.cases import Case, case_of
+from runner.rehearsal.cases import Case
 
 _KEY = "runner_debug"  # of the metadata
 _TAG = "debug"
@@ -76,32 +77,6 @@ def is_changed(path: Path) -> bool:
         return True
 
 
-def find(service_folder: Path, request_id: str) -> RecordedRequest:
-    """Find a recorded request, of several of one trace the newest that failed.
-
-    Raises:
-        ConfigurationError: There is none.
-    """
-    folder = requests.folder_of(service_folder)
-    newest = None
-    for request in requests.read(folder):
-        if request_id in (request.id, request.trace_id) or _names(request, request_id):
-            newest = newest or request
-            if request.is_failure or request.id == request_id:
-                return request
-    if newest is None:
-        raise ConfigurationError(
-            f"no request {request_id[:_LONGEST_ID]!r} is recorded in {folder}",
-            hint="`runner requests --failures` lists those that failed, with their ids",
-        )
-    return newest
-
-
-def _names(request: RecordedRequest, number: str) -> bool:
-    """Tell whether an answer names a failure by this number."""
-    return request.is_failure and len(number) >= 12 and number.encode() in (request.answer or b"")
-
-
 def _file_name(request_id: str) -> str:
     name = _NOT_FOR_NAMES.sub("_", request_id)[:_LONGEST_ID]
     if name == request_id:
@@ -119,28 +94,13 @@ def _working_folder(service_folder: Path) -> Path:
     return folder.parent.parent
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Asked:
-    """Be a request, and what of it is not as it was sent.
-
-    Attributes:
-        recorded: As it stands in the log.
-        case: As it is sent.
-        notes: What is to be known of it, in words of ours.
-    """
-
-    recorded: RecordedRequest
-    case: Case
-    notes: list[str]
-
-
 def _document(request: RecordedRequest, version: ServedVersion, place: Path) -> dict[str, Any]:
     if not version.document.is_python:
         raise ConfigurationError(
             f"{version.document.path}: its cells are {version.document.language}, and only Python's"
             " can be called so"
         )
-    asked = _asked(request)
+    asked = RepeatedRequest.of(request)
     answering = _answering(version, asked.case)
     own = _up_to_the_server(version, leaves_annotated=answering is not None)
     call = _annotated_call(asked, *answering) if answering else _app_call(asked)
@@ -159,55 +119,6 @@ def _document(request: RecordedRequest, version: ServedVersion, place: Path) -> 
         _KEY: {"request": request.id, "run": request.run, "cells": _digest(cells)},
     }
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
-
-
-def _asked(request: RecordedRequest) -> _Asked:
-    """Read what was asked.
-
-    Raises:
-        ConfigurationError: It cannot be asked again.
-    """
-    if request.status == 101:
-        raise ConfigurationError(f"{request.id}: a WebSocket is recorded without what it was told")
-    try:
-        case = case_of({**request.fields, "status": None, "answer": None})
-    except ValueError as error:
-        raise ConfigurationError(f"{request.id}: it cannot be asked again: {error}") from error
-    notes = ["of its headers only the body's type and `accept` are recorded"]
-    if request.is_masked and (names := _masked_names(request)):
-        notes.append(f"masked, so not what was sent: {', '.join(names)}")
-    if request.body is None or (request.is_cut and not request.body):
-        notes.append("its body was too large to be recorded, and is missing")
-    elif request.is_cut:
-        notes.append("of its body or its answer not all is recorded")
-    return _Asked(recorded=request, case=case, notes=notes)
-
-
-def _masked_names(request: RecordedRequest) -> list[str]:
-    """Name the fields of a request that are masked, as Python writes texts."""
-    found = [name for name, _, value in _pairs(request.query) if value == MASK]
-    body = (request.body or b"").decode(errors="replace")
-    if body == MASK:
-        return [*map(ascii, found), "all of the body"]
-    try:
-        found += _masked_in(json.loads(body))
-    except (ValueError, RecursionError):
-        found += [name for name, _, value in _pairs(body) if value == MASK]
-    names = [ascii(name) for name in dict.fromkeys(found)]
-    return names or (["something in the body"] if MASK in body else [])
-
-
-def _pairs(text: str) -> list[tuple[str, str, str]]:
-    return [pair.partition("=") for pair in text.split("&")]
-
-
-def _masked_in(value: Any, name: str = "") -> list[str]:
-    """List the names of what is masked in a JSON value."""
-    if isinstance(value, dict):
-        return [found for key, each in value.items() for found in _masked_in(each, str(key))]
-    if isinstance(value, list):
-        return [found for each in value for found in _masked_in(each, name)]
-    return [name] if isinstance(value, str) and MASK in value else []
 
 
 def _up_to_the_server(version: ServedVersion, *, leaves_annotated: bool) -> list[dict[str, Any]]:
@@ -272,7 +183,7 @@ def _digest(cells: Sequence[dict[str, Any]]) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def _introduction(asked: _Asked, version: ServedVersion) -> str:
+def _introduction(asked: RepeatedRequest, version: ServedVersion) -> str:
     request = asked.recorded
     answer = (request.answer or b"").decode(errors="replace")[:_LONGEST_ANSWER]
     shown = "".join(f"    {line}\n" for line in answer.splitlines())
@@ -284,6 +195,7 @@ def _introduction(asked: _Asked, version: ServedVersion) -> str:
         *([shown] if shown else []),
         _HOW_TO,
         *(f"- {note[0].upper()}{note[1:]}." for note in (*version.notes, *asked.notes)),
+        *([f"- Its model had the hash `{_plain(request.model)}`."] if request.model else []),
     ]
     return "\n".join(said)
 
@@ -301,7 +213,7 @@ def _beginning(place: Path, *, is_annotated: bool) -> str:
     return "\n".join([*lines, *imported, said, "debugging.begin()"])
 
 
-def _app_call(asked: _Asked) -> list[dict[str, Any]]:
+def _app_call(asked: RepeatedRequest) -> list[dict[str, Any]]:
     case = asked.case
     lines = [
         "# The request, as it was recorded.",
@@ -327,7 +239,7 @@ def _literal(body: bytes) -> str:
 
 
 def _annotated_call(
-    asked: _Asked, answering: list[dict[str, Any]], parameters: dict[str, str]
+    asked: RepeatedRequest, answering: list[dict[str, Any]], parameters: dict[str, str]
 ) -> list[dict[str, Any]]:
     case = asked.case
     headers = [(name.encode(), value.encode()) for name, value in case.headers]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import re
@@ -10,6 +12,7 @@ from pathlib import Path
 
 from runner import files
 from runner.errors import ConfigurationError
+from runner.notebook import document as notebook
 from runner.record.ledger import Ledger
 from runner.record.private_files import make_private_folder, write_private
 from runner.supervise.states import KEPT
@@ -156,3 +159,21 @@ def _in_memory(name: str, text: str) -> int:
     with open(fd, "w", encoding="utf-8", closefd=False) as file:
         file.write(text)
     return fd
+
+
+def digest(path: Path) -> str:
+    """Reduce a notebook to what its run depends on: kernel, code, tags; not its outputs.
+
+    Raises:
+        ConfigurationError: It is not a whole notebook, or a merge in git has left marks in it.
+    """
+    document = notebook.read(path)
+    if fault := notebook.conflict(document):
+        raise ConfigurationError(f"{path}: {fault}")
+    cells = [
+        [notebook.source(cell), notebook.tags(cell)]
+        for cell in document.cells
+        if cell["cell_type"] == "code"
+    ]
+    text = json.dumps([document.kernel_name, cells])
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -87,7 +87,8 @@ from runner.supervise.runs import Runs
 from runner.supervise.states import Run, RunState
 from runner.supervise.status import iso
 from runner.supervise.traffic_watch import TrafficWatch
-from runner.supervise.versions import Versions, with_commits
+from runner.supervise.version_notes import with_commits
+from runner.supervise.versions import Versions
 from runner.supervise.watch import Watcher, watch
 from runner.telemetry import span_export
 from runner.tls.certificate import TlsFiles

@@ -6,11 +6,12 @@ import contextlib
 import datetime as dt
 import json
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from runner import files
+from runner.record.git import Commits
 from runner.record.private_files import write_private
 from runner.supervise.status import iso
 
@@ -113,6 +114,23 @@ class VersionNotes:
         with files.if_possible(f"{self._path}: a later session will not know why versions came"):
             content = {"served": self._served, "failed": self._failed}
             write_private(self._path, json.dumps(content, indent=1) + "\n")
+
+
+def with_commits(told: Iterable[Note], commits: Commits) -> list[Note]:
+    """Say of versions by which commit they came, and whose that is, where git knows it."""
+    known = commits.look()
+    return [{**each, **_commit_fields(each, commits if known else None)} for each in told]
+
+
+def _commit_fields(told: Note, commits: Commits | None) -> Note:
+    commit = None
+    if commits and told["kept"]:
+        commit = commits.of_content(told["sha256"], Path(told["kept"]))
+    elif commits and told.get("commit"):
+        commit = commits.at(told["commit"])
+    if commit is None:
+        return {"commit": None, "author": None, "subject": None}
+    return {"commit": commit.sha, "author": commit.author, "subject": commit.subject}
 
 
 def _of_texts(note: Mapping[str, Any]) -> Note:

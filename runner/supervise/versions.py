@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,12 @@ from typing import Any
 from runner import files
 from runner.errors import ConfigurationError
 from runner.identity import run_id
-from runner.notebook import document as notebook
 from runner.record import history
-from runner.record.git import Commits
 from runner.record.ledger import Ledger
 from runner.record.private_files import make_private_folder
 from runner.spawn.processes import end_in_words
 from runner.spawn.working_folder import WorkingFolder
-from runner.supervise.kept_notebooks import KeptNotebooks
+from runner.supervise.kept_notebooks import KeptNotebooks, digest
 from runner.supervise.states import GoodVersion
 from runner.supervise.version_notes import Note, VersionNotes
 
@@ -271,38 +268,3 @@ class Versions:
             if self.name(ended) not in served:
                 self._hashes.pop(self._names.pop(ended, ""), None)
                 self._ended.discard(ended)
-
-
-def with_commits(told: Sequence[Note], commits: Commits) -> list[Note]:
-    """Say of versions by which commit they came, and whose that is, where git knows it."""
-    known = commits.look()
-    return [{**each, **_commit_fields(each, commits if known else None)} for each in told]
-
-
-def _commit_fields(told: Note, commits: Commits | None) -> Note:
-    commit = None
-    if commits and told["kept"]:
-        commit = commits.of_content(told["sha256"], Path(told["kept"]))
-    elif commits and told.get("commit"):
-        commit = commits.at(told["commit"])
-    if commit is None:
-        return {"commit": None, "author": None, "subject": None}
-    return {"commit": commit.sha, "author": commit.author, "subject": commit.subject}
-
-
-def digest(path: Path) -> str:
-    """Reduce a notebook to what its run depends on: kernel, code, tags; not its outputs.
-
-    Raises:
-        ConfigurationError: It is not a whole notebook, or a merge in git has left marks in it.
-    """
-    document = notebook.read(path)
-    if fault := notebook.conflict(document):
-        raise ConfigurationError(f"{path}: {fault}")
-    cells = [
-        [notebook.source(cell), notebook.tags(cell)]
-        for cell in document.cells
-        if cell["cell_type"] == "code"
-    ]
-    text = json.dumps([document.kernel_name, cells])
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -20,7 +20,7 @@ from runner.errors import ConfigurationError
 from runner.spawn.working_folder import WorkingFolder
 from runner.storage import urls
 from runner.supervise.detached_thread import in_a_thread
-from runner.supervise.versions import digest
+from runner.supervise.kept_notebooks import digest
 
 log = logging.getLogger(__name__)
 

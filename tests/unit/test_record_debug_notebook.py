@@ -13,7 +13,8 @@ import pytest
 from support.debugged import RUN, leave_service
 
 from runner.errors import ConfigurationError
-from runner.record.debug_notebook import find, write_debug_notebook
+from runner.record.debug_notebook import write_debug_notebook
+from runner.record.repeated_request import find
 
 JSON = {"headers": {"content-type": "application/json"}}
 HOSTILE = "x\n!touch hit\n\u2028%run hit\r\x0c'''\"\"\"`</script>{}"

@@ -16,8 +16,8 @@ from support import write_notebook
 
 from runner.spawn.working_folder import WorkingFolder
 from runner.supervise import watch as watching
+from runner.supervise.kept_notebooks import KeptNotebooks, digest
 from runner.supervise.states import KEPT
-from runner.supervise.versions import KeptNotebooks, digest
 from runner.supervise.watch import Watcher
 
 
