@@ -316,7 +316,7 @@ def test_what_cannot_be_kept_is_in_memory(notebook: Path, tmp_path: Path) -> Non
     sources.approve("one")
     write_notebook(notebook, "other")
     assert digest(taken) == digest(sources.path("one")) != digest(notebook)
-    sources.drop("one")
+    sources.remove(["one"])
     assert not taken.exists()
 
 
