@@ -28,6 +28,8 @@ from runner.predict.row_format import RowFormat, array_of, frame_converter_for, 
 from runner.predict.schema import ArraySchema, TypedSchema, json_schema_of
 from runner.predict.signatures import called_by, name_of, signature_of
 from runner.predict.targets import BATCHED, EndpointOptions
+from runner.predict.type_descriptions import without_none
+from runner.predict.uploads import UploadFile
 from runner.predict.value_readers import ValueReader
 
 
@@ -147,6 +149,11 @@ def _items_of(
     hint = parameter.annotation
     if typing.get_origin(hint) is list:
         (member,) = typing.get_args(hint)
+        if without_none(member) is UploadFile:
+            raise TypeError(
+                f"{function}(): a batched function takes no files as such: take bytes, which are"
+                " base64 in JSON, or one file at a time"
+            )
         reader = reader_for_hint(function, parameter.name, member)
         complete = with_dataclass_defaults if has_dataclasses(member) else _unchanged
         schema = _ReaderSchema(reader) if reader else TypedSchema(member, complete)

@@ -132,7 +132,7 @@ def remembered(look: Callable[[Any], Found]) -> Callable[[Any], Found]:
 @remembered
 def without_none(hint: Any) -> Any:
     """Take the one other type of an optional one."""
-    hint = _without_annotations(hint)
+    hint = without_annotations(hint)
     if is_union(hint):
         others = [
             word for word in typing.get_args(hint) if word not in (type(None), msgspec.UnsetType)
@@ -146,7 +146,7 @@ def is_union(hint: Any) -> bool:
     return typing.get_origin(hint) in (typing.Union, types.UnionType)
 
 
-def _without_annotations(hint: Any) -> Any:
+def without_annotations(hint: Any) -> Any:
     """Take off what annotates a type."""
     while typing.get_origin(hint) is typing.Annotated:
         hint = typing.get_args(hint)[0]

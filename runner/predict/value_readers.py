@@ -18,7 +18,12 @@ import msgspec
 from runner.predict.constraints import needs_pydantic
 from runner.predict.problem_error import InvalidField, ProblemError, json_pointer
 from runner.predict.schema import json_schema_of
-from runner.predict.type_descriptions import describe_kind, describe_value, without_none
+from runner.predict.type_descriptions import (
+    describe_kind,
+    describe_value,
+    without_annotations,
+    without_none,
+)
 from runner.predict.uploads import UploadFile
 from runner.predict.validation_errors import (
     Steps,
@@ -98,18 +103,29 @@ def _checked(value: Any, hint: Any, at: Steps) -> Any:
 
 def _file_reader(hint: Any) -> ValueReader | None:
     """Read a file of a form, one that may be absent, or several by one name."""
-    inner, file = without_none(hint), {"type": "string", "format": "binary"}
-    if inner is UploadFile:
-        if hint is UploadFile:
-            return ValueReader(read=_read_file, schema=file)
-        optional = {"anyOf": [file, {"type": "null"}]}
-        return ValueReader(
-            read=lambda value, at: None if value is None else _read_file(value, at),
-            schema=optional,
-        )
-    if typing.get_origin(inner) is list and typing.get_args(inner) == (UploadFile,):
-        return ValueReader(read=_read_files, schema={"type": "array", "items": file})
-    return None
+    inner, about = without_none(hint), _words_about(hint)
+    read: Callable[[Any, Steps], Any] = _read_file
+    schema: dict[str, Any] = {"type": "string", "format": "binary"}
+    if typing.get_origin(inner) is list:
+        (inner,) = typing.get_args(inner)
+        read, schema = _read_files, {"type": "array", "items": schema}
+    if inner is not UploadFile:
+        return None
+    if type(None) not in typing.get_args(without_annotations(hint)):
+        return ValueReader(read=read, schema=schema | about)
+    return ValueReader(
+        read=lambda value, at: None if value is None else read(value, at),
+        schema={"anyOf": [schema, {"type": "null"}]} | about,
+    )
+
+
+def _words_about(hint: Any) -> dict[str, str]:
+    """Give title and description that annotate a type."""
+    metadata = [
+        each for each in getattr(hint, "__metadata__", ()) if isinstance(each, msgspec.Meta)
+    ]
+    named = [(name, getattr(each, name)) for each in metadata for name in ("title", "description")]
+    return {name: text for name, text in named if text}
 
 
 def _read_files(value: Any, at: Steps) -> list[UploadFile]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from msgspec import Meta
 from support.prediction_apps import app_of, post, send
 
+from runner import batched
 from runner.predict.problem_error import ProblemError
 from runner.predict.uploads import UploadFile, fields_of_form, value_of_field
+from runner.predict.value_readers import reader_for
 
 FILE = UploadFile(filename="a", content_type="text/plain", data=b"x")
+BINARY = {"type": "string", "format": "binary"}
+ABOUT = {"description": "A picture"}
 TYPE = "multipart/form-data; boundary=B"
 
 
@@ -79,3 +84,33 @@ def test_files_may_be_absent_or_several() -> None:
 
     with pytest.raises(TypeError, match="a file within another type"):
         app_of(nested)
+
+    @batched()
+    def sizes(files: list[UploadFile]) -> list[int]:
+        return [len(each.data) for each in files]
+
+    with pytest.raises(TypeError, match="takes no files as such"):
+        app_of(sizes)
+
+
+@pytest.mark.parametrize(
+    ("hint", "schema"),
+    [
+        (UploadFile, BINARY),
+        (Annotated[UploadFile, Meta(description="A picture")], BINARY | ABOUT),
+        (UploadFile | None, {"anyOf": [BINARY, {"type": "null"}]}),
+        (list[UploadFile], {"type": "array", "items": BINARY}),
+        (
+            Annotated[list[UploadFile] | None, Meta(description="A picture")],
+            {"anyOf": [{"type": "array", "items": BINARY}, {"type": "null"}]} | ABOUT,
+        ),
+        (list[bytes], None),
+        (bytes | None, None),
+    ],
+)
+def test_a_file_is_described(hint: Any, schema: Any) -> None:
+    """With what annotates it; null only where it is taken."""
+    reader = reader_for(hint)
+    assert (reader and reader.schema) == schema
+    if reader and "anyOf" in schema:
+        assert reader.read(None, ()) is None

@@ -138,7 +138,7 @@ export function showFailure(place, error) {
 // A table whose head and cells are texts or elements.
 export function table(caption, heads, rows) {
   const line = (kind, cells) => element("tr", {}, ...cells.map((cell) => element(kind, kind === "th" ? { scope: "col" } : {}, cell)));
-  return element("div", { class: "scrolls", tabindex: "0", role: "region", "aria-label": caption }, element("table", {},
+  return element("div", { class: "scrolls" }, element("table", {},
     element("caption", {}, caption),
     element("thead", {}, line("th", heads)),
     element("tbody", {}, ...rows.map((row) => line("td", row)))));

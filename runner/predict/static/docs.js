@@ -50,11 +50,10 @@ function answerOf(operation, openapi) {
   const [found] = resolved(schema, openapi);
   if (found.anyOf) [schema] = found.anyOf; // of one item; the other is of many
   if (!Object.keys(resolved(schema, openapi)[0]).length) return [];
-  return [
-    fieldsOf("Answer", schema, openapi),
-    element("p", { class: "caption" }, "An answer looks like this"),
-    code(JSON.stringify(sampleOf(schema, openapi), null, 2)),
-  ];
+  const sample = sampleOf(schema, openapi);
+  const isOpen = sample === null || (typeof sample === "object" && !Object.keys(sample).length);
+  const shown = isOpen ? [] : [element("p", { class: "caption" }, "An answer looks like this"), code(JSON.stringify(sample, null, 2))];
+  return [fieldsOf("Answer", schema, openapi), ...shown];
 }
 
 function responsesOf(operation) {

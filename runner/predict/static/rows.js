@@ -114,7 +114,7 @@ export class Rows {
     const flat = answers.map(flattened);
     const names = [...new Set(flat.flatMap((each) => Object.keys(each)))];
     const shown = names.map((name) => head.includes(name) ? `answer.${name}` : name);
-    const cells = (number) => [...rows[number], ...names.map((name) => flat[number][name])];
+    const cells = (number) => [...names.map((name) => flat[number][name]), ...rows[number]];
     const failed = answers.filter(isProblem).length;
     this.said.textContent = text + (failed ? `; ${failed} of them could not be answered: see "error"` : "");
     this.said.classList.toggle("fault", failed > 0);
@@ -125,7 +125,9 @@ export class Rows {
     });
     const first = [...rows.keys()].slice(0, MOST_SHOWN).map((number) => cells(number).map((cell) => String(cell ?? "")));
     const caption = rows.length > MOST_SHOWN ? `The first ${MOST_SHOWN} of ${rows.length} rows` : "All rows";
-    this.found.replaceChildren(save, table(caption, [...head, ...shown], first));
+    const found = table(caption, [...shown, ...head], first);
+    for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", caption]]) found.setAttribute(name, value);
+    this.found.replaceChildren(save, found);
   }
 }
 
