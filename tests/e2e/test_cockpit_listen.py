@@ -68,6 +68,24 @@ def test_it_shows_and_stops_a_service(cockpit: Service, tmp_path: Path) -> None:
         assert served.end() == []
 
 
+def test_whatever_it_binds_it_is_asked_for_by_this_machines_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container, whose port is published on the loopback; a token that is set is not said."""
+    monkeypatch.setenv("RUNNER_COCKPIT_TOKEN", "0123456789abcdef0123")
+    words = ["cockpit", "--port", "0", "--host", "0.0.0.0"]
+    cockpit = Service(*words, cwd=tmp_path, program=RUNNER)
+    try:
+        link = link_of(cockpit)
+        assert "token" not in link
+        with signed_in(f"{link}?token=0123456789abcdef0123") as client:
+            assert client.get("/", headers={"host": "0.0.0.0:8002"}).status_code == 421
+            assert client.get("/", headers={"host": "localhost:8002"}).status_code == 200
+        assert cockpit.stop() == 0
+    finally:
+        assert cockpit.end() == []
+
+
 def test_the_link_has_a_token_that_differs_each_time(cockpit: Service, tmp_path: Path) -> None:
     """On the loopback; what has another one is refused."""
     link = urllib.parse.urlsplit(link_of(cockpit))

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import nbformat
 import pytest
 from support import ROOT, RUNNER, is_serving, post, reserved_port, states, text_of, until
@@ -31,7 +32,7 @@ from support.platforms import CONTRACTS, HOST, Start, write_service
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1500)]
 
 log = logging.getLogger(__name__)
-PORTS = ("PORT", "WSGI_PORT", "JUPYTER_PORT", "TENSORBOARD_PORT")
+PORTS = ("PORT", "WSGI_PORT", "JUPYTER_PORT", "TENSORBOARD_PORT", "COCKPIT_PORT")
 
 
 def sh(*words: str, cwd: Path = ROOT, **variables: str) -> str:
@@ -255,6 +256,24 @@ def test_the_lab_has_a_profile(stack: Stack) -> None:
     until(lambda: inspect(container, "State.Health.Status") == "healthy", 60)
     (binding,) = inspect(container, "NetworkSettings.Ports")["6006/tcp"]
     assert binding["HostIp"] == "127.0.0.1"
+    sh("docker", "stop", "--time", "15", container)
+    assert inspect(container, "State.ExitCode") == 0
+    sh("docker", "rm", container)
+
+
+def test_the_cockpit_has_a_profile(stack: Stack) -> None:
+    """Of this machine only; it sees what another container serves, by the folder they share."""
+    stack.compose("--profile", "cockpit", "build", "cockpit")
+    stack.compose("--profile", "cockpit", "up", "--detach", "cockpit")
+    container, port = stack.container("cockpit"), stack.ports["COCKPIT_PORT"]
+    until(lambda: inspect(container, "State.Health.Status") == "healthy", 120)
+    (binding,) = inspect(container, "NetworkSettings.Ports")["8002/tcp"]
+    assert binding["HostIp"] == "127.0.0.1"
+    token = re.findall(r"\?token=(\w+)", sh("docker", "logs", container))[0]
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        assert client.get("/").status_code == 401
+        client.get("/", params={"token": token})
+        until(lambda: ">serving</span>" in client.get("/").text)
     sh("docker", "stop", "--time", "15", container)
     assert inspect(container, "State.ExitCode") == 0
     sh("docker", "rm", container)
