@@ -71,7 +71,7 @@ def test_it_shows_and_stops_a_service(cockpit: Service, tmp_path: Path) -> None:
 def test_whatever_it_binds_it_is_asked_for_by_this_machines_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a container, whose port is published on the loopback; a token that is set is not said."""
+    """As in a container, whose port is published on the loopback; no token that is set is said."""
     monkeypatch.setenv("RUNNER_COCKPIT_TOKEN", "0123456789abcdef0123")
     words = ["cockpit", "--port", "0", "--host", "0.0.0.0"]
     cockpit = Service(*words, cwd=tmp_path, program=RUNNER)
