@@ -36,6 +36,8 @@ class ProgressLog:
 
     def __init__(self, line: LiveLine | None = None) -> None:
         self._line = line
+        if line:
+            line.show(lambda took: f"the kernel starts, {took:.0f} s")
 
     def started(self, number: int, total: int, cell: dict[str, Any]) -> None:
         """Log the start: of the last cell, which may run for long, for everyone."""
