@@ -2,7 +2,9 @@
 
 Services of one notebook are loaded in turn by wrk, round after round: one whose record is kept up
 to date, one whose record is not (``--save-every`` of a day), and that once more. Each ratio is
-taken within one round. Then one is asked a million times, while its record is read again and again.
+taken within one round, of throughput, and of the worker's processor time for a request, which is
+about the same on a busy machine. Then one is asked a million times, while its record is read
+again and again.
 
     python benchmarks/record_card.py [--sets 3] [--rounds 4] [--seconds 12] [--requests 1000000]
 """
@@ -21,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import psutil
 from leftovers import leave_nothing
 from request_log import MODEL, POST, SERVE_MODEL, described
 from service import Service, serving, until, wrk
@@ -44,14 +47,22 @@ def main() -> None:
         words = ("-s", script.name)
         rounds = [found for _ in range(given.sets) for found in loaded_in_turn(words, given)]
         for number, name in enumerate(("with the card", "without it, once more")):
-            ratios = sorted(each[number] / each[-1] for each in rounds)
-            print(f"{name}: throughput {described(ratios)} of that without it", flush=True)
-        rate = statistics.median(each[-1] for each in rounds)
+            ratios = sorted(each[number][0] / each[-1][0] for each in rounds)
+            times = sorted(each[number][1] / each[-1][1] for each in rounds)
+            part = statistics.median(each[number][2] for each in rounds)
+            print(
+                f"{name}: throughput {described(ratios)}, processor time of a request"
+                f" {described(times)}; its record's process takes {part:.2%} of a processor",
+                flush=True,
+            )
+        rate = statistics.median(each[-1][0] for each in rounds)
         print(f"without it: {rate:.0f} requests a second, by 32 connections", flush=True)
         grow(words, given.requests)
 
 
-def loaded_in_turn(words: tuple[str, ...], given: argparse.Namespace) -> list[list[float]]:
+def loaded_in_turn(
+    words: tuple[str, ...], given: argparse.Namespace
+) -> list[list[tuple[float, float, float]]]:
     """Load services that are started anew: one process may be faster than its like for good."""
     with contextlib.ExitStack() as stack:
         services = [
@@ -61,9 +72,25 @@ def loaded_in_turn(words: tuple[str, ...], given: argparse.Namespace) -> list[li
             for more in ((), WITHOUT, WITHOUT)
         ]
         return [
-            [wrk(service.port, "/", 32, given.seconds, *words) for service in services]
+            [loaded(service, given.seconds, words) for service in services]
             for _ in range(given.rounds)
         ]
+
+
+def loaded(service: Service, seconds: int, words: tuple[str, ...]) -> tuple[float, float, float]:
+    """Load a service.
+
+    Returns:
+        Its requests per second, the worker's seconds for each, and the part of a processor that its
+        run takes.
+    """
+    serving = service.status()["serving"]
+    processes = [psutil.Process(pid) for pid in (serving["workers"][0], serving["pid"])]
+    before = [sum(process.cpu_times()[:2]) for process in processes]
+    rate = wrk(service.port, "/", 32, seconds, *words)
+    after = [sum(process.cpu_times()[:2]) for process in processes]
+    worker, run = (now - then for now, then in zip(after, before, strict=True))
+    return rate, worker / (rate * seconds), run / seconds
 
 
 def grow(words: tuple[str, ...], requests: int) -> None:

@@ -31,7 +31,7 @@ def ended(nb: Any) -> Record:
     outputs = nb.cells[1].outputs
     kept.start()
     nb.cells[1].outputs = outputs
-    kept.end(RunStatus.FAILED, "it failed", failure=failure(nb, "do it"))
+    kept.end(RunStatus.FAILED, "it failed", failure=failure(nb, "do\n\nit"))
     return kept
 
 
@@ -41,7 +41,7 @@ def test_what_failed_comes_first(nb: Any) -> None:
     first = kept.nb.cells[0]
     assert first.metadata.tags == ["injected-failure"]
     assert '<a href="#cell-id=fit">cell 2 (fit)</a>, line 2' in first.source
-    for said in ("f(&#x27;&lt;b&gt;&#x27;)", "<b>ValueError</b>: &lt;b&gt;no", "do it"):
+    for said in ("f(&#x27;&lt;b&gt;&#x27;)", "<b>ValueError</b>: &lt;b&gt;no", "do&#10;"):
         assert said in first.source
     assert "\n" not in first.source, "an empty line would end it"
     nbformat.validate(kept.nb)
@@ -58,7 +58,7 @@ def test_it_is_a_fact_of_the_record(nb: Any) -> None:
         "value": "<b>no</b>",
         "place": "cell 2 (fit)",
         "origin": "",
-        "mend": "do it",
+        "mend": "do\n\nit",
     }
 
 
