@@ -436,13 +436,14 @@ def test_a_terminal_shows_what_runs(project: Path) -> None:
         words, cwd=project, env=environ, stdout=terminal, stderr=terminal
     ) as process:
         os.close(terminal)
-        text = ""
-        while "code cell 2 of 2" not in text:
-            text += os.read(screen, 65536).decode()
+        said = b""
+        while b"code cell 2 of 2" not in said:
+            said += os.read(screen, 65536)
         (project / "gate").touch()
         with contextlib.suppress(OSError):  # how a terminal's end is seen
             while shown := os.read(screen, 65536):
-                text += shown.decode()
+                said += shown
+    text = said.decode()
     os.close(screen)
     assert process.returncode == 0, text
     assert re.search(r"\r\x1b\[Kcode cell 2 of 2 \(.*\), \d+ s\r", text), text
