@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from runner import log
 from runner.cli import terminal
 from runner.record.curl import curl_of, reachable
+from runner.storage import urls
 from runner.telemetry.log_lines import folded
 
 
@@ -57,7 +58,7 @@ class Banner:
 
     @property
     def _title(self) -> str:
-        return f"{self.notebook} is served"
+        return f"{urls.url_of(self.notebook) or self.notebook} is served"
 
     @property
     def _keys(self) -> str:

@@ -92,10 +92,8 @@ class SweepProgress:
 
     def _log(self, point: Point, said: str) -> None:
         counts = self._counts
-        log.info(
-            "%d/%d %s %s; %s, about %.0f s left",
-            *(counts.done, counts.total, point.name, said, str(counts), counts.left()),
-        )
+        left = f", about {counts.left():.0f} s left" if counts.done < counts.total else ""
+        log.info("%d/%d %s %s; %s%s", counts.done, counts.total, point.name, said, counts, left)
 
     def close(self) -> None:
         """Show no more."""
