@@ -93,7 +93,10 @@ class SweepProgress:
     def _log(self, point: Point, said: str) -> None:
         counts = self._counts
         left = f", about {counts.left():.0f} s left" if counts.done < counts.total else ""
-        log.info("%d/%d %s %s; %s%s", counts.done, counts.total, point.name, said, counts, left)
+        log.info(
+            "%d/%d %s %s; %s%s",
+            *(counts.done, counts.total, point.name, said, str(counts), left),
+        )
 
     def close(self) -> None:
         """Show no more."""
