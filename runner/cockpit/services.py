@@ -19,7 +19,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, TypeVar
 
 from runner.errors import ConfigurationError, RunnerError
 from runner.record import folders, history
@@ -34,6 +34,7 @@ _LOOK_ELSEWHERE_EVERY = 10.0
 _MOST = 500
 LARGEST_RECORD = 64_000_000
 _SOURCES = "sources"
+_T = TypeVar("_T")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,10 +88,11 @@ class Answer:
 _SILENT = Answer(reason="it does not answer")
 
 
-class _Asking(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class _Asking(Generic[_T]):
     """Be a question on its way, or answered."""
 
-    answer: asyncio.Future[Answer]
+    answer: asyncio.Future[_T]
     began: float
 
     def is_past(self, seconds: float) -> bool:
@@ -108,20 +110,31 @@ class Services:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._found: dict[str, Service] = {}
-        self._looked = self._looked_elsewhere = -_LOOK_ELSEWHERE_EVERY
+        self._looking: _Asking[dict[str, Service]] | None = None
+        self._looked_elsewhere = -_LOOK_ELSEWHERE_EVERY
         self._elsewhere: list[running.RunningService] = []
-        self._asking: dict[tuple[Path, str], _Asking] = {}
+        self._asking: dict[tuple[Path, str], _Asking[Answer]] = {}
 
-    async def found(self) -> list[Service]:
-        """List all there are, by name."""
-        if time.monotonic() - self._looked > _LOOK_EVERY:
-            self._found = await asyncio.to_thread(self._look)
-            self._looked = time.monotonic()
+    async def found(self, *, waits: bool = False) -> list[Service]:
+        """List all there are, by name; those of the last look, while another is under way.
+
+        Args:
+            waits: For its end.
+        """
+        if self._looking is None or self._looking.is_past(_LOOK_EVERY):
+            self._looking = _Asking(in_a_thread(self._look), time.monotonic())
+        if waits or not self._found:
+            await asyncio.wait({self._looking.answer})
+        if self._looking.answer.done():
+            self._found = self._looking.answer.result()
         return [*self._found.values()]
 
     async def find(self, key: str) -> Service | None:
         """Find one by its key."""
-        await self.found()
+        for waits in (False, True):
+            await self.found(waits=waits)
+            if key in self._found:
+                break
         return self._found.get(key)
 
     async def ask(self, service: Service, question: str) -> Answer:
