@@ -25,6 +25,7 @@ import make_cockpit_runs
 import make_lab
 import make_pages
 import make_record
+import make_status
 import make_terminal
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
@@ -52,6 +53,7 @@ def main() -> None:
             pictures(browser, folder, "petals", "tutorial-")
             make_record.take(browser, folder, IMAGES)
             make_terminal.take(browser, folder, IMAGES)
+            make_status.take(browser, folder / "status", IMAGES)
             digits(browser, folder)
             make_lab.take(browser, folder, free_port(), IMAGES)
             make_cockpit.take(browser, folder / "cockpit", IMAGES)
