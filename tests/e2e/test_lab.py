@@ -102,6 +102,9 @@ def test_the_lab_is_up_until_it_is_interrupted(folder: Path, start_lab: Callable
     assert status == 200
     assert {entry["name"] for entry in found["content"]} >= {"notebooks", "runs"}
 
+    assert ask(lab.port, "/lab/extensions/notebook-runner/package.json", token=TOKEN)[0] == 200
+    assert ask(lab.port, "/notebook-runner/service?path=no.ipynb", token=TOKEN)[0] == 404
+
     shown = type_in_a_terminal(
         lab.port, r"""python -c 'import sys; print(f"<{sys.prefix}> {1}")'; echo "<$PORT>" """, "<>"
     )
