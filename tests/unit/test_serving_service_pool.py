@@ -22,5 +22,5 @@ from runner.serving.service_pool import offers_of
     ],
 )
 def test_what_there_is_to_look_at_is_told(app: Any, offers: dict[str, str]) -> None:
-    """Of models and functions all; of an app of one's own our page, and what FastAPI says itself."""
+    """Of models and functions all; of one's own app our page, and what FastAPI says itself."""
     assert offers_of(app) == offers
