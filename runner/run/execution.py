@@ -387,7 +387,7 @@ class Execution:
     async def _save_by_the_clock(self) -> None:
         for number in itertools.count(1):
             await asyncio.sleep(max(self.config.save_every, self.kept.save_seconds / _SAVE_SHARE))
-            if number % _LOOKS_AT_SERVICE == 0:
+            if self.kept.card is not None and number % _LOOKS_AT_SERVICE == 0:
                 await asyncio.to_thread(self.kept.look_at_service)
             if self.kept.is_dirty:
                 self.kept.save()
