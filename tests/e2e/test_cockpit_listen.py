@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 from support import RUNNER, Service, until, write_notebook
+
+from runner.errors import ConfigurationError
 
 WSGI = """from wsgiref.simple_server import make_server
 def app(environ, start):
@@ -84,6 +87,16 @@ def test_whatever_it_binds_it_is_asked_for_by_this_machines_names(
         assert cockpit.stop() == 0
     finally:
         assert cockpit.end() == []
+
+
+def test_what_is_not_installed_is_named_with_its_mend(tmp_path: Path) -> None:
+    """The pages' libraries are an extra; every other command works without them."""
+    code = "import sys; sys.modules['starlette'] = None; from runner.cli.main import main; main()"
+    cockpit = Service("cockpit", cwd=tmp_path, program=[sys.executable, "-c", code])
+    assert cockpit.wait() == ConfigurationError.exit_code
+    assert "needs starlette" in cockpit.said()
+    assert "pip install 'notebook-runner[cockpit]'" in cockpit.said()
+    assert cockpit.end() == []
 
 
 def test_the_link_has_a_token_that_differs_each_time(cockpit: Service, tmp_path: Path) -> None:
