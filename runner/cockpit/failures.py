@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from runner.cockpit.run_values import text_of
 from runner.cockpit.services import LARGEST_RECORD, Service, facts_of
 from runner.record import requests
 from runner.record.ledger import Ledger
@@ -80,15 +81,15 @@ def _failed_run(record: Path) -> FailedRun:
     facts = facts_of(record)
     failure = facts.get("failure")
     failure = failure if isinstance(failure, dict) else {}
-    at = _text(facts.get("ended")) or _text(facts.get("saved"))
+    at = text_of(facts.get("ended")) or text_of(facts.get("saved"))
     stat = record.stat()
     return FailedRun(
         record=record,
         at=at,
-        reason=_text(facts.get("reason")),
+        reason=text_of(facts.get("reason")),
         cell=_number(failure.get("cell")),
         line=_number(failure.get("line")),
-        text=_text(failure.get("text")),
+        text=text_of(failure.get("text")),
         traceback=_traceback_in(record, stat.st_mtime_ns, stat.st_size),
     )
 
@@ -133,10 +134,6 @@ def _shown(body: bytes | None) -> str:
         return ""
     text = body[: 4 * _LONGEST_BODY].decode(errors="backslashreplace")
     return text if len(text) <= _LONGEST_BODY else f"{text[:_LONGEST_BODY]}…"
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _number(value: Any) -> int:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from runner.cockpit import layout, subject
+from runner.cockpit.run_values import text_of
 from runner.cockpit.services import Answer, Service, Services, facts_of
 from runner.cockpit.state import State, state_of
 
@@ -88,7 +89,7 @@ def _of_record(service: Service, answer: Answer) -> Card:
         since=facts.get("started"),
         version=_short(facts.get("notebook_sha256")),
         commit=_short(facts.get("git_commit")),
-        notice=answer.reason or _text(facts.get("reason")),
+        notice=answer.reason or text_of(facts.get("reason")),
     )
 
 
@@ -103,17 +104,17 @@ def _of_status(service: Service, answer: Answer, status: dict[str, Any], version
         since=run.get("since"),
         version=_short(version.get("sha256") or version.get("notebook_sha256")),
         commit=_short(version.get("commit") or version.get("git_commit")),
-        cause=_text(run.get("cause")),
+        cause=text_of(run.get("cause")),
         url=_address(status) if status.get("serving") else "",
         traffic=status.get("traffic") or {},
-        notice=_text(status.get("save_fault")) or _newest(failure, run.get("since")),
+        notice=text_of(status.get("save_fault")) or _newest(failure, run.get("since")),
     )
 
 
 def _newest(failure: dict[str, Any], since: Any) -> str:
     """Give the reason of a failure, unless what serves came after it."""
-    is_past = _text(failure.get("at")) < _text(since)
-    return "" if is_past else _text(failure.get("reason"))
+    is_past = text_of(failure.get("at")) < text_of(since)
+    return "" if is_past else text_of(failure.get("reason"))
 
 
 def _serving(versions: Answer) -> dict[str, Any]:
@@ -124,14 +125,10 @@ def _serving(versions: Answer) -> dict[str, Any]:
 
 def _address(status: dict[str, Any]) -> str:
     """Give where a browser reaches a service; empty if that is no address of the web."""
-    url = _text(status.get("url")) or f"http://{_text(status.get('address'))}"
+    url = text_of(status.get("url")) or f"http://{text_of(status.get('address'))}"
     url = url.replace("//0.0.0.0", "//127.0.0.1").replace("//[::]", "//[::1]")
     return url if url.startswith(("http://", "https://")) else ""
 
 
 def _short(digest: Any) -> str:
-    return _text(digest)[:12]
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return text_of(digest)[:12]

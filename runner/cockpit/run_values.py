@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 LONGEST_VALUE = 200
+LONGEST_TEXT = 2_000
 
 Value = str | int | float | bool | None
 
@@ -27,7 +28,7 @@ def plain(value: Any) -> Value:
     return text_of(text, LONGEST_VALUE)
 
 
-def text_of(value: Any, longest: int) -> str:
+def text_of(value: Any, longest: int = LONGEST_TEXT) -> str:
     """Give a text that UTF-8 can hold, cut to a length; empty if it is none."""
     if not isinstance(value, str):
         return ""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from runner.cockpit.run_values import text_of
 from runner.cockpit.services import Service, facts_of
 from runner.record.ledger import Ledger
 
@@ -71,14 +72,14 @@ def versions_of(
 
 def _said(service: Service, said: dict[str, Any]) -> Version:
     texts = ("sha256", "since", "state", "cause", "commit", "author", "subject", "reason")
-    run, kept = _text(said.get("run")), _text(said.get("kept"))
+    run, kept = text_of(said.get("run")), text_of(said.get("kept"))
     facts = _facts(service, run)
     return Version(
         run=run,
         kept=_file_of(service, Path(kept)) if kept else None,
         rehearsal=_rehearsal(facts),
         record=_record(service, run),
-        **{name: _text(said.get(name)) for name in texts},
+        **{name: text_of(said.get(name)) for name in texts},
     )
 
 
@@ -90,11 +91,11 @@ def _kept(service: Service, serving: Any) -> Iterator[Version]:
         facts = _facts(service, run)
         yield Version(
             run=run,
-            sha256=_text(facts.get("notebook_sha256")) or _hash_of(folder / name),
+            sha256=text_of(facts.get("notebook_sha256")) or _hash_of(folder / name),
             kept=folder / name,
-            since=_text(facts.get("ready")) or _since(run),
+            since=text_of(facts.get("ready")) or _since(run),
             state="serving" if run == serving else "kept",
-            commit=_text(facts.get("git_commit")),
+            commit=text_of(facts.get("git_commit")),
             rehearsal=_rehearsal(facts),
             record=_record(service, run),
         )
@@ -137,7 +138,3 @@ def _since(run: str) -> str:
         return dt.datetime.strptime(run[:15], "%Y%m%dT%H%M%S").replace(tzinfo=dt.UTC).isoformat()
     except ValueError:
         return ""
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
