@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from runner.cli.options import EPILOG, NOTEBOOK, given_urls, option, output_form
 from runner.cli.status import status
 from runner.cli.systems import require_posix
 from runner.errors import ConfigurationError, RunnerError
+
+if TYPE_CHECKING:
+    from runner.supervise.running import RunningService
 
 _VERSION = re.compile(r"[0-9a-fA-F]{4,64}")
 _SUPERVISED = click.argument("notebook", type=NOTEBOOK, required=False)
@@ -68,9 +71,9 @@ def versions(notebook: Path | None, **given: Any) -> None:
     require_posix("versions")
     from runner.cli.outcomes import VERSION_COLUMNS, version_rows
     from runner.cli.terminal import print_table
-    from runner.supervise import control, running
+    from runner.supervise import running
 
-    known = control.ask(running.find(notebook).folder, "versions")["versions"]
+    known = _versions_of(running.find(notebook))
     if given["format"] == "json":
         for each in known:
             click.echo(json.dumps(each))
@@ -85,12 +88,30 @@ def stop(notebook: Path | None) -> None:
     _ask(notebook, "stop")
 
 
+def _versions_of(service: RunningService) -> list[dict[str, Any]]:
+    """Ask for the versions of a service.
+
+    Raises:
+        RunnerError: It knows none: it was started by an earlier release, and runs on.
+    """
+    from runner.supervise import control
+
+    answer = control.ask(service.folder, "versions")
+    if not answer["ok"]:
+        said = f"{service.notebook}: it was started by an earlier release, which lists no versions"
+        raise RunnerError(said, hint="stop and start it; a plain `runner rollback` works")
+    known: list[dict[str, Any]] = answer["versions"]
+    return known
+
+
 def _ask(notebook: Path | None, question: str, *, version: str = "") -> None:
     require_posix(question)
     from runner.cli import outcomes
     from runner.supervise import control, running
 
     service = running.find(notebook)
+    if version:
+        _versions_of(service)  # one of before would go back to another
     outcome = control.ask(service.folder, question, version=version)
     if not outcome["ok"]:
         said = f"{service.notebook}: {question} failed: {outcome['reason']}"
