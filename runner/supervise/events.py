@@ -291,10 +291,12 @@ class GiveUpVersion(RunCommand):
     Attributes:
         run: The run whose kept notebook it is.
         earlier: The run whose kept notebook the one before is.
-        reason: Why.
+        deaths: How often it died, and in what time.
+        reason: Why it did the last time.
     """
 
     earlier: int
+    deaths: str
     reason: str
 
 

@@ -372,9 +372,11 @@ class Lifecycle:
 
     def _give_up_version(self, reason: str) -> None:
         given_up, self._has_failed_version = self.good.pop(), True
-        said = f"it died {self._early_deaths}; the last time: {reason}"
+        deaths = f"it died {self._early_deaths}"
         earlier = self.good[-1].source
-        self._order(GiveUpVersion(run=given_up.source, earlier=earlier, reason=said))
+        self._order(
+            GiveUpVersion(run=given_up.source, earlier=earlier, deaths=deaths, reason=reason)
+        )
         self._early_deaths.begin(is_proven=True)
         self._launch_again()
 

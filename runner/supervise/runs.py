@@ -97,13 +97,15 @@ class RunFacts:
 
 
 def log_rehearsal(name: str, said: dict[str, Any]) -> None:
-    """Log a report: a line for all, and one for each of the first fields that differ."""
-    level = logging.INFO if said.get("is_accepted") else logging.ERROR
+    """Log a report: a line for all, and one for each of the first fields that differ.
+
+    If it lets the run not serve, the run fails by that, and so it is told.
+    """
     facts = {"facts": {"run": name, "rehearsal": said}}
     how = "was rehearsed" if report_text.is_whole(said) else "ended in its rehearsal"
-    log.log(level, "run %s %s: %s", name, how, report_text.summary(said), extra=facts)
+    log.info("run %s %s: %s", name, how, report_text.summary(said), extra=facts)
     for line in report_text.sentences(said, _MOST_LOGGED):
-        log.log(level, "run %s %s", name, line)
+        log.info("run %s %s", name, line)
 
 
 class Runs:

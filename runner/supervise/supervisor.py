@@ -721,10 +721,11 @@ class Supervisor:
 
     def _say_given_up(self, given_up: GiveUpVersion) -> None:
         run, earlier = self._versions.name(given_up.run), self._versions.name(given_up.earlier)
-        facts = {"version": run, "earlier": earlier, "reason": given_up.reason}
+        reason = f"{given_up.deaths}; the last time: {given_up.reason}"
+        facts = {"version": run, "earlier": earlier, "reason": reason}
         said = "version %s was given up, and %s, the one before, serves instead: %s"
-        log.error(said, run, earlier, given_up.reason, extra={"facts": facts})
-        self._versions.give_up(given_up.run, given_up.reason)
+        log.error(said, run, earlier, given_up.deaths, extra={"facts": facts})  # why was told
+        self._versions.give_up(given_up.run, reason)
 
     # What is asked.
 

@@ -310,7 +310,7 @@ def test_a_version_that_was_given_up_is_said_and_tried_again_when_asked() -> Non
     orders = story.tell(LinkClosed(run=run), after=2)
     (said,) = (order for order in orders if isinstance(order, GiveUpVersion))
     assert (said.run, said.earlier) == (2, 1)
-    assert "died 3 times before it had served for 30 s" in said.reason
+    assert "died 3 times before it had served for 30 s" in said.deaths
     story.serve(run + 1)
     assert Go(run=run + 2, source=0, purpose=Purpose.CHANGE, cause="") in story.tell(Changed())
 
