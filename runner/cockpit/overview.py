@@ -16,6 +16,7 @@ from runner.cockpit.services import Answer, Service, Services, facts_of
 from runner.cockpit.state import State, state_of
 
 _EVERY = 3.0
+_TRAFFIC = ("per_second", "requests", "errors", "refused", "in_flight", "p50", "p99", "memory")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -106,9 +107,14 @@ def _of_status(service: Service, answer: Answer, status: dict[str, Any], version
         commit=_short(version.get("commit") or version.get("git_commit")),
         cause=text_of(run.get("cause")),
         url=_address(status) if status.get("serving") else "",
-        traffic=status.get("traffic") or {},
+        traffic=_traffic(status.get("traffic")),
         notice=text_of(status.get("save_fault")) or _newest(failure, run.get("since")),
     )
+
+
+def _traffic(said: Any) -> dict[str, Any]:
+    """Give all that a card shows of what a supervisor says: one of another release says less."""
+    return {name: said.get(name) for name in _TRAFFIC} if isinstance(said, dict) and said else {}
 
 
 def _newest(failure: dict[str, Any], since: Any) -> str:

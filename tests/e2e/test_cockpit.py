@@ -256,6 +256,15 @@ def test_the_overview_shows_what_a_supervisor_says(service: Path, asked: list[st
     assert {*asked} == {"status", "versions", "history"}
 
 
+@pytest.mark.parametrize("traffic", [None, {}, {"requests": 4321}])
+def test_a_supervisor_of_another_release_is_shown(service: Path, traffic: Any) -> None:
+    """What it does not say is left out."""
+    said: Answers = lambda _: status_of(service, RUN, traffic=traffic)  # noqa: E731 - it is typed
+    with supervisors({service: said}), client_of(service.parent.parent) as client:
+        page_with(client, "/", "4,321" if traffic else ">serving</span>")
+        page_with(client, "/services/iris", "4,321" if traffic else ">serving</span>")
+
+
 @pytest.mark.parametrize(
     ("status", "word"), [("stopped", "stopped"), ("failed", "failed"), ("killed", "killed")]
 )
