@@ -202,6 +202,21 @@ def test_a_form_of_another_site_does_nothing(page: Any, url: str, asked: list[st
     assert asked.count("reload") == before
 
 
+def test_what_is_renewed_keeps_the_focus_and_stays_open(
+    page: Any, folder: Path, asked: list[str]
+) -> None:
+    """Whoever reads a failure while another one comes goes on where he was."""
+    open_service(page)
+    first = page.locator("#failed-requests summary").first
+    first.focus()
+    page.keyboard.press("Enter")
+    recorded_failure(folder / "runs" / EVIL, 2, path="/later")
+    expect(page.locator("#failed-requests")).to_contain_text("/later")
+    focused = page.locator("#failed-requests summary:focus")
+    expect(focused).to_contain_text("onerror")
+    expect(page.locator("#failed-requests details[open]")).to_have_count(1)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_on_a_phone(page: Any, scheme: str) -> None:
     """Nobody scrolls sideways, with all that can be unfolded unfolded."""

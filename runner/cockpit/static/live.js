@@ -30,6 +30,9 @@ export function renew(text) {
     const focused = shown.contains(document.activeElement) ? document.activeElement : null;
     shown.replaceWith(document.adoptNode(now));
     if (focused?.id) document.getElementById(focused.id)?.focus();
+    else if (focused?.matches("details[id] > summary")) {
+      document.getElementById(focused.parentElement.id)?.querySelector("summary").focus();
+    }
   }
 }
 
