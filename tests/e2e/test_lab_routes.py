@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from support import post, send, until, write_notebook
 from support.jupyter_server import COCKPIT, PATH, VERSIONS, JupyterServer
 from support.lab_client import TOKEN, ask
+
+from runner.supervise import control
 
 DOUBLED = "def doubled(x: int) -> int:\n    return x * {factor}"
 SERVE = "from runner import serve\nserve(doubled, example={'x': 1})"
@@ -124,6 +127,12 @@ def test_a_notebook_is_served_broken_mended_and_stopped(
     state = jupyter.wait_for("a.ipynb", "serving")
     assert state["record"] == "runs/a/out.ipynb"
     assert doubled_of(state) == (200, 8)
+
+    supervisor = psutil.Process(control.ask(folder / "runs/a", "status")["pid"])
+    supervisor.suspend()
+    jupyter.wait_for("a.ipynb", "silent")  # and no question of Jupyter's waited for that
+    supervisor.resume()
+    jupyter.wait_for("a.ipynb", "serving")
 
     save(folder, BROKEN)
     failed = jupyter.wait_for("a.ipynb", "failed")
