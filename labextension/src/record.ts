@@ -29,6 +29,11 @@ export class FollowedRecord implements IDisposable {
   ) {
     this.label.addClass('jp-runner-Record');
     this._say();
+    const { sessionContext } = this._panel.context;
+    sessionContext.kernelPreference = {
+      ...sessionContext.kernelPreference,
+      shouldStart: false // it is read, not run
+    };
     this._panel.context.model.readOnly = true;
     this._lock();
     this._panel.content.modelContentChanged.connect(this._lock, this);

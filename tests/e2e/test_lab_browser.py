@@ -13,7 +13,7 @@ import pytest
 from support import post, write_notebook
 from support.browser import expect
 from support.jupyter_server import JupyterServer
-from support.lab_client import TOKEN
+from support.lab_client import TOKEN, ask
 
 pytestmark = pytest.mark.browser
 
@@ -107,7 +107,8 @@ def test_a_broken_save_is_seen_where_it_was_typed(
 
 
 def test_a_record_follows_what_is_on_the_disk(page: Any, lab: JupyterServer) -> None:
-    """An output that changes is shown without a reload of the page; nobody can type into it."""
+    """An output that changes is shown without a reload; nobody types there, no kernel starts."""
+    kernels = kernels_of(lab)
     record = lab.cwd / "record.ipynb"
     write_record(record, "begun")
     panel = open_in(page, lab, "record.ipynb")
@@ -118,6 +119,11 @@ def test_a_record_follows_what_is_on_the_disk(page: Any, lab: JupyterServer) -> 
     page.keyboard.press("Enter")
     page.keyboard.insert_text("typed")
     assert "typed" not in panel.locator(".cm-content").inner_text()
+    assert kernels_of(lab) == kernels
+
+
+def kernels_of(lab: JupyterServer) -> set[str]:
+    return {kernel["id"] for kernel in ask(lab.port, "/api/kernels", token=TOKEN)[1]}
 
 
 def write_record(path: Path, said: str) -> None:
