@@ -32,7 +32,6 @@ from runner.access.settings import OPEN_TO_ALL
 from runner.config import AddressSet, Limits, ProxyTrust, RequestLogSettings
 from runner.notebook import document as notebook
 from runner.record import folders, history
-from runner.record.git import Commits
 from runner.record.out import OutStream, out_at
 from runner.record.private_files import make_private_folder
 from runner.record.request_files import RequestFiles
@@ -40,7 +39,7 @@ from runner.rehearsal import report_text
 from runner.run.stop_request import STOP_SIGNALS, has_terminal, hear, stop_signals
 from runner.supervise import places, running
 from runner.supervise.control import ControlServer, PendingRequests
-from runner.supervise.detached_thread import in_a_thread
+from runner.supervise.description import Description
 from runner.supervise.events import (
     CancelTimer,
     Changed,
@@ -73,9 +72,9 @@ from runner.supervise.events import (
     TimerFired,
     WaitForEdit,
 )
-from runner.supervise.failure_text import becomes, failure_text, is_same
 from runner.supervise.kernel_link import KernelLinks
 from runner.supervise.kernel_watch import KernelWatch, log_stacks
+from runner.supervise.last_failure import LastFailure
 from runner.supervise.lifecycle import Lifecycle, Phase
 from runner.supervise.order_watch import OrderWatch
 from runner.supervise.places import Places
@@ -84,10 +83,8 @@ from runner.supervise.presence import Presence
 from runner.supervise.relay import Relay
 from runner.supervise.running import LOCK
 from runner.supervise.runs import Runs
-from runner.supervise.states import Run, RunState
-from runner.supervise.status import iso
+from runner.supervise.states import RunState
 from runner.supervise.traffic_watch import TrafficWatch
-from runner.supervise.version_notes import with_commits
 from runner.supervise.versions import Versions
 from runner.supervise.watch import Watcher, watch
 from runner.telemetry import span_export
@@ -212,8 +209,7 @@ class Supervisor:
         self._life = Lifecycle(plan.rules, self._versions.open())
         self._timers: dict[tuple[Timer, int], asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._failure: dict[str, Any] | None = None
-        self._started = time.time()
+        self._failure = LastFailure(plan.path, self._life, self._versions)
         self._links = KernelLinks(self._hear)
         limits = Limits.from_environment(plan.environ)
         self._gate = gate_of(plan.access, limits, is_local=net.is_local(listeners))
@@ -223,22 +219,31 @@ class Supervisor:
             plan, self._versions, self._links, listeners, self._note_as_read, self._relay.word
         )
         self._traffic = TrafficWatch(lambda: self._links.path.parent, self._pids)
-        self._commits = Commits(plan.path)
+        self._description = Description(
+            plan,
+            self._life,
+            self._versions,
+            self._runs,
+            traffic=self._traffic,
+            failure=self._failure,
+            address=self.address,
+            url=lambda: self.url,
+            restarts_in=self._restarts_in,
+        )
         self._requests = PendingRequests(
             self._request,
             {
-                "status": self.status,
+                "status": self._description.status,
                 "history": self._traffic.history,
-                "versions": self._tell_versions,
+                "versions": self._description.versions,
             },
-            self._describe_now,
-            lambda sha256: self._versions.find(sha256, self._source_that_serves()).source,
+            self._description.what_serves,
+            self._description.source_of,
         )
         self._control = ControlServer(folder, self._longest_outcome(), self._requests.reply)
         self._presence = Presence(folder, plan.path, self._control)
         self._watcher: Watcher | None = None
         self._is_change_due = self._has_greeted = False
-        self._told_reason = ""  # of the last failure, until something serves
 
     async def run(self) -> Exit:
         """Live from the first start to the end of the last process."""
@@ -334,7 +339,7 @@ class Supervisor:
                 self._not_done(command, error)
         try:
             self._direct_clients()
-            self._describe_service()
+            self._description.tell_record()
         except Exception:
             log.exception("clients could not be directed to what serves")
 
@@ -365,18 +370,6 @@ class Supervisor:
                 self._relay.pass_to(live.host, live.port)
             else:
                 self._relay.leave_to_workers()
-
-    def _describe_service(self) -> None:
-        """Let the record of what serves show what only we know."""
-        serving = self._life.serving()
-        if serving is None or serving.number not in self._runs.live:
-            return
-        since, failure = iso(self._runs.live[serving.number].served_at), self._failure
-        news = {
-            "failure": failure if failure is not None and failure["at"] > since else None,
-            "save_fault": self._life.save_fault,
-        }
-        self._runs.tell_of_service(serving.number, self.url, **news)
 
     def _listen_to_signals(self) -> None:
         on_terminal = has_terminal()
@@ -537,7 +530,7 @@ class Supervisor:
         for notice in map(str, notices):
             self._runs.live[run].notices.append(notice)
             log.warning("run %s: %s", self._versions.name(run), notice)
-        self._describe_service()
+        self._description.tell_record()
 
     def _run_serves(self, run: int, message: dict[str, Any]) -> None:
         if not self._is_in(run, RunState.READY):
@@ -547,7 +540,7 @@ class Supervisor:
         live.end_span()
         live.earlier = self._traffic.minutes()
         source = self._life.runs[run].source
-        self._told_reason = ""
+        self._failure.end_repetition()
         self._tell(Serving(run=run, digest=self._versions.hashes(source)[1]))
         self._watch.begin(run)
         self._versions.approve(run, source, live.cause, self._life.good)
@@ -585,7 +578,7 @@ class Supervisor:
         workers = self._runs.live[run].workers
         if 0 <= slot < len(workers):
             workers[slot] = pid
-            self._describe_service()
+            self._description.tell_record()
         reason, where = message.get("reason", ""), message.get("stacks", "")
         facts = {"worker": pid, "slot": slot, "reason": reason, "stacks": where}
         said = "worker %d took over slot %d: %s" + ("; it was at:\n%s" if where else "%s")
@@ -615,9 +608,9 @@ class Supervisor:
         if isinstance(command, Spawn):
             self._spawn(command.run)
         elif isinstance(command, RecordFailure):
-            self._note_failure(command)
+            self._failure.note(command, self._runs.rehearsals.get(command.run))
         elif isinstance(command, GiveUpVersion):
-            self._say_given_up(command)
+            self._failure.give_up(command)
         elif isinstance(command, RunCommand):
             self._runs.do(command)
         else:
@@ -689,44 +682,6 @@ class Supervisor:
         if self._watcher:
             self._watcher.seen()
 
-    def _note_failure(self, failure: RecordFailure) -> None:
-        record, name = self._versions.record(failure.run), self._versions.name(failure.run)
-        self._versions.note_failure(failure.run, failure.reason)
-        was_told = self._failure is not None and self._failure["run"] == name
-        self._failure = {
-            "run": name,
-            "code": failure.code,
-            "reason": failure.reason,
-            "record": str(record) if record.exists() else None,
-            "cell": self._versions.failed_cell(failure.run),
-            "at": iso(time.time()),
-            "rehearsal": self._runs.rehearsals.get(failure.run),
-        }
-        # A failure that ends the service is the last word of the command.
-        is_told = self._life.ends_by_failure or was_told
-        serves, starts = map(self._named, (self._life.serving(), self._life.candidate()))
-        awaited = str(self.plan.path) if self._life.phase is Phase.WAITING else ""
-        said = failure_text(
-            name,
-            " ".join(failure.reason.split()),
-            becomes(serves, starts, awaited),
-            is_again=not serves and is_same(failure.reason, self._told_reason),
-        )
-        self._told_reason = failure.reason
-        facts = {"facts": self._failure | {"serving": serves or None}}
-        log.log(logging.DEBUG if is_told else logging.ERROR, "%s", said, extra=facts)
-
-    def _named(self, run: Run | None) -> str:
-        return self._versions.name(run.number) if run else ""
-
-    def _say_given_up(self, given_up: GiveUpVersion) -> None:
-        run, earlier = self._versions.name(given_up.run), self._versions.name(given_up.earlier)
-        reason = f"{given_up.deaths}; the last time: {given_up.reason}"
-        facts = {"version": run, "earlier": earlier, "reason": reason}
-        said = "version %s was given up, and %s, the one before, serves instead: %s"
-        log.error(said, run, earlier, given_up.deaths, extra={"facts": facts})  # why was told
-        self._versions.give_up(given_up.run, reason)
-
     # What is asked.
 
     def _restarts_in(self) -> float | None:
@@ -739,40 +694,3 @@ class Supervisor:
     def _longest_outcome(self) -> float:
         rules = self.plan.rules
         return rules.ready_timeout + 2 * rules.drain_timeout + rules.lame_duck
-
-    def _source_that_serves(self) -> int:
-        run = self._life.serving()
-        return run.source if run else 0
-
-    def _describe_now(self) -> dict[str, Any]:
-        serving = self._runs.described(self._life.serving())
-        return {
-            "serving": serving and {**serving, "url": self.url},
-            "traffic": self._traffic.status(),
-        }
-
-    async def _tell_versions(self) -> dict[str, Any]:
-        told = self._versions.told(self._source_that_serves())
-        return {"versions": await in_a_thread(lambda: with_commits(told, self._commits))}
-
-    def status(self) -> dict[str, Any]:
-        """Describe what exists now."""
-        life = self._life
-        return {
-            "notebook": str(folders.absolute(self.plan.path)),
-            "records": str(self._versions.folder.absolute()),
-            "phase": life.phase,
-            "pid": os.getpid(),
-            "uptime": round(time.time() - self._started, 3),
-            "address": self.address,
-            "url": self.url,
-            "serving": self._runs.described(life.serving()),
-            "restarts": life.restarts.total,
-            "restarts_in": self._restarts_in(),
-            "candidate": self._runs.described(life.candidate()),
-            "standby": self._runs.described(life.standby()),
-            "failure": self._failure,
-            "save_fault": life.save_fault,
-            "good": [self._versions.name(version.source) for version in life.good],
-            "traffic": self._traffic.status(),
-        }
