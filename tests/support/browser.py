@@ -8,6 +8,8 @@ from typing import Any
 # Chromium reports an answer of 4xx as an error of the console.
 REFUSED = re.compile(r"Failed to load resource: .* status of (401|422)")
 
+_PATIENCE = 30_000
+
 
 class Watch:
     """Note whatever a page must not do: ask elsewhere, break its policy, complain."""
@@ -33,6 +35,8 @@ class Watch:
 
 
 def expect(found: Any) -> Any:
+    """Expect something of what was found, within what a busy machine takes."""
     from playwright.sync_api import expect as playwright_expect
 
+    playwright_expect.set_options(timeout=_PATIENCE)
     return playwright_expect(found)

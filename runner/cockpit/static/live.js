@@ -13,7 +13,8 @@ function showTimes(within) {
   }
 }
 
-// Puts what the server says now in place of what is shown, and leaves the focus where it was.
+// Puts what the server says now in place of what is shown, but of nothing that has the focus: between
+// two keys of a reader it must stay the same element.
 export function renew(text) {
   const page = new DOMParser().parseFromString(text, "text/html");
   showTimes(page);
@@ -27,12 +28,37 @@ export function renew(text) {
     for (const each of shown.querySelectorAll("input:checked[id]")) {
       now.querySelector(`#${CSS.escape(each.id)}`)?.setAttribute("checked", "");
     }
-    const focused = shown.contains(document.activeElement) ? document.activeElement : null;
-    shown.replaceWith(document.adoptNode(now));
-    if (focused?.id) document.getElementById(focused.id)?.focus();
-    else if (focused?.matches("details[id] > summary")) {
-      document.getElementById(focused.parentElement.id)?.querySelector("summary").focus();
+    const focused = document.activeElement;
+    if (!shown.contains(focused)) shown.replaceWith(document.adoptNode(now));
+    else if (selectorOf(focused)) putAround(focused, shown, now);
+  }
+}
+
+// Says how to find an element again; empty if it cannot be: then its part is renewed later.
+function selectorOf(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  const isNamed = element.matches("details[id] > summary");
+  return isNamed ? `#${CSS.escape(element.parentElement.id)} > summary` : "";
+}
+
+function putAround(focused, shown, now) {
+  const there = now.querySelector(selectorOf(focused));
+  for (let [old, next] = [shown, document.adoptNode(now)]; old !== focused; ) {
+    const kept = [...old.children].find((each) => each.contains(focused));
+    const like = [...next.children].find((each) => each.contains(there));
+    if (!like) { // it is gone, or stands elsewhere
+      old.replaceWith(next);
+      there?.focus();
+      return;
     }
+    const nodes = [...next.childNodes];
+    const place = nodes.indexOf(like);
+    for (const each of [...old.childNodes]) if (each !== kept) each.remove();
+    kept.before(...nodes.slice(0, place));
+    kept.after(...nodes.slice(place + 1));
+    for (const { name } of [...old.attributes]) if (!next.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name, value } of next.attributes) old.setAttribute(name, value);
+    [old, next] = [kept, like];
   }
 }
 
@@ -51,11 +77,6 @@ async function keepLooking(seconds) {
   }
 }
 
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-opens], dialog button[data-closes]");
-  if (button?.dataset.opens) document.getElementById(button.dataset.opens).showModal();
-  else button?.closest("dialog").close();
-});
 showTimes(document);
 const every = Number(document.body.dataset.every);
 if (every > 0) keepLooking(every);
