@@ -150,7 +150,8 @@ def _is_path(target: str) -> bool:
 
 def _without_token(request: Request) -> str:
     kept = [pair for pair in request.query_params.multi_items() if pair[0] != "token"]
-    path = urllib.parse.quote(request.scope["path"])
+    # Two slashes at the beginning would name another host.
+    path = "/" + urllib.parse.quote(request.scope["path"]).lstrip("/")
     return f"{path}?{urllib.parse.urlencode(kept)}" if kept else path
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import math
 import os
 import urllib.parse
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from starlette.responses import HTMLResponse
 
 from runner import __version__
 from runner.cockpit import run_texts, sparkline
+from runner.cockpit.run_values import number_of
 from runner.rehearsal.report_text import COLUMNS, summary
 
 SECTIONS = {"/": "Services", "/runs": "Runs", "/sweeps": "Sweeps"}
@@ -176,4 +176,4 @@ def rehearsal(said: Mapping[str, Any]) -> Markup:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    return number_of(value) is not None

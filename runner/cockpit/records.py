@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.cockpit.run_values import text_of
+from runner.cockpit.run_values import number_of, text_of
 from runner.record import failures
 from runner.record.progress import name_of
 
@@ -115,7 +115,6 @@ def _cells(cells: Sequence[Any]) -> Iterator[RecordCell]:
         known = {"id": cell_id, "source": source, "metadata": {"tags": tags}}
         is_put_in = failures.is_put_in(known)
         number += not is_put_in
-        seconds = times.get("duration")
         yield RecordCell(
             number=0 if is_put_in else number,
             cell_id=cell_id,
@@ -124,7 +123,7 @@ def _cells(cells: Sequence[Any]) -> Iterator[RecordCell]:
             source=source,
             output=text_of("\n".join(_outputs(cell)), _LONGEST_OUTPUT),
             status=text_of(times.get("status"), _LONGEST_NAME),
-            seconds=float(seconds) if isinstance(seconds, int | float) else None,
+            seconds=number_of(times.get("duration")),
         )
 
 

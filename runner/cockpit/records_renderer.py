@@ -52,7 +52,10 @@ class Renderer:
         Args:
             path: The record, which is no link.
         """
-        found = path.lstat()
+        try:
+            found = path.lstat()
+        except OSError:
+            return None
         version = (os.fspath(path), found.st_size, found.st_mtime_ns, found.st_ino)
         with self._lock:
             if version in self._kept:

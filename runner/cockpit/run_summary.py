@@ -14,7 +14,6 @@ import dataclasses
 import datetime as dt
 import enum
 import json
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -22,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from runner.cockpit.run_values import LONGEST_VALUE, Value, plain, shown, text_of
+from runner.cockpit.run_values import LONGEST_VALUE, Value, number_of, plain, shown, text_of
 from runner.record.history import OPEN
 from runner.record.metrics import SCRAP_MIME, Metrics, metrics_of
 from runner.wire import METRICS_MIME
@@ -252,7 +251,7 @@ def _metrics(document: _Document, facts: dict[str, Any]) -> Metrics:
     return {
         text_of(name, _LONGEST_NAME): value
         for name, value in list(found.items())[:_MOST_VALUES]
-        if value is None or math.isfinite(value)
+        if value is None or number_of(value) is not None
     }
 
 
@@ -269,11 +268,11 @@ def _values(value: Any) -> dict[str, Value]:
 
 def _moment(value: Any) -> float | None:
     try:
-        return dt.datetime.fromisoformat(value).timestamp()
+        return dt.datetime.fromisoformat(value).astimezone(dt.UTC).timestamp()
     except (TypeError, ValueError, OverflowError, OSError):
         return None
 
 
 def _seconds(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) and value >= 0 else None
+    number = number_of(value)
+    return None if number is None or number < 0 else number

@@ -16,6 +16,7 @@ import contextlib
 import dataclasses
 import functools
 import itertools
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -208,7 +209,7 @@ def facts_of(record: Path) -> dict[str, Any]:
         found = record.stat()
     except OSError:
         return {}
-    if found.st_size > LARGEST_RECORD:
+    if found.st_size > LARGEST_RECORD or not stat.S_ISREG(found.st_mode):
         return {}
     return dict(_facts_of(record, found.st_mtime_ns, found.st_size))
 

@@ -18,6 +18,8 @@ from runner.wire import METRICS_MIME
 # Of scrapbook 0.5: https://nteract-scrapbook.readthedocs.io
 SCRAP_MIME = "application/scrapbook.scrap.json+json"
 
+_MOST_BITS = 1023
+
 Metrics = dict[str, int | float | None]
 
 
@@ -77,6 +79,13 @@ def _numbers(values: Any, prefix: str = "") -> Metrics:
     for name, value in values.items() if isinstance(values, Mapping) else ():
         if isinstance(value, Mapping):
             found |= _numbers(value, f"{prefix}{name}.")
-        elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        elif value is None or _is_number(value):
             found[f"{prefix}{name}"] = value
     return found
+
+
+def _is_number(value: Any) -> bool:
+    """Tell a number, of which JSON allows more digits than a float can hold."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value.bit_length() <= _MOST_BITS
+    return isinstance(value, float)

@@ -128,10 +128,14 @@ def test_a_form_signs_in_too(tmp_path: Path) -> None:
 
 
 def test_a_link_of_another_site_leads_to_a_page_that_asks_again(service: Path) -> None:
-    """It comes without the cookie; what is asked for by our own page brings it along."""
+    """It comes without the cookie; our own page brings it along, and leads to no other host."""
     with client_of(service.parent.parent, signs_in=False) as client:
         answer = client.get("/services/iris", headers={"sec-fetch-site": "cross-site"})
         assert 'content="0;url=/services/iris"' in answer.text
+        other = client.get(
+            f"{client.base_url}//b.example/", headers={"sec-fetch-site": "cross-site"}
+        )
+        assert 'content="0;url=/b.example/"' in other.text
         same = client.get("/services/iris", headers={"sec-fetch-site": "same-origin"})
         assert same.status_code == 401
 

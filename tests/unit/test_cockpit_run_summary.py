@@ -11,6 +11,7 @@ import pytest
 from support.records import cell, document, write
 
 from runner.cockpit import run_summary
+from runner.cockpit.records import read_record
 from runner.cockpit.run_summary import Kind, RunSummary, summary_of
 
 
@@ -88,6 +89,23 @@ def test_facts_of_a_wrong_kind_are_as_if_they_were_not_there(tmp_path: Path) -> 
     run = summary(tmp_path, document(**wrong, model_cards_at_end={"a": 5}, duration=-1.0))
     assert (run.status, run.notebook, run.started, run.seconds) == ("", "", None, None)
     assert (run.parameters, run.metrics) == ({}, {})
+
+
+def test_numbers_and_moments_beyond_all_bounds_are_as_if_they_were_not_there(
+    tmp_path: Path,
+) -> None:
+    """JSON has numbers that no float can hold; one such record must not hide all the others."""
+    huge = 10**400
+    cells = [cell(metadata={"papermill": {"status": "completed", "duration": huge}})]
+    for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        content = document(cells, metrics={"a": huge, "b": 1}, started=moment, pid=huge)
+        run = summary(tmp_path, content)
+        assert (run.metrics, run.started) == ({"b": 1}, None)
+    content["metadata"]["papermill"]["duration"] = huge
+    assert summary(tmp_path, content).seconds is None
+    found = read_record(tmp_path / "runs/a/out.ipynb")
+    assert found is not None
+    assert found.cells[0].seconds is None
 
 
 def test_texts_are_cut_and_can_be_written_as_utf_8(tmp_path: Path) -> None:

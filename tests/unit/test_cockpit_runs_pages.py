@@ -115,6 +115,16 @@ def test_what_is_not_there_is_not_found(client: Client, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
+def test_a_record_that_has_gone_since_it_was_listed_is_not_shown(
+    client: Client, tmp_path: Path
+) -> None:
+    """Between a look and the next one, a record may be pruned."""
+    path = write(tmp_path / "a.ipynb", document())
+    assert client.get("/runs").status_code == 200
+    path.unlink()
+    assert client.get("/rendered/a.ipynb").status_code in (404, 422)
+
+
 def test_without_the_token_no_run_is_shown(client: Client, tmp_path: Path) -> None:
     """Nor a record, nor a sweep."""
     write(tmp_path / "a.ipynb", document())

@@ -93,6 +93,13 @@ def test_a_record_with_facts_of_other_types_is_kept(out: Path) -> None:
     assert len(beside(out)) == 3
 
 
+def test_what_is_nested_too_deep_to_be_read_has_no_facts(out: Path) -> None:
+    """As anything else that is no record of ours."""
+    out.parent.mkdir(parents=True)
+    out.write_text('{"metadata": {"runner": {"a": ' + "[" * 100_000 + "]" * 100_000 + "}}}")
+    assert history.facts_of(out) == {}
+
+
 def test_keeping_twice_is_keeping_once(out: Path) -> None:
     """A run that wrote nothing new does not use up the history."""
     write_record(out, 1)
