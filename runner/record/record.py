@@ -244,10 +244,17 @@ class Record:
             self.cell_skipped(cell)
 
 
-def show_interrupt(cell: NotebookNode, text: str) -> None:
-    """Put one plain line in place of the traceback that our own interrupt caused."""
+def show_interrupt(cell: NotebookNode, text: str, *, is_calm: bool = False) -> None:
+    """Put one plain line in place of the traceback that our own interrupt caused.
+
+    Args:
+        cell: The one that was interrupted.
+        text: The line.
+        is_calm: It is no more than how a service ends; else it is shown as what went wrong.
+    """
     cell.outputs = [output for output in cell.outputs if not _is_interrupt(output)]
-    cell.outputs.append(new_output("stream", name="stderr", text=f"{text}\n"))
+    name = "stdout" if is_calm else "stderr"
+    cell.outputs.append(new_output("stream", name=name, text=f"{text}\n"))
 
 
 def show_error(cell: NotebookNode, name: str, text: str) -> None:

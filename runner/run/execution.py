@@ -253,7 +253,7 @@ class Execution:
             if not self._stopping.is_set():
                 return await self._out_of_time(work, cell, limit)
             said = await self._interrupted(work)
-            record.show_interrupt(cell, said)
+            record.show_interrupt(cell, said, is_calm=bool(self.kept.run.get("ready")))
             return CellStatus.INTERRUPTED, (RunStatus.STOPPED, said)
         if not work.done() or isinstance(work.exception(), DeadKernelError):
             await _abandoned(work)

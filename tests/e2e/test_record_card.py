@@ -76,10 +76,11 @@ def test_it_counts_what_was_asked_and_names_the_last_failure(service: Any) -> No
     said = until(lambda: "4 requests · 1 error ·" in card(service) and card(service))
     assert said.startswith("● serving since")
     assert f"http://127.0.0.1:{service.port}" in said
-    (recorded,) = (record_path(service).parent / "requests").glob("*.jsonl")
-    lines = map(json.loads, recorded.read_text().splitlines())
+    folder = record_path(service).parent / "requests"
+    texts = until(lambda: [each.read_text() for each in folder.glob("*.jsonl")])
+    lines = [json.loads(line) for text in texts for line in text.splitlines()]
     name = next(line["id"] for line in lines if line["status"] == 500)
-    assert f"{name} · POST / → 500" in said
+    until(lambda: f"{name} · POST / → 500" in card(service))
 
 
 def test_nobody_writes_the_record_meanwhile(service: Any) -> None:
@@ -111,6 +112,8 @@ def test_at_the_end_it_is_a_summary(service: Any) -> None:
     said = card(service)
     assert said.startswith("■ served from")
     assert "interrupted by SIGTERM" in said
+    last = read_record(record_path(service)).cells[-1].outputs[-1]
+    assert (last.name, last.text) == ("stdout", "interrupted by SIGTERM\n")
     assert " error" in said
     assert " 0 errors" not in said
     assert record_path(service).stat().st_mode & 0o777 == 0o600

@@ -98,6 +98,14 @@ def test_our_own_interrupt_is_one_line_not_a_traceback(record: Record) -> None:
     assert [output.text for output in cell.outputs] == ["serving\n", "interrupted by SIGTERM\n"]
 
 
+@pytest.mark.parametrize(("is_calm", "name"), [(False, "stderr"), (True, "stdout")])
+def test_the_end_of_a_service_is_not_red(record: Record, is_calm: bool, name: str) -> None:
+    """Jupyter shows in red what goes to stderr: a run that was cut short, no service that ends."""
+    cell = record.nb.cells[1]
+    show_interrupt(cell, "interrupted by SIGTERM", is_calm=is_calm)
+    assert cell.outputs[-1].name == name
+
+
 def test_an_error_of_the_cell_itself_stays(record: Record) -> None:
     """If the cell failed while it was being stopped, that is shown."""
     cell = record.nb.cells[1]
