@@ -183,7 +183,7 @@ def _row(told: dict[str, Any]) -> list[Cell]:
     """Give a service's row of the table."""
     from runner.cli.outcomes import short_path
     from runner.supervise import status as statuses
-    from runner.supervise import traffic_text
+    from runner.traffic import traffic_text
 
     state, traffic = statuses.state_of(told), told.get("traffic")
     row: list[Cell] = [

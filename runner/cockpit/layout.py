@@ -28,6 +28,7 @@ from runner import __version__
 from runner.cockpit import run_texts, sparkline
 from runner.cockpit.run_values import number_of
 from runner.rehearsal.report_text import COLUMNS, summary
+from runner.traffic import traffic_text
 
 SECTIONS = {"/": "Services", "/runs": "Runs", "/sweeps": "Sweeps"}
 """What the navigation leads to, as far as there are pages."""
@@ -128,25 +129,20 @@ def span(seconds: Any) -> str:
 
 def milliseconds(seconds: Any) -> str:
     """Write a short time in milliseconds."""
-    return f"{seconds * 1000:.3g} ms" if _is_number(seconds) else UNKNOWN
+    return traffic_text.milliseconds(seconds) if _is_number(seconds) else UNKNOWN
 
 
 def size(count: Any) -> str:
     """Write a number of bytes as people say it."""
-    if not _is_number(count):
-        return UNKNOWN
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"
+    return traffic_text.size(count) if _is_number(count) else UNKNOWN
 
 
 def number(value: Any) -> str:
     """Write a number, thousands apart."""
     if not _is_number(value):
         return UNKNOWN
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.3g}"
+    is_whole = isinstance(value, int) or abs(value) >= 100
+    return f"{value:,.0f}" if is_whole else f"{value:.3g}"
 
 
 def moment(iso: Any) -> Markup:

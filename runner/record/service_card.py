@@ -22,6 +22,7 @@ from runner.record.card import Card, Tone
 from runner.record.curl import curl_of, reachable
 from runner.record.sparkline import Sparkline, noun
 from runner.traffic.traffic import History, Traffic, TrafficReader
+from runner.traffic.traffic_text import milliseconds
 
 _HOUR = 3600.0
 _MOST_LOOKED_THROUGH = 2_000  # recorded requests, for a failure among them
@@ -110,7 +111,7 @@ class ServiceCard:
             yield f"{total.refused:,}", "refused (4xx)"
         for part, name in ((0.5, "p50"), (0.99, "p99")):
             seconds = total.quantile(part)
-            yield "-" if seconds is None else _span(seconds), name
+            yield milliseconds(seconds) or "-", name
 
     def _sparkline(self) -> Sparkline | None:
         if self._history is None:
@@ -149,7 +150,7 @@ def _title(run: Facts) -> tuple[Tone, str]:
         if status == "draining":
             return Tone.PASSING, f"stopping, has served since {since}"
         return Tone.WELL, f"serving since {since}"
-    served = f"served from {since} to {_time(ended)} ({_long_span(ended - ready)})"
+    served = f"served from {since} to {_time(ended)} ({_span(ended - ready)})"
     return (Tone.BAD, f"failed; {served}") if status in _FAILED else (Tone.CALM, served)
 
 
@@ -204,10 +205,4 @@ def _time(seconds: float) -> str:
 
 
 def _span(seconds: float) -> str:
-    if seconds >= 1:
-        return f"{seconds:.3g} s"
-    return f"{seconds * 1000:.3g} ms"
-
-
-def _long_span(seconds: float) -> str:
     return str(dt.timedelta(seconds=round(seconds)))

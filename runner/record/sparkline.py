@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Self
 
+from runner.traffic.traffic_text import blocks
+
 _MINUTES = 60
 _STEP, _BAR = 10, 8  # from one bar to the next, and its width
 _LEAST = 2.0  # height of the smallest bar
-_BLOCKS = "▁▂▃▄▅▆▇█"
 # Both can be told from a light page and from a dark one.
 _REQUESTS, _ERRORS, _LINE = "#4493f8", "#e5534b", "#8c959f"
 
@@ -73,11 +74,7 @@ class Sparkline:
 
     def text(self) -> str:
         """Give the requests as a line of blocks."""
-        most = max(self.requests) or 1
-        return "".join(
-            _BLOCKS[min(len(_BLOCKS) - 1, count * len(_BLOCKS) // most)] if count else " "
-            for count in self.requests
-        )
+        return blocks(self.requests)
 
     def _bars(self, counts: Sequence[int], color: str) -> str:
         most, drawn = max(self.requests) or 1, []

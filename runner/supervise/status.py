@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from runner.rehearsal.report_text import summary, table
-from runner.supervise import traffic_text
 from runner.telemetry.log_lines import folded
+from runner.traffic import traffic_text
 
 Cell = str | tuple[str, str]
 """A text, or a text and its style by rich's words."""

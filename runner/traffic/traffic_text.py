@@ -23,9 +23,13 @@ def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
     first = len(values) % each
     parts = [values[:first]] if first else []
     parts += [values[at : at + each] for at in range(first, len(values), each)]
-    sums = [sum(part) for part in parts]
-    most = max(sums)
-    return "".join(_block(value, most) for value in sums)
+    return blocks([sum(part) for part in parts])
+
+
+def blocks(values: Sequence[float]) -> str:
+    """Draw each number as a block, of which the highest is the largest number."""
+    most = max(values, default=0)
+    return "".join(_block(value, most) for value in values)
 
 
 def _block(value: float, most: float) -> str:
@@ -48,8 +52,8 @@ def milliseconds(seconds: float | None) -> str:
 
 
 def size(count: float | None) -> str:
-    """Say how much memory something has."""
-    if not count:
+    """Say how many bytes something has; nothing if that is not known."""
+    if count is None:
         return ""
     power = 0
     while count >= 1000 and power < len(_UNITS) - 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.supervise.traffic_text import milliseconds, rate, size, sparkline
+from runner.traffic.traffic_text import milliseconds, rate, size, sparkline
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,12 @@ def test_figures_have_their_units() -> None:
         "12/s",
         "4,568/s",
     ]
-    assert [milliseconds(value) for value in (None, 0.00019, 0.0042, 0.25)] == [
+    assert [milliseconds(value) for value in (None, 0.00019, 0.0042, 0.25, 1.5)] == [
         "",
         "0.19 ms",
         "4.2 ms",
         "250 ms",
+        "1,500 ms",
     ]
-    assert [size(value) for value in (None, 999, 1.5e6, 2.1e8)] == ["", "999 B", "1.5 MB", "210 MB"]
+    sizes = ["", "0 B", "999 B", "1.5 MB", "210 MB"]
+    assert [size(value) for value in (None, 0, 999, 1.5e6, 2.1e8)] == sizes
