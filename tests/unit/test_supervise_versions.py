@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import time
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runner.errors import ConfigurationError
+from runner.supervise import version_notes
 from runner.supervise.states import KEPT, GoodVersion
 from runner.supervise.versions import Versions
 
@@ -67,6 +71,9 @@ def source_of(kept: str | None) -> str:
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     monkeypatch.chdir(tmp_path)
+    seconds = itertools.count(time.time())  # what happens in one millisecond has no order
+    clock = types.SimpleNamespace(time=lambda: next(seconds))
+    monkeypatch.setattr(version_notes, "time", clock)
     return Session(tmp_path)
 
 
