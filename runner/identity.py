@@ -9,6 +9,7 @@ And say which of many replicas this is, so that what they leave in one place doe
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import hashlib
 import os
 import re
@@ -74,6 +75,11 @@ def replica(environ: Mapping[str, str] = os.environ) -> str:
     return f"{digest}-{name[-(_LONGEST_REPLICA - 7) :].lstrip('-')}"
 
 
+STAMP = "%Y%m%dT%H%M%S"
+"""Write the start of a run, in UTC, as its id begins with it."""
+
+_STAMP_LETTERS = 15
+
 RUN_ID = r"\d{8}T\d{6}-(?:[A-Za-z0-9-]+-)?\d{4,}"
 """Match the id of a run, also one of before, which had no replica."""
 
@@ -86,3 +92,12 @@ def run_id(number: int, start: str) -> str:
         start: When it was started, as ``20261129T000939``.
     """
     return f"{start}-{replica()}-{number:04d}"
+
+
+def start_of(run: str) -> str:
+    """Read from the id of a run when it was started, in ISO 8601; empty if it does not say so."""
+    try:
+        start = dt.datetime.strptime(run[:_STAMP_LETTERS], STAMP).replace(tzinfo=dt.UTC)
+    except ValueError:
+        return ""
+    return start.isoformat(timespec="milliseconds")

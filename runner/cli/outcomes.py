@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.supervise.status import local, why
+from runner.supervise.status import VERSION_STYLES, local, why
 
 if TYPE_CHECKING:
     from runner.cli.terminal import Cell
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 _LETTERS = 8  # of a hash
 
 VERSION_COLUMNS = ("version", "state", "since", "commit", "author", "why")
-_STYLES = {"serving": "green", "failed": "red"}
 
 
 def said(question: str, outcome: dict[str, Any]) -> str:
@@ -53,7 +52,7 @@ def version_rows(versions: Iterable[dict[str, Any]]) -> list[tuple[Cell, ...]]:
     return [
         (
             each["sha256"][:_LETTERS],
-            (each["state"], _STYLES.get(each["state"], "")),
+            (each["state"], VERSION_STYLES.get(each["state"], "")),
             local(each["since"]),
             (each["commit"] or "")[:_LETTERS],
             each["author"] or "",

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import itertools
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from runner.cockpit.services import LARGEST_RECORD, Service, facts_of
 from runner.record import requests
 from runner.record.ledger import Ledger
 from runner.record.requests import RecordedRequest, Wanted
+from runner.record.tracebacks import plain
 
 _BAD = ("failed", "kernel-died", "killed")
 _MOST_RUNS = 5
@@ -23,7 +23,6 @@ _MOST_REQUESTS = 20
 _MOST_READ = 100
 _LONGEST_TRACEBACK = 20_000
 _LONGEST_BODY = 2_000
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,7 +103,7 @@ def _traceback_in(record: Path, changed: int, size: int) -> str:
         errors = [*_errors_in(cells)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ""
-    text = _ANSI.sub("", "\n".join(errors[-1])) if errors else ""
+    text = plain("\n".join(errors[-1])) if errors else ""
     return text if len(text) <= _LONGEST_TRACEBACK else f"…\n{text[-_LONGEST_TRACEBACK:]}"
 
 

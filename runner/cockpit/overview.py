@@ -14,6 +14,7 @@ from runner.cockpit import layout, subject
 from runner.cockpit.run_values import text_of
 from runner.cockpit.services import Answer, Service, Services, facts_of
 from runner.cockpit.state import State, state_of
+from runner.record.curl import reachable
 
 _EVERY = 3.0
 _TRAFFIC = ("per_second", "requests", "errors", "refused", "in_flight", "p50", "p99", "memory")
@@ -132,8 +133,7 @@ def _serving(versions: Answer) -> dict[str, Any]:
 def _address(status: dict[str, Any]) -> str:
     """Give where a browser reaches a service; empty if that is no address of the web."""
     url = text_of(status.get("url")) or f"http://{text_of(status.get('address'))}"
-    url = url.replace("//0.0.0.0", "//127.0.0.1").replace("//[::]", "//[::1]")
-    return url if url.startswith(("http://", "https://")) else ""
+    return reachable(url) if url.startswith(("http://", "https://")) else ""
 
 
 def _short(digest: Any) -> str:

@@ -13,19 +13,17 @@ import dataclasses
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from runner.cockpit.run_values import number_of, text_of
-from runner.record import failures
+from runner.record import failures, tracebacks
 from runner.record.progress import name_of
 
 MOST_SHOWN = 16 * 2**20
 _MOST_CELLS = 1_000
 _LONGEST_SOURCE, _LONGEST_OUTPUT, _LONGEST_NAME = 100_000, 20_000, 100
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -150,7 +148,7 @@ def _data(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _plain(value: Any) -> str:
-    return _ANSI.sub("", joined(value)).strip("\n")
+    return tracebacks.plain(joined(value)).strip("\n")
 
 
 def joined(value: Any) -> str:

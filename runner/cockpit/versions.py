@@ -6,7 +6,6 @@ A supervisor says them; of a service that has ended, or whose supervisor is of b
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from runner.cockpit.run_values import text_of
 from runner.cockpit.services import Service, facts_of
+from runner.identity import start_of
 from runner.record.ledger import Ledger
 
 _MOST = 100
@@ -93,7 +93,7 @@ def _kept(service: Service, serving: Any) -> Iterator[Version]:
             run=run,
             sha256=text_of(facts.get("notebook_sha256")) or _hash_of(folder / name),
             kept=folder / name,
-            since=text_of(facts.get("ready")) or _since(run),
+            since=text_of(facts.get("ready")) or start_of(run),
             state="serving" if run == serving else "kept",
             commit=text_of(facts.get("git_commit")),
             rehearsal=_rehearsal(facts),
@@ -129,12 +129,4 @@ def _hash_of(file: Path) -> str:
         with file.open("rb") as opened:
             return hashlib.sha256(opened.read(_LARGEST)).hexdigest()
     except OSError:
-        return ""
-
-
-def _since(run: str) -> str:
-    """Read when a run began from its name."""
-    try:
-        return dt.datetime.strptime(run[:15], "%Y%m%dT%H%M%S").replace(tzinfo=dt.UTC).isoformat()
-    except ValueError:
         return ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.lab.places import below
 from runner.supervise.lifecycle import Phase
+from runner.supervise.status import newest_failure
 
 
 class State(enum.StrEnum):
@@ -34,7 +35,7 @@ def state_of(status: dict[str, Any], root: Path) -> dict[str, Any]:
         status: As it is answered on the control socket.
         root: Jupyter's, below which files can be opened in JupyterLab.
     """
-    serving, failure = status["serving"], newest_failure(status)
+    serving, failure = status["serving"], failure_of(status)
     records = Path(status["records"])
     if failure and failure["record"]:  # as the supervisor sees it, from another working folder
         failure["record"] = below(root, records / Path(failure["record"]).name)
@@ -49,17 +50,12 @@ def state_of(status: dict[str, Any], root: Path) -> dict[str, Any]:
     }
 
 
-def newest_failure(status: dict[str, Any]) -> dict[str, Any] | None:
-    """Give why the newest version does not serve; None if it does, or may yet.
-
-    A failure is of the past once something has begun to serve since.
-    """
-    failed, serving = status["failure"], status["serving"]
+def failure_of(status: dict[str, Any]) -> dict[str, Any] | None:
+    """Give why the newest version does not serve; None if it does, or may yet."""
     if fault := status["save_fault"]:
         return {"reason": fault, "at": "", "record": None, "cell": None}
-    if failed is None or (serving and (serving["since"] or "") > failed["at"]):
-        return None
-    return {key: failed.get(key) for key in ("reason", "at", "record", "cell")}
+    failed = newest_failure(status)
+    return failed and {key: failed.get(key) for key in ("reason", "at", "record", "cell")}
 
 
 def _state(status: dict[str, Any], *, has_failed: bool) -> State:

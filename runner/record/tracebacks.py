@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 FRAME = re.compile(
     r"^\s*(?:Cell In\[(?P<count>\d+)\], line |File (?P<file>[^\n]+?):)(?P<line>\d+)", re.MULTILINE
 )
@@ -16,8 +16,8 @@ _VERSION = re.compile(r"python3(\.\d+)?t?")  # of a folder of Python's own modul
 
 
 def plain(text: str) -> str:
-    """Give a text without its colours."""
-    return ANSI.sub("", text)
+    """Give a text without its colours, and what else it has for a terminal."""
+    return _ANSI.sub("", text)
 
 
 def is_of_library(file: str) -> bool:

@@ -18,7 +18,7 @@ WELL = ("serving", "swapping", "starting")
 
 _MOST_ROWS = 10
 _MOST_VERSIONS = 5
-_VERSION_STYLES = {"serving": "green", "failed": "red"}
+VERSION_STYLES = {"serving": "green", "failed": "red"}
 
 
 def iso(seconds: float) -> str:
@@ -36,16 +36,22 @@ def local(time: str) -> str:
 
 def state_of(status: dict[str, Any]) -> str:
     """Say in a word or two how a service is."""
-    serving, failure = status["serving"], status["failure"]
+    serving = status["serving"]
     if status["phase"] != "up":
         return str(status["phase"])
     if not serving:
         return "starting" if status["candidate"] else "down"
     if status["candidate"]:
         return "swapping"
-    has_failed = bool(failure and failure["at"] > (serving["since"] or ""))
-    is_newest = not (has_failed or status.get("save_fault"))
+    is_newest = not (newest_failure(status) or status.get("save_fault"))
     return "serving" if is_newest else "serving older"
+
+
+def newest_failure(status: dict[str, Any]) -> dict[str, Any] | None:
+    """Give the last failure, unless something has begun to serve since; then it is of the past."""
+    failure: dict[str, Any] | None = status["failure"]
+    since = (status["serving"] or {}).get("since") or ""
+    return None if failure is None or since > failure["at"] else failure
 
 
 def style_of(state: str) -> str:
@@ -138,7 +144,7 @@ def _hour(points: Sequence[dict[str, Any]]) -> str:
 
 def _versions(versions: Sequence[dict[str, Any]], told: str) -> list[tuple[str, Cell]]:
     """Name the newest versions, each in a line of its own."""
-    found = [(_version(each, told), _VERSION_STYLES.get(each["state"], "")) for each in versions]
+    found = [(_version(each, told), VERSION_STYLES.get(each["state"], "")) for each in versions]
     named = zip(["versions", *[""] * len(found)], found[:_MOST_VERSIONS], strict=False)
     return list(named)
 

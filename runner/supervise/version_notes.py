@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import json
 import time
 from collections.abc import Collection, Iterable, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import files
+from runner.identity import start_of
 from runner.record.git import Commits
 from runner.record.private_files import write_private
 from runner.supervise.status import iso
@@ -20,8 +20,6 @@ NAME = ".versions.json"
 _KEPT_FAILURES = 10
 _MOST_BYTES = 1_048_576
 _LONGEST_REASON = 2_000
-_STAMP = "%Y%m%dT%H%M%S"  # with which a run's name begins
-_STAMP_LETTERS = 15
 
 Note = dict[str, Any]
 
@@ -74,7 +72,7 @@ class VersionNotes:
             digest: Of its notebook.
             run: Whose notebook it is: its name tells when, if nothing is noted.
         """
-        unknown = {"since": _time_of(run), "cause": "", "run": run}
+        unknown = {"since": start_of(run), "cause": "", "run": run}
         return unknown | self._served.get(digest, {})
 
     def has_failed(
@@ -135,10 +133,3 @@ def _commit_fields(told: Note, commits: Commits | None) -> Note:
 
 def _of_texts(note: Mapping[str, Any]) -> Note:
     return {str(name): str(value) for name, value in note.items()}
-
-
-def _time_of(run: str) -> str:
-    with contextlib.suppress(ValueError):
-        began = dt.datetime.strptime(run[:_STAMP_LETTERS], _STAMP).replace(tzinfo=dt.UTC)
-        return began.isoformat(timespec="milliseconds")
-    return ""

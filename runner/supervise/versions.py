@@ -11,7 +11,7 @@ from typing import Any
 
 from runner import files
 from runner.errors import ConfigurationError
-from runner.identity import run_id
+from runner.identity import STAMP, run_id
 from runner.record import history
 from runner.record.ledger import Ledger
 from runner.record.private_files import make_private_folder
@@ -90,7 +90,7 @@ class Versions:
 
     def assign_name(self, run: int) -> str:
         """Give a run its name: its start, the replica and its number, so that names sort."""
-        stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S")
+        stamp = dt.datetime.now(dt.UTC).strftime(STAMP)
         self._names[run] = run_id(run, stamp)
         history.note(self.record(run))
         return self._names[run]

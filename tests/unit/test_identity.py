@@ -53,3 +53,17 @@ def test_runs_of_replicas_that_start_in_one_second_differ(monkeypatch: pytest.Mo
     assert ids == sorted({*ids})
     assert ids[0] == "20261129T000939-b-0001"
     assert all(re.fullmatch(identity.RUN_ID, run) for run in [*ids, "20260101T000000-0001"])
+
+
+@pytest.mark.parametrize(
+    ("run", "start"),
+    [
+        ("20261130T000939-host-0001", "2026-11-30T00:09:39.000+00:00"),
+        ("20261130T000939", "2026-11-30T00:09:39.000+00:00"),
+        ("20261330T000939-host-0001", ""),
+        ("", ""),
+    ],
+)
+def test_a_run_says_by_its_id_when_it_was_started(run: str, start: str) -> None:
+    """What is no such id says nothing."""
+    assert identity.start_of(run) == start
