@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from runner.cockpit import layout
 from runner.cockpit.difference import Line, lines_of
 from runner.cockpit.records import Record, RecordCell
 from runner.cockpit.run_summary import RunSummary
@@ -146,8 +147,8 @@ def _metric_rows(left: RunSummary, right: RunSummary) -> list[Row]:
 
 
 def _of_run(run: RunSummary) -> dict[str, str]:
-    seconds = "" if run.seconds is None else f"{run.seconds:.3g} s"
-    return {"state": run.status, "duration": seconds}
+    duration = "" if run.seconds is None else layout.span(run.seconds)
+    return {"state": run.status, "duration": duration}
 
 
 def _named(facts: Mapping[str, Any]) -> dict[str, str]:

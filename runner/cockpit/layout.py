@@ -116,7 +116,7 @@ def span(seconds: Any) -> str:
         return UNKNOWN
     if seconds < 10:
         return f"{seconds:.2g} s"
-    if seconds < 60:
+    if seconds < 59.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     if minutes < 60:

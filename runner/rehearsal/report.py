@@ -25,6 +25,7 @@ from runner.rehearsal.comparison import Difference, differences
 from runner.rehearsal.handover import Rules
 from runner.rehearsal.report_text import COLUMNS, MOST_ROWS, sentence, shortened
 from runner.rehearsal.showing import Showing
+from runner.traffic.traffic_text import milliseconds
 
 MOST_FAILED = 10
 """There is no use in asking on when so many have failed."""
@@ -82,7 +83,7 @@ class Report:
             self._add_row(outcome, case, each)
         if case.seconds is not None and _is_slower(case.seconds, answer.seconds):
             self._slower += 1
-            times = (f"{seconds * 1000:.3g} ms" for seconds in (case.seconds, answer.seconds))
+            times = map(milliseconds, (case.seconds, answer.seconds))
             self._add_row("slower", case, Difference("time", *times))
 
     def _add_row(self, what: str, case: Case, found: Difference) -> None:

@@ -29,6 +29,8 @@ def test_parameters_metrics_and_packages_stand_side_by_side(tmp_path: Path) -> N
         parameters={"C": 2, "n": 3}, metrics={"loss": 0.25}, packages={"numpy": "2", "scipy": "1"}
     )
     right["metadata"]["papermill"]["default_parameters"] = {"seed": 7, "C": 9}
+    for each in (left, right):
+        each["metadata"]["papermill"]["duration"] = 1_234.5
     found = compared(tmp_path, left, right)
     assert found.parameters == [
         Row(name="C", left="1", right="2"),
@@ -37,6 +39,7 @@ def test_parameters_metrics_and_packages_stand_side_by_side(tmp_path: Path) -> N
     ]
     assert found.metrics == [Row(name="loss", left="0.5", right="0.25", change="-0.25")]
     assert found.packages == [Row(name="numpy", left="1", right="2")]
+    assert Row(name="duration", left="21 min", right="21 min") in found.facts
     assert {row.name for row in found.facts if row.differs} == set()
 
 

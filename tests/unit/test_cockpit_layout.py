@@ -12,6 +12,7 @@ from runner.cockpit import layout
 @pytest.mark.parametrize(
     ("write", "value", "shown"),
     [
+        (layout.span, 59.7, "1 min"),
         (layout.milliseconds, 0.0021, "2.1 ms"),
         (layout.milliseconds, 1.5, "1,500 ms"),
         (layout.milliseconds, None, layout.UNKNOWN),

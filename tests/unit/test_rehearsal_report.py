@@ -82,11 +82,11 @@ def test_changes_are_too_many_beyond_the_share_that_was_given() -> None:
 def test_slower_is_twice_the_time_and_50_ms_more() -> None:
     """A request of a millisecond may take ten."""
     report = Report(RULES, {})
-    for milliseconds, seconds in ((10, 0.055), (10, 0.065), (100, 0.19), (100, 0.21)):
+    for milliseconds, seconds in ((10, 0.055), (10, 0.065), (100, 0.19), (100, 0.21), (9, 1.5)):
         report.add(recorded(ms=milliseconds), Answer(status=200, body=b'"a"', seconds=seconds))
     said = report.said()
-    assert (said["same"], said["slower"]) == (4, 2)
-    assert [row["now"] for row in said["rows"]] == ["65 ms", "210 ms"]
+    assert (said["same"], said["slower"]) == (5, 3)
+    assert [row["now"] for row in said["rows"]] == ["65 ms", "210 ms", "1,500 ms"]
 
 
 def test_a_report_is_bounded_and_says_what_it_leaves_out() -> None:
