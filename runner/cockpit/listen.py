@@ -47,10 +47,10 @@ def serve(folder: Path, *, host: str, port: int, token: str, say: Callable[[str]
                 timeout_graceful_shutdown=_SECONDS_TO_END,
             )
         )
+        _end_calmly(server)
         say(f"the cockpit of {folder.resolve()} is at")
         say(f"  http://127.0.0.1:{port}/" + ("" if token else f"?token={kept}"))
         say("whoever has this link may look, and stop services; Ctrl-C ends the cockpit")
-        _end_calmly()
         server.run(sockets=[listener])
 
 
@@ -61,7 +61,11 @@ def _bound(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)
 
 
-def _end_calmly() -> None:
-    """Have the signals mean nothing besides what the server makes of them: it raises them again."""
+def _end_calmly(server: uvicorn.Server) -> None:
+    """Have the signals end the server, also before it listens to them; it raises them again."""
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, end)

@@ -84,7 +84,8 @@ def _spawn(notebook: Path, project: Path) -> tuple[subprocess.Popen[bytes], Path
     logs = project / folders.runs() / _LOGS
     make_private_folder(logs)
     log = logs / f"{'-'.join(path.with_suffix('').parts)}.log"
-    words = ["serve", str(path), "--reload", "--port", str(_free_port())]
+    # --: a name may begin as an option does.
+    words = ["serve", "--reload", "--port", str(_free_port()), "--", str(path)]
     log.unlink(missing_ok=True)
     with append_to_private(log) as said:
         process = subprocess.Popen(

@@ -99,6 +99,20 @@ def test_what_is_not_installed_is_named_with_its_mend(tmp_path: Path) -> None:
     assert cockpit.end() == []
 
 
+def test_a_signal_that_comes_before_it_serves_is_not_lost(tmp_path: Path) -> None:
+    """As soon as there is a link, whoever ends the cockpit ends it."""
+    code = (
+        "import signal; from pathlib import Path; from runner.cockpit.listen import serve\n"
+        "def say(line): signal.raise_signal(signal.SIGTERM)\n"
+        "serve(Path(), host='127.0.0.1', port=0, token='', say=say)"
+    )
+    cockpit = Service("cockpit", cwd=tmp_path, program=[sys.executable, "-c", code])
+    try:
+        assert cockpit.wait() == 0
+    finally:
+        assert cockpit.end() == []
+
+
 def test_the_link_has_a_token_that_differs_each_time(cockpit: Service, tmp_path: Path) -> None:
     """On the loopback; what has another one is refused."""
     link = urllib.parse.urlsplit(link_of(cockpit))

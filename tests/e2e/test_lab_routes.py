@@ -109,12 +109,12 @@ def test_the_cockpit_is_started_once(jupyter: JupyterServer) -> None:
 
 
 def test_a_service_that_does_not_come_up_says_why(jupyter: JupyterServer, folder: Path) -> None:
-    """The last words of its process are those of the badge."""
-    (folder / "bad.ipynb").write_text("{}")
-    assert order(jupyter, "serve", "bad.ipynb")[0] == 200
-    assert "bad.ipynb" in jupyter.wait_for("bad.ipynb", "failed")["failure"]["reason"]
+    """The last words of its process are those of the badge; its name is no option."""
+    (folder / "-bad.ipynb").write_text("{}")
+    assert order(jupyter, "serve", "-bad.ipynb")[0] == 200
+    assert "-bad.ipynb" in jupyter.wait_for("-bad.ipynb", "failed")["failure"]["reason"]
     logs = folder / "runs/serve-logs"
-    assert [*logs.iterdir()] == [logs / "bad.log"]
+    assert [*logs.iterdir()] == [logs / "-bad.log"]
 
 
 def test_a_notebook_is_served_broken_mended_and_stopped(
