@@ -25,6 +25,7 @@ from runner.traffic.traffic import History, Traffic, TrafficReader
 from runner.traffic.traffic_text import milliseconds
 
 _HOUR = 3600.0
+_RECORDED_WITHIN = 60.0  # seconds
 _MOST_LOOKED_THROUGH = 2_000  # recorded requests, for a failure among them
 _MOST_MODELS, _MOST_METRICS, _MOST_NOTICES = 3, 3, 5
 _FAILED = ("failed", "kernel-died", "killed")
@@ -53,6 +54,7 @@ class ServiceCard:
         self._history: History | None = None
         self._told: Facts = {}
         self._failure: requests.RecordedRequest | None = None
+        self._failed_after: float | None = None  # the request is recorded a moment later
         self._looked_at = clock()
         self._lock = threading.Lock()
 
@@ -63,7 +65,7 @@ class ServiceCard:
     def look(self) -> None:
         """Look at what was counted until now; from any thread."""
         with self._lock:
-            self._looked_at = self._clock()
+            looked_before, self._looked_at = self._looked_at, self._clock()
             self._reader = self._reader or self._find()
             if self._reader is None:
                 return
@@ -72,8 +74,19 @@ class ServiceCard:
                 self._history = History(Traffic(at=now.at))
             before = self._history.last.errors
             self._history.add(now)
-        if now.errors > before and self._recorded is not None:
-            self._failure = _last_failure(self._recorded) or self._failure
+        if now.errors > before:
+            self._failed_after = looked_before
+        self._look_for_failure()
+
+    def _look_for_failure(self) -> None:
+        """Find the request that failed last, unless it is known or is not recorded."""
+        after = self._failed_after
+        if after is None or self._recorded is None:
+            return
+        self._failure = _last_failure(self._recorded) or self._failure
+        is_known = self._failure is not None and self._failure.time.timestamp() >= after
+        if is_known or self._looked_at - after > _RECORDED_WITHIN:
+            self._failed_after = None
 
     def card(self, run: Facts) -> Card:
         """Make the card.

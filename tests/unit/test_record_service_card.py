@@ -149,6 +149,22 @@ def test_the_last_failure_has_its_id(tmp_path: Path) -> None:
     assert rows(known.card(RUN))["last failure"] == said
 
 
+def test_a_failure_that_is_recorded_later_than_counted_is_found(tmp_path: Path) -> None:
+    """Workers record half a second after they have answered; only the newest will do."""
+    counted = Counted()
+    known = serving(counted, tmp_path)
+    old = {"id": "a1", "status": 500, "path": "/", "time": "2026-11-29T12:00:00+00:00"}
+    more = {"method": "POST", "ms": 1.0, "run": "r"}
+    (tmp_path / "x.jsonl").write_text(f"{json.dumps(old | more)}\n")
+    counted.traffic = Traffic(at=NOON, requests=2, errors=1)
+    known.look()
+    assert rows(known.card(RUN))["last failure"].startswith("a1")
+    new = old | {"id": "a2", "time": "2026-11-30T12:01:00+00:00"}
+    (tmp_path / "y.jsonl").write_text(f"{json.dumps(new | more)}\n")
+    known.look()
+    assert rows(known.card(RUN))["last failure"].startswith("a2")
+
+
 def test_what_the_newest_save_has_become_is_said_while_it_serves() -> None:
     """And what is odd about it; none of that once it has ended."""
     known = serving(Counted())
