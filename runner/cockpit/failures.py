@@ -14,12 +14,13 @@ from runner.cockpit.run_values import text_of
 from runner.cockpit.services import LARGEST_RECORD, Service, facts_of
 from runner.record import requests
 from runner.record.ledger import Ledger
-from runner.record.requests import RecordedRequest, Wanted
+from runner.record.requests import RecordedRequest
 from runner.record.tracebacks import plain
 
 _BAD = ("failed", "kernel-died", "killed")
 _MOST_RUNS = 5
 _MOST_REQUESTS = 20
+MOST_LOOKED_THROUGH = 5_000
 _MOST_READ = 100
 _LONGEST_TRACEBACK = 20_000
 _LONGEST_BODY = 2_000
@@ -71,8 +72,13 @@ def failed_runs(service: Service) -> list[FailedRun]:
 
 
 def failed_requests(service: Service) -> list[FailedRequest]:
-    """List those that are recorded, the newest first."""
-    found = requests.read(requests.folder_of(service.folder), Wanted(failures=True))
+    """List those among the newest that are recorded, the newest first.
+
+    No more are looked through: a log without any has up to 256 MB, and a page asks all the time.
+    """
+    recorded = requests.read(requests.folder_of(service.folder))
+    newest = itertools.islice(recorded, MOST_LOOKED_THROUGH)
+    found = (each for each in newest if each.is_failure)
     return [_failed_request(each) for each in itertools.islice(found, _MOST_REQUESTS)]
 
 

@@ -59,6 +59,7 @@ async def _service(request: Request) -> Response:
         older=_older(versions),
         runs=await asyncio.to_thread(failures.failed_runs, service),
         requests=await asyncio.to_thread(failures.failed_requests, service),
+        most_requests=failures.MOST_LOOKED_THROUGH,
         action=cockpit.actions.last(service),
         record_url=_record_urls(cockpit.folder),
         form_word=layout.form_word(request),
