@@ -63,7 +63,7 @@ def test_heredocs_are_no_instructions(tmp_path: Path) -> None:
 
 
 def test_our_own_is_understood() -> None:
-    """What is built last of it are ends, the big image below lab, and their bases are known."""
+    """What is built last of it are ends, and their bases are known."""
     ends = read_dockerfile(ROOT / "dockerfile").ends()
-    assert [stage.name for stage in ends] == ["lab", "slim"]
+    assert [stage.name for stage in ends] == ["lab", "cockpit", "slim"]
     assert ends[0].base().startswith("quay.io/jupyter/datascience-notebook:")
