@@ -32,24 +32,30 @@ _FENCE = re.compile(r" {0,3}(```|~~~)")
 
 
 def run_facts(
-    document: Notebook, values: dict[str, Any], *, shown: dict[str, Any], with_packages: bool
+    document: Notebook,
+    values: dict[str, Any],
+    *,
+    path: Path,
+    shown: dict[str, Any],
+    with_packages: bool,
 ) -> dict[str, Any]:
     """Collect all facts of a run.
 
     Args:
         document: The notebook, as it was before papermill put the parameters in.
         values: The parameters given.
-        shown: The same, as the record shows them.
+        path: The notebook's own path, of which the document may be a copy.
+        shown: The parameters, as the record shows them.
         with_packages: Whether the kernel has our own Python, whose packages can be asked for.
     """
     facts: dict[str, Any] = {"parameters": json_copy(shown)}
     if document.path.is_file():
-        facts |= origin_facts(document.path)
+        facts |= origin_facts(path, document.path)
     if document.is_python:
         facts["model_cards"] = model_cards(document, values)
         facts |= asked_for(document)
         if with_packages:
-            asked = packages.required(document.path) | _dependencies(document)
+            asked = packages.required(path) | _dependencies(document)
             used = packages.owners(packages.imported(document))
             facts["packages"] = packages.versions(asked | used)
     return facts
@@ -91,20 +97,28 @@ def _dependencies(document: Notebook) -> set[str]:
     return {each.name for each in block.dependencies} if block else set()
 
 
-def origin_facts(path: Path) -> dict[str, Any]:
+def origin_facts(path: Path, content: Path) -> dict[str, Any]:
     """Say where a notebook comes from: of which URL it is a copy, else of which commit."""
     url = urls.url_of(path)
-    return {"notebook_url": url} if url else git_facts(path)
+    return {"notebook_url": url} if url else git_facts(path, content)
 
 
-def git_facts(path: Path) -> dict[str, Any]:
-    """Say which commit a file is at, and whether it was changed since."""
+def git_facts(path: Path, content: Path) -> dict[str, Any]:
+    """Say which commit a notebook is at, and whether what is run is something else.
+
+    Args:
+        path: The notebook's, as git knows it.
+        content: A file that has what is run: the notebook, or a copy, which git does not know.
+    """
     commit = git(path.parent, "rev-parse", "HEAD")
     if not commit:
         return {}
-    # An empty answer is a clean file, none is a repository that git cannot read in time.
-    changed = git(path.parent, "status", "--porcelain", "--", path.name)
-    return {"git_commit": commit, "git_dirty": None if changed is None else bool(changed)}
+    blob = git(
+        path.parent, "hash-object", "--stdin", "--path", path.name, text=content.read_bytes()
+    )
+    committed = git(path.parent, "rev-parse", "--quiet", "--verify", f"HEAD:./{path.name}")
+    # Without a hash git cannot read the repository in time; without a commit's it has no such file.
+    return {"git_commit": commit, "git_dirty": blob != committed if blob else None}
 
 
 def model_cards(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:

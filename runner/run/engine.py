@@ -186,6 +186,7 @@ class RunnerEngine:
                     facts.run_facts(
                         document,
                         given,
+                        path=Path(mine.facts.get("notebook") or document.path),
                         shown=nb.metadata.papermill.get("parameters", {}),
                         with_packages=mine.kernel.has_our_python,
                     )

@@ -87,7 +87,7 @@ def sweep(options: SweepOptions, say: Callable[[str], None], show: Callable[[Tab
         launcher = Launcher(
             source=source,
             origin={"notebook": str(options.path), "notebook_sha256": sha256}
-            | facts.origin_facts(options.path),
+            | facts.origin_facts(options.path, options.path),
             config=options.config,
             time_limits=options.time_limits,
             kernel=options.kernel,

@@ -43,19 +43,41 @@ def test_a_notebooks_commit_is_named(document: Notebook) -> None:
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "a")
     commit = git(folder, "rev-parse", "HEAD")
-    assert facts.git_facts(document.path) == {"git_commit": commit, "git_dirty": False}
+    assert facts.git_facts(document.path, document.path) == {
+        "git_commit": commit,
+        "git_dirty": False,
+    }
     document.path.write_text("{}")
     (folder / "other").touch()
-    assert facts.git_facts(document.path) == {"git_commit": commit, "git_dirty": True}
+    assert facts.git_facts(document.path, document.path) == {
+        "git_commit": commit,
+        "git_dirty": True,
+    }
+
+
+def test_what_is_run_is_told_by_its_content(document: Notebook) -> None:
+    """Of a copy in a folder that git ignores, the notebook's commit is told, and what differs."""
+    path = document.path
+    git(path.parent, "init", "-q")
+    git(path.parent, "add", ".")
+    git(path.parent, "commit", "-qm", "a")
+    copy = path.parent / "runs/copy.ipynb"
+    copy.parent.mkdir()
+    (copy.parent / ".gitignore").write_text("*")
+    copy.write_bytes(path.read_bytes())
+    assert facts.git_facts(path, copy)["git_dirty"] is False
+    copy.write_text("{}")
+    assert facts.git_facts(path, copy)["git_dirty"] is True
 
 
 def test_without_git_nothing_is_said_of_it(
     document: Notebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither a folder outside of any repository nor a machine without git is an error."""
-    assert facts.git_facts(document.path) == {}
+    assert facts.git_facts(document.path, document.path) == {}
     monkeypatch.setenv("PATH", "")
-    assert facts.git_facts(ROOT / "notebooks/train.ipynb") == {}
+    train = ROOT / "notebooks/train.ipynb"
+    assert facts.git_facts(train, train) == {}
 
 
 def test_a_slow_git_is_not_waited_for(
@@ -68,13 +90,17 @@ def test_a_slow_git_is_not_waited_for(
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
     monkeypatch.setattr(asked_git, "_DEADLINE", 0.1)
-    assert facts.git_facts(document.path) == {}
+    assert facts.git_facts(document.path, document.path) == {}
 
 
 def test_everything_collected_is_json_without_secrets(document: Notebook) -> None:
     """Parameters stand as they were given, but for secrets and what JSON does not know."""
     found = facts.run_facts(
-        document, {"token": "t0p"}, shown={"token": "***", "path": Path("a")}, with_packages=True
+        document,
+        {"token": "t0p"},
+        path=document.path,
+        shown={"token": "***", "path": Path("a")},
+        with_packages=True,
     )
     assert json.loads(json.dumps(found)) == found
     assert found["parameters"] == {"token": "***", "path": "a"}
@@ -83,4 +109,6 @@ def test_everything_collected_is_json_without_secrets(document: Notebook) -> Non
 
 def test_another_kernels_packages_are_not_guessed(document: Notebook) -> None:
     """Our own versions say nothing of a kernel with another Python."""
-    assert "packages" not in facts.run_facts(document, {}, shown={}, with_packages=False)
+    assert "packages" not in facts.run_facts(
+        document, {}, path=document.path, shown={}, with_packages=False
+    )

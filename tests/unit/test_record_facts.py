@@ -112,8 +112,8 @@ def test_what_it_asks_for_is_recorded(tmp_path: Path, monkeypatch: pytest.Monkey
         "script_metadata": {"dependencies": ["NumPy>1"], "requires_python": ">=3.11"},
         "lock": {"file": "a.ipynb.lock", "sha256": hashlib.sha256(b"version = 1").hexdigest()},
     }
-    monkeypatch.setattr(facts, "git_facts", lambda path: {})
-    found = facts.run_facts(document, {}, shown={}, with_packages=True)
+    monkeypatch.setattr(facts, "git_facts", lambda *paths: {})
+    found = facts.run_facts(document, {}, path=document.path, shown={}, with_packages=True)
     assert found["packages"] == {"NumPy": importlib.metadata.version("numpy")}
 
 
