@@ -8,6 +8,7 @@ TRAINED_BY := $(wildcard notebooks/examples/$(EXAMPLE)/train.ipynb)
 MODEL := $(if $(EXAMPLE),$(if $(TRAINED_BY),model/$(EXAMPLE).json),model/iris.json)
 LAB_PORT ?= 8888
 TENSORBOARD_PORT ?= 6006
+COCKPIT_PORT ?= 8002
 # As root, or by a sudo that asks for no password.
 APT_GET := $(if $(filter 0,$(shell id -u)),,sudo -n )apt-get
 NBSTRIPOUT := nbstripout --keep-id
@@ -26,7 +27,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve train lab test test-unit lint format labextension test-browser test-docker test-replicas test-swarm test-slurm test-dask test-kubernetes test-versions lock audit digest bench bench-start fuzz git-setup docs pictures clean
+.PHONY: help serve train lab cockpit test test-unit lint format labextension test-browser test-docker test-replicas test-swarm test-slurm test-dask test-kubernetes test-versions lock audit digest bench bench-start fuzz git-setup docs pictures clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,9 +43,12 @@ lab: export LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 lab: export LAB_PORT := $(LAB_PORT)
 lab: export LAB_ENVIRONMENT := $(CURDIR)/.venv
 lab: export TENSORBOARD_PORT := $(TENSORBOARD_PORT)
-lab: .venv/lab  ## JupyterLab and TensorBoard on LAB_PORT= and TENSORBOARD_PORT=; Ctrl-C ends both
+lab: .venv/lab .venv/cockpit  ## JupyterLab and TensorBoard on LAB_PORT= and TENSORBOARD_PORT=; Ctrl-C ends both
 	@mkdir -p runs/logs
 	@exec honcho start --procfile notebooks/examples/lab/Procfile
+
+cockpit: .venv/installed .venv/cockpit  ## all services in the browser; COCKPIT_PORT= chooses the port
+	runner cockpit --port $(COCKPIT_PORT)
 
 test: .venv/tested-with  ## run everything that needs no container
 	pytest $(IN_PARALLEL) -m "not docker and not browser"
@@ -165,10 +169,14 @@ model/%.json: | .venv/installed
 
 .venv/tested-with: locks/test.txt .venv/installed
 	@$(LOCKED) locks/test.txt
-	@touch .venv/lab $@
+	@touch .venv/lab .venv/cockpit $@
 
 .venv/lab: locks/lab.txt .venv/installed
 	@$(LOCKED) locks/lab.txt
+	@touch $@
+
+.venv/cockpit: locks/cockpit.txt .venv/installed
+	@$(LOCKED) locks/cockpit.txt
 	@touch $@
 
 .venv/tools: locks/tools.txt .venv/installed

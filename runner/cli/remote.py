@@ -47,7 +47,7 @@ def reload(notebook: Path | None) -> None:
     "--to", "version", metavar="VERSION", default="", help="Any of `runner versions`, by its hash."
 )
 def rollback(notebook: Path | None, version: str) -> None:
-    """Have it go back to the version that served before, and wait until that serves.
+    """Have the service go back to the version that served before, and wait until that serves.
 
     What is kept of a version that was gone back from can be gone forward to by --to.
     """
@@ -84,7 +84,7 @@ def versions(notebook: Path | None, **given: Any) -> None:
 @click.command(epilog=EPILOG)
 @_SUPERVISED
 def stop(notebook: Path | None) -> None:
-    """Have it drain and end, and wait until it has."""
+    """Have the service drain and end, and wait until it has."""
     _ask(notebook, "stop")
 
 

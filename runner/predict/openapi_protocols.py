@@ -27,7 +27,7 @@ _BY_SERVER = ("408", "413", "431", "503")
 
 TAGS = [
     {"name": _V2, "description": "Version 2, over REST, as KServe's clients speak it."},
-    {"name": _V1, "description": "Bodies with `instances`."},
+    {"name": _V1, "description": "Bodies with 'instances'."},
     {"name": _MLFLOW, "description": "What MLflow's scoring server answers."},
 ]
 

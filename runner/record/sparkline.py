@@ -60,9 +60,9 @@ class Sparkline:
         """Say in words what it shows."""
         total, failed, most = sum(self.requests), sum(self.errors), max(self.requests)
         if not total:
-            return "last hour: no requests"
+            return "the service's last hour: no requests"
         said = f"{counted(total, 'request')}, {counted(failed, 'error')}"
-        return f"last hour: {said}; at most {most:,} in a minute"
+        return f"the service's last hour: {said}; at most {most:,} in a minute"
 
     def svg(self) -> str:
         """Give it as SVG."""

@@ -111,4 +111,4 @@ def test_an_hour_without_requests_is_a_line(points: list[tuple[float, int, int]]
     """Nothing is drawn of what was before."""
     drawn = Sparkline.of(points, 9_000)
     assert drawn.svg().count("<path") == 1
-    assert drawn.said == "last hour: no requests"
+    assert drawn.said == "the service's last hour: no requests"
