@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.record.sparkline import counted
 from runner.supervise.status import VERSION_STYLES, local, why
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _asked(traffic: dict[str, Any] | None) -> str:
     if not traffic:
         return ""
     failed = f"{traffic['errors']:,} of them failed" if traffic["errors"] else "none failed"
-    return f"; {traffic['requests']:,} requests, {failed}"
+    return f"; {counted(traffic['requests'], 'request')}, {failed}"
 
 
 def _named(run: dict[str, Any]) -> str:

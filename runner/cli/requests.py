@@ -24,6 +24,7 @@ _SPAN = re.compile(r"(\d{1,9})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _STATUS = re.compile(r"[1-9]\d\d|[1-9]xx", re.IGNORECASE)
 _LISTED = 50
+_OFF = "no request is recorded: `runner serve --record-requests 0.01` records all that fail"
 _LONGEST = 100  # letters of a path and its query that are shown
 
 
@@ -92,7 +93,10 @@ def requests(notebook: Path | None, **given: Any) -> None:
         return
     if given["output"]:
         raise ConfigurationError("a list is written to stdout", hint="--export names a format")
-    _list(islice(read(folder, wanted), limit or _LISTED), as_json=given["as_json"])
+    found = islice(read(folder, wanted), limit or _LISTED)
+    if not _list(found, as_json=given["as_json"]):
+        none = "no such request is recorded" if folder.is_dir() else _OFF
+        click.echo(none, err=True)
 
 
 def _folder(notebook: Path | None) -> Path:
@@ -129,12 +133,11 @@ def _export(read: Any, form: str, output: Path | None) -> None:
     request_export.export(read, form, sys.stdout.buffer)
 
 
-def _list(found: Iterable[RecordedRequest], *, as_json: bool) -> None:
+def _list(found: Iterable[RecordedRequest], *, as_json: bool) -> int:
     count = 0
     for count, request in enumerate(found, start=1):  # noqa: B007 - how many there were
         click.echo(json.dumps(request.fields) if as_json else _shown(request))
-    if not count:
-        click.echo("no such request is recorded", err=True)
+    return count
 
 
 def _shown(request: RecordedRequest) -> str:

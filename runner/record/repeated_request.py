@@ -71,7 +71,8 @@ def find(service_folder: Path, request_id: str) -> RecordedRequest:
     if newest is None:
         raise ConfigurationError(
             f"no request {request_id[:_LONGEST_ID]!r} is recorded in {folder}",
-            hint="`runner requests --failures` lists those that failed, with their ids",
+            hint="`runner requests --failures` lists those that failed, with their ids, if the "
+            "service has `--record-requests`",
         )
     return newest
 

@@ -57,6 +57,8 @@ def test_a_stop_says_what_has_served() -> None:
     assert said("stop", outcome("", "")) == "stopped"
     asked = {"traffic": {"requests": 1234, "errors": 2}}
     assert said("stop", outcome("", "") | asked) == "stopped; 1,234 requests, 2 of them failed"
+    asked = {"traffic": {"requests": 1, "errors": 0}}
+    assert said("stop", outcome("", "") | asked) == "stopped; 1 request, none failed"
 
 
 def test_a_supervisor_of_before_says_less() -> None:

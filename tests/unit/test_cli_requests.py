@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,6 +13,7 @@ from runner.cli.main import commands
 from runner.errors import ConfigurationError
 from runner.record import request_export
 from runner.record.folders import folder_of
+from runner.supervise import running
 
 LINE = {"method": "POST", "path": "/a\x1b", "query": "b=1", "ms": 1.5, "run": "r"}
 
@@ -90,6 +92,17 @@ def test_a_service_that_never_was_is_told(folder: Path) -> None:
     (folder / "runs" / "b" / "requests").mkdir(parents=True)
     assert isinstance(run().exception, ConfigurationError)
     assert isinstance(run("a.ipynb", "-o", "x").exception, ConfigurationError)
+
+
+def test_a_service_that_records_nothing_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And how it would; where it records, only that nothing fits."""
+    monkeypatch.setattr(running, "find", lambda notebook: SimpleNamespace(folder=folder / "none"))
+    assert "--record-requests" in run().stderr
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    assert run("a.ipynb", "--key", "mobile").stderr == "no such request is recorded\n"
 
 
 def test_all_are_exported(folder: Path) -> None:
