@@ -24,7 +24,6 @@ from runner.record.sparkline import Sparkline, noun
 from runner.traffic.traffic import History, Traffic, TrafficReader
 from runner.traffic.traffic_text import milliseconds
 
-_HOUR = 3600.0
 _RECORDED_WITHIN = 60.0  # seconds
 _MOST_LOOKED_THROUGH = 2_000  # recorded requests, for a failure among them
 _MOST_MODELS, _MOST_METRICS, _MOST_NOTICES = 3, 3, 5
