@@ -54,5 +54,5 @@ def _folder(request_id: str, notebook: Path | None) -> Path:
     raise ConfigurationError(
         f"no service of this folder has recorded a request {request_id[:64]!r}",
         hint="`runner requests --failures` lists those that failed, with their ids, if the "
-        "has `--record-requests`",
+        "service has `--record-requests`",
     )
