@@ -12,8 +12,8 @@ from starlette.routing import BaseRoute, Route
 
 from runner.cockpit import layout, subject
 from runner.cockpit.run_values import text_of
-from runner.cockpit.services import Answer, Service, Services, facts_of
-from runner.cockpit.state import State, state_of
+from runner.cockpit.services import Answer, Service, Services, commit_of, facts_of
+from runner.cockpit.state import State, Tone, state_of
 from runner.record.curl import reachable
 
 _EVERY = 3.0
@@ -84,14 +84,17 @@ def points_of(history: Answer) -> list[dict[str, Any]]:
 
 def _of_record(service: Service, answer: Answer) -> Card:
     facts = facts_of(service.out)
+    state = state_of(answer, facts)
+    # A stop has a reason, too, and is no failure.
+    reason = text_of(facts.get("reason")) if state.tone is Tone.BAD else ""
     return Card(
         service=service,
-        state=state_of(answer, facts),
+        state=state,
         notebook=service.notebook,
         since=facts.get("started"),
         version=_short(facts.get("notebook_sha256")),
-        commit=_short(facts.get("git_commit")),
-        notice=answer.reason or text_of(facts.get("reason")),
+        commit=_short(commit_of(facts)),
+        notice=answer.reason or reason,
     )
 
 
@@ -105,7 +108,7 @@ def _of_status(service: Service, answer: Answer, status: dict[str, Any], version
         notebook=service.notebook,
         since=run.get("since"),
         version=_short(version.get("sha256") or version.get("notebook_sha256")),
-        commit=_short(version.get("commit") or version.get("git_commit")),
+        commit=_short(version.get("commit") or commit_of(version)),
         cause=text_of(run.get("cause")),
         url=_address(status) if status.get("serving") else "",
         traffic=_traffic(status.get("traffic")),

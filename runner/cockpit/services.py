@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from runner.cockpit.run_values import text_of
 from runner.errors import ConfigurationError, RunnerError
 from runner.record import folders, history
 from runner.storage import urls
@@ -212,6 +213,11 @@ def facts_of(record: Path) -> dict[str, Any]:
     if found.st_size > LARGEST_RECORD or not stat.S_ISREG(found.st_mode):
         return {}
     return dict(_facts_of(record, found.st_mtime_ns, found.st_size))
+
+
+def commit_of(facts: dict[str, Any]) -> str:
+    """Give the commit that a record names, unless what has run was changed since."""
+    return "" if facts.get("git_dirty") else text_of(facts.get("git_commit"))
 
 
 @functools.lru_cache(maxsize=512)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.cockpit.run_values import text_of
-from runner.cockpit.services import Service, facts_of
+from runner.cockpit.services import Service, commit_of, facts_of
 from runner.identity import start_of
 from runner.record.ledger import Ledger
 
@@ -95,7 +95,7 @@ def _kept(service: Service, serving: Any) -> Iterator[Version]:
             kept=folder / name,
             since=text_of(facts.get("ready")) or start_of(run),
             state="serving" if run == serving else "kept",
-            commit=text_of(facts.get("git_commit")),
+            commit=commit_of(facts),
             rehearsal=_rehearsal(facts),
             record=_record(service, run),
         )

@@ -273,11 +273,17 @@ def test_a_supervisor_of_another_release_is_shown(service: Path, traffic: Any) -
     ("status", "word"), [("stopped", "stopped"), ("failed", "failed"), ("killed", "killed")]
 )
 def test_a_service_that_has_ended_says_how(service: Path, status: str, word: str) -> None:
-    """Its record does, and the versions that are kept are still there."""
-    record_of(service, "out", status=status, reason="because", started="2026-11-30T00:00:00+00:00")
+    """Its record does, and the versions that are kept are still there; a stop is no failure."""
+    facts = {"git_commit": "c0ffee" * 6, "git_dirty": status == "failed"}
+    started = "2026-11-30T00:00:00+00:00"
+    record_of(service, "out", status=status, reason="because", started=started, **facts)
     with client_of(service.parent.parent) as client:
-        assert f">{word}</span>" in client.get("/").text
+        overview = client.get("/").text
+        assert f">{word}</span>" in overview
+        assert ("commit" in overview) is (status != "failed")
         page = client.get("/services/iris").text
+        for shown in (overview, page):
+            assert ("because" in shown) is (status != "stopped")
         assert "What changed" in page
         assert "disabled" in page
 
