@@ -9,6 +9,7 @@ The rules of this file:
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import re
@@ -53,7 +54,7 @@ def run_facts(
         facts |= origin_facts(path, document.path)
     if document.is_python:
         facts["model_cards"] = model_cards(document, values)
-        facts |= asked_for(document)
+        facts |= asked_for(dataclasses.replace(document, path=path))
         if with_packages:
             asked = packages.required(path) | _dependencies(document)
             used = packages.owners(packages.imported(document))

@@ -115,6 +115,10 @@ def test_what_it_asks_for_is_recorded(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(facts, "git_facts", lambda *paths: {})
     found = facts.run_facts(document, {}, path=document.path, shown={}, with_packages=True)
     assert found["packages"] == {"NumPy": importlib.metadata.version("numpy")}
+    # What lies beside a notebook does not lie beside the copy that is kept of it.
+    copy = notebook.read(write_notebook(Path("runs/a/sources/b.ipynb"), text))
+    found = facts.run_facts(copy, {}, path=document.path, shown={}, with_packages=False)
+    assert found["lock"]["file"] == "a.ipynb.lock"
 
 
 @pytest.mark.parametrize(
