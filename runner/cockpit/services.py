@@ -36,6 +36,8 @@ _LOOK_ELSEWHERE_EVERY = 10.0
 _MOST = 500
 LARGEST_RECORD = 64_000_000
 _SOURCES = "sources"
+_MAPPINGS = ("serving", "candidate", "failure", "traffic")
+_LISTS = ("versions", "points")
 _T = TypeVar("_T")
 
 
@@ -201,7 +203,16 @@ def _ask(folder: Path, question: str) -> Answer:
         return Answer(is_running=False)
     except RunnerError as error:
         return Answer(reason=str(error))
-    return Answer(said=said) if said.get("ok") else Answer(reason=str(said.get("reason", "")))
+    if not said.get("ok"):
+        return Answer(reason=str(said.get("reason", "")))
+    return Answer(said={name: value for name, value in said.items() if _is_known(name, value)})
+
+
+def _is_known(name: str, value: Any) -> bool:
+    """Tell what can be read from what a supervisor of another release says in a way of its own."""
+    if name in _LISTS:
+        return isinstance(value, list)
+    return name not in _MAPPINGS or isinstance(value, dict)
 
 
 def facts_of(record: Path) -> dict[str, Any]:

@@ -269,6 +269,17 @@ def test_a_supervisor_of_another_release_is_shown(service: Path, traffic: Any) -
         page_with(client, "/services/iris", "4,321" if traffic else ">serving</span>")
 
 
+def test_what_a_supervisor_says_in_another_form_is_left_out(service: Path) -> None:
+    """One such service must not hide all the others."""
+    odd = {"serving": 5, "candidate": "a", "failure": [1], "traffic": True}
+    odd |= {"versions": 5, "points": {"a": 1}}
+    said: Answers = lambda _: {**status_of(service, RUN), **odd}  # noqa: E731 - it is typed
+    with supervisors({service: said}), client_of(service.parent.parent) as client:
+        page_with(client, "/", ">nothing serves</span>")
+        page_with(client, "/services/iris", ">nothing serves</span>")
+        assert client.get("/services/iris/history").json() == {"points": []}
+
+
 @pytest.mark.parametrize(
     ("status", "word"), [("stopped", "stopped"), ("failed", "failed"), ("killed", "killed")]
 )
