@@ -202,7 +202,8 @@ _RENEWED = """async (has_focus) => {
     const { renew } = await import("/static/live.js");
     const focused = document.querySelector(has_focus);
     focused.focus();
-    const now = new DOMParser().parseFromString(document.documentElement.outerHTML, "text/html");
+    const text = await (await fetch(location.href)).text();
+    const now = new DOMParser().parseFromString(text, "text/html");
     const about = now.querySelector(has_focus).closest("[data-live]");
     about.prepend("first of all");
     about.append("last of all");
