@@ -183,12 +183,13 @@ def _row(told: dict[str, Any]) -> list[Cell]:
     """Give a service's row of the table."""
     from runner.cli.outcomes import short_path
     from runner.supervise import status as statuses
+    from runner.supervise.service_state import state_of
     from runner.traffic import traffic_text
 
-    state, traffic = statuses.state_of(told), told.get("traffic")
+    state, traffic = state_of(told).state, told.get("traffic")
     row: list[Cell] = [
         short_path(Path(told["notebook"])),
-        (state, statuses.style_of(state)),
+        (state, statuses.STATE_STYLES[state]),
         ((told["serving"] or {}).get("sha256") or "")[:8],
         statuses.span(told["uptime"]),
     ]
@@ -216,12 +217,13 @@ def _shortened(path: str) -> str:
 def _trouble(told: dict[str, Any]) -> str:
     """Say what keeps a service from serving its newest version; empty if nothing does."""
     from runner.cli.outcomes import short_path
-    from runner.supervise import status as statuses
+    from runner.supervise.service_state import state_of
+    from runner.supervise.status import WELL
 
-    if statuses.state_of(told) in statuses.WELL:
+    found = state_of(told)
+    if found.failure is None or found.state in WELL:
         return ""
-    reason = told.get("save_fault") or (told["failure"] or {}).get("reason")
-    return f"{short_path(Path(told['notebook']))}: {' '.join(reason.split())}" if reason else ""
+    return f"{short_path(Path(told['notebook']))}: {' '.join(found.failure.reason.split())}"
 
 
 def _all_of(notebook: Path) -> tuple[dict[str, Any], list[Any], list[Any]]:

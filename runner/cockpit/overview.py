@@ -15,6 +15,7 @@ from runner.cockpit.run_values import text_of
 from runner.cockpit.services import Answer, Service, Services, commit_of, facts_of
 from runner.cockpit.state import State, Tone, state_of
 from runner.record.curl import reachable
+from runner.supervise import service_state
 
 _EVERY = 3.0
 _TRAFFIC = ("per_second", "requests", "errors", "refused", "in_flight", "p50", "p99", "memory")
@@ -34,7 +35,7 @@ class Card:
         cause: Why it serves.
         url: Where it is reached; empty if nothing serves.
         traffic: What it was asked; empty if that is not known.
-        notice: What went wrong last.
+        notice: Why the newest version does not serve, or why one has ended.
         points: Of the last hour's traffic.
     """
 
@@ -101,7 +102,7 @@ def _of_record(service: Service, answer: Answer) -> Card:
 def _of_status(service: Service, answer: Answer, status: dict[str, Any], versions: Answer) -> Card:
     run = status.get("serving") or status.get("candidate") or {}
     version = _serving(versions) or facts_of(service.folder / f"{run.get('run')}.ipynb")
-    failure = status.get("failure") or {}
+    failure = service_state.state_of(status).failure
     return Card(
         service=service,
         state=state_of(answer, {}),
@@ -112,19 +113,13 @@ def _of_status(service: Service, answer: Answer, status: dict[str, Any], version
         cause=text_of(run.get("cause")),
         url=_address(status) if status.get("serving") else "",
         traffic=_traffic(status.get("traffic")),
-        notice=text_of(status.get("save_fault")) or _newest(failure, run.get("since")),
+        notice=failure.reason if failure else "",
     )
 
 
 def _traffic(said: Any) -> dict[str, Any]:
     """Give all that a card shows of what a supervisor says: one of another release says less."""
     return {name: said.get(name) for name in _TRAFFIC} if isinstance(said, dict) and said else {}
-
-
-def _newest(failure: dict[str, Any], since: Any) -> str:
-    """Give the reason of a failure, unless what serves came after it."""
-    is_past = text_of(failure.get("at")) < text_of(since)
-    return "" if is_past else text_of(failure.get("reason"))
 
 
 def _serving(versions: Answer) -> dict[str, Any]:

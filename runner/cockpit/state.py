@@ -6,6 +6,7 @@ import enum
 from typing import Any, NamedTuple
 
 from runner.cockpit.services import Answer
+from runner.supervise import service_state
 
 
 class Tone(enum.StrEnum):
@@ -31,10 +32,11 @@ _ENDED = {
     "kernel-died": State("kernel died", Tone.BAD),
     "killed": State("killed", Tone.BAD),
 }
-_PHASES = {
-    "stopping": State("stopping", Tone.BUSY),
-    "over": State("stopping", Tone.BUSY),
-    "lame duck": State("draining", Tone.BUSY),
+_TONES = dict.fromkeys(service_state.State, Tone.BUSY) | {
+    service_state.State.SERVING: Tone.GOOD,
+    service_state.State.SERVING_OLDER: Tone.BAD,
+    service_state.State.WAITING: Tone.BAD,
+    service_state.State.DOWN: Tone.BAD,
 }
 
 
@@ -49,16 +51,5 @@ def state_of(answer: Answer, facts: dict[str, Any]) -> State:
         return _ENDED.get(str(facts.get("status")), State("ended", Tone.CALM))
     if answer.said is None:
         return State("does not answer", Tone.BAD)
-    return _PHASES.get(str(answer.said.get("phase"))) or _of_runs(answer.said)
-
-
-def _of_runs(status: dict[str, Any]) -> State:
-    """Give the state of one that is up, by what it has for runs."""
-    if status.get("serving"):
-        is_swapping = bool(status.get("candidate"))
-        return State("swapping", Tone.BUSY) if is_swapping else State("serving", Tone.GOOD)
-    if status.get("candidate"):
-        return State("starting", Tone.BUSY)
-    if status.get("restarts_in") is not None:
-        return State("restarting", Tone.BUSY)
-    return State("nothing serves", Tone.BAD)
+    state = service_state.state_of(answer.said).state
+    return State(state, _TONES[state])

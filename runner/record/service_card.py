@@ -190,11 +190,11 @@ def _models(run: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _news(told: Facts) -> Iterator[tuple[str, str]]:
-    if failure := told.get("failure"):
+    if fault := told.get("save_fault"):  # newer than any run that failed
+        yield "newest save", f"not taken up: {' '.join(str(fault).split())}"
+    elif failure := told.get("failure"):
         reason = " ".join(str(failure.get("reason", "")).split())
         yield "newest save", f"does not serve, the one before does: {reason}"
-    elif fault := told.get("save_fault"):
-        yield "newest save", f"not taken up: {' '.join(str(fault).split())}"
     for notice in (told.get("notices") or ())[:_MOST_NOTICES]:
         yield "warning", str(notice)
 

@@ -10,6 +10,7 @@ from typing import Any
 from runner.supervise.events import GiveUpVersion, RecordFailure
 from runner.supervise.failure_text import becomes, failure_text, is_same
 from runner.supervise.lifecycle import Lifecycle, Phase
+from runner.supervise.service_state import is_past
 from runner.supervise.states import Run
 from runner.supervise.status import iso
 from runner.supervise.versions import Versions
@@ -36,7 +37,8 @@ class LastFailure:
 
     def since(self, moment: float) -> dict[str, Any] | None:
         """Give what is known of it, unless it was before a time of the wall clock."""
-        return self.facts if self.facts is not None and self.facts["at"] > iso(moment) else None
+        facts = self.facts
+        return None if facts is None or is_past(facts, iso(moment)) else facts
 
     def end_repetition(self) -> None:
         """Take the next one for a new one, whatever it says: something serves."""

@@ -7,14 +7,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from runner.rehearsal.report_text import summary, table
+from runner.supervise.service_state import State, state_of
 from runner.telemetry.log_lines import folded
 from runner.traffic import traffic_text
 
 Cell = str | tuple[str, str]
 """A text, or a text and its style by rich's words."""
 
-WELL = ("serving", "swapping", "starting")
+WELL = (State.SERVING, State.SWAPPING, State.STARTING)
 """States in which there is nothing to mend."""
+
+STATE_STYLES = dict.fromkeys(State, "yellow") | {
+    State.SERVING: "green",
+    State.SERVING_OLDER: "red",
+    State.WAITING: "red",
+    State.DOWN: "red",
+}
 
 _MOST_ROWS = 10
 _MOST_VERSIONS = 5
@@ -32,35 +40,6 @@ def local(time: str) -> str:
         return dt.datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     except ValueError:
         return ""
-
-
-def state_of(status: dict[str, Any]) -> str:
-    """Say in a word or two how a service is."""
-    serving = status["serving"]
-    if status["phase"] != "up":
-        return str(status["phase"])
-    if not serving:
-        return "starting" if status["candidate"] else "down"
-    if status["candidate"]:
-        return "swapping"
-    is_newest = not (newest_failure(status) or status.get("save_fault"))
-    return "serving" if is_newest else "serving older"
-
-
-def newest_failure(status: dict[str, Any]) -> dict[str, Any] | None:
-    """Give the last failure, unless something has begun to serve since; then it is of the past."""
-    failure: dict[str, Any] | None = status["failure"]
-    since = (status["serving"] or {}).get("since") or ""
-    return None if failure is None or since > failure["at"] else failure
-
-
-def style_of(state: str) -> str:
-    """Give a state's colour, by rich's words."""
-    if state in ("serving", "up"):
-        return "green"
-    return (
-        "red" if state in ("down", "waiting for an edit") or state == "serving older" else "yellow"
-    )
 
 
 def shown(
@@ -91,11 +70,11 @@ def rows(
         points: Of the last hour, likewise.
         versions: That are kept or failed, likewise.
     """
-    serving, state = status["serving"], state_of(status)
+    serving, state = status["serving"], state_of(status).state
     failure = _failure(status["failure"])
     return [
         ("notebook", status["notebook"]),
-        ("state", (state, style_of(state))),
+        ("state", (state, STATE_STYLES[state])),
         ("records", status.get("records", "")),
         ("supervisor", f"{status['phase']}, pid {status['pid']}, up {span(status['uptime'])}"),
         ("address", status.get("url") or f"http://{status['address']}"),

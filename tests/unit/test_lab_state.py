@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from runner.lab.state import state_of
 
 EARLY, LATE = "2026-11-30T10:00:00.000+00:00", "2026-11-30T10:00:01.000+00:00"
@@ -34,29 +32,6 @@ def status(**facts: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(
-    ("facts", "expected"),
-    [
-        ({}, "serving"),
-        ({"failure": failure(LATE)}, "failed"),
-        ({"failure": failure(EARLY), "serving": {**RUN, "since": LATE}}, "serving"),
-        ({"failure": failure(EARLY), "serving": None}, "failed"),
-        ({"save_fault": "it is no notebook"}, "failed"),
-        ({"candidate": RUN}, "swapping"),
-        ({"candidate": RUN, "failure": failure(LATE)}, "swapping"),
-        ({"candidate": RUN, "serving": None}, "starting"),
-        ({"serving": None}, "starting"),
-        ({"phase": "stopping"}, "stopping"),
-        ({"phase": "lame duck", "candidate": RUN}, "stopping"),
-    ],
-)
-def test_the_newest_that_happened_is_shown(
-    facts: dict[str, Any], expected: str, tmp_path: Path
-) -> None:
-    """A failure counts until something begins to serve after it, or is about to."""
-    assert state_of(status(**facts), tmp_path)["state"] == expected
-
-
 def test_a_state_is_json_and_says_what_serves(tmp_path: Path) -> None:
     """With the record that can be opened in JupyterLab."""
     (tmp_path / "runs/a").mkdir(parents=True)
@@ -76,4 +51,4 @@ def test_the_failed_cell_and_its_record_are_shown(tmp_path: Path) -> None:
     cell = {"cell": 2, "cell_id": "divide", "line": 2}
     said = failure(LATE, cell=cell, record="as/seen/elsewhere/r-2.ipynb")
     found = state_of(status(failure=said, records=str(tmp_path)), tmp_path)["failure"]
-    assert found == {"reason": "cell 2 failed", "at": LATE, "record": "r-2.ipynb", "cell": cell}
+    assert found == failure(LATE, cell=cell, record="r-2.ipynb")

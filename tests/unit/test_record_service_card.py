@@ -173,8 +173,8 @@ def test_what_the_newest_save_has_become_is_said_while_it_serves() -> None:
     said = rows(known.card(RUN))
     assert said["newest save"].endswith("cell 2, line 1 `x`, raised NameError: x")
     assert said["warning"] == "another scikit-learn"
-    known.tell({"save_fault": "no JSON"})
-    assert rows(known.card(RUN))["newest save"] == "not taken up: no JSON"
+    known.tell({"save_fault": "no JSON", "failure": failure})
+    assert rows(known.card(RUN))["newest save"] == "not taken up: no JSON", "it is newer"
     assert not {"newest save", "warning"} & set(rows(known.card(ENDED)))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.supervise.status import local, shown, state_of
+from runner.supervise.status import local, shown
 
 STATUS: dict[str, Any] = {
     "notebook": "/a.ipynb",
@@ -49,24 +49,6 @@ def test_a_save_that_cannot_be_read_stands_there_while_nothing_has_failed(
     assert "last failure:  none" in lines
     expected = ["newest save:   not taken up: cell 1 has marks"] if said.get("save_fault") else []
     assert [line for line in lines if "save" in line] == expected
-
-
-@pytest.mark.parametrize(
-    ("said", "state"),
-    [
-        ({"serving": SERVING}, "serving"),
-        ({"serving": SERVING, "candidate": SERVING}, "swapping"),
-        ({"serving": SERVING, "failure": failed("2026-11-30T13")}, "serving older"),
-        ({"serving": SERVING, "failure": failed("2026-11-30T11")}, "serving"),
-        ({"serving": SERVING, "save_fault": "marks"}, "serving older"),
-        ({"candidate": SERVING}, "starting"),
-        ({}, "down"),
-        ({"phase": "lame duck", "serving": SERVING}, "lame duck"),
-    ],
-)
-def test_a_service_is_named_by_what_it_does(said: dict[str, Any], state: str) -> None:
-    """A failure counts until something has come to serve behind it."""
-    assert state_of(STATUS | said) == state
 
 
 def test_what_was_asked_of_late_is_shown() -> None:
