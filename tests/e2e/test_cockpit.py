@@ -275,8 +275,8 @@ def test_what_a_supervisor_says_in_another_form_is_left_out(service: Path) -> No
     odd |= {"versions": 5, "points": {"a": 1}}
     said: Answers = lambda _: {**status_of(service, RUN), **odd}  # noqa: E731 - it is typed
     with supervisors({service: said}), client_of(service.parent.parent) as client:
-        page_with(client, "/", ">nothing serves</span>")
-        page_with(client, "/services/iris", ">nothing serves</span>")
+        page_with(client, "/", ">starting</span>")
+        page_with(client, "/services/iris", ">starting</span>")
         assert client.get("/services/iris/history").json() == {"points": []}
 
 
