@@ -102,6 +102,8 @@ class Orders:
             case "tell":
                 if self.session:
                     self.session.tell_of_service(order["service"])
+            case "explain":
+                self._stop.reason = order["reason"]
             case "retire":
                 self._stop.reason = order["reason"]
                 if self.publication:

@@ -122,6 +122,7 @@ class Runs:
     Attributes:
         live: By number.
         rehearsals: The reports of their rehearsals, likewise.
+        stop_cause: Who has asked for the end of the service; empty before.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - each is another part of the supervisor
@@ -135,6 +136,7 @@ class Runs:
     ) -> None:
         self.live: dict[int, RunFacts] = {}
         self.rehearsals: dict[int, dict[str, Any]] = {}
+        self.stop_cause = ""
         self._plan, self._versions, self._links = plan, versions, links
         self._listeners, self._before_reading = listeners, before_reading
         self._relay_word = relay_word
@@ -216,6 +218,9 @@ class Runs:
                 if successor:
                     self._links.send(name, do="give way")
             case Terminate():
+                if self.stop_cause:
+                    said = f"a stop was asked for by {self.stop_cause}"
+                    process.order(do="explain", reason=said)
                 process.terminate()
             case KillKernel():
                 pid = process.kernel_pid or 0

@@ -382,6 +382,8 @@ class Supervisor:
     def _request(self, requested: Requested) -> None:
         log.info("%s by %s", _CAUSES[type(requested)], requested.cause)
         was_leaving = self._life.is_leaving
+        if isinstance(requested, StopRequested):
+            self._runs.stop_cause = requested.cause
         self._tell(requested)
         if was_leaving and not isinstance(requested, StopRequested):
             log.warning("it is not begun: the service is stopping")

@@ -111,9 +111,10 @@ def test_at_the_end_it_is_a_summary(service: Any) -> None:
     assert service.stop() == 0, service.said()
     said = card(service)
     assert said.startswith("■ served from")
-    assert "interrupted by SIGTERM" in said
+    reason = "interrupted by SIGTERM: a stop was asked for by SIGTERM"
+    assert reason in said
     last = read_record(record_path(service)).cells[-1].outputs[-1]
-    assert (last.name, last.text) == ("stdout", "interrupted by SIGTERM\n")
+    assert (last.name, last.text.splitlines()) == ("stdout", [reason])
     assert " error" in said
     assert " 0 errors" not in said
     assert record_path(service).stat().st_mode & 0o777 == 0o600
