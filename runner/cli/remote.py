@@ -106,8 +106,8 @@ def _versions_of(service: RunningService) -> list[dict[str, Any]]:
 
 def _ask(notebook: Path | None, question: str, *, version: str = "") -> None:
     require_posix(question)
-    from runner.cli import outcomes
-    from runner.supervise import control, running
+    from runner.cli.outcomes import short_path
+    from runner.supervise import control, outcome_text, running
 
     service = running.find(notebook)
     if version:
@@ -115,8 +115,8 @@ def _ask(notebook: Path | None, question: str, *, version: str = "") -> None:
     outcome = control.ask(service.folder, question, version=version)
     if not outcome["ok"]:
         said = f"{service.notebook}: {question} failed: {outcome['reason']}"
-        raise RunnerError(said, hint=outcomes.what_serves(outcome))
-    click.echo(f"{outcomes.short_path(service.notebook)}: {outcomes.said(question, outcome)}")
+        raise RunnerError(said, hint=outcome_text.what_serves(outcome))
+    click.echo(f"{short_path(service.notebook)}: {outcome_text.said(question, outcome)}")
 
 
 @click.command()

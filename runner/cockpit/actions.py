@@ -16,6 +16,7 @@ from typing import Any
 from runner.cockpit.services import Service
 from runner.cockpit.state import Tone
 from runner.errors import RunnerError
+from runner.supervise import outcome_text
 from runner.supervise.detached_thread import in_a_thread
 
 
@@ -83,16 +84,17 @@ async def _follow(action: Action, do: Callable[[], str]) -> None:
         action.outcome = action.outcome or "it failed: see the cockpit's log"
 
 
-def said_of(outcome: dict[str, Any]) -> str:
+def said_of(question: str, outcome: dict[str, Any]) -> str:
     """Give an outcome of a supervisor in words.
+
+    Args:
+        question: What was asked for, such as ``reload``.
+        outcome: What it has answered.
 
     Raises:
         RunnerError: It is none that was wished for.
     """
-    reason = outcome.get("reason")
-    text = " ".join(reason.split()) if isinstance(reason, str) else ""
-    if not outcome.get("ok"):
-        raise RunnerError(text or "it failed")
-    serving = outcome.get("serving")
-    now = f"run {serving.get('run')} serves" if isinstance(serving, dict) else ""
-    return "; ".join(filter(None, ["done", now, text]))
+    if outcome.get("ok"):
+        return outcome_text.said(question, outcome)
+    why = outcome_text.reason_of(outcome) or "it failed"
+    raise RunnerError("; ".join(filter(None, [why, outcome_text.what_serves(outcome)])))

@@ -135,7 +135,10 @@ async def _act(request: Request) -> Response:
 
 
 def _ask(service: Service, question: str, version: str) -> Callable[[], str]:
-    return lambda: actions.said_of(control.ask(service.folder, question, version=version))
+    def ask() -> str:
+        return actions.said_of(question, control.ask(service.folder, question, version=version))
+
+    return ask
 
 
 def _debug(service: Service, request_id: str) -> Callable[[], str]:

@@ -196,7 +196,8 @@ def test_a_button_asks_the_supervisor(service: Path, asked: list[str], question:
             follow_redirects=False,
         )
         assert (answer.status_code, answer.headers["location"]) == (303, "/services/iris")
-        until(lambda: f"it did {question}" in client.get("/services/iris").text)
+        said = "stopped" if question == "stop" else f"{question} is done: it did {question}"
+        until(lambda: f": {said}</p>" in client.get("/services/iris").text)
     assert question in asked
 
 
@@ -247,7 +248,7 @@ def test_only_one_thing_is_done_at_a_time(service: Path) -> None:
         assert again.status_code == 409
         assert "under way" in client.get("/services/iris").text
         goes_on.set()
-        until(lambda: "done" in client.get("/services/iris").text)
+        until(lambda: "reload is done" in client.get("/services/iris").text)
 
 
 def test_the_overview_shows_what_a_supervisor_says(service: Path, asked: list[str]) -> None:
