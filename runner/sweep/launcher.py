@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,6 @@ _THREADS = (
     "NUMEXPR_NUM_THREADS",
     "LOKY_MAX_CPU_COUNT",
 )
-
-STOPPED = 128 + signal.SIGTERM
-"""The exit code of a run that leaves nothing, since it was stopped with the sweep."""
 
 Began = Callable[[Point, str], None]
 """What is called with a point and its node, if it has one, when its run begins."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 from typing import Any
 
 from runner.record import history
 from runner.record.metrics import Metrics, metrics_of
 from runner.record.out import OutFile
 from runner.sweep.points import Point
+
+STOPPED = 128 + signal.SIGTERM
+"""The exit code of a run that leaves nothing, since it was stopped with the sweep."""
 
 COMPLETED = "completed"
 # How a run ends that would end so again; all else is run again by the next sweep.
@@ -27,12 +31,14 @@ class Outcome:
         reason: Why it ended.
         seconds: How long it took; None if it has not ended.
         metrics: What it recorded.
+        started: When, as its record says: no two runs of a point have one moment.
     """
 
     status: str = PENDING
     reason: str = ""
     seconds: float | None = None
     metrics: Metrics = dataclasses.field(default_factory=dict)
+    started: str = ""
 
     @property
     def is_completed(self) -> bool:
@@ -82,6 +88,26 @@ def outcome_of(point: Point, *, corrects: bool = True) -> Outcome:
     return outcome
 
 
+def outcome_after(point: Point, code: int, before: Outcome) -> Outcome:
+    """Read how a run ended; its process's end must do for one that left no word of it.
+
+    Args:
+        point: Whose run it was.
+        code: The exit code of its process.
+        before: What was on the disk when it began: the record of an earlier run tells nothing of
+            this one, unless somebody had completed the point just then.
+    """
+    outcome = outcome_of(point)
+    if outcome.started == before.started and not outcome.is_completed:
+        outcome = Outcome()
+    if outcome.status == PENDING and code == STOPPED:
+        return dataclasses.replace(outcome, status="stopped", reason="stopped with the sweep")
+    if outcome.status in (PENDING, "running"):
+        reason = f"its process ended with code {code}; see {point.log}"
+        return dataclasses.replace(outcome, status="failed", reason=reason)
+    return outcome
+
+
 def _recorded(point: Point) -> Outcome:
     try:
         document = json.loads(point.record.read_bytes())
@@ -95,4 +121,5 @@ def _recorded(point: Point) -> Outcome:
         reason=str(run.get("reason") or ""),
         seconds=document["metadata"].get("papermill", {}).get("duration"),
         metrics=metrics_of(document),
+        started=str(run.get("started") or ""),
     )

@@ -21,11 +21,11 @@ from runner.spawn.fork_server_client import Starter
 from runner.sweep import places
 from runner.sweep.comparison import Comparison, best_of, interrupted
 from runner.sweep.folder import set_up
-from runner.sweep.launcher import STOPPED, Launcher, run_environment
+from runner.sweep.launcher import Launcher, run_environment
 from runner.sweep.locks import FolderLocks, Locks
 from runner.sweep.options import SweepOptions
 from runner.sweep.optuna_journal import JOURNAL
-from runner.sweep.outcomes import PENDING, Outcome, outcome_of
+from runner.sweep.outcomes import Outcome, outcome_after, outcome_of
 from runner.sweep.parallel_runs import ParallelRuns
 from runner.sweep.places import Place, local_jobs
 from runner.sweep.plan import due_points, plan_of
@@ -212,11 +212,14 @@ class Sweep:
         )
         progress = SweepProgress(counts, live_line())
 
+        before: dict[str, Outcome] = {}
+
         def launch(point: Point) -> Any:
+            before[point.name] = outcome_of(point, corrects=False)
             return place.start(point, progress.started)
 
         def on_end(point: Point, code: int) -> None:
-            self._outcomes[point.name] = _outcome_after(point, code)
+            self._outcomes[point.name] = outcome_after(point, code, before.pop(point.name))
             if self.trials:
                 self.trials.ended(point, self._outcomes[point.name])
             progress.ended(point, self._outcomes[point.name])
@@ -276,14 +279,3 @@ class Sweep:
             log.warning("all shards are done, but there is no report: %s", error)
             return gathers
         return f"all shards are done\n{files_text(self.options.folder)}"
-
-
-def _outcome_after(point: Point, code: int) -> Outcome:
-    """Read how a run ended; its process's end must do for one that left no word of it."""
-    outcome = outcome_of(point)
-    if outcome.status == PENDING and code == STOPPED:
-        return dataclasses.replace(outcome, status="stopped", reason="stopped with the sweep")
-    if outcome.status in (PENDING, "running"):
-        reason = f"its process ended with code {code}; see {point.log}"
-        return dataclasses.replace(outcome, status="failed", reason=reason)
-    return outcome

@@ -262,6 +262,11 @@ def test_drivers_share_a_folder(folder: Path, start: Start) -> None:
     assert "by another process" in others[0].said() + others[1].said()
 
 
+def logs(folder: Path) -> str:
+    """What the runs of a sweep have logged."""
+    return "".join(log.read_text() for log in folder.glob("runs/sweeps/a/points/*/*.log"))
+
+
 def test_a_folder_has_one_notebooks_sweep_at_a_time(folder: Path, start: Start) -> None:
     """One with other parameters, or of an edited notebook, is refused at once, and changes none."""
     write_notebook(folder / "a.ipynb", WAITS, COUNTS, parameters=X)
@@ -304,7 +309,7 @@ def test_a_search_that_was_killed_goes_on(folder: Path, start: Start) -> None:
     killed.stop(signal.SIGKILL)
     (folder / "gate").touch()
     again = start(*words, cwd=folder)
-    assert again.wait(100) == 0, again.said()
+    assert again.wait(100) == 0, again.said() + logs(folder)
     assert set(done(folder).values()) == {1}
     rows = table(folder)
     assert len(rows) == len(done(folder)) <= 3

@@ -13,14 +13,13 @@ from support import write_notebook
 
 from runner.config import EngineConfig, KernelChoice, TimeLimits
 from runner.errors import RunnerError
-from runner.sweep.launcher import STOPPED
 from runner.sweep.nodes import archive
 from runner.sweep.nodes.archive import Member
 from runner.sweep.nodes.handover import Handover
 from runner.sweep.nodes.order import PointOrder, SweepOrder
 from runner.sweep.nodes.remote_runs import RemoteLauncher
 from runner.sweep.nodes.target import read_target
-from runner.sweep.outcomes import outcome_of
+from runner.sweep.outcomes import STOPPED, outcome_of
 from runner.sweep.points import Point
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from runner import files
-from runner.sweep.outcomes import identity_facts, outcome_of
+from runner.sweep.outcomes import STOPPED, Outcome, identity_facts, outcome_after, outcome_of
 from runner.sweep.points import Point
 
 
@@ -22,3 +22,22 @@ def test_a_record_is_corrected_only_by_who_may_and_once_nobody_writes_it(tmp_pat
         assert outcome_of(point).status == "running"
     assert point.record.read_text() == text
     assert outcome_of(point).status == "killed"
+
+
+def test_the_record_of_an_earlier_run_says_nothing_of_a_later_one(tmp_path: Path) -> None:
+    """One whose process has ended without a word has failed, or was stopped before it began."""
+    point = Point(name="p", chosen={}, values={}, record=tmp_path / "out.ipynb", identity="1")
+
+    def record(status: str, started: str) -> Outcome:
+        facts = {"status": status, "started": started, **identity_facts(point)}
+        point.record.write_text(json.dumps({"metadata": {"runner": facts}, "cells": []}))
+        return outcome_of(point, corrects=False)
+
+    before = record("stopped", "12:00")
+    left = outcome_after(point, 138, before)
+    assert (left.status, left.reason.split(";")[0]) == ("failed", "its process ended with code 138")
+    assert outcome_after(point, STOPPED, before).was_stopped
+    record("stopped", "12:01")
+    assert outcome_after(point, STOPPED, before).started == "12:01"
+    before = record("completed", "12:02")  # by another, just as ours began
+    assert outcome_after(point, 0, before).is_completed

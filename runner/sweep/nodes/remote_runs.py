@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.errors import KernelDiedError, NotebookError, RunnerError
 from runner.run.stop_request import StopRequest
-from runner.sweep.launcher import STOPPED, Began, Launcher
+from runner.sweep.launcher import Began, Launcher
 from runner.sweep.nodes import cluster, point_task
 from runner.sweep.nodes.archive import ArchiveError
 from runner.sweep.nodes.bundle import Bundle, megabytes
@@ -31,6 +31,7 @@ from runner.sweep.nodes.handover import Handover, commit, commit_failure
 from runner.sweep.nodes.order import PointOrder, SweepOrder
 from runner.sweep.nodes.target import Target
 from runner.sweep.nodes.versions import Versions
+from runner.sweep.outcomes import STOPPED
 from runner.sweep.parallel_runs import RunningPoint
 from runner.sweep.points import Point
 
