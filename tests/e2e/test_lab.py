@@ -20,7 +20,7 @@ from support.lab_client import TOKEN, ask, log_a_scalar, type_in_a_terminal, wai
 LAB = "notebooks/examples/lab"
 PLOT = f"{LAB}/plot.ipynb"
 NEEDED = (
-    *("Makefile", "pyproject.toml", "locks/notebook.txt", "locks/lab.txt"),
+    *("Makefile", "pyproject.toml", "locks/notebook.txt", "locks/lab.txt", "locks/cockpit.txt"),
     *(f"{LAB}/Procfile", f"{LAB}/bashrc"),
 )
 
