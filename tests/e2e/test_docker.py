@@ -143,11 +143,11 @@ def test_training_came_first_and_ended_well(stack: Stack) -> None:
 
 
 def test_the_record_is_on_the_host_while_it_serves(stack: Stack) -> None:
-    """Jupyter reads out.ipynb, which shows the serving cell running; nobody but their user does."""
+    """Jupyter reads out.ipynb, which shows the serving cell running; nobody writes it meanwhile."""
     until(lambda: "serving ASGI on" in text_of(stack.record("serve").cells[-1]), 10)
     assert states(stack.record("serve"))["serve"] == "running"
     found = (stack.folder / "runs/serve/out.ipynb").stat()
-    assert (found.st_uid, found.st_mode & 0o777) == (1000, 0o600)
+    assert (found.st_uid, found.st_mode & 0o777) == (1000, 0o400)
 
 
 def test_a_later_start_leaves_records_to_their_owner(stack: Stack) -> None:
@@ -156,7 +156,7 @@ def test_a_later_start_leaves_records_to_their_owner(stack: Stack) -> None:
     others.write_text("")
     others.chmod(0o600)
     stack.compose("up", "prepare")
-    assert record.stat().st_mode & 0o777 == 0o600
+    assert record.stat().st_mode & 0o777 == 0o400  # it serves
     assert (others.stat().st_gid, others.stat().st_mode & 0o777) == (100, 0o660)
 
 
