@@ -85,7 +85,7 @@ def test_it_is_shown_until_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_narrow_terminal_has_fewer_columns(width: int, names: str) -> None:
     """Those that say least go first, and of a long path its end is what differs."""
-    path = "/home/somebody/work/projects/notebooks/serve.ipynb"
+    path = "/srv/somebody/elsewhere/projects/notebooks/serve.ipynb"
     url = "http://127.0.0.1:8000"
     row = [path, "serving older", "ab" * 4, "0:00:01", "12/s", "0", "1 ms", "9 ms", "1 GB", url]
     columns, ((shown, *_),) = command._fitted([row], width)

@@ -10,7 +10,7 @@ from runner.record import tracebacks
 
 HEAD = "\x1b[31mValueError\x1b[39m        Traceback (most recent call last)"
 CELL = "\x1b[36mCell\x1b[39m \x1b[32mIn[3]\x1b[39m\x1b[32m, line 2\x1b[39m\n----> 2 f()"
-OWN = "File \x1b[32m~/work/tools.py:7\x1b[39m, in f()\n----> 7 g()"
+OWN = "File \x1b[32m~/flowers/tools.py:7\x1b[39m, in f()\n----> 7 g()"
 LIBRARY = "File /venv/lib/python3.12/site-packages/sklearn/base.py:9, in g()\n----> 9 h()"
 STANDARD = "File /usr/lib/python3.11/json/decoder.py:5, in h()\n----> 5 raise"
 END = "\x1b[31mValueError\x1b[39m: no"
@@ -45,7 +45,7 @@ def test_nothing_is_folded_where_nothing_else_is_left(traceback: list[str]) -> N
         ("<frozen importlib._bootstrap>", True),
         ("/usr/lib/python3/dist-packages/yaml/__init__.py", True),
         (str(Path(tracebacks.__file__)), True),
-        ("~/work/lib/tools.py", False),
+        ("~/flowers/lib/tools.py", False),
         ("<timed exec>", False),
         ("tools.py", False),
     ],
