@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import RUNNER, Service, until
+from support import until
 from support.browser import Watch, expect
+from support.cockpit import TOKEN, cockpit_of
 from support.standin_service import (
     kept_version,
     record_of,
@@ -22,7 +23,6 @@ pytestmark = pytest.mark.browser
 
 EVIL = '<img src=x onerror="window.isHurt=1"><script>window.isHurt=1<\\script>'
 RUN, OLDER = "20261130T000002-host-0002", "20261130T000001-host-0001"
-TOKEN = "0123456789abcdef0123"
 PHONE = {"width": 360, "height": 640}
 POINTS = [
     {
@@ -72,17 +72,8 @@ def asked(folder: Path) -> Iterator[list[str]]:
 @pytest.fixture(scope="module")
 def url(folder: Path, asked: list[str]) -> Iterator[str]:
     """Where the cockpit is."""
-    token = folder / "token"
-    token.write_text(TOKEN)
-    token.chmod(0o600)
-    words = ["cockpit", "--port", "0", "--cockpit-token-file", "token"]
-    cockpit = Service(*words, cwd=folder, program=RUNNER)
-    try:
-        found = until(lambda: re.search(r"http://[\d.:]+", cockpit.said()))
-        yield str(found[0])
-        cockpit.stop()
-    finally:
-        assert cockpit.end() == []
+    with cockpit_of(folder) as url:
+        yield url
 
 
 @pytest.fixture

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import RUNNER, Service, until
+from support import until
 from support.browser import Watch, expect
+from support.cockpit import TOKEN, cockpit_of
 from support.records import cell, display, document, text_cell, write, write_sweep
 
 pytestmark = pytest.mark.browser
@@ -17,7 +17,6 @@ pytestmark = pytest.mark.browser
 HURT = "for (const each of [window, parent, top]) each.isHurt = 1; alert(1)"
 EVIL = f'"><img src=x onerror="{HURT}"><script>{HURT}</script>'
 NAME = EVIL.replace("/", "")
-TOKEN = "0123456789abcdef0123"
 PHONE = {"width": 360, "height": 640}
 POINTS = {
     f"a={a},b={b}": ({"a": a, "b": b}, a * 0.1 + len(b) * 0.02) for a in (1, 2) for b in ("x", "yy")
@@ -61,17 +60,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
     """Where the cockpit is."""
-    token = folder / "token"
-    token.write_text(TOKEN)
-    token.chmod(0o600)
-    words = ["cockpit", "--port", "0", "--cockpit-token-file", "token"]
-    cockpit = Service(*words, cwd=folder, program=RUNNER)
-    try:
-        found = until(lambda: re.search(r"http://[\d.:]+", cockpit.said()))
-        yield str(found[0])
-        cockpit.stop()
-    finally:
-        assert cockpit.end() == []
+    with cockpit_of(folder) as url:
+        yield url
 
 
 @pytest.fixture
