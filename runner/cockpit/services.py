@@ -11,7 +11,6 @@ The rules of this file:
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
 import functools
@@ -20,14 +19,14 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from runner.cockpit.run_values import text_of
 from runner.errors import ConfigurationError, RunnerError
 from runner.record import folders, history
 from runner.storage import urls
 from runner.supervise import control, running
-from runner.supervise.detached_thread import in_a_thread
+from runner.supervise.questions import Questions
 
 _PATIENCE = 0.5
 _TRUE_FOR = {"history": 5.0}  # it has a point more every 10 seconds
@@ -38,7 +37,6 @@ LARGEST_RECORD = 64_000_000
 _SOURCES = "sources"
 _MAPPINGS = ("serving", "candidate", "failure", "traffic")
 _LISTS = ("versions", "points")
-_T = TypeVar("_T")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,18 +90,6 @@ class Answer:
 _SILENT = Answer(reason="it does not answer")
 
 
-@dataclasses.dataclass(frozen=True)
-class _Asking(Generic[_T]):
-    """Be a question on its way, or answered."""
-
-    answer: asyncio.Future[_T]
-    began: float
-
-    def is_past(self, seconds: float) -> bool:
-        """Tell whether it was answered, and that is no longer true."""
-        return self.answer.done() and time.monotonic() - self.began >= seconds
-
-
 class Services:
     """Know the services of a folder.
 
@@ -114,10 +100,9 @@ class Services:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._found: dict[str, Service] = {}
-        self._looking: _Asking[dict[str, Service]] | None = None
         self._looked_elsewhere = -_LOOK_ELSEWHERE_EVERY
         self._elsewhere: list[running.RunningService] = []
-        self._asking: dict[tuple[Path, str], _Asking[Answer]] = {}
+        self._questions = Questions()
 
     async def found(self, *, waits: bool = False) -> list[Service]:
         """List all there are, by name; those of the last look, while another is under way.
@@ -125,12 +110,9 @@ class Services:
         Args:
             waits: For its end.
         """
-        if self._looking is None or self._looking.is_past(_LOOK_EVERY):
-            self._looking = _Asking(in_a_thread(self._look), time.monotonic())
-        if waits or not self._found:
-            await asyncio.wait({self._looking.answer})
-        if self._looking.answer.done():
-            self._found = self._looking.answer.result()
+        patience = None if waits or not self._found else 0.0
+        with contextlib.suppress(TimeoutError):
+            await self._questions.ask("all", self._look, patience, stays_true=_LOOK_EVERY)
         return [*self._found.values()]
 
     async def find(self, key: str) -> Service | None:
@@ -143,21 +125,22 @@ class Services:
 
     async def ask(self, service: Service, question: str) -> Answer:
         """Ask a supervisor what changes nothing, and wait for a moment."""
-        place = (service.folder, question)
-        asking = self._asking.get(place)
-        if asking is None or asking.is_past(_TRUE_FOR.get(question, 0.0)):
-            answer = in_a_thread(lambda: _ask(service.folder, question))
-            asking = self._asking[place] = _Asking(answer, time.monotonic())
-        done, _ = await asyncio.wait({asking.answer}, timeout=_PATIENCE)
-        return asking.answer.result() if done else _SILENT
+        about, stays_true = (service.folder, question), _TRUE_FOR.get(question, 0.0)
+        try:
+            return await self._questions.ask(
+                about, lambda: _ask(service.folder, question), _PATIENCE, stays_true=stays_true
+            )
+        except TimeoutError:
+            return _SILENT
 
-    def _look(self) -> dict[str, Service]:
+    def _look(self) -> None:
+        """Find them, whether or not somebody still waits for that."""
         places = dict(itertools.islice(self._places(), _MOST))
         services = (
             Service(key=_key(folder.relative_to(self._folder)), folder=folder, place=place)
             for folder, place in places.items()
         )
-        return {each.key: each for each in sorted(services, key=lambda each: each.name)}
+        self._found = {each.key: each for each in sorted(services, key=lambda each: each.name)}
 
     def _places(self) -> Iterator[tuple[Path, Path]]:
         """Give the services' folders, and where each was started."""

@@ -9,10 +9,10 @@ from typing import Any
 from runner.errors import ConfigurationError, RunnerError
 from runner.lab.cockpits import SECONDS_TO_START, Cockpits
 from runner.lab.places import notebook_at, project_of
-from runner.lab.questions import Questions
 from runner.lab.services import Services
 from runner.lab.starting import Starts
 from runner.lab.state import SILENT, state_of
+from runner.supervise.questions import Questions
 
 _PATIENCE = 3.0
 _OF_A_VERSION = ("sha256", "since", "cause", "commit", "author")

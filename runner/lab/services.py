@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from runner.errors import ConfigurationError
-from runner.lab.questions import Questions
 from runner.record import folders
 from runner.supervise import control, running
+from runner.supervise.questions import Questions
 from runner.supervise.running import RunningService
 
 _PATIENCE = 3.0
@@ -25,8 +24,6 @@ class Services:
 
     def __init__(self) -> None:
         self._questions = Questions()
-        self._found: _Found = {}
-        self._looked = -_LOOK_EVERY
 
     async def find(self, notebook: Path, project: Path) -> RunningService | None:
         """Find a notebook's service; if it has several, the one that runs in its project.
@@ -34,10 +31,8 @@ class Services:
         Raises:
             TimeoutError: The system was not looked through in time.
         """
-        if time.monotonic() >= self._looked + _LOOK_EVERY:
-            self._found = await self._questions.ask("all", _all, _PATIENCE)
-            self._looked = time.monotonic()
-        found = self._found.get(notebook, ())
+        every = await self._questions.ask("all", _all, _PATIENCE, stays_true=_LOOK_EVERY)
+        found = every.get(notebook, ())
         of_project = (service for service in found if service.working_folder == project)
         return next(of_project, next(iter(found), None))
 

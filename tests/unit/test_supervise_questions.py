@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from runner.lab.questions import Questions
+from runner.supervise.questions import Questions
 
 
 def test_who_asks_the_same_waits_for_the_same_answer() -> None:
@@ -44,3 +44,20 @@ def test_a_question_that_failed_is_asked_anew() -> None:
         return await questions.ask("a", lambda: 1, 20)
 
     assert asyncio.run(ask()) == 1
+
+
+def test_an_answer_that_stays_true_is_given_without_a_question() -> None:
+    """And it is asked anew once that time has passed."""
+    asked: list[str] = []
+
+    async def ask() -> None:
+        questions = Questions()
+        for _ in range(2):
+            await questions.ask("a", lambda: asked.append("a"), 20, stays_true=3600)
+        assert asked == ["a"]
+        async with asyncio.timeout(20):
+            while asked.count("b") < 2:
+                await questions.ask("b", lambda: asked.append("b"), 20, stays_true=0.01)
+                await asyncio.sleep(0.001)
+
+    asyncio.run(ask())
