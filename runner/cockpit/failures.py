@@ -15,9 +15,9 @@ from runner.cockpit.services import LARGEST_RECORD, Service, facts_of
 from runner.record import requests
 from runner.record.ledger import Ledger
 from runner.record.requests import RecordedRequest
+from runner.record.run_status import ENDED_BADLY
 from runner.record.tracebacks import plain
 
-_BAD = ("failed", "kernel-died", "killed")
 _MOST_RUNS = 5
 _MOST_REQUESTS = 20
 MOST_LOOKED_THROUGH = 5_000
@@ -67,7 +67,7 @@ def failed_runs(service: Service) -> list[FailedRun]:
     """List those whose records are kept, the newest first."""
     names = [*reversed(Ledger(service.folder).names())][:_MOST_READ]
     found = (service.folder / name for name in names if name.endswith(".ipynb"))
-    bad = (path for path in found if facts_of(path).get("status") in _BAD)
+    bad = (path for path in found if facts_of(path).get("status") in ENDED_BADLY)
     return [_failed_run(path) for path in itertools.islice(bad, _MOST_RUNS)]
 
 

@@ -23,8 +23,8 @@ from pathlib import Path
 from runner.cockpit.run_summary import Kind, RunSummary, summary_of
 from runner.files import is_process_alive
 from runner.identity import replica
+from runner.record.run_status import RunStatus
 
-KILLED = "killed"
 _MOST_ENTRIES = 200_000
 _MOST_RECORDS = 10_000
 _DEEPEST = 12
@@ -156,7 +156,9 @@ def _as_it_is(run: RunSummary) -> RunSummary:
         return run
     if is_process_alive(pid, started):
         return run
-    return dataclasses.replace(run, status=KILLED, reason="its process ended without a word")
+    return dataclasses.replace(
+        run, status=RunStatus.KILLED, reason="its process ended without a word"
+    )
 
 
 def _records(folder: Path) -> Iterator[Record]:

@@ -22,8 +22,8 @@ from typing import Any
 import msgspec
 
 from runner.cockpit.run_values import LONGEST_VALUE, Value, number_of, plain, shown, text_of
-from runner.record.history import OPEN
 from runner.record.metrics import SCRAP_MIME, Metrics, metrics_of
+from runner.record.run_status import OPEN, RunStatus
 from runner.wire import METRICS_MIME
 
 SERVING = "serving"
@@ -220,7 +220,7 @@ def _kind(path: Path, point: str, *, is_service: bool) -> tuple[Kind, str]:
 
 def _status(facts: dict[str, Any], kind: Kind) -> str:
     status = text_of(facts.get("status"), _LONGEST_NAME)
-    is_serving = kind is Kind.SERVICE and status == "running" and bool(facts.get("ready"))
+    is_serving = kind is Kind.SERVICE and status == RunStatus.RUNNING and bool(facts.get("ready"))
     return SERVING if is_serving else status
 
 

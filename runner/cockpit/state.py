@@ -6,6 +6,7 @@ import enum
 from typing import Any, NamedTuple
 
 from runner.cockpit.services import Answer
+from runner.record.run_status import RunStatus
 from runner.supervise import service_state
 
 
@@ -25,12 +26,12 @@ class State(NamedTuple):
     tone: Tone
 
 
-_ENDED = {
-    "stopped": State("stopped", Tone.CALM),
-    "completed": State("ended", Tone.CALM),
-    "failed": State("failed", Tone.BAD),
-    "kernel-died": State("kernel died", Tone.BAD),
-    "killed": State("killed", Tone.BAD),
+_ENDED: dict[str, State] = {
+    RunStatus.STOPPED: State("stopped", Tone.CALM),
+    RunStatus.COMPLETED: State("ended", Tone.CALM),
+    RunStatus.FAILED: State("failed", Tone.BAD),
+    RunStatus.KERNEL_DIED: State("kernel died", Tone.BAD),
+    RunStatus.KILLED: State("killed", Tone.BAD),
 }
 _TONES = dict.fromkeys(service_state.State, Tone.BUSY) | {
     service_state.State.SERVING: Tone.GOOD,

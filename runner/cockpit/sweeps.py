@@ -20,9 +20,9 @@ from runner.cockpit.run_index import Runs
 from runner.cockpit.run_query import value_of
 from runner.cockpit.run_summary import RunSummary
 from runner.record.goals import Goal, goal_by_name
+from runner.record.run_status import RunStatus
 
 SECONDS = "seconds"
-_COMPLETED = "completed"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Aim:
 
     def value(self, run: RunSummary) -> float | None:
         """Give a completed point's value; None of any other."""
-        value = value_of(run, self.column) if run.status == _COMPLETED else None
+        value = value_of(run, self.column) if run.status == RunStatus.COMPLETED else None
         return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
     def order(self, run: RunSummary) -> tuple[bool, float, str]:

@@ -27,9 +27,9 @@ from runner.identity import replica
 from runner.record import card
 from runner.record.ledger import Ledger
 from runner.record.private_files import write_private
+from runner.record.run_status import ENDED_WELL, OPEN, RunStatus
 
 KEPT = 10
-OPEN = ("running", "draining")
 _NOBODY = 2**31 - 1  # no process's number: Linux has up to 2**22
 _NOT_FOR_FILES = re.compile(r"[^\w.+-]+")
 
@@ -166,7 +166,7 @@ def mark_if_killed(
         return
     if is_process_alive(_number(facts.get("pid")), started):
         return
-    record["metadata"]["runner"].update(status="killed", reason=reason)
+    record["metadata"]["runner"].update(status=RunStatus.KILLED, reason=reason)
     for cell in record["cells"]:
         facts = cell["metadata"].get("papermill", {})
         if facts.get("status") == "running":
@@ -191,7 +191,7 @@ def _number(pid: Any) -> int:
 
 def _ended_well(path: Path) -> bool:
     record = _read(path)
-    return bool(record) and record["metadata"]["runner"].get("status") in ("completed", "stopped")
+    return bool(record) and record["metadata"]["runner"].get("status") in ENDED_WELL
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from nbformat.v4 import new_output
 from runner.files import process_start
 from runner.identity import replica
 from runner.record import additions, notebook_format
+from runner.record.run_status import FAILED_BY_ITSELF, RunStatus
 
 if TYPE_CHECKING:
     from runner.record.card import Card
@@ -43,17 +44,6 @@ class CellStatus(enum.StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
-
-
-class RunStatus(enum.StrEnum):
-    """Name the states of a run."""
-
-    RUNNING = "running"
-    DRAINING = "draining"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    STOPPED = "stopped"
-    KERNEL_DIED = "kernel-died"
 
 
 class Record:
@@ -238,7 +228,7 @@ class Record:
             additions.place_card(cell, self._shown)
 
     def _place_failure(self) -> None:
-        if self.run.get("status") in (RunStatus.FAILED, RunStatus.KERNEL_DIED):
+        if self.run.get("status") in FAILED_BY_ITSELF:
             cell = additions.place_failure(self.nb, self.run.reason, self._failure)
             _reset(cell)
             self.cell_skipped(cell)

@@ -20,6 +20,7 @@ from typing import Any
 from runner.record import requests
 from runner.record.card import Card, Tone
 from runner.record.curl import curl_of, reachable
+from runner.record.run_status import ENDED_BADLY, RunStatus
 from runner.record.sparkline import Sparkline, noun
 from runner.traffic.traffic import History, Traffic, TrafficReader
 from runner.traffic.traffic_text import milliseconds
@@ -27,7 +28,6 @@ from runner.traffic.traffic_text import milliseconds
 _RECORDED_WITHIN = 60.0  # seconds
 _MOST_LOOKED_THROUGH = 2_000  # recorded requests, for a failure among them
 _MOST_MODELS, _MOST_METRICS, _MOST_NOTICES = 3, 3, 5
-_FAILED = ("failed", "kernel-died", "killed")
 _TIME = "%Y-%m-%d %H:%M:%S UTC"
 
 Facts = Mapping[str, Any]
@@ -159,11 +159,11 @@ def _title(run: Facts) -> tuple[Tone, str]:
     ready, ended, status = _moment(run.get("ready")), _moment(run.get("ended")), run.get("status")
     since = _time(ready)
     if not ended:
-        if status == "draining":
+        if status == RunStatus.DRAINING:
             return Tone.PASSING, f"stopping, has served since {since}"
         return Tone.WELL, f"serving since {since}"
     served = f"served from {since} to {_time(ended)} ({_span(ended - ready)})"
-    return (Tone.BAD, f"failed; {served}") if status in _FAILED else (Tone.CALM, served)
+    return (Tone.BAD, f"failed; {served}") if status in ENDED_BADLY else (Tone.CALM, served)
 
 
 def _version(run: Facts) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.record.history import OPEN
+from runner.record.run_status import OPEN, RunStatus
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -91,7 +91,7 @@ def record_failure(
     """
     import nbformat
 
-    from runner.record.record import Record, RunStatus
+    from runner.record.record import Record
 
     write = RecordWriter(out, after_save, may_be_refused=True)
     kept = Record(nbformat.read(path, as_version=4), write)

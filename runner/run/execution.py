@@ -35,7 +35,8 @@ from runner.notebook.document import MAY_RAISE_TAG, SERVE_TAG, tags
 from runner.record import failures, record
 from runner.record.excerpt import ExcerptBounds, shorten
 from runner.record.progress import Progress
-from runner.record.record import CellStatus, Record, RunStatus
+from runner.record.record import CellStatus, Record
+from runner.record.run_status import FAILED_BY_ITSELF, RunStatus
 from runner.run import kernel_setup, mends
 from runner.run.kernel import Kernel, run_silently
 from runner.run.kernel_client import CellClient
@@ -119,7 +120,7 @@ class Execution:
             await asked
         self.kept.add_facts(self.facts_at_end())
         self.before_end()
-        has_failed = status in (RunStatus.FAILED, RunStatus.KERNEL_DIED)
+        has_failed = status in FAILED_BY_ITSELF
         failure = self._failure if has_failed else None
         self.kept.end(status, shorten(reason, self.bounds), self._exit_code(status), failure)
         if status is RunStatus.KERNEL_DIED:

@@ -223,7 +223,7 @@ def _through_papermill(job: Job, session: Session) -> Record:
     import papermill
     from nbclient.exceptions import DeadKernelError
 
-    from runner.record.record import RunStatus
+    from runner.record.run_status import RunStatus
 
     papermill_internals.register_engine("runner", RunnerEngine)
     see = f"the record says more: {job.out}"

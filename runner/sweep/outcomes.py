@@ -10,14 +10,12 @@ from typing import Any
 from runner.record import history
 from runner.record.metrics import Metrics, metrics_of
 from runner.record.out import OutFile
+from runner.record.run_status import FAILED_BY_ITSELF, OPEN, RunStatus
 from runner.sweep.points import Point
 
 STOPPED = 128 + signal.SIGTERM
 """The exit code of a run that leaves nothing, since it was stopped with the sweep."""
 
-COMPLETED = "completed"
-# How a run ends that would end so again; all else is run again by the next sweep.
-FAILED_STATUSES = ("failed", "kernel-died")
 PENDING = "pending"
 _IDENTITY_KEY = "sweep_identity"
 
@@ -43,22 +41,22 @@ class Outcome:
     @property
     def is_completed(self) -> bool:
         """Tell whether all its cells ran."""
-        return self.status == COMPLETED
+        return self.status == RunStatus.COMPLETED
 
     @property
     def was_stopped(self) -> bool:
         """Tell whether it was stopped with the sweep."""
-        return self.status == "stopped"
+        return self.status == RunStatus.STOPPED
 
     @property
     def has_ended(self) -> bool:
         """Tell whether it was run, and is over, be it well or not."""
-        return self.status not in (PENDING, *history.OPEN)
+        return self.status not in (PENDING, *OPEN)
 
     @property
     def has_failed(self) -> bool:
-        """Tell whether it failed by itself, so that it would fail again."""
-        return self.status in FAILED_STATUSES
+        """Tell whether it failed by itself, and would again: else the next sweep runs it again."""
+        return self.status in FAILED_BY_ITSELF
 
 
 def identity_facts(point: Point) -> dict[str, str]:
@@ -79,7 +77,7 @@ def outcome_of(point: Point, *, corrects: bool = True) -> Outcome:
         corrects: First correct a record that says ``running`` though nobody writes it any more.
     """
     outcome = _recorded(point)
-    if corrects and outcome.status in history.OPEN:
+    if corrects and outcome.status in OPEN:
         # Who holds a record's lock alone knows that: a process of another host is not seen here.
         with OutFile(point.record).claimed() as is_ours:
             if is_ours:
@@ -101,10 +99,12 @@ def outcome_after(point: Point, code: int, before: Outcome) -> Outcome:
     if outcome.started == before.started and not outcome.is_completed:
         outcome = Outcome()
     if outcome.status == PENDING and code == STOPPED:
-        return dataclasses.replace(outcome, status="stopped", reason="stopped with the sweep")
-    if outcome.status in (PENDING, "running"):
+        return dataclasses.replace(
+            outcome, status=RunStatus.STOPPED, reason="stopped with the sweep"
+        )
+    if outcome.status in (PENDING, RunStatus.RUNNING):
         reason = f"its process ended with code {code}; see {point.log}"
-        return dataclasses.replace(outcome, status="failed", reason=reason)
+        return dataclasses.replace(outcome, status=RunStatus.FAILED, reason=reason)
     return outcome
 
 

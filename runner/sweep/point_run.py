@@ -21,6 +21,7 @@ from runner.notebook import document as notebook
 from runner.record import history
 from runner.record.out import OutFile
 from runner.record.progress import ProgressLog
+from runner.record.run_status import RunStatus
 from runner.run import run
 from runner.run.engine import Session
 from runner.run.run import Job
@@ -29,7 +30,7 @@ from runner.spawn import child
 from runner.spawn.child import Orders, Standby
 from runner.spawn.order_to_go import job_of
 from runner.sweep.locks import waited_for
-from runner.sweep.outcomes import COMPLETED, identity_of
+from runner.sweep.outcomes import identity_of
 
 log = logging.getLogger("runner.sweep.point_run")  # also when it is __main__
 
@@ -65,7 +66,7 @@ def execute(order: dict[str, Any], orders: Orders, standby: Standby, stop: StopR
 def is_completed(record: Path, identity: str) -> bool:
     """Tell whether a record is that of a point, and says that it is completed."""
     kept = history.facts_of(record)
-    return kept.get("status") == COMPLETED and identity_of(kept) == identity
+    return kept.get("status") == RunStatus.COMPLETED and identity_of(kept) == identity
 
 
 def _execute(job: Job, facts: dict[str, Any], standby: Standby, stop: StopRequest) -> None:

@@ -19,6 +19,7 @@ from support.pages import asked, blocks, first_notebook
 from runner import errors
 from runner.cli import main
 from runner.record import record
+from runner.record.run_status import RunStatus
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
@@ -169,7 +170,7 @@ def test_every_state_is_listed() -> None:
     page = (DOCS / "how-to/record.md").read_text()
     for status in record.CellStatus:
         assert f"| `{status}` |" in page
-    for run_status in record.RunStatus:
+    for run_status in RunStatus:
         assert f"`{run_status}`" in page
 
 

@@ -12,7 +12,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from support.browser import Watch, expect
 
 from runner.record import failures
-from runner.record.record import CellStatus, Record, RunStatus
+from runner.record.record import CellStatus, Record
+from runner.record.run_status import RunStatus
 from runner.record.service_card import ServiceCard
 
 pytestmark = pytest.mark.browser

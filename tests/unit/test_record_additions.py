@@ -9,7 +9,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from runner.record import failures
-from runner.record.record import Record, RunStatus
+from runner.record.record import Record
+from runner.record.run_status import RunStatus
 
 LIBRARY = "File /venv/lib/python3.12/site-packages/a.py:9, in g()\n----> 9 h()"
 TRACEBACK = ["Cell In[1], line 2\n----> 2 f('<b>')", LIBRARY, "ValueError: <b>no</b>\n\nat all"]

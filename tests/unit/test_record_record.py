@@ -12,11 +12,11 @@ from runner.record import failures
 from runner.record.record import (
     CellStatus,
     Record,
-    RunStatus,
     interrupted_cell,
     show_error,
     show_interrupt,
 )
+from runner.record.run_status import RunStatus
 from runner.record.service_card import ServiceCard
 
 
