@@ -191,7 +191,7 @@ def _row(told: dict[str, Any]) -> list[Cell]:
         short_path(Path(told["notebook"])),
         (state, statuses.STATE_STYLES[state]),
         ((told["serving"] or {}).get("sha256") or "")[:8],
-        statuses.span(told["uptime"]),
+        traffic_text.span(told["uptime"]),
     ]
     if traffic:
         failed = f"{traffic['errors']:,}"

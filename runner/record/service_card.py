@@ -21,9 +21,9 @@ from runner.record import requests
 from runner.record.card import Card, Tone
 from runner.record.curl import curl_of, reachable
 from runner.record.run_status import ENDED_BADLY, RunStatus
-from runner.record.sparkline import Sparkline, noun
+from runner.record.sparkline import Sparkline
 from runner.traffic.traffic import History, Traffic, TrafficReader
-from runner.traffic.traffic_text import milliseconds
+from runner.traffic.traffic_text import milliseconds, noun, span
 
 _RECORDED_WITHIN = 60.0  # seconds
 _MOST_LOOKED_THROUGH = 2_000  # recorded requests, for a failure among them
@@ -162,7 +162,7 @@ def _title(run: Facts) -> tuple[Tone, str]:
         if status == RunStatus.DRAINING:
             return Tone.PASSING, f"stopping, has served since {since}"
         return Tone.WELL, f"serving since {since}"
-    served = f"served from {since} to {_time(ended)} ({_span(ended - ready)})"
+    served = f"served from {since} to {_time(ended)} ({span(ended - ready)})"
     return (Tone.BAD, f"failed; {served}") if status in ENDED_BADLY else (Tone.CALM, served)
 
 
@@ -214,7 +214,3 @@ def _moment(text: Any) -> float:
 
 def _time(seconds: float) -> str:
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime(_TIME)
-
-
-def _span(seconds: float) -> str:
-    return str(dt.timedelta(seconds=round(seconds)))

@@ -6,23 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Self
 
-from runner.traffic.traffic_text import blocks
+from runner.traffic.traffic_text import blocks, counted
 
 _MINUTES = 60
 _STEP, _BAR = 10, 8  # from one bar to the next, and its width
 _LEAST = 2.0  # height of the smallest bar
 # Both can be told from a light page and from a dark one.
 _REQUESTS, _ERRORS, _LINE = "#4493f8", "#e5534b", "#8c959f"
-
-
-def counted(number: int, name: str) -> str:
-    """Say a number of something, such as ``1 error``."""
-    return f"{number:,} {noun(number, name)}"
-
-
-def noun(number: int, name: str) -> str:
-    """Name one or several."""
-    return name if number == 1 else f"{name}s"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.record.sparkline import counted
 from runner.supervise.status import local
+from runner.traffic.traffic_text import counted
 
 LETTERS = 8
 """Of a hash, by which a version is named."""

@@ -71,12 +71,12 @@ def rows(
         versions: That are kept or failed, likewise.
     """
     serving, state = status["serving"], state_of(status).state
-    failure = _failure(status["failure"])
+    failure, up = _failure(status["failure"]), traffic_text.span(status["uptime"])
     return [
         ("notebook", status["notebook"]),
         ("state", (state, STATE_STYLES[state])),
         ("records", status.get("records", "")),
-        ("supervisor", f"{status['phase']}, pid {status['pid']}, up {span(status['uptime'])}"),
+        ("supervisor", f"{status['phase']}, pid {status['pid']}, up {up}"),
         ("address", status.get("url") or f"http://{status['address']}"),
         ("serving", (_serving(serving), "" if serving else "red")),
         *(("warning", (notice, "yellow")) for notice in (serving or {}).get("notices", ())),
@@ -178,8 +178,3 @@ def _save(fault: str) -> list[tuple[str, Cell]]:
     """Say what keeps the newest save from being read, if anything does."""
     said = f"not taken up: {' '.join(fault.split())}"
     return [("newest save", (said, "red"))] if fault else []
-
-
-def span(seconds: float) -> str:
-    """Write a time that passed."""
-    return str(dt.timedelta(seconds=round(seconds)))

@@ -1,7 +1,8 @@
-"""Say in words and in blocks what a service was asked, and how it answered."""
+"""Say in words and in blocks what a service was asked, how it answered, and for how long."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,6 +40,16 @@ def _block(value: float, most: float) -> str:
     return _BLOCKS[min(len(_BLOCKS) - 1, int(value / most * len(_BLOCKS)))]
 
 
+def counted(number: int, name: str) -> str:
+    """Say a number of something, such as ``1 error``."""
+    return f"{number:,} {noun(number, name)}"
+
+
+def noun(number: int, name: str) -> str:
+    """Name one or several."""
+    return name if number == 1 else f"{name}s"
+
+
 def rate(per_second: float) -> str:
     """Say how many requests come in a second."""
     return f"{per_second:,.0f}/s" if per_second >= 10 else f"{per_second:.2g}/s"
@@ -49,6 +60,11 @@ def milliseconds(seconds: float | None) -> str:
     if seconds is None:
         return ""
     return f"{seconds * 1000:,.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.2g} ms"
+
+
+def span(seconds: float) -> str:
+    """Say for how long something has gone on, such as ``1 day, 2:03:04``."""
+    return str(dt.timedelta(seconds=round(seconds)))
 
 
 def size(count: float | None) -> str:
