@@ -7,6 +7,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self
 
 from runner.errors import ConfigurationError
@@ -74,6 +75,12 @@ class KernelChoice:
 def setting(option: str, default: str, environ: Mapping[str, str] = os.environ) -> str:
     """Give the text of an option's variable, or the default."""
     return environ.get(variable(option), default)
+
+
+def shared_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Give the folder that a supervisor shares with its runs and kernels; None if there is none."""
+    control = setting("control", "", environ)
+    return Path(control).parent if control else None
 
 
 def record_mode(environ: Mapping[str, str] = os.environ) -> int:

@@ -15,7 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.config import shared_folder
 from runner.files import write_atomically
+from runner.identity import Identity
 
 _LARGEST_REPORT = 1_000_000
 _LONGEST_NAME = 120
@@ -75,8 +77,8 @@ class Handover:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Handover | None:
         """Find the files of the run that this process belongs to; None if it belongs to none."""
-        control, run = environ.get("RUNNER_CONTROL"), environ.get("RUNNER_RUN_ID")
-        return cls(Path(control).parent, run) if control and run else None
+        folder, run = shared_folder(environ), Identity.from_environment(environ).run_id
+        return cls(folder, run) if folder and run else None
 
     @property
     def is_waiting(self) -> bool:

@@ -7,13 +7,12 @@ import logging
 import os
 import socket
 from collections.abc import Container, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from runner import net
 from runner.access.gate import Gate, gate_of
 from runner.access.settings import OPEN_TO_ALL, AccessSettings
-from runner.config import PAGE_PATH, Limits, ProxyTrust
+from runner.config import PAGE_PATH, Limits, ProxyTrust, shared_folder
 from runner.files import if_possible
 from runner.http import app_protocol
 from runner.http.app_protocol import AppProtocol
@@ -21,6 +20,7 @@ from runner.http.example_request import Example
 from runner.http.request_log import RequestLog, request_log_of
 from runner.http.server import AsgiServer, import_ahead
 from runner.http.wsgi_adapter import WsgiAdapter
+from runner.identity import Identity
 from runner.rehearsal.handover import Handover
 from runner.serving import (
     ipython_internals,
@@ -183,10 +183,10 @@ def pool_of(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
 
 def _show_counts(counters: Counters | None) -> None:
     """Let the supervisor and the run read what the workers count, where there are any."""
-    control, run = os.environ.get("RUNNER_CONTROL"), os.environ.get("RUNNER_RUN_ID")
-    if counters is not None and control and run:
+    folder, run = shared_folder(), Identity.from_environment().run_id
+    if counters is not None and folder and run:
         with if_possible("nobody sees what is counted"):
-            counters.show_to_others(Path(control).parent, run)
+            counters.show_to_others(folder, run)
 
 
 def _tell_example(control: SupervisorLink, examples: Sequence[Example]) -> None:

@@ -19,7 +19,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.config import RequestLogSettings, setting
+from runner.config import RequestLogSettings, shared_folder
 from runner.errors import KernelDiedError, NotebookError, RunnerError
 from runner.notebook import annotations as annotated_cells
 from runner.notebook import document as notebook
@@ -147,11 +147,11 @@ class ServiceRun:
 
     def _card(self) -> ServiceCard:
         """Prepare what the record is to show of the service, by what its workers count."""
-        control, run_id = setting("control", ""), self.order["run"]
+        shared, run_id = shared_folder(), self.order["run"]
         records = RequestLogSettings.from_environment().record_requests
         folder = requests.folder_of(self.job.out.absolute().parent)
         return ServiceCard(
-            lambda: TrafficReader.find(Path(control).parent, run_id) if control else None,
+            lambda: TrafficReader.find(shared, run_id) if shared else None,
             folder if records else None,
         )
 
