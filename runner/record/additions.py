@@ -60,7 +60,7 @@ def place_failure(nb: NotebookNode, reason: str, failure: Failure | None) -> Not
     """
     if not nb.cells or _FAILURE not in tags(nb.cells[0]):
         nb.cells.insert(0, _text_cell("", _FAILURE, _FAILURE))
-    nb.cells[0].source = _box(_where(failure) if failure else _span(reason))
+    nb.cells[0].source = _box(_where(failure) if failure else _why(reason))
     cell: NotebookNode = nb.cells[0]
     return cell
 
@@ -108,7 +108,7 @@ def _where(failure: Failure) -> str:
     return "".join(parts)
 
 
-def _span(reason: str) -> str:
+def _why(reason: str) -> str:
     return f"<b>This run failed</b>: {shown(' '.join(reason.split()))}"
 
 

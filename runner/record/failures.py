@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.notebook import code
-from runner.notebook.document import source, tags
+from runner.notebook.document import INJECTED_TAG, source, tags
 from runner.record.tracebacks import FRAME, PACKAGE, plain
 
 _WORDS = re.compile(r"[a-z]+(?:[-_]?[a-z0-9]+)*")
@@ -145,7 +145,7 @@ def is_put_in(cell: Cell) -> bool:
 
 
 def _is_given(cell: Cell) -> bool:
-    return "injected-parameters" in tags(dict(cell))
+    return INJECTED_TAG in tags(dict(cell))
 
 
 def _heading(before: Cell | None) -> str:

@@ -7,7 +7,7 @@ import sys
 from typing import Any, Protocol
 
 from runner import log as logs
-from runner.notebook.document import source, tags
+from runner.notebook.document import INJECTED_TAG, source, tags
 from runner.record import failures
 from runner.telemetry.live_line import LiveLine
 
@@ -93,8 +93,8 @@ class ProgressBar:
 
 def name_of(cell: dict[str, Any]) -> str:
     """Name a cell for people: by its title, else by its first line of code."""
-    if "injected-parameters" in tags(cell):
-        return "injected-parameters"
+    if INJECTED_TAG in tags(cell):
+        return INJECTED_TAG
     if title := failures.title_of(cell):
         return title
     lines = [line.strip() for line in source(cell).splitlines() if line.strip()]
