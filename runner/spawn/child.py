@@ -9,6 +9,7 @@ what a run does is said by the ``TASK`` of the module that it is, this one or
      "rehearsal": {…}, "traceparent": TEXT}
     {"do": "publish", "path": PATH}
     {"do": "tell", "service": {…}}
+    {"do": "explain", "reason": TEXT}
     {"do": "retire", "reason": TEXT}
 
 Until "go" comes we are a standby: a kernel with the notebook's imports done, and papermill

@@ -67,7 +67,7 @@ class RunFacts:
         port: Likewise; 0 if it accepts from the supervisor's listeners.
         speaks_tls: Its workers do.
         tls: By what, if files are known.
-        offers: What there is to look at: the paths of a page and of documentation, a request.
+        offers: What there is to look at: the paths of a page and of documentation.
         span: Of its start, if spans are made, until it serves.
         example: A request by which to ask it; None if none is known.
         earlier: What was asked of versions before, by the minute: when, how many, how many failed.
