@@ -34,7 +34,8 @@ from runner.serving import (
 from runner.serving.adopted_app import AdoptedApp
 from runner.serving.app_kind import kind_of
 from runner.serving.claim import claim
-from runner.serving.service_pool import adopted_pool, greeted, offers_of, pool_of
+from runner.serving.greeting import greeted, offers_of
+from runner.serving.service_pool import adopted_pool, pool_of
 from runner.serving.supervisor_link import SupervisorLink
 from runner.serving.workers import WorkerPool
 

@@ -24,13 +24,13 @@ from runner.identity import Identity
 from runner.rehearsal.handover import Handover
 from runner.serving import (
     ipython_internals,
-    model_versions,
     reserved_page,
     tls_asked,
     worker_log,
 )
 from runner.serving.adopted_app import AdoptedApp
 from runner.serving.app_kind import kind_of
+from runner.serving.greeting import greeted, offers_of, tell_example
 from runner.serving.supervisor_link import SupervisorLink
 from runner.serving.worker import Server
 from runner.serving.workers import WorkerPool
@@ -38,8 +38,6 @@ from runner.tls.server_tls import ServerTls
 from runner.traffic.counters import Counters
 
 log = logging.getLogger(__name__)
-
-_LONGEST_EXAMPLE = 2_000  # bytes of a body that is shown
 
 
 def pool_aside(
@@ -90,37 +88,6 @@ def adopted_pool(taken: AdoptedApp, obstacle: str = "") -> WorkerPool:
     return pool_of(kind, taken.app, listeners, control, [], tls, obstacle, environ)
 
 
-def greeted(
-    control: SupervisorLink,
-    kind: str,
-    tls: ServerTls | None,
-    notices: Sequence[str] = (),
-    **facts: Any,
-) -> list[socket.socket]:
-    """Tell the supervisor who serves, and get its listeners."""
-    said = [*model_versions.notices(), *notices]
-    named = None if tls is None else tls.facts()
-    control.send("hello", pid=os.getpid(), kind=kind, notices=said, tls=named, **facts)
-    listeners = control.receive_listeners()
-    if tls is not None:
-        tls.relay_word = control.relay_word
-        if tls.files is not None:
-            tls.be_silent()  # the supervisor says it once for all
-    return listeners
-
-
-def offers_of(app: Any) -> dict[str, str]:
-    """Say what there is to look at, for whoever has started the service.
-
-    Returns:
-        The paths of a ``page`` and of ``docs``, as far as they are known.
-    """
-    offers = dict(app_protocol.of(app).offers)
-    if isinstance(docs := getattr(app, "docs_url", None), str):  # as FastAPI calls it
-        offers["docs"] = docs
-    return offers
-
-
 def pool_of(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
     kind: str,
     app: Any,
@@ -146,7 +113,7 @@ def pool_of(  # noqa: PLR0913, PLR0917 - each is one thing that the pool needs
     limits = Limits.from_environment(environ)
     log_fd = _log_fd()
     if control is not None:
-        _tell_example(control, examples)
+        tell_example(control, examples)
     own = app_protocol.of(app)
     own.prepare(len(listeners))
     counters = None if own.counters else Counters([], len(listeners))
@@ -187,19 +154,6 @@ def _show_counts(counters: Counters | None) -> None:
     if counters is not None and folder and run:
         with if_possible("nobody sees what is counted"):
             counters.show_to_others(folder, run)
-
-
-def _tell_example(control: SupervisorLink, examples: Sequence[Example]) -> None:
-    """Say how to ask the service, by one example, for those who are to be shown that."""
-    example = next((each for each in examples if len(each.body) <= _LONGEST_EXAMPLE), None)
-    if example is not None:
-        control.send(
-            "example",
-            method=example.method,
-            path=example.path,
-            content_type=example.content_type,
-            body=example.body.decode(errors="replace"),
-        )
 
 
 def _gate_of(

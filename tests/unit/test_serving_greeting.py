@@ -9,7 +9,7 @@ import pytest
 
 from runner.config import PAGE_PATH
 from runner.predict.app import PredictApp
-from runner.serving.service_pool import offers_of
+from runner.serving.greeting import offers_of
 
 
 @pytest.mark.parametrize(
