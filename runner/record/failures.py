@@ -15,7 +15,7 @@ from typing import Any
 
 from runner.notebook import code
 from runner.notebook.document import INJECTED_TAG, source, tags
-from runner.record.tracebacks import FRAME, PACKAGE, plain
+from runner.record.tracebacks import FRAME, is_of_library, plain
 
 _WORDS = re.compile(r"[a-z]+(?:[-_]?[a-z0-9]+)*")
 _HEXADECIMAL = re.compile(r"[0-9a-f-]*")
@@ -221,9 +221,8 @@ def _is_own(frame: _Frame) -> bool:
     """Tell a cell and a file below the working folder from what is installed."""
     if not frame.file:
         return True
-    path = Path(frame.file).expanduser()
-    is_installed = "site-packages" in path.parts or path.is_relative_to(PACKAGE)
-    return path.is_relative_to(Path.cwd()) and not is_installed
+    is_here = Path(frame.file).expanduser().is_relative_to(Path.cwd())
+    return is_here and not is_of_library(frame.file)
 
 
 def _named_file(file: str) -> str:

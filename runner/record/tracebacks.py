@@ -10,7 +10,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 FRAME = re.compile(
     r"^\s*(?:Cell In\[(?P<count>\d+)\], line |File (?P<file>[^\n]+?):)(?P<line>\d+)", re.MULTILINE
 )
-PACKAGE = Path(__file__).parent.parent
+_PACKAGE = Path(__file__).parent.parent
 _INSTALLED = ("site-packages", "dist-packages")
 _VERSION = re.compile(r"python3(\.\d+)?t?")  # of a folder of Python's own modules
 
@@ -28,7 +28,7 @@ def is_of_library(file: str) -> bool:
     pairs = zip(path.parts, path.parts[1:], strict=False)
     is_standard = any(lib in ("lib", "lib64") and _VERSION.fullmatch(name) for lib, name in pairs)
     is_installed = any(name in path.parts for name in _INSTALLED)
-    return is_standard or is_installed or path.is_relative_to(PACKAGE)
+    return is_standard or is_installed or path.is_relative_to(_PACKAGE)
 
 
 def folded(traceback: Sequence[str]) -> tuple[list[str], int]:
