@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Sequence
 
 from runner.cockpit.run_index import Runs
 from runner.cockpit.run_query import value_of
 from runner.cockpit.run_summary import RunSummary
+from runner.cockpit.run_values import number_of
 from runner.record.goals import Goal, goal_by_name
 from runner.record.run_status import RunStatus
 
@@ -44,8 +44,8 @@ class Aim:
 
     def value(self, run: RunSummary) -> float | None:
         """Give a completed point's value; None of any other."""
-        value = value_of(run, self.column) if run.status == RunStatus.COMPLETED else None
-        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+        is_completed = run.status == RunStatus.COMPLETED
+        return number_of(value_of(run, self.column)) if is_completed else None
 
     def order(self, run: RunSummary) -> tuple[bool, float, str]:
         """Give what puts the best first, and what has no value last."""

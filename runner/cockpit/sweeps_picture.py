@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 
 from runner.cockpit.run_summary import RunSummary
-from runner.cockpit.run_values import Value, text_of_value
+from runner.cockpit.run_values import Value, number_of, text_of_value
 from runner.cockpit.sweeps import Sweep
 
 WIDTH, HEIGHT = 360, 240
@@ -156,7 +156,7 @@ def _line(dots: Sequence[Dot]) -> str:
 def _across(values: Sequence[Value]) -> tuple[list[Tick], dict[str, float]]:
     """Place the values of a parameter: numbers by how large they are, others side by side."""
     texts = [text_of_value(value) for value in values]
-    numbers = [number for value in values if (number := _number(value)) is not None]
+    numbers = [number for value in values if (number := number_of(value)) is not None]
     if len(numbers) != len(values):
         places = [float(place) for place in range(len(values))]
     elif min(numbers) > 0 and max(numbers) >= 100 * min(numbers):
@@ -200,15 +200,9 @@ def _values(points: Sequence[RunSummary], name: str) -> list[Value]:
     """List the values of a parameter: numbers by size, others in the order of the runs."""
     in_order = sorted(points, key=lambda run: run.started or 0.0)
     values = list({_text(run, name): run.parameters.get(name) for run in in_order}.values())
-    numbers = [_number(value) for value in values]
-    return values if None in numbers else sorted(values, key=lambda value: _number(value) or 0.0)
+    numbers = [number_of(value) for value in values]
+    return values if None in numbers else sorted(values, key=lambda value: number_of(value) or 0.0)
 
 
 def _text(run: RunSummary, name: str) -> str:
     return text_of_value(run.parameters.get(name))
-
-
-def _number(value: Value) -> float | None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    return float(value) if math.isfinite(value) else None
