@@ -6,17 +6,11 @@ the service's page, at the live ``out.ipynb`` and at JupyterLab by headless Chro
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,35 +23,29 @@ import make_status
 import make_terminal
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import sync_playwright
+from programs import background, chromium, free_port, run, wait_for
 
 IMAGES = Path(__file__).resolve().parent
 ROOT = IMAGES.parents[1]
 TUTORIAL = IMAGES.parent / "tutorial.md"
-QUIET = ("--no-first-run", "--disable-background-networking", "--disable-component-update")
 
 
 def main() -> None:
     """Make all pictures."""
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as name, chromium() as browser:
         folder = Path(name)
         shutil.copytree(ROOT / "notebooks", folder / "notebooks")
         write_tutorial(folder / "notebooks/petals.ipynb")
         run(folder, "run", "notebooks/train.ipynb")
-        chromium = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", *QUIET]
-        )
-        with contextlib.closing(browser):
-            pictures(browser, folder, "serve", "")
-            pictures(browser, folder, "petals", "tutorial-")
-            make_record.take(browser, folder, IMAGES)
-            make_terminal.take(browser, folder, IMAGES)
-            make_status.take(browser, folder / "status", IMAGES)
-            digits(browser, folder)
-            make_lab.take(browser, folder, free_port(), IMAGES)
-            make_cockpit.take(browser, folder / "cockpit", IMAGES)
-            make_cockpit_runs.take(browser, folder / "runs-and-sweeps", IMAGES)
+        pictures(browser, folder, "serve", "")
+        pictures(browser, folder, "petals", "tutorial-")
+        make_record.take(browser, folder, IMAGES)
+        make_terminal.take(browser, folder, IMAGES)
+        make_status.take(browser, folder / "status", IMAGES)
+        digits(browser, folder)
+        make_lab.take(browser, folder, IMAGES)
+        make_cockpit.take(browser, folder / "cockpit", IMAGES)
+        make_cockpit_runs.take(browser, folder / "runs-and-sweeps", IMAGES)
 
 
 def write_tutorial(path: Path) -> None:
@@ -73,7 +61,7 @@ def pictures(browser: Any, folder: Path, notebook: str, prefix: str) -> None:
     """Serve a notebook, and take its two pictures."""
     port = free_port()
     words = ("serve", f"notebooks/{notebook}.ipynb", "--port", str(port), "--workers", "2")
-    with background(folder, command("runner"), *words):
+    with background(folder, *words):
         wait_for(f"http://127.0.0.1:{port}/readyz")
         make_pages.take_form(browser, f"http://127.0.0.1:{port}/", IMAGES / f"{prefix}page.png")
         if prefix:
@@ -86,15 +74,15 @@ def digits(browser: Any, folder: Path) -> None:
     notebooks = "notebooks/examples/digits"
     run(folder, "run", f"{notebooks}/train.ipynb")
     words = ("serve", f"{notebooks}/serve.ipynb", "--port", str(port))
-    with background(folder, command("runner"), *words):
+    with background(folder, *words):
         wait_for(f"http://127.0.0.1:{port}/readyz")
         make_pages.take_drawing(browser, f"http://127.0.0.1:{port}/", IMAGES / "digits-page.png")
 
 
 def take_record(browser: Any, folder: Path, image: Path) -> None:
     """Show out.ipynb while its last cell serves, as nbconvert has it."""
-    words = ("nbconvert", "--to", "html", "--output-dir", ".", "out.ipynb")
-    subprocess.run([command("jupyter"), *words], cwd=folder, check=True, timeout=120)
+    words = ("--to", "html", "--output-dir", ".", "out.ipynb")
+    subprocess.run([sys.executable, "-m", "nbconvert", *words], cwd=folder, check=True, timeout=120)
     page = browser.new_page(viewport={"width": 900, "height": 700})
     page.route("**/*", offline)
     page.goto((folder / "out.html").as_uri())
@@ -109,44 +97,6 @@ def offline(route: Any) -> None:
         route.continue_()
     else:
         route.abort()
-
-
-def run(folder: Path, *words: str) -> None:
-    """Run a command of ours to its end."""
-    subprocess.run([command("runner"), *words], cwd=folder, check=True, timeout=300)
-
-
-def command(name: str) -> str:
-    """Give a command of the environment that this script runs in."""
-    return str(Path(sys.executable).with_name(name))
-
-
-@contextlib.contextmanager
-def background(folder: Path, *words: str) -> Iterator[None]:
-    """Run a server beside us, and end it."""
-    process = subprocess.Popen(words, cwd=folder)
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
-def wait_for(url: str, seconds: float = 120.0) -> None:
-    """Wait until a server answers with 200."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
-            return
-        time.sleep(0.2)
-    raise TimeoutError(url)
-
-
-def free_port() -> int:
-    """Find a port that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 if __name__ == "__main__":

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 from typing import Any
+
+from programs import RUNNER, free_port, wait_for
 
 BADGE = ".jp-runner-Badge-button[data-state='{}']"
 BROKEN = 'raise FileNotFoundError("model/petals.joblib: nobody has trained it")'
 
 
-def take(browser: Any, folder: Path, port: int, images: Path) -> None:
+def take(browser: Any, folder: Path, images: Path) -> None:
     """Serve the tutorial's notebook by the badge's menu, then save a broken version of it.
 
     Args:
         browser: Chromium.
         folder: With ``notebooks/petals.ipynb``; JupyterLab's root folder.
-        port: For JupyterLab.
         images: Where the pictures go.
     """
-    token = secrets.token_hex()
+    port, token = free_port(), secrets.token_hex()
     settings = folder / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
     settings.write_text('{"fetchNews": "false"}')
@@ -41,7 +39,7 @@ def take(browser: Any, folder: Path, port: int, images: Path) -> None:
         page.goto(f"http://127.0.0.1:{port}/{path}?token={token}&reset")
         pictures(page, images)
     finally:
-        stop = [sys.executable, "-m", "runner", "stop", "notebooks/petals.ipynb"]
+        stop = [*RUNNER, "stop", "notebooks/petals.ipynb"]
         subprocess.run(stop, cwd=folder, check=False, timeout=60)
         jupyter.terminate()
         jupyter.wait(30)
@@ -63,13 +61,3 @@ def pictures(page: Any, images: Path) -> None:
     page.locator(BADGE.format("failed")).wait_for()
     page.locator(".jp-runner-Failure").scroll_into_view_if_needed()
     page.screenshot(path=images / "lab-failed.png")
-
-
-def wait_for(url: str, seconds: float = 60.0) -> None:
-    """Wait until a server answers."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
-            return
-        time.sleep(0.2)
-    raise TimeoutError(url)

@@ -12,8 +12,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,8 +24,8 @@ from typing import Any
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from programs import RUNNER, background, chromium, free_port, run, wait_for
 
-RUNNER = [sys.executable, "-m", "runner"]
 FLOWERS = """
 model_path: str = "model/iris.joblib"  # the model, its card beside it
 ---
@@ -46,17 +44,12 @@ serve(species, example={"petal_length": 1.4, "petal_width": 0.2})
 
 def main() -> None:
     """Take all of them."""
-    from playwright.sync_api import sync_playwright
-
     root = Path(__file__).resolve().parents[2]
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as name, chromium() as browser:
         folder, images = Path(name), Path(sys.argv[1])
         shutil.copytree(root / "notebooks", folder / "notebooks")
         run(folder, "run", "notebooks/train.ipynb")
-        chromium = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        with contextlib.closing(browser):
-            take(browser, folder, images, others=images)
+        take(browser, folder, images, others=images)
 
 
 def take(browser: Any, folder: Path, images: Path, others: Path | None = None) -> None:
@@ -73,7 +66,7 @@ def take(browser: Any, folder: Path, images: Path, others: Path | None = None) -
     words = ("serve", "notebooks/flowers.ipynb", "--port", str(port), "--workers", "2")
     with jupyterlab(folder) as light, jupyterlab(folder, is_dark=True) as dark:
         with background(folder, *words, "--record-requests", "0.001"):
-            wait_for(f"http://127.0.0.1:{port}/readyz", 120)
+            wait_for(f"http://127.0.0.1:{port}/readyz")
             with asked(f"http://127.0.0.1:{port}", seconds=150):
                 shoot(browser, light, record, images / "record.png", "serving since")
                 if others:
@@ -115,7 +108,7 @@ def jupyterlab(folder: Path, *, is_dark: bool = False) -> Iterator[str]:
     with (settings / "log").open("wb") as log:
         process = subprocess.Popen(words, cwd=folder, env=environ, stdout=log, stderr=log)
     try:
-        wait_for(f"http://127.0.0.1:{port}/api", 60)
+        wait_for(f"http://127.0.0.1:{port}/api")
         yield f"http://127.0.0.1:{port}/doc/tree/{{path}}?token={token}"
     finally:
         process.terminate()
@@ -174,39 +167,6 @@ def asked(url: str, seconds: float) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-
-
-def run(folder: Path, *words: str) -> None:
-    """Run a command of ours to its end."""
-    subprocess.run([*RUNNER, *words], cwd=folder, check=True, timeout=300)
-
-
-@contextlib.contextmanager
-def background(folder: Path, *words: str) -> Iterator[None]:
-    """Serve beside us, and stop it."""
-    process = subprocess.Popen([*RUNNER, *words], cwd=folder)
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
-def wait_for(url: str, seconds: float = 60.0) -> None:
-    """Wait until a server answers."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
-            return
-        time.sleep(0.2)
-    raise TimeoutError(url)
-
-
-def free_port() -> int:
-    """Find a port that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 if __name__ == "__main__":
