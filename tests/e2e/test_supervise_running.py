@@ -20,6 +20,7 @@ from runner.errors import ConfigurationError
 from runner.record import folders
 from runner.supervise import control, presence, running
 from runner.supervise.control import NAME, ControlServer, ask
+from tests.support.open_files import open_files
 
 Start = Callable[[str], Path]
 
@@ -172,11 +173,8 @@ def test_a_service_is_found_again_when_its_folder_was_removed(
             while not await asyncio.to_thread(is_true):  # noqa: ASYNC110 - it makes no event
                 await asyncio.sleep(0.01)
 
-    def open_sockets() -> int:
-        return sum(each.is_socket() for each in Path("/proc/self/fd").iterdir())
-
     def open_locks() -> int:
-        return sum(each.resolve().name == running.LOCK for each in Path("/proc/self/fd").iterdir())
+        return sum(place.name == running.LOCK for _, place in open_files())
 
     looks, is_listening = [], control.is_listening
 
@@ -187,7 +185,11 @@ def test_a_service_is_found_again_when_its_folder_was_removed(
     monkeypatch.setattr(control, "is_listening", look)
 
     async def live() -> None:
-        before = open_sockets()
+        before = open_files()
+
+        def new_sockets() -> int:
+            return sum(place.name.startswith("socket:") for _, place in open_files() - before)
+
         for place in (folder, others):
             place.mkdir(parents=True)
         server, other = ControlServer(folder, 5.0, reply), ControlServer(others, 5.0, reply)
@@ -199,7 +201,7 @@ def test_a_service_is_found_again_when_its_folder_was_removed(
             await until(lambda: caplog.text.count("was gone, and is made again") == 1)
             found = await asyncio.to_thread(running.find, path)
             assert found.folder == folder.absolute()
-            await until(lambda: open_sockets() == before + 2)
+            await until(lambda: new_sockets() == 2)
             (folder / NAME).unlink()
             await until(lambda: caplog.text.count("was gone, and is made again") == 2)
             assert server.is_found()
@@ -213,7 +215,7 @@ def test_a_service_is_found_again_when_its_folder_was_removed(
             assert open_locks() == 1  # its own, however often we look
             keeping.cancel()
             await asyncio.to_thread(ask, folder, "status")  # who has come before is accepted
-            await until(lambda: open_sockets() == before + 2)  # and has hung up
+            await until(lambda: new_sockets() == 2)  # and has hung up
             await server.close()
             await other.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +12,7 @@ from runner import processes
 from runner.config import Limits
 from runner.serving import forking
 from runner.serving.workers import WorkerPool
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+from tests.support.open_files import open_files
 
 
 def test_a_worker_that_cannot_be_forked_leaves_no_file_open(
@@ -40,4 +36,4 @@ def test_a_worker_that_cannot_be_forked_leaves_no_file_open(
     with pytest.raises(BlockingIOError):
         pool.run()
     os.close(pool.log_fd)
-    assert open_files() == before
+    assert open_files() <= before
