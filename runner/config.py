@@ -143,7 +143,9 @@ class AddressSet:
             address = ipaddress.ip_address(host)
         except ValueError:
             return host in self.others
-        return any(address in network for network in self._networks)
+        # What listens at `::` sees ::ffff:10.0.0.1 for 10.0.0.1.
+        usual = getattr(address, "ipv4_mapped", None) or address
+        return any(usual in network for network in self._networks)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

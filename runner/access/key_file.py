@@ -113,7 +113,7 @@ def _text_of(file: Path) -> str:
     if len(data) > _MOST_BYTES:
         raise ConfigurationError(f"{file}: longer than {_MOST_BYTES} bytes")
     try:
-        return data.decode()
+        return data.decode("utf-8-sig")  # some editors begin with its mark
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{file}: no text, so no file of keys") from error
 

@@ -146,13 +146,12 @@ def host_of(headers: Fields) -> str:
 
 
 def _lists_of_elements(text: str) -> dict[str, list[str]]:
-    """Read a ``Forwarded`` (RFC 7239, 4); nothing of one that is none."""
+    """Read a ``Forwarded`` (RFC 7239, 4); of an element that is none, nothing."""
     elements = []
     for element in text.split(","):
-        pairs = [_PAIR.fullmatch(pair) for pair in element.split(";")]
-        if not all(pairs):
-            return {}
-        elements.append({each[1].lower(): each[2].strip('"') for each in pairs if each})
+        pairs = [_PAIR.fullmatch(pair) for pair in element.split(";") if pair.strip()]
+        is_one = all(pairs)  # else a client would hide what the proxies say behind it
+        elements.append({each[1].lower(): each[2].strip('"') for each in pairs if each and is_one})
     named = {name for each in elements for name in each}
     return {
         name: [each.get(name, "") for each in elements] for name in named & {"for", "host", "proto"}

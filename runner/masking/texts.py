@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from runner.masking.names import HINTS, MASK, is_one_of, is_secret
-from runner.masking.values import masked, without_passwords
+from runner.masking.values import masked, may_hold_url, without_passwords
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -30,6 +30,7 @@ _NAMED = re.compile(
 )
 _WORD = re.compile(r"(?<![\w-])[A-Za-z_][\w-]*+", re.ASCII)
 _COLUMN = re.compile(r"[^,;\t|]++")
+_SEVERAL = re.compile(r"[^,;\t|][,;\t|]++[^,;\t|]")
 _JSON = ("{", "[")
 
 
@@ -56,7 +57,7 @@ class TextMasking:
         looks_like_json = not media_type.endswith("csv") and text.lstrip()[:1] in _JSON
         if media_type == FORM and not looks_like_json:  # `curl -d` says so of whatever it sends
             return self.query(text)
-        if not (self._may_name(text) or ("://" in text and "@" in text)):
+        if not (self._may_name(text) or may_hold_url(text)):
             return text
         is_json = media_type == "application/json" or media_type.endswith("+json")
         if is_json or looks_like_json:
@@ -73,7 +74,7 @@ class TextMasking:
     def query(self, text: str) -> str:
         """Give a query string, or a form, without its secrets."""
         given = urllib.parse.unquote_plus(text)
-        if not (self._may_name(given) or ("://" in given and "@" in given)):
+        if not (self._may_name(given) or may_hold_url(given)):
             return text
         return "&".join(map(self._pair, text.split("&")))
 
@@ -104,10 +105,10 @@ class TextMasking:
         return self.text(text, "") != text
 
     def _json(self, text: str) -> str:
-        keys = [key for key, colon in _STRING.findall(text) if colon]
-        has_urls = "://" in text and "@" in text
-        has_escapes = any("\\" in key for key in keys)
-        may_hide = has_urls or has_escapes or self._has_secret(keys)
+        strings = _STRING.findall(text)  # a value may name what stands beside it
+        has_escapes = any(colon and "\\" in key for key, colon in strings)
+        has_urls = without_passwords(text) != text
+        may_hide = has_urls or has_escapes or self._has_secret(each for each, _ in strings)
         if not may_hide and "\\" not in text:  # by which JSON stands in a text of JSON
             return text if _is_json(text) else self._of_unknown_form(text)
         try:
@@ -129,16 +130,19 @@ class TextMasking:
 
 def _columns(text: str, media_type: str) -> Iterator[str]:
     """Give what may be the columns' names of a table, whatever it is called, or in an upload."""
-    is_upload = media_type.startswith("multipart/")
-    lines = text.split("\n") if is_upload else text.split("\n", 2)[:2]
-    rows = [_COLUMN.findall(line) for line in lines]
-    heads = [row for row in rows if len(row) > 1]
-    if media_type.endswith("csv"):
-        heads = rows[:1]
-    elif not is_upload:
-        heads = heads[:1] if len(heads) > 1 else []
-    for column in itertools.chain.from_iterable(heads):
-        yield column.strip(" \"'\r\ufeff")
+    lines = [line.strip(" \r\ufeff") for line in text.split("\n")]
+    full = [line for line in lines if line]
+    if media_type.startswith("multipart/"):  # an empty line stands before what a part holds
+        begun = zip(lines, ["", *lines], strict=False)
+        heads = [a for a, b in begun if _SEVERAL.search(a) or not (b or " " in a)]
+    elif media_type.endswith("csv"):
+        comments = itertools.takewhile(lambda line: line.startswith("#"), full)
+        heads = full[: len([*comments]) + 1]
+    else:
+        is_table = len(full) > 1 and all(map(_SEVERAL.search, full[:2]))
+        heads = full[:is_table]
+    for column in itertools.chain.from_iterable(map(_COLUMN.findall, heads)):
+        yield column.strip("# \"'")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

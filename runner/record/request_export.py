@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -71,7 +72,8 @@ def write_jsonl(read: Read, out: IO[bytes]) -> int:
     """
     count = 0
     for count, request in enumerate(read(), start=1):  # noqa: B007 - how many there were
-        out.write(json.dumps(row_of(request), default=str).encode() + b"\n")
+        row = {name: _finite(value) for name, value in row_of(request).items()}
+        out.write(json.dumps(row, default=str).encode() + b"\n")
     return count
 
 
@@ -117,6 +119,11 @@ def export(read: Read, form: str, out: IO[bytes]) -> int:
         How many.
     """
     return (write_parquet if form == "parquet" else write_jsonl)(read, out)
+
+
+def _finite(value: Any) -> Any:
+    """Give null for a number that JSON does not have, though Python writes it."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _text(body: bytes | None) -> str | None:

@@ -11,6 +11,7 @@ import binascii
 import dataclasses
 import json
 import re
+import string
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ MOST_CASES = 10_000
 
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _PATH = re.compile(r"/[^\x00-\x20\x7f#?]*")
+_QUERY = re.compile(r"[^\x00-\x20\x7f#]*")
 _FIELDS = {"request", "answer", "status", "tolerance", "name"}
 _OF_REQUEST = {"method", "path", "query", "headers", "body"}
 _DECODED_PATH = re.compile(r"/.*", re.DOTALL)
@@ -102,7 +104,7 @@ def case_of(line: Mapping[str, Any], name: str = "") -> Case:
         name=str(line.get("name") or line.get("id") or name),
         method=_matching("method", _METHOD, request.get("method", "POST" if body else "GET")),
         path=_path_of(request.get("path", "/"), is_decoded=not is_own),
-        query=str(request.get("query") or ""),
+        query=_query_of(request.get("query") or "", is_sent=not is_own),
         headers=tuple(headers.items()),
         body=body,
         status=status,
@@ -177,6 +179,13 @@ def _path_of(path: Any, *, is_decoded: bool) -> str:
     """Give a path as it is sent: so an author writes it, but the log has it decoded."""
     pattern, safe = (_DECODED_PATH, "") if is_decoded else (_PATH, "%")
     return urllib.parse.quote(_matching("path", pattern, path), safe=_SAFE_IN_PATH + safe)
+
+
+def _query_of(query: Any, *, is_sent: bool) -> str:
+    """Give a query as it is sent: the log has it so, and an author's may have any letter."""
+    if is_sent:
+        return str(query)
+    return urllib.parse.quote(_matching("query", _QUERY, query), safe=string.punctuation)
 
 
 def _headers_of(given: Any) -> dict[str, str]:

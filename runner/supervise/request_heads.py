@@ -11,7 +11,7 @@ import re
 
 from runner.access.gate import Asked, without_keys
 from runner.bodies.request_body import CHUNKED
-from runner.config import AddressSet
+from runner.config import LOOPBACK, AddressSet
 
 _TOKEN = rb"[!#-'*+\-.0-9A-Z^-z|~]+"
 _LINE = re.compile(_TOKEN + rb" [^\0- \x7f]+ HTTP/1\.[01]")
@@ -25,7 +25,7 @@ _BELIEVED = {
     *(b"forwarded", b"x-forwarded-host", b"x-forwarded-port"),
     *(b"x-forwarded-prefix", b"x-forwarded-proto"),
 }
-_LOOPBACK = {"127.0.0.1", "::1"}
+_LOOPBACK = AddressSet(LOOPBACK)
 _END = b"\r\n\r\n"
 
 

@@ -22,13 +22,15 @@ def written(path: Path, text: str, mode: int = 0o600) -> Path:
     return path
 
 
-def test_each_line_is_a_name_a_hash_and_perhaps_a_rate(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_each_line_is_a_name_a_hash_and_perhaps_a_rate(tmp_path: Path, mark: str, end: str) -> None:
     """Comments and empty lines are none; a name may have two keys, so that one can be replaced."""
     text = (
-        f"# whose\n\nalice:{HASHES[0]}\n  alice:{HASHES[1].upper()}  \n"
+        f"{mark}# whose\n\nalice:{HASHES[0]}\n  alice:{HASHES[1].upper()}  \n"
         f"batch@x:{HASHES[2]} rate=30/min\n"
     )
-    keys = read_keys(written(tmp_path / "keys", text))
+    keys = read_keys(written(tmp_path / "keys", text.replace("\n", end)))
     assert [(key.name, key.sha256.hex(), key.per_second) for key in keys] == [
         ("alice", HASHES[0], 0),
         ("alice", HASHES[1], 0),

@@ -81,6 +81,11 @@ def scope(proxies: TrustedProxies, *lines: str, peer: str = "10.0.0.1") -> dict[
         ),
         (["Forwarded: for=1.2.3.4;proto=https, for=10.0.0.7"], "1.2.3.4", "https", "", ""),
         (["Forwarded: for=1.2.3.4;;proto"], "10.0.0.1", "http", "", ""),
+        (["Forwarded: for=1.2.3.4;;proto=https;"], "1.2.3.4", "https", "", ""),
+        # Nor does what a client has written hide what the proxies say behind it.
+        (['Forwarded: for=";, for=1.2.3.4'], "1.2.3.4", "http", "", ""),
+        # As seen by a proxy that listens at `::`.
+        (["X-Forwarded-For: 1.2.3.4, ::ffff:10.0.0.7"], "1.2.3.4", "http", "", ""),
         (["Forwarded: for=6.6.6.6", "X-Forwarded-For: 1.2.3.4"], "1.2.3.4", "http", "", ""),
     ],
 )
@@ -105,6 +110,12 @@ def test_what_others_say_changes_nothing() -> None:
     plain, forged = scope(NAMED, peer="9.9.9.9"), scope(NAMED, *TRAEFIK, peer="9.9.9.9")
     assert forged.pop("headers")[: len(plain["headers"])] == plain.pop("headers")
     assert forged == plain
+
+
+def test_a_proxy_is_known_where_all_addresses_are_of_version_6() -> None:
+    """As what listens at `::` sees them."""
+    assert scope(NAMED, *TRAEFIK, peer="::ffff:10.0.0.1")["client"] == ("1.2.3.4", 0)
+    assert not NAMED.believe(("::ffff:9.9.9.9", 4711))
 
 
 def test_a_prefix_is_in_front_of_the_path() -> None:

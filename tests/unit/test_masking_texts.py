@@ -62,11 +62,61 @@ NAMED = '--x\r\ncontent-disposition: form-data; name="{}"\r\n\r\nt0p\r\n--x--\r\
         (JSON, '{"a":"\\u007b\\"pwd\\":7}","a":1}', "***"),
         (JSON, '{"u":"a://b/@c"}', '{"u":"a://b/@c"}'),
         (JSON, '{"token":"t0p","token":null}', "***"),
+        (
+            JSON,
+            '{"u": "a://b/c?x=1&X-Amz-Signature=t0p"}',
+            '{"u": "a://b/c?x=1&X-Amz-Signature=***"}',
+        ),
+        (JSON, '{"u": "a://b/c?password=t0p#d"}', '{"u": "a://b/c?password=***#d"}'),
+        (JSON, '{"u": "a:\\/\\/me:t0p@b"}', '{"u": "a://***@b"}'),
+        (JSON, '{"u": "a://me:t0p@t0p@b/c@d"}', '{"u": "a://***@b/c@d"}'),
+        (JSON, '{"u": "a://b/c?id=1"}', '{"u": "a://b/c?id=1"}'),
+        (FORM, "u=a%3A%2F%2Fb%3Fsig%3Dt0p", "u=***"),
+        ("text/csv", "\n# of today\na,password\n1,t0p", "***"),
+        ("text/csv", "# a,password\n1,t0p", "***"),
+        ("text/csv", "a,b\n1,password", "a,b\n1,password"),
+        ("text/plain", "\n\na,password\n1,t0p", "***"),
+        (UPLOAD, NAMED.format("a").replace("t0p", "password\r\nt0p"), "***"),
+        (
+            UPLOAD,
+            NAMED.format("a").replace("t0p", "my password"),
+            NAMED.format("a").replace("t0p", "my password"),
+        ),
     ],
 )
 def test_a_secret_is_masked(media: str, text: str, masked: str) -> None:
     """In its place, or with all around it, where nobody knows where it ends."""
     assert TextMasking().text(text, media) == masked
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            {
+                "inputs": [
+                    {"name": "email", "shape": [1], "data": ["me"]},
+                    {"name": "a", "data": [1]},
+                ]
+            },
+            {"inputs": [{"name": "email", "shape": [1], "data": MASK}, {"name": "a", "data": [1]}]},
+        ),
+        (
+            {"dataframe_split": {"columns": ["a", "email"], "index": [0], "data": [[1, "me"]]}},
+            {"dataframe_split": {"columns": ["a", "email"], "index": [0], "data": [[1, MASK]]}},
+        ),
+        ({"columns": ["email"], "data": [["me", 1]]}, {"columns": ["email"], "data": [MASK]}),
+        ({"columns": ["email"], "data": "me"}, {"columns": ["email"], "data": [MASK]}),
+        ([{"name": "Authorization", "value": "me"}], [{"name": "Authorization", "value": MASK}]),
+        ({"name": "me", "data": [1], "columns": 5}, {"name": "me", "data": [1], "columns": 5}),
+    ],
+)
+def test_a_value_is_masked_by_a_name_that_stands_beside_it(given: object, expected: object) -> None:
+    """As the protocols that a service answers write rows: tensors, and tables split in two."""
+    masking = TextMasking(["email"])
+    assert json.loads(masking.text(json.dumps(given), JSON)) == expected
+    if given != expected:
+        assert masking.text(json.dumps(given)[:-1], JSON) == MASK
 
 
 def test_named_secrets_are_masked() -> None:

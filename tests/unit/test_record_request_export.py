@@ -53,6 +53,14 @@ def test_flat_objects_become_columns() -> None:
     assert set(second) == set(COLUMNS)
 
 
+def test_lines_are_json_whatever_numbers_a_body_has() -> None:
+    """Python reads and writes some that JSON does not have."""
+    out = io.BytesIO()
+    write_jsonl(lambda: [made('{"a": NaN, "b": 1e999, "c": -Infinity, "d": 1.5}')], out)
+    row = json.loads(out.getvalue(), parse_constant=pytest.fail)
+    assert [row[f"body.{name}"] for name in "abcd"] == [None, None, None, 1.5]
+
+
 def test_parquet_has_one_type_a_column() -> None:
     """The narrowest that takes all values; what is missing is null."""
     table = parquet(

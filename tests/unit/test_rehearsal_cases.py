@@ -61,6 +61,8 @@ def test_a_case_of_the_authors_sends_json_and_its_path_as_it_stands() -> None:
     assert case.headers == (("content-type", "application/json"),)
     assert case.is_own
     assert case_of({"request": {"path": "/"}, "status": 200}).method == "GET"
+    asked = case_of({"request": {"query": "a=%20&b=|ü"}, "status": 200})
+    assert asked.query == "a=%20&b=|%C3%BC"
 
 
 def test_cases_are_named_by_their_lines(tmp_path: Path) -> None:
@@ -88,6 +90,9 @@ def test_cases_are_named_by_their_lines(tmp_path: Path) -> None:
         ({"request": {}, "status": 20}, "`status` is none"),
         ({"request": {"pth": "/"}, "status": 200}, "unknown: pth"),
         ({"request": {"path": "a b"}, "status": 200}, "`path` is none"),
+        ({"request": {"query": {"a": 1}}, "status": 200}, "`query` is none"),
+        ({"request": {"query": "a=b c"}, "status": 200}, "`query` is none"),
+        ({"request": {"query": "\ud800"}, "status": 200}, "surrogates not allowed"),
         ({"request": {"method": "get"}, "status": 200}, "`method` is none"),
         ({"request": {"headers": {"a": "b\n"}}, "status": 200}, "cannot be sent"),
         ({"request": {"body": {"base64": "?"}}, "status": 200}, "no base64"),
