@@ -34,6 +34,8 @@ _PYTHON_BODIES |= {"memit", "timeit"}
 # What may be a line of IPython's own.
 _MAGIC = re.compile(r"^[^\S\n]*[%!?/,;]|=[^\S\n]*[%!]|\?[^\S\n]*$", re.MULTILINE)
 
+_LINE_END = re.compile(r"\r\n?|\n")
+
 # Python that IPython before 9.2 or so changes all the same: it removes the first line's
 # indentation, which can only be a comment's, and prompts in the second line, within a string.
 _CLEANED = re.compile(
@@ -112,6 +114,12 @@ def automagic(text: str) -> str:
     return f"%{line}" if is_one and name in _names_of_magics() else ""
 
 
+def lines_of(text: str) -> list[str]:
+    """Part a text where Python does; `str.splitlines` does at form feeds and separators, too."""
+    *lines, rest = _LINE_END.split(text)
+    return [*lines, rest] if rest else lines
+
+
 def line_as_written(text: str, line: int) -> int:
     """Give the line of a cell that IPython means by the one that its traceback names.
 
@@ -119,8 +127,8 @@ def line_as_written(text: str, line: int) -> int:
     """
     number = 0
     with contextlib.suppress(SyntaxError, ValueError):  # ValueError: no such line
-        kept = _transformed(text).splitlines()
-        for shown in _transformed(text, keeps_lines=False).splitlines()[:line]:
+        kept = lines_of(_transformed(text))
+        for shown in lines_of(_transformed(text, keeps_lines=False))[:line]:
             number = kept.index(shown, number) + 1
     return number or line
 

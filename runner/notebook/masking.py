@@ -18,6 +18,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from runner.masking.names import MASK
+from runner.notebook.code import lines_of
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -29,7 +30,7 @@ _MARK = re.compile(
 
 def marked_secrets(text: str, tree: ast.Module) -> frozenset[str]:
     """Name the assigned variables whose comment, at the end of their line, calls them a secret."""
-    lines = text.splitlines()
+    lines = lines_of(text)
     found = set()
     for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]

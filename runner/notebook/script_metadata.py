@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from runner.notebook.code import lines_of
 from runner.notebook.document import Notebook, source
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def read(document: Notebook) -> ScriptMetadata | None:
     text = source(document.cells[cell]) if cell >= 0 and document.is_python else ""
     if "# /// script" not in text or len(text) > _LONGEST:
         return None
-    blocks, unclosed = _blocks(_lines(text))
+    blocks, unclosed = _blocks(lines_of(text))
     if not blocks:
         faults = tuple(unclosed)
         return ScriptMetadata(cell=cell, line=faults[0].line, faults=faults) if faults else None
@@ -114,10 +115,6 @@ def _blocks(lines: list[str]) -> tuple[list[_Block], list[Fault]]:
             faults.append(_unclosed(number, until, lines))
         number = end + 1 if end else number if begins[1] != "script" else until
     return found, faults
-
-
-def _lines(text: str) -> list[str]:
-    return text.replace("\r\n", "\n").split("\n")  # splitlines() would part at form feeds, too
 
 
 def _is_content(line: str) -> bool:
@@ -185,6 +182,6 @@ def blocks_elsewhere(document: Notebook) -> Iterator[tuple[int, int]]:
     """Give where blocks stand that nobody reads: in code cells below the first, index and line."""
     codes = [n for n, raw in enumerate(document.cells) if raw["cell_type"] == "code"]
     for index in codes[1:] if document.is_python else ():
-        for number, line in enumerate(_lines(source(document.cells[index])), 1):
+        for number, line in enumerate(lines_of(source(document.cells[index])), 1):
             if line == "# /// script":
                 yield index, number

@@ -230,7 +230,7 @@ def _named_file(file: str) -> str:
 
 
 def _line_of_text(text: str, number: int) -> str:
-    lines = text.splitlines()
+    lines = code.lines_of(text)
     return _shortened(lines[number - 1]) if 0 < number <= len(lines) else ""
 
 

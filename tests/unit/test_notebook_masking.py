@@ -16,6 +16,7 @@ from runner.notebook.masking import marked_secrets
         ('x = "#"  # login of the shop (secret)', True),
         ('x = {\n  "a": 1,\n}  # secret', True),
         ("%matplotlib inline\nx = 1  # secret", True),
+        ('y = "a\u2028b\x0c"\r\nx = ""  # secret', True),
         ("x = 1  # number of secret agents", False),
         ('x = "# secret"', False),
         ("x = 1\n# secret", False),

@@ -93,3 +93,11 @@ def test_what_ipython_adds_is_left_out() -> None:
     assert failures.plain_value("RuntimeError", "RuntimeError: odd") == "odd"
     assert failures.plain_value("ValueError", "two\nlines") == "two lines"
     assert len(failures.plain_value("ValueError", "x" * 1_000_000)) == 1_001
+
+
+def test_lines_are_those_of_python() -> None:
+    """Which counts no separator of Unicode within a text, nor a form feed."""
+    failed = cell('text = "a\u2028b"\n\x0c\n1 / 0\n')
+    traceback = ["Cell In[1], line 3\n----> 3 1 / 0"]
+    found = failures.failure_of([failed], failed, "ZeroDivisionError", "division by zero", traceback)
+    assert (found.line, found.text) == (3, "1 / 0")
