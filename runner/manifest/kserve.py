@@ -140,7 +140,7 @@ def _served_from(settings: Settings, kserve: KServeSettings, uri: str) -> Object
             "resources": pod.resources(settings.resources),
         }
         own = {
-            "args": [*settings.served.arguments],
+            "args": [*map(pod.literal, settings.served.arguments)],
             "env": pod.environment(settings),
             **pod.environment_from(settings),
             **_unlike(_probes(settings), _probes(_of_all(settings))),
@@ -168,9 +168,10 @@ def _container(
         "name": CONTAINER,
         "image": settings.image,
         "args": [
-            *("runner", "serve", settings.source.path, "--runs", _RUNS, "--model-folder", FOLDER),
+            *("runner", "serve", pod.literal(settings.source.path)),
+            *("--runs", _RUNS, "--model-folder", FOLDER),
             *("--name", name, "--host", "0.0.0.0", "--port", str(served.port)),  # noqa: S104
-            *("--no-standby", "--log-format", "json", *ducks, *more),
+            *("--no-standby", "--log-format", "json", *ducks, *map(pod.literal, more)),
         ],
         "workingDir": FOLDER,
         "env": pod.environment(settings),

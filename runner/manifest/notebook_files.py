@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -83,10 +84,11 @@ def keys_of(files: Mapping[str, bytes]) -> dict[str, str]:
     """Give the ConfigMap's key for each path: letters, digits, ``-``, ``_`` and ``.``."""
     keys: dict[str, str] = {}
     for path in files:
-        key = plain = re.sub("[^-._a-zA-Z0-9]", "-", path.rpartition("/")[2])[-200:]
-        while key in keys.values():
-            key = f"{len(keys)}-{plain}"
-        keys[path] = key
+        plain = re.sub(r"^\.+|[^-._a-zA-Z0-9]", "-", path.rpartition("/")[2])[-200:]
+        numbered = (f"{number}-{plain}" for number in itertools.count(len(keys)))
+        keys[path] = next(
+            key for key in itertools.chain([plain], numbered) if key not in keys.values()
+        )
     return keys
 
 

@@ -102,19 +102,24 @@ def arguments(settings: Settings) -> list[str]:
     keys = ["--api-keys", f"{KEYS_FOLDER}/{KEYS_FILE}"] if settings.keys_secret else []
     opened = ["--open", "metrics"] if settings.keys_secret else []
     return [
-        *("runner", "serve", settings.source.path),
+        *("runner", "serve", literal(settings.source.path)),
         *("--host", "0.0.0.0", "--port", str(settings.served.port)),  # noqa: S104 - a pod's own
         *("--no-standby", "--log-format", "json"),
         *keys,
         *opened,
-        *settings.served.arguments,
+        *map(literal, settings.served.arguments),
     ]
+
+
+def literal(text: str) -> str:
+    """Write a word or a variable so that Kubernetes gives it as it is: it reads ``$(NAME)``."""
+    return text.replace("$", "$$")
 
 
 def environment(settings: Settings) -> list[dict[str, str]]:
     """Give the variables: what libraries write at home goes where it can be written."""
     values = {"HOME": "/tmp", **settings.variables}  # noqa: S108 - a volume of the pod's own
-    return [{"name": name, "value": value} for name, value in values.items()]
+    return [{"name": name, "value": literal(value)} for name, value in values.items()]
 
 
 def environment_from(settings: Settings) -> dict[str, Any]:

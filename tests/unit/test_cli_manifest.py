@@ -262,3 +262,31 @@ def test_options_of_serve_that_are_only_read_change_nothing(
     monkeypatch.delenv("RUNNER_RUNS", raising=False)
     read_serve_options(["--runs", "/elsewhere"])
     assert "RUNNER_RUNS" not in os.environ
+
+
+def test_each_file_has_a_key_of_its_own(notebook: str) -> None:
+    """Also one that is called as another would be by a number, and one that begins with dots."""
+    paths = ["3-x.py", "a/x.py", "b/x.py", "c/..data"]
+    for path in map(Path, paths):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"# {path}")
+    objects = printed(notebook, *(word for path in paths for word in ("--with", path)))
+    serving = of_kind(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    places = {each["mountPath"]: each.get("subPath") for each in serving["volumeMounts"]}
+    data = of_kind(objects, "ConfigMap")["data"]
+    assert [data[places[f"/home/jovyan/{path}"]] for path in paths] == [f"# {p}" for p in paths]
+    assert not any(key.startswith("..") for key in data)
+
+
+def test_kubernetes_expands_no_value(notebook: str) -> None:
+    """It reads `$(NAME)` in words and variables, and makes `$$` one `$`: `$` is escaped so."""
+    path = Path(notebook)
+    path.write_text(path.read_text().replace("threshold: float = 0.5", "price: str = ''"))
+    asked = ["-p", "price", "$(HOME)", "--env", "COST", "5$$", "--", "--runs", "runs/$x"]
+    serving = container(notebook, *asked)
+    assert serving["args"][-5:] == ["-p", "price", "$$(HOME)", "--runs", "runs/$$x"]
+    assert {"name": "COST", "value": "5$$$$"} in serving["env"]
+    objects = printed(notebook, *asked[:6], "--kserve", "--storage-uri", "s3://b/f")
+    predictor = of_kind(objects, "InferenceService")["spec"]["predictor"]
+    assert predictor["containers"][0]["args"][-1] == "$$(HOME)"
+    assert {"name": "COST", "value": "5$$$$"} in predictor["containers"][0]["env"]
