@@ -29,8 +29,8 @@ _LOST_OR_WRONG = (
     " loss losses logloss misclassification nll perplexity ppl regret residual residuals wrong"
 )
 _BY_INITIALS = (
-    "cer eer fid fnr fpr mae mape mase mbe medae mpe mrae mse msle nmae nmse nrmse rmse rmsle"
-    " rmspe rse sse smape smse ter wape wer wmape"
+    "aic bic cer crps ece eer fid fnr fpr mae mape mase mbe medae mpe mrae mse msle nmae nmse nrmse"
+    " rmse rmsle rmspe rse sse smape smse ter wape wer wmape"
 )
 _TAKEN = "duration elapsed latency ms runtime seconds time"
 _SMALLER = frozenset(f"{_LOST_OR_WRONG} {_BY_INITIALS} {_TAKEN}".split())

@@ -13,6 +13,7 @@ from runner.record.goals import Goal, goal_of
         *("loss", "val_loss", "valLoss", "test.loss", "log_loss", "logloss", "mae", "RMSE"),
         *("val/mse", "mean_squared_error", "top1_error", "MAPE", "wer", "fit_time", "seconds"),
         *("perplexity", "train_losses", "CrossEntropy", "brier", "smape_7d", "testRMSE"),
+        *("AIC", "bic", "ece_15_bins", "CRPS"),
     ],
 )
 def test_a_loss_and_an_error_are_better_small(metric: str) -> None:
