@@ -217,6 +217,15 @@ def test_what_is_renewed_leaves_alone_what_has_the_focus(page: Any, selector: st
     assert text.count("first of all") == 1
 
 
+def test_a_page_says_that_it_shows_what_was(page: Any) -> None:
+    """As once the cockpit was started anew, by another token: whoever looks on must not trust it."""
+    open_service(page)
+    page.context.clear_cookies()
+    expect(page.locator("#silence")).to_contain_text("sign in")
+    page.reload()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
 def test_a_form_of_another_site_does_nothing(page: Any, url: str, asked: list[str]) -> None:
     """Even of another port of this machine, to which the browser sends the cookie."""
     open_service(page)

@@ -2,6 +2,11 @@
 
 const PATIENCE = 10_000;
 const silence = document.getElementById("silence");
+const NO_ANSWER = "The cockpit does not answer. Is it still running?";
+const REFUSED = {
+  401: "The cockpit does not know you any more: it was started anew. Load this page again to sign in.",
+  404: "What this page shows is not there any more.",
+};
 
 function showTimes(within) {
   for (const each of within.querySelectorAll("time[datetime]")) {
@@ -66,14 +71,15 @@ async function look() {
   const limit = AbortSignal.timeout(PATIENCE);
   const answer = await fetch(location.href, { cache: "no-store", redirect: "error", signal: limit });
   if (answer.ok) renew(await answer.text());
-  return answer.status < 500;
+  return answer.ok ? "" : REFUSED[answer.status] ?? NO_ANSWER;
 }
 
 async function keepLooking(seconds) {
   for (;;) {
     await new Promise((done) => setTimeout(done, seconds * 1000));
     if (document.hidden) continue;
-    silence.hidden = await look().catch(() => false);
+    silence.textContent = await look().catch(() => NO_ANSWER);
+    silence.hidden = !silence.textContent;
   }
 }
 
