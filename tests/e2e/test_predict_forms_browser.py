@@ -223,7 +223,8 @@ def test_a_tab_knows_what_it_has_asked(page: Any) -> None:
 
 DROP = """([section, name, text]) => {
   const given = new DataTransfer();
-  given.items.add(new File([text], name, { type: "text/csv" }));
+  const content = typeof text === "string" ? text : Uint8Array.from(text);
+  given.items.add(new File([content], name, { type: "text/csv" }));
   for (const type of ["dragover", "drop"]) {
     const event = new DragEvent(type, { dataTransfer: given, bubbles: true, cancelable: true });
     document.querySelector(section).dispatchEvent(event);
@@ -252,6 +253,23 @@ def test_a_csv_becomes_a_table_of_predictions(page: Any, tmp_path: Path) -> None
     assert float(found[0]["probabilities.setosa"]) > 0.9
     assert found[699]["class"] == ""
     assert "petal length" in found[699]["error"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "windows-1252"])
+def test_a_csv_may_be_as_a_spreadsheet_writes_it(page: Any, tmp_path: Path, encoding: str) -> None:
+    """In a country with umlauts, where a number has a comma; numbers that have none count too."""
+    names = [*SETOSA, "petal width (cm)", "Größe"]
+    text = "\r\n".join([";".join(names), "5,1;3,5;1,4;0.2;über 1,5"])
+    page.evaluate(DROP, [IRIS, "flowers.csv", [*text.encode(encoding)]])
+    rows = page.locator(f"{IRIS} .rows")
+    expect(rows.get_by_role("status")).to_contain_text("1 rows")
+    with page.expect_download() as saved:
+        rows.get_by_role("button", name="Save as CSV").click()
+    saved.value.save_as(tmp_path / "found.csv")
+    with (tmp_path / "found.csv").open(newline="", encoding="utf-8") as file:
+        (found,) = csv.DictReader(file)
+    assert (found["class"], found["Größe"]) == ("setosa", "über 1,5")
+    assert found["sepal length (cm)"] == "5,1"
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,20 @@
 // Read and write tables as CSV. Source: RFC 4180; the separator may also be a semicolon or a tab.
 
 const SEPARATORS = [",", ";", "\t"];
+const MARKS = { "255,254": "utf-16le", "254,255": "utf-16be" };
+
+// Decode a file as spreadsheets write it: by its mark, as UTF-8, or else as Windows does in the West.
+export function decoded(bytes) {
+  const marked = MARKS[bytes.slice(0, 2)];
+  try {
+    return new TextDecoder(marked ?? "utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
+}
 
 // Give the rows of a text as lists of strings; empty lines do not count.
-export function readCsv(text) {
-  const source = text.replace(/^\ufeff/, "");
-  const separator = separatorOf(source);
+export function readCsv(source, separator) {
   const rows = [];
   let row = [];
   let at = 0;
@@ -27,7 +36,7 @@ export function readCsv(text) {
 }
 
 // What stands most often in the first line, outside of quotes.
-function separatorOf(source) {
+export function separatorOf(source) {
   const line = source.slice(0, source.search(/[\r\n]|$/)).replace(/"[^"]*"/g, "");
   const counts = SEPARATORS.map((each) => line.split(each).length);
   return SEPARATORS[counts.indexOf(Math.max(...counts))];

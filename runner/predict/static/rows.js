@@ -1,6 +1,6 @@
 // Have each row of a CSV predicted, and give the table back with the answers.
 import { ask, element, parsed, table } from "./asking.js";
-import { csvLine, harmless, readCsv } from "./csv.js";
+import { csvLine, decoded, harmless, readCsv, separatorOf } from "./csv.js";
 
 const MOST_BYTES = 20_000_000;
 const MOST_ROWS = 200_000;
@@ -9,6 +9,7 @@ const ROWS_AT_ONCE = 500;
 const BYTES_AT_ONCE = 500_000;
 const MOST_TRIES = 5; // while the service is busy
 const MOST_WAIT = 10; // seconds
+const DECIMAL_COMMA = /^-?\d+,\d+$/;
 
 export class Rows {
   constructor(place, form) {
@@ -40,9 +41,9 @@ export class Rows {
     this.found.replaceChildren();
     this.said.classList.remove("fault");
     try {
-      const [head, rows] = await this.#read(file);
+      const [head, rows, separator] = await this.#read(file);
       const started = performance.now();
-      const answers = await this.#answers(head, rows, job);
+      const answers = await this.#answers(head, rows, separator, job);
       if (job.isOver()) return;
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       this.#show(file, head, rows, answers, `${rows.length} rows in ${seconds} s`);
@@ -64,20 +65,25 @@ export class Rows {
 
   async #read(file) {
     if (file.size > MOST_BYTES) throw new Error(`it is larger than ${MOST_BYTES / 1e6} MB; send it in parts`);
-    const [head, ...rows] = readCsv(await file.text());
+    const text = decoded(new Uint8Array(await file.arrayBuffer()));
+    const separator = separatorOf(text);
+    const [head, ...rows] = readCsv(text, separator);
     if (!rows.length) throw new Error("it has no rows below a line of names");
     if (rows.length > MOST_ROWS) throw new Error(`it has more than ${MOST_ROWS} rows; send it in parts`);
     const absent = this.form.fields.filter((field) => field.isRequired && !head.includes(field.name));
     if (absent.length) throw new Error(`there is no column ${absent.map(({ name }) => name).join(", ")}`);
     const odd = rows.findIndex((row) => row.length !== head.length);
     if (odd >= 0) throw new Error(`row ${odd + 1} has ${rows[odd].length} values, and there are ${head.length} columns`);
-    return [head, rows];
+    return [head, rows, separator];
   }
 
-  // Send the columns that the endpoint knows, so many rows at a time.
-  async #answers(head, rows, job) {
+  // Send the columns that the endpoint knows, so many rows at a time. Where commas separate nothing,
+  // they may stand in numbers.
+  async #answers(head, rows, separator, job) {
     const sent = head.map((name, place) => [name, place]).filter(([name]) => this.names.includes(name));
-    const lines = rows.map((row) => csvLine(sent.map(([, place]) => row[place])));
+    const numbers = new Set(this.form.fields.filter(({ input }) => input.type === "number").map(({ name }) => name));
+    const cell = (text, name) => separator !== "," && numbers.has(name) && DECIMAL_COMMA.test(text) ? text.replace(",", ".") : text;
+    const lines = rows.map((row) => csvLine(sent.map(([name, place]) => cell(row[place], name))));
     const names = csvLine(sent.map(([name]) => name));
     const answers = [];
     let most = ROWS_AT_ONCE;
