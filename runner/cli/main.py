@@ -30,6 +30,7 @@ from runner.cli.serve import serve
 from runner.cli.sweep import sweep
 from runner.errors import ConfigurationError, InterruptedRunError, RunnerError
 from runner.spawn.working_folder import has_working_folder
+from runner.telemetry.log_lines import folded
 
 
 @click.group(
@@ -113,8 +114,8 @@ def _report(error: RunnerError, hint: str) -> int:
         return error.exit_code
     log.flush()
     with contextlib.suppress(OSError):  # the terminal is closed
-        said = " ".join(str(error).split())
+        said = folded(" ".join(str(error).split()))
         click.echo(f"{terminal.styled('runner:', 'red')} {said}", err=True)
         if hint:
-            click.echo(f"{terminal.styled('hint:', 'cyan')} {hint}", err=True)
+            click.echo(f"{terminal.styled('hint:', 'cyan')} {folded(hint)}", err=True)
     return error.exit_code

@@ -22,6 +22,7 @@ _HEXADECIMAL = re.compile(r"[0-9a-f-]*")
 _CAUSES = re.compile(r"^(?:During handling of|The above exception was)[^\n]*$", re.MULTILINE)
 _TIMED = "<timed exec>"  # within `%%time`, whose body is a file of its own
 _POINTED_AT = re.compile(r"^-+> \d+ (.*)$", re.MULTILINE)
+_BELOW_PLACE = re.compile(r"\n {4}(.*)")  # as a file is shown that is no Python
 _SYNTAX_PLACE = re.compile(r" \((?:\d+|<[^>]*>)(?:\.py)?, line \d+\)$")
 _LONGEST_LINE = 100
 _LONGEST_VALUE = 1_000  # the cell shows all of it
@@ -37,6 +38,11 @@ class _Frame:
     file: str
     line: int
     text: str
+
+    @property
+    def place(self) -> tuple[int, str, int]:
+        """Give where it is."""
+        return self.count, self.file, self.line
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -169,7 +175,20 @@ def line_of(text: str, traceback: Sequence[str]) -> int:
     if timed:
         return code.line_as_written(text, 1) + timed.line
     first = next((frame for frame in frames if frame.count), None)
-    return code.line_as_written(text, first.line) if first else 0
+    return _line_in_cell(text, first) if first else 0
+
+
+def _line_in_cell(text: str, frame: _Frame) -> int:
+    """Give a frame's line as it is written; that of a cell within `%%capture` counts its body's."""
+    line = code.line_as_written(text, frame.line)
+    within = code.line_as_written(text, 1) + frame.line
+    is_within = text.lstrip().startswith("%%") and frame.text
+    return within if is_within and _line_of_text(text, within) == frame.text else line
+
+
+def traceback_at(line: int) -> list[str]:
+    """Give a traceback, as IPython shows it, that says of a cell's line no more than its number."""
+    return [f"Cell In[1], line {line}"] if line else []
 
 
 def origin_of(cells: Sequence[Cell], cell: Cell, traceback: Sequence[str]) -> str:
@@ -179,7 +198,7 @@ def origin_of(cells: Sequence[Cell], cell: Cell, traceback: Sequence[str]) -> st
         Such as ``cell 2, line 3 `return x[0]` `` or ``helper.py, line 2 `return 1 + "a"` ``.
     """
     own = [frame for frame in _frames(traceback) if _is_own(frame)]
-    if len(own) < 2 or own[-1] == own[0]:
+    if not own or (own[0].count and own[-1].place == own[0].place):
         return ""
     last = own[-1]
     if last.file:
@@ -208,7 +227,8 @@ def _frames_in(shown: str) -> Iterator[_Frame]:
     found = list(FRAME.finditer(shown))
     for number, frame in enumerate(found, 1):
         end = found[number].start() if number < len(found) else len(shown)
-        pointed = _POINTED_AT.search(shown, frame.end(), end)
+        below = shown[frame.end() : end]
+        pointed = _POINTED_AT.search(below) or _BELOW_PLACE.match(below)
         yield _Frame(
             count=int(frame["count"] or 0),
             file=frame["file"] or "",

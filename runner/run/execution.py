@@ -259,7 +259,12 @@ class Execution:
         if not work.done() or isinstance(work.exception(), DeadKernelError):
             await _abandoned(work)
             return self._died_in(cell)
-        return self._result_of(work.exception(), cell)
+        if work.exception() is None and client.has_exited:
+            return CellStatus.COMPLETED, self._exited(cell)
+        return await self._result_of(work.exception(), cell)
+
+    def _exited(self, cell: NotebookNode) -> tuple[RunStatus, str]:
+        return RunStatus.COMPLETED, f"{self._named(cell)} called exit"
 
     def _named(self, cell: NotebookNode) -> str:
         return failures.describe(self.kept.nb.cells, cell)
@@ -293,7 +298,7 @@ class Execution:
         record.show_error(cell, "KernelDied", reason)
         return CellStatus.FAILED, (RunStatus.KERNEL_DIED, reason)
 
-    def _result_of(
+    async def _result_of(
         self, error: BaseException | None, cell: NotebookNode
     ) -> tuple[CellStatus, tuple[RunStatus, str] | None]:
         if error is None:
@@ -303,11 +308,14 @@ class Execution:
             record.show_error(cell, type(error).__name__, str(error))
             return CellStatus.FAILED, (RunStatus.FAILED, f"{self._named(cell)}: {error}")
         if error.ename == "SystemExit" and error.evalue in _MEANS_WELL:
-            return CellStatus.COMPLETED, (RunStatus.COMPLETED, f"{self._named(cell)} called exit")
+            return CellStatus.COMPLETED, self._exited(cell)
         if injection.TAG in tags(cell) and error.ename == NothingServesError.__name__:
             self._note_failure(cell, error.ename, error.evalue)
             return CellStatus.FAILED, (RunStatus.FAILED, error.evalue)
-        said = self._failure_said(cell, *_shown_error(error, cell))
+        name, value, traceback = _shown_error(error, cell)
+        if self.kernel.is_python and not failures.line_of(cell.source, traceback):
+            traceback = failures.traceback_at(await kernel_setup.line_left(self.kernel))
+        said = self._failure_said(cell, name, value, traceback)
         return CellStatus.FAILED, (RunStatus.FAILED, said)
 
     def _replied_well(self, cell: NotebookNode) -> CellStatus:

@@ -51,6 +51,9 @@ class CellClient(NotebookClient):
         echo: Gets every output as it arrives, whole.
         sources: True sources of masked cells, by the cells' ids.
         bounds: What is kept of a cell's outputs.
+
+    Attributes:
+        has_exited: A cell has called IPython's `exit` or `quit`: its kernel is about to end.
     """
 
     def __init__(
@@ -72,13 +75,14 @@ class CellClient(NotebookClient):
         self._outputs: Outputs | None = None
         self._displays: dict[str, list[KeptOutput]] = {}
         self._kernel = kernel
+        self.has_exited = False
         self._message_counter = MessageCounter()
         self._arrived = 0
         self.clear_before_next_output = False
         # nbclient calls the first just before it sends a cell, the second just after.
         self.on_cell_execute = self._unmask
         self.on_cell_complete = self._mask
-        self.on_cell_executed = lambda cell, **_: self.show()
+        self.on_cell_executed = self._take_reply
         record.before_save = self.show
 
     async def async_execute_cell(self, cell: NotebookNode, *args: Any, **options: Any) -> Any:
@@ -89,6 +93,11 @@ class CellClient(NotebookClient):
         finally:
             self.show()
             self._outputs = None
+
+    def _take_reply(self, execute_reply: Mapping[str, Any], **_: Any) -> None:
+        self.show()
+        payload = execute_reply["content"].get("payload") or ()
+        self.has_exited = any(each.get("source") == "ask_exit" for each in payload)
 
     def show(self) -> None:
         """Bring the outputs of the running cell up to date in the notebook."""

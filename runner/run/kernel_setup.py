@@ -135,17 +135,40 @@ async def messages_sent(kernel: Kernel, cell: str) -> int:
         kernel: The kernel, while no cell runs and nobody else waits for its answers.
         cell: The id of the request to execute it.
     """
-    expression = f"__import__('IPython').get_ipython().kernel.session.send.sent[{cell!r}]"
+    return await _number(
+        kernel, f"__import__('IPython').get_ipython().kernel.session.send.sent[{cell!r}]"
+    )
+
+
+async def line_left(kernel: Kernel) -> int:
+    """Ask a Python kernel at which line of a cell the last error has left it; 0 if it cannot say.
+
+    IPython shows no traceback of an exit, of a magic that refuses its words, and of a group.
+
+    Args:
+        kernel: The kernel, likewise.
+    """
+    return await _number(kernel, f"({_LINE_LEFT})(__import__('sys').last_traceback)")
+
+
+_LINE_LEFT = (
+    "lambda raised: next(line for frame, line in __import__('traceback').walk_tb(raised)"
+    " if frame.f_globals is __import__('IPython').get_ipython().user_global_ns)"
+)
+
+
+async def _number(kernel: Kernel, expression: str) -> int:
+    """Have a kernel evaluate what gives a number; 0 if it gives none."""
     asked = kernel.client.execute(
         "",
         silent=True,
         store_history=False,
         stop_on_error=False,
-        user_expressions={"sent": expression},
+        user_expressions={"number": expression},
     )
     try:
         reply = await asyncio.wait_for(kernel.answer_to(asked), _ANSWER_WAIT)
-        return int(reply["user_expressions"]["sent"]["data"]["text/plain"])
+        return int(reply["user_expressions"]["number"]["data"]["text/plain"])
     except (TimeoutError, KeyError, TypeError, ValueError):
         return 0
 

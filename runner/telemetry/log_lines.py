@@ -33,7 +33,8 @@ LONGEST = 16_384
 _AT_ONCE = 65_536  # bytes, where a pipe's bound is none
 _ROOM_WITHIN = 1.0  # seconds
 _LOOK_EVERY = 0.005
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+# What moves a terminal's cursor, breaks a line, or turns the order of what stands behind it.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _CUT = " … "
 _SHORTEST = 64  # characters to which a field is cut
 _ERASE = b"\r\x1b[K"

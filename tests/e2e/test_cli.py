@@ -75,9 +75,10 @@ def end_of(
 def test_an_error_is_one_line_and_a_hint(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also when its text has several lines."""
-    error = ConfigurationError("a.ipynb:\n  wrong", hint="do this")
-    assert end_of(error, monkeypatch, capsys) == (2, "runner: a.ipynb: wrong\nhint: do this\n")
+    """Also when its text has several lines, or what a terminal would do."""
+    error = ConfigurationError("a.ipynb:\n  wrong\x1b[2J", hint="do this\x07")
+    said = "runner: a.ipynb: wrong\\x1b[2J\nhint: do this\\x07\n"
+    assert end_of(error, monkeypatch, capsys) == (2, said)
 
 
 class ClosedTerminal(io.StringIO):

@@ -218,7 +218,7 @@ def test_what_is_renewed_leaves_alone_what_has_the_focus(page: Any, selector: st
 
 
 def test_a_page_says_that_it_shows_what_was(page: Any) -> None:
-    """As once the cockpit was started anew, by another token: whoever looks on must not trust it."""
+    """As once the cockpit was started anew, by another token: nobody is to trust it."""
     open_service(page)
     page.context.clear_cookies()
     expect(page.locator("#silence")).to_contain_text("sign in")

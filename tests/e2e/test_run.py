@@ -161,9 +161,15 @@ def test_an_error_that_the_kernel_calls_well_fails_the_run_at_its_end(
     assert "raised KeyError: 'missing'" in record.metadata.runner.reason
 
 
-def test_an_exit_is_a_good_end_and_runs_no_further_cell(start: Start, project: Path) -> None:
-    """sys.exit() ends the run there; what follows was never run and says so."""
-    write_notebook(project / "a.ipynb", "import sys; sys.exit()", "2")
+@pytest.mark.parametrize("ending", ["import sys; sys.exit()", "exit()", "quit"])
+def test_an_exit_is_a_good_end_and_runs_no_further_cell(
+    start: Start, project: Path, ending: str
+) -> None:
+    """It ends the run there; what follows was never run and says so.
+
+    IPython's own words end the kernel a moment later, in the middle of whatever it does then.
+    """
+    write_notebook(project / "a.ipynb", ending, "2")
     assert start("run", "a.ipynb").wait() == 0
     assert states(record_of("a", project)) == {"cell-0": "completed", "cell-1": "pending"}
 
@@ -172,6 +178,24 @@ def test_a_bad_exit_is_a_failure(start: Start, project: Path) -> None:
     """sys.exit(1) is what it is everywhere."""
     write_notebook(project / "a.ipynb", "import sys; sys.exit(1)")
     assert start("run", "a.ipynb").wait() == 3
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        "import sys; sys.exit('no data')",
+        "%no_such_magic",
+        "raise ExceptionGroup('two', [ValueError(), TypeError()])",
+    ],
+)
+def test_the_line_is_told_where_ipython_shows_no_traceback(
+    start: Start, project: Path, failing: str
+) -> None:
+    """That of the cell; the kernel is asked for it."""
+    write_notebook(project / "a.ipynb", f"x = 1\n\n{failing}")
+    assert start("run", "a.ipynb").wait() == 3
+    failure = record_of("a", project).metadata.runner.failure
+    assert (failure.cell, failure.line, failure.text) == (1, 3, failing)
 
 
 def test_a_dead_kernel_is_named_with_its_reason(start: Start, project: Path) -> None:

@@ -99,5 +99,38 @@ def test_lines_are_those_of_python() -> None:
     """Which counts no separator of Unicode within a text, nor a form feed."""
     failed = cell('text = "a\u2028b"\n\x0c\n1 / 0\n')
     traceback = ["Cell In[1], line 3\n----> 3 1 / 0"]
-    found = failures.failure_of([failed], failed, "ZeroDivisionError", "division by zero", traceback)
+    found = failures.failure_of(
+        [failed], failed, "ZeroDivisionError", "division by zero", traceback
+    )
     assert (found.line, found.text) == (3, "1 / 0")
+
+
+def failed_at(text: str, *traceback: str) -> failures.Failure:
+    failed = cell(text)
+    return failures.failure_of([failed], failed, "ValueError", "no", traceback)
+
+
+def test_a_cell_within_a_magic_counts_its_own_lines() -> None:
+    """IPython runs the body of `%%capture` as a cell; that of others begins in the cell's first."""
+    capture = failed_at("%%capture out\nx = 1\n1 / 0", "Cell In[2], line 2\n----> 2 1 / 0")
+    assert (capture.line, capture.text) == (3, "1 / 0")
+    shown = "Cell In[2], line 1\n----> 1 get_ipython().run_cell_magic('bash', '', 'false')"
+    assert failed_at("%%bash\nfalse", shown).line == 1
+
+
+def test_what_began_in_a_file_is_told_where_no_cell_is_shown() -> None:
+    """As of what `%run` has run; the line of a file that is no Python stands below its place."""
+    file = Path.cwd() / "bad.py"
+    shown = "Cell In[1], line 1\n    import bad\n", f"  File {file}:1\n    def f(:\n        ^"
+    assert failed_at("import bad", *shown).origin == "bad.py, line 1 `def f(:`"
+    alone = f"File {file}:2\n      1 import json\n----> 2 json.loads('')"
+    assert failed_at("%run bad.py", alone).origin == "bad.py, line 2 `json.loads('')`"
+
+
+def test_a_frame_of_the_same_line_is_no_other_place() -> None:
+    """Such as that of a comprehension, which Python 3.11 has."""
+    shown = (
+        "Cell In[1], line 1\n----> 1 [1 / x for x in y]",
+        "Cell In[1], line 1, in <listcomp>(.0)",
+    )
+    assert failed_at("[1 / x for x in y]", *shown).origin == ""

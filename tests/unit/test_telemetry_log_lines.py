@@ -21,11 +21,14 @@ def test_a_time_is_of_utc_to_the_millisecond() -> None:
     assert dt.datetime.fromisoformat(time_of(AT)).timestamp() == pytest.approx(AT, abs=0.001)
 
 
-@pytest.mark.parametrize("control", ["\n", "\r", "\x1b", "\x00", "\x85", "\x9b", "\u2028"])
+@pytest.mark.parametrize(
+    "control", ["\n", "\r", "\x1b", "\x00", "\x85", "\x9b", "\u2028", "\u202e"]
+)
 def test_no_control_character_stands_in_a_line(control: str) -> None:
     """Whoever may write into an event begins no line of his own by it."""
     line = text_line(AT, "error", f"a{control}b\tc é").decode()
     assert line == f"{time_of(AT)} ERROR   a{folded(control)}b\tc é\n"
+    assert control not in line.removesuffix("\n")
     assert len(line.splitlines()) == 1
 
 
