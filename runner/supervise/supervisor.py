@@ -218,7 +218,9 @@ class Supervisor:
         self._runs = Runs(
             plan, self._versions, self._links, listeners, self._note_as_read, self._relay.word
         )
-        self._traffic = TrafficWatch(lambda: self._links.path.parent, self._pids)
+        self._traffic = TrafficWatch(
+            lambda: self._links.path.parent, self._pids, self._workers_that_serve
+        )
         self._description = Description(
             plan,
             self._life,
@@ -419,6 +421,11 @@ class Supervisor:
         for live in self._runs.live.values():
             found |= {live.process.pid, live.process.kernel_pid or 0, *live.workers}
         return sorted(found - {0})
+
+    def _workers_that_serve(self) -> list[int]:
+        serving = self._life.serving()
+        live = serving and self._runs.live.get(serving.number)
+        return [*live.workers] if live else []
 
     def _note_change(self, cause: str) -> None:
         """Take up a change, where replicas share it each after another while."""

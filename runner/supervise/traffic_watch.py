@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from runner.traffic.traffic import EVERY, History, Traffic, TrafficReader
 
 _LATELY = 60.0  # seconds
 _AT_LEAST = 1.0
+_MOST_WORKERS = 16  # of which each has a line of its own
 
 
 class TrafficWatch:
@@ -22,10 +23,16 @@ class TrafficWatch:
     Args:
         folder: Gives the one that supervisor, runs and kernels share.
         pids: Gives the processes whose memory counts.
+        workers: Gives those of them that answer now, each at its place.
     """
 
-    def __init__(self, folder: Callable[[], Path], pids: Callable[[], Iterable[int]]) -> None:
-        self._folder, self._pids = folder, pids
+    def __init__(
+        self,
+        folder: Callable[[], Path],
+        pids: Callable[[], Iterable[int]],
+        workers: Callable[[], Sequence[int]] = tuple,
+    ) -> None:
+        self._folder, self._pids, self._workers = folder, pids, workers
         self._readers: dict[int, TrafficReader] = {}
         self._ended = Traffic(at=time.time())
         self._history = History(self._ended)
@@ -48,8 +55,11 @@ class TrafficWatch:
         """Add a point to the history, again and again."""
         while True:
             await asyncio.sleep(EVERY)
-            self._memory = await asyncio.to_thread(_memory_of, [*self._pids()])
-            self._history.add(self._now(), self._memory)
+            pids, workers = {*self._pids()}, [*self._workers()]
+            found = await asyncio.to_thread(_memory_of, pids.union(workers))
+            self._memory = sum(found[pid] for pid in pids)
+            of_workers = tuple(found[pid] or None for pid in workers[:_MOST_WORKERS])
+            self._history.add(self._now(), self._memory, of_workers)
 
     def _now(self) -> Traffic:
         now = Traffic(at=time.time())
@@ -93,5 +103,5 @@ class TrafficWatch:
         return {"every": EVERY, "points": [point.as_dict() for point in self._history.points]}
 
 
-def _memory_of(pids: Iterable[int]) -> int:
-    return sum(map(shared_out_memory, pids))
+def _memory_of(pids: Iterable[int]) -> dict[int, int]:
+    return {pid: shared_out_memory(pid) for pid in pids}

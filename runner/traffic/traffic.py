@@ -108,6 +108,7 @@ class Point:
         p50: In how many seconds half of them were; None if there were none. Likewise ``p99``.
         rows_per_call: Rows in one call of the model, on average; None if there was no call.
         memory: Bytes that the service's processes had at its end; None if nobody has looked.
+        worker_memory: Likewise of each worker, in their order, as far as they are looked at.
     """
 
     at: float
@@ -119,6 +120,7 @@ class Point:
     p99: float | None
     rows_per_call: float | None
     memory: int | None = None
+    worker_memory: tuple[int | None, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Give it for JSON."""
@@ -147,7 +149,12 @@ class History:
         """Give all that was counted until the last point."""
         return self._last
 
-    def add(self, now: Traffic, memory: int | None = None) -> Point:
+    def add(
+        self,
+        now: Traffic,
+        memory: int | None = None,
+        worker_memory: tuple[int | None, ...] = (),
+    ) -> Point:
         """Add a point from the last moment until this one."""
         change = now.since(self._last)
         point = Point(
@@ -160,6 +167,7 @@ class History:
             p99=change.quantile(0.99),
             rows_per_call=change.rows / change.calls if change.calls else None,
             memory=memory,
+            worker_memory=worker_memory,
         )
         self._points.append((change, point))
         self._last = now

@@ -34,6 +34,8 @@ POINTS = [
         "p99": None if number == 5 else 0.02,
         "rows_per_call": 1.5,
         "memory": 2e8,
+        # of an earlier release, then one worker, then two
+        **({"worker_memory": [8e7, 9e7][: number // 20]} if number >= 20 else {}),
     }
     for number in range(60)
 ]
@@ -159,6 +161,19 @@ def test_the_charts_show_the_last_hour(page: Any) -> None:
     expect(page.locator("figure canvas")).to_have_count(5)
     expect(page.locator("figure").first).to_contain_text("25.9/s")
     expect(page.locator("figure").nth(2)).to_contain_text("p50 2 ms p99 20 ms")
+
+
+def test_each_worker_has_a_line(page: Any) -> None:
+    """Also one that has come while the page is open."""
+    open_service(page)
+    memory = page.locator("figure").nth(4)
+    expect(memory).to_contain_text("all 200 MB worker 1 80 MB worker 2 90 MB")
+    expect(memory.locator(".u-cursor-pt")).to_have_count(3)
+    newest = {**POINTS[-1], "at": POINTS[-1]["at"] + 10, "worker_memory": [8e7, 9e7, 7e7]}
+    POINTS.append(newest)
+    expect(memory).to_contain_text("worker 3 70 MB")
+    expect(memory.locator(".u-cursor-pt")).to_have_count(4)
+    POINTS.remove(newest)
 
 
 def test_the_keyboard_suffices(page: Any, asked: list[str]) -> None:

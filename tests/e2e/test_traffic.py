@@ -56,3 +56,17 @@ def test_an_app_is_counted_by_the_server(
     assert control.ask(folder, "history")["points"] == []
     pattern = f"runner-{service.process.pid}-*/counts-*.json"
     until(lambda: len([*Path(tempfile.gettempdir()).glob(pattern)]) == 1)
+
+
+def test_each_worker_has_its_memory_in_the_history(
+    tmp_path: Path, start: Callable[..., Service]
+) -> None:
+    """Besides that of all processes together, of which they are a part."""
+    write_notebook(tmp_path / "a.ipynb", ASGI)
+    words = ["serve", "a.ipynb", "--port", "0", "--no-standby", "--workers", "2"]
+    start(*words, cwd=tmp_path).bound_port()
+    point = until(lambda: control.ask(tmp_path / "runs/a", "history")["points"])[-1]
+    workers = point["worker_memory"]
+    assert len(workers) == 2
+    assert min(workers) > 1_000_000
+    assert sum(workers) < point["memory"]

@@ -63,10 +63,11 @@ def test_a_point_has_what_came_since_the_one_before() -> None:
     """Requests, failures and times of its span alone, however much was counted before."""
     history = History(in_bucket(10, errors=1))
     history.add(in_bucket(10, 4, errors=3))
-    history.add(in_bucket(10, 4, errors=3), memory=7)
+    history.add(in_bucket(10, 4, errors=3), memory=7, worker_memory=(3, None))
     first, second = history.points
     assert (first.requests, first.errors, first.p99) == (4, 2, pytest.approx(0.000248, rel=0.01))
     assert (second.requests, second.p50, second.memory) == (0, None, 7)
+    assert (first.worker_memory, second.worker_memory) == ((), (3, None))
 
 
 def test_only_the_last_points_are_kept() -> None:

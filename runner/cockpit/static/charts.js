@@ -19,15 +19,27 @@ const bytes = (count) => {
 const perSecond = (name) => (point) => (point.seconds > 0 ? point[name] / point.seconds : null);
 const of = (name) => (point) => point[name] ?? null;
 
+// A line for each worker, besides that of all processes together.
+const memoryOf = (points) => {
+  const most = Math.max(...points.map((point) => point.worker_memory?.length ?? 0));
+  const workers = Array.from({ length: most }, (_, slot) => [
+    `worker ${slot + 1}`, (point) => point.worker_memory?.[slot] ?? null, `hsl(${(200 + slot * 137.5) % 360} 60% 50%)`,
+  ]);
+  return [["all", of("memory"), "--accent"], ...workers];
+};
+
 const CHARTS = [
   { title: "Requests", shown: rate, lines: [["requests", perSecond("requests"), "--accent"]] },
   { title: "Errors", shown: rate, lines: [["errors", perSecond("errors"), "--bad"]] },
   { title: "Latency", shown: time, lines: [["p50", of("p50"), "--good"], ["p99", of("p99"), "--busy"]] },
   { title: "Rows in a call", shown: plain, lines: [["rows", of("rows_per_call"), "--accent"]] },
-  { title: "Memory", shown: bytes, lines: [["memory", of("memory"), "--accent"]] },
+  { title: "Memory", shown: bytes, lines: [], linesOf: memoryOf },
 ];
 
-const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const color = (name) => {
+  const isNamed = name.startsWith("--");
+  return isNamed ? getComputedStyle(document.documentElement).getPropertyValue(name).trim() : name;
+};
 
 function figureOf(chart) {
   const figure = document.createElement("figure");
@@ -76,6 +88,12 @@ function optionsOf(drawn) {
 }
 
 function draw(drawn, points) {
+  const lines = drawn.linesOf?.(points) ?? drawn.lines;
+  if (lines.length !== drawn.lines.length) {
+    drawn.plot?.destroy();
+    drawn.plot = null;
+  }
+  drawn.lines = lines;
   const data = [points.map((point) => point.at), ...drawn.lines.map(([, value]) => points.map(value))];
   if (drawn.plot) drawn.plot.setData(data);
   else drawn.plot = new uPlot(optionsOf(drawn), data, drawn.canvas);
