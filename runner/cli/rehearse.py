@@ -66,14 +66,14 @@ def _rehearsed(given: dict[str, Any]) -> dict[str, Any]:
         RunnerError: It failed by itself.
     """
     from runner.run.private_folder import PrivateFolder
-    from runner.supervise import supervisor
+    from runner.supervise import service
 
     if given["requests"] is not None and not given["requests"].exists():
         raise ConfigurationError(f"{given['requests']}: there is no such file or folder")
     with contextlib.closing(PrivateFolder()) as folder:
         out = folder.path / "out.ipynb"
         try:
-            supervisor.supervise(_plan(given, out))
+            service.supervise(_plan(given, out))
         except RunnerError:
             if not (said := _report_in(folder.path)):
                 raise

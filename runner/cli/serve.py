@@ -160,7 +160,7 @@ def serve(host: str, port: int, **given: Any) -> None:
     from runner.record import folders
     from runner.run.home import writable_home
     from runner.spawn.shadowed_name import refuse_shadow
-    from runner.supervise import supervisor
+    from runner.supervise import service
 
     out = given["out"]
     if out and str(out).isdecimal():
@@ -181,7 +181,7 @@ def serve(host: str, port: int, **given: Any) -> None:
         def follow(url: str, path: Path) -> Path:
             return copies.follow_model(url, path, given["reload_every"])
 
-        supervisor.supervise(dataclasses.replace(plan, follow=follow))
+        service.supervise(dataclasses.replace(plan, follow=follow))
 
 
 def ready_seconds(given: dict[str, Any]) -> float:

@@ -15,7 +15,7 @@ from runner.cli import main
 from runner.errors import ConfigurationError, RunnerError
 from runner.run import run
 from runner.run.run import Job
-from runner.supervise import supervisor
+from runner.supervise import service
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What would have been run."""
     seen: list[Any] = []
     monkeypatch.setattr(run, "run", seen.append)
-    monkeypatch.setattr(supervisor, "supervise", seen.append)
+    monkeypatch.setattr(service, "supervise", seen.append)
     return seen
 
 
