@@ -6,7 +6,8 @@ The rules of this file:
    may hold, such as a count of executions or a diagram.
 2. Nothing that runs is let through, nor anything that loads: no script, no frame, no form, no style
    sheet, and no picture but one that the record holds. The page's policy forbids the same again.
-3. A record gets so many seconds. Then this process ends, by its own alarm, whatever it does.
+3. A record gets so many seconds, and so much memory. Then this process ends, by its own alarm or
+   because it is given no more, whatever it does.
 4. One that cannot be rendered ends it as well: whoever asked starts another.
 """
 
@@ -16,6 +17,7 @@ import json
 import logging
 import os
 import re
+import resource
 import signal
 import sys
 import warnings
@@ -27,6 +29,7 @@ from runner.cockpit.records import MOST_SHOWN, read_file
 from runner.run.run import BARRED
 
 SECONDS = 30
+MEMORY = 2**30
 _LARGEST_OUTPUT = 2 * 2**20
 _LARGEST_OUTPUTS = 8 * 2**20
 _STYLE = Path(__file__).with_name("static") / "record.css"
@@ -56,6 +59,7 @@ _CSS |= {"overflow-wrap", "word-break"}
 
 def main() -> None:
     """Read paths from the standard input, a line of JSON each; write HTML, its length first."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     logging.disable()
     warnings.simplefilter("ignore")
     for name in BARRED:

@@ -8,20 +8,20 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import re
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from runner import net
 from runner.config import variable
 from runner.errors import RunnerError
 
 SECONDS_TO_START = 20.0
 _LONGEST_REASON = 500
+_LINK = re.compile(r"http://[0-9.:]+/(?=\s)")
 
 
 class Cockpits:
@@ -42,34 +42,30 @@ class Cockpits:
 
 
 def _started(project: Path) -> tuple[subprocess.Popen[bytes], str]:
-    token, port = secrets.token_hex(24), _free_port()
-    with tempfile.TemporaryFile() as said:
+    token = secrets.token_hex(24)
+    with tempfile.NamedTemporaryFile() as said:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "runner", "cockpit", str(project), "--port", str(port)],
-            env={**os.environ, variable("cockpit_token"): token},
+            [sys.executable, "-P", "-m", "runner", "cockpit", str(project), "--port", "0"],
+            env={**os.environ, variable("cockpit_token"): token, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=said,
             stderr=said,
         )
         atexit.register(_end, process)
-        deadline = time.monotonic() + SECONDS_TO_START
-        while process.poll() is None and time.monotonic() < deadline:
-            if net.http_status("127.0.0.1", port, 1.0, "/sign-in") is not None:
-                return process, f"http://127.0.0.1:{port}/?token={token}"
+        words, deadline = "", time.monotonic() + SECONDS_TO_START
+        while time.monotonic() < deadline:
+            has_ended = process.poll() is not None
+            words = Path(said.name).read_text(errors="replace")
+            if found := _LINK.search(words):
+                return process, f"{found[0]}?token={token}"
+            if has_ended:
+                break
             time.sleep(0.1)
         _end(process)
-        said.seek(0)
-        reason = said.read(_LONGEST_REASON).decode(errors="replace").strip()
-    raise RunnerError(reason or "the cockpit did not come up")
+    raise RunnerError(words[:_LONGEST_REASON].strip() or "the cockpit did not come up")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(5)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port

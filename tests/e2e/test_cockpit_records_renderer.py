@@ -28,6 +28,13 @@ records_rendering.SECONDS = 1
 records_rendering.page = lambda rendering, path: threading.Event().wait()
 records_rendering.main()
 """
+# The process itself, for which a record takes twice the memory that it may.
+GREEDY = """
+from runner.cockpit import records_rendering
+records_rendering.MEMORY = 256 * 2**20
+records_rendering.page = lambda rendering, path: str(len("x" * 512 * 2**20))
+records_rendering.main()
+"""
 
 
 @pytest.fixture
@@ -66,6 +73,15 @@ def test_a_record_that_cannot_be_rendered_does_not_hinder_others(
 def test_a_record_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     """The process ends by its own alarm, whatever it does."""
     renderer = Renderer([sys.executable, "-c", HANGING])
+    try:
+        assert renderer.html(write(tmp_path / "a.ipynb", document())) is None
+    finally:
+        renderer.close()
+
+
+def test_a_record_that_takes_too_much_memory_is_given_up(tmp_path: Path) -> None:
+    """The process is given no more, and ends before anybody else is short of it."""
+    renderer = Renderer([sys.executable, "-c", GREEDY])
     try:
         assert renderer.html(write(tmp_path / "a.ipynb", document())) is None
     finally:

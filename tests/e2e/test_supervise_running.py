@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.open_files import open_files
 
 from runner import files
 from runner.errors import ConfigurationError
 from runner.record import folders
 from runner.supervise import control, presence, running
 from runner.supervise.control import NAME, ControlServer, ask
-from tests.support.open_files import open_files
 
 Start = Callable[[str], Path]
 

@@ -7,12 +7,12 @@ import socket
 from typing import Any
 
 import pytest
+from support.open_files import open_files
 
 from runner import processes
 from runner.config import Limits
 from runner.serving import forking
 from runner.serving.workers import WorkerPool
-from tests.support.open_files import open_files
 
 
 def test_a_worker_that_cannot_be_forked_leaves_no_file_open(
