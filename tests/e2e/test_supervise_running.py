@@ -54,6 +54,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             return folder
 
         yield begin
+        run(rest())
     run(rest())
     loop.call_soon_threadsafe(loop.stop)
     thread.join(10)
@@ -61,7 +62,11 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 
 async def rest() -> None:
-    """Wait for whoever still hangs up; a connection is a task only some turns after it came."""
+    """Wait for whoever still hangs up; a connection is a task only some turns after it came.
+
+    A server that is closed as one comes leaves it to the collector of garbage: asyncio asserts that
+    it is still open.
+    """
     for _ in range(10):
         await asyncio.sleep(0)
         if others := asyncio.all_tasks() - {asyncio.current_task()}:
