@@ -21,7 +21,7 @@ from runner.errors import ConfigurationError
 from runner.identity import Identity
 from runner.notebook import locks, models, packages, script_metadata
 from runner.notebook.document import Notebook, source
-from runner.record.git import git
+from runner.record.git import Commits, git
 from runner.storage import urls
 
 _CARD_FIELDS = ("sha256", "estimator", "metrics", "trained_at")
@@ -105,21 +105,26 @@ def origin_facts(path: Path, content: Path) -> dict[str, Any]:
 
 
 def git_facts(path: Path, content: Path) -> dict[str, Any]:
-    """Say which commit a notebook is at, and whether what is run is something else.
+    """Say which commit gave a notebook its content, as ``runner versions`` does.
+
+    Of what was never committed it is the one that has last changed the notebook, and that it is
+    something else.
 
     Args:
         path: The notebook's, as git knows it.
         content: A file that has what is run: the notebook, or a copy, which git does not know.
     """
-    commit = git(path.parent, "rev-parse", "HEAD")
-    if not commit:
+    commits, folder = Commits(path), path.parent
+    if not (commits.look() and commits.head):
         return {}
-    blob = git(
-        path.parent, "hash-object", "--stdin", "--path", path.name, text=content.read_bytes()
-    )
-    committed = git(path.parent, "rev-parse", "--quiet", "--verify", f"HEAD:./{path.name}")
+    if found := commits.of_content("", content):
+        return {"git_commit": found.sha, "git_dirty": False}
+    blob = git(folder, "hash-object", "--stdin", "--path", path.name, text=content.read_bytes())
+    committed = git(folder, "rev-parse", "--quiet", "--verify", f"HEAD:./{path.name}")
+    last = commits.at(commits.head)
     # Without a hash git cannot read the repository in time; without a commit's it has no such file.
-    return {"git_commit": commit, "git_dirty": blob != committed if blob else None}
+    is_dirty = blob != committed if blob else None
+    return {"git_commit": last.sha if last else commits.head, "git_dirty": is_dirty}
 
 
 def model_cards(document: Notebook, values: dict[str, Any]) -> dict[str, Any]:

@@ -53,19 +53,22 @@ class Commits:
 
     Args:
         notebook: The notebook's path.
+
+    Attributes:
+        head: The newest one of all when it was last looked; None if there is none.
     """
 
     def __init__(self, notebook: Path) -> None:
         self._folder, self._name = notebook.absolute().parent, notebook.name
-        self._head: str | None = None
+        self.head: str | None = None
         self._by_content: dict[str, Commit | None] = {}
         self._by_sha: dict[str, Commit | None] = {}
 
     def look(self) -> bool:
         """Learn whether there are new commits; tell whether there are any at all."""
         head = git(self._folder, "rev-parse", "HEAD")
-        if head != self._head:
-            self._head = head
+        if head != self.head:
+            self.head = head
             self._by_content.clear()
         return head is not None
 

@@ -55,6 +55,30 @@ def test_a_notebooks_commit_is_named(document: Notebook) -> None:
     }
 
 
+def test_the_commit_is_the_one_that_gave_the_content(document: Notebook) -> None:
+    """As `runner versions` has it: not the newest of all, and that of an older content."""
+    path, folder = document.path, document.path.parent
+    first_content, found = path.read_bytes(), []
+    git(folder, "init", "-q")
+    for content in (first_content, b"{}"):
+        path.write_bytes(content)
+        git(folder, "add", ".")
+        git(folder, "commit", "-qm", "a")
+        found.append(git(folder, "rev-parse", "HEAD"))
+    git(folder, "commit", "-qm", "other", "--allow-empty")
+    first, second = found
+    assert facts.git_facts(path, path) == {"git_commit": second, "git_dirty": False}
+    path.write_text("[]")
+    assert facts.git_facts(path, path) == {"git_commit": second, "git_dirty": True}
+    path.write_bytes(first_content)
+    assert facts.git_facts(path, path) == {"git_commit": first, "git_dirty": False}
+    commits = asked_git.Commits(path)
+    assert commits.look()
+    named = commits.of_content("", path)
+    assert named
+    assert named.sha == first
+
+
 def test_what_is_run_is_told_by_its_content(document: Notebook) -> None:
     """Of a copy in a folder that git ignores, the notebook's commit is told, and what differs."""
     path = document.path
