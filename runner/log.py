@@ -14,7 +14,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from runner.telemetry.error_texts import in_a_moment
 from runner.telemetry.log_lines import erasing, json_line, text_line, write_lines
+from runner.telemetry.raised import raised_by
 from runner.telemetry.request_trace import current
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -64,6 +66,13 @@ class Lines(logging.Formatter):
             text = "\n".join(filter(None, (self._who() + said, raised)))
             line = text_line(record.created, level, text, trace, folds=self._folds)
         return line.decode().removesuffix("\n")
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - its name there
+        """Write what was raised; nobody who logs waits for an author's class to say it."""
+        error, write = ei[1], super().formatException
+        if error is None:
+            return write(ei)
+        return in_a_moment(error, lambda: write(ei)) or raised_by(error).traceback
 
 
 class WriterThread:

@@ -16,6 +16,7 @@ from types import CodeType
 from typing import Any
 
 from runner.cells.capture import shell_of_ipython
+from runner.telemetry import cell_places
 
 
 class CellCode:
@@ -74,6 +75,7 @@ class CellCode:
         """Let tracebacks show the lines of the cell."""
         file = self._file(self._cells)
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+        cell_places.name_file(file)
 
     def _compiled(self, tree: ast.Module | ast.Expression, number: int) -> CodeType:
         shell = shell_of_ipython()

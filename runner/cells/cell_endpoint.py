@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import traceback
 from typing import Any
 
 from runner.cells.capture import CellOutput, OutputCapture, TooMuchOutputError, shell_of_ipython
@@ -23,10 +22,9 @@ from runner.cells.response import (
     with_response_info,
 )
 from runner.http.problems import note_failure
+from runner.telemetry.raised import raised_by
 
 log = logging.getLogger(__name__)
-
-_MOST_OF_A_TRACEBACK = 8_000
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -70,11 +68,11 @@ class CellEndpoint:
         except TooMuchOutputError:
             return failure_response(self.name, f"it printed more than {capture.most} bytes")
         except BadResponseInfoError as error:
-            return failure_response(self.name, str(error))
+            return failure_response(self.name, str(error), error)
         except InterruptedCellError:
             raise
         except BaseException as error:  # noqa: BLE001 - a cell must not end the worker, not even by sys.exit
-            failure = failure_response(self.name, _shortened_traceback(traceback.format_exc()))
+            failure = failure_response(self.name, raised_by(error).traceback, error)
             return dataclasses.replace(failure, cause=error)
 
     def _run_cells(
@@ -104,9 +102,9 @@ class InterruptedCellError(BaseException):  # no Exception, as KeyboardInterrupt
     """Interrupt a cell that takes too long."""
 
 
-def failure_response(name: str, why: str) -> CellResponse:
+def failure_response(name: str, why: str, error: BaseException | None = None) -> CellResponse:
     """Log why a cell failed, and answer with the id by which the log has it."""
-    number = note_failure(log, f"the cell of {name} failed: {why}")
+    number = note_failure(log, f"the cell of {name} failed: {why}", error, is_told=True)
     return problem_response(500, "the cell failed; the log says why, under this id", id=number)
 
 
@@ -127,12 +125,3 @@ def _representations(value: Any) -> dict[str, Any] | bytes:
         return {"text/plain": repr(value)}
     data, _ = shell.display_formatter.format(value)
     return dict(data)
-
-
-def _shortened_traceback(text: str) -> str:
-    """Keep the end of a traceback, which says most; none of our own lines at its beginning."""
-    head, _, rest = text.partition('  File "<')
-    text = f'{head.splitlines()[0]}\n  File "<{rest}' if rest else text
-    if len(text) <= _MOST_OF_A_TRACEBACK:
-        return text
-    return f"… {len(text) - _MOST_OF_A_TRACEBACK} characters …{text[-_MOST_OF_A_TRACEBACK:]}"

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ import click
 from runner.cli.options import EPILOG, PATH
 from runner.cli.systems import require_posix
 from runner.errors import ConfigurationError
+from runner.telemetry.log_lines import folded, in_lines
 
 if TYPE_CHECKING:
     from runner.record.requests import RecordedRequest
@@ -64,6 +66,7 @@ def _statuses(
 @click.option("--key", metavar="NAME", help="Asked by the key of this name; '' for none.")
 @click.option("--path", metavar="PATTERN", default="", help="At such a path: '/predict*'.")
 @click.option("--limit", type=click.IntRange(min=1), help=f"So many at most; {_LISTED} of a list.")
+@click.option("--show", metavar="ID", help="Show one: what it raised and where, body and answer.")
 @click.option("--json", "as_json", is_flag=True, help="Show each as it is recorded.")
 @click.option(
     "--export",
@@ -78,6 +81,7 @@ def requests(notebook: Path | None, **given: Any) -> None:
     for `runner status`; one that does not run any more is found in the folder it was started in.
     """
     require_posix("requests")
+    from runner.record.repeated_request import find
     from runner.record.requests import Wanted, read
 
     wanted = Wanted(
@@ -88,6 +92,9 @@ def requests(notebook: Path | None, **given: Any) -> None:
         failures=given["failures"],
     )
     folder, limit = _folder(notebook), given["limit"]
+    if given["show"]:
+        click.echo(_told(find(folder.parent, given["show"])))
+        return
     if given["export"]:
         _export(lambda: islice(read(folder, wanted), limit), given["export"], given["output"])
         return
@@ -140,10 +147,22 @@ def _list(found: Iterable[RecordedRequest], *, as_json: bool) -> int:
     return count
 
 
+def _told(request: RecordedRequest) -> str:
+    """Lay out all that is kept of a request."""
+    lines, failure = [_shown(request)], request.failure
+    raised = f"{failure.said}\n{failure.traceback}".encode() if failure else None
+    parts = (("raised", raised), ("request", request.body), ("answer", request.answer))
+    for name, data in parts:
+        text = in_lines((data or b"").decode(errors="backslashreplace").rstrip())
+        lines += [f"{name}:", textwrap.indent(text, "  ")] if text else []
+    return "\n".join(lines)
+
+
 def _shown(request: RecordedRequest) -> str:
     """Lay a request out in a line."""
     asked = f"{request.method} {request.target}".encode("unicode_escape").decode()
     asked = asked if len(asked) <= _LONGEST else f"{asked[: _LONGEST - 1]}…"
+    asked += f" {folded(request.failure.said)}" if request.failure else ""
     time = request.time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     key = f" key={request.key}" if request.key else ""
     # By which `runner debug` knows it.

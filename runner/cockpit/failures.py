@@ -14,7 +14,7 @@ from runner.cockpit.run_values import text_of
 from runner.cockpit.services import LARGEST_RECORD, Service, facts_of
 from runner.record import requests
 from runner.record.ledger import Ledger
-from runner.record.requests import RecordedRequest
+from runner.record.requests import RecordedFailure, RecordedRequest
 from runner.record.run_status import ENDED_BADLY
 from runner.record.tracebacks import plain
 
@@ -24,6 +24,7 @@ MOST_LOOKED_THROUGH = 5_000
 _MOST_READ = 100
 _LONGEST_TRACEBACK = 20_000
 _LONGEST_BODY = 2_000
+_LONGEST_NAME = 200
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class FailedRun:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FailedRequest:
-    """Be a request that was answered by 5xx, as far as it is shown."""
+    """Be a request that was answered by 5xx, as far as it is shown; with what was raised."""
 
     id: str
     at: str
@@ -61,6 +62,8 @@ class FailedRequest:
     run: str
     body: str
     answer: str
+    failure: RecordedFailure
+    record: Path
 
 
 def failed_runs(service: Service) -> list[FailedRun]:
@@ -79,7 +82,7 @@ def failed_requests(service: Service) -> list[FailedRequest]:
     recorded = requests.read(requests.folder_of(service.folder))
     newest = itertools.islice(recorded, MOST_LOOKED_THROUGH)
     found = (each for each in newest if each.is_failure)
-    return [_failed_request(each) for each in itertools.islice(found, _MOST_REQUESTS)]
+    return [_failed_request(service, each) for each in itertools.islice(found, _MOST_REQUESTS)]
 
 
 def _failed_run(record: Path) -> FailedRun:
@@ -120,7 +123,7 @@ def _errors_in(cells: list[dict[str, Any]]) -> Iterator[list[str]]:
                 yield [str(line) for line in output.get("traceback") or ()]
 
 
-def _failed_request(request: RecordedRequest) -> FailedRequest:
+def _failed_request(service: Service, request: RecordedRequest) -> FailedRequest:
     return FailedRequest(
         id=request.id,
         at=request.time.isoformat(),
@@ -130,6 +133,8 @@ def _failed_request(request: RecordedRequest) -> FailedRequest:
         run=request.run,
         body=_shown(request.body),
         answer=_shown(request.answer),
+        failure=request.failure or RecordedFailure(),
+        record=service.folder / f"{Path(request.run[:_LONGEST_NAME]).name}.ipynb",
     )
 
 

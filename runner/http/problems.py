@@ -6,7 +6,8 @@ import logging
 import uuid
 
 from runner.access.refusal import CONTENT_TYPE, details
-from runner.telemetry import spans
+from runner.telemetry.raised import Raised, raised_by
+from runner.telemetry.request_trace import current
 
 __all__ = ["CONTENT_TYPE", "NotedFailureError", "details", "note_failure"]
 
@@ -15,19 +16,24 @@ class NotedFailureError(Exception):
     """End an answer that cannot become whole any more; the log has the reason already."""
 
 
-def note_failure(log: logging.Logger, said: str, cause: BaseException | None = None) -> str:
-    """Log a failure.
+def note_failure(
+    log: logging.Logger, said: str, cause: BaseException | None = None, *, is_told: bool = False
+) -> str:
+    """Log a failure, and note it for the request that is answered here.
 
     Args:
         log: Whose failure it is.
         said: What failed.
         cause: What was raised; its traceback is logged too.
+        is_told: What failed says all of that.
 
     Returns:
         The id by which the log has it: all that the client learns.
     """
     number = uuid.uuid4().hex[:12]
-    log.error("failure %s: %s", number, said, exc_info=cause)
-    if (span := spans.span_here()) is not None:
-        span.note_failure(number, cause)
+    if (trace := current.get()) is not None:
+        trace.raised = Raised("", said) if cause is None else raised_by(cause)
+        if trace.span is not None:
+            trace.span.note_failure(number, cause)
+    log.error("failure %s: %s", number, said, exc_info=None if is_told else cause)
     return number

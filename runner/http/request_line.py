@@ -10,12 +10,14 @@ from typing import NamedTuple
 import msgspec
 
 from runner.http.content_coding import ContentCodingError, codings_of, decoded
+from runner.http.failure_masking import FailureMasking
 from runner.http.recording import MOST, Exchanged
 from runner.http.response_head import Field
 from runner.identity import Identity
 from runner.masking.names import MASK
 from runner.masking.texts import TextMasking
 from runner.telemetry.log_lines import time_of
+from runner.telemetry.raised import MOST as MOST_RAISED
 from runner.telemetry.request_trace import RequestTrace
 
 _SHOWN = (b"content-type", b"accept")
@@ -51,7 +53,9 @@ class Answered(NamedTuple):
         """Give about how many bytes it holds."""
         query, fields, body, answer_fields, answer, _ = self.exchanged
         values = sum(len(value) for _, value in (*fields, *answer_fields))
-        return 1_000 + len(self.path) + len(query) + values + len(body or b"") + len(answer or b"")
+        raised = MOST_RAISED if self.status >= 500 else 0  # it may be told only now
+        known = 1_000 + raised + len(self.path) + len(query) + values
+        return known + len(body or b"") + len(answer or b"")
 
 
 class LineWriter:
@@ -63,6 +67,7 @@ class LineWriter:
 
     def __init__(self, names: Collection[str] = ()) -> None:
         self._masking = TextMasking(names)
+        self._failures = FailureMasking(self._masking, names)
         self._encode = msgspec.json.Encoder().encode
         identity = Identity.from_environment()
         self._known = {"run": identity.run_id, "model": identity.model_sha256 or None}
@@ -75,6 +80,7 @@ class LineWriter:
         answer = self._content(kept.answer, said, is_cut=kept.is_cut)
         sent = kept.query.decode("latin-1")
         query = self._masking.query(sent) if sent else sent
+        is_masked = query != sent or body.is_masked or answer.is_masked
         fields = {
             "id": trace.id,
             "time": time_of(answered.moment),
@@ -91,8 +97,10 @@ class LineWriter:
             "answer_type": said.shown.get("content-type", ""),
             "ms": round(answered.seconds * 1000, 3),
             "is_cut": kept.is_cut or body.is_cut or answer.is_cut,
-            "is_masked": query != sent or body.is_masked or answer.is_masked,
+            "is_masked": is_masked,
         }
+        if answered.status >= 500 and trace.raised is not None:
+            fields["failure"] = self._failures.fields(trace.raised, hides=is_masked)
         return self._encode(fields) + b"\n"
 
     def _content(self, data: bytes | None, fields: _Fields, *, is_cut: bool) -> _Content:

@@ -233,7 +233,7 @@ class WsgiCall:
         if isinstance(self._error, Exception):
             raise self._error
         if self._error is not None:
-            raise RuntimeError(f"the app raised {self._error!r}") from self._error
+            raise RuntimeError(f"the app raised {type(self._error).__name__}") from self._error
 
     async def _take(self) -> tuple[list[bytes], bool]:
         with self._lock:

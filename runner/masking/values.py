@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from runner.masking.names import MASK, is_one_of, is_secret
@@ -18,6 +18,8 @@ _SIGNATURE = re.compile(
 )
 # Where an object has what its `name` says, as tensors of the Open Inference Protocol do.
 _NAMED = ("data", "value", "values")
+_SHORTEST = 4  # letters of a secret that is looked for; a shorter one stands in any text
+_MOST_WITHIN, _DEEPEST = 100, 4  # values of one, and levels, that are looked through for secrets
 
 
 def may_hold_url(text: str) -> bool:
@@ -86,3 +88,23 @@ def _row(row: Any, hidden: list[bool]) -> Any:
     if not isinstance(row, list) or len(row) != len(hidden):
         return MASK
     return [MASK if is_one else cell for cell, is_one in zip(row, hidden, strict=True)]
+
+
+def secrets_in(
+    value: Any, secrets: Collection[str] = (), name: str = "", depth: int = _DEEPEST
+) -> Iterator[str]:
+    """Give the texts within a value that are secrets by their names.
+
+    Args:
+        value: The value, or all by their names.
+        secrets: Names that are secrets besides the well-known ones.
+        name: The value's.
+        depth: How many levels of it are looked through.
+    """
+    if type(value) is str:
+        if len(value) >= _SHORTEST and _is_hidden(secrets, name):
+            yield value
+    elif depth and type(value) is dict and (len(value) <= _MOST_WITHIN or not name):
+        for key, inner in [*value.items()]:
+            if type(key) is str:
+                yield from secrets_in(inner, secrets, key, depth - 1)

@@ -74,7 +74,7 @@ def failed_prediction(
         said: What the log has instead of the traceback.
     """
     message = f"{name}: {said or 'a prediction failed'}"
-    number = problems.note_failure(log, message, None if said else cause)
+    number = problems.note_failure(log, message, cause, is_told=bool(said))
     problem = ProblemError(500, f"the prediction failed; the log has it under {number}")
     problem.__cause__ = cause
     return problem

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from runner.notebook.document import tags
 from runner.record.card import BOX, LINE, RED, is_card, shown
-from runner.record.tracebacks import folded, frames_said, plain
+from runner.record.tracebacks import folded, plain
 from runner.rehearsal.report_text import markdown
+from runner.telemetry.raised import frames_said
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

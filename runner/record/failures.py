@@ -15,7 +15,8 @@ from typing import Any
 
 from runner.notebook import code
 from runner.notebook.document import INJECTED_TAG, source, tags
-from runner.record.tracebacks import FRAME, is_of_library, plain
+from runner.record.tracebacks import FRAME, plain
+from runner.telemetry.raised import is_of_library
 
 _WORDS = re.compile(r"[a-z]+(?:[-_]?[a-z0-9]+)*")
 _HEXADECIMAL = re.compile(r"[0-9a-f-]*")

@@ -45,6 +45,12 @@ COLUMNS = {
     "is_masked": "something is masked",
     "body": "the request's body as a text; null if it is left out, or no text",
     "answer": "the answer's, likewise",
+    "failure.error": "the name of what was raised; null if nothing was",
+    "failure.message": "what it says",
+    "failure.cell": "the cell that it came from, as a reader counts",
+    "failure.line": "in that cell",
+    "failure.text": "of that line",
+    "failure.traceback": "how it came",
 }
 """What each row has, and what it means."""
 
@@ -57,11 +63,18 @@ Read = Callable[[], Iterable[RecordedRequest]]
 
 def row_of(request: RecordedRequest) -> dict[str, Any]:
     """Give a request as a flat row."""
-    row = {name: getattr(request, name) for name in COLUMNS}
+    row = {name: _value(request, name) for name in COLUMNS}
     for side in ("body", "answer"):
         row[side] = text = _text(row[side])
         row |= {f"{side}.{name}": value for name, value in _scalars(text).items()}
     return row
+
+
+def _value(request: RecordedRequest, column: str) -> Any:
+    """Give a value by its path; what is empty or 0 of a failure is not known."""
+    name, _, inner = column.partition(".")
+    value = getattr(request, name)
+    return (value and getattr(value, inner)) or None if inner else value
 
 
 def write_jsonl(read: Read, out: IO[bytes]) -> int:
@@ -155,6 +168,7 @@ def _kinds(rows: Iterable[dict[str, Any]]) -> dict[str, type]:
     """Give each column the narrowest type that takes all of its values."""
     kinds: dict[str, type] = dict.fromkeys(COLUMNS, str)
     kinds |= {"time": dt.datetime, "status": int, "ms": float, "is_cut": bool, "is_masked": bool}
+    kinds |= {"failure.cell": int, "failure.line": int}
     found: dict[str, type] = {}
     for row in rows:
         for name, value in row.items():

@@ -32,6 +32,36 @@ NAME = "requests"
 SUFFIX = ".jsonl"
 
 _BLOCK = 65_536
+_LONGEST_SAID = 150  # letters
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecordedFailure:
+    """Say what was raised as a request was answered, and where, but for what is masked.
+
+    Attributes:
+        error: The name of the exception's class; empty if none was raised.
+        message: What it says, or what failed.
+        cell: The cell that it came from, as a reader counts; 0 if that is not known.
+        line: In that cell; 0 likewise.
+        text: Of that line.
+        traceback: How it came, the frames of libraries folded.
+    """
+
+    error: str = ""
+    message: str = ""
+    cell: int = 0
+    line: int = 0
+    text: str = ""
+    traceback: str = ""
+
+    @property
+    def said(self) -> str:
+        """Say it in a line, of which the place is the end."""
+        message = " ".join(self.message.split())
+        message = message if len(message) <= _LONGEST_SAID else f"{message[:_LONGEST_SAID]}…"
+        said = f"{self.error}: {message}" if self.error and message else self.error or message
+        return f"{said} (cell {self.cell}, line {self.line})" if self.cell else said
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,6 +86,7 @@ class RecordedRequest:
         ms: Milliseconds that it took.
         is_cut: Of the body or the answer not all is here.
         is_masked: Something in the query, the body or the answer is masked.
+        failure: What was raised; None if nothing was, or it was not told.
         fields: The record as it is written.
     """
 
@@ -76,6 +107,7 @@ class RecordedRequest:
     ms: float
     is_cut: bool
     is_masked: bool
+    failure: RecordedFailure | None
     fields: dict[str, Any] = dataclasses.field(repr=False)
 
     @property
@@ -218,6 +250,7 @@ def request_of(line: bytes) -> RecordedRequest | None:
             headers={_text(k): _text(v) for k, v in (fields.get("headers") or {}).items()},
             is_cut=bool(fields.get("is_cut")),
             is_masked=bool(fields.get("is_masked")),
+            failure=_failure(fields.get("failure")),
             fields=fields,
             **{name: _text(fields.get(name, "")) for name in _TEXTS},
         )
@@ -226,6 +259,18 @@ def request_of(line: bytes) -> RecordedRequest | None:
 
 
 _TEXTS = ("id", "run", "key", "trace_id", "query", "answer_type")
+
+
+def _failure(value: Any) -> RecordedFailure | None:
+    if value is None:
+        return None
+    known = RecordedFailure()
+    given = {name: value[name] for name in dataclasses.asdict(known) if name in value}
+    if not isinstance(value, dict) or any(
+        type(each) is not type(getattr(known, name)) for name, each in given.items()
+    ):
+        raise TypeError("a failure of other types")
+    return RecordedFailure(**given)
 
 
 def _text(value: Any) -> str:

@@ -150,7 +150,9 @@ class ServiceCard:
         if (failure := self._failure) is not None:
             asked = f"{failure.method} {failure.target:.100}"
             when = _time(failure.time.timestamp())
-            yield "last failure", f"{failure.id} · {asked} → {failure.status} · {when}"
+            raised = failure.failure.said if failure.failure else ""
+            parts = (failure.id, f"{asked} → {failure.status}", raised, when)
+            yield "last failure", " · ".join(filter(None, parts))
         elif self._history is not None and self._history.last.errors and self._recorded is None:
             yield "last failure", "not kept: `--record-requests` keeps each request that failed"
 

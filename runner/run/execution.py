@@ -21,7 +21,7 @@ import itertools
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ from nbformat import NotebookNode
 
 from runner.config import EngineConfig, TimeLimits
 from runner.errors import KernelDiedError, NotebookError, NothingServesError, RunnerError
-from runner.notebook import injection
+from runner.notebook import code, injection
 from runner.notebook.document import MAY_RAISE_TAG, SERVE_TAG, tags
 from runner.record import failures, record
 from runner.record.excerpt import ExcerptBounds, shorten
@@ -190,9 +190,10 @@ class Execution:
         await self.kernel.connect()
         await kernel_setup.set_up_kernel(self.kernel)
         if self._adopts:
-            code = f"{injection.ADOPTION}; {self.first_code}".rstrip("; ")
+            named = injection.naming_cells([*_executed(self.kept.nb.cells)])
+            first = f"{injection.ADOPTION}; {named}; {self.first_code}".rstrip("; ")
             try:
-                await run_silently(self.kernel, code)
+                await run_silently(self.kernel, first)
             except RunnerError as error:
                 self._refusal = f"this kernel cannot serve, it lacks this package: {error}"
 
@@ -405,6 +406,17 @@ class Execution:
 def is_executable(cell: NotebookNode) -> bool:
     """Tell whether a cell has code to execute."""
     return cell.cell_type == "code" and bool(cell.source.strip())
+
+
+def _executed(cells: Sequence[NotebookNode]) -> Iterator[tuple[int, int]]:
+    """Give of each that is executed its number, 0 if it was put in, and its empty first lines."""
+    number = 0
+    for cell in cells:
+        is_own = not failures.is_put_in(cell)
+        number += is_own
+        if is_executable(cell):
+            lines = enumerate(code.lines_of(cell.source))
+            yield number * is_own, next(above for above, line in lines if line.strip())
 
 
 async def _abandoned(work: asyncio.Future[Any]) -> None:

@@ -8,14 +8,18 @@ handlers write to a stream is printed.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from runner.config import Limits, setting
 from runner.http.access_log import AccessLog
 from runner.log import LEVELS, Lines, PatientHandler
 from runner.serving.logged_facts import logged_facts
+from runner.telemetry.raised import raised_by
+from runner.telemetry.request_trace import current
 
 # Of the protocols that are spoken beside our own.
 _HEALTH_PATHS = {"/health", "/ping", "/v2/health/live", "/v2/health/ready"}
@@ -33,13 +37,28 @@ def records_to(fd: int) -> Iterator[None]:
     ours.addHandler(handler)
     ours.setLevel(level)
     ours.propagate, logging.lastResort = False, handler
+    make_record = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(functools.partial(_noted, make_record))
     try:
         yield
     finally:
+        logging.setLogRecordFactory(make_record)
         logging.lastResort = last_resort
         ours.level, ours.propagate = before
         ours.removeHandler(handler)
         handler.flush()
+
+
+def _noted(make: Callable[..., logging.LogRecord], *args: Any, **named: Any) -> logging.LogRecord:
+    """Make a record; what it says was raised is noted for the request that is answered here.
+
+    Many frameworks log what an app has raised, and answer 500 by themselves.
+    """
+    record, trace = make(*args, **named), current.get()
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None and trace is not None and record.levelno >= logging.ERROR:
+        trace.raised = trace.raised or raised_by(error)
+    return record
 
 
 def _worker() -> str:

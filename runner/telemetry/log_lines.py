@@ -85,14 +85,14 @@ def text_line(
     start = f"{time_of(moment)} {level.upper():<7} "
     end = "" if trace is None else f" {named(trace)}"
     if not folds:
-        first, line_break, rest = _unfolded(said).partition("\n")
+        first, line_break, rest = in_lines(said).partition("\n")
         return f"{start}{first}{end}{line_break}{rest}\n".encode(errors="backslashreplace")
     room = LONGEST - len(start) - len(end) - 1
     line = f"{start}{_fitted(folded(said), room)}{end}\n"
     return line.encode(errors="backslashreplace")
 
 
-def _unfolded(text: str) -> str:
+def in_lines(text: str) -> str:
     """Write a text in its lines: whoever has given it says nothing to a terminal."""
     return "\n".join(map(folded, text.split("\n")))
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from runner.telemetry.raised import Raised
     from runner.telemetry.spans import Span
 
 TRACEPARENT = b"traceparent"
@@ -38,7 +39,9 @@ class RequestTrace:
         span: Its span, if spans are made.
     """
 
-    __slots__ = ("_id", "span", "trace_id", "traceparent")
+    __slots__ = ("_id", "_raised", "span", "trace_id", "traceparent")
+
+    _raised: Raised  # of few: it is not there before something was raised
 
     def __init__(self, traceparent: bytes = b"") -> None:
         self.traceparent = traceparent
@@ -52,6 +55,15 @@ class RequestTrace:
         if not self._id:
             self._id = new_id()
         return self._id
+
+    @property
+    def raised(self) -> Raised | None:
+        """What was raised as it was answered; None if nothing was, as far as it was told."""
+        return getattr(self, "_raised", None)
+
+    @raised.setter
+    def raised(self, raised: Raised) -> None:
+        self._raised = raised
 
     def fields(self) -> list[tuple[bytes, bytes]]:
         """Give the header by which a client gets back what it said, if it said anything."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from runner.telemetry import span_export
+from runner.telemetry.error_texts import is_quick, text_of
 from runner.telemetry.request_trace import RequestTrace, current
 
 _PROPAGATED = (b"tracestate", b"baggage")  # beside what is read strictly
@@ -84,8 +85,11 @@ class Span:
     def note_failure(self, number: str, cause: BaseException | None) -> None:
         """Note under which number the log has a failure, and what was raised."""
         self._span.set_attribute("runner.failure", number)
-        if cause is not None:
+        if cause is not None and is_quick(cause):
             self._span.record_exception(cause)
+        elif cause is not None:
+            said = {"exception.type": type(cause).__name__, "exception.message": text_of(cause)}
+            self._span.add_event("exception", said)
 
     def end(self, *, failed: str = "", said: str = "", until: float | None = None) -> None:
         """End it; the second time nothing happens.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 import IPython
+from IPython.core.compilerop import CachingCompiler
 from IPython.core.events import available_events
 from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
@@ -22,6 +23,14 @@ def test_the_shell_has_what_is_replaced() -> None:
     require_in_source(InteractiveShell, "self.display_pub", "self.events", "self.history_manager")
     assert "post_run_cell" in available_events, "the event post_run_cell is gone"
     require(IPython, "get_ipython")
+
+
+def test_the_file_of_a_cell_tells_its_execution() -> None:
+    """So what is raised while a request is answered can be said to be of a cell."""
+    compiler = CachingCompiler()
+    file = compiler.cache("1 / 0", 7)
+    assert compiler.format_code_name(file) == ("Cell", "In[7]")
+    assert compiler.format_code_name(__file__) is None
 
 
 def test_what_keeps_the_outputs_of_cells_is_known() -> None:

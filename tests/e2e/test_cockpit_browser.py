@@ -50,7 +50,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept_version(service, RUN, f"a = 2  # {EVIL}", title=EVIL)
     facts = {"status": "failed", "reason": EVIL, "failure": {"cell": 2, "text": EVIL}}
     record_of(service, RUN, EVIL, git_commit=EVIL, **facts)
-    recorded_failure(service, 1, path=EVIL, body=EVIL, answer=EVIL, run=EVIL, id=EVIL)
+    raised = {"error": EVIL, "message": EVIL, "cell": 2, "line": 1, "text": EVIL}
+    raised |= {"traceback": EVIL}
+    failed = {"path": EVIL, "body": EVIL, "answer": EVIL, "run": EVIL, "id": EVIL}
+    recorded_failure(service, 1, failure=raised, **failed)
     return folder
 
 
@@ -128,7 +131,8 @@ def test_what_is_hostile_is_shown_as_text(page: Any, url: str) -> None:
     open_service(page)
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     expect(page.locator("#failed-runs pre")).to_contain_text(EVIL)
-    expect(page.locator("#failed-requests")).to_contain_text(EVIL)
+    expect(page.locator("#failed-requests")).to_contain_text(f"Cell 2, line 1: {EVIL}")
+    expect(page.locator("#failed-requests pre").first).to_contain_text(EVIL)
     page.get_by_role("link", name="What changed").first.click()
     expect(page.locator("ins")).to_contain_text(f"a = 2  # {EVIL}")
     assert page.locator("img[src=x]").count() == 0

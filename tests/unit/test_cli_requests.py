@@ -69,6 +69,32 @@ def test_a_line_is_for_people() -> None:
     assert "no such request" in run("--key", "k").stderr
 
 
+def test_one_is_shown_with_all_that_is_kept(folder: Path) -> None:
+    """What was raised stands in the list, too; nothing of it moves a terminal."""
+    failure = {"error": "E", "message": "m\x1b\u202e" * 60, "cell": 2, "line": 3}
+    failure |= {"text": "x", "traceback": "cell 2, line 3\n    x\x1b\nE: m"}
+    line = LINE | {"id": "ab", "time": "2026-11-29T13:00:00+00:00", "status": 500}
+    line |= {"failure": failure, "body": '{"a":\r1}', "answer": {"base64": "/w=="}}
+    (folder_of(Path("a.ipynb")) / "requests" / "y.jsonl").write_text(f"{json.dumps(line)}\n")
+    (listed,) = run("--limit", "1").stdout.splitlines()
+    assert "?b=1 E: m\\x1b\\u202em" in listed
+    assert listed.endswith("… (cell 2, line 3) run=r id=ab")
+    first, *shown = run("a.ipynb", "--show", "ab").stdout.splitlines()
+    assert first == listed
+    assert shown[0] == "raised:"
+    assert shown[1].endswith("(cell 2, line 3)")
+    assert shown[2:] == [
+        "  cell 2, line 3",
+        "      x\\x1b",
+        "  E: m",
+        "request:",
+        '  {"a":\\r1}',
+        "answer:",
+        "  \\xff",
+    ]
+    assert isinstance(run("a.ipynb", "--show", "none").exception, ConfigurationError)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

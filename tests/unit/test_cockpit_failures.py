@@ -11,6 +11,19 @@ from runner.cockpit import failures
 from runner.cockpit.services import Service
 
 
+def test_a_request_has_what_it_raised_and_the_record_of_its_run(tmp_path: Path) -> None:
+    """An older log has nothing of the kind, and a run's name is what a file says."""
+    service = Service(key="a", folder=tmp_path, place=tmp_path)
+    recorded_failure(tmp_path, 1, run="../" * 500 + "x" * 500)
+    recorded_failure(tmp_path, 2, failure={"error": "E", "cell": 3, "line": 4}, run="r")
+    newest, oldest = failures.failed_requests(service)
+    assert (newest.failure.cell, newest.failure.line) == (3, 4)
+    assert newest.record == tmp_path / "r.ipynb"
+    assert oldest.failure.said == ""
+    assert oldest.record.parent == tmp_path
+    assert not oldest.record.exists()
+
+
 def test_only_the_newest_requests_are_looked_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

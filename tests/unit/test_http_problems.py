@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 
 import pytest
 
 from runner.http.problems import note_failure
+from runner.telemetry.raised import Raised
+from runner.telemetry.request_trace import RequestTrace
 
 LOG = logging.getLogger("runner.tests")
 
@@ -20,6 +23,17 @@ def test_the_id_leads_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
         f"failure {caused}: a prediction failed",
     ]
     assert "ZeroDivisionError: by 0" in caplog.text
+
+
+def test_it_is_noted_for_the_request_that_is_answered() -> None:
+    """What was raised, or what failed; the newest counts. No exception is kept by it."""
+    trace = RequestTrace()
+    assert trace.raised is None
+    trace.run(note_failure, LOG, "half an answer")
+    assert trace.raised == Raised("", "half an answer")
+    trace.run(note_failure, LOG, "a prediction failed", ZeroDivisionError("by 0"))
+    assert trace.raised[:2] == ("ZeroDivisionError", "by 0")
+    assert not [each for each in gc.get_referents(trace) if isinstance(each, BaseException)]
 
 
 def test_no_two_failures_share_an_id() -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from runner.http.recording import MOST, Exchanged
 from runner.http.request_line import Answered, LineWriter
-from runner.record.requests import RecordedRequest, request_of
+from runner.record.requests import RecordedFailure, RecordedRequest, request_of
+from runner.telemetry.raised import MOST as MOST_RAISED
+from runner.telemetry.raised import Line, Raised
 from runner.telemetry.request_trace import RequestTrace
 
 JSON = (b"content-type", b"application/json; charset=utf-8")
@@ -29,7 +31,8 @@ def line(body: bytes | None = b"", *fields: tuple[bytes, bytes], **kept: Any) ->
         answer=kept.get("answer", b""),
         is_cut=kept.get("is_cut", False),
     )
-    answered = Answered(1_764_417_600.25, 0.0015, "POST", "/p", 200, "key", TRACE, exchanged)
+    status, trace = kept.get("status", 200), kept.get("trace", TRACE)
+    answered = Answered(1_764_417_600.25, 0.0015, "POST", "/p", status, "key", trace, exchanged)
     found = request_of(LineWriter(["login"]).line(answered))
     assert found is not None
     return found
@@ -122,6 +125,30 @@ def test_the_longest_line_can_be_read() -> None:
     for letter in (b"\x01", b"\\", b'"', b"\xff"):
         found = line(letter * MOST, answer=letter * MOST, query=b'"' * 8_192)
         assert found.body == letter * MOST
+
+
+def test_what_was_raised_stands_in_the_line_of_a_failure() -> None:
+    """As it was told until it is written: a framework answers before it raises. Else it is none."""
+    trace = RequestTrace()
+    assert line(trace=trace, status=500).failure is None
+    trace.raised = Raised("E", "login=t0p", 2, 3, "x", (Line("cell 2, line 3"), Line("E: ", "m")))
+    found = line(trace=trace, status=500).failure
+    assert found == RecordedFailure(
+        error="E", message="***", cell=2, line=3, text="x", traceback="cell 2, line 3\nE: m"
+    )
+    assert "failure" not in line(trace=trace).fields
+    secret = line(b'{"login": "m"}', JSON, trace=trace, status=500)
+    assert secret.failure
+    assert secret.failure.traceback == "cell 2, line 3\nE: ***"
+
+
+def test_a_failure_counts_for_as_much_as_may_be_told_of_it() -> None:
+    """That it is told later changes nothing: what was counted is taken off again."""
+    trace = RequestTrace()
+    failed = Answered(1.0, 0.1, "GET", "/", 500, "", trace, Exchanged(b"", (), None, (), None))
+    before = failed.size
+    trace.raised = Raised("E", "m")
+    assert failed.size == before > MOST_RAISED
 
 
 def test_all_that_a_client_chooses_is_counted() -> None:

@@ -82,6 +82,16 @@ def test_parquet_has_one_type_a_column() -> None:
     assert str(table.schema.field("time").type) == "timestamp[us, tz=UTC]"
 
 
+def test_a_failure_has_columns() -> None:
+    """Of a row that is none they are null."""
+    failure = {"error": "E", "message": "m", "cell": 2, "line": 3, "text": "x", "traceback": "t"}
+    table = parquet(made(status=500, failure=failure), made(), made(failure={"error": "E"}))
+    assert table.column("failure.cell").to_pylist() == [2, None, None]
+    assert table.column("failure.error").to_pylist() == ["E", None, "E"]
+    assert str(table.schema.field("failure.line").type) == "int64"
+    assert {f"failure.{name}" for name in failure} <= {*table.column_names}
+
+
 def test_odd_values_are_fitted_in() -> None:
     """Numbers that no column has, and halves of letters."""
     table = parquet(

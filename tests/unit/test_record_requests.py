@@ -79,6 +79,9 @@ def test_a_file_is_read_across_blocks(tmp_path: Path, monkeypatch: pytest.Monkey
         line(7, body={"base64": "*"}),
         line(7, headers=[1]),
         line(7, path=None),
+        line(7, failure="x"),
+        line(7, failure={"cell": "2"}),
+        line(7, failure={"cell": True}),
         line(7, ms="NaN " * 3),
         "[" * 5000 + "\n",
         line(7, body="x" * wire.LONGEST),
@@ -113,6 +116,19 @@ def test_filters(tmp_path: Path) -> None:
     assert ids(tmp_path, path="/a*") == ["2", "1"]
     assert ids(tmp_path, path="/a") == ["1"]
     assert ids(tmp_path, since=NOON + dt.timedelta(seconds=2)) == ["3", "2"]
+
+
+def test_a_failure_is_said_in_a_line(tmp_path: Path) -> None:
+    """As far as it is known; what another release says of it is passed over."""
+    raised = {"error": "E", "message": "a\nb", "cell": 2, "line": 3, "new": 1}
+    only_said = {"message": "half"}
+    write(tmp_path, "a", line(1, failure=raised), line(2, failure=only_said), line(3))
+    last, half, first = (request.failure for request in read(tmp_path))
+    assert last is None
+    assert half
+    assert half.said == "half"
+    assert first
+    assert first.said == "E: a b (cell 2, line 3)"
 
 
 def test_bodies_are_bytes(tmp_path: Path) -> None:

@@ -159,10 +159,13 @@ def test_a_failure_that_is_recorded_later_than_counted_is_found(tmp_path: Path) 
     counted.traffic = Traffic(at=NOON, requests=2, errors=1)
     known.look()
     assert rows(known.card(RUN))["last failure"].startswith("a1")
-    new = old | {"id": "a2", "time": "2026-11-30T12:01:00+00:00"}
+    raised = {"error": "E", "message": "m" * 500, "cell": 2, "line": 3}
+    new = old | {"id": "a2", "time": "2026-11-30T12:01:00+00:00", "failure": raised}
     (tmp_path / "y.jsonl").write_text(f"{json.dumps(new | more)}\n")
     known.look()
-    assert rows(known.card(RUN))["last failure"].startswith("a2")
+    said = rows(known.card(RUN))["last failure"]
+    assert said.startswith("a2 · POST / → 500 · E: mmm")
+    assert said.endswith("m… (cell 2, line 3) · 2026-11-30 12:01:00 UTC")
 
 
 def test_what_the_newest_save_has_become_is_said_while_it_serves() -> None:

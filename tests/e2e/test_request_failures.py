@@ -1,0 +1,173 @@
+"""What a request has raised, from any kind of app to whoever looks for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support import RUNNER, Service, is_ready, reserved_port, send, until, write_notebook
+
+from runner.cockpit import failures
+from runner.cockpit.failures import FailedRequest
+from runner.cockpit.services import Service as Shown
+from runner.cockpit.services import facts_of
+
+PARAMETERS = "level = 1\npassword = 'of-nobody'"
+DIVIDE = (
+    "\n\ndef divide(x):\n    return level / x"  # its last line is the fourth of the second cell
+)
+ECHO = "import http.server\n\nclass Handler(http.server.BaseHTTPRequestHandler):\n"
+ASGI = "import uvicorn\n\nasync def app(scope, receive, send):\n    "
+APPS = {
+    "function": (
+        "from runner import serve\n\ndef f(x: float) -> float:\n    return divide(x)\n\nserve(f)"
+    ),
+    "awaited function": (
+        "from runner import serve\n\nasync def f(x: float) -> float:\n"
+        "    return divide(x)\n\nserve(f)"
+    ),
+    "model": (
+        "from runner import serve\n\nclass Model:\n    def predict(self, rows):\n"
+        "        return [divide(int(row[0])) for row in rows]\n\nserve(Model(), example={'x': 1.0})"
+    ),
+    "annotated cell": '# POST /\nimport json\nprint(divide(json.loads(REQUEST)["body"]["x"]))',
+    "asgi": f"{ASGI}divide(0)\n\nuvicorn.run(app, port=80)",
+    "starlette": (
+        "import uvicorn\nfrom starlette.applications import Starlette\n"
+        "from starlette.routing import Route\n\ndef f(request):\n    return divide(0)\n\n"
+        "uvicorn.run(Starlette(routes=[Route('/', f, methods=['POST'])]), port=80)"
+    ),
+    "wsgi": "def application(environ, start_response):\n    divide(0)",
+    "flask": (
+        "import flask\napp = flask.Flask('a')\n\n@app.post('/')\ndef f():\n    return divide(0)\n\n"
+        "app.run(port=80)"
+    ),
+    "handler class": (
+        f"{ECHO}    def do_POST(self):\n        divide(0)\n\n"
+        "http.server.HTTPServer(('', 80), Handler).serve_forever()"
+    ),
+}
+HOSTILE = f"""
+import time
+
+class Late(Exception):
+    def __str__(self):
+        time.sleep(300)
+
+class Raising(Exception):
+    def __str__(self):
+        raise SystemExit
+
+HTML = "<img src=x onerror=alert(1)>"
+ERRORS = {{
+    "/html": ValueError(HTML),
+    "/control": ValueError("\\x1b[2J\\x00\\ud800\\u202e\\r\\n" + HTML),
+    "/long": ValueError("x" * 10_000_000),
+    "/key": KeyError("é" * 10_000_000),
+    "/late": Late(),
+    "/raising": Raising(),
+    "/secret": ValueError("wrong " + password),
+}}
+
+{ASGI}raise ERRORS[scope["path"]]
+
+uvicorn.run(app, port=80)
+"""
+
+
+class Failing:
+    """A service that records what it fails at."""
+
+    def __init__(self, folder: Path, *sources: str, words: tuple[str, ...] = ()) -> None:
+        write_notebook(folder / "a.ipynb", *sources, parameters=PARAMETERS)
+        self.port, self.folder = reserved_port(), folder
+        given = ["-p", "level", "3", "-p", "password", "t0p-word", "--record-requests", "0.0001"]
+        line = ["serve", "a.ipynb", "--port", str(self.port), *given, *words]
+        self.process = Service(*line, cwd=folder)
+        until(lambda: is_ready(self.port, self.process))
+
+    def fail(self, path: str = "/") -> None:
+        """Ask for what fails."""
+        assert send(self.port, b'{"x": 0}', path=path)[0] == 500
+
+    def failed(self, count: int = 1) -> list[FailedRequest]:
+        """What the cockpit shows of so many."""
+        shown = Shown(key="a", folder=self.folder / "runs" / "a", place=self.folder)
+        found: list[FailedRequest] = until(
+            lambda: found if len(found := failures.failed_requests(shown)) == count else None
+        )
+        return found
+
+
+@contextmanager
+def failing(folder: Path, *sources: str, words: tuple[str, ...] = ()) -> Iterator[Failing]:
+    service = Failing(folder, *sources, words=words)
+    try:
+        yield service
+        assert service.process.stop() == 0, service.process.said()
+    finally:
+        assert service.process.end() == []
+
+
+@pytest.mark.parametrize("kind", APPS)
+def test_the_cockpit_names_cell_and_line(kind: str, tmp_path: Path) -> None:
+    """As the notebook's reader counts them: what was put in is no cell, empty lines are lines."""
+    words = ("--workers", "2") if kind in {"function", "flask"} else ()
+    with failing(tmp_path, DIVIDE, APPS[kind], words=words) as service:
+        service.fail()
+        (found,) = service.failed()
+    failure = found.failure
+    assert failure.said.startswith("ZeroDivisionError: ")
+    assert failure.said.endswith("division by zero (cell 2, line 4)")
+    assert failure.text == "return level / x"
+    assert "cell 3, line " in failure.traceback
+    assert failure.traceback.endswith(
+        f"\ncell 2, line 4, in divide\n    return level / x\n{failure.error}: {failure.message}"
+    )
+    assert "site-packages" not in failure.traceback
+    assert facts_of(found.record)["status"] == "stopped"
+
+
+def test_hostile_failures_harm_nobody(tmp_path: Path) -> None:
+    """Neither who asks meanwhile, nor who reads of them."""
+    paths = ["html", "control", "long", "key", "late", "raising", "secret"]
+    with failing(tmp_path, HOSTILE) as service:
+        for path in paths:
+            began = time.monotonic()
+            service.fail(f"/{path}")
+            assert time.monotonic() - began < 8, path
+        found = {each.target: each.failure for each in service.failed(len(paths))}
+        listed = said_by(service, "requests", "--failures")
+        each = said_by(service, "requests", "--show", "a")
+        (log,) = (tmp_path / "runs/a/requests").glob("*.jsonl")
+        assert log.stat().st_size < 40_000
+        text = log.read_bytes()
+    assert len(listed.splitlines()) == len(paths)
+    assert (listed + each).replace("\n", "").isprintable()
+    assert found["POST /html"].message == "<img src=x onerror=alert(1)>"
+    assert found["POST /long"].message == "x" * 2_048
+    assert found["POST /late"].message == "(its text takes too long)"
+    assert found["POST /raising"].message == "(its text cannot be made: SystemExit)"
+    assert found["POST /secret"].message == "wrong ***"
+    assert b"t0p-word" not in text
+    assert all(each.cell == 2 and each.text.startswith("raise") for each in found.values())
+
+
+def said_by(service: Failing, *words: str) -> str:
+    if words[1] == "--show":
+        rows = said_by(service, "requests", "--json", "--path", "/control")
+        words = (*words[:2], json.loads(rows)["id"])
+    done = subprocess.run(
+        [*RUNNER, *words],
+        cwd=service.folder,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.stdout
