@@ -72,7 +72,7 @@ def local_jobs(options: SweepOptions, points: int) -> int:
 def _on_nodes(
     options: SweepOptions, launcher: Launcher, loop: asyncio.Runner, stop: StopRequest
 ) -> Iterator[Place]:
-    from runner.sweep.nodes import bundle, remote_runs, versions
+    from runner.sweep.nodes import bundle, driver, versions
 
     document = notebook.read(options.path, options.secrets)
     travels = bundle.gather(document, launcher.source, options.more, options.folder)
@@ -83,10 +83,10 @@ def _on_nodes(
             bundle.megabytes(bundle.SMALL),
             ", ".join(map(str, travels.left)),
         )
-    order = remote_runs.order_for(
+    order = driver.order_for(
         launcher, travels, versions.own_versions(versions.names_for(document)), options.log_level
     )
-    nodes = remote_runs.opened(options.on, order, travels, jobs=options.jobs, stop=stop)
+    nodes = driver.opened(options.on, order, travels, jobs=options.jobs, stop=stop)
     with _entered(nodes, loop, stop) as place:
         yield Place(start=place.launcher.start, jobs=place.jobs, text=place.text)
 

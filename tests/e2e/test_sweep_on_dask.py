@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -35,6 +36,22 @@ Path(model_path).write_text(beside.TEXT)
 Path("lost.txt").touch()
 print(len(password), "letters")
 record_metrics(score=6 / x)
+"""
+# The first point ends its worker, once the others have begun, too; these stay where they are the
+# first time.
+KILLS = """
+import time
+from pathlib import Path
+import psutil
+with open(Path(place, "begun"), "a") as file:
+    print(x, file=file)
+while not set(Path(place, "begun").read_text().split()) == {"0", "1"}:
+    time.sleep(0.02)
+if x == 0:
+    parents = psutil.Process().parents()
+    next(each for each in parents if "distributed.cli.dask_worker" in each.cmdline()).kill()
+if Path(place, "begun").read_text().split().count(str(x)) == 1:
+    time.sleep(100)
 """
 
 
@@ -116,6 +133,31 @@ def test_a_point_whose_worker_is_killed_is_run_again(
     assert service.wait(100) == 0, service.said()
     assert done(folder) == {"2": 1, "3": 1}
     assert [row["status"] for row in table(folder)] == ["completed", "completed"]
+
+
+@pytest.mark.parametrize("forgiven", [0, 9])
+def test_a_point_that_kills_three_workers_has_failed(
+    folder: Path, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgiven: int
+) -> None:
+    """However many its scheduler forgives. What ran beside it is not charged with its deaths."""
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", str(forgiven))
+    write_notebook(folder / "a.ipynb", KILLS, parameters=PARAMETERS)
+    (tmp_path / "cluster").mkdir()
+    with Cluster(tmp_path / "cluster", workers=1, threads=2) as cluster:
+        service = start(*words_for(folder, cluster, "x=0,1"), cwd=folder)
+        for _ in range(3):
+            until(lambda: cluster.workers[-1].process.poll() is not None, 100)
+            cluster.add_worker()
+        assert service.wait(100) == 3, service.said()
+        assert cluster.workers[-1].process.poll() is None
+    failed, other = table(folder)
+    assert (failed["status"], other["status"]) == ("failed", "completed")
+    assert failed["reason"].startswith("3 workers died while they ran it: ")
+    named = re.findall(r"\(127\.0\.0\.1:\d+\)", failed["reason"])
+    assert len(set(named)) == len(named) == 3
+    assert Counter((folder / "begun").read_text().split()) == {"0": 3, "1": 2}
+    records = (folder / "runs/sweeps/a/points").glob("*/*.ipynb")
+    assert sorted(path.parent.name for path in records) == ["x=0", "x=1"]
 
 
 def test_a_sweep_whose_driver_is_killed_goes_on(

@@ -17,15 +17,16 @@ _WORKER = [sys.executable, "-m", "distributed.cli.dask_worker"]
 
 
 class Cluster:
-    """Own a scheduler and its workers, of one thread each.
+    """Own a scheduler and its workers.
 
     Args:
         folder: Where they work.
         workers: How many.
+        threads: Of each.
     """
 
-    def __init__(self, folder: Path, workers: int) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, workers: int, threads: int = 1) -> None:
+        self.folder, self._threads = folder, str(threads)
         words = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
         self.scheduler = Service(*words, cwd=folder, program=_SCHEDULER)
         self.workers: list[Service] = []
@@ -49,7 +50,7 @@ class Cluster:
         """Start one more worker, and wait until the scheduler knows it."""
         folder = self.folder / f"worker-{len(self.workers)}"
         folder.mkdir()
-        words = ("--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard")
+        words = ("--host", "127.0.0.1", "--nthreads", self._threads, "--no-nanny", "--no-dashboard")
         local = ("--memory-limit", "0", "--local-directory", str(folder))
         worker = Service(self.address, *words, *local, cwd=folder, program=_WORKER)
         self.workers.append(worker)

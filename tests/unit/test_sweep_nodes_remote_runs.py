@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import json
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,7 +13,7 @@ from distributed import KilledWorker
 from support import write_notebook
 
 from runner.config import EngineConfig, KernelChoice, TimeLimits
-from runner.errors import RunnerError
+from runner.errors import KernelDiedError, RunnerError
 from runner.sweep.nodes import archive
 from runner.sweep.nodes.archive import Member
 from runner.sweep.nodes.handover import Handover
@@ -26,7 +27,8 @@ from runner.sweep.points import Point
 class Task:
     """Be dask's future of a task."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: str) -> None:
+        self.key = key
         self.outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.is_released = False
 
@@ -47,13 +49,20 @@ class Scheduler:
         self.tasks: list[Task] = []
         self.submitted: list[tuple[Any, dict[str, Any]]] = []
         self.hear: Any = None
+        self._come = collections.defaultdict[int, asyncio.Event](asyncio.Event)
 
     def subscribe_topic(self, topic: str, handler: Any) -> None:
         self.hear = handler
 
+    async def submitted_by_now(self, number: int) -> tuple[PointOrder, Task]:
+        """Give what was submitted as the task of a number, once it was."""
+        await asyncio.wait_for(self._come[number].wait(), 10)
+        return self.submitted[number][0][1], self.tasks[number]
+
     def submit(self, function: Any, *given: Any, **options: Any) -> Task:
         self.submitted.append((given, options))
-        self.tasks.append(Task())
+        self._come[len(self.tasks)].set()
+        self.tasks.append(Task(options["key"]))
         return self.tasks[-1]
 
 
@@ -134,7 +143,10 @@ def test_what_comes_back_is_put_in_place(point: Point, source: Path, order: Swee
 @pytest.mark.parametrize(
     ("outcome", "reason"),
     [
-        (KilledWorker("key", None, 3), "4 workers died while they ran it"),
+        (
+            Handover(code=0, node="n1", died=("n1", "n2", "n1")),
+            "3 workers died while they ran it: n1, n2, n1",
+        ),
         (OSError("no space left"), "the node could not run it: OSError: no space left"),
         (Handover(code=0, node="n1", refused="the run left 9 files"), "the run left 9 files"),
         (Handover(code=0, node="n1", data=b"no zip"), "not a whole zip: File is not a zip file"),
@@ -146,6 +158,50 @@ def test_a_point_that_brings_nothing_has_failed(
     """Its record, which the driver writes then, says why."""
     assert ended(point, source, order, outcome) != 0
     assert outcome_of(point).status == "failed"
+    assert outcome_of(point).reason == reason
+
+
+def killed(forgiven: int) -> KilledWorker:
+    """What dask says of a task that it gives up: how many deaths its scheduler forgives."""
+    return KilledWorker("key", None, forgiven)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given_up", "reason"),
+    [
+        ([(2, "abc")], "3 workers died while they ran it: a, b, c"),
+        ([(0, "a"), (0, "b"), (0, "c")], "3 workers died while they ran it: a, b, c"),
+        ([(1, "ab"), (1, "cd")], "4 workers died while they ran it: a, b, c, d"),
+        (
+            [(0, "a"), (0, ""), (0, "b"), (0, ""), (0, "c")],
+            "3 workers died while they ran it: a, b, c",
+        ),
+        ([(0, "")] * 10, "10 times workers died before it had begun there"),
+    ],
+)
+def test_a_point_that_dask_gives_up_is_submitted_until_three_workers_died(
+    point: Point, source: Path, order: SweepOrder, given_up: list[tuple[int, str]], reason: str
+) -> None:
+    """Each time it is told which did before; what has begun nowhere is given up much later."""
+
+    async def run() -> None:
+        scheduler = Scheduler()
+        launches = launcher(scheduler, source, order)
+        ended = asyncio.ensure_future(launches.start(point, lambda *_: None).ended())
+        died: list[str] = []
+        for number, (forgiven, begun) in enumerate(given_up):
+            given, task = await scheduler.submitted_by_now(number)
+            assert list(given.died) == died
+            for name in begun:
+                facts = {"worker": f"tcp://{name}", "node": name, "worker_name": name}
+                scheduler.hear((0.0, {"key": task.key, "differs": [], **facts}))
+            task.outcome.set_exception(killed(forgiven))
+            died += begun
+        assert await asyncio.wait_for(ended, 10) == KernelDiedError.exit_code
+        assert all(task.is_released for task in scheduler.tasks)
+        assert len(scheduler.tasks) == len(given_up)
+
+    asyncio.run(run())
     assert outcome_of(point).reason == reason
 
 
@@ -198,7 +254,7 @@ def test_a_node_says_what_it_begins_and_once_what_it_has_otherwise(
         key = scheduler.submitted[0][1]["key"]
         for said, node in [(key, "n1"), (key, "n9"), (key, "n9"), ("another", "n9")]:
             facts = {"worker": f"tcp://{node}", "node": node, "differs": ["numpy 1 (here 2)"]}
-            scheduler.hear((0.0, {"key": said, **facts}))
+            scheduler.hear((0.0, {"key": said, "worker_name": node, **facts}))
         return heard
 
     assert asyncio.run(run()) == [("x=1", "n1"), ("x=1", "n9"), ("x=1", "n9")]

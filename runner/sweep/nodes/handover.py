@@ -48,6 +48,7 @@ class Handover:
         node: Where it ran.
         data: A zip of its files.
         refused: Why there is none; empty if there is.
+        died: Workers that died while they ran it, if they are too many to run it again.
         left_behind: Files that the notebook wrote elsewhere; they are lost.
     """
 
@@ -55,6 +56,7 @@ class Handover:
     node: str
     data: bytes = dataclasses.field(default=b"", repr=False)
     refused: str = ""
+    died: Sequence[str] = ()
     left_behind: Sequence[str] = ()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.config import EngineConfig, KernelChoice, TimeLimits
@@ -51,11 +51,13 @@ class PointOrder:
         key: The task's.
         point: What to run; its parameters may be secret.
         sweep: What all points have in common.
+        died: Workers that died while they ran it, by other keys.
     """
 
     key: str
     point: Point
     sweep: SweepOrder
+    died: Sequence[str] = ()
 
     def __repr__(self) -> str:
         return f"<point {self.key}>"

@@ -7,6 +7,8 @@ The rules of this file:
 2. It begins in a scratch folder with a copy of what travelled, and all that is given back is what
    it leaves in the point's folder, also there. Both go when it has ended.
 3. The task raises nothing that shows what it was given.
+4. Before a point begins the scheduler knows of it, and says which workers have died of it: see
+   `worker_deaths`.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from runner.record import history
 from runner.spawn.fork_server_client import Starter
 from runner.spawn.processes import RunProcess
 from runner.sweep.launcher import Launcher, run_environment
-from runner.sweep.nodes import archive, bundle, handover
+from runner.sweep.nodes import archive, bundle, handover, worker_deaths
 from runner.sweep.nodes.handover import Handover
 from runner.sweep.nodes.order import PointOrder
 from runner.sweep.nodes.versions import differences, own_versions
@@ -37,6 +39,7 @@ from runner.sweep.parallel_runs import SECONDS_TO_CLOSE
 if TYPE_CHECKING:
     from distributed import Worker
 
+_ANSWERS_WITHIN = 30.0  # seconds; the scheduler
 _LOOK_EVERY = 0.25  # seconds until a task that is not wanted any more ends its run
 _KEPT_FOR = 20.0  # seconds without a point after which what is kept for a sweep goes
 _MOST_NAMED = 5
@@ -56,13 +59,60 @@ async def run_point(data: bytes, order: PointOrder) -> Handover:
     from distributed import Reschedule, get_worker
 
     worker = get_worker()
-    async with _place_for(data, order, worker) as place, place.scratch() as scratch:
+    died = [*order.died, *await _workers_that_died(order)]
+    if len(died) >= worker_deaths.MOST:
+        return Handover(code=0, node=name_of(worker), died=died)
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(_COMPANY.joined(alone=bool(died)))
+        place = await stack.enter_async_context(_place_for(data, order, worker))
+        scratch = await stack.enter_async_context(place.scratch())
+        if not _is_wanted(worker, order.key):
+            raise Reschedule
+        await _say_that_it_begins(order, worker)
         process = _started(order, place, scratch, worker)
         code = await _ended(process, lambda: _is_wanted(worker, order.key), _grace(order))
         if code is None:
             raise Reschedule
         found = functools.partial(_handover, order, place.folder, scratch)
         return await asyncio.to_thread(found, code, name_of(worker))
+
+
+async def _workers_that_died(order: PointOrder) -> list[str]:
+    from distributed import Client, get_client
+
+    client: Client = await get_client()
+    asked = worker_deaths.workers_that_died
+    async with _answered():
+        found: list[str] = await client.run_on_scheduler(asked, order.sweep.topic, order.key)
+    return found
+
+
+async def _say_that_it_begins(order: PointOrder, worker: Worker) -> None:
+    """Let scheduler and driver know; to be over before anything runs."""
+    from distributed import get_client
+
+    sweep, place = order.sweep, urlsplit(worker.address).netloc
+    others = differences(own_versions(sweep.versions.keys() - {"Python", "runner"}), sweep.versions)
+    said = {"key": order.key, "worker": worker.address, "worker_name": f"{replica()} ({place})"}
+    said |= {"node": name_of(worker), "differs": others}
+    async with _answered():
+        await (await get_client()).log_event(sweep.topic, said)
+
+
+@contextlib.asynccontextmanager
+async def _answered() -> AsyncIterator[None]:
+    """Have the scheduler answer in time; a worker that does not reach it ends soon.
+
+    Raises:
+        Reschedule: It does not.
+    """
+    from distributed import Reschedule
+
+    try:
+        async with asyncio.timeout(_ANSWERS_WITHIN):
+            yield
+    except (TimeoutError, OSError) as error:
+        raise Reschedule from error
 
 
 def name_of(worker: Worker) -> str:
@@ -122,6 +172,7 @@ class _Place:
 
 
 _PLACES: dict[tuple[str, str], _Place] = {}
+_COMPANY = worker_deaths.Company()
 
 
 @contextlib.asynccontextmanager
@@ -150,12 +201,12 @@ def _new_place(key: tuple[str, str], order: PointOrder, worker: Worker) -> _Plac
 
 
 def _started(order: PointOrder, place: _Place, scratch: Path, worker: Worker) -> RunProcess:
-    sweep, node = order.sweep, name_of(worker)
+    sweep = order.sweep
     # Not the copy, which goes before the next fork server may look for it.
     notebook = place.folder / sweep.notebook
-    process = Launcher(
+    return Launcher(
         source=notebook,
-        origin={**sweep.origin, "node": node},
+        origin={**sweep.origin, "node": name_of(worker)},
         config=sweep.config,
         log_output=sweep.log_output,
         starter=place.starter,
@@ -164,10 +215,6 @@ def _started(order: PointOrder, place: _Place, scratch: Path, worker: Worker) ->
         kernel=sweep.kernel,
         folder=scratch / "work",
     ).start(order.point.placed_in(scratch / "point"))
-    others = differences(own_versions(sweep.versions.keys() - {"Python", "runner"}), sweep.versions)
-    said = {"key": order.key, "worker": worker.address, "node": node, "differs": others}
-    worker.log_event(sweep.topic, said)
-    return process
 
 
 def _is_wanted(worker: Worker, key: str) -> bool:

@@ -2,8 +2,9 @@
 
 The rules of this file:
 
-1. A point is submitted once. Dask runs it again where a worker died, and gives up a point that
-   has ended more workers than it forgives: that point has failed.
+1. A point is submitted once. Dask runs it again where a worker died. What it gives up, after as
+   many deaths as its scheduler's settings say, is submitted again, until a point has failed by
+   the rule of `worker_deaths`.
 2. What comes back is put in place within the run's `ended`, so under the lock that the sweep holds
    for the point. Whatever else a node does reaches nothing here.
 3. If the scheduler is gone, so are its tasks: nodes end runs that nobody wants. The sweep ends.
@@ -13,36 +14,30 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
-import dataclasses
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import KernelDiedError, NotebookError, RunnerError
-from runner.run.stop_request import StopRequest
-from runner.sweep.launcher import Began, Launcher
-from runner.sweep.nodes import cluster, point_task
+from runner.sweep.launcher import Began
+from runner.sweep.nodes import cluster, point_task, worker_deaths
 from runner.sweep.nodes.archive import ArchiveError
-from runner.sweep.nodes.bundle import Bundle, megabytes
 from runner.sweep.nodes.handover import Handover, commit, commit_failure
 from runner.sweep.nodes.order import PointOrder, SweepOrder
 from runner.sweep.nodes.target import Target
-from runner.sweep.nodes.versions import Versions
 from runner.sweep.outcomes import STOPPED
 from runner.sweep.parallel_runs import RunningPoint
 from runner.sweep.points import Point
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client, Future, KilledWorker
 
 log = logging.getLogger(__name__)
 
-_MOST_AT_ONCE = 256  # points that are submitted; the scheduler has them wait
+_MOST_TASKS = 10  # for a point
 _SECONDS_TO_CLOSE = 10.0
-_SAYS_GOODBYE_WITHIN = 5.0
 
 
 class RemoteLauncher:
@@ -64,16 +59,26 @@ class RemoteLauncher:
     ) -> None:
         self.client, self.target, self.source, self.order = client, target, source, order
         self._data = data
-        self._began: dict[str, Callable[[str], None]] = {}
+        self._runs: dict[str, RemoteRun] = {}
         self.told: set[str] = set()
         client.subscribe_topic(order.topic, self._hear)
 
     def start(self, point: Point, began: Began) -> RunningPoint:
         """Submit a point; ``began`` is called with it and its node when that has begun it."""
+        return RemoteRun(self, point, lambda node: began(point, node))
+
+    def submit(self, run: RemoteRun, point: Point, died: Sequence[str]) -> Future:
+        """Have a run begun; it hears of that.
+
+        Args:
+            run: Whose task it is.
+            point: What is to be run.
+            died: The workers that have died while they ran it.
+        """
         key = f"runner-point-{uuid.uuid4().hex}"
-        self._began[key] = lambda node: began(point, node)
-        order = PointOrder(key=key, point=point, sweep=self.order)
-        future = self.client.submit(
+        self._runs[key] = run
+        order = PointOrder(key=key, point=point, sweep=self.order, died=tuple(died))
+        return self.client.submit(
             point_task.run_point,
             self._data,
             order,
@@ -82,12 +87,16 @@ class RemoteLauncher:
             retries=0,
             fifo_timeout="0 ms",  # else those of a tenth of a second begin in the order of keys
         )
-        return RemoteRun(self, point, future)
+
+    def release(self, future: Future) -> None:
+        """Have no more of a task."""
+        self._runs.pop(future.key, None)
+        future.release()
 
     def _hear(self, event: tuple[float, Mapping[str, Any]]) -> None:
         said = event[1]
-        if began := self._began.get(said["key"]):
-            began(said["node"])
+        if run := self._runs.get(said["key"]):
+            run.hear(said)
         # One that came after the sweep had begun; of several workers there, the first.
         if self.told.isdisjoint((said["worker"], said["node"])):
             self.told.add(said["node"])
@@ -98,14 +107,28 @@ class RemoteRun:
     """Be the run of a point on whichever node.
 
     Args:
-        launcher: Who has submitted it.
+        launcher: Who submits it.
         point: Which.
-        future: The task's.
+        began: Is called with its node when that has begun it.
     """
 
-    def __init__(self, launcher: RemoteLauncher, point: Point, future: Future) -> None:
-        self._launcher, self._point, self._future = launcher, point, future
+    def __init__(
+        self, launcher: RemoteLauncher, point: Point, began: Callable[[str], None]
+    ) -> None:
+        self._launcher, self._point, self._began = launcher, point, began
+        self._begun: list[str] = []
+        self._died: list[str] = []
+        self._tasks: list[Future] = []
+        self._submit()
         self._unwanted = asyncio.Event()
+
+    def hear(self, said: Mapping[str, Any]) -> None:
+        """Hear from a worker that it begins it."""
+        self._begun.append(said["worker_name"])
+        self._began(said["node"])
+
+    def _submit(self) -> None:
+        self._tasks.append(self._launcher.submit(self, self._point, self._died))
 
     def terminate(self) -> None:
         """Have no more of it: the node ends it."""
@@ -131,24 +154,39 @@ class RemoteRun:
         finally:
             result.cancel()
             unwanted.cancel()
-            self._future.release()
+            for task in self._tasks:
+                self._launcher.release(task)
 
     async def _result(self) -> Handover | RunnerError:
-        """Give what came back, or why the point has failed."""
+        """Give what came back, or why the point has failed; submit it again if dask gives it up."""
+        from distributed import KilledWorker
+
+        while True:
+            found = await self._result_of(self._tasks[-1])
+            if not isinstance(found, KilledWorker):
+                return found
+            self._died += worker_deaths.last(self._begun, found.allowed_failures + 1)
+            if len(self._died) >= worker_deaths.MOST:
+                return worker_deaths.failure(self._died)
+            if (times := len(self._tasks)) >= _MOST_TASKS:
+                return KernelDiedError(f"{times} times workers died before it had begun there")
+            self._begun.clear()
+            self._submit()
+
+    async def _result_of(self, future: Future) -> Handover | RunnerError | KilledWorker:
         from distributed import KilledWorker
 
         try:
-            handover: Handover = await self._future.result()
+            handover: Handover = await future.result()
         except (asyncio.CancelledError, concurrent.futures.CancelledError) as error:
-            if not self._future.cancelled():
+            if not future.cancelled():
                 raise  # it is we who are to end
             raise RunnerError(
                 f"--on {self._launcher.target.text}: the scheduler is gone, and with it what ran",
                 hint="the same command goes on from here",
             ) from error
         except KilledWorker as error:
-            deaths = error.allowed_failures + 1
-            return KernelDiedError(f"{deaths} workers died while they ran it")
+            return error
         except Exception as error:  # noqa: BLE001 - whatever the node's task raised
             return RunnerError(f"the node could not run it: {type(error).__name__}: {error}")
         return handover
@@ -156,6 +194,8 @@ class RemoteRun:
     def _put_in_place(self, found: Handover | RunnerError) -> int:
         if isinstance(found, RunnerError):
             return self._fail(found)
+        if found.died:
+            return self._fail(worker_deaths.failure(found.died))
         if found.refused:
             return self._fail(NotebookError(found.refused))
         if found.left_behind:
@@ -181,98 +221,3 @@ class RemoteRun:
     @property
     def _seconds(self) -> float:
         return self._launcher.order.config.grace + _SECONDS_TO_CLOSE
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Nodes:
-    """Be a place where points run.
-
-    Attributes:
-        launcher: Starts them.
-        jobs: How many to start at a time; what has no node yet waits at the scheduler.
-        text: How many run at a time, in words.
-    """
-
-    launcher: RemoteLauncher
-    jobs: int
-    text: str
-
-
-def order_for(launcher: Launcher, bundle: Bundle, versions: Versions, log_level: str) -> SweepOrder:
-    """Say to nodes what a launcher of this machine would do.
-
-    Args:
-        launcher: Which.
-        bundle: What travels.
-        versions: What is installed here.
-        log_level: Of the runs' own logs.
-    """
-    return SweepOrder(
-        topic=f"runner-sweep-{uuid.uuid4().hex}",
-        bundle_sha256=bundle.sha256,
-        notebook=bundle.notebook,
-        origin=launcher.origin,
-        config=launcher.config,
-        time_limits=launcher.time_limits,
-        kernel=launcher.kernel,
-        log_output=launcher.log_output,
-        log_level=log_level,
-        versions=versions,
-    )
-
-
-@contextlib.asynccontextmanager
-async def opened(
-    target: Target, order: SweepOrder, bundle: Bundle, *, jobs: int, stop: StopRequest
-) -> AsyncIterator[Nodes]:
-    """Have points run on a target's nodes.
-
-    Args:
-        target: Which.
-        order: What all points have in common.
-        bundle: What travels.
-        jobs: Points at a time; 0 for as many as the nodes take.
-        stop: The requests to stop.
-
-    Raises:
-        ConfigurationError: There are no nodes, or they cannot run points.
-        InterruptedRunError: A signal came before there were any.
-    """
-    if target.is_open:
-        log.warning(
-            "%s is not encrypted: whoever reaches its port sees the parameters, and runs code on"
-            " the nodes; tls://HOST:PORT with dask's certificates does without that",
-            target.text,
-        )
-    async with cluster.connected(target, jobs) as client:
-        threads = await cluster.threads_of_nodes(client, target, stop)
-        told = await cluster.check_versions(client, target, order.versions)
-        taken = sum(threads.values())
-        text = (
-            f"{min(jobs or taken, taken)} at a time on {len(threads)}"
-            f" worker{'s' * (len(threads) > 1)} of {target.text},"
-            f" to each of which {megabytes(len(bundle.data))} travel"
-        )
-        launcher = RemoteLauncher(client, target, bundle.source, order, _kept(client, bundle))
-        launcher.told |= told
-        try:
-            yield Nodes(launcher=launcher, jobs=jobs or _MOST_AT_ONCE, text=text)
-        finally:
-            with contextlib.suppress(TimeoutError, OSError):
-                async with asyncio.timeout(_SAYS_GOODBYE_WITHIN):
-                    forget = point_task.forget
-                    await client.run(forget, bundle.sha256, on_error="ignore")
-
-
-def _kept(client: Client, bundle: Bundle) -> Future:
-    """Have the scheduler keep what travels, and give it to the nodes."""
-    import dask
-
-    key = f"runner-bundle-{bundle.sha256[:16]}-{uuid.uuid4().hex}"
-    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"}):
-        return client.submit(_same, bundle.data, key=key, pure=False)
-
-
-def _same(data: bytes) -> bytes:
-    """Be a task: the scheduler has it done again when a worker is lost that alone had this."""
-    return data
