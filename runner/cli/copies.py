@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LISTS_WITHIN = 3600.0  # seconds; each call has its own deadline
-
 
 class Copies:
     """Hold what a command was given by URL; nothing is done of what was given as a path.
@@ -103,15 +101,19 @@ class Copies:
             StorageError: It cannot be read, or it can be seen that it cannot be written.
             UnreachableError: The storage does not answer.
         """
+        from runner.storage.client import LISTS_WITHIN
         from runner.storage.mirror import RECORD
+        from runner.sweep.locks import JOURNAL_NAME, SEARCH
 
         if url := self._given.get(folder):
             self._process.ask(do="check", url=url)
-            order = {"url": url, "path": str(folder), "name": RECORD}
-            fetched = self._process.ask(_LISTS_WITHIN, do="fetch all", **order)["fetched"]
+            # Who writes gets the journal with its lock.
+            names = [RECORD] if writes else [RECORD, JOURNAL_NAME]
+            order = {"url": url, "path": str(folder), "names": names}
+            fetched = self._process.ask(LISTS_WITHIN, do="fetch all", **order)["fetched"]
             log.info("%s has %d newer records", urls.shown(url), len(fetched))
             if writes:
-                self._mirror(folder, url, known=fetched, is_shared=True)
+                self._mirror(folder, url, known=fetched, locked=[SEARCH], is_shared=True)
 
     def locks(self, folder: Path) -> Locks:
         """Give the locks of a folder, which all who share its URL have in common."""

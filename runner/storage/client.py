@@ -17,6 +17,7 @@ from runner.processes import readable
 from runner.storage.faults import KINDS, UnreachableError
 
 WITHIN = 300.0  # seconds, for an answer: what is asked over there has deadlines of its own
+LISTS_WITHIN = 3600.0  # a folder whose files are fetched
 _ENDS_WITHIN = 2.0
 _BEGINS_AGAIN = 2.0
 _STANDING = ("follow", "follow etags", "mirror")
@@ -154,8 +155,9 @@ class StorageProcess:
                 self._process.wait()
                 _close_streams(self._process)
             self._begin()
+            # What it had copied before may have been written again since.
             for order in (*self._standing, *self._held.values()):
-                self._send(order | {"asks": False})
+                self._send(order | {"asks": False, "known": []})
 
 
 def _close_streams(process: subprocess.Popen[bytes]) -> None:

@@ -143,7 +143,18 @@ class Follower:
         return now + self._every * random.uniform(1 - _SPREAD, 1 + _SPREAD)  # noqa: S311 - no secret
 
 
-def saved_at(record: bytes) -> str:
+def is_newer(name: str, here: bytes, there: bytes) -> bool:
+    """Tell whether what is there is newer than a file's copy here.
+
+    A notebook says when it was saved. Of all else lines are only added, and that by one at a time:
+    what does not begin with all that is there lacks something.
+    """
+    if name.endswith(".ipynb"):
+        return _saved_at(here) < _saved_at(there)
+    return not here.startswith(there)
+
+
+def _saved_at(record: bytes) -> str:
     """Say when a record was saved, so that two can be compared; empty if it does not say."""
     try:
         return str(json.loads(record)["metadata"]["runner"]["saved"])

@@ -1,7 +1,8 @@
 """Keep a lock while it is wanted, and until what was written under it has been copied.
 
 It is kept by a thread of its own: to copy a file may take longer than a lock that nobody keeps
-lasts. Who has lost a lock copies nothing more of what was written under it: others may.
+lasts. Who has lost a lock, or given it back, copies nothing more of what was written under it:
+others may.
 """
 
 from __future__ import annotations
@@ -42,40 +43,49 @@ class Hold:
         self._asking = threading.Lock()
         self._regains: str | None = None
         self._kept_at = -math.inf
+        self._is_newest_here = False
 
-    def take(self, word: str, folder: Path | None, mirror: Mirror | None) -> bool:
-        """Try to get it; tell whether it is ours now.
+    def take(self, word: str, folder: Path | None, mirror: Mirror | None, newest: str = "") -> bool:
+        """Try to get it, and bring here what others wrote under it; tell whether it is ours now.
 
         Args:
             word: What others are told.
             folder: What is written under it; None for nothing of its own.
             mirror: Copies that.
+            newest: The file of the folder that tells whether it is newer over there.
 
         Raises:
             StorageError: It cannot be written there.
             UnreachableError: The storage does not answer.
         """
         self._belongs_to(folder, mirror)
+        self.is_wanted = False
         with self._asking:
-            self.is_wanted = self.lock.is_held  # not yet given back from the last time
-            if not self.is_wanted:
+            if not self.lock.is_held:  # else not yet given back from the last time
+                self._is_newest_here = False
                 now = time.monotonic()
-                self.is_wanted = self.lock.take(word, now)
+                self.lock.take(word, now)
                 self._kept_at = now
-        if mirror is not None and folder is not None:
-            mirror.leaves(folder, not self.is_wanted)
+        if self.lock.is_held and not self._is_newest_here:
+            self._bring(newest)
+        self.is_wanted = self.lock.is_held
+        self._leave(not self.is_wanted)
         return self.is_wanted
+
+    def _bring(self, newest: str) -> None:
+        if self.folder is not None and self._mirror is not None and self._mirror.brings:
+            path = self.folder / newest
+            is_same = self._mirror.brings(path)
+            self._leave(False)
+            if is_same:
+                self._mirror.known(path)
+        self._is_newest_here = True
 
     def regain(self, word: str, folder: Path | None, mirror: Mirror | None) -> None:
         """Keep what the process before us held, as soon as the storage answers."""
         self._belongs_to(folder, mirror)
         self.is_wanted, self._regains = True, word
         self.keep()
-
-    def note_known(self, path: Path) -> None:
-        """Take a file for copied: it came from there."""
-        if self._mirror is not None:
-            self._mirror.known(path)
 
     def keep(self) -> None:
         """Show that we live; to be called by a thread that does nothing else."""
@@ -89,8 +99,8 @@ class Hold:
                 log.debug("a lock waits for its storage: %s", error)
                 return
         log.warning("a lock was lost while the storage did not answer: others may have it")
+        self._leave(True)
         if self._mirror is not None and self.folder is not None:
-            self._mirror.leaves(self.folder, True)
             log.warning("what is in %s stays here, and is not copied", self.folder)
 
     def confirm(self) -> None:
@@ -120,7 +130,13 @@ class Hold:
             return not self.lock.is_held or self.lock.refresh()
         is_ours = self.lock.take(self._regains, time.monotonic())
         self._regains = None
+        self._is_newest_here = is_ours
+        self._leave(not is_ours)
         return is_ours
+
+    def _leave(self, is_left: bool) -> None:
+        if self._mirror is not None and self.folder is not None:
+            self._mirror.leaves(self.folder, is_left)
 
     def step(self, now: float) -> float:
         """Give it back once all is copied, if it is not wanted; give the time of the next step."""
@@ -144,6 +160,7 @@ class Hold:
             return True
         if not self._has_copied():
             return False
+        self._leave(True)
         with self._asking:
             self.lock.release()
         return True

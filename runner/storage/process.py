@@ -30,7 +30,7 @@ from runner.config import setting
 from runner.errors import RunnerError
 from runner.processes import readable
 from runner.storage.faults import DeniedError, MissingError
-from runner.storage.follow import MOST, ETags, Follower, LocalCopy, saved_at
+from runner.storage.follow import MOST, ETags, Follower, LocalCopy, is_newer
 from runner.storage.hold import Hold
 from runner.storage.lock import REFRESH, StorageLock
 from runner.storage.mirror import Mirror
@@ -144,10 +144,10 @@ class Work:
         return {"is_new": self._copy_of(order).fetch()}
 
     def _fetch_all(self, order: wire.Message) -> dict[str, Any]:
-        """Fetch the records below a folder that are newer than those that are here."""
+        """Fetch the files of some names below a folder that are newer than those that are here."""
         root, fetched = Path(order["path"]), []
         for name in self._remote.names(order["url"]):
-            is_meant = name.rpartition("/")[2] == order["name"] and _is_below(name)
+            is_meant = name.rpartition("/")[2] in order["names"] and _is_below(name)
             if is_meant and self._brings(order["url"], root, root / name):
                 fetched.append(name)
         return {"fetched": fetched}
@@ -177,12 +177,14 @@ class Work:
             mirror.brings = functools.partial(self._brings, url, root)
         for name in order.get("known", []):
             mirror.known(root / name)
+        for name in order.get("locked", []):
+            mirror.leaves(root / name, True)
         self._mirrors.append(mirror)
         self._due[mirror] = 0.0
         return {}
 
     def _claim(self, order: wire.Message) -> dict[str, Any]:
-        """Take a lock, and bring here the newest record of what is locked."""
+        """Take a lock, and bring here what is newest of what is locked."""
         name, root = order["lock"], Path(order["path"])
         folder = root / order["folder"] if order["folder"] else None
         hold = self._holds.get(name)
@@ -193,17 +195,18 @@ class Work:
         if not order.get("asks", True):
             hold.regain(order["word"], folder, mirror)
             return {}
-        if not hold.take(order["word"], folder, mirror):
-            return {"held": False, "word": hold.lock.word}
-        if folder is not None and self._brings(order["url"], root, folder / order["record"]):
-            hold.note_known(folder / order["record"])
-        return {"held": True, "word": hold.lock.word}
+        try:
+            is_ours = hold.take(order["word"], folder, mirror, order["newest"])
+        finally:
+            if not hold.is_wanted:
+                self._due[hold] = 0.0
+        return {"held": is_ours, "word": hold.lock.word}
 
-    def _brings(self, url: str, root: Path, record: Path) -> bool:
-        """Bring here a record of a folder, if it is newer; tell whether it is as over there now."""
-        copy = LocalCopy(below(url, record.relative_to(root).as_posix()), record, self._remote)
+    def _brings(self, url: str, root: Path, path: Path) -> bool:
+        """Bring here a file of a folder, if it is newer; tell whether it is as over there now."""
+        copy = LocalCopy(below(url, path.relative_to(root).as_posix()), path, self._remote)
         with contextlib.suppress(MissingError):
-            return copy.fetch_if(lambda here, there: saved_at(here) < saved_at(there))
+            return copy.fetch_if(functools.partial(is_newer, path.name))
         return False
 
     def _begin_to_keep(self) -> None:

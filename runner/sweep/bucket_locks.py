@@ -10,12 +10,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from runner.storage import urls
-from runner.storage.client import StorageProcess
+from runner.storage.client import LISTS_WITHIN, StorageProcess
 from runner.storage.faults import UnreachableError
 from runner.storage.mirror import RECORD
-from runner.sweep.locks import SETUP, TABLE, FolderLocks
+from runner.sweep.locks import JOURNAL_NAME, SEARCH, SETUP, TABLE, FolderLocks
 
 log = logging.getLogger(__name__)
+
+_WRITES = {SETUP: ("", ""), TABLE: ("", ""), SEARCH: (SEARCH, JOURNAL_NAME)}
+"""Of each lock that is no point's: the folder in which its holder alone writes, and the file there
+by which to tell what is newer."""
 
 _ASKS_AGAIN_AFTER = 5.0  # seconds, a storage that did not answer: each question takes many
 
@@ -23,8 +27,8 @@ _ASKS_AGAIN_AFTER = 5.0  # seconds, a storage that did not answer: each question
 class BucketLocks:
     """Have a folder's locks here, and by the same names over there.
 
-    Who gets one finds, here, the newest record that is over there; and nobody else gets it before
-    what was written here meanwhile has been copied.
+    Who gets one finds, here, the newest record or journal that is over there; and nobody else gets
+    it before what was written here meanwhile has been copied.
 
     Args:
         here: The folder's own.
@@ -61,16 +65,21 @@ class BucketLocks:
             return ""
         return self._words.get(name) or self._here.word_of(name)
 
+    def catch_up(self) -> None:
+        """Bring records here, as `Locks` says."""
+        order = {"url": self._url, "path": self._path, "names": [RECORD]}
+        self._process.ask(LISTS_WITHIN, do="fetch all", **order)
+
     def _lock(self, name: str) -> str:
         return urls.below(self._url, f".locks/{name}.lock")
 
     def _is_held_there(self, name: str, word: str) -> bool:
         if time.monotonic() < self._not_before:
             return False
-        folder = "" if name in (SETUP, TABLE) else f"points/{name}"
+        folder, newest = _WRITES.get(name, (f"points/{name}", RECORD))
         order: dict[str, Any] = {"do": "claim", "lock": self._lock(name), "word": word}
         order |= {"owner": self._owner}
-        order |= {"url": self._url, "path": self._path, "folder": folder, "record": RECORD}
+        order |= {"url": self._url, "path": self._path, "folder": folder, "newest": newest}
         try:
             said = self._process.ask(**order)
         except UnreachableError as error:

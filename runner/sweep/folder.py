@@ -12,9 +12,8 @@ from runner.run.stop_request import StopRequest
 from runner.sweep.comparison import not_held
 from runner.sweep.locks import SETUP, Locks, waited_for
 from runner.sweep.options import SweepOptions
-from runner.sweep.optuna_journal import JOURNAL
 
-OWN_FILES = ("results.csv", "results.svg", "report.ipynb", JOURNAL)
+OWN_FILES = ("results.csv", "results.svg", "report.ipynb")
 _SETUP_WITHIN = 60.0  # seconds
 
 

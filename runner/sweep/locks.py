@@ -24,7 +24,8 @@ from runner.record.private_files import make_private_folder
 
 SETUP = "setup"  # of the folder: held for milliseconds
 TABLE = "table"  # and report: held for seconds
-SEARCH = "search"  # for the next point: held for milliseconds
+SEARCH = "search"  # for the next point: held for milliseconds; a folder of this name is its own
+JOURNAL_NAME = "optuna-journal.log"
 _TRY_EVERY = 0.1
 
 
@@ -41,6 +42,13 @@ class Locks(Protocol):
 
     def word_of(self, name: str) -> str:
         """Give the word of who holds a lock, or of who held it last; empty if nobody did."""
+
+    def catch_up(self) -> None:
+        """Have, in the folder, the records that others have written without our lock.
+
+        Raises:
+            RunnerError: They cannot be had now.
+        """
 
 
 class FolderLocks:
@@ -80,6 +88,9 @@ class FolderLocks:
             return self._path(name).read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
+
+    def catch_up(self) -> None:
+        """Do nothing: they are there."""
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.lock"

@@ -6,6 +6,9 @@ The rules of this file:
    killed on the way has left at most half a line, or a trial without our mark: the next one cuts
    off the one, and gives up the other.
 2. A trial runs until its end is told. What a process that is gone had asked for is found by that.
+3. Of a folder at a URL the lock brings what others have written, and it is not given back before
+   what was written here is over there. Whose lock was lost meanwhile may find a trial of its own
+   gone, or its number another's: only what is as it was asked for is told.
 """
 
 from __future__ import annotations
@@ -18,16 +21,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.errors import ConfigurationError, RunnerError
-from runner.record.private_files import append_to_private
-from runner.sweep.locks import SEARCH, Locks, waited_for
+from runner.errors import ConfigurationError
+from runner.record.private_files import append_to_private, make_private_folder
+from runner.sweep.locks import JOURNAL_NAME, SEARCH, Locks, waited_for
 from runner.sweep.ranges import Range
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-JOURNAL = "optuna-journal.log"
-_HELD_WITHIN = 60.0  # seconds
+JOURNAL = f"{SEARCH}/{JOURNAL_NAME}"
 _SHARD = "shard"
 _METRIC = "metric"
 
@@ -86,22 +88,35 @@ class OptunaJournal:
         self._maximizes = maximizes
         self._space = {key: _distribution(values) for key, values in space.items()}
         self._study: Any = None
+        self._file: tuple[int, int] | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._path
 
     @contextlib.contextmanager
-    def opened(self) -> Iterator[None]:
+    def opened(self, seconds: float) -> Iterator[bool]:
         """Hold the journal's lock; all else is to be called within.
 
-        Raises:
-            RunnerError: Another holds it, and does not give it back.
+        Args:
+            seconds: How long to wait for it; entered with False if another still holds it then.
         """
-        with waited_for(self._claim, _HELD_WITHIN) as is_ours:
-            if not is_ours:
-                raise RunnerError(f"{self._path}: another process holds its lock")
-            _cut_half_a_line(self._path)
-            if self._study is None:
-                self._study = self._open()
-                self._give_up_what_was_half_asked()
-            yield
+        with waited_for(self._claim, seconds) as is_ours:
+            if is_ours:
+                self._read()
+            yield is_ours
+
+    def _read(self) -> None:
+        """Take up what others have written; in place of the file there may be a newer one."""
+        make_private_folder(self._path.parent)
+        append_to_private(self._path).close()
+        _cut_half_a_line(self._path)
+        found = self._path.stat()
+        file = found.st_dev, found.st_ino
+        if self._study is None or file != self._file:
+            self._study, self._file = self._open(), file
+            self._give_up_what_was_half_asked()
 
     def trials(self) -> list[Trial]:
         """List all trials, in their order."""
@@ -123,9 +138,11 @@ class OptunaJournal:
         return Trial(number=trial.number, params=dict(trial.params), shard=shard, is_open=True)
 
     def tell(self, trial: Trial, value: float | None) -> None:
-        """Tell how a trial ended: its value, or None if it failed."""
+        """Tell how a trial ended: its value, or None if it failed; nothing if that was told."""
         from optuna.trial import TrialState
 
+        if not trial.is_open or trial not in self.trials():
+            return
         if value is None:
             self._study.tell(trial.number, state=TrialState.FAIL)
         else:
@@ -153,7 +170,6 @@ class OptunaJournal:
             def release(self) -> None:
                 return
 
-        append_to_private(self._path).close()
         backend = JournalFileBackend(str(self._path), lock_obj=HeldLock(str(self._path)))
         return optuna.create_study(
             storage=optuna.storages.JournalStorage(backend),
@@ -182,7 +198,7 @@ def _distribution(values: Range | tuple[str, ...]) -> BaseDistribution:
 
 def _cut_half_a_line(path: Path) -> None:
     """Remove what a killed process has begun to write: Optuna would read no further line."""
-    with contextlib.suppress(FileNotFoundError), path.open("rb+") as file:
+    with path.open("rb+") as file:
         size = place = file.seek(0, os.SEEK_END)
         while place:
             start = max(0, place - 4096)

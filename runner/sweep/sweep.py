@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from runner.errors import ConfigurationError, RunnerError
+from runner.errors import RunnerError
 from runner.notebook import document as notebook
 from runner.record import facts
 from runner.record.private_files import make_private_folder
@@ -71,8 +71,6 @@ def sweep(options: SweepOptions, say: Callable[[str], None], show: Callable[[Tab
     sha256 = hashlib.sha256(content).hexdigest()
     plan = plan_of(options, document, sha256)
     locks = FolderLocks(options.folder) if options.is_dry else options.locks_of(options.folder)
-    if options.trials and not isinstance(locks, FolderLocks):
-        raise ConfigurationError("--search: its folder is to be on a disk, not at a URL")
     trials = Trials(options, plan, locks) if options.trials else None
     points = [] if trials else plan.points()
     if options.is_dry:
@@ -243,6 +241,11 @@ class Sweep:
     ) -> PointSource:
         if self.trials:
             self.trials.on_elsewhere = on_elsewhere
+            self.trials.known = {
+                name
+                for name, outcome in self._outcomes.items()
+                if outcome.is_completed or outcome.has_failed
+            }
             return self.trials
         return PointQueue(
             due,
@@ -267,6 +270,11 @@ class Sweep:
         gathers = "the same command with --report-only writes the table and the report"
         if self.trials and not self.trials.is_complete():
             return f"other shards are not done; then {gathers}"
+        try:
+            self.locks.catch_up()
+        except RunnerError as error:  # it is none of this share's
+            log.warning("how the other shards are doing is not known: %s", error)
+            return gathers
         found = dict(self._outcomes)
         for point in self.points:
             if point.name not in found:

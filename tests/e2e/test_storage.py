@@ -6,6 +6,7 @@ import contextlib
 import functools
 import http.client
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -203,11 +204,95 @@ def test_machines_that_share_a_bucket_run_each_point_once(s3: S3Server, tmp_path
         assert again.end() == []
 
 
+TRIAL = """import os, pathlib, time
+name = f"{x}-{os.getpid()}"
+pathlib.Path(marks, f"began-{name}").touch()
+while not pathlib.Path(marks, f"go-{pathlib.Path.cwd().name}").exists():
+    time.sleep(0.05)
+from runner import record_metrics
+record_metrics(score=x)
+pathlib.Path(marks, f"ended-{name}").touch()"""
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("has_shards", [True, False])
+def test_machines_search_together_in_a_bucket(
+    s3: S3Server, tmp_path: Path, has_shards: bool
+) -> None:
+    """By one journal there. A driver that was killed is gone on from on another machine."""
+    pytest.importorskip("optuna")
+    first, second = (("--shard", f"{index}/2") if has_shards else () for index in (1, 2))
+    out = f"o/{has_shards}"
+    (marks := tmp_path / "marks").mkdir()
+    parameters = f"x: float = 1.0\nmarks: str = {str(marks)!r}"
+    put_notebook(s3, "o/train.ipynb", tmp_path, TRIAL, parameters=parameters)
+    words = ["sweep", "s3://bucket/o/train.ipynb", "--out", f"s3://bucket/{out}", "-j", "1"]
+    words += ["--grid", "x=0..1", "--search", "optuna", "--trials", "5", "--goal", "max"]
+    sweeps = []
+
+    def count(what: str) -> int:
+        return len(list(marks.glob(f"{what}-*")))
+
+    def begin(name: str, *more: str) -> Service:
+        (tmp_path / name).mkdir(exist_ok=True)
+        sweeps.append(Service(*words, *more, cwd=tmp_path / name))
+        return sweeps[-1]
+
+    try:
+        killed, other = begin("killed", *first), begin("other", *second)
+        until(lambda: count("began") == 2, 110)
+        killed.stop(signal.SIGKILL)
+        until(lambda: not killed.family(), 60)
+        s3.kill()
+        (marks / "go-other").touch()
+        until(lambda: "no point begins until" in other.said(), 110)
+        (marks / "go-other").unlink()
+        s3.start()
+        again = begin("again", *first)
+        until(lambda: count("began") == 4, 110)
+        (marks / "go-other").touch()
+        if has_shards:
+            assert other.wait(110) == 0, other.said()
+        (marks / "go-again").touch()
+        for sweep in (other, again):
+            assert sweep.wait(110) == 0, sweep.said()
+        shown = begin("shown", "--dry-run")
+        assert shown.wait(110) == 0, shown.said()
+        late = begin("killed", "--report-only")  # what it has here is older
+        assert late.wait(110) == 0, late.said()
+    finally:
+        assert [sweep.end() for sweep in sweeps] == [[] for _ in sweeps]
+    assert "best of 5" in late.said()
+    assert "5 points, 0 of them to run" in shown.said()
+    ended = [path.name.split("-")[1] for path in marks.glob("ended-*")]
+    assert len(ended) == len(set(ended)) == 5
+    (journal := tmp_path / "journal").write_bytes(s3.get(f"{out}/search/optuna-journal.log"))
+    assert trials_in(journal) == {"COMPLETE": {float(x) for x in ended}}
+    assert len(s3.get(f"{out}/results.csv").splitlines()) == 6
+    if has_shards:
+        assert "other shards are not done" in other.said()
+        assert "all shards are done" in again.said()
+    else:
+        assert all("best of 5" in sweep.said() for sweep in (other, again))
+
+
+def trials_in(journal: Path) -> dict[str, set[float]]:
+    """What Optuna reads in a journal: the values that were told, by the states."""
+    import optuna
+
+    backend = optuna.storages.journal.JournalFileBackend(str(journal))
+    study = optuna.load_study(study_name=None, storage=optuna.storages.JournalStorage(backend))
+    found: dict[str, set[float]] = {}
+    for trial in study.trials:
+        found.setdefault(trial.state.name, set()).update(trial.values or ())
+    return found
+
+
 @pytest.mark.usefixtures("environ")
 def test_locks_outlive_the_process_that_keeps_them(s3: S3Server, tmp_path: Path) -> None:
     """The one that comes anew knows them for its own: it keeps them, and gives them back."""
     order = {"do": "claim", "lock": "s3://bucket/l/.locks/p.lock", "word": "", "owner": "driver"}
-    order |= {"url": "s3://bucket/l", "path": str(tmp_path), "folder": "", "record": "out.ipynb"}
+    order |= {"url": "s3://bucket/l", "path": str(tmp_path), "folder": "", "newest": ""}
     with StorageProcess({"RUNNER_LOG_LEVEL": "error"}) as process:
         assert process.ask(**order)["held"]
         assert process.ask(**order | {"lock": "s3://bucket/l/.locks/q.lock"})["held"]

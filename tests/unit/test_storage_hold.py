@@ -9,6 +9,7 @@ import pytest
 
 from runner.storage import hold as hold_module
 from runner.storage.faults import StorageError, UnreachableError
+from runner.storage.follow import is_newer
 from runner.storage.hold import Hold
 from runner.storage.lock import StorageLock
 from runner.storage.mirror import Mirror
@@ -145,3 +146,83 @@ def test_a_process_that_comes_anew_keeps_what_the_one_before_held(
     (tmp_path / "out.ipynb").touch()
     assert mirror.finish(time.monotonic() + 5) == []
     assert list(bucket.held) == [URL]
+
+
+def search_of(bucket: Bucket, root: Path) -> Mirror:
+    """What mirrors a folder in which the holder of a lock alone writes ``search``."""
+    mirror = Mirror(root, "s3://b", bucket, 0.0, suffix="")
+    mirror.leaves(root / "search", True)
+
+    def brings(path: Path) -> bool:
+        there, _ = bucket.read(f"s3://b/{path.relative_to(root)}", 0)
+        if path.exists() and not is_newer(path.name, path.read_bytes(), there):
+            return False
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(there)
+        return True
+
+    mirror.brings = brings
+    return mirror
+
+
+def test_who_takes_a_lock_finds_what_the_others_have_written(
+    tmp_path: Path, bucket: Bucket
+) -> None:
+    """What is here of an earlier time is never copied over it; what is added under the lock is."""
+    bucket.held["s3://b/search/a.log"] = b"1\n2\n"
+    (tmp_path / "search").mkdir()
+    journal = tmp_path / "search/a.log"
+    journal.write_text("1\n")
+    mirror = search_of(bucket, tmp_path)
+    assert mirror.finish(time.monotonic() + 5) == []
+    hold = hold_of(bucket)
+    assert hold.take("", tmp_path / "search", mirror, "a.log")
+    assert journal.read_text() == "1\n2\n"
+    journal.write_text("1\n2\n3\n")
+    hold.is_wanted = False
+    hold.step(0.0)
+    assert bucket.held == {"s3://b/search/a.log": b"1\n2\n3\n"}
+    journal.write_text("of nobody's")
+    assert mirror.finish(time.monotonic() + 5) == []
+    assert bucket.held == {"s3://b/search/a.log": b"1\n2\n3\n"}
+
+
+def test_a_lock_is_not_ours_before_what_is_newest_was_brought(
+    tmp_path: Path, bucket: Bucket
+) -> None:
+    """It is given back then; once it has been, nothing is brought over what is not copied yet."""
+    bucket.held["s3://b/search/a.log"] = b"1\n2\n"
+    (tmp_path / "search").mkdir()
+    journal = tmp_path / "search/a.log"
+    journal.write_text("1\n")
+    mirror = search_of(bucket, tmp_path)
+    reads, mirror.brings = mirror.brings, refused
+    hold = hold_of(bucket)
+    with pytest.raises(UnreachableError):
+        hold.take("", tmp_path / "search", mirror, "a.log")
+    assert not hold.is_wanted
+    hold.step(0.0)
+    assert bucket.held == {"s3://b/search/a.log": b"1\n2\n"}
+    mirror.brings = reads
+    assert hold.take("", tmp_path / "search", mirror, "a.log")
+    journal.write_text("1\n2\n3\n")
+    mirror.brings = refused
+    assert hold.take("", tmp_path / "search", mirror, "a.log")
+    hold.is_wanted = False
+    hold.step(0.0)
+    assert bucket.held == {"s3://b/search/a.log": b"1\n2\n3\n"}
+
+
+def refused(path: Path) -> bool:
+    raise UnreachableError("gone")
+
+
+def test_what_is_regained_is_copied_again(tmp_path: Path, bucket: Bucket) -> None:
+    """By the process that comes anew: it is told to leave the folder, and then that it is ours."""
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search/a.log").write_text("1\n")
+    hold_of(bucket, "driver").take("", None, None)
+    mirror = search_of(bucket, tmp_path)
+    hold_of(bucket, "driver").regain("", tmp_path / "search", mirror)
+    assert mirror.finish(time.monotonic() + 5) == []
+    assert bucket.held["s3://b/search/a.log"] == b"1\n"

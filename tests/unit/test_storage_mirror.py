@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.storage.faults import StorageError, UnreachableError
-from runner.storage.follow import Follower, LocalCopy
+from runner.storage.follow import Follower, LocalCopy, is_newer
 from runner.storage.mirror import Mirror
 
 
@@ -208,3 +208,21 @@ def test_a_storage_that_is_gone_changes_no_copy(tmp_path: Path, bucket: Bucket) 
     bucket.fails, bucket.held["s3://b/a"] = None, b"2"
     follower.step(0.0)
     assert path.read_bytes() == b"2"
+
+
+@pytest.mark.parametrize(
+    ("name", "here", "there", "newer"),
+    [
+        ("out.ipynb", '{"metadata": {"runner": {"saved": "2026-01-01"}}}', "{}", False),
+        ("out.ipynb", "{}", '{"metadata": {"runner": {"saved": "2026-01-01"}}}', True),
+        ("a.log", "1\n", "1\n2\n", True),
+        ("a.log", "1\n2\n", "1\n", False),
+        ("a.log", "1\n2\n", "1\n2\n", False),
+        ("a.log", "1\n2\n3\n", "1\nx\n", True),
+    ],
+)
+def test_what_is_newer_is_seen_by_the_content(
+    name: str, here: str, there: str, newer: bool
+) -> None:
+    """Of a notebook by when it was saved; of a log by whether what is here goes on from there."""
+    assert is_newer(name, here.encode(), there.encode()) == newer

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,10 @@ import pytest
 from support import write_notebook
 
 from runner.config import EngineConfig, KernelChoice, TimeLimits
-from runner.errors import ConfigurationError, NotebookError
+from runner.errors import ConfigurationError, NotebookError, RunnerError
 from runner.notebook import document as notebook
-from runner.sweep.locks import FolderLocks
+from runner.sweep import trials
+from runner.sweep.locks import SEARCH, FolderLocks, Locks
 from runner.sweep.options import SweepOptions
 from runner.sweep.optuna_journal import JOURNAL
 from runner.sweep.outcomes import Outcome, identity_facts, outcome_of
@@ -40,6 +44,7 @@ class Driver:
         shard: Shard = WHOLE,
         grid: tuple[str, ...] = GRID,
         goal: Goal = Goal.MAX,
+        locks: Callable[[Path], Locks] = FolderLocks,
     ) -> None:
         declared = "C: float = 1.0\nn: int = 1\nkind: str = 'a'\ntoken: str = ''"
         path = write_notebook(folder / "a.ipynb", "1", parameters=declared)
@@ -63,7 +68,7 @@ class Driver:
         )
         (folder / "out").mkdir(exist_ok=True)
         plan = plan_of(self.options, notebook.read(path), "1")
-        self.trials = Trials(self.options, plan, FolderLocks(folder / "out"))
+        self.trials = Trials(self.options, plan, locks(folder / "out"))
         self.elsewhere: list[str] = []
         self.trials.on_elsewhere = lambda point, outcome: self.elsewhere.append(point.name)
 
@@ -224,3 +229,80 @@ def test_the_outcome_of_a_vanished_run_is_told_as_failed(tmp_path: Path) -> None
     driver.trials.ended(point, Outcome(status="failed", reason="its process ended"))
     driver.trials.release(point)
     assert driver.states() == [("FAIL", None)]
+
+
+class Elsewhere(FolderLocks):
+    """Be locks of which another may hold that of the journal."""
+
+    is_free = True
+
+    @contextlib.contextmanager
+    def claim(self, name: str, word: str = "") -> Iterator[bool]:
+        with super().claim(name, word) as is_ours:
+            yield is_ours and (self.is_free or name != SEARCH)
+
+
+def test_a_journal_that_another_holds_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No point begins meanwhile, and what has ended is told afterwards."""
+    monkeypatch.setattr(trials, "_BRIEFLY", 0.0)
+    monkeypatch.setattr(trials, "_LONG", 0.0)
+    monkeypatch.setattr(Elsewhere, "is_free", True)
+    driver = Driver(tmp_path, trials=2, locks=Elsewhere)
+    point = driver.take()
+    monkeypatch.setattr(Elsewhere, "is_free", False)
+    driver.trials.ended(point, Outcome(status="failed", reason="its process ended"))
+    driver.trials.release(point)
+    assert driver.trials.take() is None
+    assert not driver.trials.is_exhausted
+    with pytest.raises(RunnerError, match="another process holds its lock"):
+        driver.trials.check(())
+    monkeypatch.setattr(Elsewhere, "is_free", True)
+    driver.end(driver.take(), score=1)
+    assert driver.states() == [("FAIL", None), ("COMPLETE", 1.0)]
+
+
+def test_with_the_lock_of_anothers_trial_comes_its_record(tmp_path: Path) -> None:
+    """As of a folder at a URL, where a trial may be told before its record is here."""
+    driver = Driver(tmp_path, trials=2)
+    point = driver.take()
+    driver.end(point, score=1)
+    there = point.record.rename(tmp_path / "there")
+
+    class Bringing(FolderLocks):
+        @contextlib.contextmanager
+        def claim(self, name: str, word: str = "") -> Iterator[bool]:
+            with super().claim(name, word) as is_ours:
+                if name == point.name:
+                    shutil.copy(there, point.record)
+                yield is_ours
+
+    other = Driver(tmp_path, trials=2, locks=Bringing)
+    other.end(other.take(), score=2)
+    assert other.trials.take() is None
+    assert other.elsewhere == [point.name]
+    assert other.trials.is_exhausted
+    knowing = Driver(tmp_path, trials=2)
+    knowing.trials.known = {each.name for each in knowing.trials.points(all_shards=True)}
+    assert knowing.trials.take() is None
+    assert knowing.elsewhere == []
+
+
+def test_a_newer_journal_may_come_in_its_place(tmp_path: Path) -> None:
+    """As of a folder at a URL: what others asked for is seen, and only what is there is told."""
+    driver = Driver(tmp_path, trials=3)
+    first = driver.take()
+    journal = driver.options.folder / JOURNAL
+    before = journal.read_bytes()
+    lost = driver.take()
+    journal.with_suffix(".new").write_bytes(before)
+    journal.with_suffix(".new").replace(journal)
+    other = Driver(tmp_path, trials=3)
+    theirs = other.take()
+    assert theirs.name != lost.name
+    driver.end(lost, score=0.25)
+    assert driver.states() == [("RUNNING", None), ("RUNNING", None)]
+    other.end(theirs, score=0.5)
+    driver.end(first, score=1)
+    assert driver.states() == [("COMPLETE", 1.0), ("COMPLETE", 0.5)]
