@@ -23,22 +23,20 @@ import functools
 import logging
 import queue
 import signal
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar, cast
 
 from runner.http.thread_context import ThreadContext
 from runner.telemetry import spans
+from runner.telemetry.raised import standing_in
 from runner.telemetry.request_trace import RequestTrace, current
 
 Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
-_LINES_SHOWN = 6
 _TICKS = 20  # in the shorter of timeout and grace
 
 
@@ -51,6 +49,7 @@ class _CellCall(Generic[Result]):
     gone: Callable[[], Coroutine[Any, Any, object]] | None = None
     watch: asyncio.Task[object] | None = None
     began: float = 0.0
+    trace: RequestTrace | None = None
     is_late: bool = False
     is_over: bool = False
 
@@ -116,7 +115,7 @@ class CellThread(Generic[Result]):
             return self._refused()
         if (trace := current.get()) is not None:
             work = functools.partial(trace.run, _in_spans(trace, work))
-        call = _CellCall(work=work, future=self._loop.create_future(), gone=gone)
+        call = _CellCall(work=work, future=self._loop.create_future(), gone=gone, trace=trace)
         self._unfinished.add(call)
         if len(self._unfinished) == 1:
             self._on_busy_changed()
@@ -217,9 +216,11 @@ class CellThread(Generic[Result]):
 
     def _interrupt_late(self, call: _CellCall[Result]) -> None:
         call.is_late = True
-        log.warning(
-            "a cell did not end within %g s; it was at:\n%s", self._timeout, self._innermost_lines()
-        )
+        said = f"a cell did not end within {self._timeout:g} s"
+        standing = standing_in(self._thread.ident or 0, said)
+        if call.trace is not None:
+            call.trace.raised = standing
+        log.warning("%s; it was at:\n%s", said, standing.traceback)
         _set_result(self._late(), call)
         with self._lock:
             if self._running is call:
@@ -230,11 +231,6 @@ class CellThread(Generic[Result]):
         log.warning("the cell could not be ended: its worker asks to be replaced")
         for call in self._unfinished:
             _set_result(self._refused(), call)
-
-    def _innermost_lines(self) -> str:
-        """Give the innermost lines that the cells' thread is at."""
-        frame = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001 - its documented name
-        return "".join(traceback.format_stack(frame)[-_LINES_SHOWN:])
 
     def _put_alarm_off(self, seconds: float) -> None:
         if self._kills:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -37,6 +38,8 @@ from runner.predict.pending_prediction import (
 from runner.predict.problem_error import ProblemError, failed_prediction
 from runner.predict.serial_thread import SerialThread, SerialThreads
 from runner.telemetry import spans
+from runner.telemetry.raised import raised_by, standing_in
+from runner.telemetry.request_trace import current
 from runner.traffic.counters import Counters
 
 log = logging.getLogger(__name__)
@@ -95,6 +98,7 @@ class Batcher:
         self._mean_seconds = 0.0
         self._timeout, self._on_busy_changed = timeout, on_busy_changed
         self._late: dict[int, asyncio.TimerHandle] = {}  # by the identity of a call's batch
+        self._called_in: dict[int, int] = {}  # a thread's number, likewise
         self.is_stuck = False
         # Each call is of the author's code, for one request, which its lines can name.
         self._names_requests = endpoint.model is None and endpoint.max_batch == 1
@@ -229,6 +233,8 @@ class Batcher:
             self._give_results(batch, results, began, self._clock() - began)
 
     def _call_in_thread(self, batch: list[PendingPrediction]) -> None:
+        if self._timeout:
+            self._called_in[id(batch)] = threading.get_ident()
         began = self._clock()
         results = self._results_for(batch)
         took = self._clock() - began
@@ -238,6 +244,7 @@ class Batcher:
     def _after_thread(self, batch: Any, results: Sequence[Any], began: float, took: float) -> None:
         """Let the thread go on before those are answered who have waited for it."""
         self._calls -= 1
+        self._called_in.pop(id(batch), None)
         if late := self._late.pop(id(batch), None):
             late.cancel()
         if self.is_slow and self._waiting:
@@ -255,12 +262,17 @@ class Batcher:
         return self._calls >= self.endpoint.threads
 
     def _refuse_late(self, batch: list[PendingPrediction]) -> None:
-        said = f"predict took longer than {self._timeout:g} s"
-        log.warning("%s: %s", self.endpoint.name, said)
+        said = self._too_late().detail
+        standing = standing_in(self._called_in.get(id(batch), 0), said)
+        log.warning("%s: %s; it was at:\n%s", self.endpoint.name, said, standing.traceback)
         self._late[id(batch)] = self._loop.call_later(_GRACE, self._declare_stuck)
         for pending in batch:
             if not pending.is_complete:
-                pending.reject(ProblemError(504, said))
+                pending.named().raised = standing
+                pending.reject(self._too_late())
+
+    def _too_late(self) -> ProblemError:
+        return ProblemError(504, f"predict took longer than {self._timeout:g} s")
 
     def _declare_stuck(self) -> None:
         log.warning("%s: a call does not end: its worker is replaced", self.endpoint.name)
@@ -293,8 +305,9 @@ class Batcher:
         if self._awaited >= self._most_waiting:
             raise self._too_many_waiting
         began = self._clock()
-        if self._timeout:
-            deadline = min(began + self._timeout, float("inf") if deadline is None else deadline)
+        is_ours = self._timeout > 0 and (deadline is None or deadline > began + self._timeout)
+        if is_ours:
+            deadline = began + self._timeout
         self._awaited += 1
         try:
             async with asyncio.timeout_at(deadline) as limit:
@@ -302,7 +315,9 @@ class Batcher:
                     result = await call(item)
         except Exception as error:
             if limit.expired():
-                raise deadline_passed() from None
+                if (trace := current.get()) is not None:
+                    trace.raised = raised_by(error)
+                raise (self._too_late() if is_ours else deadline_passed()) from None
             raise self.problem(error) from error
         finally:
             self._awaited -= 1

@@ -14,10 +14,13 @@ import contextlib
 import functools
 import itertools
 import linecache
+import os
 import re
-from collections.abc import Iterator
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
-from types import TracebackType
+from types import FrameType
 from typing import NamedTuple
 
 from runner.telemetry.cell_places import place_of
@@ -109,23 +112,40 @@ def raised_by(error: BaseException) -> Raised:
         return Raised("Exception", "(it cannot be told)")
 
 
+def standing_in(thread: int, said: str) -> Raised:
+    """Say that a thread goes no further, and where it is.
+
+    Args:
+        thread: Its identifier.
+        said: What is to be said of it.
+    """
+    frame = sys._current_frames().get(thread)  # noqa: SLF001 - its documented name
+    found = itertools.islice(traceback.walk_stack(frame), _MOST_FRAMES) if frame else ()
+    frames = _frames_of(reversed([*found]))
+    return _told("", said, frames, itertools.chain.from_iterable(_shown(frames)))
+
+
 def _raised_by(chain: list[_Link]) -> Raised:
-    in_cells = (frame for each in chain for frame in reversed(each.frames) if frame.cell)
-    place, lines = next(in_cells, None), tuple(_fitted(_lines_of(chain)))
-    if place is None:
-        return Raised(chain[0].name, chain[0].said, lines=lines)
-    return Raised(chain[0].name, chain[0].said, place.cell or 0, place.line, place.text, lines)
+    first = next((each for each in chain if any(frame.cell for frame in each.frames)), chain[0])
+    return _told(chain[0].name, chain[0].said, first.frames, _lines_of(chain))
+
+
+def _told(error: str, said: str, frames: list[_Frame], lines: Iterable[Line]) -> Raised:
+    place = next((each for each in reversed(frames) if each.cell), None)
+    known = (place.cell or 0, place.line, place.text) if place else (0, 0, "")
+    return Raised(error, said, *known, tuple(_fitted(lines)))
 
 
 def _link(error: BaseException) -> _Link:
     name = bounded(type(error).__name__.lstrip("_"), _LONGEST_NAME)
-    return _Link(error, name, text_of(error), _frames_of(error.__traceback__))
+    passed = itertools.islice(traceback.walk_tb(error.__traceback__), _MOST_FRAMES)
+    return _Link(error, name, text_of(error), _frames_of(passed))
 
 
-def _frames_of(traceback: TracebackType | None) -> list[_Frame]:
+def _frames_of(passed: Iterable[tuple[FrameType, int]]) -> list[_Frame]:
     frames: list[_Frame] = []
-    while traceback is not None and len(frames) < _MOST_FRAMES:
-        code, line = traceback.tb_frame.f_code, traceback.tb_lineno or 0
+    for frame, number in passed:
+        code, line = frame.f_code, number or 0
         place = place_of(code.co_filename)
         frames.append(
             _Frame(
@@ -136,7 +156,6 @@ def _frames_of(traceback: TracebackType | None) -> list[_Frame]:
                 text=_text_of_line(code.co_filename, line),
             )
         )
-        traceback = traceback.tb_next
     return frames
 
 
@@ -177,7 +196,7 @@ def _shown(frames: list[_Frame]) -> Iterator[list[Line]]:
     return iter(rows)
 
 
-def _fitted(lines: Iterator[Line]) -> list[Line]:
+def _fitted(lines: Iterable[Line]) -> list[Line]:
     """Leave out what is in the middle of too many bytes: the end says most."""
     left, kept = _MOST_LINES, list[Line]()
     for line in reversed([*lines]):
@@ -189,8 +208,8 @@ def _fitted(lines: Iterator[Line]) -> list[Line]:
 
 
 def _named(file: str) -> str:
-    with contextlib.suppress(OSError, ValueError):
-        return bounded(str(Path(file).relative_to(Path.cwd())), _LONGEST_NAME)
+    with contextlib.suppress(OSError):
+        file = file.removeprefix(f"{os.getcwd()}{os.sep}")  # noqa: PTH109 - paths take ten times as long
     return bounded(file, _LONGEST_NAME)
 
 

@@ -133,6 +133,39 @@ def test_the_cockpit_names_cell_and_line(kind: str, tmp_path: Path) -> None:
     assert facts_of(found.record)["status"] == "stopped"
 
 
+WAIT = """\
+import asyncio, time
+def wait(x):
+    for _ in range(0 if x else 150): time.sleep(0.01)
+async def pause(x):
+    await asyncio.sleep(0 if x else 3)
+"""
+LATE = {
+    "function": ("def f(x: float) -> float:\n    wait(x)", "--predict-timeout", 3),
+    "awaited function": (
+        "async def f(x: float) -> float:\n    await pause(x)",
+        "--predict-timeout",
+        5,
+    ),
+    "annotated cell": ("# POST /\nwait(0)", "--cell-timeout", 3),
+}
+
+
+@pytest.mark.parametrize("kind", LATE)
+def test_what_takes_too_long_is_told_by_where_it_was(kind: str, tmp_path: Path) -> None:
+    """A 504 has raised nothing, and has a place all the same."""
+    source, option, line = LATE[kind]
+    served = "" if "cell" in kind else "\n\nfrom runner import serve\nserve(f)"
+    with failing(tmp_path, WAIT, source + served, words=(option, "1")) as service:
+        status, _, answer = send(service.port, b'{"x": 0}')
+        assert (status, b"1 s" in answer) == (504, True)
+        (found,) = service.failed()
+    failure = found.failure
+    assert (failure.cell, failure.line) == (2, line)
+    assert failure.text == WAIT.splitlines()[line - 1].strip()
+    assert "cell 3, line 2" in failure.traceback
+
+
 def test_hostile_failures_harm_nobody(tmp_path: Path) -> None:
     """Neither who asks meanwhile, nor who reads of them."""
     paths = ["html", "control", "long", "key", "late", "raising", "secret"]
