@@ -305,6 +305,28 @@ def test_locks_outlive_the_process_that_keeps_them(s3: S3Server, tmp_path: Path)
         assert s3.has("l/.locks/q.lock")
 
 
+@pytest.mark.usefixtures("environ")
+def test_what_is_saved_while_no_process_copies_it_is_copied_later(
+    s3: S3Server, tmp_path: Path
+) -> None:
+    """Though it had come from there before: the process that comes anew takes nothing for known."""
+    name, record = "k/points/x=1/out.ipynb", tmp_path / "points/x=1/out.ipynb"
+    s3.put(name, saved_record("2026-01-01"))
+    order = {"url": "s3://bucket/k", "path": str(tmp_path)}
+    with StorageProcess({"RUNNER_LOG_LEVEL": "error"}) as process:
+        fetched = process.ask(do="fetch all", names=["out.ipynb"], **order)["fetched"]
+        assert fetched == ["points/x=1/out.ipynb"]
+        process.ask(do="mirror", every=0.1, known=fetched, is_shared=True, **order)
+        assert process._process
+        process._process.kill()
+        record.write_bytes(saved_record("2026-01-02"))
+        until(lambda: s3.get(name) == saved_record("2026-01-02"), 60)
+
+
+def saved_record(when: str) -> bytes:
+    return json.dumps({"metadata": {"runner": {"saved": when}}}).encode()
+
+
 def found(folder: Path, pattern: str) -> bool:
     return any(folder.glob(pattern))
 

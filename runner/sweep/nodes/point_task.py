@@ -37,7 +37,7 @@ from runner.sweep.nodes.versions import differences, own_versions
 from runner.sweep.parallel_runs import SECONDS_TO_CLOSE
 
 if TYPE_CHECKING:
-    from distributed import Worker
+    from distributed import Client, Worker
 
 _ANSWERS_WITHIN = 30.0  # seconds; the scheduler
 _LOOK_EVERY = 0.25  # seconds until a task that is not wanted any more ends its run
@@ -78,39 +78,34 @@ async def run_point(data: bytes, order: PointOrder) -> Handover:
 
 
 async def _workers_that_died(order: PointOrder) -> list[str]:
-    from distributed import Client, get_client
-
-    client: Client = await get_client()
     asked = worker_deaths.workers_that_died
-    async with _answered():
+    async with _client() as client:
         found: list[str] = await client.run_on_scheduler(asked, order.sweep.topic, order.key)
     return found
 
 
 async def _say_that_it_begins(order: PointOrder, worker: Worker) -> None:
     """Let scheduler and driver know; to be over before anything runs."""
-    from distributed import get_client
-
     sweep, place = order.sweep, urlsplit(worker.address).netloc
     others = differences(own_versions(sweep.versions.keys() - {"Python", "runner"}), sweep.versions)
     said = {"key": order.key, "worker": worker.address, "worker_name": f"{replica()} ({place})"}
     said |= {"node": name_of(worker), "differs": others}
-    async with _answered():
-        await (await get_client()).log_event(sweep.topic, said)
+    async with _client() as client:
+        await client.log_event(sweep.topic, said)
 
 
 @contextlib.asynccontextmanager
-async def _answered() -> AsyncIterator[None]:
-    """Have the scheduler answer in time; a worker that does not reach it ends soon.
+async def _client() -> AsyncIterator[Client]:
+    """Ask the scheduler, which has to answer in time; a worker that does not reach it ends soon.
 
     Raises:
         Reschedule: It does not.
     """
-    from distributed import Reschedule
+    from distributed import Reschedule, get_client
 
     try:
         async with asyncio.timeout(_ANSWERS_WITHIN):
-            yield
+            yield await get_client()
     except (TimeoutError, OSError) as error:
         raise Reschedule from error
 
