@@ -10,10 +10,11 @@ import click
 from runner.cli.options import EPILOG, PATH, option
 from runner.cli.systems import require_posix
 from runner.errors import ConfigurationError
+from runner.storage import urls
 
 
 @click.command(epilog=EPILOG)
-@click.argument("folder", type=PATH, default=".", required=False)
+@click.argument("folder", default=".", required=False)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -36,17 +37,22 @@ from runner.errors import ConfigurationError
     help="Take the token from FILE, which only you can read. Else from RUNNER_COCKPIT_TOKEN; else"
     " one is made, and shown.",
 )
-def cockpit(folder: Path, **given: Any) -> None:
+def cockpit(folder: str, **given: Any) -> None:
     """Show the services, runs and sweeps below FOLDER in the browser.
 
-    FOLDER is the one that they were started in. It prints a link with a token, which is needed
-    once; nobody else can look.
+    FOLDER is the one that they were started in, or the one of a storage to which their records
+    go, such as s3://BUCKET/runs. It prints a link with a token, which is needed once; nobody else
+    can look.
     """
     require_posix("cockpit")
-    if not folder.is_dir():
+    is_url = urls.is_url(folder)
+    if is_url:
+        folder = urls.check_folder(folder)
+    elif not Path(folder).is_dir():
         raise ConfigurationError(f"{folder}: there is no such folder")
     try:
         from runner.cockpit.listen import serve
+        from runner.cockpit.storage_folder import storage_folder
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the cockpit needs {error.name}, which is not installed here",
@@ -55,4 +61,9 @@ def cockpit(folder: Path, **given: Any) -> None:
     from runner.cockpit.sign_in import set_token
 
     token = set_token(given["token_file"])
-    serve(folder, host=given["host"], port=given["port"], token=token, say=click.echo)
+    given = {"host": given["host"], "port": given["port"], "token": token, "say": click.echo}
+    if is_url:
+        with storage_folder(folder) as storage:
+            serve(storage, **given)
+    else:
+        serve(Path(folder), **given)

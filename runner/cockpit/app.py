@@ -27,14 +27,15 @@ from runner.cockpit.records_renderer import Renderer
 from runner.cockpit.run_index import RunIndex
 from runner.cockpit.services import Services
 from runner.cockpit.sign_in import Token
+from runner.cockpit.storage_folder import StorageFolder
 from runner.cockpit.subject import Cockpit
 
 
-def app_for(folder: Path, token: Token, port: int) -> Starlette:
+def app_for(shown: Path | StorageFolder, token: Token, port: int) -> Starlette:
     """Make the app.
 
     Args:
-        folder: All that is shown is below it.
+        shown: All that is shown is below it.
         token: What a browser has to have.
         port: Names the cookie, which browsers send to all ports of a host.
     """
@@ -44,13 +45,15 @@ def app_for(folder: Path, token: Token, port: int) -> Starlette:
         exception_handlers={HTTPException: _refuse},
         lifespan=_closing,
     )
-    folder = folder.resolve()
+    storage = None if isinstance(shown, Path) else shown
+    folder = shown.resolve() if isinstance(shown, Path) else shown.copies
     app.state.cockpit = Cockpit(
         folder=folder,
-        services=Services(folder),
+        services=Services(folder, are_copies=storage is not None),
         actions=Actions(),
         runs=RunIndex(folder),
         renderer=Renderer(),
+        storage=storage,
     )
     app.state.token = token
     return app

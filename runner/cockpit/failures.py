@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.cockpit.run_values import text_of
-from runner.cockpit.services import LARGEST_RECORD, Service, facts_of
+from runner.cockpit.services import LARGEST_RECORD, Service, facts_of, notebooks_in
 from runner.record import requests
-from runner.record.ledger import Ledger
 from runner.record.requests import RecordedFailure, RecordedRequest
 from runner.record.run_status import ENDED_BADLY
 from runner.record.tracebacks import plain
@@ -68,8 +67,8 @@ class FailedRequest:
 
 def failed_runs(service: Service) -> list[FailedRun]:
     """List those whose records are kept, the newest first."""
-    names = [*reversed(Ledger(service.folder).names())][:_MOST_READ]
-    found = (service.folder / name for name in names if name.endswith(".ipynb"))
+    names = [*reversed(notebooks_in(service.folder))][:_MOST_READ]
+    found = (service.folder / name for name in names if name != service.out.name)
     bad = (path for path in found if facts_of(path).get("status") in ENDED_BADLY)
     return [_failed_run(path) for path in itertools.islice(bad, _MOST_RUNS)]
 

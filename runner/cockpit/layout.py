@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from runner import __version__
-from runner.cockpit import run_texts, sparkline
+from runner.cockpit import run_texts, sparkline, subject
 from runner.cockpit.run_values import number_of
 from runner.rehearsal.report_text import COLUMNS, summary
 from runner.traffic import traffic_text
@@ -59,6 +59,8 @@ def page(  # noqa: PLR0913 - what differs from page to page
     section = "/runs" if section == "/records" else section
     values = {"section": section if section in SECTIONS else "/", "sections": SECTIONS}
     values |= {"title": title, "body": body, "scripts": scripts, "styles": styles, "every": every}
+    values["storage"] = storage = subject.of(request).storage
+    values["look"] = storage and storage.look()
     html = fragment("page.html", **values)
     # A file's name may hold bytes that are no text.
     return HTMLResponse(html.encode(errors="backslashreplace"), status)

@@ -13,17 +13,20 @@ import uvicorn
 from runner import net
 from runner.cockpit.app import app_for
 from runner.cockpit.sign_in import Token, made_token
+from runner.cockpit.storage_folder import StorageFolder
 
 _BACKLOG = 128
 _MOST_CONNECTIONS = 128
 _SECONDS_TO_END = 2
 
 
-def serve(folder: Path, *, host: str, port: int, token: str, say: Callable[[str], object]) -> None:
+def serve(
+    shown: Path | StorageFolder, *, host: str, port: int, token: str, say: Callable[[str], object]
+) -> None:
     """Serve the cockpit of a folder.
 
     Args:
-        folder: All that is shown is below it.
+        shown: All that is shown is below it.
         host: The address to bind.
         port: Its TCP port; 0 for any.
         token: That was set; empty: one is made, and shown.
@@ -37,7 +40,7 @@ def serve(folder: Path, *, host: str, port: int, token: str, say: Callable[[str]
         kept = token or made_token()
         server = uvicorn.Server(
             uvicorn.Config(
-                app_for(folder, Token(kept), port),
+                app_for(shown, Token(kept), port),
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -48,7 +51,7 @@ def serve(folder: Path, *, host: str, port: int, token: str, say: Callable[[str]
             )
         )
         _end_calmly(server)
-        say(f"the cockpit of {folder.resolve()} is at")
+        say(f"the cockpit of {shown.resolve() if isinstance(shown, Path) else shown.name} is at")
         say(f"  http://127.0.0.1:{port}/" + ("" if token else f"?token={kept}"))
         say("whoever has this link may look, and stop services; Ctrl-C ends the cockpit")
         server.run(sockets=[listener])

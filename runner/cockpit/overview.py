@@ -11,10 +11,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from runner.cockpit import layout, subject
+from runner.cockpit.run_summary import process_of
 from runner.cockpit.run_values import text_of
 from runner.cockpit.services import Answer, Service, Services, commit_of, facts_of
 from runner.cockpit.state import State, Tone, state_of
 from runner.record.curl import reachable
+from runner.record.run_status import OPEN
 from runner.supervise import service_state
 
 _EVERY = 3.0
@@ -37,6 +39,8 @@ class Card:
         traffic: What it was asked; empty if that is not known.
         notice: Why the newest version does not serve, or why one has ended.
         points: Of the last hour's traffic.
+        as_of: When all that was so, if nobody here can say what is so now; ISO.
+        is_elsewhere: Nobody here can ask it for anything.
     """
 
     service: Service
@@ -50,6 +54,8 @@ class Card:
     traffic: dict[str, Any] = dataclasses.field(default_factory=dict)
     notice: str = ""
     points: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    as_of: Any = None
+    is_elsewhere: bool = False
 
 
 def routes() -> list[BaseRoute]:
@@ -61,7 +67,7 @@ async def _overview(request: Request) -> Response:
     cockpit = subject.of(request)
     found = await cockpit.services.found()
     cards = await asyncio.gather(*(card_of(cockpit.services, each) for each in found))
-    body = layout.fragment("overview.html", cards=cards, folder=str(cockpit.folder))
+    body = layout.fragment("overview.html", cards=cards, folder=cockpit.name)
     return layout.page(request, "Services", body, every=_EVERY)
 
 
@@ -88,14 +94,18 @@ def _of_record(service: Service, answer: Answer) -> Card:
     state = state_of(answer, facts)
     # A stop has a reason, too, and is no failure.
     reason = text_of(facts.get("reason")) if state.tone is Tone.BAD else ""
+    is_open = facts.get("status") in OPEN
     return Card(
         service=service,
         state=state,
         notebook=service.notebook,
-        since=facts.get("started"),
+        since=facts.get("ready") or facts.get("started"),
         version=_short(facts.get("notebook_sha256")),
         commit=_short(commit_of(facts)),
         notice=answer.reason or reason,
+        traffic={} if answer.is_running else _traffic(facts.get("traffic")),
+        as_of=facts.get("saved") if is_open and not answer.is_running else None,
+        is_elsewhere=service.is_copy or not (answer.is_running or process_of(facts).is_of_here),
     )
 
 

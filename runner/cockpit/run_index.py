@@ -21,8 +21,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from runner.cockpit.run_summary import Kind, RunSummary, summary_of
-from runner.files import is_process_alive
-from runner.identity import replica
 from runner.record.run_status import RunStatus
 
 _MOST_ENTRIES = 200_000
@@ -151,10 +149,7 @@ def _identity(path: Path, run: RunSummary) -> tuple[object, ...]:
 
 def _as_it_is(run: RunSummary) -> RunSummary:
     """Say of a record that nobody closed, though its process is gone, that this was killed."""
-    pid, started, host = run.process
-    if not run.is_open or host not in ("", replica()) or pid <= 0:
-        return run
-    if is_process_alive(pid, started):
+    if not run.is_open or not run.process.is_gone:
         return run
     return dataclasses.replace(
         run, status=RunStatus.KILLED, reason="its process ended without a word"

@@ -17,11 +17,13 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from runner.cockpit.run_values import LONGEST_VALUE, Value, number_of, plain, shown, text_of
+from runner.files import is_process_alive
+from runner.identity import replica
 from runner.record.metrics import SCRAP_MIME, Metrics, metrics_of
 from runner.record.run_status import OPEN, RunStatus
 from runner.wire import METRICS_MIME
@@ -29,7 +31,7 @@ from runner.wire import METRICS_MIME
 SERVING = "serving"
 MOST_READ = 64 * 2**20
 _MOST_BUILT = 8 * 2**20  # of a file that only Python's own JSON reads, such as one with NaN
-_TAIL = 2**20
+TAIL = 2**20
 _TAIL_BEGINS = b'\n "metadata": {'  # at the depth that only the notebook's own has
 _MOST_VALUES = 50
 _LONGEST_NAME, _LONGEST_REASON = 80, 500
@@ -55,6 +57,27 @@ class CellCounts:
     failed: int = 0
 
 
+class Process(NamedTuple):
+    """Be the process that has written a record: its number, its start, and its host."""
+
+    pid: int = 0
+    started: str = ""
+    host: str = ""
+
+    @property
+    def is_of_here(self) -> bool:
+        """Tell whether it is one that we could see; of before, none has a host."""
+        return self.host in ("", replica())
+
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether it is known to run no more."""
+        return self.is_of_here and self.pid > 0 and not is_process_alive(self.pid, self.started)
+
+
+_NOBODY = Process()
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunSummary:
     """Say what a list shows of a run.
@@ -73,7 +96,7 @@ class RunSummary:
         cells: How far it came.
         point: Its name in its sweep.
         sweep: The folder of the sweep whose point or report it is, below that which was looked at.
-        process: Number, start and host of who wrote the record: by these it is known.
+        process: Who has written the record: by this it is known.
         size: The record's bytes.
         is_partly_read: Metrics and cells are unknown, as the record is too large.
     """
@@ -90,7 +113,7 @@ class RunSummary:
     cells: CellCounts = dataclasses.field(default_factory=CellCounts)
     point: str = ""
     sweep: str = ""
-    process: tuple[int, str, str] = (0, "", "")
+    process: Process = _NOBODY
     size: int = 0
     is_partly_read: bool = False
 
@@ -153,7 +176,7 @@ def summary_of(path: Path, root: Path) -> RunSummary | None:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123 - by its number
             size = os.fstat(file.fileno()).st_size
             is_partly_read = size > MOST_READ
-            file.seek(size - _TAIL if is_partly_read else 0)
+            file.seek(size - TAIL if is_partly_read else 0)
             data = file.read(MOST_READ)
     except OSError:
         return None
@@ -161,6 +184,16 @@ def summary_of(path: Path, root: Path) -> RunSummary | None:
     if document is None or document.metadata.runner is None:
         return None
     return _summary(path.relative_to(root), document, size, is_partly_read=is_partly_read)
+
+
+def process_of(facts: Mapping[str, Any]) -> Process:
+    """Give the process that has written a record, as its facts name it."""
+    pid = facts.get("pid")
+    return Process(
+        pid if isinstance(pid, int) else 0,
+        text_of(facts.get("process_start"), _LONGEST_NAME),
+        text_of(facts.get("host"), _LONGEST_NAME),
+    )
 
 
 def _document(data: bytes) -> _Document | None:
@@ -199,11 +232,7 @@ def _summary(path: Path, document: _Document, size: int, *, is_partly_read: bool
         cells=_counts(document.cells),
         point=point,
         sweep=sweep,
-        process=(
-            pid if isinstance(pid := facts.get("pid"), int) else 0,
-            text_of(facts.get("process_start"), _LONGEST_NAME),
-            text_of(facts.get("host"), _LONGEST_NAME),
-        ),
+        process=process_of(facts),
         size=size,
         is_partly_read=is_partly_read,
     )

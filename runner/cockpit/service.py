@@ -64,7 +64,7 @@ async def _service(request: Request) -> Response:
         record_url=_record_urls(cockpit.folder),
         form_word=layout.form_word(request),
     )
-    scripts, styles = ["charts.js"], ["uplot/uPlot.min.css"]
+    scripts, styles = ([], []) if card.is_elsewhere else (["charts.js"], ["uplot/uPlot.min.css"])
     return layout.page(request, service.name, body, scripts=scripts, styles=styles, every=_EVERY)
 
 

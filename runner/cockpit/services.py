@@ -2,7 +2,8 @@
 
 The rules of this file:
 
-1. A service is a folder below ``runs`` in which a supervisor listens, or has kept versions.
+1. A service is a folder below ``runs``, or below a replica's folder there, in which a supervisor
+   listens, or has kept versions.
 2. What is asked of one supervisor is asked once at a time, and waited for a moment only: one that
    stands still must not hold up the page that shows the others.
 3. A service is known by its folder's path below ours. What comes from a browser is looked up among
@@ -15,6 +16,7 @@ import contextlib
 import dataclasses
 import functools
 import itertools
+import os
 import stat
 import time
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ from typing import Any
 from runner.cockpit.run_values import text_of
 from runner.errors import ConfigurationError, RunnerError
 from runner.record import folders, history
+from runner.record.ledger import Ledger
 from runner.storage import urls
 from runner.supervise import control, running
 from runner.supervise.questions import Questions
@@ -34,7 +37,7 @@ _LOOK_EVERY = 2.0
 _LOOK_ELSEWHERE_EVERY = 10.0
 _MOST = 500
 LARGEST_RECORD = 64_000_000
-_SOURCES = "sources"
+_SOURCES, _OUT = "sources", "out.ipynb"
 _MAPPINGS = ("serving", "candidate", "failure", "traffic")
 _LISTS = ("versions", "points")
 
@@ -47,29 +50,34 @@ class Service:
         key: Stands for it in addresses.
         folder: Its own, below ``runs``.
         place: The folder that it was started in.
+        host: The replica whose folder it is in, where each has its own.
+        is_copy: Its folder has copies only: where it runs, if it does, nobody here can ask.
     """
 
     key: str
     folder: Path
     place: Path
+    host: str = ""
+    is_copy: bool = False
 
     @property
     def name(self) -> str:
-        """Give its folder's name."""
-        return self.folder.name
+        """Give its folder's name, and its replica's."""
+        return f"{self.folder.name} on {self.host}" if self.host else self.folder.name
 
     @property
     def notebook(self) -> str:
         """Give its notebook's path, as seen from where it was started; empty if unknown."""
-        path = folders.notebook_of(self.folder, self.place)
+        path = folders.marked_notebook(self.folder, self.place)
         if path is None:
-            return ""
+            facts = facts_of(self.out)
+            return text_of(facts.get("notebook_url")) or text_of(facts.get("notebook"))
         return str(path.relative_to(self.place) if path.is_relative_to(self.place) else path)
 
     @property
     def out(self) -> Path:
         """Say where its newest record is shown."""
-        return self.folder / "out.ipynb"
+        return self.folder / _OUT
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,10 +103,11 @@ class Services:
 
     Args:
         folder: Where they were started, or a folder above that, or the one with all records.
+        are_copies: Nothing runs there.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, are_copies: bool = False) -> None:
+        self._folder, self._are_copies = folder, are_copies
         self._found: dict[str, Service] = {}
         self._looked_elsewhere = -_LOOK_ELSEWHERE_EVERY
         self._elsewhere: list[running.RunningService] = []
@@ -135,26 +144,37 @@ class Services:
 
     def _look(self) -> None:
         """Find them, whether or not somebody still waits for that."""
-        places = dict(itertools.islice(self._places(), _MOST))
-        services = (
-            Service(key=_key(folder.relative_to(self._folder)), folder=folder, place=place)
-            for folder, place in places.items()
-        )
-        self._found = {each.key: each for each in sorted(services, key=lambda each: each.name)}
+        found: dict[Path, Service] = {}
+        for each in itertools.islice(self._services(), _MOST):
+            found.setdefault(each.folder, each)
+        for service in self._running_elsewhere():
+            if service.folder.is_relative_to(self._folder):
+                known = found.get(service.folder) or self._service(service.folder, Path())
+                place = service.working_folder
+                found[service.folder] = dataclasses.replace(known, place=place)
+        services = sorted(found.values(), key=lambda each: each.name)
+        self._found = {each.key: each for each in services[:_MOST]}
 
-    def _places(self) -> Iterator[tuple[Path, Path]]:
-        """Give the services' folders, and where each was started."""
+    def _services(self) -> Iterator[Service]:
+        """Find those below the usual places, of which one may be seen in two ways."""
         runs = urls.runs()
         below = [self._folder / runs] if not runs.is_absolute() else [runs]
         with contextlib.suppress(OSError):
             below += [each / runs for each in self._folder.iterdir() if each.is_dir()]
         for place in [*below, self._folder]:
-            for each in _services_in(place):
-                if each.is_relative_to(self._folder):
-                    yield each, place.parent
-        for service in self._running_elsewhere():
-            if service.folder.is_relative_to(self._folder):
-                yield service.folder, service.working_folder
+            for folder in _folders_in(place):
+                if not folder.is_relative_to(self._folder):
+                    continue
+                if _is_service(folder):
+                    yield self._service(folder, place.parent)
+                    continue
+                for each in _folders_in(folder):
+                    if (each / _OUT).is_file() and _is_service(each):
+                        yield self._service(each, place.parent, host=folder.name)
+
+    def _service(self, folder: Path, place: Path, host: str = "") -> Service:
+        key = _key(folder.relative_to(self._folder))
+        return Service(key=key, folder=folder, place=place, host=host, is_copy=self._are_copies)
 
     def _running_elsewhere(self) -> list[running.RunningService]:
         """Look for those that run deeper below, which takes longer."""
@@ -164,13 +184,23 @@ class Services:
         return self._elsewhere
 
 
-def _services_in(place: Path) -> list[Path]:
+def _folders_in(place: Path) -> list[Path]:
     try:
-        entries = [each for each in place.iterdir() if not each.name.startswith(".")]
+        with os.scandir(place) as entries:
+            return [Path(entry) for entry in entries if entry.name[0] != "." and entry.is_dir()]
     except OSError:
         return []
-    marks = (control.NAME, _SOURCES)
-    return [each for each in entries if any((each / mark).exists() for mark in marks)]
+
+
+def _is_service(folder: Path) -> bool:
+    return any((folder / mark).exists() for mark in (control.NAME, _SOURCES))
+
+
+def notebooks_in(folder: Path) -> list[str]:
+    """Name the notebooks in a folder that are ours, in their order; of a copy, all that it has."""
+    ledger = Ledger(folder)
+    names = ledger.names() if ledger.exists else sorted(path.name for path in folder.glob("*"))
+    return [name for name in names if name.endswith(".ipynb") and not name.startswith(".")]
 
 
 def _key(below: Path) -> str:

@@ -11,6 +11,7 @@ from runner.cockpit.actions import Actions
 from runner.cockpit.records_renderer import Renderer
 from runner.cockpit.run_index import RunIndex
 from runner.cockpit.services import Services
+from runner.cockpit.storage_folder import StorageFolder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Cockpit:
 
     Attributes:
         folder: All of it is below this folder; absolute.
+        storage: Of what the folder has copies; None if it is the original.
         services: Those of it.
         actions: What they were asked to do.
         runs: The runs of it, of services, sweeps and others.
@@ -30,6 +32,12 @@ class Cockpit:
     actions: Actions
     runs: RunIndex
     renderer: Renderer
+    storage: StorageFolder | None = None
+
+    @property
+    def name(self) -> str:
+        """Name what is shown."""
+        return self.storage.name if self.storage else str(self.folder)
 
 
 def of(request: Request) -> Cockpit:

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from runner.cockpit.run_summary import process_of
 from runner.cockpit.run_values import text_of
-from runner.cockpit.services import Service, commit_of, facts_of
+from runner.cockpit.services import Service, commit_of, facts_of, notebooks_in
 from runner.identity import start_of
-from runner.record.ledger import Ledger
+from runner.record.run_status import OPEN
 
 _MOST = 100
 _SUFFIX = ".ipynb"
@@ -67,7 +68,7 @@ def versions_of(
     listed = (said or {}).get("versions")
     if isinstance(listed, list):
         return [_said(service, each) for each in listed[:_MOST] if isinstance(each, dict)]
-    return [*_kept(service, ((status or {}).get("serving") or {}).get("run"))]
+    return [*_kept(service, _serving(service, status))]
 
 
 def _said(service: Service, said: dict[str, Any]) -> Version:
@@ -83,10 +84,18 @@ def _said(service: Service, said: dict[str, Any]) -> Version:
     )
 
 
+def _serving(service: Service, status: dict[str, Any] | None) -> Any:
+    """Name the run that serves: a supervisor says it, or else a record that nobody has closed."""
+    if status is not None:
+        return (status.get("serving") or {}).get("run")
+    facts = facts_of(service.out)
+    is_open = facts.get("status") in OPEN and not process_of(facts).is_gone
+    return facts.get("run") if is_open and facts.get("ready") else None
+
+
 def _kept(service: Service, serving: Any) -> Iterator[Version]:
     folder = service.folder / "sources"
-    names = [name for name in Ledger(folder).names() if name.endswith(_SUFFIX) and name[0] != "."]
-    for name in [*reversed(names)][:_MOST]:
+    for name in [*reversed(notebooks_in(folder))][:_MOST]:
         run = name.removesuffix(_SUFFIX)
         facts = _facts(service, run)
         yield Version(

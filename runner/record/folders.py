@@ -70,6 +70,12 @@ def notebook_of(folder: Path, working_folder: Path) -> Path | None:
     return working_folder / path if path else None
 
 
+def marked_notebook(folder: Path, working_folder: Path) -> Path | None:
+    """Give that whose mark is in the folder, whatever a record says; None if there is no mark."""
+    path = _marked(folder)
+    return working_folder / path if path else None
+
+
 def absolute(notebook: Path) -> Path:
     """Give a notebook's path as all see it: links that lead to its folder are followed."""
     return notebook.parent.resolve() / notebook.name

@@ -222,6 +222,7 @@ class Record:
         """Show what is known of the service in the cell that was running when it came to serve."""
         if self.card is None or not self.run.get("ready"):
             return
+        self.run.traffic = self.card.facts()
         cell = next((cell for cell in self.nb.cells if cell.get("id") == self._serving_cell), None)
         if cell is not None:
             self._shown = self.card.card(self.run)

@@ -87,6 +87,20 @@ class ServiceCard:
         if is_known or self._looked_at - after > _RECORDED_WITHIN:
             self._failed_after = None
 
+    def facts(self) -> dict[str, Any]:
+        """Give its figures for programs; empty if nobody counts."""
+        with self._lock:
+            if self._history is None:
+                return {}
+            total = self._history.last
+        return {
+            "requests": total.requests,
+            "errors": total.errors,
+            "refused": total.refused,
+            "p50": total.quantile(0.5),
+            "p99": total.quantile(0.99),
+        }
+
     def card(self, run: Facts) -> Card:
         """Make the card.
 

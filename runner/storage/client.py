@@ -20,7 +20,7 @@ WITHIN = 300.0  # seconds, for an answer: what is asked over there has deadlines
 LISTS_WITHIN = 3600.0  # a folder whose files are fetched
 _ENDS_WITHIN = 2.0
 _BEGINS_AGAIN = 2.0
-_STANDING = ("follow", "follow etags", "mirror")
+_STANDING = ("follow", "follow etags", "follow folder", "mirror")
 
 
 class StorageProcess:

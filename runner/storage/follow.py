@@ -111,8 +111,19 @@ class ETags:
         return is_new and not is_first
 
 
+class Followed(Protocol):
+    """Be what is kept as the storage has it."""
+
+    @property
+    def url(self) -> str:
+        """Say where it is over there."""
+
+    def fetch(self) -> bool:
+        """Bring here what is over there now; tell whether it is another than before."""
+
+
 class Follower:
-    """Fetch a file, or its ETag, again whenever it has changed.
+    """Fetch a file, its ETag, or a folder's files, again whenever they have changed.
 
     Args:
         copy: What is fetched.
@@ -120,7 +131,7 @@ class Follower:
             many who follow one file do not all ask at the same time.
     """
 
-    def __init__(self, copy: LocalCopy | ETags, every: float) -> None:
+    def __init__(self, copy: Followed, every: float) -> None:
         self._copy, self._every = copy, every
         self._is_lost = False
 
@@ -132,9 +143,7 @@ class Follower:
                 log.info("%s has changed", where)
         except (StorageError, UnreachableError, OSError) as error:
             if not self._is_lost:
-                log.warning(
-                    "the version that is here stays until %s is read again: %s", where, error
-                )
+                log.warning("what is here stays until %s is read again: %s", where, error)
             self._is_lost = True
         else:
             if self._is_lost:

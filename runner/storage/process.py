@@ -29,8 +29,9 @@ from runner import log, wire
 from runner.config import setting
 from runner.errors import RunnerError
 from runner.processes import readable
-from runner.storage.faults import DeniedError, MissingError
-from runner.storage.follow import MOST, ETags, Follower, LocalCopy, is_newer
+from runner.storage.faults import DeniedError, MissingError, UnreachableError
+from runner.storage.folder_copy import Bounds, FolderCopy
+from runner.storage.follow import MOST, ETags, Followed, Follower, LocalCopy, is_newer
 from runner.storage.hold import Hold
 from runner.storage.lock import REFRESH, StorageLock
 from runner.storage.mirror import Mirror
@@ -58,6 +59,7 @@ def main() -> None:
         if not data:
             break
     work.finish(LAST_SECONDS)
+    work.remove_copies()
     log.flush()
     # The threads of the clouds' libraries may hang where a storage does.
     os._exit(0)
@@ -85,6 +87,7 @@ class Work:
         self._remote = remote
         self._copies: dict[tuple[str, str], LocalCopy] = {}
         self._followed: dict[str, Follower] = {}
+        self._folders: list[FolderCopy] = []
         self._mirrors: list[Mirror] = []
         self._holds: dict[str, Hold] = {}
         self._keeper: threading.Thread | None = None
@@ -94,6 +97,7 @@ class Work:
             "fetch all": self._fetch_all,
             "follow": self._follow,
             "follow etags": self._follow_etags,
+            "follow folder": self._follow_folder,
             "mirror": self._mirror,
             "write": self._write,
             "claim": self._claim,
@@ -160,9 +164,21 @@ class Work:
         etags = ETags(order["urls"], Path(order["path"]), self._remote)
         return self._begin_to_follow(order, etags, 0.0)
 
-    def _begin_to_follow(
-        self, order: wire.Message, copy: LocalCopy | ETags, first: float
-    ) -> dict[str, Any]:
+    def _follow_folder(self, order: wire.Message) -> dict[str, Any]:
+        if order.get("asks", True):
+            with contextlib.suppress(UnreachableError):  # it is told with what is here
+                self._remote.listed(order["url"], 1)
+        bounds = Bounds(**order["bounds"])
+        copy = FolderCopy(order["url"], Path(order["path"]), self._remote, bounds)
+        self._folders.append(copy)
+        return self._begin_to_follow(order, copy, 0.0)
+
+    def remove_copies(self) -> None:
+        """Remove the copies of folders, which were for who has started us alone."""
+        for copy in self._folders:
+            copy.remove()
+
+    def _begin_to_follow(self, order: wire.Message, copy: Followed, first: float) -> dict[str, Any]:
         if order["path"] not in self._followed:
             follower = self._followed[order["path"]] = Follower(copy, order["every"])
             self._due[follower] = first

@@ -7,25 +7,29 @@ import, 50 MB, and threads of their own.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from runner.storage.faults import (
+    Fault,
     MissingError,
     TakenError,
     UnreachableError,
     fault_of,
     too_large,
 )
-from runner.storage.urls import EXTRAS, scheme_of
+from runner.storage.urls import EXTRAS, below, scheme_of
 
 ANSWERS_WITHIN = 20.0  # seconds, for what is small
 _SLOWEST = 256 * 1024  # bytes a second
 _AT_ONCE = 256 * 1024
+_FILES_AT_ONCE = 16
+_TIMES = ("LastModified", "updated", "last_modified")
 _SETTLED = 2.0  # seconds, in which a page may change once more without another time
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -40,6 +44,22 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 Ask = Callable[..., Coroutine[Any, Any, Any]]
+
+
+class Listed(NamedTuple):
+    """Be a file as a storage lists it.
+
+    Attributes:
+        name: Within the folder that was listed.
+        size: Its bytes.
+        stamp: By which its content is known.
+        modified: When it was written, in seconds since 1970; 0 if the storage does not say.
+    """
+
+    name: str
+    size: int
+    stamp: str
+    modified: float
 
 
 class Remote:
@@ -143,8 +163,43 @@ class Remote:
             StorageError: It is not ours to read.
             UnreachableError: The storage does not answer.
         """
-        found: list[str] = self._ask(url, 3 * ANSWERS_WITHIN, _find)
-        return found
+        return [each.name for each in self.listed(url)]
+
+    def listed(self, url: str, most: int | None = None) -> list[Listed]:
+        """List the files below a folder, by their names; none if it is not there.
+
+        Args:
+            url: The folder.
+            most: How many are given. Only S3 is asked for no more than that.
+
+        Raises:
+            StorageError: It is not ours to read.
+            UnreachableError: The storage does not answer.
+        """
+        is_s3 = EXTRAS[scheme_of(url)] == "s3"
+        bound = {} if most is None or not is_s3 else {"max_items": most}
+        found: list[Listed] = self._ask(url, 3 * ANSWERS_WITHIN, _find, bound)
+        return found[:most]
+
+    def read_parts(
+        self, url: str, parts: Mapping[str, tuple[int, int]]
+    ) -> dict[str, bytes | Fault]:
+        """Read parts of some files of a folder; of each, give its bytes, or why there are none.
+
+        Args:
+            url: The folder.
+            parts: The files' names in it, and of each the first byte and that behind the last.
+
+        Raises:
+            StorageError: They are not ours to read.
+            UnreachableError: The storage does not answer in time.
+        """
+        size = sum(end - start for start, end in parts.values())
+        said = self._ask(url, _time_for(size), _cat_parts, parts)
+        return {
+            name: each if isinstance(each, bytes) else fault_of(below(url, name), each)
+            for name, each in zip(parts, said, strict=True)
+        }
 
     def _ask(self, url: str, seconds: float, ask: Ask, *words: Any) -> Any:
         """Ask, and wait for the answer so long at most."""
@@ -180,6 +235,14 @@ def _of_a_page(modified: str) -> str:
     except ValueError:
         return ""
     return modified if age > _SETTLED else ""
+
+
+def _modified(info: Mapping[str, Any]) -> float:
+    """Say when a file was written, as each cloud's library gives that."""
+    found = next((info[name] for name in _TIMES if info.get(name)), None)
+    with contextlib.suppress(ValueError):
+        found = dt.datetime.fromisoformat(found) if isinstance(found, str) else found
+    return found.timestamp() if isinstance(found, dt.datetime) else 0.0
 
 
 # What fsspec documents for its file systems that are asynchronous, as all of these are.
@@ -219,10 +282,24 @@ async def _put(system: Any, path: str, file: Path) -> None:
     await system._put_file(os.fspath(file), path)  # noqa: SLF001 - likewise
 
 
-async def _find(system: Any, path: str) -> list[str]:
+async def _find(system: Any, path: str, bound: dict[str, int]) -> list[Listed]:
     root = path.rstrip("/") + "/"
-    found = await system._find(path)  # noqa: SLF001 - likewise
-    return sorted(name.removeprefix(root) for name in found if name.startswith(root))
+    found = await system._find(path, detail=True, **bound)  # noqa: SLF001 - likewise
+    return sorted(
+        Listed(name.removeprefix(root), int(info.get("size") or 0), _stamp(info), _modified(info))
+        for name, info in found.items()
+        if name.startswith(root)
+    )
+
+
+async def _cat_parts(system: Any, path: str, parts: Mapping[str, tuple[int, int]]) -> list[Any]:
+    root = path.rstrip("/") + "/"
+    names = [f"{root}{name}" for name in parts]
+    starts, ends = ([part[at] for part in parts.values()] for at in (0, 1))
+    found: list[Any] = await system._cat_ranges(  # noqa: SLF001 - likewise
+        names, starts, ends, batch_size=_FILES_AT_ONCE
+    )
+    return found
 
 
 async def _download(system: Any, url: str, most: int) -> tuple[bytes, str]:

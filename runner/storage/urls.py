@@ -90,6 +90,20 @@ def check(url: str, *, writes: bool = False) -> str:
     return url
 
 
+def check_folder(url: str) -> str:
+    """Give the URL of a folder, or of a bucket, whose files we can list.
+
+    Raises:
+        ConfigurationError: Its scheme is not known, or lists nothing.
+    """
+    check(below(url, "file"))
+    if EXTRAS[scheme_of(url)] == "http":
+        raise ConfigurationError(
+            f"{shown(url)}: what is in it cannot be listed", hint="s3://, gs:// and az:// can be"
+        )
+    return url.rstrip("/")
+
+
 def shown(url: str) -> str:
     """Give a URL without what may be secret in it: the user, the password, and the query."""
     return f"{scheme_of(url)}://{'/'.join(_place(url))}"

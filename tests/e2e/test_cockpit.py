@@ -22,6 +22,7 @@ from support.standin_service import (
     supervisors,
 )
 
+from runner import identity
 from runner.cockpit.app import app_for
 from runner.cockpit.sign_in import Token, set_token
 from runner.errors import ConfigurationError
@@ -298,6 +299,35 @@ def test_a_service_that_has_ended_says_how(service: Path, status: str, word: str
             assert ("because" in shown) is (status != "stopped")
         assert "What changed" in page
         assert "disabled" in page
+
+
+RUNNING = {"status": "running", "ready": "2026-11-30T00:00:01+00:00", "run": RUN, "pid": 1}
+SAVED = {"saved": "2026-11-30T00:00:02+00:00", "process_start": "1", "host": "another"}
+
+
+def test_a_service_of_another_host_is_known_by_its_records(service: Path) -> None:
+    """As of their last write, and nobody here can ask it for anything."""
+    traffic = {"requests": 4321, "errors": 7, "refused": 0, "p50": 0.0021, "p99": None}
+    record_of(service, "out", **RUNNING, **SAVED, traffic=traffic)
+    with client_of(service.parent.parent) as client:
+        overview, page = client.get("/").text, client.get("/services/iris").text
+    for shown in (overview, page):
+        for text in (">serving</span>", "as of <time", SAVED["saved"], "4,321", "2.1 ms"):
+            assert text in shown, text
+    assert "What changed" in page
+    for text in ("<dialog", "<button", "charts.js"):
+        assert text not in page, text
+    assert page.count(">serving</span>") == 2, "the version that serves is named"
+
+
+def test_what_this_host_has_killed_is_not_said_to_serve(service: Path) -> None:
+    """Its process is looked for where that can be: here."""
+    record_of(service, "out", **RUNNING, **{**SAVED, "host": identity.replica()})
+    with client_of(service.parent.parent) as client:
+        for path in ("/", "/services/iris"):
+            page = client.get(path).text
+            assert ">killed</span>" in page
+            assert ">serving</span>" not in page
 
 
 def test_a_supervisor_that_stands_still_does_not_hold_up_the_page(service: Path) -> None:

@@ -75,6 +75,9 @@ def test_it_counts_what_was_asked_and_names_the_last_failure(service: Any) -> No
     assert json.loads(done.stdout) == 3.0
     said = until(lambda: "4 requests · 1 error ·" in card(service) and card(service))
     assert said.startswith("● serving since")
+    traffic = read_record(record_path(service)).metadata.runner.traffic
+    assert (traffic.requests, traffic.errors, traffic.refused) == (4, 1, 0)
+    assert 0 < traffic.p50 <= traffic.p99
     assert f"http://127.0.0.1:{service.port}" in said
     folder = record_path(service).parent / "requests"
     texts = until(lambda: [each.read_text() for each in folder.glob("*.jsonl")])

@@ -13,12 +13,12 @@ TOKEN = "0123456789abcdef0123"
 
 
 @contextlib.contextmanager
-def cockpit_of(folder: Path) -> Iterator[str]:
-    """Start one on a folder; give where it is. ``TOKEN`` signs in."""
+def cockpit_of(folder: Path, shown: str = ".") -> Iterator[str]:
+    """Start one in a folder, of that or of what is named; give where it is. ``TOKEN`` signs in."""
     token = folder / "token"
     token.write_text(TOKEN)
     token.chmod(0o600)
-    words = ["cockpit", "--port", "0", "--cockpit-token-file", "token"]
+    words = ["cockpit", shown, "--port", "0", "--cockpit-token-file", "token"]
     cockpit = Service(*words, cwd=folder, program=RUNNER)
     try:
         found = until(lambda: re.search(r"http://[\d.:]+", cockpit.said()))

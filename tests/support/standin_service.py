@@ -94,7 +94,7 @@ def kept_version(service: Path, run: str, *sources: str, title: str = "A") -> Pa
     return path
 
 
-def record_of(service: Path, run: str, traceback: str = "", **facts: Any) -> Path:
+def record_of(service: Path, run: str, /, traceback: str = "", **facts: Any) -> Path:
     """The record of a run, in which a cell may have failed."""
     outputs = [
         new_output("error", ename="E", evalue="e", traceback=[traceback])

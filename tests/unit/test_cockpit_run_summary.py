@@ -130,7 +130,7 @@ def test_of_a_record_beyond_the_bound_the_facts_at_its_end_are_read(
 ) -> None:
     """Its state and its parameters are listed, but not its metrics."""
     monkeypatch.setattr(run_summary, "MOST_READ", 5_000)
-    monkeypatch.setattr(run_summary, "_TAIL", 2_000)
+    monkeypatch.setattr(run_summary, "TAIL", 2_000)
     large = cell("x" * 20_000)
     run = summary(tmp_path, document([large], parameters={"a": 1}, metrics={"b": 1.0}))
     assert run.is_partly_read

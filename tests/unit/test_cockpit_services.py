@@ -29,3 +29,19 @@ def test_a_service_that_has_come_is_shown_to_who_asks_rarely(
                 shown = [each.name for each in await found.found()]
 
     asyncio.run(names())
+
+
+def test_services_of_replicas_are_found(tmp_path: Path) -> None:
+    """Each replica's folder has its own; it is named by both, and nothing is found twice."""
+    for name in ("runs/iris", "runs/host-1/iris", "runs/host-2/iris", "src/lib"):
+        folder = tmp_path / name
+        (folder / "sources").mkdir(parents=True)
+        if name != "src/lib":
+            (folder / "out.ipynb").write_text("{}")
+
+    async def named(folder: Path) -> dict[str, str]:
+        return {each.key: each.name for each in await Services(folder).found()}
+
+    found = {"iris": "iris", "host-1~iris": "iris on host-1", "host-2~iris": "iris on host-2"}
+    assert asyncio.run(named(tmp_path)) == found
+    assert asyncio.run(named(tmp_path / "runs")) == found
