@@ -218,7 +218,7 @@ def _app_call(asked: RepeatedRequest) -> list[dict[str, Any]]:
     lines = [
         "# The request, as it was recorded.",
         *(f"# {note[0].upper()}{note[1:]}." for note in asked.notes),
-        "request = debugging.Request(",
+        "recorded_request = debugging.Request(",  # no name of the notebook's, such as Flask's
         f"    method={case.method!r},",
         f"    path={case.path!r},",
         f"    query={case.query!r},",
@@ -227,7 +227,7 @@ def _app_call(asked: RepeatedRequest) -> list[dict[str, Any]]:
         ")",
     ]
     said = "# It raises what the app has raised."
-    call = f"{said}\nawait debugging.ask(request, globals())"
+    call = f"{said}\nawait debugging.ask(recorded_request, globals())"
     return [_code("\n".join(lines)), _code(call)]
 
 

@@ -22,12 +22,12 @@ def application(environ, start_response):
     return [str(1 / int(environ["wsgi.input"].read())).encode()]
 """
 FLASK = """
-import flask
-app = flask.Flask("a")
+from flask import Flask, request
+app = Flask("a")
 
 @app.post("/divide")
 def divide():
-    return str(1 / flask.request.json["b"])
+    return str(1 / request.json["b"])
 """
 MODEL = """
 import numpy as np

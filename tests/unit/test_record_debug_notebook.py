@@ -35,7 +35,7 @@ def test_it_has_the_cells_up_to_the_server_the_request_and_the_call(tmp_path: Pa
     assert repr(str(tmp_path)) in begin
     assert (first, server) == ("a = 1", "serve(a)")
     assert "body='[1]'" in request
-    assert call.endswith("await debugging.ask(request, globals())")
+    assert call.endswith("await debugging.ask(recorded_request, globals())")
 
 
 def test_it_is_for_its_owner_and_named_by_the_request(tmp_path: Path) -> None:
