@@ -195,10 +195,11 @@ def _served(task: Task) -> Iterator[_Service]:
 
 
 def _start(task: Task, runs: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-P", "-m", "runner", "serve", str(task.notebook)]
+    words = [sys.executable, "-P", "-m", "runner", "serve"]
     # Records of its own: the notebook may be served from here at this moment.
     words += ["--no-standby", *task.options, "--runs", str(runs)]
     words += ["--host", "127.0.0.1", "--port", "0", "--log-level", "info", "--log-format", "json"]
+    words += ["--", str(task.notebook)]
     return subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
     )

@@ -135,7 +135,8 @@ def write_next_by(write: Callable[[str], None], output_path: str) -> None:
 
 
 def literal_path(path: str) -> str:
-    """Write a path so that papermill does not take braces in it for parameters."""
+    """Write a path so that papermill takes no braces in it for parameters, nor it for stdin."""
+    path = f"./{path}" if path.startswith("-") else path
     return path.replace("{", "{{").replace("}", "}}")
 
 

@@ -120,7 +120,7 @@ class SpawnedRun(RunProcess):
         folder: Path | None = None,
     ) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(notebook)],
+            [sys.executable, "-P", "-m", module, "--", str(notebook)],
             stdin=subprocess.PIPE,
             stderr=log,
             cwd=folder,

@@ -496,6 +496,16 @@ def test_a_record_may_go_into_a_stream(project: Path) -> None:
     assert [path.name for path in project.iterdir()] == ["braces {x}.ipynb"]
 
 
+def test_a_name_may_begin_as_an_option_does(start: Start, project: Path) -> None:
+    """It is no option of a process of ours, nor papermill's word for stdin."""
+    write_notebook(project / "-a.ipynb", "1")
+    assert start("run", "--", "-a.ipynb").wait() == 0
+    serving = start("serve", "--no-reload", "--port", "0", "--", "-a.ipynb")
+    assert serving.wait() == 3
+    assert "serves" in serving.said()
+    assert "its process ended" not in serving.said()
+
+
 def test_the_record_may_be_named_by_parameters(start: Start, project: Path) -> None:
     """Also by one that has its default; what is no parameter is told before the start."""
     write_notebook(project / "a.ipynb", "print(x, y)", parameters="x: int = 1\ny: int = 2")
