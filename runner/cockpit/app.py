@@ -2,8 +2,9 @@
 
 A module of pages has a function ``routes()``, which gives Starlette routes. Each endpoint gives
 ``layout.page(request, title, body)``, whose body is made by ``layout.fragment(template, …)``; finds
-what it shows by ``subject.of(request)``; and does blocking work in a thread. A record's page is
-``/records/<its path below the folder>``: ``layout.record_url``.
+what it shows by ``subject.of(request)``; and does blocking work in a thread. A path below the
+folder is ``{path:file}`` there. A record's page is ``/records/<its path below the folder>``:
+``layout.record_url``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -59,7 +61,14 @@ def app_for(shown: Path | StorageFolder, token: Token, port: int) -> Starlette:
     return app
 
 
+class _FilePath(PathConvertor):
+    """Match the path of any file, whose name may have line breaks."""
+
+    regex = r"[\s\S]*"
+
+
 def _routes() -> Sequence[BaseRoute]:
+    register_url_convertor("file", _FilePath())
     static = Mount("/static", StaticFiles(packages=[("runner.cockpit", "static")]))
     pages = (overview, service, runs_pages, records_pages, sweeps_pages)
     return [static, *(route for each in pages for route in each.routes())]

@@ -21,7 +21,7 @@ _EVERY = 2.0
 
 def routes() -> list[BaseRoute]:
     """Give the routes of these pages."""
-    return [Route("/records/{path:path}", _record), Route("/rendered/{path:path}", _rendered)]
+    return [Route("/records/{path:file}", _record), Route("/rendered/{path:file}", _rendered)]
 
 
 async def _record(request: Request) -> Response:

@@ -21,7 +21,7 @@ _MOST_POINTS, _MOST_METRICS, _MOST_SWEEPS = 500, 6, 200
 
 def routes() -> list[BaseRoute]:
     """Give the routes of these pages."""
-    return [Route("/sweeps", _sweeps), Route("/sweeps/{folder:path}", _sweep)]
+    return [Route("/sweeps", _sweeps), Route("/sweeps/{folder:file}", _sweep)]
 
 
 async def _sweeps(request: Request) -> Response:

@@ -422,6 +422,19 @@ def test_names_that_are_no_text_are_shown(tmp_path: Path) -> None:
         assert client.get("/").status_code == 200
 
 
+def test_a_name_may_have_line_breaks_and_whatever_addresses_have_signs_for(tmp_path: Path) -> None:
+    """Its service and its record are found by the links that lead there."""
+    name = "a b\n#?%20&é"
+    kept_version(tmp_path / "runs" / name, RUN, "1")
+    record_of(tmp_path / "runs" / name, RUN)
+    with client_of(tmp_path) as client:
+        service = re.search(r'href="(/services/[^"]+)"', client.get("/").text)
+        assert service
+        record = re.search(r'href="(/records/[^"]+)"', client.get(service[1]).text)
+        assert record
+        assert client.get(record[1]).status_code == 200
+
+
 def test_the_policy_lets_no_script_in_a_page_run(tmp_path: Path) -> None:
     """It is on every answer, also on those that refuse."""
     with client_of(tmp_path) as client:
