@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import difflib
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from runner.record import folders
 from runner.supervise import control
 
 LOCK = ".lock"
+_MOST_LISTED = 3
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -81,10 +83,10 @@ def find(notebook: Path | None) -> RunningService:
         return found[0]
     of_what = "is started in this folder" if notebook is None else f"of {notebook} is running"
     if not found:
+        guess = _near(notebook, running) if notebook else ""
         others = f"running are: {_listed(running)}" if running else ""
-        raise ConfigurationError(
-            f"no service {of_what}", hint=others or "`runner serve NOTEBOOK` starts one"
-        )
+        hint = guess or others or "`runner serve NOTEBOOK` starts one"
+        raise ConfigurationError(f"no service {of_what}", hint=hint)
     raise ConfigurationError(
         f"{len(found)} services are meant: {_listed(found)}",
         hint="name the notebook" if notebook is None else "ask in the folder where it was started",
@@ -125,8 +127,18 @@ def _is_same_file(service: RunningService, path: Path) -> bool:
     return False
 
 
+def _near(notebook: Path, running: list[RunningService]) -> str:
+    """Ask whether another notebook is meant, of a name that is nearly the same."""
+    known = {each.notebook.stem: each.notebook for each in reversed(running) if each.notebook}
+    close = difflib.get_close_matches(notebook.name.removesuffix(".ipynb"), known, n=1)
+    return f"did you mean {shlex.quote(str(known[close[0]]))}?" if close else ""
+
+
 def _listed(running: list[RunningService]) -> str:
-    return "; ".join(map(str, running))
+    """List them, but no more than a reader takes in: each is asked what it is."""
+    more = len(running) - _MOST_LISTED
+    rest = [f"and {more} more: `runner status` lists all"] if more > 0 else []
+    return "; ".join([*map(str, running[:_MOST_LISTED]), *rest])
 
 
 def _locked_folders() -> Iterator[tuple[Path, Path]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -122,6 +123,20 @@ def test_without_a_notebook_the_one_of_this_folder_is_meant(
     monkeypatch.setattr(running.RunningService, "is_of_here", False)
     with pytest.raises(ConfigurationError, match="no service is started in this folder"):
         running.find(None)
+
+
+def test_who_names_none_that_runs_is_taught_what_does(start: Start) -> None:
+    """One of nearly that name, from wherever it was started; else a few, and how to see all."""
+    for name in ("train", "serve", "score", "digits"):
+        notebook(f"{name}.ipynb")
+        start(f"{name}.ipynb")
+    with pytest.raises(ConfigurationError) as raised:
+        running.find(Path("elsewhere/sevre"))
+    assert raised.value.hint == f"did you mean {Path('serve.ipynb').absolute()}?"
+    with pytest.raises(ConfigurationError) as raised:
+        running.find(Path("x.ipynb"))
+    assert raised.value.hint.count("started in") == 3
+    assert re.search(r"; and \d+ more: `runner status` lists all$", raised.value.hint)
 
 
 def test_a_service_is_found_where_its_folder_was_moved_to(start: Start, tmp_path: Path) -> None:
