@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 Cell = str | tuple[str, str]
 """A text; or a text and its style by rich's words, such as ``("failed", "red")``."""
 
-_GAP = 2  # between columns
+_GAP, _DRAWN_GAP = 2, 3  # between columns
+_NARROWEST = 20  # of a column whose cells may be broken
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
@@ -109,14 +110,38 @@ def print_table(
     """Write a table to stdout: drawn on a terminal, else a line for each row.
 
     Args:
-        columns: Their names.
+        columns: Their names; on a narrow terminal only the last one's cells are broken.
         rows: As many cells each.
         right: The columns whose cells are numbers.
     """
-    if is_terminal():
-        console().print(table(columns, rows, right=right))
-    else:
+    if not is_terminal():
         click.echo(plain_table(columns, rows, right=right))
+        return
+    rows, draws = [*rows], console()
+    if _fits(columns, rows, draws.width):
+        draws.print(table(columns, rows, right=right))
+    else:
+        draws.print(_stacked(columns, rows))
+
+
+def _fits(columns: Sequence[str], rows: Iterable[Sequence[Cell]], width: int) -> bool:
+    """Tell whether a terminal is so wide that a drawn table can be read there."""
+    cells = zip(columns, *rows, strict=True)
+    widths = [max(text(cell).cell_len for cell in column) for column in cells]
+    return sum(widths[:-1]) + min(widths[-1], _NARROWEST) + _DRAWN_GAP * (len(widths) - 1) <= width
+
+
+def _stacked(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Table:
+    """Lay out each row as lines of their own: a column's name, and what it says."""
+    from rich.table import Table
+
+    drawn = Table.grid(padding=(0, 2))
+    for row in rows:
+        for name, cell in zip(columns, row, strict=True):
+            if said := text(cell):
+                drawn.add_row(text((name, "dim")), said)
+        drawn.add_row("", "")
+    return drawn
 
 
 def plain_table(

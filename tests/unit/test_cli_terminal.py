@@ -68,3 +68,18 @@ def test_what_is_shown_says_nothing_to_the_terminal(monkeypatch: pytest.MonkeyPa
     assert "\x07" not in shown
     assert "\x1b" not in terminal.plain_table(("name",), [hostile])
     assert len(terminal.plain_table(("name",), [hostile]).splitlines()) == 2
+
+
+def test_on_a_narrow_terminal_no_word_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash has to be copied: where the columns do not fit, each stands in a line of its own."""
+    shown = screen(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("NO_COLOR", "1")
+    rows = [("1f0e9a7b", "2026-11-30 00:00:00", "it was edited")]
+    terminal.print_table(("version", "since", "why"), rows)
+    said = [line.strip() for line in shown.getvalue().splitlines()]
+    assert "1f0e9a7b" in said[0]
+    assert "2026-11-30 00:00:00" in said[1]
+    monkeypatch.setenv("COLUMNS", "60")
+    terminal.print_table(("version", "since", "why"), rows)
+    assert "1f0e9a7b   2026-11-30 00:00:00   it was edited" in shown.getvalue()
