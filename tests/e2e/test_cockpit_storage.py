@@ -17,6 +17,7 @@ from support.cockpit import TOKEN, cockpit_of
 from support.replicas import OLDER, RUN, bucket_of_replicas
 
 from runner.errors import ConfigurationError
+from runner.storage import remote
 
 pytest.importorskip("s3fs")
 pytestmark = pytest.mark.timeout(300)  # a server starts again in the middle of some
@@ -120,6 +121,16 @@ def test_a_bucket_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         assert cockpit.wait(60) == ConfigurationError.exit_code, cockpit.said()
         assert said in cockpit.said()
         assert cockpit.end() == []
+
+
+@pytest.mark.usefixtures("environ")
+def test_s3_is_asked_for_no_more_than_is_listed() -> None:
+    """So a bucket of millions takes neither the time nor the memory; what is listed is known."""
+    url, storage = "s3://bucket/runs", remote.Remote()
+    found = storage._ask(url, 30, remote._find, {"max_items": 2})
+    assert len(found) == 2
+    assert found == storage.listed(url)[:2]
+    assert all(each.size and each.stamp and each.modified for each in found)
 
 
 @pytest.mark.usefixtures("environ")
