@@ -272,6 +272,22 @@ def test_a_csv_may_be_as_a_spreadsheet_writes_it(page: Any, tmp_path: Path, enco
     assert found["sepal length (cm)"] == "5,1"
 
 
+_SHOWN = """async () => {
+  const { showAnswer } = await import("./static/answer.js");
+  const place = document.createElement("div");
+  const text = '{"id": 12345678901234567890, "near": -9007199254740993, "big": 1e300}';
+  const about = { status: 200, reason: "", milliseconds: 1, timing: "", kind: "application/json" };
+  await showAnswer(place, { ok: true, ...about, text });
+  return place.textContent;
+}"""
+
+
+def test_no_digit_of_a_whole_number_is_lost(page: Any) -> None:
+    """JavaScript would round it: an id of 64 bits would be another's."""
+    shown = page.evaluate(_SHOWN)
+    assert shown.startswith("id12345678901234567890near-9007199254740993big1e+300")
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [("", "no rows"), ("a,b\n1,2\n", "no column"), ('a,"b\n1,2\n', "a quote is not closed")],

@@ -1,5 +1,5 @@
 // Show an answer: what matters most large, probabilities as bars, all of it as JSON.
-import { code, element, parsed, statusOf, table, written } from "./asking.js";
+import { code, element, parsedExactly, statusOf, table, written } from "./asking.js";
 import { dataUrl } from "./controls.js";
 
 const LONGEST_HEADLINE = 120;
@@ -10,7 +10,7 @@ const MAIN_KEYS = ["class", "label"];
 export async function showAnswer(place, said) {
   place.className = `result ${said.ok ? "good" : "bad"}`;
   const status = element("p", { class: "status" }, statusOf(said));
-  const value = said.kind.includes("json") ? parsed(said.text) : undefined;
+  const value = said.kind.includes("json") ? parsedExactly(said.text) : undefined;
   if (!said.ok) {
     place.replaceChildren(element("p", { class: "headline" }, problemText(said, value)), status, whole(said));
     return;
@@ -21,7 +21,7 @@ export async function showAnswer(place, said) {
 
 // Say an answer in a few words, for a list.
 export function shortAnswer(said) {
-  const value = said.kind.includes("json") ? parsed(said.text) : undefined;
+  const value = said.kind.includes("json") ? parsedExactly(said.text) : undefined;
   if (!said.ok) return problemText(said, value);
   if (value === undefined) return said.text.slice(0, LONGEST_HEADLINE) || said.kind;
   const { headline } = summary(value);

@@ -100,12 +100,19 @@ export async function ask(method, url, body, contentType, more = {}) {
   };
 }
 
-export function parsed(text) {
+export function parsed(text, reviver) {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, reviver);
   } catch {
     return undefined;
   }
+}
+
+// Read JSON for who looks at it: an integer that JavaScript would round is the text of its digits,
+// where the browser tells them.
+export function parsedExactly(text) {
+  const exact = (key, value, said) => Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(said?.source) ? said.source : value;
+  return parsed(text, exact);
 }
 
 export function statusOf(said) {

@@ -1,5 +1,5 @@
 // Have each row of a CSV predicted, and give the table back with the answers.
-import { ask, element, parsed, table } from "./asking.js";
+import { ask, element, parsed, parsedExactly, table } from "./asking.js";
 import { csvLine, decoded, harmless, readCsv, separatorOf } from "./csv.js";
 
 const MOST_BYTES = 20_000_000;
@@ -98,7 +98,7 @@ export class Rows {
         continue;
       }
       if (!said.ok) throw new Error(parsed(said.text)?.detail ?? `${said.status} ${said.reason}`);
-      const found = said.text.trim().split("\n").map(parsed);
+      const found = said.text.trim().split("\n").map(parsedExactly);
       if (found.length !== part.length) throw new Error("not every row was answered");
       answers.push(...found);
       this.progress.value = answers.length;
