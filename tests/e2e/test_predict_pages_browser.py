@@ -87,6 +87,13 @@ def test_the_form_holds_the_example(page: Any, url: str) -> None:
         expect(field(page, name)).to_have_value(str(value))
 
 
+def test_who_presses_too_early_loses_nothing(page: Any, url: str) -> None:
+    """Until its script is there a form would have the browser load the page anew, and be empty."""
+    page.route("**/static/page.js", lambda route: None)  # never answered
+    page.goto(url, wait_until="commit")
+    expect(page.get_by_role("button", name="Predict")).to_be_disabled()
+
+
 def test_predict_shows_the_answer(page: Any, url: str) -> None:
     """The button asks the very service, with what stands in the form."""
     page.goto(url)

@@ -18,6 +18,7 @@ class Trial {
     this.form.form.addEventListener("submit", (event) => this.#submit(event));
     for (const word of ["input", "change"]) this.form.form.addEventListener(word, () => this.snippets.show());
     this.rows = this.form.isFlat ? new Rows(section.querySelector(".rows"), this.form) : null;
+    this.button.disabled = false; // before now it would have the browser load the page anew
   }
 
   async #submit(event) {

@@ -9,9 +9,9 @@ export function offerRequest(section) {
   const showBody = () => { body.closest(".field").hidden = method.value === "GET"; };
   method.addEventListener("change", showBody);
   showBody();
+  const button = form.querySelector("button");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const button = form.querySelector("button");
     button.disabled = true;
     result.replaceChildren();
     try {
@@ -24,6 +24,7 @@ export function offerRequest(section) {
       button.disabled = false;
     }
   });
+  button.disabled = false; // before now it would have the browser load the page anew
 }
 
 // Only the app itself is asked: a path with a host in it is a path all the same.
