@@ -125,7 +125,7 @@ class AsgiExchange(TaskExchange):
     def take_body(self, data: bytes) -> None:
         """Keep a piece of the body until the app asks for it."""
         self._body = self._body + data if self._body else data
-        if self.recording is not None:
+        if self.recordable is not None:
             self.recording.body.add(data)
         if len(self._body) > _MOST_BODY_WAITING:
             self.connection.pause_reading(Pause.BODY)
@@ -269,7 +269,7 @@ class AsgiExchange(TaskExchange):
                 much = "more" if self._left < 0 else "less"
                 raise RuntimeError(f"the app gave {much} than its Content-Length")
         start = self._begin() if is_first else b""
-        if self.recording is not None:
+        if self.recordable is not None:
             self.recording.answer.add(body)
         if self._is_chunked:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
@@ -293,7 +293,7 @@ class AsgiExchange(TaskExchange):
             self._is_chunked = True
         else:
             self._is_chunked = False
-        if self.recording is not None:
+        if self.recordable is not None:
             self.record_answer(lines, is_endless=self._is_chunked)
         if self._is_chunked:
             self._is_stream = _STREAM.search(lines) is not None

@@ -24,7 +24,6 @@ from runner.http.asgi_exchange import App, AsgiExchange
 from runner.http.buffers import TOO_MUCH
 from runner.http.client_link import Pause
 from runner.http.exchange_link import HALF_CLOSED, ExchangeLink, Owner, Phase
-from runner.http.recording import Recording
 from runner.http.request_head import (
     NO_REQUEST,
     RequestHead,
@@ -147,24 +146,24 @@ class Connection(ExchangeLink):
         key_name = self._admit(scope, head)
         scope["state"] = self.state.app_state.copy()
         scope["extensions"] = {} if self.scheme == "http" else {"tls": self._tls_scope()}
-        recording = None
+        recordable = None
         if owner.request_log is not None:
-            recording = Recording(scope["query_string"], scope["headers"])
+            recordable = scope["query_string"], scope["headers"]
         if head.upgrade == b"websocket" and (exchange := self._websocket(head, scope)):
-            exchange.key_name, exchange.recording = key_name, recording
+            exchange.key_name, exchange.recordable = key_name, recordable
             exchange.begin_span(scope)
             return exchange
         app, path = owner.app, below_root(scope)
         if path in (limits.health_path, limits.ready_path) and path and _only_asks(head):
             is_readiness = path == limits.ready_path  # also where both have one path
-            app, recording = self._readiness() if is_readiness else own_answers.ALIVE, None
+            app, recordable = self._readiness() if is_readiness else own_answers.ALIVE, None
         elif not self.has_room() and not self.state.bound.end_slow(in_flight=True):
             app = own_answers.BUSY
         elif owner.page is not None and path.startswith(PAGE_PATH):
-            app, recording = owner.page, None
+            app, recordable = owner.page, None
         keep_alive = head.keep_alive and not owner.is_draining
         exchange = AsgiExchange(self, head, scope, app, keep_alive=keep_alive)
-        exchange.key_name, exchange.recording = key_name, recording
+        exchange.key_name, exchange.recordable = key_name, recordable
         if app not in own_answers.HEALTH:
             exchange.begin_span(scope)
         if cors is not None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runner.http.recording import Exchanged, Recording
 from runner.http.scope import below_root
 from runner.telemetry import span_export, spans
 
 if TYPE_CHECKING:
     from runner.http.connection import Connection
-    from runner.http.recording import Recording
+    from runner.http.response_head import Field
     from runner.telemetry.request_trace import RequestTrace
 
 
@@ -28,7 +29,7 @@ class Exchange:
         is_started: Something of the answer was written.
         is_complete: The answer was written, or nobody takes it any more.
         key_name: Of the key that was given; empty if none was needed.
-        recording: What is kept for the request log; None of most.
+        recordable: The query and the fields, as long as it may be recorded; None of most.
         status: Of the answer.
         method: Of the request.
         path: What the access log shows.
@@ -42,7 +43,7 @@ class Exchange:
 
     is_of_app = False
     client = root = scheme = ""
-    recording: Recording | None = None
+    recordable: tuple[bytes, Sequence[Field]] | None = None
     trace: RequestTrace | None = None
 
     __slots__ = (
@@ -103,6 +104,14 @@ class Exchange:
         if self.trace is not None and self.trace.span is not None:
             self.trace.span.end_answered(self.status)
 
+    def exchanged(self, *, is_whole: bool) -> Exchanged:
+        """Give what is kept of one that is recordable.
+
+        Args:
+            is_whole: The answer has come to its end.
+        """
+        raise NotImplementedError
+
     def disconnect(self) -> None:
         """Note that nobody takes the answer any more; called once at most."""
 
@@ -128,8 +137,9 @@ class TaskExchange(Exchange):
         keep_alive: The connection goes on afterwards.
     """
 
-    __slots__ = ("_task", "client", "recording", "root", "scheme", "trace")
+    __slots__ = ("_recording", "_task", "client", "recordable", "root", "scheme", "trace")
 
+    _recording: Recording | None
     _task: asyncio.Task[None]
 
     def __init__(self, connection: Connection, scope: Any, *, keep_alive: bool) -> None:
@@ -137,20 +147,31 @@ class TaskExchange(Exchange):
         client = scope.get("client")
         self.client, self.root = client[0] if client else "", scope.get("root_path", "")
         self.scheme = scope.get("scheme", "")
-        self.recording = None
+        self.recordable = self._recording = None
+
+    @property
+    def recording(self) -> Recording:
+        """What is kept of one that is recordable, since there was something to keep."""
+        if self._recording is None:
+            self._recording = Recording(*(self.recordable or (b"", ())))
+        return self._recording
 
     def record_answer(self, lines: bytes, *, is_endless: bool) -> None:
-        """Go on keeping what is to be recorded, or let go of it, as the answer's status says.
+        """Keep of a recordable one what is to be recorded, or let go, as the status says.
 
         Args:
             lines: The answer's head.
             is_endless: It is a stream, of which the beginning is kept.
         """
-        log, recording = self.connection.owner.request_log, self.recording
-        if log is None or recording is None or not log.wants(self.status):
-            self.recording = None
+        log = self.connection.owner.request_log
+        if log is None or not log.wants(self.status):
+            self.recordable = self._recording = None
         else:
-            recording.begin_answer(lines, is_endless=is_endless)
+            self.recording.begin_answer(lines, is_endless=is_endless)
+
+    def exchanged(self, *, is_whole: bool) -> Exchanged:
+        """Give what is kept by now."""
+        return self.recording.exchanged(is_whole=is_whole)
 
     def start_task(self, work: Coroutine[None, None, None]) -> None:
         """Begin the task."""

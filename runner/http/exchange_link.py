@@ -162,7 +162,7 @@ class ExchangeLink(ClientLink):
                 self._count(exchange)
             if self.owner.access_log is not None:
                 self._log_exchange(exchange)
-            if exchange.recording is not None:
+            if exchange.recordable is not None:
                 self._record(exchange)
         if self._body_held or self._pauses:
             self._let_go_of_body()
@@ -195,7 +195,7 @@ class ExchangeLink(ClientLink):
         exchange.leave()
         self._count(exchange)
         self._log_exchange(exchange)
-        if exchange.recording is not None:
+        if exchange.recordable is not None:
             self._record(exchange, is_whole=False)
         self._let_go_of_body()
         self.exchange, self.phase = None, Phase.CLOSING
@@ -319,7 +319,7 @@ class ExchangeLink(ClientLink):
         exchange, self.exchange = self.exchange, None
         self._body_held = 0
         if exchange is not None and not exchange.is_complete:
-            if exchange.recording is not None and exchange.is_started:
+            if exchange.recordable is not None and exchange.is_started:
                 self._record(exchange, is_whole=False)
             exchange.leave()
             self._count(exchange, is_gone=True)
@@ -334,9 +334,9 @@ class ExchangeLink(ClientLink):
 
     def _record(self, exchange: Exchange, *, is_whole: bool = True) -> None:
         """Have an exchange recorded, whose recording was wanted when its answer began."""
-        log, recording = self.owner.request_log, exchange.recording
-        if log is not None and recording is not None:
-            log.add_exchange(exchange, recording.exchanged(is_whole=is_whole))
+        log = self.owner.request_log
+        if log is not None:
+            log.add_exchange(exchange, exchange.exchanged(is_whole=is_whole))
 
     def _record_refusal(
         self, refused: RefusedRequestError, head: RequestHead | None, trace: RequestTrace | None

@@ -100,8 +100,6 @@ class Pieces:
 class Recording:
     """Keep of one exchange what is to be recorded.
 
-    There is one for each request, while few are recorded: it holds nothing before it has to.
-
     Args:
         query: As it was sent.
         fields: Of the request, with names in lower case.

@@ -251,7 +251,7 @@ class WebSocketExchange(TaskExchange):
             self._sent_message(text)
 
     def _sent_message(self, data: bytes) -> None:
-        if self.recording is not None:
+        if self.recordable is not None:
             self.recording.answer.add(bytes(data) + b"\n")
         self._flush()
 
@@ -284,7 +284,7 @@ class WebSocketExchange(TaskExchange):
     def _refuse(self, status: int, answer: bytes) -> None:
         self.status, self.is_started, self._is_over = status, True, True
         self._record_answer(answer)
-        if self.recording is not None:
+        if self.recordable is not None:
             self.recording.answer.add(answer.partition(b"\r\n\r\n")[2])
         self.connection.write(answer)
         self.is_complete = True
@@ -293,7 +293,7 @@ class WebSocketExchange(TaskExchange):
     def _refusal_body(self, body: bytes, *, has_more: bool) -> None:
         if not self.is_started:
             self._record_answer(self._refusal or b"")
-        if self.recording is not None:
+        if self.recordable is not None:
             self.recording.answer.add(body)
         if not self.is_started:
             self.is_started = True
@@ -306,7 +306,7 @@ class WebSocketExchange(TaskExchange):
 
     def _record_answer(self, head: bytes) -> None:
         """Decide whether it is recorded, and then keep the beginning of what both say."""
-        if self.recording is not None:
+        if self.recordable is not None:
             self.recording.body.keeps_beginning = True
             self.record_answer(head, is_endless=True)
 
@@ -336,7 +336,7 @@ class WebSocketExchange(TaskExchange):
             self._lose(said.code, said.reason)
 
     def _take_message(self, data: bytes) -> None:
-        if self.recording is not None:
+        if self.recordable is not None:
             self.recording.body.add(data + b"\n")
         try:
             self._inbox.put(data.decode() if self._is_text else data)

@@ -27,7 +27,6 @@ from runner.http.connection import Connection, Owner
 from runner.http.forwarded import are_in
 from runner.http.lent_connection import LentConnection
 from runner.http.plain_head import PlainHead, plain_head
-from runner.http.recording import Recording
 from runner.http.request_head import RequestHead
 from runner.http.scope import path_of
 from runner.http.wsgi_call import MOST_BUFFERED
@@ -153,8 +152,8 @@ class WsgiConnection(Connection):
         exchange = AsgiExchange(self, head, scope, app, keep_alive=lent.keep_alive)
         exchange.since, exchange.key_name = lent.since, lent.key_name
         if self.owner.request_log is not None:
-            exchange.recording = recording = Recording(lent.query(), lent.fields())
-            recording.body.add(lent.body)
+            exchange.recordable = lent.query(), lent.fields()
+            exchange.recording.body.add(lent.body)
         exchange.trace, exchange.is_of_app = lent.trace, True
         if self.owner.gate.cors is not None:
             exchange.origin = b""

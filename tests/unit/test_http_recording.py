@@ -97,6 +97,12 @@ def test_what_is_well_is_recorded_by_chance_only() -> None:
     assert 100 < len(found) < 300
 
 
+def test_nothing_is_made_of_what_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly all requests are not, and it is known when their answers begin."""
+    monkeypatch.setattr("runner.http.exchange.Recording", None)
+    assert recorded(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", rate=0.0) == []
+
+
 def test_what_clients_do_wrong_is_bounded() -> None:
     """Ten a second tell what is wrong; thousands would push out all else."""
     assert len(recorded(*[post("/?422")] * 50, rate=0.0)) in range(10, 31)
