@@ -222,7 +222,8 @@ async def wait_ended(process: Process) -> None:
         while process.poll() is None:  # noqa: ASYNC110 - nothing to wait for but time
             await asyncio.sleep(0.1)
         return
-    await wait_pid_ended(process.pid)
+    with contextlib.suppress(ProcessLookupError):  # somebody has reaped it by now
+        await wait_pid_ended(process.pid)
 
 
 async def wait_pid_ended(pid: int) -> None:

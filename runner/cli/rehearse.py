@@ -24,7 +24,7 @@ from runner.cli.options import (
     values_of,
 )
 from runner.cli.systems import require_linux
-from runner.errors import ConfigurationError, RehearsalError, RunnerError
+from runner.errors import ConfigurationError, NotReadyError, RehearsalError, RunnerError
 
 
 @click.command(cls=Sectioned, epilog=EPILOG)
@@ -65,6 +65,7 @@ def _rehearsed(given: dict[str, Any]) -> dict[str, Any]:
     Raises:
         RunnerError: It failed by itself.
     """
+    from runner.rehearsal.report_text import is_whole
     from runner.run.private_folder import PrivateFolder
     from runner.supervise import service
 
@@ -74,8 +75,11 @@ def _rehearsed(given: dict[str, Any]) -> dict[str, Any]:
         out = folder.path / "out.ipynb"
         try:
             service.supervise(_plan(given, out))
+        except NotReadyError:
+            raise  # what it has answered when it was ended tells nothing
         except RunnerError:
-            if not (said := _report_in(folder.path)):
+            said = _report_in(folder.path)
+            if not is_whole(said):
                 raise
         else:
             said = _report_in(folder.path)

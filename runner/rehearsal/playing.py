@@ -12,7 +12,7 @@ from runner.rehearsal.cases import Case, case_of
 from runner.rehearsal.handover import Given, Handover
 from runner.rehearsal.report import Report
 
-_SECONDS_OF_ONE = 10.0
+_SECONDS_OF_ONE, _SHARE_OF_ONE = 10.0, 1 / 3  # of the time for all
 
 LATE = "not asked in time"
 NO_USE = "not asked, since so many had failed"
@@ -78,7 +78,8 @@ class _Playing:
             self.report.leave_out(LATE)
             return
         self._handover.note(self.report.asked, self._count, f"{case.said} ({case.name})")
-        longest = max(_SECONDS_OF_ONE, 3 * (case.seconds or 0.0))
+        longest = min(_SECONDS_OF_ONE, self._rules.seconds * _SHARE_OF_ONE)
+        longest = max(longest, 3 * (case.seconds or 0.0))
         answer = await self._ask(case, min(longest, max(left, 0.0)))
         if left < longest and answer.is_late and not case.is_own:
             self.report.leave_out(LATE)  # it had less than the time of one

@@ -167,10 +167,11 @@ class StopRequested(Requested):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TimerFired(Event):
-    """A timer that was set has run down."""
+    """A timer that was set has run down; at what the run is, if that is known."""
 
     timer: Timer
     run: int = 0
+    at: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

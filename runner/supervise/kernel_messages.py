@@ -90,6 +90,11 @@ class KernelMessages:
             self._take(run, message)
         return True
 
+    def rehearsed_at(self, run: int) -> str:
+        """Say at which request of its rehearsal a run hangs, which is ended; else nothing."""
+        self._take_rehearsal(run)
+        return self._runs.ended_at(run)
+
     def _take(self, run: int, message: Message) -> None:
         match message.get("event"):
             case "turns":
@@ -102,7 +107,7 @@ class KernelMessages:
                 self._tell(Ready(run=run))
             case "failed":
                 self._take_rehearsal(run)
-                reason = str(message.get("reason", "")) + self._runs.died_at(run)
+                reason = str(message.get("reason", "")) + self._runs.ended_at(run)
                 self._tell(Failed(run=run, reason=reason))
             case "example":
                 self._runs.live[run].example = _example_of(message)

@@ -429,7 +429,7 @@ class Lifecycle:
         elif event.timer is Timer.KILL and run and run.state is not RunState.ENDED:
             self._order(Kill(run=run.number))
         elif event.timer is Timer.READY and run and run.state in (*STARTS, RunState.READY):
-            run.reason = f"not ready to serve within {self.rules.ready_timeout:g} s"
+            run.reason = f"not ready to serve within {self.rules.ready_timeout:g} s{event.at}"
             run.code = NotReadyError.exit_code
             self._enter(run, RunState.FAILED)
             self._order(Retire(run=run.number, reason=run.reason), Terminate(run=run.number))

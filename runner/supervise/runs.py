@@ -334,8 +334,8 @@ class Runs:
             log_rehearsal(self._versions.name(run), said)
         return not said and handover.is_waiting
 
-    def died_at(self, run: int) -> str:
-        """Say, of a run that died in its rehearsal, of which request; empty of any other."""
+    def ended_at(self, run: int) -> str:
+        """Say, of a run that died or hung in its rehearsal, at which request; else nothing."""
         said = self.rehearsals.get(run)
         return f" at {said.get('at')}" if said and not report_text.is_whole(said) else ""
 

@@ -74,7 +74,7 @@ def _supervise(found: Places, tls: ServerTls | None) -> None:
         ended = asyncio.run(_live(plan, folder, listeners, tls))
     if ended.code:
         kind = _OUTCOMES.get(ended.code, errors.RunnerError)
-        hint = f"the records are in {folder}" if found.is_kept else ""
+        hint = f"the records are in {folder}" if found.is_kept and not plan.is_trial else ""
         raise kind(f"{plan.path}: {ended.reason}", hint=hint)
     log.info("%s stopped%s", plan.path, f"; see {plan.out}" if plan.out.exists() else "")
 

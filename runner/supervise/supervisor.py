@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import random
@@ -56,6 +57,7 @@ from runner.supervise.events import (
     Started,
     StopRequested,
     Timer,
+    TimerFired,
     WaitForEdit,
 )
 from runner.supervise.kernel_link import KernelLinks
@@ -108,7 +110,7 @@ class Supervisor:
         self._life = Lifecycle(plan.rules, self._versions.open())
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[Exit] = self._loop.create_future()
-        self._timers = Timers(self._tell)
+        self._timers = Timers(self._fire)
         self._tasks = BackgroundTasks()
         self._failure = LastFailure(plan.path, self._life, self._versions)
         self._links = KernelLinks(self._hear)
@@ -246,6 +248,12 @@ class Supervisor:
             self._description.tell_record()
         except Exception:
             log.exception("clients could not be directed to what serves")
+
+    def _fire(self, fired: TimerFired) -> None:
+        """Tell of a timer; of a run that is late with its request in rehearsal."""
+        if fired.timer is Timer.READY:
+            fired = dataclasses.replace(fired, at=self._messages.rehearsed_at(fired.run))
+        self._tell(fired)
 
     def _not_done(self, command: Command, error: Exception) -> None:
         """Decide what becomes of a run for which something could not be done."""

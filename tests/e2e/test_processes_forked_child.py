@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -56,3 +57,10 @@ def test_it_shows_another_command_line_and_the_same_environment() -> None:
     assert Path(first) == Path(sys.executable)
     assert rest[:2] == ["-m", "ipykernel_launcher"]
     assert len(said) - 1 == sum(len(word.encode()) + 1 for word in words)
+
+
+def test_one_that_is_gone_has_ended(child: ForkedChild) -> None:
+    """Whoever has reaped it meanwhile: then there is no pidfd of it any more."""
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait(5)
+    asyncio.run(asyncio.wait_for(processes.wait_ended(child), 5))

@@ -205,6 +205,33 @@ def test_too_many_changes_keep_a_version_from_serving(
     assert answer(served[1], 75) == "small"
 
 
+@pytest.mark.parametrize(
+    ("failing", "code", "said"),
+    [
+        (
+            "x == 3 and __import__('time').sleep(1000)",
+            5,
+            "not ready to serve within 11 s at POST / (three)",
+        ),
+        ("x == 3 and __import__('os').abort()", 4, "was killed by SIGABRT"),
+    ],
+    ids=["hangs", "dies"],
+)
+def test_a_rehearsal_that_comes_to_no_end_fails_by_itself(
+    tmp_path: Path, failing: str, code: int, said: str
+) -> None:
+    """The request at which it was is named; nothing is told of a record that is gone."""
+    save(tmp_path, 100, failing)
+    (tmp_path / "rehearsal.jsonl").write_text(json.dumps(CASE))
+    seconds = ("--ready-timeout", "10", "--rehearse-timeout", "1", "--grace", "1")
+    done = ask(tmp_path, "rehearse", "a.ipynb", *seconds)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert "it is at POST / (three)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "the records are in" not in done.stderr
+
+
 def test_a_notebook_that_is_not_served_is_rehearsed_by_hand(
     served: tuple[Service, int], project: Path
 ) -> None:

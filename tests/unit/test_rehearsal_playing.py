@@ -71,11 +71,21 @@ def test_what_comes_too_late_is_counted_and_no_failure(tmp_path: Path) -> None:
     assert rehearsed(tmp_path, app, lines("a", "b"), seconds=0.0)["left_out"] == {LATE: 2}
     assert app.asked == []
     app = App(0, is_late=True)
-    said = rehearsed(tmp_path, app, lines("a"), seconds=5.0)
+    slow = [line | {"ms": 2_000} for line in lines("a")]
+    said = rehearsed(tmp_path, app, slow, seconds=5.0)
     assert (said["left_out"], said["failed"]) == ({LATE: 1}, 0)
     own = [{"name": "own", "request": {}, "status": 200}]
     with pytest.raises(RuntimeError, match="1 of 1 failed"):
         rehearsed(tmp_path, App(0, is_late=True), own, seconds=0.0)
+
+
+@pytest.mark.parametrize(("seconds", "within"), [(3.0, "1 s"), (60.0, "10 s")])
+def test_one_that_is_never_answered_fails_however_little_time_there_is(
+    tmp_path: Path, seconds: float, within: str
+) -> None:
+    """It has its share of the time for all."""
+    with pytest.raises(RuntimeError, match=f"no answer within {within}"):
+        rehearsed(tmp_path, App(0, is_late=True), lines("a"), seconds=seconds)
 
 
 def test_when_many_have_failed_no_more_are_asked(tmp_path: Path) -> None:

@@ -148,8 +148,8 @@ def test_a_candidate_that_is_never_ready_is_ended() -> None:
     """After --ready-timeout it is terminated, then killed, and its code is 5."""
     story = up(ready_timeout=9)
     story.tell(Changed(), Hello(run=2))
-    said = "not ready to serve within 9 s"
-    fired = TimerFired(timer=Timer.READY, run=2)
+    said = "not ready to serve within 9 s at GET /"
+    fired = TimerFired(timer=Timer.READY, run=2, at=" at GET /")
     assert story.tell(fired) == [Retire(run=2, reason=said), Terminate(run=2)]
     assert story.tell(TimerFired(timer=Timer.KILL, run=2)) == [Kill(run=2)]
     failed = RecordFailure(run=2, code=5, reason=said)
