@@ -227,5 +227,5 @@ def test_without_standby_every_run_is_spawned(tmp_path: Path, start: Start) -> N
     service = start("serve", "a.ipynb", "--port", "0", "--no-standby")
     service.wait_ready(service.bound_port(), 60)
     (run,) = psutil.Process(service.process.pid).children()
-    assert run.cmdline()[1:] == ["-P", "-m", "runner.spawn.child", "a.ipynb"]
+    assert run.cmdline()[1:] == ["-P", "-m", "runner.spawn.child", "--", "a.ipynb"]
     assert [child.ppid() for child in run.children()] == [run.pid]
