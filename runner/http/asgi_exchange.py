@@ -126,7 +126,7 @@ class AsgiExchange(TaskExchange):
         """Keep a piece of the body until the app asks for it."""
         self._body = self._body + data if self._body else data
         if self.recordable is not None:
-            self.recording.body.add(data)
+            self.keep_body(data)
         if len(self._body) > _MOST_BODY_WAITING:
             self.connection.pause_reading(Pause.BODY)
         self._tell()

@@ -137,8 +137,12 @@ class TaskExchange(Exchange):
         keep_alive: The connection goes on afterwards.
     """
 
-    __slots__ = ("_recording", "_task", "client", "recordable", "root", "scheme", "trace")
+    __slots__ = (
+        *("_asked_body", "_recording", "_task"),
+        *("client", "recordable", "root", "scheme", "trace"),
+    )
 
+    _asked_body: bytes | None
     _recording: Recording | None
     _task: asyncio.Task[None]
 
@@ -147,14 +151,26 @@ class TaskExchange(Exchange):
         client = scope.get("client")
         self.client, self.root = client[0] if client else "", scope.get("root_path", "")
         self.scheme = scope.get("scheme", "")
-        self.recordable = self._recording = None
+        self.recordable = self._asked_body = self._recording = None
 
     @property
     def recording(self) -> Recording:
         """What is kept of one that is recordable, since there was something to keep."""
         if self._recording is None:
             self._recording = Recording(*(self.recordable or (b"", ())))
+            self._recording.body.add(self._asked_body or b"")
         return self._recording
+
+    def keep_body(self, data: bytes) -> None:
+        """Keep a piece of the body of a recordable one; most have but one, for which this will do.
+
+        Args:
+            data: The piece.
+        """
+        if self._asked_body is None and self._recording is None:
+            self._asked_body = data
+        else:
+            self.recording.body.add(data)
 
     def record_answer(self, lines: bytes, *, is_endless: bool) -> None:
         """Keep of a recordable one what is to be recorded, or let go, as the status says.
@@ -165,7 +181,7 @@ class TaskExchange(Exchange):
         """
         log = self.connection.owner.request_log
         if log is None or not log.wants(self.status):
-            self.recordable = self._recording = None
+            self.recordable = self._asked_body = self._recording = None
         else:
             self.recording.begin_answer(lines, is_endless=is_endless)
 

@@ -153,7 +153,7 @@ class WsgiConnection(Connection):
         exchange.since, exchange.key_name = lent.since, lent.key_name
         if self.owner.request_log is not None:
             exchange.recordable = lent.query(), lent.fields()
-            exchange.recording.body.add(lent.body)
+            exchange.keep_body(lent.body)
         exchange.trace, exchange.is_of_app = lent.trace, True
         if self.owner.gate.cors is not None:
             exchange.origin = b""

@@ -100,7 +100,14 @@ def test_what_is_well_is_recorded_by_chance_only() -> None:
 def test_nothing_is_made_of_what_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nearly all requests are not, and it is known when their answers begin."""
     monkeypatch.setattr("runner.http.exchange.Recording", None)
-    assert recorded(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", rate=0.0) == []
+    assert recorded(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", post("/"), rate=0.0) == []
+
+
+def test_a_body_that_comes_in_pieces_is_kept_whole() -> None:
+    """In their order."""
+    head = f"POST / HTTP/1.1\r\n{HEAD}Content-Length: 6\r\n\r\n".encode()
+    (found,) = recorded(head + b"ab", b"cd", b"ef")
+    assert (found.kept.body, found.kept.is_cut) == (b"abcdef", False)
 
 
 def test_what_clients_do_wrong_is_bounded() -> None:
