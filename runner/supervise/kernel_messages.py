@@ -16,7 +16,7 @@ from runner.supervise.kernel_watch import KernelWatch
 from runner.supervise.last_failure import LastFailure
 from runner.supervise.lifecycle import Lifecycle
 from runner.supervise.plan import Plan
-from runner.supervise.runs import Runs
+from runner.supervise.runs import RunFacts, Runs
 from runner.supervise.states import RunState
 from runner.supervise.traffic_watch import TrafficWatch
 from runner.supervise.versions import Versions
@@ -31,7 +31,7 @@ _TELL_EVERY = 5.0  # seconds
 
 
 class KernelMessages:
-    """Take them.
+    """Make of what kernels say facts and events.
 
     Args:
         plan: What is served.
@@ -43,7 +43,7 @@ class KernelMessages:
         watch: Sees whether kernels answer.
         description: Tells the record what has changed.
         has_tls: Whether the service itself was given a certificate.
-        url: Gives where clients reach the service.
+        address: Where clients reach the service.
         tell: Gets the events.
         has_begun: Gets each run that has begun to serve.
     """
@@ -60,13 +60,13 @@ class KernelMessages:
         watch: KernelWatch,
         description: Description,
         has_tls: bool,
-        url: Callable[[], str],
+        address: str,
         tell: Callable[[Event], None],
         has_begun: Callable[[int], None],
     ) -> None:
         self._plan, self._life, self._versions, self._runs = plan, life, versions, runs
         self._traffic, self._failure, self._watch = traffic, failure, watch
-        self._description, self._has_tls, self._url = description, has_tls, url
+        self._description, self._has_tls, self._address = description, has_tls, address
         self._tell, self._has_begun = tell, has_begun
         self._loop = asyncio.get_running_loop()
 
@@ -133,16 +133,15 @@ class KernelMessages:
         live.tls = None if self._has_tls else _tls_of(name, hello.get("tls") or {})
         if requested := hello.get("requested"):
             said = "run %s: the notebook asked for %s; it is served on %s instead"
-            log.info(said, name, requested, self._url_of(is_tls=live.speaks_tls))
+            log.info(said, name, requested, self._url_of(live))
         self._tell(Hello(run=run))
         if self._plan.rehearsal is not None:
             self._loop.call_later(_TELL_EVERY, self._tell_of_rehearsal, run)
         return True
 
-    def _url_of(self, *, is_tls: bool) -> str:
-        """Give where clients are to reach a run that does not serve yet."""
-        scheme = "https" if self._has_tls or is_tls else "http"
-        return f"{scheme}://{self._url().partition('://')[2]}"
+    def _url_of(self, live: RunFacts) -> str:
+        scheme = "https" if self._has_tls or live.speaks_tls else "http"
+        return f"{scheme}://{self._address}"
 
     def _note_place(self, run: int, message: Message) -> None:
         """Note where a server listens that does not take our sockets."""
@@ -185,7 +184,7 @@ class KernelMessages:
         took = self._loop.time() - live.started_at
         facts = {"run": name, "seconds": round(took, 3), "workers": live.workers}
         said = "run %s served after %.2f s on %s"
-        log.info(said, name, took, self._url(), extra={"facts": facts})
+        log.info(said, name, took, self._url_of(live), extra={"facts": facts})
         self._has_begun(run)
 
     def _worker_replaced(self, run: int, message: Message) -> None:

@@ -114,7 +114,7 @@ class Supervisor:
         self._tasks = BackgroundTasks()
         self._failure = LastFailure(plan.path, self._life, self._versions)
         self._links = KernelLinks(self._hear)
-        limits = Limits.from_environment(plan.environ)
+        self._limits = limits = Limits.from_environment(plan.environ)
         self._gate = gate_of(plan.access, limits, is_local=net.is_local(listeners))
         proxies = AddressSet(ProxyTrust.from_environment({**os.environ, **plan.environ}).names)
         self._relay = Relay(listeners, limits, proxies, self._gate, tls)
@@ -158,7 +158,7 @@ class Supervisor:
             watch=self._watch,
             description=self._description,
             has_tls=tls is not None,
-            url=lambda: self.url,
+            address=self.address,
             tell=self._tell,
             has_begun=self._greet,
         )
@@ -205,7 +205,7 @@ class Supervisor:
 
     def _tell_of_health(self) -> None:
         """Say which paths never reach the notebook's app."""
-        limits = Limits.from_environment(self.plan.environ)
+        limits = self._limits
         for kind, path in (("health", limits.health_path), ("readiness", limits.ready_path)):
             if path:
                 log.info("%s is answered at %s, before the app", kind, path)
