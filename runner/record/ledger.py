@@ -44,17 +44,23 @@ class Ledger:
         for name in (NAME, *self._noted()):
             sweep_partials(self._folder / name)
 
-    def add(self, name: str) -> None:
-        """Note a file as ours; what cannot be noted is kept for ever."""
+    def add(self, name: str) -> bool:
+        """Note a file as ours; what cannot be noted is kept for ever.
+
+        Returns:
+            It is noted.
+        """
         text = self._text()
         if name in _names(text):
-            return
+            return True
         start = _END_OF_HALF_A_NAME if text and not text.endswith("\n") else ""
         try:
             with append_to_private(self._path) as file:
                 file.write(f"{start}{name}\n".encode())
         except OSError as error:
             log.warning("%s is never going to be removed: %s", self._folder / name, error)
+            return False
+        return True
 
     def remove(self, names: Collection[str]) -> None:
         """Remove files of ours; other names are left alone, and so is what has become a folder."""

@@ -64,9 +64,9 @@ class RequestFiles:
             found = _NAME.fullmatch(path.name)
             if found is None or found[1] not in self._runs or path.name in known:
                 continue
-            if now >= self._tried.get(path.name, 0.0):  # on a full disk it cannot be noted
+            # On a full disk it cannot be noted, which is not to be told at each look.
+            if now >= self._tried.get(path.name, 0.0) and not self._ledger.add(path.name):
                 self._tried[path.name] = now + _NOTE_AGAIN_AFTER
-                self._ledger.add(path.name)
 
     def _prune(self) -> None:
         files = self._files()

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from support import RUNNER, Service, is_ready, reserved_port, send, until, write_notebook
 
+from runner.record.ledger import Ledger
 from runner.record.requests import RecordedRequest, Wanted, read
 
 FUNCTION = """
@@ -145,10 +146,5 @@ def test_a_version_that_is_swapped_in_records_under_its_own_run(service: Recorde
     # The one before may still take connections for a moment.
     until(lambda: service.ask(a=2, b=1) and service.read()[0].run > before.run)
     assert service.read()[-1].id == before.id
-    ledger = service.folder / ".ledger"
-    until(ledger.exists)
-    until(lambda: len(_there(service.folder)) == len(ledger.read_text().splitlines()))
-
-
-def _there(folder: Path) -> list[Path]:
-    return [path for path in folder.glob("*.jsonl") if path.exists()]
+    ledger = Ledger(service.folder)
+    until(lambda: {path.name for path in service.folder.glob("*.jsonl")} <= {*ledger.names()})

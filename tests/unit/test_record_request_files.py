@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -97,6 +98,16 @@ def test_what_cannot_be_noted_is_told_once(
     for _ in range(3):
         owned.look([RUN])
     assert len(caplog.records) == 1
+
+
+def test_what_is_made_anew_under_its_name_is_noted_anew(tmp_path: Path) -> None:
+    """The folder was removed and was there again within a second, by which files are named."""
+    owned = files(tmp_path)
+    for _ in range(2):
+        name = made(tmp_path, 1)
+        owned.look([RUN])
+        assert Ledger(tmp_path / "requests").names() == [name]
+        shutil.rmtree(tmp_path / "requests")
 
 
 def test_a_folder_that_is_not_there_is_no_matter(tmp_path: Path) -> None:
