@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -26,7 +27,7 @@ Serve = Callable[..., "Served"]
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer the length of the body; ``/slow`` after a while, ``/error`` never well."""
+    """Answer the length of the body; ``/error`` never well."""
     if scope["type"] == "lifespan":
         scope["state"]["greeting"] = "hello"
         await answer_lifespan(receive, send)
@@ -37,10 +38,6 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         if message["type"] == "http.disconnect":
             return
         body, more = body + message["body"], message["more_body"]
-    if scope["path"] == "/slow":
-        import asyncio
-
-        await asyncio.sleep(0.5)
     if scope["path"] == "/error":
         raise ValueError("secret")
     if scope["path"] == "/events":
@@ -60,8 +57,6 @@ async def answer_lifespan(receive: Any, send: Any) -> None:
 
 async def stream(receive: Any, send: Any) -> None:
     """Send events until the client goes, and return without an end."""
-    import asyncio
-
     gone = asyncio.ensure_future(receive())
     headers = [(b"content-type", b"text/event-stream")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -75,6 +70,18 @@ async def respond(send: Any, content: bytes) -> None:
     headers = [(b"content-length", b"%d" % len(content))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": content})
+
+
+class Gated:
+    """Answer as `app` does, ``/slow`` when the test lets it."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope.get("path") == "/slow":
+            await asyncio.to_thread(self.open.wait, 10)
+        await app(scope, receive, send)
 
 
 class Served:
@@ -241,19 +248,21 @@ def test_a_client_that_does_not_read_is_cut(serve: Serve) -> None:
     served = serve(write_timeout=0.2)
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
         client.sendall(b"POST /large HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
-        until(lambda: served.server.state.connections, 5)
+        assert client.recv(1)
         until(lambda: not served.server.state.connections, 10)
 
 
 def test_too_many_at_once_are_503(serve: Serve) -> None:
     """Beyond the bound the answer is to come back later; health is still answered."""
-    served = serve(max_concurrency=1)
+    gated = Gated()
+    served = serve(gated, max_concurrency=1)
     slow = threading.Thread(target=served.ask, args=("/slow",))
     slow.start()
     until(lambda: served.server.state.tasks, 5)
     status, headers, _ = served.ask()
     assert (status, headers["Retry-After"]) == (503, "1")
     assert served.ask("/healthz", None, "GET")[0] == 200
+    gated.open.set()
     slow.join()
     assert served.ask()[0] == 200
 
@@ -295,11 +304,16 @@ def test_a_refused_request_ends_its_pipeline(serve: Serve) -> None:
 
 def test_a_drain_answers_what_is_in_flight(serve: Serve) -> None:
     """The answer comes, and says that the connection ends, long before the linger is over."""
-    served = serve(linger=1000)
+    gated = Gated()
+    served = serve(gated, linger=1000)
     answers: list[Any] = []
     slow = threading.Thread(target=lambda: answers.append(served.ask("/slow")))
     slow.start()
     until(lambda: served.server.state.tasks, 5)
+    (connection,) = served.server.state.connections
+    served.server.drain()
+    until(lambda: not connection.exchange.keep_alive, 5)
+    gated.open.set()
     served.end()
     slow.join()
     assert answers[0][0] == 200
@@ -454,7 +468,8 @@ def test_a_client_that_does_not_read_what_it_pipelines_is_cut(serve: Serve) -> N
         client.settimeout(0.2)
         with contextlib.suppress(OSError):
             client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" * 700)
-        until(lambda: served.server.state.connections, 5)
+        client.settimeout(10)
+        assert client.recv(1)
         until(lambda: not served.server.state.connections, 10)
 
 
@@ -478,7 +493,7 @@ def test_empty_lines_do_not_prolong_a_connection(serve: Serve) -> None:
 
 def test_what_is_pipelined_is_not_read_without_end(serve: Serve) -> None:
     """What comes behind a request waits in the network, not in our memory."""
-    served = serve()
+    served = serve(gated := Gated())
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         client.settimeout(0.2)
@@ -487,6 +502,7 @@ def test_what_is_pipelined_is_not_read_without_end(serve: Serve) -> None:
         (connection,) = served.server.state.connections
         assert len(connection.unread) < 1_000_000
         assert served.server.state.in_flight == 1
+    gated.open.set()
 
 
 @pytest.mark.parametrize("upgrade", [b"h2c", b"websocket"])
