@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import RUNNER, Service, send, until, write_notebook
+from support import RUNNER, Service, is_ready, send, until, write_notebook
 
 USER = 54321  # whom no list has
 APP = """
@@ -65,7 +65,7 @@ def test_a_service_that_may_write_nowhere_serves_and_says_so_once(
     words = ("serve", "a.ipynb", "--port", "0", "--reload", "--no-standby")
     service = start(*words, program=program)
     port = service.bound_port()
-    until(lambda: send(port, method="GET", path="/readyz")[0] == 200, 150)
+    until(lambda: is_ready(port, service), 150)
     said = send(port, method="GET", path="/")[2].decode()
     assert said.startswith(f"user-{USER} {temporary}/")
     write_notebook(project / "a.ipynb", APP, "said = b'two'")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Service, send, until, write_notebook
+from support import Service, is_ready, send, until, write_notebook
 
 APP = """
 async def app(scope, receive, send):
@@ -44,7 +44,7 @@ def service(start: type[Service]) -> Service:
 def test_a_failed_version_is_told_and_a_lame_duck_answers(service: Service, project: Path) -> None:
     """Who asks hears of both at once, from every worker; then a stop skips the wait, no reload."""
     port = service.bound_port()
-    until(lambda: readiness(port)[0] == 200, 150)
+    until(lambda: is_ready(port, service), 150)
     write_notebook(project / "a.ipynb", "raise ValueError('no good')")
     failed = {"status": "ready", "version_failed": True}
     until(lambda: all(readiness(port) == (200, failed) for _ in range(8)), 150)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Service, send, until, write_notebook
+from support import Service, is_ready, send, until, write_notebook
 
 from runner.supervise import control
 
@@ -35,6 +35,10 @@ def traffic(folder: Path) -> Any:
     return control.ask(folder, "status")["traffic"]
 
 
+def points(folder: Path) -> Any:
+    return control.ask(folder, "history")["points"]
+
+
 @pytest.mark.parametrize("code", [ASGI, WSGI], ids=["asgi", "wsgi"])
 def test_an_app_is_counted_by_the_server(
     code: str, tmp_path: Path, start: Callable[..., Service]
@@ -43,8 +47,8 @@ def test_an_app_is_counted_by_the_server(
     write_notebook(tmp_path / "a.ipynb", code)
     service = start("serve", "a.ipynb", "--port", "0", "--no-standby", cwd=tmp_path)
     port, folder = service.bound_port(), tmp_path / "runs/a"
-    until(lambda: send(port, method="GET", path="/well")[2] == b"")
-    for path in ("/well", "/fails", "/healthz", "/readyz"):
+    until(lambda: is_ready(port, service), 60)
+    for path in ("/well", "/well", "/fails", "/healthz", "/readyz"):
         send(port, method="GET", path=path)
     until(lambda: traffic(folder)["requests"] == 3)
     assert (traffic(folder)["errors"], traffic(folder)["in_flight"]) == (1, 0)
@@ -53,7 +57,6 @@ def test_an_app_is_counted_by_the_server(
     until(lambda: traffic(folder)["requests"] == 4)
     assert traffic(folder)["errors"] == 2
     assert traffic(folder)["p99"] is not None
-    assert control.ask(folder, "history")["points"] == []
     pattern = f"runner-{service.process.pid}-*/counts-*.json"
     until(lambda: len([*Path(tempfile.gettempdir()).glob(pattern)]) == 1)
 
@@ -64,8 +67,11 @@ def test_each_worker_has_its_memory_in_the_history(
     """Besides that of all processes together, of which they are a part."""
     write_notebook(tmp_path / "a.ipynb", ASGI)
     words = ["serve", "a.ipynb", "--port", "0", "--no-standby", "--workers", "2"]
-    start(*words, cwd=tmp_path).bound_port()
-    point = until(lambda: control.ask(tmp_path / "runs/a", "history")["points"])[-1]
+    service = start(*words, cwd=tmp_path)
+    port = service.bound_port()
+    until(lambda: is_ready(port, service), 60)
+    known = len(points(tmp_path / "runs/a"))
+    point = until(lambda: points(tmp_path / "runs/a")[known:])[-1]
     workers = point["worker_memory"]
     assert len(workers) == 2
     assert min(workers) > 1_000_000
