@@ -17,6 +17,7 @@ import dataclasses
 import functools
 import itertools
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ _LOOK_ELSEWHERE_EVERY = 10.0
 _MOST = 500
 LARGEST_RECORD = 64_000_000
 _SOURCES, _OUT = "sources", "out.ipynb"
+_NOT_PLAIN = re.compile("[%~\udc80-\udcff]")
 _MAPPINGS = ("serving", "candidate", "failure", "traffic")
 _LISTS = ("versions", "points")
 
@@ -173,7 +175,7 @@ class Services:
                         yield self._service(each, place.parent, host=folder.name)
 
     def _service(self, folder: Path, place: Path, host: str = "") -> Service:
-        key = _key(folder.relative_to(self._folder))
+        key = _key(folder, self._folder)
         return Service(key=key, folder=folder, place=place, host=host, is_copy=self._are_copies)
 
     def _running_elsewhere(self) -> list[running.RunningService]:
@@ -203,10 +205,21 @@ def notebooks_in(folder: Path) -> list[str]:
     return [name for name in names if name.endswith(".ipynb") and not name.startswith(".")]
 
 
-def _key(below: Path) -> str:
-    """Name a service in addresses: a folder of ours by its name, another one by its path."""
-    parts = below.parts[1:] if below.parts[:1] == urls.runs().parts else below.parts
-    return "~".join(parts or below.parts).encode(errors="backslashreplace").decode()
+def _key(folder: Path, top: Path) -> str:
+    """Name a service in addresses, each by another: a folder of ours by its name, others by paths.
+
+    ``~`` stands between a path's parts; within one it is escaped as in URLs, as is what is no text.
+    It stands in front of what would have the name of a folder of ours, or none.
+    """
+    runs, below = urls.runs(), folder.relative_to(top)
+    is_ours = below.parts[:1] == runs.parts and below != runs
+    own = below.relative_to(runs) if is_ours else below
+    key, same = "~".join(_NOT_PLAIN.sub(_escaped, part) for part in own.parts), top / runs / own
+    return f"~{key}" if not key or (same != folder and same.exists()) else key
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"%{os.fsencode(found[0])[0]:02X}"
 
 
 def _ask(folder: Path, question: str) -> Answer:

@@ -81,9 +81,8 @@ class Starts:
 
 def _spawn(notebook: Path, project: Path) -> tuple[subprocess.Popen[bytes], Path]:
     path = notebook.relative_to(project)
-    logs = project / folders.runs() / _LOGS
-    make_private_folder(logs)
-    log = logs / f"{'-'.join(path.with_suffix('').parts)}.log"
+    log = project / folders.runs() / _LOGS / path.with_suffix(".log")
+    make_private_folder(log.parent)
     # --: a name may begin as an option does.
     words = ["serve", "--reload", "--port", str(_free_port()), "--", str(path)]
     log.unlink(missing_ok=True)

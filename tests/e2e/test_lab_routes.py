@@ -117,6 +117,18 @@ def test_a_service_that_does_not_come_up_says_why(jupyter: JupyterServer, folder
     assert [*logs.iterdir()] == [logs / "-bad.log"]
 
 
+def test_each_service_has_a_log_of_its_own(jupyter: JupyterServer, folder: Path) -> None:
+    """It was called by the parts of a path in a row, and two paths may have the same."""
+    for name in ("c-d/e.ipynb", "c/d-e.ipynb"):
+        (folder / name).parent.mkdir()
+        (folder / name).write_text("{}")
+        assert order(jupyter, "serve", name)[0] == 200
+    for name in ("c-d/e", "c/d-e"):
+        failure = jupyter.wait_for(f"{name}.ipynb", "failed")["failure"]
+        assert f"{name}.ipynb" in failure["reason"]
+        assert failure["at"] == str(folder / f"runs/serve-logs/{name}.log")
+
+
 def test_a_notebook_is_served_broken_mended_and_stopped(
     jupyter: JupyterServer, folder: Path
 ) -> None:

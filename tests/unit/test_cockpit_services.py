@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import urllib.parse
 from pathlib import Path
 
 import pytest
 
-from runner.cockpit import services
+from runner.cockpit import layout, services
 from runner.cockpit.services import Services
 
 
@@ -45,3 +47,32 @@ def test_services_of_replicas_are_found(tmp_path: Path) -> None:
     found = {"iris": "iris", "host-1~iris": "iris on host-1", "host-2~iris": "iris on host-2"}
     assert asyncio.run(named(tmp_path)) == found
     assert asyncio.run(named(tmp_path / "runs")) == found
+
+
+def test_each_service_has_a_key_of_its_own(tmp_path: Path) -> None:
+    """Whatever folders are called, no link and no order can reach another than is shown."""
+    alike = ["runs/c~d/e", "runs/c/d~e", "runs/a/b", "runs/a~b", "runs/a%7Eb", "a~b"]
+    plain = ["iris", "runs/iris", "runs/runs", "runs", "own/runs/iris", "runs/\\udcff"]
+    for name in [*alike, *plain, "runs/" + os.fsdecode(b"\xff")]:
+        (tmp_path / name / "sources").mkdir(parents=True)
+        (tmp_path / name / "out.ipynb").write_text("{}")
+
+    found = {each.key: each.folder for each in asyncio.run(Services(tmp_path).found())}
+    named = {str(folder.relative_to(tmp_path)): key for key, folder in found.items()}
+    assert {name: named[name] for name in ("runs/iris", "own/runs/iris", "runs/a/b")} == {
+        "runs/iris": "iris",
+        "own/runs/iris": "own~runs~iris",
+        "runs/a/b": "a~b",
+    }
+    assert len(found) == 13
+    for key in found:
+        assert urllib.parse.unquote(layout.quoted(key)) == key
+
+
+def test_the_folder_that_is_shown_may_be_a_service_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has a name in addresses, too, though no path leads from it to itself."""
+    there = services.running.RunningService(tmp_path, tmp_path.parent)
+    monkeypatch.setattr(services.running, "services", lambda: [there])
+    assert [each.key for each in asyncio.run(Services(tmp_path).found())] == ["~"]
