@@ -10,23 +10,15 @@ from __future__ import annotations
 
 import functools
 import io
-import re
 import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 from typing import Any
-from wsgiref.util import is_hop_by_hop
 
-import httptools
+from runner.serving.handler_answer import HandlerAnswer
 
 _DROPPED = ("HTTP_CONNECTION", "HTTP_EXPECT")
-# A whole head, as `send_response`, `send_header` and `end_headers` write one.
-_HEAD = re.compile(
-    rb"HTTP/1\.[01] ([2-5][0-9]{2}(?: [^\r\n]*+)?)\r\n"
-    rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[^\r\n]*+\r\n)*+)\r\n"
-)
-_FIELD = re.compile(r"([^:\n]++):[ \t]*+([^\r]*+)\r\n")
 
 
 def wsgi_app_of(server: Any) -> Callable[..., Iterable[bytes]]:
@@ -35,13 +27,12 @@ def wsgi_app_of(server: Any) -> Callable[..., Iterable[bytes]]:
     Args:
         server: Of ``socketserver``; it is never bound, and only known to its handlers.
     """
-    kind, is_parsed = _handlers_of(server.RequestHandlerClass)
+    kind = _handlers_of(server.RequestHandlerClass)
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         client = (environ["REMOTE_ADDR"], int(environ["REMOTE_PORT"] or 0))
-        answer = _Answer(start_response)
-        environ = _with_length(environ)
-        kind(_Socket(environ, client, answer.feed, is_parsed=is_parsed), client, server)
+        answer = HandlerAnswer(start_response)
+        kind(_Socket(_with_length(environ), client, answer), client, server)
         answer.check()
         return ()
 
@@ -59,26 +50,25 @@ def handler_class_of(makes: Any) -> type | None:
     return makes if isinstance(makes, type) else None
 
 
-def _handlers_of(makes: Any) -> tuple[Callable[..., Any], bool]:
-    """Give what makes handlers, replaced as far as can be, and whether they get parsed heads."""
+def _handlers_of(makes: Any) -> Any:
+    """Give what makes handlers, with ours behind the class, as far as that can be."""
     given = handler_class_of(makes)
     if given is None:
-        return makes, False
-    is_parsed = _leaves_parsing(given)
-    kind: Any = type(given.__name__, (given,), _replaced(given, is_parsed=is_parsed))
+        return makes
+    behind = (_ParsedHandler,) if _leaves_reading(given) else ()
+    kind: Any = type(given.__name__, (given, *behind), _replaced(given))
     if isinstance(makes, functools.partial):
         kind = functools.partial(kind, *makes.args, **makes.keywords)
-    return kind, is_parsed
+    return kind
 
 
-def _replaced(kind: Any, *, is_parsed: bool) -> dict[str, Any]:
+def _replaced(kind: Any) -> dict[str, Any]:
     """Give what we do instead of a class, where it does as ``http.server`` does."""
     own: dict[str, Any] = {
         "log_message": lambda *_: None,  # there is an access log
         "date_time_string": _date_time_string,  # which would be made anew for each answer
     }
-    kept = {name: act for name, act in own.items() if _is_as_given(kind, name)}
-    return kept | ({"parse_request": _take_parsed} if is_parsed else {})
+    return {name: act for name, act in own.items() if _is_as_given(kind, name)}
 
 
 def _is_as_given(kind: Any, name: str) -> bool:
@@ -94,23 +84,76 @@ def _date_of(timestamp: int) -> str:
     return formatdate(timestamp, usegmt=True)
 
 
-def _leaves_parsing(kind: Any) -> bool:
-    """Tell whether a class reads requests as ``http.server`` does, by which one is parsed twice."""
+def _leaves_reading(kind: Any) -> bool:
+    """Tell whether a class reads and writes heads as ``http.server`` does."""
     names = ("handle", "handle_one_request", "parse_request", "handle_expect_100", "setup")
-    return all(_is_as_given(kind, name) for name in names)
+    return all(_is_as_given(kind, name) for name in (*names, "flush_headers"))
 
 
-def _take_parsed(handler: Any) -> bool:
-    """Be a ``parse_request`` for what our own server has parsed."""
-    environ = handler.connection.environ
-    handler.command, handler.path = environ["REQUEST_METHOD"], environ["REQUEST_URI"]
-    handler.request_version = environ["SERVER_PROTOCOL"]
-    handler.requestline = str(handler.raw_requestline, "latin-1").rstrip("\r\n")
-    handler.close_connection = True
-    handler.headers = headers = handler.MessageClass()
-    for name, value in _fields_of(environ):
-        headers.set_raw(name, value)  # as a parser does, which has checked them
-    return True
+class _ParsedHandler(BaseHTTPRequestHandler):
+    """Stand behind a handler class and before ``http.server``'s own: no head is written to be read.
+
+    That of a request has been parsed by our own server; that of an answer is taken as it is said.
+    Whoever asks for the lines of an answer as ``http.server`` collects them gets these, and
+    goes on with them.
+    """
+
+    _code: Any = 0
+    _message: str | None = None
+
+    def setup(self) -> None:
+        """Have what was sent behind the head, and what takes the answer."""
+        self.connection = self.request
+        self.rfile = self.connection.environ["wsgi.input"]
+        if self.wbufsize == 0:
+            self.wfile = self.connection.answer
+        else:
+            self.wfile = self.connection.makefile("wb", self.wbufsize)
+        self._said: list[tuple[str, Any]] = []
+
+    def handle_one_request(self) -> None:
+        """Answer."""
+        environ = self.connection.environ
+        self.command, self.path = environ["REQUEST_METHOD"], environ["REQUEST_URI"]
+        self.request_version, self.requestline = environ["SERVER_PROTOCOL"], _first_line_of(environ)
+        self.raw_requestline = self.requestline.encode("latin-1") + b"\r\n"
+        self.headers = headers = self.MessageClass()
+        for name, value in _fields_of(environ):
+            headers.set_raw(name, value)  # as a parser does, which has checked them
+        act = getattr(self, f"do_{self.command}", None)
+        if act is None:
+            self.send_error(501, f"Unsupported method ({self.command!r})")
+        else:
+            act()
+        self.close_connection = True
+
+    def send_response_only(self, code: int, message: str | None = None) -> None:
+        """Take the status."""
+        if "_headers_buffer" in self.__dict__:
+            super().send_response_only(code, message)
+        self._code, self._message, self._said = code, message, []
+
+    def send_header(self, keyword: str, value: Any) -> None:
+        """Take a field."""
+        if "_headers_buffer" in self.__dict__:
+            super().send_header(keyword, value)
+        self._said.append((keyword, f"{value}"))
+
+    def end_headers(self) -> None:
+        """Begin the answer."""
+        is_written = "_headers_buffer" in self.__dict__ or self.wfile is not self.connection.answer
+        if is_written or not self.connection.answer.begin(self._code, self._said):
+            super().end_headers()
+        self._code, self._said = 0, []
+
+    @functools.cached_property
+    def _headers_buffer(self) -> list[bytes]:
+        lines = self.__dict__["_headers_buffer"] = list[bytes]()
+        if self._code:
+            super().send_response_only(self._code, self._message)
+        for field in self._said:
+            super().send_header(*field)
+        return lines
 
 
 def _with_length(environ: dict[str, Any]) -> dict[str, Any]:
@@ -136,13 +179,6 @@ def _name_of(key: str) -> str:
     return ""
 
 
-@functools.lru_cache(256)
-def _passed_on(name: str) -> str:
-    """Give the name of an answer's header as it is compared; none if it is not passed on."""
-    key = name.lower()
-    return key if key == "transfer-encoding" or not is_hop_by_hop(key) else ""
-
-
 class _Request(io.RawIOBase):
     """Read a request as a client might have sent it, its body decoded, as far as it has come."""
 
@@ -156,156 +192,37 @@ class _Request(io.RawIOBase):
         return self._head.readinto(buffer) or int(self._body.readinto1(buffer))
 
 
-def _head_of(environ: dict[str, Any], *, is_parsed: bool) -> bytes:
-    """Write a request's head; only its first line, if the rest is parsed."""
-    lines = [f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']} {environ['SERVER_PROTOCOL']}"]
-    if not is_parsed:
-        lines += [f"{name}: {value}" for name, value in _fields_of(environ)]
-        lines.append("")
-    return "\r\n".join([*lines, ""]).encode("latin-1")
+def _head_of(environ: dict[str, Any]) -> bytes:
+    """Write a request's head."""
+    lines = [_first_line_of(environ)]
+    lines += [f"{name}: {value}" for name, value in _fields_of(environ)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-class _Answer:
-    """Read what a handler class writes, and pass it on; the callbacks are the parser's."""
-
-    def __init__(self, start_response: Any) -> None:
-        self._start_response = start_response
-        self._parser: Any = None  # for a head that did not come whole, and for chunks
-        self._left: int | None = None  # of the Content-Length
-        self._reason = b""
-        self._fields: list[tuple[str, str]] = []
-        self._write: Callable[[bytes], object] | None = None
-        self._is_chunked = self._is_whole = False
-        self._failure: BaseException | None = None
-
-    def feed(self, data: bytes) -> None:
-        """Take a piece of the answer; what is written behind its end is dropped."""
-        if self._failure is not None:
-            raise self._failure
-        if self._is_whole:
-            return
-        if self._parser is None and self._write is None:
-            data = self._begin(data)
-        if self._parser is None:
-            self._pass_on(data)
-        else:
-            self._parse(data)
-
-    def _begin(self, data: bytes) -> bytes:
-        """Take the head, if it is here as a whole; give what comes behind it."""
-        found = _HEAD.match(data)
-        if found is None or not self._take_fields(found[2].decode("latin-1")):
-            self._parser, self._fields = httptools.HttpResponseParser(self), []
-            return data
-        self._start(found[1].decode("latin-1"))
-        return data[found.end() :]
-
-    def _take_fields(self, lines: str) -> bool:
-        """Take the fields of a head, but those of the connection; tell whether that was all."""
-        length = None
-        for field in _FIELD.findall(lines):
-            name = _passed_on(field[0])
-            if name == "content-length":
-                length = field[1]
-            elif name == "transfer-encoding":
-                return False
-            if name:
-                self._fields.append(field)
-        if length is not None:
-            if not (length.isascii() and length.isdecimal()):
-                return False
-            self._left = int(length)
-        return True
-
-    def _start(self, status: str) -> None:
-        """Begin the answer; if it may go on for long, the client sees that at once."""
-        self._write = self._start_response(status, self._fields)
-        if all(_passed_on(name) != "content-length" for name, _ in self._fields):
-            self._write(b"")
-
-    def _pass_on(self, data: bytes) -> None:
-        if self._left is not None:
-            data = data[: self._left]
-            self._left -= len(data)
-        if data and self._write is not None:
-            self._write(data)
-
-    def _parse(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserCallbackError as error:
-            self._failure = error.__context__ or error
-            raise self._failure from None
-        except httptools.HttpParserError:
-            if not self._is_whole:
-                raise
-
-    def check(self) -> None:
-        """Accept the answer.
-
-        Raises:
-            ValueError: There was none, or it is not whole.
-        """
-        if self._write is None:
-            raise ValueError("the handler class gave no answer")
-        if self._is_chunked and not self._is_whole:
-            raise ValueError("the handler class gave half a chunked answer")
-
-    def on_status(self, reason: bytes) -> None:
-        """Take the words behind the status."""
-        self._reason += reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, unless it speaks of the connection."""
-        field = (name.decode("latin-1"), value.decode("latin-1"))
-        self._is_chunked |= name.lower() == b"transfer-encoding" and b"chunked" in value.lower()
-        if not is_hop_by_hop(field[0]):
-            self._fields.append(field)
-
-    def on_headers_complete(self) -> None:
-        """Begin the answer, unless there is another to come."""
-        status = self._parser.get_status_code()
-        if status < 200:
-            self._reason, self._fields = b"", []
-        else:
-            self._start(f"{status} {self._reason.decode('latin-1')}")
-
-    def on_body(self, data: bytes) -> None:
-        """Pass a piece of the body on."""
-        if self._write is not None:
-            self._write(data)
-
-    def on_message_complete(self) -> None:
-        """Note the end."""
-        self._is_whole = self._write is not None
+def _first_line_of(environ: dict[str, Any]) -> str:
+    return f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']} {environ['SERVER_PROTOCOL']}"
 
 
 class _Socket:
     """Be the socket of one request, as far as a handler class of ``http.server`` uses it."""
 
     def __init__(
-        self,
-        environ: dict[str, Any],
-        client: tuple[str, int],
-        send: Callable[[bytes], None],
-        *,
-        is_parsed: bool,
+        self, environ: dict[str, Any], client: tuple[str, int], answer: HandlerAnswer
     ) -> None:
-        self.environ, self._client, self._send = environ, client, send
-        self._is_parsed = is_parsed
+        self.environ, self.answer, self._client = environ, answer, client
 
     def makefile(self, mode: str = "rb", *_: Any, **settings: Any) -> Any:
         """Give what the client sent, or a file that sends."""
         if "r" not in mode:
-            return io.BufferedWriter(_Sink(self.sendall))
-        head, body = _head_of(self.environ, is_parsed=self._is_parsed), self.environ["wsgi.input"]
+            return io.BufferedWriter(self.answer)
+        head, body = _head_of(self.environ), self.environ["wsgi.input"]
         if isinstance(body, io.BytesIO):
             return io.BytesIO(head + body.read())
         return io.BufferedReader(_Request(head, body))
 
-    def sendall(self, data: bytes) -> None:
+    def sendall(self, data: bytes) -> int:
         """Take a piece of the answer."""
-        self._send(bytes(data))
+        return self.answer.write(data)
 
     send = sendall
 
@@ -317,19 +234,3 @@ class _Socket:
         """Do nothing: the server has deadlines of its own."""
 
     setsockopt = shutdown = close = lambda self, *_: None
-
-
-class _Sink(io.RawIOBase):
-    """Be the file that a handler class with a write buffer asks for."""
-
-    def __init__(self, send: Callable[[bytes], None]) -> None:
-        self._send = send
-
-    def writable(self) -> bool:
-        """Be written to."""
-        return True
-
-    def write(self, data: Any) -> int:
-        """Send."""
-        self._send(bytes(data))
-        return len(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.client
 import http.server
@@ -88,10 +89,10 @@ class Server(http.server.ThreadingHTTPServer):
         pass
 
 
-@pytest.fixture
-def connection() -> Iterator[http.client.HTTPConnection]:
-    """A connection to the handler class, behind our server."""
-    with Server(("", 0), Handler) as owner:
+@contextlib.contextmanager
+def connected(kind: type) -> Iterator[http.client.HTTPConnection]:
+    """Connect to a handler class, behind our server."""
+    with Server(("", 0), kind) as owner:
         adapter = WsgiAdapter(wsgi_app_of(owner), 4)
         server = AsgiServer(adapter, Limits(linger=0.1, drain_timeout=1))
         ready = threading.Event()
@@ -108,6 +109,13 @@ def connection() -> Iterator[http.client.HTTPConnection]:
             asked.close()
             server.drain()
             thread.join(5)
+
+
+@pytest.fixture
+def connection() -> Iterator[http.client.HTTPConnection]:
+    """A connection to the handler class."""
+    with connected(Handler) as asked:
+        yield asked
 
 
 def get(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:
@@ -229,6 +237,184 @@ def test_a_class_that_parses_by_itself_gets_what_was_sent() -> None:
         heard.append(seen)
     assert heard[0] == heard[1]
     assert heard[0][4] == [("Connection", "close"), ("Content-Type", "text/plain"), ("X-Mine", "7")]
+
+
+class OwnEnd(Handler):
+    """Add to each head, as classes do that let other sites ask."""
+
+    def end_headers(self) -> None:
+        self.send_header("X-Mine", "7")
+        super().end_headers()
+
+
+class EndOfBase(Handler):
+    """Do so by the class that it knows."""
+
+    def end_headers(self) -> None:
+        http.server.BaseHTTPRequestHandler.send_header(self, "X-Mine", "7")
+        http.server.BaseHTTPRequestHandler.end_headers(self)
+
+
+class Lines(Handler):
+    """Put a line of its own among those that ``http.server`` collects."""
+
+    def end_headers(self) -> None:
+        self._headers_buffer = [
+            line for line in self._headers_buffer if not line.startswith(b"Date:")
+        ]
+        self._headers_buffer.append(b"X-Mine: 7\r\n")
+        super().end_headers()
+
+
+class InPieces(Handler):
+    """Send a head as it is said, and ask once more that it be sent."""
+
+    def send_header(self, keyword: str, value: str) -> None:
+        super().send_header(keyword, value)
+        self.flush_headers()
+
+    def end_headers(self) -> None:
+        self.send_header("X-Mine", "7")
+        super().end_headers()
+        self.flush_headers()
+
+
+class OwnFlush(Handler):
+    """Change what is sent."""
+
+    def flush_headers(self) -> None:
+        self._headers_buffer.insert(-1, b"X-Mine: 7\r\n")
+        super().flush_headers()
+
+
+class FlushOnceMore(OwnEnd):
+    """Ask that it be sent although it is."""
+
+    def end_headers(self) -> None:
+        super().end_headers()
+        self.flush_headers()
+
+
+class OwnFile(Handler):
+    """Write to a file of its own, and send what is there and more."""
+
+    def end_headers(self) -> None:
+        given, self.wfile = self.wfile, io.BytesIO()
+        super().end_headers()
+        head = self.wfile.getvalue().replace(b"Server:", b"X-Mine: 7\r\nServer:")
+        given.write(memoryview(head))
+        self.wfile = given
+
+
+class Buffered(OwnEnd):
+    """Have a buffer."""
+
+    wbufsize = 1_000
+
+
+class Continue(Handler):
+    """Say first that it will answer."""
+
+    protocol_version = "HTTP/1.1"
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        self.send_response_only(100)
+        self.send_header("X-Mine", "6")
+        self.end_headers()
+        super().send_response(code, message)
+        self.send_header("X-Mine", "7")
+
+
+class ContinueByItself(OwnEnd):
+    """Write that by itself."""
+
+    protocol_version = "HTTP/1.1"
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        super().send_response(code, message)
+
+
+class Twice(OwnEnd):
+    """Think better of an answer before it is sent."""
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        super().send_response(599, "no")
+        self.send_header("X-Mine", "6")
+        super().send_response(code, message)
+
+
+class TooLate(OwnEnd):
+    """Think better of it when it is sent."""
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(201)
+        self.end_headers()
+        self.wfile.write(content)
+        self.send_error(500)
+
+
+class ByItself(Handler):
+    """Write all by itself."""
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        for part in (b"HTTP/1.1 201 Created\r\nX-Mine", b": 7\r\nContent-Length: %d\r\n\r\n"):
+            self.wfile.write(part % len(content) if b"%" in part else part)
+        self.connection.sendall(content)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(OwnEnd, EndOfBase, Lines, InPieces, OwnFlush, FlushOnceMore, OwnFile, Buffered),
+        *(Continue, ContinueByItself, Twice, TooLate, ByItself),
+    ],
+)
+def test_a_head_may_be_said_or_written_in_any_way(kind: type) -> None:
+    """Whatever a class does of what ``http.server`` does for it, the client sees one answer."""
+    with connected(kind) as connection:
+        for body in (b"one", b"and two"):
+            connection.request("POST", "/", body)
+            answer = connection.getresponse()
+            assert (answer.status, answer.headers.get_all("X-Mine")) == (201, ["7"])
+            assert body in answer.read()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("X-Mine", "7\r\nSet-Cookie: a"), ("X-Mine", "\n7"), ("X:", "7"), ("Content-Length", "-1")],
+)
+def test_no_field_breaks_out_of_its_line(name: str, value: str) -> None:
+    """The client is told 500, and gets nothing of it."""
+
+    class Breaking(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header(name, value)
+            self.end_headers()
+
+    with connected(Breaking) as connection:
+        for _ in range(2):
+            connection.request("GET", "/")
+            answer = connection.getresponse()
+            assert (answer.status, answer.headers["Set-Cookie"]) == (500, None)
+            answer.read()
+
+
+def test_a_path_is_no_host(tmp_path: Path) -> None:
+    """A class that redirects to its path sends nobody elsewhere."""
+    (tmp_path / "folder").mkdir()
+
+    class Files(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *words: Any) -> None:
+            super().__init__(*words, directory=str(tmp_path))
+
+    with connected(Files) as connection:
+        connection.request("GET", "//folder")
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Location"]) == (301, "/folder/")
 
 
 @pytest.mark.parametrize("is_partial", [True, False], ids=["partial", "function"])
