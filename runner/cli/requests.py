@@ -149,9 +149,12 @@ def _list(found: Iterable[RecordedRequest], *, as_json: bool) -> int:
 
 def _told(request: RecordedRequest) -> str:
     """Lay out all that is kept of a request."""
+    from runner.record.requests import NO_BODY
+
     lines, failure = [_shown(request)], request.failure
     raised = f"{failure.said}\n{failure.traceback}".encode() if failure else None
-    parts = (("raised", raised), ("request", request.body), ("answer", request.answer))
+    body = NO_BODY.encode() if request.lacks_body else request.body
+    parts = (("raised", raised), ("request", body), ("answer", request.answer))
     for name, data in parts:
         text = in_lines((data or b"").decode(errors="backslashreplace").rstrip())
         lines += [f"{name}:", textwrap.indent(text, "  ")] if text else []

@@ -130,7 +130,7 @@ def _failed_request(service: Service, request: RecordedRequest) -> FailedRequest
         target=f"{request.method} {request.target}",
         ms=request.ms,
         run=request.run,
-        body=_shown(request.body),
+        body=requests.NO_BODY if request.lacks_body else _shown(request.body),
         answer=_shown(request.answer),
         failure=request.failure or RecordedFailure(),
         record=service.folder / f"{Path(request.run[:_LONGEST_NAME]).name}.ipynb",

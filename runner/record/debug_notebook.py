@@ -3,7 +3,8 @@
 The rules of this file:
 
 1. It has the cells of the version that answered, up to the one that serves, then the request, then
-   the call, in the kernel itself: see `runner.serving.debugging`. Annotated cells have no server:
+   the call, in the kernel itself: see `runner.serving.debugging`. A body that was not recorded is
+   asked for before: without it another error would come. Annotated cells have no server:
    of these it has the one that answered, behind the ``REQUEST`` that it got.
 2. What a request says stands in it as a Python literal and nowhere else: no comment and no text has
    anything that could become code.
@@ -38,6 +39,10 @@ _TAG = "debug"
 _NOT_FOR_NAMES = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST_ID = 64
 _LONGEST_ANSWER = 500
+_BODY = """\
+recorded_body = None  # what was sent, such as `open("body.json", "rb").read()`
+assert recorded_body is not None, "the body was not recorded: say above what was sent"\
+"""
 _HOW_TO = """\
 Run all cells: the last one raises what the service has raised. `%debug` in a cell of its own then
 opens the debugger at that place. Only the kernel of this notebook is asked, not the service.
@@ -108,6 +113,7 @@ def _document(request: RecordedRequest, version: ServedVersion, place: Path) -> 
         _markdown(_introduction(asked, version)),
         _code(_beginning(place, is_annotated=answering is not None)),
         *own,
+        *([_code(_BODY)] if request.lacks_body else []),
         *call,
     ]
     for number, cell in enumerate(cells):
@@ -223,12 +229,16 @@ def _app_call(asked: RepeatedRequest) -> list[dict[str, Any]]:
         f"    path={case.path!r},",
         f"    query={case.query!r},",
         f"    headers={dict(case.headers)!r},",
-        f"    body={_literal(case.body)},",
+        f"    body={_body(asked, _literal(case.body))},",
         ")",
     ]
     said = "# It raises what the app has raised."
     call = f"{said}\nawait debugging.ask(recorded_request, globals())"
     return [_code("\n".join(lines)), _code(call)]
+
+
+def _body(asked: RepeatedRequest, literal: str) -> str:
+    return "recorded_body" if asked.recorded.lacks_body else literal
 
 
 def _literal(body: bytes) -> str:
@@ -252,7 +262,7 @@ def _annotated_call(
         f"    query={case.query.encode()!r},",
         f"    parameters={parameters!r},",
         f"    headers={headers!r},",
-        f"    body={case.body!r},",
+        f"    body={_body(asked, repr(case.body))},",
         ").to_json()",
     ]
     return [_code("\n".join(lines)), *map(_copied, answering)]

@@ -48,10 +48,8 @@ class RepeatedRequest:
         notes = ["of its headers only the body's type and `accept` are recorded"]
         if request.is_masked and (names := _masked_names(request)):
             notes.append(f"masked, so not what was sent: {', '.join(names)}")
-        if request.body is None or (request.is_cut and not request.body):
-            notes.append("its body was too large to be recorded, and is missing")
-        elif request.is_cut:
-            notes.append("of its body or its answer not all is recorded")
+        if request.lacks_body:
+            notes.append(f"its body is {requests.NO_BODY}")
         return cls(recorded=request, case=case, notes=notes)
 
 

@@ -31,6 +31,9 @@ NAME = "requests"
 
 SUFFIX = ".jsonl"
 
+NO_BODY = "not recorded: it has more than 64 KiB, is broken, or was refused before it was read"
+"""Says why a request lacks the body that was sent."""
+
 _BLOCK = 65_536
 _LONGEST_SAID = 150  # letters
 
@@ -114,6 +117,11 @@ class RecordedRequest:
     def is_failure(self) -> bool:
         """Tell whether the service has failed at it."""
         return self.status >= 500
+
+    @property
+    def lacks_body(self) -> bool:
+        """Tell whether a body that was sent is left out; one of a stream's beginning is not."""
+        return self.is_cut and self.body is None
 
     @property
     def target(self) -> str:

@@ -160,6 +160,10 @@ def _own_of(line: dict[str, Any]) -> dict[str, Any]:
     request = {name: line[name] for name in _OF_REQUEST & line.keys()}
     request["path"] = _path_of(line.get("path", "/"), is_decoded=True)
     kept = {name: line[name] for name in _FIELDS & line.keys()}
+    if line.get("is_cut"):
+        if request.get("body") is None:
+            raise ValueError("its `body` is not recorded: say what was sent")
+        kept.pop("answer", None)  # of which not all is there
     return kept | {"request": request}
 
 

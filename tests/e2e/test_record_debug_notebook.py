@@ -36,6 +36,7 @@ class Model:
         return [1 / int(row[0]) for row in np.asarray(rows)]
 """
 CELL = '# GET /divide/:b\nimport json\nprint(1 / int(json.loads(REQUEST)["path"]["b"]))'
+CELL_OF_BODY = '# POST /divide\nimport json\nprint(1 / int(json.loads(REQUEST)["body"]))'
 JSON = {"headers": {"content-type": "application/json"}}
 
 
@@ -69,6 +70,33 @@ def test_what_had_failed_fails_again(
     """In the kernel of the notebook itself, with the error that the service had."""
     service = leave_service(tmp_path, *sources, served=served, **{**JSON, **asked})
     said = executed(write_debug_notebook(service, "5e1f"))
+    assert "FAILED ZeroDivisionError" in said, said
+
+
+@pytest.mark.parametrize(
+    ("sources", "served", "asked"),
+    [
+        ([WSGI], None, {"headers": {}}),
+        ([CELL_OF_BODY, "ready = True"], None, {"path": "/divide"}),
+    ],
+    ids=["wsgi", "annotated cell"],
+)
+def test_a_body_that_is_not_recorded_is_asked_for(
+    tmp_path: Path, sources: list[str], served: int | None, asked: dict[str, object]
+) -> None:
+    """The notebook ends there, and not at what an empty body does; with it, it fails as it did."""
+    missing = {"body": None, "is_cut": True, **JSON}
+    service = leave_service(tmp_path, *sources, served=served, **{**missing, **asked})
+    path = write_debug_notebook(service, "5e1f")
+    said = executed(path)
+    assert "AssertionError('the body was not recorded" in said, said
+    (tmp_path / "body.txt").write_text("0")
+    path.write_text(
+        path.read_text().replace(
+            "recorded_body = None", "recorded_body = open('body.txt','rb').read()"
+        )
+    )
+    said = executed(path)
     assert "FAILED ZeroDivisionError" in said, said
 
 

@@ -95,6 +95,14 @@ def test_one_is_shown_with_all_that_is_kept(folder: Path) -> None:
     assert isinstance(run("a.ipynb", "--show", "none").exception, ConfigurationError)
 
 
+def test_it_is_shown_that_a_body_is_not_recorded(folder: Path) -> None:
+    """It was sent nevertheless."""
+    line = LINE | {"id": "ab", "time": "2026-11-29T13:00:00+00:00", "status": 500}
+    line |= {"body": None, "is_cut": True}
+    (folder_of(Path("a.ipynb")) / "requests" / "y.jsonl").write_text(f"{json.dumps(line)}\n")
+    assert "request:\n  not recorded: it has more than 64 KiB" in run("--show", "ab").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

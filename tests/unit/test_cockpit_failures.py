@@ -15,11 +15,14 @@ def test_a_request_has_what_it_raised_and_the_record_of_its_run(tmp_path: Path) 
     """An older log has nothing of the kind, and a run's name is what a file says."""
     service = Service(key="a", folder=tmp_path, place=tmp_path)
     recorded_failure(tmp_path, 1, run="../" * 500 + "x" * 500)
-    recorded_failure(tmp_path, 2, failure={"error": "E", "cell": 3, "line": 4}, run="r")
+    recorded_failure(
+        tmp_path, 2, body=None, is_cut=True, failure={"error": "E", "cell": 3, "line": 4}, run="r"
+    )
     newest, oldest = failures.failed_requests(service)
     assert (newest.failure.cell, newest.failure.line) == (3, 4)
     assert newest.record == tmp_path / "r.ipynb"
-    assert oldest.failure.said == ""
+    assert newest.body.startswith("not recorded")
+    assert (oldest.failure.said, oldest.body) == ("", '{"x": 1}')
     assert oldest.record.parent == tmp_path
     assert not oldest.record.exists()
 

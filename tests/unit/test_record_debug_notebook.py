@@ -109,11 +109,22 @@ def test_it_is_said_what_is_masked_or_missing(tmp_path: Path) -> None:
 
 
 def test_a_body_that_is_not_recorded_is_said_to_be_missing(tmp_path: Path) -> None:
-    """Else one would wonder why nothing fails."""
+    """In the text above all; a cell asks for it, for without it nothing fails as it did."""
     service = leave_service(tmp_path, "serve(a)", served=0, body=None, is_cut=True)
-    assert "its body was too large to be recorded" in code_of(
-        write_debug_notebook(service, "5e1f")
-    )[-2].replace("Its", "its")
+    path = write_debug_notebook(service, "5e1f")
+    assert "- Its body is not recorded: it has more than 64 KiB" in cells_of(path)[0]["source"]
+    *_, asked_for, request, _ = code_of(path)
+    assert asked_for.startswith("recorded_body = None")
+    assert "body=recorded_body," in request
+
+
+@pytest.mark.parametrize("answer", [None, "the beginning of a stream"])
+def test_of_a_long_answer_no_body_is_missing(tmp_path: Path, answer: str | None) -> None:
+    """What was sent is all there: an error page of a framework is long, and a GET has no body."""
+    service = leave_service(tmp_path, "serve(a)", served=0, body="", answer=answer, is_cut=True)
+    path = write_debug_notebook(service, "5e1f")
+    assert "body" not in cells_of(path)[0]["source"].replace("the body's type", "")
+    assert "body=''," in code_of(path)[-2]
 
 
 def test_a_version_that_is_gone_is_taken_from_its_record(tmp_path: Path) -> None:

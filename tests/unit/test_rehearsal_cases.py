@@ -80,10 +80,18 @@ def test_cases_are_named_by_their_lines(tmp_path: Path) -> None:
     assert [*read_cases(tmp_path / "none")] == []
 
 
+def test_what_is_taken_over_expects_no_answer_that_was_cut(tmp_path: Path) -> None:
+    """Of which only the beginning is recorded, or nothing."""
+    line = {**LOGGED, "is_cut": True, "answer": None}
+    (taken_over,) = map(case_of, read_cases(written(tmp_path, line)))
+    assert (taken_over.has_answer, taken_over.status) == (False, LOGGED["status"])
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
         ("{", "Expecting"),
+        ({**LOGGED, "is_cut": True, "body": None}, "its `body` is not recorded"),
         ("[]", "no object"),
         ({"request": []}, "has to be an object"),
         ({"request": {}}, "neither `answer` nor `status`"),
