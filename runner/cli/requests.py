@@ -61,7 +61,11 @@ def _statuses(
 @click.option(
     "--status", multiple=True, callback=_statuses, help="Answered so: 422, 5xx; repeatable."
 )
-@click.option("--failures", is_flag=True, help="Only those at which the service has failed: 5xx.")
+@click.option(
+    "--failures",
+    is_flag=True,
+    help="Only those at which the service has failed: 5xx, and answers that broke off.",
+)
 @click.option("--since", callback=_since, metavar="TIME", help="Not before: 10m, 2d, 2026-11-29.")
 @click.option("--key", metavar="NAME", help="Asked by the key of this name; '' for none.")
 @click.option("--path", metavar="PATTERN", default="", help="At such a path: '/predict*'.")

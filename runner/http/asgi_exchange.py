@@ -23,7 +23,7 @@ from runner.http.response_head import (
     header_lines,
     status_line,
 )
-from runner.telemetry.request_trace import TRACEPARENT, RequestTrace, trace_of
+from runner.telemetry.request_trace import TRACEPARENT, trace_of
 
 if TYPE_CHECKING:
     from runner.http.connection import Connection
@@ -64,8 +64,6 @@ class AsgiExchange(TaskExchange):
     Attributes:
         origin: The site whose page asks, or none, where CORS is ours; None where it is the app's.
     """
-
-    trace: RequestTrace
 
     __slots__ = (
         "_app",
@@ -268,9 +266,9 @@ class AsgiExchange(TaskExchange):
             if self._left < 0 or (self._left and not has_more):
                 much = "more" if self._left < 0 else "less"
                 raise RuntimeError(f"the app gave {much} than its Content-Length")
-        start = self._begin() if is_first else b""
+        start = self._begin(has_more=has_more) if is_first else b""
         if self.recordable is not None:
-            self.recording.answer.add(body)
+            self.keep_answer(body)
         if self._is_chunked:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             body = body if has_more else body + b"0\r\n\r\n"
@@ -279,7 +277,7 @@ class AsgiExchange(TaskExchange):
         if not has_more:
             self._complete()
 
-    def _begin(self) -> bytes:
+    def _begin(self, *, has_more: bool) -> bytes:
         """Write the head, now that all is known of how the answer ends."""
         self.is_started = True
         if self._expects_continue and self._has_more:
@@ -294,7 +292,7 @@ class AsgiExchange(TaskExchange):
         else:
             self._is_chunked = False
         if self.recordable is not None:
-            self.record_answer(lines, is_endless=self._is_chunked)
+            self.record_answer(lines, is_endless=self._is_chunked, may_fail=has_more)
         if self._is_chunked:
             self._is_stream = _STREAM.search(lines) is not None
             lines += _CHUNKED_LINE

@@ -104,8 +104,13 @@ class Exchange:
         if self.trace is not None and self.trace.span is not None:
             self.trace.span.end_answered(self.status)
 
-    def exchanged(self, *, is_whole: bool) -> Exchanged:
-        """Give what is kept of one that is recordable.
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether a failure of it was noted, whatever its status is."""
+        return self.trace is not None and self.trace.failure_id != ""
+
+    def exchanged(self, *, is_whole: bool) -> Exchanged | None:
+        """Give what is to be recorded of one that is recordable; None if nothing is.
 
         Args:
             is_whole: The answer has come to its end.
@@ -142,6 +147,7 @@ class TaskExchange(Exchange):
         *("client", "recordable", "root", "scheme", "trace"),
     )
 
+    trace: RequestTrace
     _asked_body: bytes | None
     _recording: Recording | None
     _task: asyncio.Task[None]
@@ -155,7 +161,7 @@ class TaskExchange(Exchange):
 
     @property
     def recording(self) -> Recording:
-        """What is kept of one that is recordable, since there was something to keep."""
+        """What is kept of one that is recordable."""
         if self._recording is None:
             self._recording = Recording(*(self.recordable or (b"", ())))
             self._recording.body.add(self._asked_body or b"")
@@ -172,22 +178,35 @@ class TaskExchange(Exchange):
         else:
             self.recording.body.add(data)
 
-    def record_answer(self, lines: bytes, *, is_endless: bool) -> None:
-        """Keep of a recordable one what is to be recorded, or let go, as the status says.
+    @property
+    def is_recorded(self) -> bool:
+        """Tell whether it is recorded however it ends."""
+        return self._recording is not None and self._recording.is_wanted
+
+    def record_answer(self, lines: bytes, *, is_endless: bool, may_fail: bool) -> None:
+        """Keep of a recordable one what is to be recorded, as the status says.
 
         Args:
             lines: The answer's head.
             is_endless: It is a stream, of which the beginning is kept.
+            may_fail: More follows, and may be a failure: what was asked is kept until the end.
         """
         log = self.connection.owner.request_log
-        if log is None or not log.wants(self.status):
-            self.recordable = self._asked_body = self._recording = None
-        else:
+        if log is not None and log.wants(self.status):
             self.recording.begin_answer(lines, is_endless=is_endless)
+        elif log is None or not (may_fail or self.trace.failure_id):
+            self.recordable = self._asked_body = self._recording = None
 
-    def exchanged(self, *, is_whole: bool) -> Exchanged:
-        """Give what is kept by now."""
-        return self.recording.exchanged(is_whole=is_whole)
+    def keep_answer(self, data: bytes) -> None:
+        """Keep a piece of the answer, if it is recorded."""
+        if self.is_recorded:
+            self.recording.answer.add(data)
+
+    def exchanged(self, *, is_whole: bool) -> Exchanged | None:
+        """Give what is kept by now of one that is recorded, or has failed."""
+        if not (self.is_recorded or self.has_failed):
+            return None
+        return self.recording.exchanged(is_whole=is_whole, has_failed=self.has_failed)
 
     def start_task(self, work: Coroutine[None, None, None]) -> None:
         """Begin the task."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from runner.http.request_log import RequestLog
     from runner.http.server_state import ServerState
 
+_GONE = 0  # in place of the status of an answer that nobody has taken
 HALF_CLOSED = 0.25  # seconds that a client is answered which sends no more
 _LITTLE = 16_384  # bytes of an answer, which are on their way at once
 _LINGER = 2.0  # seconds that one is read which is to see our last answer
@@ -159,7 +160,7 @@ class ExchangeLink(ClientLink):
         if not is_counted:
             self.state.answers += 1
             if self.state.answered is not None:
-                self._count(exchange)
+                self._count(exchange, exchange.status)
             if self.owner.access_log is not None:
                 self._log_exchange(exchange)
             if exchange.recordable is not None:
@@ -180,7 +181,7 @@ class ExchangeLink(ClientLink):
     def count_in_thread(self, exchange: Exchange) -> None:
         """Count and log an answer that a thread has written."""
         self.state.count_in_thread()
-        self._count(exchange)
+        self._count(exchange, exchange.status)
         if self.owner.access_log is not None:
             self._log_exchange(exchange)
 
@@ -193,7 +194,7 @@ class ExchangeLink(ClientLink):
         """
         exchange.is_complete = True
         exchange.leave()
-        self._count(exchange)
+        self._count(exchange, 500 if exchange.has_failed else exchange.status)
         self._log_exchange(exchange)
         if exchange.recordable is not None:
             self._record(exchange, is_whole=False)
@@ -322,21 +323,20 @@ class ExchangeLink(ClientLink):
             if exchange.recordable is not None and exchange.is_started:
                 self._record(exchange, is_whole=False)
             exchange.leave()
-            self._count(exchange, is_gone=True)
+            self._count(exchange, _GONE)
             exchange.disconnect()
 
-    def _count(self, exchange: Exchange, *, is_gone: bool = False) -> None:
+    def _count(self, exchange: Exchange, status: int) -> None:
         """Have an answer of the app counted, if it does not do so itself; in any thread."""
         answered = self.state.answered
         if answered is not None and exchange.is_of_app:
-            status = 0 if is_gone else exchange.status
             answered.append((status, time.monotonic() - exchange.since))
 
     def _record(self, exchange: Exchange, *, is_whole: bool = True) -> None:
-        """Have an exchange recorded, whose recording was wanted when its answer began."""
-        log = self.owner.request_log
-        if log is not None:
-            log.add_exchange(exchange, exchange.exchanged(is_whole=is_whole))
+        """Have an exchange recorded, if it is to be, now that its end is known."""
+        log, exchanged = self.owner.request_log, exchange.exchanged(is_whole=is_whole)
+        if log is not None and exchanged is not None:
+            log.add_exchange(exchange, exchanged)
 
     def _record_refusal(
         self, refused: RefusedRequestError, head: RequestHead | None, trace: RequestTrace | None

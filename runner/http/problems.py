@@ -32,7 +32,7 @@ def note_failure(
     """
     number = uuid.uuid4().hex[:12]
     if (trace := current.get()) is not None:
-        trace.raised = Raised("", said) if cause is None else raised_by(cause)
+        trace.fail(number, Raised("", said) if cause is None else raised_by(cause))
         if trace.span is not None:
             trace.span.note_failure(number, cause)
     log.error("failure %s: %s", number, said, exc_info=None if is_told else cause)

@@ -1,7 +1,8 @@
 """Keep of one exchange what the request log may have of it, by reference and within a bound.
 
-Whether an exchange is recorded is known when its answer begins: a failure always is. So what came
-before is kept of each, while it is answered, and counted where all bodies are.
+Whether an exchange is recorded is known when its answer begins, but for a failure behind that,
+which always is. So what came before is kept of each, while it is answered, and counted where all
+bodies are. Of an answer that is recorded only if it fails, no piece is kept.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Exchanged(NamedTuple):
         answer_fields: Of the answer, likewise.
         answer: None if it is left out.
         is_cut: Of the body or the answer not all is here.
+        has_failed: A failure was noted before the answer's end, whatever its status.
     """
 
     query: bytes
@@ -38,6 +40,7 @@ class Exchanged(NamedTuple):
     answer_fields: Sequence[Field]
     answer: bytes | None
     is_cut: bool = False
+    has_failed: bool = False
 
 
 def kept(fields: Iterable[Field]) -> list[Field]:
@@ -103,12 +106,15 @@ class Recording:
     Args:
         query: As it was sent.
         fields: Of the request, with names in lower case.
+
+    Attributes:
+        is_wanted: It is recorded however it ends; else only if it fails.
     """
 
-    __slots__ = ("_answer", "_answer_fields", "_body", "_fields", "_query")
+    __slots__ = ("_answer", "_answer_fields", "_body", "_fields", "_query", "is_wanted")
 
     def __init__(self, query: bytes, fields: Sequence[Field]) -> None:
-        self._query, self._fields = query, fields
+        self._query, self._fields, self.is_wanted = query, fields, False
         self._answer_fields: Sequence[Field] = ()
         self._body: Pieces | None = None
         self._answer: Pieces | None = None
@@ -128,22 +134,24 @@ class Recording:
         return self._answer
 
     def begin_answer(self, lines: bytes, *, is_endless: bool) -> None:
-        """Note the head of the answer, as we have written it.
+        """Note the head of the answer, as we have written it: what follows is wanted.
 
         Args:
             lines: The status line and the fields.
             is_endless: It is a stream, of which the beginning is kept.
         """
+        self.is_wanted = True
         lines = lines.partition(b"\r\n\r\n")[0]
         fields = (line.partition(b": ") for line in lines.split(b"\r\n")[1:])
         self._answer_fields = kept((name, value) for name, _, value in fields)
         self.answer.keeps_beginning = is_endless
 
-    def exchanged(self, *, is_whole: bool = True) -> Exchanged:
+    def exchanged(self, *, is_whole: bool = True, has_failed: bool = False) -> Exchanged:
         """Give what is kept by now.
 
         Args:
             is_whole: The answer has come to its end.
+            has_failed: A failure was noted meanwhile.
         """
         is_cut = self.body.is_cut or self.answer.is_cut or len(self._query) > _MOST_QUERY
         return Exchanged(
@@ -151,6 +159,7 @@ class Recording:
             fields=kept(self._fields),
             body=self.body.whole(),
             answer_fields=self._answer_fields,
-            answer=self.answer.whole(),
-            is_cut=is_cut or not is_whole,
+            answer=self.answer.whole() if self.is_wanted else None,
+            is_cut=is_cut or not (is_whole and self.is_wanted),
+            has_failed=has_failed,
         )

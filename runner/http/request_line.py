@@ -51,11 +51,16 @@ class Answered(NamedTuple):
     @property
     def size(self) -> int:
         """Give about how many bytes it holds."""
-        query, fields, body, answer_fields, answer, _ = self.exchanged
-        values = sum(len(value) for _, value in (*fields, *answer_fields))
-        raised = MOST_RAISED if self.status >= 500 else 0  # it may be told only now
-        known = 1_000 + raised + len(self.path) + len(query) + values
-        return known + len(body or b"") + len(answer or b"")
+        kept = self.exchanged
+        values = sum(len(value) for _, value in (*kept.fields, *kept.answer_fields))
+        raised = MOST_RAISED if self.is_failure else 0  # it may be told only now
+        known = 1_000 + raised + len(self.path) + len(kept.query) + values
+        return known + len(kept.body or b"") + len(kept.answer or b"")
+
+    @property
+    def is_failure(self) -> bool:
+        """Tell whether the service has failed at it."""
+        return self.status >= 500 or self.exchanged.has_failed
 
 
 class LineWriter:
@@ -99,8 +104,9 @@ class LineWriter:
             "is_cut": kept.is_cut or body.is_cut or answer.is_cut,
             "is_masked": is_masked,
         }
-        if answered.status >= 500 and trace.raised is not None:
-            fields["failure"] = self._failures.fields(trace.raised, hides=is_masked)
+        if answered.is_failure and trace.raised is not None:
+            raised = self._failures.fields(trace.raised, hides=is_masked)
+            fields["failure"] = {"id": trace.failure_id, **raised}
         return self._encode(fields) + b"\n"
 
     def _content(self, data: bytes | None, fields: _Fields, *, is_cut: bool) -> _Content:

@@ -252,7 +252,7 @@ class WebSocketExchange(TaskExchange):
 
     def _sent_message(self, data: bytes) -> None:
         if self.recordable is not None:
-            self.recording.answer.add(bytes(data) + b"\n")
+            self.keep_answer(bytes(data) + b"\n")
         self._flush()
 
     # -- the handshake's answer
@@ -285,7 +285,7 @@ class WebSocketExchange(TaskExchange):
         self.status, self.is_started, self._is_over = status, True, True
         self._record_answer(answer)
         if self.recordable is not None:
-            self.recording.answer.add(answer.partition(b"\r\n\r\n")[2])
+            self.keep_answer(answer.partition(b"\r\n\r\n")[2])
         self.connection.write(answer)
         self.is_complete = True
         self.connection.finish_exchange(self)
@@ -294,7 +294,7 @@ class WebSocketExchange(TaskExchange):
         if not self.is_started:
             self._record_answer(self._refusal or b"")
         if self.recordable is not None:
-            self.recording.answer.add(body)
+            self.keep_answer(body)
         if not self.is_started:
             self.is_started = True
             body = (self._refusal or b"") + b"connection: close\r\n\r\n" + body
@@ -307,8 +307,9 @@ class WebSocketExchange(TaskExchange):
     def _record_answer(self, head: bytes) -> None:
         """Decide whether it is recorded, and then keep the beginning of what both say."""
         if self.recordable is not None:
-            self.recording.body.keeps_beginning = True
-            self.record_answer(head, is_endless=True)
+            self.record_answer(head, is_endless=True, may_fail=self._is_connected)
+            if self.is_recorded:
+                self.recording.body.keeps_beginning = True
 
     # -- frames
 
@@ -336,7 +337,7 @@ class WebSocketExchange(TaskExchange):
             self._lose(said.code, said.reason)
 
     def _take_message(self, data: bytes) -> None:
-        if self.recordable is not None:
+        if self.recordable is not None and self.is_recorded:
             self.recording.body.add(data + b"\n")
         try:
             self._inbox.put(data.decode() if self._is_text else data)

@@ -170,7 +170,9 @@ class PredictApp(AppProtocol):
             if response is None:
                 counter.request_abandoned()
             else:
-                counter.request_answered(response.status, time.monotonic() - began)
+                has_failed = response.stream is not None and response.stream.has_failed
+                status = 500 if has_failed else response.status
+                counter.request_answered(status, time.monotonic() - began)
 
     async def _response(self, scope: Any, receive: Any) -> Response | None:
         body: bytes | None = None

@@ -248,6 +248,7 @@ class FastRequest(Exchange):
         self, request_log: RequestLog, fields: Sequence[tuple[bytes, bytes]], answer: bytes
     ) -> None:
         is_cut = len(answer) > MOST
+        self.named()  # as the access log does
         exchanged = Exchanged(
             query=b"",
             fields=_JSON_FIELDS,
@@ -255,8 +256,8 @@ class FastRequest(Exchange):
             answer_fields=fields,
             answer=None if is_cut else answer,
             is_cut=is_cut,
+            has_failed=self.has_failed,
         )
-        self.named()  # as the access log does
         request_log.add_exchange(self, exchanged)
 
 

@@ -144,6 +144,11 @@ class RunningStream:
         self._first = b""
         self._has_begun = self._has_ended = self._is_closed = False
 
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether its client has got less than all, for a reason of ours."""
+        return self.is_noted or self.cut_by is not None
+
     async def begin(self, deadline: float | None = None) -> None:
         """Wait for the first item, and keep it.
 

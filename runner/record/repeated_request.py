@@ -76,8 +76,11 @@ def find(service_folder: Path, request_id: str) -> RecordedRequest:
 
 
 def _names(request: RecordedRequest, number: str) -> bool:
-    """Tell whether an answer names a failure by this number."""
-    return request.is_failure and len(number) >= 12 and number.encode() in (request.answer or b"")
+    """Tell whether the log, or an answer, names a failure by this number."""
+    if not request.is_failure or len(number) < 12:
+        return False
+    is_logged = request.failure is not None and request.failure.id == number
+    return is_logged or number.encode() in (request.answer or b"")
 
 
 def _masked_names(request: RecordedRequest) -> list[str]:

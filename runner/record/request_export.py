@@ -45,6 +45,7 @@ COLUMNS = {
     "is_masked": "something is masked",
     "body": "the request's body as a text; null if it is left out, or no text",
     "answer": "the answer's, likewise",
+    "failure.id": "by which the log has it",
     "failure.error": "the name of what was raised; null if nothing was",
     "failure.message": "what it says",
     "failure.cell": "the cell that it came from, as a reader counts",

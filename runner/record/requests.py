@@ -43,6 +43,7 @@ class RecordedFailure:
     """Say what was raised as a request was answered, and where, but for what is masked.
 
     Attributes:
+        id: By which the log has it; empty if it is not ours.
         error: The name of the exception's class; empty if none was raised.
         message: What it says, or what failed.
         cell: The cell that it came from, as a reader counts; 0 if that is not known.
@@ -51,6 +52,7 @@ class RecordedFailure:
         traceback: How it came, the frames of libraries folded.
     """
 
+    id: str = ""
     error: str = ""
     message: str = ""
     cell: int = 0
@@ -115,8 +117,8 @@ class RecordedRequest:
 
     @property
     def is_failure(self) -> bool:
-        """Tell whether the service has failed at it."""
-        return self.status >= 500
+        """Tell whether the service has failed at it, maybe behind the head of its answer."""
+        return self.status >= 500 or self.failure is not None
 
     @property
     def lacks_body(self) -> bool:

@@ -21,6 +21,7 @@ from typing import Any
 
 from runner.http import asking
 from runner.http.lifespan import Lifespan
+from runner.http.problems import NotedFailureError
 from runner.http.wsgi_environ import environ_of
 from runner.rehearsal.cases import Case
 from runner.serving.app_kind import kind_of
@@ -31,6 +32,7 @@ from runner.serving.nested_loops import (
 )
 from runner.serving.servable import is_app, servable_in
 from runner.serving.servers import adopt_when_imported
+from runner.telemetry.request_trace import RequestTrace, current
 
 _NAMES = ("app", "application", "_")
 _WITHIN = 3_600.0  # seconds: who looks into it with a debugger takes their time
@@ -134,10 +136,14 @@ async def ask(request: Request, names: Mapping[str, Any]) -> Answer:
         FailedAnswerError: It answers so without a word.
         RuntimeError: There is no app, or it does not start.
     """
-    app, sent = await _app(names), request.sent()
-    with _logged_errors() as logged:
-        answer = await _asked(app, sent) if kind_of(app) == "asgi" else _called(app, sent)
-    if answer.status >= 500 and logged:
+    app, sent, trace = await _app(names), request.sent(), RequestTrace()
+    token = current.set(trace)
+    try:
+        with _logged_errors() as logged:
+            answer = await _asked(app, sent) if kind_of(app) == "asgi" else _called(app, sent)
+    finally:
+        current.reset(token)
+    if (answer.status >= 500 or trace.failure_id) and logged:
         raise logged[-1]
     if answer.status >= 500:
         raise FailedAnswerError(str(answer))
@@ -167,7 +173,7 @@ async def _asked(app: Any, sent: Case) -> Answer:
         await Lifespan(app, state).start_up()
         _states[id(app)] = state
     answer = await asking.ask(app, sent, _states[id(app)], within=_WITHIN)
-    if answer.error is not None:
+    if answer.error is not None and not isinstance(answer.error, NotedFailureError):
         raise answer.error
     return Answer(status=answer.status, body=answer.body, seconds=answer.seconds)
 

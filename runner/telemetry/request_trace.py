@@ -37,9 +37,10 @@ class RequestTrace:
         traceparent: Likewise; empty if there is none.
         trace_id: Of the trace that it belongs to, in 32 hexadecimal digits; empty if to none.
         span: Its span, if spans are made.
+        failure_id: By which the log has its failure; empty if none was noted.
     """
 
-    __slots__ = ("_id", "_raised", "span", "trace_id", "traceparent")
+    __slots__ = ("_id", "_raised", "failure_id", "span", "trace_id", "traceparent")
 
     _raised: Raised  # of few: it is not there before something was raised
 
@@ -47,7 +48,7 @@ class RequestTrace:
         self.traceparent = traceparent
         self.trace_id = traceparent[3:35].decode("ascii") if traceparent else ""
         self.span: Span | None = None
-        self._id = ""
+        self._id = self.failure_id = ""
 
     @property
     def id(self) -> str:
@@ -64,6 +65,10 @@ class RequestTrace:
     @raised.setter
     def raised(self, raised: Raised) -> None:
         self._raised = raised
+
+    def fail(self, failure_id: str, raised: Raised) -> None:
+        """Note that it has failed, whatever is answered."""
+        self.failure_id, self._raised = failure_id, raised
 
     def fields(self) -> list[tuple[bytes, bytes]]:
         """Give the header by which a client gets back what it said, if it said anything."""

@@ -217,6 +217,20 @@ def test_the_request_log_has_what_both_said(
     assert found.kept.is_cut is is_broken_off
 
 
+def test_the_request_log_has_a_failure_that_nobody_had_drawn(serve: Callable[..., Served]) -> None:
+    """But nothing of what was said, and none of those that have ended well."""
+    served = serve()
+    served.server.request_log = log = KeepingLog(rate=0.0)
+    for said in ("close", "raise"):
+        with served.connect("/a?b=1") as client:
+            client.send(said)
+            with pytest.raises(ConnectionClosed):
+                client.recv()
+    (found,) = until(lambda: log.recorded)
+    assert (found.status, found.kept.query, found.kept.has_failed) == (101, b"b=1", True)
+    assert (found.kept.body, found.kept.answer, found.kept.is_cut) == (b"", None, True)
+
+
 @pytest.mark.parametrize(
     ("path", "status", "answer"),
     [("/refused", 403, b"refused"), ("/denied", 401, b"who?"), ("/error", 500, b"failure")],

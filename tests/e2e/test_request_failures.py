@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import subprocess
 import time
@@ -131,6 +133,80 @@ def test_the_cockpit_names_cell_and_line(kind: str, tmp_path: Path) -> None:
     )
     assert "site-packages" not in failure.traceback
     assert facts_of(found.record)["status"] == "stopped"
+
+
+BEGUN = "await send({'type': 'http.response.start', 'status': 200, 'headers': []})"
+PIECE = "await send({'type': 'http.response.body', 'body': b'1', 'more_body': True})"
+BROKEN = {
+    "generator": (
+        "from runner import serve\n\ndef f(x: float):\n    yield 1\n    yield divide(x)\n\nserve(f)"
+    ),
+    "asgi": f"{ASGI}{BEGUN}\n    {PIECE}\n    divide(0)\n\nuvicorn.run(app, port=80)",
+    "starlette": (
+        "import uvicorn\nfrom starlette.applications import Starlette\n"
+        "from starlette.responses import StreamingResponse\nfrom starlette.routing import Route\n\n"
+        "def pieces():\n    yield b'1'\n    divide(0)\n\ndef f(request):\n"
+        "    return StreamingResponse(pieces())\n\n"
+        "uvicorn.run(Starlette(routes=[Route('/', f, methods=['POST'])]), port=80)"
+    ),
+    "wsgi": (
+        "def application(environ, start_response):\n    start_response('200 OK', [])\n"
+        "    yield b'1'\n    divide(0)"
+    ),
+    "flask": (
+        "import flask\napp = flask.Flask('a')\n\n@app.post('/')\ndef f():\n"
+        "    def pieces():\n        yield b'1'\n        divide(0)\n    return pieces()\n\n"
+        "app.run(port=80)"
+    ),
+    "handler class": (
+        f"{ECHO}    def do_POST(self):\n"
+        "        self.send_response(200)\n        self.end_headers()\n"
+        "        self.wfile.write(b'1')\n        self.wfile.flush()\n        divide(0)\n\n"
+        "http.server.HTTPServer(('', 80), Handler).serve_forever()"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_an_answer_that_breaks_off_is_a_failure(kind: str, tmp_path: Path) -> None:
+    """Whatever its head has said: listed, told on the card, counted, and opened in a notebook."""
+    with failing(tmp_path, DIVIDE, BROKEN[kind]) as service:
+        begin_and_break_off(service.port)
+        (found,) = service.failed()
+        (row,) = said_by(service, "requests", "--failures", "--json").splitlines()
+        until(lambda: errors_of(service) == 1)
+        log = service.process.said()
+    assert (found.failure.cell, found.failure.text) == (2, "return level / x")
+    assert (found.status, found.body, found.answer) == (200, '{"x": 0}', "")
+    logged = json.loads(row)["failure"]["id"]
+    assert f"failure {logged}: " in log
+    written = said_by(service, "debug", logged).strip()
+    assert found.id in written
+    said = subprocess.run(
+        [*RUNNER, "run", written],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    ).stderr
+    assert "ZeroDivisionError" in said
+
+
+def errors_of(service: Failing) -> int:
+    traffic = json.loads(said_by(service, "status", "a.ipynb", "--format", "json"))["traffic"]
+    return int(traffic["errors"])
+
+
+def begin_and_break_off(port: int) -> None:
+    """Ask for what begins well, and see it break off."""
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    client.request("POST", "/", b'{"x": 0}', {"content-type": "application/json"})
+    answer = client.getresponse()
+    assert answer.status == 200
+    with contextlib.suppress(http.client.IncompleteRead, ConnectionResetError):
+        answer.read()
+    client.close()
 
 
 WAIT = """\

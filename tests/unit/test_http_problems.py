@@ -31,6 +31,7 @@ def test_it_is_noted_for_the_request_that_is_answered() -> None:
     assert trace.raised is None
     trace.run(note_failure, LOG, "half an answer")
     assert trace.raised == Raised("", "half an answer")
+    assert trace.failure_id
     trace.run(note_failure, LOG, "a prediction failed", ZeroDivisionError("by 0"))
     assert trace.raised[:2] == ("ZeroDivisionError", "by 0")
     assert not [each for each in gc.get_referents(trace) if isinstance(each, BaseException)]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
 from support.connections import Server
 from support.recorded import KeepingAccessLog, KeepingLog, Recorded
 
+from runner.http.problems import note_failure
 from runner.http.recording import MOST, Exchanged, Pieces
 
 HEAD = "Host: a\r\nContent-Type: application/json\r\nAuthorization: Bearer t0p\r\n"
@@ -30,7 +32,13 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     if path == "/breaks":
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
         raise ValueError("no")
+    if path == "/tells":
+        note_failure(logging.getLogger(__name__), "a row failed")
+    if path == "/warns":
+        logging.getLogger(__name__).error("a fallback was used", exc_info=ValueError("no"))
     await send({"type": "http.response.body", "body": b"got %d" % len(body)})
+    if path == "/behind":
+        raise ValueError("no")
 
 
 def recorded(*asked: bytes, rate: float = 1.0, **limits: Any) -> list[Recorded]:
@@ -119,6 +127,22 @@ def test_an_answer_that_broke_is_not_whole() -> None:
     """It is known by what has come of it."""
     (found,) = recorded(post("/breaks"))
     assert (found.kept.answer, found.kept.is_cut) == (b"half", True)
+
+
+def test_an_answer_that_broke_is_a_failure_whatever_its_head_has_said() -> None:
+    """Of which is kept what was asked, and nothing of the answer: it was not to be recorded."""
+    (found,) = recorded(post("/breaks?201", b"cause"), rate=0.0)
+    assert (found.status, found.kept.has_failed, found.kept.query) == (201, True, b"201")
+    assert (found.kept.body, found.kept.answer, found.kept.is_cut) == (b"cause", None, True)
+    assert recorded(post("/stream"), rate=0.0) == []
+
+
+def test_what_has_told_a_failure_of_ours_is_one() -> None:
+    """Also where the answer comes to its end; not if the app has told one of its own in the log."""
+    assert recorded(post("/tells", b"cause"), rate=0.0)[0].kept.has_failed
+    assert recorded(post("/warns"), rate=0.0) == []
+    assert not recorded(post("/warns"))[0].kept.has_failed
+    assert not recorded(post("/behind"))[0].kept.has_failed
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

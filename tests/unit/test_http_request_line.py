@@ -30,6 +30,7 @@ def line(body: bytes | None = b"", *fields: tuple[bytes, bytes], **kept: Any) ->
         answer_fields=kept.get("answer_fields", ()),
         answer=kept.get("answer", b""),
         is_cut=kept.get("is_cut", False),
+        has_failed=kept.get("has_failed", False),
     )
     status, trace = kept.get("status", 200), kept.get("trace", TRACE)
     answered = Answered(1_764_417_600.25, 0.0015, "POST", "/p", status, "key", trace, exchanged)
@@ -137,6 +138,10 @@ def test_what_was_raised_stands_in_the_line_of_a_failure() -> None:
         error="E", message="***", cell=2, line=3, text="x", traceback="cell 2, line 3\nE: m"
     )
     assert "failure" not in line(trace=trace).fields
+    trace.failure_id = "0123456789ab"
+    broken = line(trace=trace, has_failed=True)
+    assert broken.failure
+    assert (broken.status, broken.is_failure, broken.failure.id) == (200, True, "0123456789ab")
     secret = line(b'{"login": "m"}', JSON, trace=trace, status=500)
     assert secret.failure
     assert secret.failure.traceback == "cell 2, line 3\nE: ***"
