@@ -16,6 +16,7 @@ import pytest
 from leftovers import leave_nothing
 from support import ROOT, RUNNER, Service, reserved_port
 
+from runner.record import git
 from runner.record.folders import default_out
 
 # Several workers share the cores: threads that wait for each other must not spin.
@@ -132,6 +133,12 @@ def project(trained: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("runs"))
     return folder
+
+
+@pytest.fixture
+def patient_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for git as long as a busy machine makes it take."""
+    monkeypatch.setattr(git, "_DEADLINE", 30.0)
 
 
 @pytest.fixture

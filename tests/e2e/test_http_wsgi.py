@@ -22,6 +22,7 @@ from support import HEAVY, loaded_by, until
 from support.recorded import KeepingLog
 
 from runner.config import Limits
+from runner.http import connection, exchange_link
 from runner.http.server import AsgiServer
 from runner.http.wsgi_adapter import WsgiAdapter
 
@@ -207,8 +208,12 @@ def test_head_has_no_body(serve: Callable[..., Running]) -> None:
     assert client.ask().status == 200
 
 
-def test_a_client_that_half_closes_is_answered(serve: Callable[..., Running]) -> None:
-    """Who has said all may close its sending side at once."""
+def test_a_client_that_half_closes_is_answered(
+    serve: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has said all may close its sending side at once, on a machine that may be busy."""
+    for module in (connection, exchange_link):
+        monkeypatch.setattr(module, "HALF_CLOSED", PATIENCE)
     client = serve().client()
     client.send(b"GET / HTTP/1.0\r\n\r\n")
     client.sock.shutdown(socket.SHUT_WR)
@@ -361,8 +366,9 @@ def test_empty_lines_do_not_keep_a_connection(serve: Callable[..., Running]) -> 
     client.sock.settimeout(0.05)
     while time.monotonic() < drip_end:
         with contextlib.suppress(TimeoutError):
-            client.send(b"\r\n")
-            assert client.sock.recv(1) == b""
+            with contextlib.suppress(ConnectionError):  # closed as the line was on its way
+                client.send(b"\r\n")
+                assert client.sock.recv(1) == b""
             return
     pytest.fail("the connection was kept")
 

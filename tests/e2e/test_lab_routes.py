@@ -49,8 +49,9 @@ def save(folder: Path, *before: str, factor: int = 2) -> None:
 
 
 def order(server: JupyterServer, what: str, path: str = "a.ipynb", **more: str) -> tuple[int, Any]:
+    """Order something, and wait for its outcome, which may be another version that serves."""
     body = {"path": path, "do": what, **more}
-    return ask(server.port, PATH, "POST", token=TOKEN, body=body)
+    return ask(server.port, PATH, "POST", token=TOKEN, body=body, timeout=90)
 
 
 def doubled_of(state: dict[str, Any]) -> Any:
@@ -99,6 +100,7 @@ def test_what_is_no_order_is_refused(jupyter: JupyterServer, body: Any) -> None:
 def test_the_cockpit_is_started_once(jupyter: JupyterServer) -> None:
     """Its address has the token that lets in. It ends with Jupyter: see below."""
     words: dict[str, Any] = {"method": "POST", "token": TOKEN, "body": {"path": "a.ipynb"}}
+    words["timeout"] = 90  # it is started
     assert ask(jupyter.port, COCKPIT, "POST", body={"path": "a.ipynb"})[0] == 403
     status, address = ask(jupyter.port, COCKPIT, **words)
     assert (status, address) == (200, ask(jupyter.port, COCKPIT, **words)[1])
@@ -158,7 +160,7 @@ def test_a_notebook_is_served_broken_mended_and_stopped(
     other = JupyterServer(folder)
     try:
         other.wait_up()
-        assert other.state("a.ipynb")["failure"] == failed["failure"]
+        assert other.wait_for("a.ipynb", "failed")["failure"] == failed["failure"]
         save(folder, factor=3)
         mended = other.wait_for("a.ipynb", "serving")
         until(lambda: doubled_of(mended) == (200, 12))  # the one before may answer a last time

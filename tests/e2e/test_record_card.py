@@ -23,6 +23,7 @@ from support import (
 )
 
 from runner.record.card import is_card
+from runner.record.requests import Wanted, read
 
 FUNCTION = """
 def double(x: float) -> float:
@@ -80,10 +81,8 @@ def test_it_counts_what_was_asked_and_names_the_last_failure(service: Any) -> No
     assert 0 < traffic.p50 <= traffic.p99
     assert f"http://127.0.0.1:{service.port}" in said
     folder = record_path(service).parent / "requests"
-    texts = until(lambda: [each.read_text() for each in folder.glob("*.jsonl")])
-    lines = [json.loads(line) for text in texts for line in text.splitlines()]
-    name = next(line["id"] for line in lines if line["status"] == 500)
-    until(lambda: f"{name} · POST / → 500" in card(service))
+    (failed,) = until(lambda: list(read(folder, Wanted(failures=True))))
+    until(lambda: f"{failed.id} · POST / → 500" in card(service))
 
 
 def test_nobody_writes_the_record_meanwhile(service: Any) -> None:

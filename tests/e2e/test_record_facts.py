@@ -15,6 +15,8 @@ from runner.notebook.document import Notebook
 from runner.record import facts
 from runner.record import git as asked_git
 
+pytestmark = pytest.mark.usefixtures("patient_git")
+
 
 @pytest.fixture
 def document(tmp_path: Path) -> Notebook:

@@ -9,6 +9,8 @@ import pytest
 
 from runner.record.git import Commits
 
+pytestmark = pytest.mark.usefixtures("patient_git")
+
 
 class Repository:
     """A repository with a notebook below a folder."""

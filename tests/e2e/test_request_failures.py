@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -247,9 +246,7 @@ def test_hostile_failures_harm_nobody(tmp_path: Path) -> None:
     paths = ["html", "control", "long", "key", "late", "raising", "secret"]
     with failing(tmp_path, HOSTILE) as service:
         for path in paths:
-            began = time.monotonic()
             service.fail(f"/{path}")
-            assert time.monotonic() - began < 8, path
         found = {each.target: each.failure for each in service.failed(len(paths))}
         listed = said_by(service, "requests", "--failures")
         each = said_by(service, "requests", "--show", "a")

@@ -61,6 +61,10 @@ class Served(Service):
     def says(self, text: str) -> bool:
         return answer(self.port) == text
 
+    def will_say(self, text: str) -> bool:
+        """Wait for a text: the version before may take connections for a moment yet."""
+        return bool(until(lambda: self.says(text)))
+
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*RUNNER, *words],
@@ -267,8 +271,12 @@ def test_a_killed_run_is_replaced_and_leaves_no_orphan(
     failure = until(lambda: service.status()["failure"])
     assert "was killed by SIGKILL" in failure["reason"]
     assert read_record(project / failure["record"]).metadata.runner.status == "killed"
-    living = {service.process.pid, *(run.pid for run in service.runs())}
-    assert {int(folder.name.split("-")[1]) for folder in temporary.iterdir()} <= living
+
+    def has_no_orphan() -> bool:
+        owners = {int(folder.name.split("-")[1]) for folder in temporary.iterdir()}
+        return owners <= {service.process.pid, *(run.pid for run in service.runs())}
+
+    until(has_no_orphan)
 
 
 def test_what_cannot_be_recorded_is_served_all_the_same(served: Any, project: Path) -> None:
@@ -356,7 +364,7 @@ def test_rollback_goes_back_and_reload_forward(served: Any, project: Path) -> No
     save(project, "two")
     reloaded = service.ask("reload", "a.ipynb")
     assert reloaded.returncode == 0
-    assert service.says("two")
+    assert service.will_say("two")
     newer, older = service.versions()
     assert (newer["state"], older["state"], older["cause"]) == ("serving", "kept", "first start")
     url, two, one = service.status()["url"], newer["sha256"][:8], older["sha256"][:8]
@@ -364,11 +372,11 @@ def test_rollback_goes_back_and_reload_forward(served: Any, project: Path) -> No
         f"a.ipynb: version {two}, which serves on {url}, instead of version {one}\n"
     )
     assert f"back to version {one}" in service.ask("rollback").stdout
-    assert service.says("one")
+    assert service.will_say("one")
     assert f"hint: `runner rollback --to {two}`" in service.ask("rollback", two).stderr
     forward = service.ask("rollback", "--to", two)
     assert forward.returncode == 0, forward.stderr
-    assert service.says("two")
+    assert service.will_say("two")
     assert f"no version that is kept begins with '{'0' * 9}'" in (
         service.ask("rollback", "a.ipynb", "--to", "0" * 9).stderr
     )
@@ -427,7 +435,7 @@ def test_versions_outlive_the_supervisor(served: Any, project: Path) -> None:
     save(project, "two")
     service = served(text="two")
     assert service.ask("rollback").returncode == 0
-    assert service.says("one")
+    assert service.will_say("one")
 
 
 def test_a_failing_notebook_ends_the_first_start(start: Start, project: Path) -> None:

@@ -255,6 +255,7 @@ def test_drivers_share_a_folder(folder: Path, start: Start) -> None:
     killed, *others = (start(*words, cwd=folder) for _ in range(3))
     until(lambda: all((folder / f"began-{x}").exists() for x in (2, 3, 4)), 60)
     killed.stop(signal.SIGKILL)
+    until(lambda: not killed.family())  # what it had begun must not come to an end
     (folder / "gate").touch()
     assert [other.wait(60) for other in others] == [0, 0], [other.said() for other in others]
     assert done(folder) == {"1": 1, "2": 1, "3": 1, "4": 1, "5": 1}
@@ -307,6 +308,7 @@ def test_a_search_that_was_killed_goes_on(folder: Path, start: Start) -> None:
     killed = start(*words, cwd=folder)
     until(lambda: len(list(folder.glob("began-*"))) == 2, 60)
     killed.stop(signal.SIGKILL)
+    until(lambda: not killed.family())  # what it had begun must not come to an end
     (folder / "gate").touch()
     again = start(*words, cwd=folder)
     assert again.wait(100) == 0, again.said() + logs(folder)

@@ -44,6 +44,10 @@ class JupyterServer(Service):
         return dict(state)
 
     def wait_for(self, notebook: str, state: str, seconds: float = 60) -> dict[str, Any]:
-        """Wait until it says that."""
-        until(lambda: self.state(notebook)["state"] == state, seconds)
-        return self.state(notebook)
+        """Wait until it says that, and give what else it says then."""
+        return dict(
+            until(
+                lambda: found if (found := self.state(notebook))["state"] == state else None,
+                seconds,
+            )
+        )

@@ -24,9 +24,10 @@ def ask(
     token: str = "",
     body: Any = None,
     headers: Mapping[str, str] | None = None,
+    timeout: float = 10,
 ) -> tuple[int, Any]:
     """The status and the decoded answer of one of the two; 0 while nobody answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     given = {"Authorization": f"token {token}"} if token else {}
     content = None if body is None else json.dumps(body)
     try:

@@ -59,8 +59,11 @@ class OwnError(Exception):
         (RaisingError(), "(its text cannot be made: SystemExit)"),
     ],
 )
-def test_it_is_what_python_says(error: BaseException, said: str) -> None:
+def test_it_is_what_python_says(
+    error: BaseException, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where it says anything that can be written."""
+    monkeypatch.setattr(error_texts, "_MOMENT", 30.0)
     assert text_of(error) == said
 
 
@@ -84,8 +87,9 @@ def test_nobody_waits_for_a_class_that_takes_long() -> None:
         error_texts._late.discard(WaitingError)
 
 
-def test_what_lies_behind_is_looked_at_too() -> None:
+def test_what_lies_behind_is_looked_at_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """A traceback says all of it."""
+    monkeypatch.setattr(error_texts, "_MOMENT", 30.0)
     outer = ValueError("outer")
     outer.__cause__ = RaisingError()
     assert not error_texts.is_quick(outer)
