@@ -130,7 +130,7 @@ def test_cells_run_one_at_a_time(make: Make) -> None:
 
 def test_a_hung_cell_is_504_and_hangs_nobody(make: Make) -> None:
     """It is ended; the next request is answered, by the same worker."""
-    app = make({"GET /loop": "while True: pass", "GET /a": "print('a')"}, cell_timeout=0.1)
+    app = make({"GET /loop": "while True: pass", "GET /a": "print('a')"}, cell_timeout=0.5)
     late, behind = ask(app, ("GET", "/loop"), ("GET", "/a"))
     assert (late.status_code, behind.text) == (504, "a\n")
     assert not app.is_spent
