@@ -176,11 +176,14 @@ class WebSocketExchange(TaskExchange):
             return
         connection, limits = self.connection, self.connection.limits
         now, within = connection.loop.time(), limits.ws_ping_timeout
-        if within and now - self._pinged > within - _GRAIN and not connection.is_read_paused:
+        if connection.is_read_paused:
+            self._pinged = NEVER  # its answer may wait unread, also when it is read again
+        elif within and now - self._pinged > within - _GRAIN:
             self._link.fail(_FAILED, "no answer to a ping")
             self._flush()
             return
-        self._pinged = min(self._pinged, now)
+        else:
+            self._pinged = min(self._pinged, now)
         self._link.send_ping(b"")
         self._flush()
         connection.expect_within(min(limits.ws_ping_interval, within or NEVER))

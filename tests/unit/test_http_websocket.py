@@ -8,8 +8,10 @@ import itertools
 import struct
 from typing import Any
 
-from support.connections import Server
+from support.connections import ClockedLoop, Server
 from websockets.frames import Frame
+
+from runner.http.client_link import Pause
 
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -185,3 +187,25 @@ def test_a_large_message_ends_when_its_room_goes_while_the_app_asks() -> None:
         return connection.transport.written[before]
 
     assert struct.unpack("!H", asyncio.run(sent())[2:4]) == (1013,)
+
+
+def test_who_was_not_read_has_his_time_to_answer_a_ping_anew() -> None:
+    """His answer may lie there, and the timer come before it is read."""
+
+    async def closed() -> list[bool]:
+        server, connection = await connected(App(), ws_ping_interval=20, ws_ping_timeout=20)
+        loop, said = asyncio.get_running_loop(), list[bool]()
+        assert isinstance(loop, ClockedLoop)
+        while True not in said:
+            if len(said) < 3:
+                connection.pause_reading(Pause.BODY)
+            else:
+                connection.resume_reading(Pause.BODY)
+            loop.ahead += 20
+            connection.exchange.late()
+            said.append(connection.transport.written[-1][0] == 0x80 | CLOSE)
+        await ended(server, connection)
+        return said
+
+    with asyncio.Runner(loop_factory=ClockedLoop) as runner:
+        assert runner.run(closed()) == [False, False, False, False, True]
