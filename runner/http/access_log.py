@@ -12,6 +12,7 @@ from typing import Any
 from runner.log import WriterThread
 from runner.telemetry.log_lines import folded, json_line, named, text_line, time_of, write_lines
 from runner.telemetry.request_trace import RequestTrace, new_id
+from runner.telemetry.statuses import is_failure
 
 _MOST_WAITING = 20_000  # lines
 _MOST_BYTES = 4_194_304  # of the paths that wait
@@ -76,7 +77,7 @@ class AccessLog:
         scheme: str = "http",
     ) -> None:
         """Note one answered request; in any thread."""
-        if (self._only_errors and status < 500) or self._leaves_out(method, path, status):
+        if (self._only_errors and not is_failure(status)) or self._leaves_out(method, path, status):
             return
         path = path[: _LENGTHS[0]] + "…" if len(path) > _LONGEST_PATH else path
         with self._adding:
@@ -134,7 +135,7 @@ class AccessLog:
     def _line(self, answered: _Answered) -> bytes:
         client, method, path, status, seconds, trace, key_name, scheme, moment = answered
         self._taken += len(path)
-        level = "error" if status >= 500 else "info"
+        level = "error" if is_failure(status) else "info"
         if not self._is_json:
             # As `text_line` writes it, but for what is bounded and in one line already.
             shown = path if _is_simple(path) else _escaped(_cut(path, _escaped))

@@ -3,7 +3,8 @@
 The rules of this file:
 
 1. A share of all is recorded, and what failed: each 5xx, and a few a second of those that many
-   clients get at once for a reason of their own: 4xx, and 503, by which a busy service is spared.
+   clients get at once for a reason of their own: 4xx, 501, 505, and 503, by which a busy service
+   is spared.
 2. What is recorded waits, within a bound in bytes, for a thread that masks and writes it, a little
    at a time, so that whoever answers is not held up by Python's lock. What does not fit is dropped,
    counted, and told once a minute at most.
@@ -31,6 +32,7 @@ from runner.http.request_line import Answered, LineWriter
 from runner.identity import Identity
 from runner.log import WriterThread
 from runner.telemetry.request_trace import RequestTrace
+from runner.telemetry.statuses import is_failure, is_refusal
 
 if TYPE_CHECKING:
     from runner.http.exchange import Exchange
@@ -95,11 +97,9 @@ class RequestLog:
         """Tell whether an exchange of this status is to be recorded; in any thread."""
         if _draw() < self.rate:
             return True
-        if status < 400:
-            return False
-        if status < 500:
-            return self._refused.take(1)
-        return status != 503 or self._busy.take(1)
+        if is_failure(status):
+            return status != 503 or self._busy.take(1)
+        return is_refusal(status) and self._refused.take(1)
 
     def add_exchange(self, exchange: Exchange, exchanged: Exchanged) -> None:
         """Record an exchange that has ended; in any thread."""

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from runner import wire
+from runner.telemetry.statuses import is_failure
 from runner.wire import WireError
 
 NAME = "requests"
@@ -118,7 +119,7 @@ class RecordedRequest:
     @property
     def is_failure(self) -> bool:
         """Tell whether the service has failed at it, maybe behind the head of its answer."""
-        return self.status >= 500 or self.failure is not None
+        return is_failure(self.status) or self.failure is not None
 
     @property
     def lacks_body(self) -> bool:

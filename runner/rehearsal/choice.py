@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from runner.rehearsal.cases import MOST_BYTES, case_of
+from runner.telemetry.statuses import is_failure
 
 Line = dict[str, Any]
 
@@ -93,7 +94,7 @@ def _ranked(lines: list[Line], most: int) -> list[Line]:
 
 def _is_failure(line: Line) -> bool:
     status = line.get("status")
-    return isinstance(status, int) and status >= 500
+    return isinstance(status, int) and is_failure(status)
 
 
 def _spread(lines: list[Line]) -> list[Line]:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from runner.telemetry import span_export
 from runner.telemetry.error_texts import is_quick, text_of
 from runner.telemetry.request_trace import RequestTrace, current
+from runner.telemetry.statuses import is_failure
 
 _PROPAGATED = (b"tracestate", b"baggage")  # beside what is read strictly
 
@@ -113,7 +114,7 @@ class Span:
         """End that of a request, which was answered; status 0: nobody took the answer."""
         if status and not self._is_over:
             self._span.set_attribute("http.response.status_code", status)
-        self.end(failed=str(status) if status >= 500 else "")
+        self.end(failed=str(status) if is_failure(status) else "")
 
 
 def begin_request(trace: RequestTrace, scope: Mapping[str, Any]) -> None:

@@ -20,10 +20,11 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 
+from runner.telemetry.statuses import is_failure
 from runner.traffic.shared_counts import SharedCounts
 
 # 1 to 5: any other of that class.
-STATUSES = (1, 2, 3, 4, 5, 200, 400, 404, 405, 406, 413, 415, 422, 500, 503, 504)
+STATUSES = (1, 2, 3, 4, 5, 200, 400, 404, 405, 406, 413, 415, 422, 500, 501, 503, 504, 505)
 LATENCIES = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
     *(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
@@ -85,10 +86,6 @@ class EndpointCounts:
     waiting: int
     unrecorded: int
 
-    def answered_by(self, first_digit: int) -> int:
-        """Tell how many requests were answered by a class of statuses, such as 5 of 500 to 599."""
-        return sum(n for status, n in self.answered.items() if _class_of(status) == first_digit)
-
     @property
     def errors(self) -> dict[ErrorKind, int]:
         """Sort what was not answered well."""
@@ -98,6 +95,12 @@ class EndpointCounts:
             if _class_of(status) >= 4:
                 errors[_error_kind_of(status)] += count
         return errors
+
+    @property
+    def failed(self) -> int:
+        """Give how many requests the service has failed at."""
+        errors = self.errors
+        return errors[ErrorKind.FAILED] + errors[ErrorKind.BUSY] + errors[ErrorKind.LATE]
 
 
 class EndpointCounter:
@@ -327,4 +330,5 @@ def _error_kind_of(status: int) -> ErrorKind:
         return ErrorKind.BUSY
     if status == 504:
         return ErrorKind.LATE
-    return ErrorKind.FAILED if _class_of(status) == 5 else ErrorKind.INVALID
+    is_ours = is_failure(status if status >= 100 else status * 100)
+    return ErrorKind.FAILED if is_ours else ErrorKind.INVALID

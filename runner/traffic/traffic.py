@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from runner.traffic.counters import LATENCIES, WIDTH, EndpointCounts, total_of
+from runner.traffic.counters import LATENCIES, WIDTH, EndpointCounts, ErrorKind, total_of
 from runner.traffic.shared_counts import FoundCounts
 
 EVERY = 10.0  # seconds between two points
@@ -25,8 +25,8 @@ class Traffic:
     Attributes:
         at: That moment, by the wall clock.
         requests: How many were answered.
-        errors: How many of them by 5xx: the service has failed.
-        refused: How many by 4xx: who asked has failed.
+        errors: How many of them the service has failed at: 5xx, but for 501 and 505.
+        refused: At how many who asked has failed: these and 4xx.
         gone: How many lost their client before the answer.
         in_flight: How many are begun and not answered.
         waiting: How many of them wait for a call of the model.
@@ -55,8 +55,8 @@ class Traffic:
         return cls(
             at=at,
             requests=sum(sum(each.answered.values()) for each in own),
-            errors=sum(each.answered_by(5) for each in own),
-            refused=sum(each.answered_by(4) for each in own),
+            errors=sum(each.failed for each in own),
+            refused=sum(each.errors[ErrorKind.INVALID] for each in own),
             gone=sum(each.gone for each in own),
             in_flight=sum(each.in_flight for each in own),
             waiting=sum(each.waiting for each in own),

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import logging
 import os
 import socket
 import threading
@@ -14,6 +15,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from support import until, until_forgotten
 from support.prediction_apps import app_of
 
@@ -640,6 +645,24 @@ def test_a_body_that_the_app_does_not_read_is_dropped(serve: Serve) -> None:
         connection.request("POST", "/", b"x" * 1_000_000)
         assert connection.getresponse().read() == b"done"
     connection.close()
+
+
+def test_who_goes_amid_a_body_is_no_error_of_the_app(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Starlette raises what the author of the app did not catch: a client did it."""
+
+    async def read(request: Request) -> Response:
+        return Response(await request.body())
+
+    caplog.set_level(logging.INFO, logger="runner")
+    served = serve(Starlette(routes=[Route("/", read, methods=["POST"])]))
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
+        until(lambda: served.server.state.in_flight == 1)
+    until(lambda: "did not come whole" in caplog.text)
+    assert "ClientDisconnect" in caplog.text
+    assert {record.levelname for record in caplog.records} == {"INFO"}
 
 
 def test_a_stream_that_fails_is_logged_once(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:

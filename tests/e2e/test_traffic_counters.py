@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from runner.traffic.counters import LATENCIES, Counters, ErrorKind
+from runner.traffic.traffic import Traffic
 
 
 class Loop:
@@ -90,19 +91,21 @@ def test_calls_are_counted_by_size() -> None:
 def test_errors_are_sorted_by_kind() -> None:
     """The client's, ours, too many, too late, and who has gone."""
     counters = Counters(["iris"], 1)
-    for status in (200, 400, 422, 500, 503, 504):
+    for status in (200, 400, 422, 501, 505, 500, 507, 503, 504):
         answer(counters, status)
     counters["iris"].request_started()
     counters["iris"].request_abandoned()
     kinds = {
-        ErrorKind.INVALID: 2,
-        ErrorKind.FAILED: 1,
+        ErrorKind.INVALID: 4,
+        ErrorKind.FAILED: 2,
         ErrorKind.BUSY: 1,
         ErrorKind.LATE: 1,
         ErrorKind.GONE: 1,
     }
     numbers = counters.total()["iris"]
     assert numbers.errors == kinds
+    told = Traffic.of({"iris": numbers}, 0.0)
+    assert (told.errors, told.refused) == (4, 4)
     assert numbers.in_flight == 0
 
 

@@ -18,7 +18,7 @@ from runner.telemetry.request_trace import RequestTrace
 def written(tmp_path: Path, path: str, *, is_json: bool) -> list[bytes]:
     """The lines for a request of a path."""
     out = tmp_path / "log"
-    fd = os.open(out, os.O_CREAT | os.O_WRONLY)
+    fd = os.open(out, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
     log = AccessLog(fd, is_json=is_json)
     log.add(client="c", method="GET", path=path, status=200, seconds=0.1)
     log.close()
@@ -40,7 +40,7 @@ def test_what_waits_is_bounded_in_bytes(tmp_path: Path, monkeypatch: pytest.Monk
     """What does not fit is dropped and counted."""
     monkeypatch.setattr(access_log, "_MOST_BYTES", 5_000)
     out = tmp_path / "log"
-    fd = os.open(out, os.O_CREAT | os.O_WRONLY)
+    fd = os.open(out, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
     log = AccessLog(fd)
     log._has_some.set()  # so no thread begins to write
     for _ in range(8):
@@ -55,7 +55,7 @@ def test_what_waits_is_bounded_in_bytes(tmp_path: Path, monkeypatch: pytest.Monk
 def lines_of(tmp_path: Path, asked: list[tuple[str, str, int]], **settings: Any) -> list[str]:
     """The lines for requests, each a method, a path and the answer's status."""
     out = tmp_path / "log"
-    fd = os.open(out, os.O_CREAT | os.O_WRONLY)
+    fd = os.open(out, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
     log = AccessLog(fd, **settings)
     for method, path, status in asked:
         log.add(client="c", method=method, path=path, status=status, seconds=0.1)
@@ -80,10 +80,10 @@ def test_health_checks_and_static_files_are_left_out(tmp_path: Path) -> None:
 
 
 def test_a_failure_of_the_service_is_an_error(tmp_path: Path) -> None:
-    """And all that is left, where only errors are asked for."""
-    asked = [("GET", "/", status) for status in (200, 404, 500, 503)]
+    """And all that is left, where only errors are asked for; what a client asks amiss is none."""
+    asked = [("GET", "/", status) for status in (200, 404, 501, 505, 500, 503)]
     levels = [line.split()[1] for line in lines_of(tmp_path, asked)]
-    assert levels == ["INFO", "INFO", "ERROR", "ERROR"]
+    assert levels == [*["INFO"] * 4, "ERROR", "ERROR"]
     shown = lines_of(tmp_path, asked, is_json=True, only_errors=True)
     assert [(json.loads(line)["level"], json.loads(line)["status"]) for line in shown] == [
         ("error", 500),
@@ -95,7 +95,7 @@ def test_a_line_names_the_request(tmp_path: Path) -> None:
     """By the trace that the client has named, and by a name of its own."""
     trace = RequestTrace(b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     out = tmp_path / "log"
-    fd = os.open(out, os.O_CREAT | os.O_WRONLY)
+    fd = os.open(out, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
     for is_json in (False, True):
         log = AccessLog(fd, is_json=is_json, facts=lambda: {"run": "r", "worker": 7})
         log.add(client="c", method="GET", path="/", status=200, seconds=0.1, trace=trace)

@@ -146,6 +146,13 @@ def test_busy_answers_are_bounded() -> None:
     assert not log.wants(399)
 
 
+@pytest.mark.parametrize("status", [400, 501, 505])
+def test_what_clients_ask_amiss_is_bounded(status: int) -> None:
+    """Else who asks at random would push out what has failed."""
+    log = log_on(Disk(), rate=0.0)
+    assert 10 <= sum(log.wants(status) for _ in range(5_000)) <= 30
+
+
 def test_it_is_off_unless_asked_for(tmp_path: Path) -> None:
     """And where no supervisor says where."""
     asked = {"RUNNER_RECORD_REQUESTS": "0.5"}

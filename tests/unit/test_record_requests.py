@@ -109,13 +109,14 @@ def test_filters(tmp_path: Path) -> None:
         line(1, status=500, path="/a", key="k"),
         line(2, status=422, path="/a/b"),
         line(3, path="/b", key="k"),
+        line(4, status=501, path="/c"),
     )
     assert ids(tmp_path, statuses=frozenset([422, 500])) == ["2", "1"]
     assert ids(tmp_path, failures=True) == ["1"]
     assert ids(tmp_path, key="k") == ["3", "1"]
     assert ids(tmp_path, path="/a*") == ["2", "1"]
     assert ids(tmp_path, path="/a") == ["1"]
-    assert ids(tmp_path, since=NOON + dt.timedelta(seconds=2)) == ["3", "2"]
+    assert ids(tmp_path, since=NOON + dt.timedelta(seconds=2)) == ["4", "3", "2"]
 
 
 def test_a_failure_is_said_in_a_line(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     own_span()
     if scope["path"] == "/raises":
         raise ValueError("odd")
-    await send({"type": "http.response.start", "status": 200, "headers": []})
+    status = 501 if scope["path"] == "/unknown" else 200
+    await send({"type": "http.response.start", "status": status, "headers": []})
     await send({"type": "http.response.body", "body": b"a"})
 
 
@@ -81,6 +82,12 @@ def test_a_failure_stands_in_the_span(
     assert f"failure {attributes['runner.failure']}: " in caplog.text
     assert (attributes["http.response.status_code"], attributes["error.type"]) == (500, "500")
     assert [event.name for event in request.events] == ["exception"]
+
+
+def test_what_a_client_asks_amiss_is_no_failure_in_the_span(made: InMemorySpanExporter) -> None:
+    """The app answers 501 to a method that it does not know."""
+    ask("/unknown")
+    assert named(made)["GET"].status.is_unset
 
 
 def test_health_checks_make_no_spans(made: InMemorySpanExporter) -> None:
