@@ -206,25 +206,25 @@ def test_too_many_changes_keep_a_version_from_serving(
 
 
 @pytest.mark.parametrize(
-    ("failing", "code", "said"),
+    ("failing", "seconds", "code", "said"),
     [
         (
             "x == 3 and __import__('time').sleep(1000)",
+            ("--ready-timeout", "30", "--rehearse-timeout", "1"),  # of which its start takes most
             5,
-            "not ready to serve within 11 s at POST / (three)",
+            "not ready to serve within 31 s at POST / (three)",
         ),
-        ("x == 3 and __import__('os').abort()", 4, "was killed by SIGABRT"),
+        ("x == 3 and __import__('os').abort()", (), 4, "was killed by SIGABRT"),
     ],
     ids=["hangs", "dies"],
 )
 def test_a_rehearsal_that_comes_to_no_end_fails_by_itself(
-    tmp_path: Path, failing: str, code: int, said: str
+    tmp_path: Path, failing: str, seconds: tuple[str, ...], code: int, said: str
 ) -> None:
     """The request at which it was is named; nothing is told of a record that is gone."""
     save(tmp_path, 100, failing)
     (tmp_path / "rehearsal.jsonl").write_text(json.dumps(CASE))
-    seconds = ("--ready-timeout", "10", "--rehearse-timeout", "1", "--grace", "1")
-    done = ask(tmp_path, "rehearse", "a.ipynb", *seconds)
+    done = ask(tmp_path, "rehearse", "a.ipynb", "--grace", "1", *seconds)
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
     assert "it is at POST / (three)" in done.stderr

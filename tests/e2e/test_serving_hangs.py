@@ -228,7 +228,7 @@ def test_a_call_of_predict_that_never_returns_is_answered_and_its_worker_replace
     start: Start,
 ) -> None:
     """504 within the timeout; the other worker goes on, and the log says where it hung."""
-    serving = start(SLOW, RUNNER_PREDICT_TIMEOUT="0.5", RUNNER_LINGER="0.1")
+    serving = start(SLOW, RUNNER_PREDICT_TIMEOUT="2", RUNNER_LINGER="0.1")
     before = {worker.pid for worker in serving.workers()}
     assert post(serving.port, HELD)[0] == 504
     assert {post(serving.port, QUICK)[0] for _ in range(12)} == {200}
