@@ -685,7 +685,8 @@ def test_threads_end_with_the_server(serve: Callable[..., Running]) -> None:
     running = serve()
     before = set(threading.enumerate())
     assert running.client().ask().status == 200
-    (started,) = set(threading.enumerate()) - before
+    new = set(threading.enumerate()) - before
+    (started,) = (thread for thread in new if thread.name == "wsgi")
     running.clients[0].close()
     running.server.drain()
     assert running.has_ended()
