@@ -110,7 +110,7 @@ def test_cells_below_the_server_are_named(folder: Path) -> None:
 def test_what_takes_too_long_is_named(folder: Path) -> None:
     """After the deadline it is stopped, and the cell it was in is said."""
     write_notebook(folder / "a.ipynb", APP, "import threading\nthreading.Event().wait()")
-    (found,) = found_in(folder / "a.ipynb", deadline=12)
+    (found,) = found_in(folder / "a.ipynb", deadline=30)
     assert (found["rule"], found["cell"]) == ("not-ready-in-time", 2)
 
 
