@@ -19,6 +19,7 @@ from runner.masking.texts import TextMasking
 from runner.telemetry.log_lines import time_of
 from runner.telemetry.raised import MOST as MOST_RAISED
 from runner.telemetry.request_trace import RequestTrace
+from runner.telemetry.statuses import is_failure
 
 _SHOWN = (b"content-type", b"accept")
 _LONGEST_VALUE = 200  # of a header
@@ -60,7 +61,7 @@ class Answered(NamedTuple):
     @property
     def is_failure(self) -> bool:
         """Tell whether the service has failed at it."""
-        return self.status >= 500 or self.exchanged.has_failed
+        return is_failure(self.status) or self.exchanged.has_failed
 
 
 class LineWriter:
