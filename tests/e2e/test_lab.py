@@ -134,7 +134,7 @@ def test_a_lab_of_one_half_is_none(start_lab: Callable[..., Lab]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         lab = start_lab(port)
-        assert lab.wait(30) != 0
+        assert lab.wait(60) != 0
     assert lab.family() == []
     assert re.search(rf"port {port} is (not available|already in use)", lab.said())
 
