@@ -323,14 +323,16 @@ def test_a_standby_that_stands_still_is_replaced(served: Any, project: Path) -> 
     until(lambda: not standby.is_running())
 
 
-def test_a_killed_supervisor_leaves_nothing(served: Any, project: Path, temporary: Path) -> None:
+def test_a_killed_supervisor_leaves_nothing(
+    served: Any, project: Path, temporary: Path, port: int
+) -> None:
     """Nothing that it started lives on, the port is free, the record is valid and true."""
-    service = served()
+    service = served("--port", str(port))
     until(lambda: service.status()["standby"])
     service.process.kill()
     service.process.wait()
     until(lambda: not service.family())
-    socket.create_server(("127.0.0.1", service.port)).close()
+    socket.create_server(("127.0.0.1", port)).close()
     facts = read_record(project / "runs/a/out.ipynb").metadata.runner
     assert facts.status == "stopped"
     assert "the supervisor is gone" in facts.reason
