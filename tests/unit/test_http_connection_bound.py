@@ -154,7 +154,7 @@ def test_nobody_ends_while_files_can_be_opened(monkeypatch: pytest.MonkeyPatch) 
     assert not client.is_closed
 
 
-@pytest.mark.parametrize("rate", [0, 60_000, 70_000])
+@pytest.mark.parametrize("rate", [0, 60_000, 100_000])
 def test_who_takes_next_to_nothing_gives_up_its_place(rate: int) -> None:
     """Below 64 KB a second, when another needs it."""
 
