@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from runner.http import own_answers
 from runner.http.client_link import Pause
 from runner.http.exchange import TaskExchange
-from runner.http.problems import NotedFailureError, note_failure
+from runner.http.problems import NotedFailureError, note_failure, note_handled
 from runner.http.response_head import (
     BODILESS,
     HeaderError,
@@ -24,6 +24,7 @@ from runner.http.response_head import (
     status_line,
 )
 from runner.telemetry.request_trace import TRACEPARENT, trace_of
+from runner.telemetry.statuses import is_failure
 
 if TYPE_CHECKING:
     from runner.http.connection import Connection
@@ -220,6 +221,8 @@ class AsgiExchange(TaskExchange):
         if self.trace.traceparent and TRACEPARENT not in given:
             self._lines += self.trace.echo()
         self.status = status
+        if is_failure(status):
+            note_handled()
         if self._is_head or status in BODILESS:
             self._left = None
 

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import logging
+import sys
 import uuid
 
 from runner.access.refusal import CONTENT_TYPE, details
 from runner.telemetry.raised import Raised, raised_by
 from runner.telemetry.request_trace import current
 
-__all__ = ["CONTENT_TYPE", "NotedFailureError", "details", "note_failure"]
+__all__ = ["CONTENT_TYPE", "NotedFailureError", "details", "note_failure", "note_handled"]
 
 
 class NotedFailureError(Exception):
     """End an answer that cannot become whole any more; the log has the reason already."""
+
+
+def note_handled(error: BaseException | None = None) -> None:
+    """Note, for the request that is answered here, what an app that answers by itself has caught.
+
+    Args:
+        error: What was raised; unless given, what is handled in this moment. What was noted first
+            stays.
+    """
+    error, trace = error or sys.exception(), current.get()
+    if error is not None and trace is not None:
+        trace.raised = trace.raised or raised_by(error)
 
 
 def note_failure(

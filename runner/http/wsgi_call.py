@@ -18,10 +18,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from runner.http.asgi_exchange import IS_CLOSING
-from runner.http.problems import NotedFailureError
+from runner.http.problems import NotedFailureError, note_handled
 from runner.http.response_head import BODILESS
 from runner.http.wsgi_environ import head_of
 from runner.telemetry.request_trace import current
+from runner.telemetry.statuses import is_failure
 
 if TYPE_CHECKING:
     from runner.http.lent_connection import LentConnection
@@ -120,6 +121,8 @@ class WsgiCall:
         if self._head is not None and not exc_info:
             raise ValueError("start_response was called twice")
         self._head = head_of(status, headers)
+        if is_failure(self._head[0]):
+            note_handled(exc_info[1] if exc_info else None)
         return self._put
 
     def _put(self, data: bytes, *, is_all: bool = False, is_last: bool = False) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 from wsgiref.util import FileWrapper, is_hop_by_hop
 
 from runner.http.forwarded import Address
+from runner.http.problems import note_handled
 
 _STATUS = re.compile(r"([2-5]\d\d)(?: [^\x00-\x1f\x7f]*)?")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_TRACEBACK = "Traceback (most recent call last)"
 
 
 def environ_of(scope: Any, source: Any, size: int | None) -> dict[str, Any]:
@@ -87,7 +89,7 @@ def add_request(environ: dict[str, Any], method: str, path: str, query: str, sou
     environ["PATH_INFO"] = urllib.parse.unquote(path, "latin-1") if "%" in path else path
     environ["QUERY_STRING"] = query
     environ["REQUEST_URI"] = f"{path}?{query}" if query else path
-    environ["wsgi.input"], environ["wsgi.errors"] = source, sys.stderr
+    environ["wsgi.input"], environ["wsgi.errors"] = source, _ERRORS
 
 
 def add_fields(environ: dict[str, Any], fields: Iterable[tuple[str, str]]) -> None:
@@ -175,3 +177,25 @@ def _natural(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise ValueError(f"the app's Content-Length is not a number: {text!r}")
     return int(text)
+
+
+class _ErrorStream:
+    """Be `sys.stderr` of that moment, and note for the request whose traceback is written there."""
+
+    def write(self, text: str) -> int:
+        """Write; what is handled in this moment is that of which a traceback tells."""
+        if _TRACEBACK in text:
+            note_handled()
+        return sys.stderr.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        """Give all else as it is there."""
+        return getattr(sys.stderr, name)
+
+
+_ERRORS = _ErrorStream()

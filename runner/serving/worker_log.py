@@ -16,10 +16,9 @@ from typing import Any
 
 from runner.config import Limits, setting
 from runner.http.access_log import AccessLog
+from runner.http.problems import note_handled
 from runner.log import LEVELS, Lines, PatientHandler
 from runner.serving.logged_facts import logged_facts
-from runner.telemetry.raised import raised_by
-from runner.telemetry.request_trace import current
 
 # Of the protocols that are spoken beside our own.
 _HEALTH_PATHS = {"/health", "/ping", "/v2/health/live", "/v2/health/ready"}
@@ -54,10 +53,10 @@ def _noted(make: Callable[..., logging.LogRecord], *args: Any, **named: Any) -> 
 
     Many frameworks log what an app has raised, and answer 500 by themselves.
     """
-    record, trace = make(*args, **named), current.get()
+    record = make(*args, **named)
     error = record.exc_info[1] if record.exc_info else None
-    if error is not None and trace is not None and record.levelno >= logging.ERROR:
-        trace.raised = trace.raised or raised_by(error)
+    if error is not None and record.levelno >= logging.ERROR:
+        note_handled(error)
     return record
 
 

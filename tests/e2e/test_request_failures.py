@@ -53,6 +53,42 @@ APPS = {
         "http.server.HTTPServer(('', 80), Handler).serve_forever()"
     ),
 }
+TRIES = "try:\n        divide(0)\n    except ZeroDivisionError:\n        "
+# They answer 500 by themselves, and log nothing.
+CATCHING = {
+    "asgi": (
+        f"{ASGI}{TRIES}await send({{'type': 'http.response.start', 'status': 500}})\n"
+        "    await send({'type': 'http.response.body', 'body': b'odd'})\n\n"
+        "uvicorn.run(app, port=80)"
+    ),
+    "starlette": (
+        "import uvicorn\nfrom starlette.applications import Starlette\n"
+        "from starlette.responses import Response\nfrom starlette.routing import Route\n\n"
+        "def f(request):\n    return divide(0)\n\n"
+        "async def odd(request, error):\n    return Response('odd', 500)\n\n"
+        "routes, odds = [Route('/', f, methods=['POST'])], {ZeroDivisionError: odd}\n"
+        "uvicorn.run(Starlette(routes=routes, exception_handlers=odds), port=80)"
+    ),
+    "wsgi": (
+        f"def application(environ, start_response):\n    {TRIES}start_response('500 Odd', [])\n"
+        "    return [b'odd']"
+    ),
+    "exc_info": (
+        "import sys\ndef application(environ, start_response):\n"
+        f"    {TRIES}raised = sys.exc_info()\n"
+        "    start_response('500 Odd', [], raised)\n    return [b'odd']"
+    ),
+    "wsgi.errors": (  # as Bottle and Falcon do
+        f"import traceback\ndef application(environ, start_response):\n"
+        f"    {TRIES}environ['wsgi.errors'].writelines([traceback.format_exc()])\n"
+        "    start_response('500 Odd', [])\n    return [b'odd']"
+    ),
+    "handler class": (
+        f"def odd(handler):\n    {TRIES}handler.send_error(500)\n\n"
+        f"{ECHO}    do_POST = odd\n\n"
+        "http.server.HTTPServer(('', 80), Handler).serve_forever()"
+    ),
+}
 HOSTILE = f"""
 import time
 
@@ -132,6 +168,15 @@ def test_the_cockpit_names_cell_and_line(kind: str, tmp_path: Path) -> None:
     )
     assert "site-packages" not in failure.traceback
     assert facts_of(found.record)["status"] == "stopped"
+
+
+@pytest.mark.parametrize("kind", CATCHING)
+def test_what_an_app_has_caught_has_its_place(kind: str, tmp_path: Path) -> None:
+    """An app that answers 500 by itself says by what, whether or not it logs that."""
+    with failing(tmp_path, DIVIDE, CATCHING[kind]) as service:
+        service.fail()
+        (found,) = service.failed()
+    assert found.failure.said.endswith("division by zero (cell 2, line 4)")
 
 
 BEGUN = "await send({'type': 'http.response.start', 'status': 200, 'headers': []})"
