@@ -49,14 +49,19 @@ def status(notebook: Path | None, **given: Any) -> None:
     last and why, and what there is to go back to. In JSON each service is one line.
     """
     require_posix("status")
+    from runner.supervise import running
+
     if given["watch"]:
         _watch(notebook, as_json=given["format"] == "json")
-    elif given["format"] == "json":
-        _raise_all(_echo_json(notebook))
+        return
+    if given["format"] == "json":
+        faults = _echo_json(notebook)
     else:
         shown, faults = _view(notebook)
         _print(shown)
-        _raise_all(faults)
+    for told in () if notebook else running.removed():
+        click.echo(told, err=True)
+    _raise_all(faults)
 
 
 def _watch(notebook: Path | None, *, as_json: bool) -> None:
@@ -155,9 +160,8 @@ def _statuses(notebook: Path | None) -> tuple[list[dict[str, Any]], list[RunnerE
 
     found = running.services() if notebook is None else [running.find(notebook)]
     if not found:
-        raise ConfigurationError(
-            "no service is running on this machine", hint="`runner serve NOTEBOOK` starts one"
-        )
+        hint = "; ".join(running.removed()) or "`runner serve NOTEBOOK` starts one"
+        raise ConfigurationError("no service is running on this machine", hint=hint)
     statuses, faults = list[dict[str, Any]](), list[RunnerError]()
     for service in found:
         try:

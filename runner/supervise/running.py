@@ -22,6 +22,7 @@ from runner.supervise import control
 
 LOCK = ".lock"
 _MOST_LISTED = 3
+_DELETED = " (deleted)"  # as the system says behind a name
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -67,6 +68,17 @@ def services() -> list[RunningService]:
     return sorted(running, key=lambda service: (not service.is_of_here, service.folder))
 
 
+def removed() -> list[str]:
+    """Tell of those whose folders were removed for good: no command can ask them, and they serve.
+
+    A supervisor has its folder open, and in it the lock that it holds.
+    """
+    return [
+        f"{folder} was removed, and its service goes on: `kill {pid}` ends it"
+        for folder, pid in sorted(_removed_folders())
+    ]
+
+
 def find(notebook: Path | None) -> RunningService:
     """Find the one service of a notebook or, without one, of the working folder.
 
@@ -84,8 +96,8 @@ def find(notebook: Path | None) -> RunningService:
     of_what = "is started in this folder" if notebook is None else f"of {notebook} is running"
     if not found:
         guess = _near(notebook, running) if notebook else ""
-        others = f"running are: {_listed(running)}" if running else ""
-        hint = guess or others or "`runner serve NOTEBOOK` starts one"
+        others = [f"running are: {_listed(running)}"] if running else []
+        hint = guess or "; ".join([*others, *removed()]) or "`runner serve NOTEBOOK` starts one"
         raise ConfigurationError(f"no service {of_what}", hint=hint)
     raise ConfigurationError(
         f"{len(found)} services are meant: {_listed(found)}",
@@ -156,3 +168,22 @@ def _locked_by(opened: Path) -> Path | None:
         if lock.name == LOCK and lock.samefile(opened):  # not so in another container
             return lock.parent
     return None
+
+
+def _removed_folders() -> Iterator[tuple[Path, str]]:
+    """Give the folders that a process has open, though they are deleted, with its lock in them."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            opened = {each.name: _named_by(each) for each in (process / "fd").iterdir()}
+            for number, name in opened.items():
+                folder = name.removesuffix(f"/{LOCK}{_DELETED}")
+                if folder != name and f"{folder}{_DELETED}" in opened.values():
+                    info = (process / "fdinfo" / number).read_text()
+                    if f" WRITE {process.name} " in info:  # else it is a child, which has a copy
+                        yield Path(folder), process.name
+
+
+def _named_by(opened: Path) -> str:
+    with contextlib.suppress(OSError):  # it is closed by now
+        return str(opened.readlink())
+    return ""

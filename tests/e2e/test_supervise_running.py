@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from support.open_files import open_files
 
 from runner import files
+from runner.cli import main
 from runner.errors import ConfigurationError
 from runner.record import folders
 from runner.supervise import control, presence, running
@@ -173,6 +175,22 @@ def test_what_a_killed_supervisor_left_does_not_count(start: Start) -> None:
     (folder.with_name("gone")).mkdir()
     (folder.with_name("gone") / ".control").write_text("/gone")
     assert running.find(None).folder == folder
+
+
+def test_a_service_without_a_working_folder_is_told_of_by_its_process(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No command can ask it, and it goes on: who looks for it learns how to end it."""
+    folder, here = start("a.ipynb"), Path.cwd()
+    monkeypatch.chdir(here.parent)
+    shutil.rmtree(here)
+    (told,) = [each for each in running.removed() if str(folder) in each]
+    assert told == f"{folder} was removed, and its service goes on: `kill {os.getpid()}` ends it"
+    with pytest.raises(ConfigurationError) as raised:
+        running.find(None)
+    assert told in raised.value.hint
+    shown = CliRunner().invoke(main.commands, ["status"])
+    assert told in shown.stderr + getattr(shown.exception, "hint", "")
 
 
 def test_a_service_is_found_again_when_its_folder_was_removed(
