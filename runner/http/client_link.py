@@ -51,10 +51,10 @@ class ClientLink(asyncio.Protocol):
     client: tuple[str, int] | None = None
     server: tuple[str, int] | None = None
     scheme = "http"
-    is_write_paused = False
 
     def __init__(self, limits: Limits, unsent: ByteCount) -> None:
         self.limits, self._unsent = limits, unsent
+        self.is_write_paused = False
         self.loop = asyncio.get_running_loop()
         self.deadline = NEVER
         self._timer: asyncio.TimerHandle | None = None

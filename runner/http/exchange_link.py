@@ -84,21 +84,22 @@ class ExchangeLink(ClientLink):
         unread: What came and was not looked at yet.
     """
 
-    exchange: Exchange | None = None
-    phase = Phase.IDLE
-    unread = b""
     _body: RequestBody | None = None
     _held = 0  # bytes that were counted
-    _body_held = 0  # of them those of the body
-    _time: SendingTime | None = None  # of the request, while it is not whole
-    _is_reading = False
     _has_next_turn = False
-    _is_half_closed = False
     _lingers_until = 0.0
 
     def __init__(self, owner: Owner) -> None:
         super().__init__(owner.limits, owner.state.unsent)
         self.owner, self.state = owner, owner.state
+        # What each request asks for is the connection's own: a default of the class is slow to
+        # read, and so is all of one that has more than 30 of its own. Source: CPython 3.11,
+        # SHARED_KEYS_MAX_SIZE.
+        self.exchange: Exchange | None = None
+        self.phase, self.unread = Phase.IDLE, b""
+        self._body_held = 0  # of the bytes that were counted those of the body
+        self._time: SendingTime | None = None  # of the request, while it is not whole
+        self._is_reading = self._is_half_closed = False
 
     def read_on(self) -> None:
         """Take the next request out of what has arrived."""
