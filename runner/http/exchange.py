@@ -43,7 +43,6 @@ class Exchange:
 
     is_of_app = False
     client = root = scheme = ""
-    recordable: tuple[bytes, Sequence[Field]] | None = None
     trace: RequestTrace | None = None
 
     __slots__ = (
@@ -54,6 +53,7 @@ class Exchange:
         "key_name",
         "method",
         "path",
+        "recordable",
         "since",
         "status",
     )
@@ -63,6 +63,7 @@ class Exchange:
         self.keep_alive = keep_alive
         self.is_started = self.is_complete = False
         self.status, self.key_name = 0, ""
+        self.recordable: tuple[bytes, Sequence[Field]] | None = None
         self.since = time.monotonic()
 
     def asked_by(self) -> tuple[str, str, str]:
@@ -144,7 +145,7 @@ class TaskExchange(Exchange):
 
     __slots__ = (
         *("_asked_body", "_recording", "_task"),
-        *("client", "recordable", "root", "scheme", "trace"),
+        *("client", "root", "scheme", "trace"),
     )
 
     trace: RequestTrace
@@ -157,7 +158,7 @@ class TaskExchange(Exchange):
         client = scope.get("client")
         self.client, self.root = client[0] if client else "", scope.get("root_path", "")
         self.scheme = scope.get("scheme", "")
-        self.recordable = self._asked_body = self._recording = None
+        self._asked_body = self._recording = None
 
     @property
     def recording(self) -> Recording:

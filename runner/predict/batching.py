@@ -222,6 +222,7 @@ class Batcher:
             for pending in batch:
                 self._watch_deadline(pending)
             self._calls += 1
+            self.counter.set_waiting(len(self._waiting))  # and tells what is in hand
             self._on_busy_changed()
             if self._timeout:
                 late = self._loop.call_later(self._timeout, self._refuse_late, batch)

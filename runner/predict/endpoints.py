@@ -29,7 +29,7 @@ class Schema(Protocol):
     is_bare: bool
     most_values: int | None
 
-    def decode(self, body: bytes, *, is_brief: bool = False) -> Any:
+    def decode(self, body: bytes, is_brief: bool = False) -> Any:
         """Read an item from a JSON body.
 
         Args:

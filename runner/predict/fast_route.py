@@ -7,7 +7,8 @@ The rules of this file:
 2. Whether a request is plain is decided by its head, which one strict expression reads (see
    `plain_head`). Its body follows by its length, in as many pieces as the client likes.
 3. What nearly every request passes is written in one piece: `take_plain` for one that came whole,
-   and `resolve` for a prediction. Each call there costs a hundredth of the request.
+   and `resolve` for a prediction. Each call there costs a hundredth of the request, and what is
+   called from an attribute that is no method, more.
 """
 
 from __future__ import annotations
@@ -69,6 +70,10 @@ class FastRoute:
         limits: How large a head and a body may be.
         run_id: Which run answers; empty if none does.
         gate: Lets requests in.
+
+    Attributes:
+        plain: Knows which requests are plain.
+        ok_start: The first lines of a prediction up to its length, as of ``date_line``.
     """
 
     def __init__(
@@ -76,48 +81,34 @@ class FastRoute:
     ) -> None:
         self.run_id = run_id
         kind = KeyedRequests if gate.is_on else PlainRequests
-        self.read_plain = kind(batchers, limits, gate).read
+        self.plain = kind(batchers, limits, gate)
         self._run_line = header_lines([(b"x-run-id", run_id)]) if run_id else b""
-        self._date, self._ok_start = b"", b""
+        self.date_line, self.ok_start = b"", b""
 
     def protocol(self, owner: Owner) -> FastRouteConnection:
         """Make what speaks with one client."""
         return FastRouteConnection(owner, self)
 
-    def ok_start(self, date: bytes) -> bytes:
-        """Give the first lines of a prediction up to its length; they change once a second."""
-        if date is not self._date:
-            json_line = header_lines([(b"content-type", JSON)])
-            lines = (status_line(200), date, json_line, self._run_line, b"content-length: ")
-            self._date, self._ok_start = date, b"".join(lines)
-        return self._ok_start
+    def ok_start_at(self, date_line: bytes) -> bytes:
+        """Make ``ok_start`` anew, once a second."""
+        json_line = header_lines([(b"content-type", JSON)])
+        lines = (status_line(200), date_line, json_line, self._run_line, b"content-length: ")
+        self.date_line, self.ok_start = date_line, b"".join(lines)
+        return self.ok_start
 
 
 class FastRequest(Exchange):
-    """Be one request on the fast route, and a pending prediction."""
+    """Be one request on the fast route, and a pending prediction.
+
+    It is made by `take_plain`, without a call of ``__init__``.
+    """
 
     connection: FastRouteConnection
+    batcher: Batcher
+    deadline: float | None
+    traceparent: bytes | None
 
     __slots__ = ("_body", "batcher", "deadline", "item", "trace", "traceparent")
-
-    def __init__(
-        self,
-        connection: FastRouteConnection,
-        batcher: Batcher,
-        timeout: float | None,
-        key_name: str,
-        traceparent: bytes | None,
-    ) -> None:
-        # As `Exchange` does it, but for the call.
-        self.connection, self.batcher = connection, batcher
-        self.method, self.path = "POST", batcher.endpoint.path
-        self.since = since = time.monotonic()
-        self.deadline = None if timeout is None else since + timeout
-        self.keep_alive = not connection.owner.is_draining
-        self.is_started = self.is_complete = False
-        self.status, self.key_name = 0, key_name
-        self.traceparent, self.trace = traceparent, None
-        batcher.counter.request_started()
 
     def known_trace(self) -> RequestTrace | None:
         """Give what names it, if the client has said to which trace it belongs."""
@@ -170,7 +161,8 @@ class FastRequest(Exchange):
         if type(body) is not bytes or not self.keep_alive:
             self._answer_result(body, SERVER_TIMING % (queued, timing))
             return
-        start = connection.route.ok_start(connection.state.date_line)
+        route, date_line = connection.route, connection.state.date_line
+        start = route.ok_start if date_line is route.date_line else route.ok_start_at(date_line)
         self.status = 200
         self.is_started = self.is_complete = True
         if self.traceparent is None:
@@ -180,8 +172,8 @@ class FastRequest(Exchange):
             connection.transport.write(_OK_TRACED % traced)
             if connection.names_requests:
                 self.named()
-        batcher.counter.well_answered(time.monotonic() - self.since)
-        request_log = connection.request_log
+        batcher.counter.well_answered.append(time.monotonic() - self.since)
+        request_log = connection.owner.request_log
         if request_log is not None and _draw() < request_log.rate:
             self._record(request_log, _JSON_FIELDS, body)
         connection.finish_exchange(self)
@@ -237,7 +229,7 @@ class FastRequest(Exchange):
         self.status, self.is_started, self.is_complete = status, True, True
         connection.transport.write(lines + end + body)
         self.batcher.counter.request_answered(status, time.monotonic() - self.since)
-        request_log = connection.request_log
+        request_log = connection.owner.request_log
         if request_log is not None and request_log.wants(status):
             self._record(request_log, kept(headers), body)
         connection.finish_exchange(self)
@@ -282,7 +274,7 @@ class FastRouteConnection(Connection):
 
     def __init__(self, owner: Owner, route: FastRoute) -> None:
         super().__init__(owner)
-        self.route, self.request_log = route, owner.request_log
+        self.route = route
         # Whether a line is written of each request, which has to name it as others do.
         self.names_requests = owner.access_log is not None or owner.request_log is not None
         self._logs_proxies = False  # what one says is logged
@@ -298,31 +290,37 @@ class FastRouteConnection(Connection):
 
     def take_plain(self, data: bytes) -> bytes | None:
         """Take a request whose head is plain."""
-        if self.state.in_flight >= self.limits.max_concurrency:
+        state = self.state
+        if state.in_flight >= self.limits.max_concurrency:
             return None
         if self._heeds_proxies and are_in(data):
             return None
-        plain = self.route.read_plain(data)
+        plain = self.route.plain.read(data)
         if plain is None:
             return None
-        batcher, start, end, timeout, key_name, traceparent = plain
+        batcher, start, end, timeout, request_key, traceparent = plain
+        request = FastRequest.__new__(FastRequest)
         if self._logs_proxies and are_in(data, 0, start):
-            request = self._forwarded(data[:start], batcher, timeout, key_name, traceparent)
-        else:
-            request = FastRequest(self, batcher, timeout, key_name, traceparent)
+            request = ForwardedRequest.__new__(ForwardedRequest)
+            request.head = data[:start]
+        request.connection, request.batcher = self, batcher
+        request.method, request.path = "POST", batcher.endpoint.path
+        request.since = since = time.monotonic()
+        request.deadline = None if timeout is None else since + timeout
+        request.keep_alive = not self.owner.is_draining
+        request.is_started = request.is_complete = False
+        request.status, request.key_name = 0, request_key
+        request.traceparent, request.trace, request.recordable = traceparent, None, None
         if len(data) < end or self._is_half_closed:
+            batcher.counter.request_started()
             request.begin_body()
             self.begin(request, end - start)
             return data[start:]
+        batcher.counter.in_flight += 1  # told when the model is called
         self.exchange, self.phase, self.deadline = request, _ANSWERING, NEVER
-        self.state.in_flight += 1
+        state.in_flight += 1
         request.predict(data[start:end])
         return data[end:]
-
-    def _forwarded(self, head: bytes, *given: Any) -> FastRequest:
-        request = ForwardedRequest(self, *given)
-        request.head = head
-        return request
 
     def hold_off(self) -> None:
         """Read no more for a moment from a client that was told to come later.

@@ -78,7 +78,7 @@ class TypedSchema(Generic[Item]):
             self._read = self._read_strictly
         self._has_integers = any(isinstance(each, _WHOLE_TYPES) for each in within)
 
-    def decode(self, body: bytes, *, is_brief: bool = False) -> Item:
+    def decode(self, body: bytes, is_brief: bool = False) -> Item:
         """Read an item from a JSON body.
 
         Args:
@@ -88,11 +88,12 @@ class TypedSchema(Generic[Item]):
         Raises:
             ProblemError: 400 for what is no JSON, 422 for what has the wrong shape.
         """
+        read, to_item = self._read, self._to_item
         try:
-            found = self._read(body)
+            found = read(body)
         except (ValueError, RecursionError) as error:
             found = self._read_again(body, error, is_brief=is_brief or len(body) > _MOST_EXPLAINED)
-        return self._to_item(found)
+        return to_item(found)
 
     def convert(self, value: Any) -> Item:
         """Read an item from a JSON value, or from one that came otherwise but looks like it.

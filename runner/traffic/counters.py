@@ -108,22 +108,22 @@ class EndpointCounter:
 
     Attributes:
         in_flight: How many requests are begun, and not known to be answered.
-        well_answered: Takes the seconds of an answer of status 200, in place of
-            ``request_answered``, when the model was called for it; counted when they are published.
+        well_answered: The seconds of each answer of status 200 that was not told by
+            ``request_answered``, since the model was called for it; counted when they are
+            published.
     """
 
-    __slots__ = ("_counters", "_seconds", "_values", "in_flight", "well_answered")
+    __slots__ = ("_counters", "_values", "in_flight", "well_answered")
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
         self._values = [0.0] * WIDTH
-        self._seconds: list[float] = []  # no more than are answered between two publications
-        self.well_answered = self._seconds.append
+        self.well_answered: list[float] = []  # no more than are between two publications
         self.in_flight = 0
 
     def values(self) -> list[float]:
         """Give the numbers, in the order of their places."""
-        values, seconds = self._values, self._seconds
+        values, seconds = self._values, self.well_answered
         if seconds:
             seconds.sort()
             ends = [0, *(bisect_right(seconds, latency) for latency in LATENCIES), len(seconds)]
@@ -138,7 +138,7 @@ class EndpointCounter:
 
     def go_on_from(self, values: list[float]) -> None:
         """Take the numbers of a worker that is there no more, but for what it had in hand."""
-        self._seconds.clear()
+        self.well_answered.clear()
         self._values, self.in_flight = values, 0
         values[_WAITING] = 0
 

@@ -29,6 +29,7 @@ from runner.predict.endpoints import Endpoint
 from runner.predict.fast_route import FastRoute
 from runner.predict.problem_error import ProblemError
 from runner.predict.schema import RowSchema
+from runner.traffic.counters import total_of
 
 BODY = b'{"a": 1.0, "b": 2.0}'
 LIMITS = {"linger": 0.2, "read_timeout": 0.4, "max_header": 2000, "max_body": 100_000}
@@ -480,7 +481,7 @@ def aside(act: Callable[[], Any]) -> Callable[[], Any]:
 
 def batcher(served: Served) -> Any:
     """Find who gathers the rows of the only endpoint."""
-    return served.route.read_plain.__self__._batchers[b"/"]  # type: ignore[attr-defined]
+    return served.route.plain._batchers[b"/"]
 
 
 def slow_down(served: Served) -> None:
@@ -491,6 +492,19 @@ def slow_down(served: Served) -> None:
 
 def in_flight(served: Served) -> int:
     return served.server.state.in_flight
+
+
+def test_others_see_what_a_slow_call_has_in_hand(serve: Callable[..., Served]) -> None:
+    """While it lasts, and though nothing else is asked: each worker can tell the sum."""
+    served = serve()
+    slow_down(served)
+    served.model.gate.clear()
+    waiting = aside(lambda: ask(served))
+    counters = served.app.counters
+    names = [*counters._counters]
+    until(lambda: total_of(counters._shared.memory, names)["sum"].in_flight == 1)
+    served.model.gate.set()
+    assert waiting()[0] == 200
 
 
 def test_requests_that_wait_for_a_slow_call_share_the_next(serve: Callable[..., Served]) -> None:

@@ -53,7 +53,7 @@ def test_answers_that_are_sorted_later_are_counted_as_any_other() -> None:
         for seconds in (*LATENCIES, 0.0, 0.0003, 99.0):
             answer(now, seconds=seconds)
             later["iris"].request_started()
-            later["iris"].well_answered(seconds)
+            later["iris"].well_answered.append(seconds)
         later["iris"].request_started()
         later["iris"].request_abandoned()
         assert later.total()["iris"].gone

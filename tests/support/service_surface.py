@@ -36,7 +36,7 @@ class StructSchema:
         self._kind = kind
         self.names = tuple(field.encode_name for field in msgspec.structs.fields(kind))
 
-    def decode(self, body: bytes, *, is_brief: bool = False) -> Any:
+    def decode(self, body: bytes, is_brief: bool = False) -> Any:
         """Read an item from JSON."""
         return self.convert(msgspec.json.decode(body))
 

@@ -85,6 +85,26 @@ def test_a_request_may_come_byte_by_byte() -> None:
     asyncio.run(compared())
 
 
+def test_a_connection_has_what_it_is_asked_for_at_each_request() -> None:
+    """A default of its class is slow to read, and so is all of one that has over 30 of its own."""
+
+    async def own() -> set[str]:
+        app = app_of(_sum)
+        async with living(app):
+            server = Server(app)
+            connection = server.connect(server.plain_way)
+            for _ in range(2):
+                connection.data_received(PLAIN)
+            await asyncio.sleep(0)
+            connection.transport.close()
+            return {*vars(connection)}
+
+    found = asyncio.run(own())
+    asked = {"phase", "exchange", "unread", "is_write_paused", "_is_half_closed", "_body_held"}
+    assert asked <= found
+    assert len(found) <= 30
+
+
 def test_both_ways_record_alike() -> None:
     """What is answered well, what is refused, and what fails; under the access log's names."""
     bad, fails = PLAIN.replace(b"1.0", b"[0]"), PLAIN.replace(b"2.0", b"0.0")

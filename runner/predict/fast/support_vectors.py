@@ -26,9 +26,10 @@ def classifier(model: Any) -> InnerCall:
     names = class_names(model)
     require(not model.break_ties or len(names) == 2, "it breaks ties")
     predict, probabilities = _calls(model)
+    named = {float(index): name for index, name in enumerate(names)}
 
     def labels(rows: Array) -> list[Any]:
-        return [names[int(index)] for index in predict(rows).tolist()]
+        return [named[index] for index in predict(rows).tolist()]
 
     return InnerCall(
         scores=rows_as_scores,
