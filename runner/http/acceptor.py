@@ -34,9 +34,15 @@ class Acceptor:
             anything was.
         may_pause: Others can accept from it while we are busy or full. Then it is read by
             ourselves, at the price of 30 µs for each connection: a loop's own server cannot pause.
+        may_be_lent: So can a thread while it has the listener.
+
+    Attributes:
+        on_accepted: Called when one of our own was accepted.
     """
 
-    def __init__(
+    on_accepted: Callable[[], None] = staticmethod(lambda: None)
+
+    def __init__(  # noqa: PLR0913 - each is one thing that it is told
         self,
         protocol: Callable[[], Any],
         listener: socket.socket,
@@ -44,12 +50,14 @@ class Acceptor:
         is_full: Callable[[], bool],
         make_room: Callable[[], bool],
         may_pause: bool,
+        may_be_lent: bool = False,
     ) -> None:
         self._protocol, self._listener, self._may_pause = protocol, listener, may_pause
         self._is_full, self._make_room = is_full, make_room
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._may_be_lent, self._is_lent = may_be_lent, False
         self._is_busy = self._is_reading = self._is_closed = False
         self._pause: asyncio.TimerHandle | None = None
         self._recheck: asyncio.TimerHandle | None = None
@@ -58,12 +66,17 @@ class Acceptor:
 
     async def open(self) -> None:
         """Begin to accept."""
-        if self._may_pause:
+        if self._may_pause or self._may_be_lent:
             self._update()
         else:
             self._server = await self._loop.create_server(
                 self._protocol, sock=self._listener, backlog=_BACKLOG
             )
+
+    def lend(self, *, is_lent: bool) -> None:
+        """Leave the listener to a thread, or take it back."""
+        self._is_lent = is_lent
+        self._update()
 
     def set_busy(self, *, is_busy: bool) -> None:
         """Note, whenever a request begins or ends, whether another would have to wait."""
@@ -125,7 +138,12 @@ class Acceptor:
 
     def _update(self) -> None:
         """Read the listener, or cease to."""
-        reads = not (self._leaves_it_to_others() or self._is_closed or self._pause is not None)
+        reads = not (
+            self._is_lent
+            or self._is_closed
+            or self._pause is not None
+            or self._leaves_it_to_others()
+        )
         if reads is self._is_reading:
             return
         self._is_reading = reads
@@ -150,8 +168,8 @@ class Acceptor:
 
     def _accept_own(self) -> None:
         self._update()
-        if self._is_reading:
-            self._accept_one(self._listener)
+        if self._is_reading and self._accept_one(self._listener):
+            self.on_accepted()
 
     def _accept_one(self, listener: socket.socket) -> bool:
         try:

@@ -30,6 +30,7 @@ class AppProtocol:
         can_be_busy: Whether ``is_busy`` can ever hold.
         on_busy_changed: Set by the server; to be called in its loop when ``is_busy`` changes, and
             whenever a request ends while it holds.
+        can_accept: A thread of it can accept: see ``accept_beside``.
         has_others: Set by the server: other workers accept what this one leaves.
         gate: Set by the server: lets its requests in, and counts them.
         is_draining: Set by the server when it begins to end.
@@ -42,7 +43,7 @@ class AppProtocol:
     needs_process = False
     offers: Mapping[str, str] = {"page": PAGE_PATH}
     takes_websockets = False
-    can_be_busy = has_others = False
+    can_be_busy = has_others = can_accept = False
     on_busy_changed: Callable[[], None] = staticmethod(lambda: None)
     is_draining = False
     readiness = Readiness.READY
@@ -62,6 +63,19 @@ class AppProtocol:
     def run_beside(self, serve: Callable[[], None]) -> None:
         """Let a loop serve: in the thread that calls, unless the app is to be called in that."""
         serve()
+
+    def accept_beside(self, server: Any, listener: Any, acceptor: Any) -> Any:
+        """Have a thread of the app accept, in turn with the loop.
+
+        Args:
+            server: A `runner.http.connection.Owner`.
+            listener: Gives the connections.
+            acceptor: The loop's `runner.http.acceptor.Acceptor`.
+
+        Returns:
+            A `runner.http.thread_acceptor.ThreadAcceptor`.
+        """
+        raise NotImplementedError
 
     def uncounted(self) -> contextlib.AbstractContextManager[object]:
         """Forget, at its end, what was counted meanwhile: no client has asked it."""

@@ -52,10 +52,12 @@ class ClientLink(asyncio.Protocol):
     server: tuple[str, int] | None = None
     scheme = "http"
 
-    def __init__(self, limits: Limits, unsent: ByteCount) -> None:
+    def __init__(
+        self, limits: Limits, unsent: ByteCount, loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
         self.limits, self._unsent = limits, unsent
         self.is_write_paused = False
-        self.loop = asyncio.get_running_loop()
+        self.loop = loop or asyncio.get_running_loop()
         self.deadline = NEVER
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = NEVER
@@ -66,8 +68,8 @@ class ClientLink(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Begin."""
         self.transport = transport
-        self.server = _address(transport.get_extra_info("sockname"))
-        self.client = _address(transport.get_extra_info("peername"))
+        self.server = address_of(transport.get_extra_info("sockname"))
+        self.client = address_of(transport.get_extra_info("peername"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let nothing hold us any more."""
@@ -186,6 +188,6 @@ class ClientLink(asyncio.Protocol):
         self.transport.abort()
 
 
-def _address(name: Any) -> tuple[str, int] | None:
+def address_of(name: Any) -> tuple[str, int] | None:
     """Give host and port; None for a Unix socket, whose ends have names or none."""
     return (name[0], name[1]) if isinstance(name, tuple) else None

@@ -64,7 +64,9 @@ class Connection(ExchangeLink):
         connections = self.state.connections
         connections.add(self)
         self.expect_within(self.limits.read_timeout)
-        if len(connections) > self.state.bound.most and not self.state.bound.make_room(self):
+        if len(connections) <= self.state.bound.most or self.exchange is not None:
+            return  # a thread that has accepted it has looked whether there is room
+        if not self.state.bound.make_room(self):
             self.phase = _CLOSING
 
     def connection_lost(self, exc: Exception | None) -> None:

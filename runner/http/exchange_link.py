@@ -24,6 +24,8 @@ from runner.liveness.readiness import Readiness
 from runner.telemetry.request_trace import RequestTrace, trace_of
 
 if TYPE_CHECKING:
+    import asyncio
+
     from runner.access.gate import Gate
     from runner.access.refusal import RefusedRequestError
     from runner.config import Limits
@@ -89,8 +91,8 @@ class ExchangeLink(ClientLink):
     _has_next_turn = False
     _lingers_until = 0.0
 
-    def __init__(self, owner: Owner) -> None:
-        super().__init__(owner.limits, owner.state.unsent)
+    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        super().__init__(owner.limits, owner.state.unsent, loop)
         self.owner, self.state = owner, owner.state
         # What each request asks for is the connection's own: a default of the class is slow to
         # read, and so is all of one that has more than 30 of its own. Source: CPython 3.11,

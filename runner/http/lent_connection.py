@@ -10,7 +10,6 @@ import io
 import logging
 import os
 import select
-import socket
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -52,7 +51,7 @@ class LentConnection(Exchange):
     """Be the requests of a connection while a thread has it."""
 
     __slots__ = (
-        *("_answer", "_goes_on", "_is_passed_on", "_returned", "_unsent"),
+        *("_answer", "_goes_on", "_is_passed_on", "_returned", "_unread", "_unsent"),
         *("body", "client", "head", "root", "scheme", "trace"),
     )
 
@@ -60,14 +59,15 @@ class LentConnection(Exchange):
     trace: RequestTrace
     is_of_app = True
 
-    def __init__(self, connection: WsgiConnection, head: PlainHead, path: str, body: bytes) -> None:
-        super().__init__(connection, "", path, keep_alive=True)
+    def __init__(self, connection: WsgiConnection) -> None:
+        super().__init__(connection, "", "", keep_alive=True)
         self._is_passed_on = self._goes_on = False
+        self._unread: bytes | None = None  # nothing of one that has ended
         self._unsent = b""
         self._returned: tuple[Any, ...] = ()
-        self._take(head, path, body)
 
-    def _take(self, head: PlainHead, path: str, body: bytes) -> None:
+    def take(self, head: PlainHead, path: str, body: bytes) -> None:
+        """Be a request."""
         self.head, self.body, self.trace = head, body, RequestTrace()
         self.method, self.path, self.since = head.method.decode("ascii"), path, time.monotonic()
         self.keep_alive = head.keeps and not self.connection.owner.is_draining
@@ -102,28 +102,43 @@ class LentConnection(Exchange):
 
     def answer_all(self) -> None:
         """Answer requests as long as they come."""
-        connection, adapter = self.connection, self.connection.adapter
+        adapter = self.connection.adapter
         while True:
             began = time.monotonic()
             adapter.call(self)
             adapter.is_quick = time.monotonic() - began < _QUICK
             if self._is_passed_on:
                 return
-            data = self._read() if self._may_read_on() else b""
-            request = connection.plain_request(data) if data else None
-            if request is not None and len(request[2]) < request[0].length:
-                data += self._read()  # many clients send a body behind its head
-                request = connection.plain_request(data)
-            key_name = None
-            if request and len(request[2]) == request[0].length and connection.has_room():
-                key_name = connection.key_name_of(request[0], request[1])
-            if request is None or key_name is None:
-                with contextlib.suppress(RuntimeError):
-                    self._return(connection.take_back, self, data, self._unsent)
-                return
-            adapter.waiting.discard(self)
-            self._take(*request)
-            self.key_name = key_name
+            self._unread = None
+            if not (self._may_read_on() and self._take_next()):
+                break
+        self._leave_thread()
+
+    def _leave_thread(self) -> None:
+        with contextlib.suppress(RuntimeError):
+            self._leave()
+
+    def _leave(self) -> None:
+        connection = self.connection
+        self._return(connection.take_back, self, self._unread or b"", self._unsent)
+
+    def _take_next(self) -> bool:
+        """Take the next request, if it comes within a moment and is for a thread."""
+        connection = self.connection
+        self._unread = data = self._read()
+        request = connection.plain_request(data) if data else None
+        if data and request is not None and len(request[2]) < request[0].length:
+            self._unread = data = data + (self._read() or b"")  # many send a body behind its head
+            request = connection.plain_request(data)
+        if request is None or len(request[2]) < request[0].length or not connection.has_room():
+            return False
+        key_name = connection.key_name_of(request[0], request[1])
+        if key_name is None:
+            return False
+        connection.adapter.waiting.discard(self)
+        self.take(*request)
+        self.key_name = key_name
+        return True
 
     def environ(self) -> dict[str, Any]:
         """Describe the request as CGI does."""
@@ -187,7 +202,7 @@ class LentConnection(Exchange):
             except OSError:
                 return False
             if not keeps and sent == len(data):
-                _end_half(connection.descriptor)
+                connection.end_half_in_thread()
         self.status, self.is_started, self._unsent = status, True, data[sent:]
         self.keep_alive = keeps  # as was said, though a drain may have begun meanwhile
         log = connection.owner.request_log
@@ -241,15 +256,15 @@ class LentConnection(Exchange):
             or len(connection.adapter.waiting) > _MOST_WAITING
         )
 
-    def _read(self) -> bytes:
-        """Give what the client sends within a moment."""
+    def _read(self) -> bytes | None:
+        """Give what the client sends within a moment: nothing if it has ended, None if it waits."""
         connection = self.connection
         if not self._goes_on:
             self._goes_on = True
             self._answer.give()
         descriptor = connection.descriptor
         if descriptor < 0:
-            return b""
+            return None
         if connection.news is None:
             connection.news = select.poll()
             connection.news.register(descriptor, select.POLLIN)
@@ -259,7 +274,7 @@ class LentConnection(Exchange):
                     return os.read(connection.descriptor, _MOST_READ)
                 except OSError:
                     pass
-        return b""
+        return None
 
     def has_more_at_once(self, news: select.poll) -> bool:
         """Wait awake for a client that asks again at once, if it is alone.
@@ -270,7 +285,7 @@ class LentConnection(Exchange):
         connection = self.connection
         if connection.waits_asleep:
             connection.waits_asleep -= 1
-        elif connection.state.in_flight == 1:
+        elif connection.begun() == 1:
             until = time.monotonic() + _AWAKE
             while time.monotonic() < until:
                 if news.poll(0):
@@ -285,11 +300,3 @@ def _drop_keys(environ: dict[str, Any]) -> None:
     credentials = environ.get("HTTP_AUTHORIZATION", "").encode("latin-1")
     if bearer_in(credentials) is not None:
         del environ["HTTP_AUTHORIZATION"]
-
-
-def _end_half(descriptor: int) -> None:
-    """Tell the client at once that nothing more comes."""
-    borrowed = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=descriptor)
-    with contextlib.suppress(OSError):
-        borrowed.shutdown(socket.SHUT_WR)
-    borrowed.detach()

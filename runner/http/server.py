@@ -99,6 +99,7 @@ class AsgiServer:
         self._context = contextvars.copy_context()
         self._drained = asyncio.Event()
         self._acceptors: list[Acceptor] = []  # one for each listener
+        self._lent_to: Any = None
         self.takes_websockets = self._own.takes_websockets
         self._close_code = _GOING_AWAY
         self.proxies = TrustedProxies(trust or ProxyTrust.from_environment())
@@ -272,17 +273,22 @@ class AsgiServer:
         # A bound that nobody has lowered is hardly ever reached.
         may_be_full = self.limits.max_concurrency < Limits.max_concurrency
         may_pause = is_shared and (self._own.can_be_busy or may_be_full)
+        is_only = not (is_shared or self._acceptors)
+        may_be_lent = self._own.can_accept and is_only and self.tls is None
         acceptor = Acceptor(
             self._protocol,
             listener,
             is_full=self._is_full,
             make_room=self.state.bound.keep_files_free,
             may_pause=may_pause,
+            may_be_lent=may_be_lent,
         )
         self._acceptors.append(acceptor)
         self._own.on_busy_changed, self._own.has_others = self._note_busy, is_shared
         self._note_busy()
         await acceptor.open()
+        if may_be_lent:
+            self._lent_to = self._own.accept_beside(self, listener, acceptor)
 
     def _note_busy(self) -> None:
         for acceptor in self._acceptors:
@@ -308,6 +314,8 @@ class AsgiServer:
     async def _drain(self) -> None:
         """Close the listeners, answer what still comes for a while, then what is in flight."""
         self.is_draining = self._own.is_draining = True
+        if self._lent_to is not None:
+            self._lent_to.close()
         await asyncio.gather(*(acceptor.drain() for acceptor in self._acceptors))
         await asyncio.sleep(_LAST_ACCEPTS)  # what was accepted last is not a connection yet
         for connection in self._connections():

@@ -33,7 +33,13 @@ class ThreadPool:
     Args:
         most: How many threads.
         when_free: Called, in a thread, when one is free again; once after each ``tell_when_free``.
+
+    Attributes:
+        before_waiting: Called in a thread before it waits for a call, with the pipe of these: it
+            may look for other work, and returns when a call is there.
     """
+
+    before_waiting: Callable[[Pipe], None] | None = None
 
     def __init__(self, most: int, when_free: Callable[[], None] = lambda: None) -> None:
         self._most, self._when_free = most, when_free
@@ -117,6 +123,12 @@ class ThreadPool:
         self._work(pipe)
         ended.result()
 
+    def do(self, call: Callable[[], None]) -> None:
+        """Run a call, which must not raise, in the thread that calls this, which is one of ours."""
+        self._unfinished.append(None)
+        call()
+        self._end_call()
+
     def for_each_idle(self, act: Callable[[], None]) -> None:
         """Run something that must not raise in each thread that has nothing to do."""
         idle = len(self._threads) - len(self._unfinished)
@@ -131,12 +143,20 @@ class ThreadPool:
             self._pipe.end()
 
     def _work(self, pipe: Pipe) -> None:
-        while pipe.take():
+        while self._has_call(pipe):
             self._calls.popleft()()
-            self._unfinished.pop()
-            if self._tells_when_free:
-                self._tells_when_free = False
-                self._when_free()
+            self._end_call()
+
+    def _has_call(self, pipe: Pipe) -> bool:
+        if self.before_waiting is not None:
+            self.before_waiting(pipe)
+        return bool(pipe.take())
+
+    def _end_call(self) -> None:
+        self._unfinished.pop()
+        if self._tells_when_free:
+            self._tells_when_free = False
+            self._when_free()
 
 
 def _act_once(act: Callable[[], None], gate: threading.Barrier) -> None:
@@ -183,20 +203,23 @@ class Answer:
 class Pipe:
     """Be a pipe of single bytes, closed when nobody has it any more.
 
+    Attributes:
+        source: The descriptor that is read.
+
     Raises:
         RuntimeError: The system gives us none.
     """
 
     def __init__(self) -> None:
         try:
-            self._read, self._write = os.pipe()
+            self.source, self._write = os.pipe()
         except OSError as error:
             raise RuntimeError(f"no pipe: {error.strerror}") from error
-        weakref.finalize(self, os.close, self._read).atexit = False
+        weakref.finalize(self, os.close, self.source).atexit = False
         self.end = weakref.finalize(self, os.close, self._write)
         self.end.atexit = False
         self._poll = select.poll()
-        self._poll.register(self._read, select.POLLIN)
+        self._poll.register(self.source, select.POLLIN)
 
     def put(self) -> None:
         """Write a byte."""
@@ -204,7 +227,7 @@ class Pipe:
 
     def take(self) -> bytes:
         """Read a byte; none if there are none and the other end is closed."""
-        return os.read(self._read, 1)
+        return os.read(self.source, 1)
 
     def has_some(self, milliseconds: int) -> bool:
         """Wait for a byte."""

@@ -17,14 +17,17 @@ import concurrent.futures
 import contextlib
 import io
 import logging
+import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from runner.config import Limits
+from runner.http.acceptor import Acceptor
 from runner.http.app_protocol import AppProtocol
 from runner.http.connection import Owner
 from runner.http.lent_connection import LentConnection
 from runner.http.own_answers import BUSY
+from runner.http.thread_acceptor import ThreadAcceptor
 from runner.http.thread_pool import Answer, Pipe, ThreadPool
 from runner.http.wsgi_call import MOST_BUFFERED, ClientGoneError, WsgiCall
 from runner.http.wsgi_connection import WsgiConnection
@@ -46,9 +49,11 @@ class WsgiAdapter(AppProtocol):
         threads: In which it is called.
         waiting: Connections whose threads have answered, and wait for what comes next.
         is_quick: The last call took but a moment.
+        accepted: What its thread has accepted and answers, as long as the loop does not know of it.
     """
 
     is_quick = True
+    accepted: LentConnection | None = None
     _pipe: Pipe | None = None
 
     def __init__(self, app: Callable[..., Iterable[bytes]], most_threads: int) -> None:
@@ -91,7 +96,14 @@ class WsgiAdapter(AppProtocol):
         if self.is_multithreaded:
             serve()
         else:
+            self.can_accept = True
             self.threads.work_here(serve)
+
+    def accept_beside(
+        self, server: Owner, listener: socket.socket, acceptor: Acceptor
+    ) -> ThreadAcceptor:
+        """Let the one thread that calls the app accept, too."""
+        return ThreadAcceptor(self, server, listener, acceptor)
 
     def return_memory(self) -> None:
         """Give back what large bodies and answers took of the threads' heaps."""

@@ -15,8 +15,11 @@ The rules of this file:
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import select
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -44,10 +47,18 @@ class WsgiConnection(Connection):
     Args:
         owner: The server.
         adapter: Has the threads.
+        loop: The server's, if a thread makes it, which has accepted it.
+
+    Attributes:
+        own: Its socket, until the loop has it.
     """
 
-    def __init__(self, owner: Owner, adapter: WsgiAdapter) -> None:
-        super().__init__(owner)
+    own: socket.socket | None = None
+
+    def __init__(
+        self, owner: Owner, adapter: WsgiAdapter, loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
+        super().__init__(owner, loop)
         self.adapter = adapter
         self.lock = threading.Lock()  # of the descriptor
         self.descriptor = -1
@@ -58,6 +69,9 @@ class WsgiConnection(Connection):
     def connection_made(self, transport: Any) -> None:
         """Note what a thread may read and write."""
         super().connection_made(transport)
+        self.own = None
+        if self.exchange is not None:
+            self.expect_nothing()
         plain = transport.get_extra_info("socket")
         if plain is not None and transport.get_extra_info("sslcontext") is None:
             self.descriptor = plain.fileno()
@@ -70,8 +84,12 @@ class WsgiConnection(Connection):
 
     def has_room(self) -> bool:
         """Tell that one more request may be begun."""
-        in_hand = self.state.in_flight - len(self.adapter.waiting)
+        in_hand = self.begun() - len(self.adapter.waiting)
         return in_hand < self.limits.max_concurrency and not self.is_write_paused
+
+    def begun(self) -> int:
+        """Give how many requests were begun, by the loop or by the thread that accepts."""
+        return self.state.in_flight + (self.adapter.accepted is not None)
 
     def take_plain(self, data: bytes) -> bytes | None:
         """Take a plain request, if nothing has come behind it."""
@@ -84,7 +102,8 @@ class WsgiConnection(Connection):
         if key_name is None:
             return None
         head, path, body = request
-        lent = LentConnection(self, head, path, body)
+        lent = LentConnection(self)
+        lent.take(head, path, body)
         lent.key_name = key_name
         if len(body) < head.length:
             lent.body = b""
@@ -129,6 +148,57 @@ class WsgiConnection(Connection):
             return ""
         return gate.name_in(head.lines)
 
+    # -- what a thread has accepted, in the loop
+
+    def know(self, lent: LentConnection) -> None:
+        """Count what a thread has, as if it had been lent to it."""
+        if self.exchange is None:
+            self.state.connections.add(self)
+            self.begin(lent, 0)
+            self.adapter.note_busy()
+
+    def take_over(self, lent: LentConnection, own: socket.socket, call: tuple[Any, ...]) -> None:
+        """Have it from now on.
+
+        Args:
+            lent: What a thread had of it.
+            own: Its socket.
+            call: What is done then.
+        """
+        self.know(lent)
+        self._taking = self.loop.create_task(self._take_over(own, call))
+
+    async def _take_over(self, own: socket.socket, call: tuple[Any, ...]) -> None:
+        try:
+            with contextlib.suppress(OSError):
+                await self.loop.connect_accepted_socket(lambda: self, own)
+        finally:
+            if self.own is not None:  # it was not made
+                own.close()
+                self.connection_lost(None)
+            call[0](*call[1:])
+
+    def abort(self) -> None:
+        """End at once; a thread that has it is told so by the next that it does with it."""
+        if self.own is None:
+            super().abort()
+        else:
+            self.end_half_in_thread(socket.SHUT_RDWR)
+
+    # -- in a thread
+
+    def end_half_in_thread(self, which: int = socket.SHUT_WR) -> None:
+        """Tell the client at once that nothing more comes; called with the lock."""
+        own, borrowed = self.own, None
+        if own is None:
+            own = borrowed = socket.socket(
+                socket.AF_INET, socket.SOCK_STREAM, 0, fileno=self.descriptor
+            )
+        with contextlib.suppress(OSError):
+            own.shutdown(which)
+        if borrowed is not None:
+            borrowed.detach()
+
     # -- what comes back from a thread, in the loop
 
     def take_back(self, lent: LentConnection, unread: bytes, unsent: bytes) -> None:
@@ -139,6 +209,8 @@ class WsgiConnection(Connection):
         if unsent:
             self.write(unsent)
         self.finish_exchange(lent, is_counted=True)
+        if not lent.method:  # nothing was asked
+            self.expect_within(self.limits.read_timeout)
 
     def pass_on(self, lent: LentConnection, app: Any) -> None:
         """Let an ASGI app answer in the loop what a thread was to answer."""

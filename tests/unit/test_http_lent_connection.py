@@ -69,6 +69,8 @@ def lent_by_one_of(in_hand: int) -> tuple[Any, LentConnection]:
         request = connection.plain_request(REQUEST)
         assert request is not None
         server.state.in_flight = in_hand
-        return connection, LentConnection(connection, *request)
+        lent = LentConnection(connection)
+        lent.take(*request)
+        return connection, lent
 
     return asyncio.run(made())
