@@ -11,7 +11,7 @@ from typing import Any
 
 from runner.log import WriterThread
 from runner.telemetry.log_lines import folded, json_line, named, text_line, time_of, write_lines
-from runner.telemetry.request_trace import RequestTrace, new_id
+from runner.telemetry.request_trace import RequestTrace, new_ids
 from runner.telemetry.statuses import is_failure
 
 _MOST_WAITING = 20_000  # lines
@@ -115,7 +115,7 @@ class AccessLog:
 
     def _write_some(self) -> bool:
         count = min(len(self._waiting), _MOST_AT_ONCE)
-        lines = [self._line(self._waiting.popleft()) for _ in range(count)]
+        lines = [self._line(self._waiting.popleft(), name) for name in new_ids(count)]
         with self._adding:
             dropped, self._dropped = self._dropped, 0
         if dropped:
@@ -132,19 +132,20 @@ class AccessLog:
             return json_line(time.time(), "warning", fields, None)
         return text_line(time.time(), "warning", said)
 
-    def _line(self, answered: _Answered) -> bytes:
+    def _line(self, answered: _Answered, new_id: str) -> bytes:
         client, method, path, status, seconds, trace, key_name, scheme, moment = answered
+        trace = trace or RequestTrace()
+        trace.take_id(new_id)
         self._taken += len(path)
         level = "error" if is_failure(status) else "info"
         if not self._is_json:
             # As `text_line` writes it, but for what is bounded and in one line already.
             shown = path if _is_simple(path) else _escaped(_cut(path, _escaped))
-            name = f"id={new_id()}" if trace is None else named(trace)
             key = f" key={key_name}" if key_name else ""
-            said = (
-                f"{folded(client)} {method} {shown} {status} {seconds * 1000:.2f} ms{key} {name}\n"
+            said = f"{method} {shown} {status} {seconds * 1000:.2f} ms{key} {named(trace)}\n"
+            return f"{time_of(moment)} {level.upper():<7} {folded(client)} {said}".encode(
+                errors="backslashreplace"
             )
-            return f"{time_of(moment)} {level.upper():<7} {said}".encode(errors="backslashreplace")
         fields: dict[str, Any] = {
             "event": "request answered",
             **self._facts(),
@@ -157,7 +158,7 @@ class AccessLog:
         }
         if key_name:
             fields["key"] = key_name
-        return json_line(moment, level, fields, trace or RequestTrace())
+        return json_line(moment, level, fields, trace)
 
 
 def _is_simple(path: str) -> bool:

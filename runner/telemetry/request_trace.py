@@ -54,8 +54,12 @@ class RequestTrace:
     def id(self) -> str:
         """Give the request's own name, which is made when it is first asked for."""
         if not self._id:
-            self._id = new_id()
+            [self._id] = new_ids(1)
         return self._id
+
+    def take_id(self, name: str) -> None:
+        """Give it a name that was made for it, unless it has one."""
+        self._id = self._id or name
 
     @property
     def raised(self) -> Raised | None:
@@ -99,9 +103,13 @@ current: contextvars.ContextVar[RequestTrace | None] = contextvars.ContextVar(
 """The request that is answered here; None if there is none, or many at once."""
 
 
-def new_id() -> str:
-    """Name something that has no name of its own."""
-    return os.urandom(8).hex()
+def new_ids(count: int) -> list[str]:
+    """Name things that have no names of their own.
+
+    All at once, for the interpreter is left to another thread each time that the system is asked.
+    """
+    drawn = os.urandom(8 * count).hex()
+    return [drawn[begin : begin + 16] for begin in range(0, 16 * count, 16)]
 
 
 def trace_of(fields: Iterable[tuple[bytes, bytes]]) -> RequestTrace:

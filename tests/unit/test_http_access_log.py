@@ -99,13 +99,15 @@ def test_a_line_names_the_request(tmp_path: Path) -> None:
     for is_json in (False, True):
         log = AccessLog(fd, is_json=is_json, facts=lambda: {"run": "r", "worker": 7})
         log.add(client="c", method="GET", path="/", status=200, seconds=0.1, trace=trace)
-        log.add(client="c", method="GET", path="/", status=200, seconds=0.1)
+        for _ in range(2):
+            log.add(client="c", method="GET", path="/", status=200, seconds=0.1)
         log.close()
     os.close(fd)
-    text, own, *rest = out.read_text().splitlines()
+    text, own, other, *rest = out.read_text().splitlines()
     assert text.endswith(" trace=0af7651916cd43dd8448eb211c80319c")
-    assert re.search(r" id=[0-9a-f]{16}$", own)
-    traced, named = map(json.loads, rest)
+    assert all(re.search(r" id=[0-9a-f]{16}$", line) for line in (own, other))
+    assert own[-16:] != other[-16:]
+    traced, named, another = map(json.loads, rest)
     assert (traced["trace_id"], traced["id"]) == (trace.trace_id, trace.id)
     assert (named["run"], named["worker"], "trace_id" in named) == ("r", 7, False)
-    assert named["id"] != traced["id"]
+    assert len({named["id"], traced["id"], another["id"]}) == 3

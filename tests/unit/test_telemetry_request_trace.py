@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from runner.telemetry.request_trace import RequestTrace, current, is_valid, trace_in, trace_of
+from runner.telemetry.request_trace import (
+    RequestTrace,
+    current,
+    is_valid,
+    new_ids,
+    trace_in,
+    trace_of,
+)
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 VALID = f"00-{TRACE}-{SPAN}-01".encode()
@@ -59,6 +68,12 @@ def test_a_request_has_a_name_of_its_own() -> None:
     one, other = RequestTrace(VALID), RequestTrace()
     assert one.id == one.id
     assert one.id != other.id
+    given = other.id
+    other.take_id("another")
+    assert other.id == given
+    names = new_ids(300)
+    assert len({*names}) == 300
+    assert all(re.fullmatch("[0-9a-f]{16}", name) for name in names)
 
 
 def test_what_is_done_for_a_request_knows_it() -> None:
