@@ -32,16 +32,19 @@ class HandlerAnswer(io.BufferedIOBase):
         start_response: As a WSGI app gets it.
     """
 
+    _parser: Any = None  # for a head that did not come whole, and for chunks
+    _read_fields: list[tuple[str, str]]
+    _reason = b""
+    _is_chunked = _is_whole = False
+    _failure: BaseException | None = None
+
     def __init__(self, start_response: StartResponse) -> None:
         self._start_response = start_response
-        self._parser: Any = None  # for a head that did not come whole, and for chunks
         self._left: int | None = None  # of the Content-Length
-        self._reason = b""
-        self._fields: list[tuple[str, str]] = []
-        self._read_fields: list[tuple[str, str]] = []  # by the parser
         self._put: Callable[[bytes], object] | None = None
-        self._is_chunked = self._is_whole = False
-        self._failure: BaseException | None = None
+
+    def __del__(self) -> None:
+        """Do nothing: there is nothing to flush or to close."""
 
     def writable(self) -> bool:
         """Be written to."""
@@ -84,7 +87,7 @@ class HandlerAnswer(io.BufferedIOBase):
                 self._start(found[1].decode("latin-1"))
                 self._pass_on(data[found.end() :])
                 return
-            self._parser = httptools.HttpResponseParser(self)
+            self._parser, self._read_fields = httptools.HttpResponseParser(self), []
         self._parse(data)
 
     def _take_fields(self, fields: Iterable[tuple[str, str]]) -> bool:

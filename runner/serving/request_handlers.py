@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import functools
 import io
-import time
+import itertools
 from collections.abc import Callable, Iterable
-from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from runner.http.wsgi_environ import shared_environ
 from runner.serving.handler_answer import HandlerAnswer
 
+# Most of an environ, which need not be looked at one by one.
+_OF_LINE = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "REQUEST_URI")
+_NO_FIELDS = frozenset(shared_environ(None, None, "")) - {"CONTENT_TYPE"} | {*_OF_LINE}
 _DROPPED = ("HTTP_CONNECTION", "HTTP_EXPECT")
 
 
@@ -64,24 +67,13 @@ def _handlers_of(makes: Any) -> Any:
 
 def _replaced(kind: Any) -> dict[str, Any]:
     """Give what we do instead of a class, where it does as ``http.server`` does."""
-    own: dict[str, Any] = {
-        "log_message": lambda *_: None,  # there is an access log
-        "date_time_string": _date_time_string,  # which would be made anew for each answer
-    }
-    return {name: act for name, act in own.items() if _is_as_given(kind, name)}
+    names = ["log_message"] * _is_as_given(kind, "log_message")
+    names += ["log_request"] * (bool(names) and _is_as_given(kind, "log_request"))
+    return dict.fromkeys(names, lambda *_, **__: None)  # there is an access log
 
 
 def _is_as_given(kind: Any, name: str) -> bool:
     return getattr(kind, name, None) is getattr(BaseHTTPRequestHandler, name)
-
-
-def _date_time_string(_: Any, timestamp: float | None = None) -> str:
-    return _date_of(int(time.time() if timestamp is None else timestamp))
-
-
-@functools.lru_cache(16)
-def _date_of(timestamp: int) -> str:
-    return formatdate(timestamp, usegmt=True)
 
 
 def _leaves_reading(kind: Any) -> bool:
@@ -127,6 +119,17 @@ class _ParsedHandler(BaseHTTPRequestHandler):
             act()
         self.close_connection = True
 
+    def finish(self) -> None:
+        """Close what is open."""
+        if self.wfile is not self.connection.answer:
+            super().finish()
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Begin a head; its date is our server's."""
+        self.log_request(code)
+        self.send_response_only(code, message)
+        self.send_header("Server", self.version_string())
+
     def send_response_only(self, code: int, message: str | None = None) -> None:
         """Take the status."""
         if "_headers_buffer" in self.__dict__:
@@ -167,8 +170,13 @@ def _with_length(environ: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fields_of(environ: dict[str, Any]) -> list[tuple[str, str]]:
-    fields = [(name, value) for key, value in environ.items() if value and (name := _name_of(key))]
-    return [*fields, ("Connection", "close")]
+    fields = [
+        (name, value)
+        for key in itertools.filterfalse(_NO_FIELDS.__contains__, environ)
+        if (value := environ[key]) and (name := _name_of(key))
+    ]
+    fields.append(("Connection", "close"))
+    return fields
 
 
 @functools.lru_cache(256)

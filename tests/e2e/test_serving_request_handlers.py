@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -307,9 +307,14 @@ class OwnFile(Handler):
 
 
 class Buffered(OwnEnd):
-    """Have a buffer."""
+    """Have a buffer, which something else has, too."""
 
     wbufsize = 1_000
+    kept: ClassVar[list[Any]] = []
+
+    def do_POST(self) -> None:
+        self.kept.append(self.wfile)
+        super().do_POST()
 
 
 class Continue(Handler):
@@ -379,6 +384,7 @@ def test_a_head_may_be_said_or_written_in_any_way(kind: type) -> None:
             connection.request("POST", "/", body)
             answer = connection.getresponse()
             assert (answer.status, answer.headers.get_all("X-Mine")) == (201, ["7"])
+            assert len(answer.headers.get_all("Date", [])) == 1
             assert body in answer.read()
 
 
