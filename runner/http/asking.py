@@ -10,7 +10,9 @@ import time
 import urllib.parse
 from typing import Any, Protocol
 
+from runner.http.problems import note_handled
 from runner.rehearsal.answer import Answer
+from runner.telemetry.statuses import is_failure
 
 _NOTE = "runner.http.note"
 
@@ -126,6 +128,8 @@ class _Exchange:
     async def send(self, message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if is_failure(self.status):
+                note_handled()
         elif message["type"] == "http.response.body":
             if len(self.body) <= self._most:  # else the app goes on though its client has gone
                 self.body += message.get("body", b"")

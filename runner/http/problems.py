@@ -26,7 +26,7 @@ def note_handled(error: BaseException | None = None) -> None:
     """
     error, trace = error or sys.exception(), current.get()
     if error is not None and trace is not None:
-        trace.raised = trace.raised or raised_by(error)
+        trace.note(error)
 
 
 def note_failure(

@@ -21,7 +21,7 @@ from typing import Any
 
 from runner.http import asking
 from runner.http.lifespan import Lifespan
-from runner.http.problems import NotedFailureError
+from runner.http.problems import NotedFailureError, note_handled
 from runner.http.wsgi_environ import environ_of
 from runner.rehearsal.cases import Case
 from runner.serving.app_kind import kind_of
@@ -132,19 +132,20 @@ async def ask(request: Request, names: Mapping[str, Any]) -> Answer:
         names: The notebook's own.
 
     Raises:
-        BaseException: Whatever the app raises, or logs as it answers that it failed.
+        BaseException: Whatever the app raises, or catches or logs as it answers that it failed.
         FailedAnswerError: It answers so without a word.
         RuntimeError: There is no app, or it does not start.
     """
-    app, sent, trace = await _app(names), request.sent(), RequestTrace()
+    app, sent, trace = await _app(names), request.sent(), _KeepingTrace()
     token = current.set(trace)
     try:
         with _logged_errors() as logged:
             answer = await _asked(app, sent) if kind_of(app) == "asgi" else _called(app, sent)
     finally:
         current.reset(token)
-    if (answer.status >= 500 or trace.failure_id) and logged:
-        raise logged[-1]
+    errors = [*trace.caught, *logged]
+    if (answer.status >= 500 or trace.failure_id) and errors:
+        raise errors[-1]
     if answer.status >= 500:
         raise FailedAnswerError(str(answer))
     return answer
@@ -182,8 +183,10 @@ def _called(app: Any, sent: Case) -> Answer:
     """Call a WSGI app in this thread, which has whatever the cells have opened."""
     began, statuses, pieces = time.monotonic(), list[str](), list[bytes]()
 
-    def start_response(status: str, *_: Any) -> Any:
+    def start_response(status: str, _: Any, exc_info: Any = None) -> Any:
         statuses.append(status)
+        if status[:1] == "5":
+            note_handled(exc_info[1] if exc_info else None)
         return pieces.append
 
     scope = asking.scope_of(sent) | {"scheme": "http", "extensions": {}}
@@ -196,6 +199,18 @@ def _called(app: Any, sent: Case) -> Answer:
                 close()
     status = int(statuses[-1].split()[0])
     return Answer(status=status, body=b"".join(pieces), seconds=time.monotonic() - began)
+
+
+class _KeepingTrace(RequestTrace):
+    """Keep the errors themselves that an app has caught, the newest last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.caught: list[BaseException] = []
+
+    def note(self, error: BaseException) -> None:
+        """Keep it."""
+        self.caught.append(error)
 
 
 @contextlib.contextmanager

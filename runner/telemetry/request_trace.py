@@ -12,8 +12,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from runner.telemetry.raised import Raised, raised_by
+
 if TYPE_CHECKING:
-    from runner.telemetry.raised import Raised
     from runner.telemetry.spans import Span
 
 TRACEPARENT = b"traceparent"
@@ -69,6 +70,10 @@ class RequestTrace:
     @raised.setter
     def raised(self, raised: Raised) -> None:
         self._raised = raised
+
+    def note(self, error: BaseException) -> None:
+        """Note what was raised, unless something is noted."""
+        self.raised = self.raised or raised_by(error)
 
     def fail(self, failure_id: str, raised: Raised) -> None:
         """Note that it has failed, whatever is answered."""

@@ -21,6 +21,30 @@ def application(environ, start_response):
     start_response("200 OK", [])
     return [str(1 / int(environ["wsgi.input"].read())).encode()]
 """
+WSGI_CATCHING = """
+import traceback
+def application(environ, start_response):
+    try:
+        1 / int(environ["wsgi.input"].read())
+    except ZeroDivisionError:
+        environ["wsgi.errors"].write(traceback.format_exc())
+    start_response("500 Odd", [])
+    return [b"odd"]
+"""
+STARLETTE_CATCHING = """
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+async def divided(request):
+    return Response(str(1 / int(await request.body())))
+
+async def odd(request, error):
+    return Response("odd", 500)
+
+routes = [Route("/predict", divided, methods=["POST"]), Route("/", divided, methods=["POST"])]
+app = Starlette(routes=routes, exception_handlers={ZeroDivisionError: odd})
+"""
 FLASK = """
 from flask import Flask, request
 app = Flask("a")
@@ -55,6 +79,8 @@ JSON = {"headers": {"content-type": "application/json"}}
         ),
         ([ASGI, "import uvicorn\nuvicorn.run(app, port=80)"], 1, {"body": "0", "headers": {}}),
         ([WSGI], None, {"body": "0", "headers": {}}),
+        ([WSGI_CATCHING], None, {"body": "0", "headers": {}}),
+        ([STARLETTE_CATCHING], None, {"body": "0", "headers": {}}),
         ([FLASK, "app.run(port=80)"], 1, {"path": "/divide", "body": '{"b": 0}'}),
         (
             ["import json", CELL, "# GET /other\n0 / 0", "ready = True"],
@@ -62,7 +88,16 @@ JSON = {"headers": {"content-type": "application/json"}}
             {"method": "GET", "path": "/divide/0", "body": None},
         ),
     ],
-    ids=["function", "model", "asgi", "wsgi", "flask", "annotated cell"],
+    ids=[
+        "function",
+        "model",
+        "asgi",
+        "wsgi",
+        "wsgi catching",
+        "starlette catching",
+        "flask",
+        "annotated cell",
+    ],
 )
 def test_what_had_failed_fails_again(
     tmp_path: Path, sources: list[str], served: int | None, asked: dict[str, object]
