@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import types
 import weakref
 from collections.abc import Callable, Iterator
 
 MOST = 4_096  # bytes
-_MOMENT = 0.1  # seconds
+_MOMENT, _LATE_FOR = 0.1, 60.0  # seconds
 _MOST_CHAINED = 5
 _PLAIN = frozenset({str, bytes, int, float, bool, types.NoneType})
 
-_late: weakref.WeakSet[type] = weakref.WeakSet()
+# The thread in which a text of a class was late, and until when no other is asked for.
+_late: weakref.WeakKeyDictionary[type, tuple[threading.Thread, float]]
+_late = weakref.WeakKeyDictionary()
 
 
 def text_of(error: BaseException) -> str:
@@ -31,11 +34,12 @@ def in_a_moment(error: BaseException, say: Callable[[], str]) -> str | None:
     """Say something by the texts of an exception, and of those behind it.
 
     Returns:
-        None if that takes too long, as it has of another one of its class.
+        None if that takes too long, as it has a while ago of another one of its class, or still
+        does: so it holds nobody up again and again, and a machine that stood still is forgiven.
     """
     if is_quick(error):
         return say()
-    if type(error) in _late:
+    if _is_late(type(error)):
         return None
     found: list[str] = []
     has_found = threading.Event()
@@ -45,13 +49,19 @@ def in_a_moment(error: BaseException, say: Callable[[], str]) -> str | None:
             found.append(say())
         has_found.set()
 
+    thread = threading.Thread(target=find, name="error text", daemon=True)
     try:
-        threading.Thread(target=find, name="error text", daemon=True).start()
+        thread.start()
     except RuntimeError:  # the system gives us no thread
         return None
     if not has_found.wait(_MOMENT):
-        _late.add(type(error))
+        _late[type(error)] = thread, time.monotonic() + _LATE_FOR
     return next(iter(found), None)
+
+
+def _is_late(kind: type) -> bool:
+    thread, until = _late.get(kind, (None, 0.0))
+    return thread is not None and (thread.is_alive() or time.monotonic() < until)
 
 
 def is_quick(error: BaseException) -> bool:

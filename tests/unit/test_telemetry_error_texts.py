@@ -84,7 +84,20 @@ def test_nobody_waits_for_a_class_that_takes_long() -> None:
         assert WaitingError.asked == 1
     finally:
         WaitingError.goes_on.set()
-        error_texts._late.discard(WaitingError)
+        error_texts._late.pop(WaitingError)[0].join(30)
+
+
+def test_a_class_that_was_late_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while, and when the last question has ended: it may have been the machine."""
+    monkeypatch.setattr(error_texts, "_LATE_FOR", 0.0)
+    WaitingError.goes_on.clear()
+    try:
+        assert [text_of(WaitingError()) for _ in range(2)] == ["(its text takes too long)"] * 2
+    finally:
+        WaitingError.goes_on.set()
+        error_texts._late[WaitingError][0].join(30)
+    monkeypatch.setattr(error_texts, "_MOMENT", 30.0)
+    assert text_of(WaitingError()) == "late"
 
 
 def test_what_lies_behind_is_looked_at_too(monkeypatch: pytest.MonkeyPatch) -> None:
