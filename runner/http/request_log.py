@@ -32,7 +32,7 @@ from runner.http.request_line import Answered, LineWriter
 from runner.identity import Identity
 from runner.log import WriterThread
 from runner.telemetry.request_trace import RequestTrace
-from runner.telemetry.statuses import is_failure, is_refusal
+from runner.telemetry.statuses import is_failure
 
 if TYPE_CHECKING:
     from runner.http.exchange import Exchange
@@ -97,9 +97,11 @@ class RequestLog:
         """Tell whether an exchange of this status is to be recorded; in any thread."""
         if _draw() < self.rate:
             return True
+        if status < 400:
+            return False
         if is_failure(status):
             return status != 503 or self._busy.take(1)
-        return is_refusal(status) and self._refused.take(1)
+        return self._refused.take(1)
 
     def add_exchange(self, exchange: Exchange, exchanged: Exchanged) -> None:
         """Record an exchange that has ended; in any thread."""

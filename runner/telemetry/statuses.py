@@ -9,8 +9,3 @@ _ASKED_AMISS = frozenset([501, 505])
 def is_failure(status: int) -> bool:
     """Tell whether the service has failed, and not who asked: 5xx, but for 501 and 505."""
     return status >= 500 and status not in _ASKED_AMISS
-
-
-def is_refusal(status: int) -> bool:
-    """Tell whether who asked has failed: 4xx, 501 and 505."""
-    return 400 <= status < 500 or status in _ASKED_AMISS
