@@ -336,8 +336,8 @@ class AsgiExchange(TaskExchange):
     def _fail(self, error: BaseException | None) -> None:
         if self._is_gone and self._has_more:
             # Nobody can answer half a request: what an app raises then is no failure of its own.
-            asked, raised = f"{self.method} {self.path!r:.200}", f"{error!r:.200}"
-            log.info("the body of %s did not come whole, and the app raised %s", asked, raised)
+            asked, raised = f"{self.method} {self.path!r:.200}", type(error).__name__
+            log.info("the body of %s did not come whole, and the app raised %.200s", asked, raised)
             return
         said = f"the app failed at {self.method} {self.path!r:.200}"
         if error is None:

@@ -665,6 +665,28 @@ def test_who_goes_amid_a_body_is_no_error_of_the_app(
     assert {record.levelname for record in caplog.records} == {"INFO"}
 
 
+def test_what_an_app_raises_then_is_named_and_asked_for_nothing(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its class is the author's: what that says of itself may fail, or take for ever."""
+
+    class OwnError(Exception):
+        def __repr__(self) -> str:
+            raise RuntimeError("asked for its text")
+
+    async def raising(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        raise OwnError
+
+    caplog.set_level(logging.INFO, logger="runner")
+    served = serve(raising)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
+        until(lambda: served.server.state.in_flight == 1)
+    until(lambda: "did not come whole, and the app raised OwnError" in caplog.text)
+
+
 def test_a_stream_that_fails_is_logged_once(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """By who knows what failed; the server only cuts it off."""
 
