@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _GONE = 0  # in place of the status of an answer that nobody has taken
 HALF_CLOSED = 0.25  # seconds that a client is answered which sends no more
-_LITTLE = 16_384  # bytes of an answer, which are on their way at once
+LITTLE = 16_384  # bytes of an answer, which are on their way at once
 _LINGER = 2.0  # seconds that one is read which is to see our last answer
 
 
@@ -265,7 +265,7 @@ class ExchangeLink(ClientLink):
     def _end(self) -> None:
         """End behind the last answer."""
         # What a client sends behind its request would reset an answer that is under way.
-        has_more = self.phase is _BODY or self.unread or left_to_take(self.transport) > _LITTLE
+        has_more = self.phase is _BODY or self.unread or left_to_take(self.transport) > LITTLE
         self.phase, self.exchange, self.unread = Phase.CLOSING, None, b""
         self._body_held = 0
         self.hold(0)

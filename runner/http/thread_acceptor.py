@@ -25,6 +25,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.http.client_link import address_of
+from runner.http.exchange_link import LITTLE
 from runner.http.lent_connection import LentConnection
 from runner.http.wsgi_connection import WsgiConnection
 from runner.telemetry.request_trace import RequestTrace
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 _MOMENT = 0.02  # seconds
 _CALM = 0.03  # seconds
-_LITTLE = 16_384  # bytes of an answer, which are on their way at once
 
 
 class ThreadAcceptor:
@@ -228,7 +228,7 @@ class AcceptedConnection(LentConnection):
 
     def answer(self, status: int, fields: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
         """Send a whole answer."""
-        self._is_large = len(body) > _LITTLE
+        self._is_large = len(body) > LITTLE
         return super().answer(status, fields, body)
 
     def _leave(self) -> None:
