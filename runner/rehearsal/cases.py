@@ -19,6 +19,7 @@ from typing import Any
 
 from runner.errors import ConfigurationError
 from runner.rehearsal.comparison import EXACT, Tolerance
+from runner.telemetry.statuses import is_failure
 
 FILE_NAME = "rehearsal.jsonl"
 MOST_BYTES = 64_000_000
@@ -51,6 +52,7 @@ class Case:
         tolerance: How far numbers may differ.
         is_own: It is a case of the author's, and not of the log.
         seconds: How long the recorded answer took; None if that is unknown.
+        has_failed: The service had failed at it, as it was recorded.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Case:
     tolerance: Tolerance = EXACT
     is_own: bool = False
     seconds: float | None = None
+    has_failed: bool = False
 
     @property
     def said(self) -> str:
@@ -113,7 +116,14 @@ def case_of(line: Mapping[str, Any], name: str = "") -> Case:
         tolerance=_tolerance_of(line.get("tolerance")),
         is_own=is_own,
         seconds=milliseconds / 1000 if isinstance(milliseconds, int | float) else None,
+        has_failed=not is_own and is_failed(line),
     )
+
+
+def is_failed(line: Mapping[str, Any]) -> bool:
+    """Tell whether the service had failed at a recorded request, maybe behind its answer's head."""
+    status = line.get("status")
+    return line.get("failure") is not None or (isinstance(status, int) and is_failure(status))
 
 
 def read_cases(path: Path) -> Iterator[dict[str, Any]]:

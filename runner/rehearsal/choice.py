@@ -8,8 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from runner.rehearsal.cases import MOST_BYTES, case_of
-from runner.telemetry.statuses import is_failure
+from runner.rehearsal.cases import MOST_BYTES, case_of, is_failed
 
 Line = dict[str, Any]
 
@@ -85,16 +84,11 @@ def _endpoint(line: Line) -> tuple[str, str]:
 
 def _ranked(lines: list[Line], most: int) -> list[Line]:
     """Give failures first, which are half of all unless there is too little else."""
-    failed = [line for line in lines if _is_failure(line)]
-    others = [line for line in lines if not _is_failure(line)]
+    failed = [line for line in lines if is_failed(line)]
+    others = [line for line in lines if not is_failed(line)]
     room = max(most // 2, most - len(others))
     first = _spread(failed)[:room]
     return [*first, *_spread(others)[: most - len(first)]]
-
-
-def _is_failure(line: Line) -> bool:
-    status = line.get("status")
-    return isinstance(status, int) and is_failure(status)
 
 
 def _spread(lines: list[Line]) -> list[Line]:

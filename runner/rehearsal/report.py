@@ -130,10 +130,10 @@ def judged(case: Case, answer: Answer, show: Showing) -> tuple[Outcome, list[Dif
     if case.is_own:
         found = _of_own(case, answer, show)
         return (Outcome.FAILED if found else Outcome.SAME), found
-    before = case.status or 200
-    if before >= 500 and answer.is_failure:
+    if case.has_failed and answer.is_failure:
         return Outcome.SAME, []
-    if before >= 500:
+    before = case.status or 200
+    if case.has_failed and before >= 500:
         return Outcome.MENDED, _of_status(case, answer, show)
     if answer.is_failure and before < 400:
         return Outcome.FAILED, _of_status(case, answer, show)

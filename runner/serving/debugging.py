@@ -33,6 +33,7 @@ from runner.serving.nested_loops import (
 from runner.serving.servable import is_app, servable_in
 from runner.serving.servers import adopt_when_imported
 from runner.telemetry.request_trace import RequestTrace, current
+from runner.telemetry.statuses import is_failure
 
 _NAMES = ("app", "application", "_")
 _WITHIN = 3_600.0  # seconds: who looks into it with a debugger takes their time
@@ -144,9 +145,9 @@ async def ask(request: Request, names: Mapping[str, Any]) -> Answer:
     finally:
         current.reset(token)
     errors = [*trace.caught, *logged]
-    if (answer.status >= 500 or trace.failure_id) and errors:
+    if (is_failure(answer.status) or trace.failure_id) and errors:
         raise errors[-1]
-    if answer.status >= 500:
+    if is_failure(answer.status):
         raise FailedAnswerError(str(answer))
     return answer
 
@@ -185,7 +186,7 @@ def _called(app: Any, sent: Case) -> Answer:
 
     def start_response(status: str, _: Any, exc_info: Any = None) -> Any:
         statuses.append(status)
-        if status[:1] == "5":
+        if is_failure(int(status.split(maxsplit=1)[0])):
             note_handled(exc_info[1] if exc_info else None)
         return pieces.append
 

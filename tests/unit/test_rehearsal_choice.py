@@ -34,6 +34,8 @@ def test_failures_come_first_and_are_half_of_all_at_most() -> None:
     assert ids(lines, 4) == [0, 1, 6, 7]
     assert ids(lines, 8) == [0, 1, 2, 3, 6, 7, 8, 9]
     assert ids(lines[:8], 8) == [0, 1, 2, 3, 4, 5, 6, 7]
+    behind_its_head = line(9, failure={"error": "ValueError"})
+    assert ids([*lines[6:9], line(7, status=501), behind_its_head], 2) == [9, 6]
 
 
 def test_what_cannot_be_replayed_truthfully_is_counted() -> None:

@@ -39,6 +39,9 @@ def own(**expected: Any) -> Any:
         (recorded(422), Answer(status=500), Outcome.CHANGED),
         (recorded(500), Answer(status=500, body=b"another id"), Outcome.SAME),
         (recorded(500), Answer(status=200), Outcome.MENDED),
+        (recorded(failure={"error": "E"}), Answer(status=500), Outcome.SAME),  # behind its head
+        (recorded(501), Answer(status=501, body=b'"a"'), Outcome.SAME),
+        (recorded(501), Answer(status=200), Outcome.CHANGED),
         (own(status=404), Answer(status=404), Outcome.SAME),
         (own(status=404), Answer(status=200), Outcome.FAILED),
         (own(answer=1), Answer(status=200, body=b"1"), Outcome.SAME),
