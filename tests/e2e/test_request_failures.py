@@ -179,18 +179,19 @@ def test_what_an_app_has_caught_has_its_place(kind: str, tmp_path: Path) -> None
     assert found.failure.said.endswith("division by zero (cell 2, line 4)")
 
 
+READ = "while (await receive())['more_body']: pass"
 BEGUN = "await send({'type': 'http.response.start', 'status': 200, 'headers': []})"
 PIECE = "await send({'type': 'http.response.body', 'body': b'1', 'more_body': True})"
 BROKEN = {
     "generator": (
         "from runner import serve\n\ndef f(x: float):\n    yield 1\n    yield divide(x)\n\nserve(f)"
     ),
-    "asgi": f"{ASGI}{BEGUN}\n    {PIECE}\n    divide(0)\n\nuvicorn.run(app, port=80)",
+    "asgi": f"{ASGI}{READ}\n    {BEGUN}\n    {PIECE}\n    divide(0)\n\nuvicorn.run(app, port=80)",
     "starlette": (
         "import uvicorn\nfrom starlette.applications import Starlette\n"
         "from starlette.responses import StreamingResponse\nfrom starlette.routing import Route\n\n"
-        "def pieces():\n    yield b'1'\n    divide(0)\n\ndef f(request):\n"
-        "    return StreamingResponse(pieces())\n\n"
+        "def pieces():\n    yield b'1'\n    divide(0)\n\nasync def f(request):\n"
+        "    await request.body()\n    return StreamingResponse(pieces())\n\n"
         "uvicorn.run(Starlette(routes=[Route('/', f, methods=['POST'])]), port=80)"
     ),
     "wsgi": (
