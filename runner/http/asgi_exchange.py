@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,8 @@ _STREAM = re.compile(
     rb"|multipart/x-mixed-replace)",
     re.IGNORECASE,
 )
+
+_draw = random.random
 
 
 class AsgiExchange(TaskExchange):
@@ -295,7 +298,13 @@ class AsgiExchange(TaskExchange):
         else:
             self._is_chunked = False
         if self.recordable is not None:
-            self.record_answer(lines, is_endless=self._is_chunked, may_fail=has_more)
+            request_log = self.connection.owner.request_log
+            is_drawn = request_log is not None and _draw() < request_log.rate
+            if is_drawn or has_more or self.status >= 400 or self.trace.failure_id:
+                is_endless = self._is_chunked
+                self.record_answer(lines, is_drawn, is_endless=is_endless, may_fail=has_more)
+            else:  # as nearly always, and then a call is much
+                self.recordable = self._asked_body = self._recording = None
         if self._is_chunked:
             self._is_stream = _STREAM.search(lines) is not None
             lines += _CHUNKED_LINE

@@ -148,9 +148,7 @@ class Connection(ExchangeLink):
         key_name = self._admit(scope, head)
         scope["state"] = self.state.app_state.copy()
         scope["extensions"] = {} if self.scheme == "http" else {"tls": self._tls_scope()}
-        recordable = None
-        if owner.request_log is not None:
-            recordable = scope["query_string"], scope["headers"]
+        recordable = None if owner.request_log is None else head
         if head.upgrade == b"websocket" and (exchange := self._websocket(head, scope)):
             exchange.key_name, exchange.recordable = key_name, recordable
             exchange.begin_span(scope)

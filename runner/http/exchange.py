@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
-from runner.http.recording import Exchanged, Recording
+from runner.http.recording import Recording
 from runner.http.scope import below_root
 from runner.telemetry import span_export, spans
 
 if TYPE_CHECKING:
     from runner.http.connection import Connection
-    from runner.http.response_head import Field
+    from runner.http.request_head import RequestHead
     from runner.telemetry.request_trace import RequestTrace
 
 
@@ -29,7 +29,7 @@ class Exchange:
         is_started: Something of the answer was written.
         is_complete: The answer was written, or nobody takes it any more.
         key_name: Of the key that was given; empty if none was needed.
-        recordable: The query and the fields, as long as it may be recorded; None of most.
+        recordable: What was asked, as long as it may be recorded; None of most.
         status: Of the answer.
         method: Of the request.
         path: What the access log shows.
@@ -63,7 +63,7 @@ class Exchange:
         self.keep_alive = keep_alive
         self.is_started = self.is_complete = False
         self.status, self.key_name = 0, ""
-        self.recordable: tuple[bytes, Sequence[Field]] | None = None
+        self.recordable: RequestHead | None = None
         self.since = time.monotonic()
 
     def asked_by(self) -> tuple[str, str, str]:
@@ -110,7 +110,7 @@ class Exchange:
         """Tell whether a failure of it was noted, whatever its status is."""
         return self.trace is not None and self.trace.failure_id != ""
 
-    def exchanged(self, *, is_whole: bool) -> Exchanged | None:
+    def recorded(self, *, is_whole: bool) -> Recording | None:
         """Give what is to be recorded of one that is recordable; None if nothing is.
 
         Args:
@@ -164,7 +164,7 @@ class TaskExchange(Exchange):
     def recording(self) -> Recording:
         """What is kept of one that is recordable."""
         if self._recording is None:
-            self._recording = Recording(*(self.recordable or (b"", ())))
+            self._recording = Recording(self.recordable)  # type: ignore[arg-type] # it is one
             self._recording.body.add(self._asked_body or b"")
         return self._recording
 
@@ -184,30 +184,37 @@ class TaskExchange(Exchange):
         """Tell whether it is recorded however it ends."""
         return self._recording is not None and self._recording.is_wanted
 
-    def record_answer(self, lines: bytes, *, is_endless: bool, may_fail: bool) -> None:
-        """Keep of a recordable one what is to be recorded, as the status says.
+    def record_answer(
+        self, lines: bytes, is_drawn: bool, *, is_endless: bool, may_fail: bool
+    ) -> None:
+        """Keep of a recordable one what is to be recorded.
 
         Args:
             lines: The answer's head.
+            is_drawn: It is of the share that is recorded; else its status decides.
             is_endless: It is a stream, of which the beginning is kept.
             may_fail: More follows, and may be a failure: what was asked is kept until the end.
         """
         log = self.connection.owner.request_log
-        if log is not None and log.wants(self.status):
+        if is_drawn or (log is not None and log.wants_undrawn(self.status)):
             self.recording.begin_answer(lines, is_endless=is_endless)
-        elif log is None or not (may_fail or self.trace.failure_id):
+        elif not (may_fail or self.trace.failure_id):
             self.recordable = self._asked_body = self._recording = None
 
     def keep_answer(self, data: bytes) -> None:
         """Keep a piece of the answer, if it is recorded."""
-        if self.is_recorded:
-            self.recording.answer.add(data)
+        recording = self._recording
+        if recording is not None and recording.is_wanted:
+            recording.answer.add(data)
 
-    def exchanged(self, *, is_whole: bool) -> Exchanged | None:
+    def recorded(self, *, is_whole: bool) -> Recording | None:
         """Give what is kept by now of one that is recorded, or has failed."""
-        if not (self.is_recorded or self.has_failed):
+        has_failed = self.trace.failure_id != ""
+        if not (self.is_recorded or has_failed):
             return None
-        return self.recording.exchanged(is_whole=is_whole, has_failed=self.has_failed)
+        recording = self.recording
+        recording.is_whole, recording.has_failed = is_whole, has_failed
+        return recording
 
     def start_task(self, work: Coroutine[None, None, None]) -> None:
         """Begin the task."""

@@ -337,9 +337,9 @@ class ExchangeLink(ClientLink):
 
     def _record(self, exchange: Exchange, *, is_whole: bool = True) -> None:
         """Have an exchange recorded, if it is to be, now that its end is known."""
-        log, exchanged = self.owner.request_log, exchange.exchanged(is_whole=is_whole)
-        if log is not None and exchanged is not None:
-            log.add_exchange(exchange, exchanged)
+        log, recorded = self.owner.request_log, exchange.recorded(is_whole=is_whole)
+        if log is not None and recorded is not None:
+            log.add_exchange(exchange, recorded)
 
     def _record_refusal(
         self, refused: RefusedRequestError, head: RequestHead | None, trace: RequestTrace | None

@@ -7,6 +7,7 @@ bodies are. Of an answer that is recorded only if it fails, no piece is kept.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 MOST = 65_536  # bytes of a body, and of an answer
 _MOST_QUERY = 8_192
-_KEPT = (b"content-type", b"content-encoding", b"accept")
+_KEPT = frozenset([b"content-type", b"content-encoding", b"accept"])
+_LONGEST_VALUE = 200  # of a header
+_KEPT_LINES = re.compile(rb"\r\n(%b): ([^\r\n]{0,%d}+)" % (b"|".join(_KEPT), _LONGEST_VALUE))
 
 
 class Exchanged(NamedTuple):
@@ -42,10 +45,22 @@ class Exchanged(NamedTuple):
     is_cut: bool = False
     has_failed: bool = False
 
+    @property
+    def size(self) -> int:
+        """About how many bytes it holds."""
+        size = len(self.query) + len(self.body or b"") + len(self.answer or b"")
+        for _, value in (*self.fields, *self.answer_fields):
+            size += len(value)
+        return size
+
+    def exchanged(self) -> Exchanged:
+        """Give it, as a `Recording` does."""
+        return self
+
 
 def kept(fields: Iterable[Field]) -> list[Field]:
-    """Give the fields that say how a body is to be read: no others are kept."""
-    return [field for field in fields if field[0] in _KEPT]
+    """Give the fields that say how a body is to be read: no others are kept, and no long values."""
+    return [(name, value[:_LONGEST_VALUE]) for name, value in fields if name in _KEPT]
 
 
 def refused_exchange(refused: RefusedRequestError, head: RequestHead | None) -> Exchanged:
@@ -69,31 +84,32 @@ class Pieces:
     """Keep what comes in pieces, unless it is too long.
 
     Attributes:
-        is_cut: It is.
+        size: Bytes that are kept.
+        is_cut: It is too long.
         keeps_beginning: It has no end that is waited for: its beginning is kept.
     """
 
-    __slots__ = ("_left", "_pieces", "is_cut", "keeps_beginning")
+    __slots__ = ("_pieces", "is_cut", "keeps_beginning", "size")
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
-        self._left = MOST
+        self.size = 0
         self.is_cut = self.keeps_beginning = False
 
     def add(self, data: bytes) -> None:
         """Keep a piece."""
-        if len(data) <= self._left:
-            self._left -= len(data)
-            if data:
-                self._pieces.append(data)
+        size = self.size + len(data)
+        if self.is_cut or not data:
             return
-        if self.is_cut:
-            return
-        if self.keeps_beginning:
-            self._pieces.append(data[: self._left])
+        if size <= MOST:
+            self._pieces.append(data)
+            self.size = size
+        elif self.keeps_beginning:
+            self._pieces.append(data[: MOST - self.size])
+            self.is_cut, self.size = True, MOST
         else:
             self._pieces.clear()
-        self.is_cut, self._left = True, 0
+            self.is_cut, self.size = True, 0
 
     def whole(self) -> bytes | None:
         """Give all, or the beginning; None if neither is here."""
@@ -101,37 +117,29 @@ class Pieces:
 
 
 class Recording:
-    """Keep of one exchange what is to be recorded.
+    """Keep of one exchange what is to be recorded: what can wait is done by the thread that writes.
 
     Args:
-        query: As it was sent.
-        fields: Of the request, with names in lower case.
+        head: Of the request.
 
     Attributes:
+        body: What the client sends.
+        answer: What it gets.
         is_wanted: It is recorded however it ends; else only if it fails.
+        is_whole: The answer has come to its end.
+        has_failed: A failure was noted meanwhile.
     """
 
-    __slots__ = ("_answer", "_answer_fields", "_body", "_fields", "_query", "is_wanted")
+    __slots__ = (
+        *("_fields", "_lines", "_query", "answer", "body"),
+        *("has_failed", "is_wanted", "is_whole"),
+    )
 
-    def __init__(self, query: bytes, fields: Sequence[Field]) -> None:
-        self._query, self._fields, self.is_wanted = query, fields, False
-        self._answer_fields: Sequence[Field] = ()
-        self._body: Pieces | None = None
-        self._answer: Pieces | None = None
-
-    @property
-    def body(self) -> Pieces:
-        """What the client sends."""
-        if self._body is None:
-            self._body = Pieces()
-        return self._body
-
-    @property
-    def answer(self) -> Pieces:
-        """What it gets."""
-        if self._answer is None:
-            self._answer = Pieces()
-        return self._answer
+    def __init__(self, head: RequestHead) -> None:
+        self._query, self._fields = head.target.partition(b"?")[2], kept(head.headers)
+        self._lines = b""
+        self.body, self.answer = Pieces(), Pieces()
+        self.is_wanted = self.is_whole = self.has_failed = False
 
     def begin_answer(self, lines: bytes, *, is_endless: bool) -> None:
         """Note the head of the answer, as we have written it: what follows is wanted.
@@ -140,26 +148,27 @@ class Recording:
             lines: The status line and the fields.
             is_endless: It is a stream, of which the beginning is kept.
         """
-        self.is_wanted = True
-        lines = lines.partition(b"\r\n\r\n")[0]
-        fields = (line.partition(b": ") for line in lines.split(b"\r\n")[1:])
-        self._answer_fields = kept((name, value) for name, _, value in fields)
+        self.is_wanted, self._lines = True, lines
         self.answer.keeps_beginning = is_endless
 
-    def exchanged(self, *, is_whole: bool = True, has_failed: bool = False) -> Exchanged:
-        """Give what is kept by now.
+    @property
+    def size(self) -> int:
+        """About how many bytes it holds."""
+        size = len(self._query) + len(self._lines) + self.body.size + self.answer.size
+        for _, value in self._fields:
+            size += len(value)
+        return size
 
-        Args:
-            is_whole: The answer has come to its end.
-            has_failed: A failure was noted meanwhile.
-        """
-        is_cut = self.body.is_cut or self.answer.is_cut or len(self._query) > _MOST_QUERY
+    def exchanged(self) -> Exchanged:
+        """Give what is kept; in any thread, once it has ended."""
+        is_cut = self.body.is_cut or self.answer.is_cut
+        lines = self._lines.partition(b"\r\n\r\n")[0]
         return Exchanged(
-            query=self._query if len(self._query) <= _MOST_QUERY else b"",
-            fields=kept(self._fields),
+            query=self._query,
+            fields=self._fields,
             body=self.body.whole(),
-            answer_fields=self._answer_fields,
+            answer_fields=_KEPT_LINES.findall(lines),
             answer=self.answer.whole() if self.is_wanted else None,
-            is_cut=is_cut or not (is_whole and self.is_wanted),
-            has_failed=has_failed,
+            is_cut=is_cut or not (self.is_whole and self.is_wanted),
+            has_failed=self.has_failed,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
 import msgspec
@@ -17,12 +17,10 @@ from runner.identity import Identity
 from runner.masking.names import MASK
 from runner.masking.texts import TextMasking
 from runner.telemetry.log_lines import time_of
-from runner.telemetry.raised import MOST as MOST_RAISED
 from runner.telemetry.request_trace import RequestTrace
 from runner.telemetry.statuses import is_failure
 
 _SHOWN = (b"content-type", b"accept")
-_LONGEST_VALUE = 200  # of a header
 _LONGEST_PATH = 8_192
 
 
@@ -50,15 +48,6 @@ class Answered(NamedTuple):
     exchanged: Exchanged
 
     @property
-    def size(self) -> int:
-        """Give about how many bytes it holds."""
-        kept = self.exchanged
-        values = sum(len(value) for _, value in (*kept.fields, *kept.answer_fields))
-        raised = MOST_RAISED if self.is_failure else 0  # it may be told only now
-        known = 1_000 + raised + len(self.path) + len(kept.query) + values
-        return known + len(kept.body or b"") + len(kept.answer or b"")
-
-    @property
     def is_failure(self) -> bool:
         """Tell whether the service has failed at it."""
         return is_failure(self.status) or self.exchanged.has_failed
@@ -78,10 +67,16 @@ class LineWriter:
         identity = Identity.from_environment()
         self._known = {"run": identity.run_id, "model": identity.model_sha256 or None}
 
-    def line(self, answered: Answered) -> bytes:
-        """Write one."""
+    def line(self, answered: Answered, new_id: str = "") -> bytes:
+        """Write one.
+
+        Args:
+            answered: What of.
+            new_id: Names it, unless it has a name.
+        """
         kept, trace = answered.exchanged, answered.trace or RequestTrace()
-        asked, said = _read(kept.fields), _read(kept.answer_fields)
+        trace.take_id(new_id)
+        asked, said = _read(*kept.fields), _read(*kept.answer_fields)
         body = self._content(kept.body, asked, is_cut=kept.is_cut)
         answer = self._content(kept.answer, said, is_cut=kept.is_cut)
         sent = kept.query.decode("latin-1")
@@ -161,14 +156,9 @@ class _Fields(NamedTuple):
     codings: tuple[str, ...]
 
 
-def _read(fields: Sequence[Field]) -> _Fields:
-    """Read headers; most clients send the same."""
-    given = tuple((name, value[:_LONGEST_VALUE]) for name, value in fields)
-    return _read_once(given)
-
-
 @functools.lru_cache(128)
-def _read_once(fields: tuple[Field, ...]) -> _Fields:
+def _read(*fields: Field) -> _Fields:
+    """Read headers; most clients send the same."""
     shown = {name.decode(): value.decode("latin-1") for name, value in fields if name in _SHOWN}
     media_type = shown.get("content-type", "").partition(";")[0].strip().lower()
     return _Fields(shown, media_type, codings_of(fields))

@@ -7,7 +7,9 @@ The rules of this file:
    is spared.
 2. What is recorded waits, within a bound in bytes, for a thread that masks and writes it, a little
    at a time, so that whoever answers is not held up by Python's lock. What does not fit is dropped,
-   counted, and told once a minute at most.
+   counted, and told once a minute at most. Who answers does no more than hand it over: what few
+   requests need is in no cache of the processor, and takes several times as long as for many in
+   a row.
 3. A worker writes no more in a second than its share of all that may be kept: so the supervisor,
    which prunes, keeps up.
 4. While the disk takes nothing, all is dropped but for a try each second.
@@ -23,15 +25,16 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from runner.config import REQUEST_LOG_FOLDER, RequestLogSettings, setting
-from runner.http.recording import Exchanged
+from runner.http.recording import Exchanged, Recording
 from runner.http.request_file import RequestFile
 from runner.http.request_line import Answered, LineWriter
 from runner.identity import Identity
 from runner.log import WriterThread
-from runner.telemetry.request_trace import RequestTrace
+from runner.telemetry.raised import MOST as MOST_RAISED
+from runner.telemetry.request_trace import RequestTrace, new_ids
 from runner.telemetry.statuses import is_failure
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MOST_WAITING, _LEAST_WAITING = 8_388_608, 262_144  # bytes
+_SIZE = 1_000  # bytes of one that waits, besides what it keeps
 _EVERY = 0.5  # each time that the thread is woken takes as long as some ten lines
 _MUCH = 1_048_576  # bytes that do not wait for that
 _ROOM_EVERY = 0.1
@@ -52,6 +56,8 @@ _MOST_REFUSED, _MOST_BUSY = 10, 100  # a second
 # the other, write no more between two looks of the supervisor than that leaves room for.
 _SHARES, _LEAST = 8, 4_096  # bytes
 _draw = random.random
+
+_Facts: TypeAlias = tuple[float, float, str, str, int, str, RequestTrace | None]  # of `Answered`
 
 
 class RequestLog:
@@ -78,7 +84,9 @@ class RequestLog:
         self.rate = rate
         self.on_dropped: Callable[[int], None] = lambda _: None
         self._make_file, self._make_lines = file, lines
-        self._waiting: collections.deque[Answered] = collections.deque()
+        self._waiting: collections.deque[tuple[int, _Facts, Recording | Exchanged]] = (
+            collections.deque()
+        )
         self._adding = threading.Lock()
         self._added = self._taken = 0  # bytes
         self._dropped = self._untold = 0
@@ -95,18 +103,24 @@ class RequestLog:
 
     def wants(self, status: int) -> bool:
         """Tell whether an exchange of this status is to be recorded; in any thread."""
-        if _draw() < self.rate:
-            return True
+        return self.draws() or self.wants_undrawn(status)
+
+    def draws(self) -> bool:
+        """Tell whether the next exchange is of the share that is recorded; in any thread."""
+        return _draw() < self.rate
+
+    def wants_undrawn(self, status: int) -> bool:
+        """Tell whether an exchange of this status is to be recorded though it was not drawn."""
         if status < 400:
             return False
         if is_failure(status):
             return status != 503 or self._busy.take(1)
         return self._refused.take(1)
 
-    def add_exchange(self, exchange: Exchange, exchanged: Exchanged) -> None:
+    def add_exchange(self, exchange: Exchange, kept: Recording | Exchanged) -> None:
         """Record an exchange that has ended; in any thread."""
         self.add(
-            exchanged,
+            kept,
             method=exchange.method,
             path=exchange.path,
             status=exchange.status,
@@ -117,7 +131,7 @@ class RequestLog:
 
     def add(  # noqa: PLR0913 - the fields of a line
         self,
-        exchanged: Exchanged,
+        kept: Recording | Exchanged,
         *,
         method: str,
         path: str,
@@ -127,14 +141,17 @@ class RequestLog:
         trace: RequestTrace | None = None,
     ) -> None:
         """Record what was asked and answered; in any thread."""
-        answered = Answered(time.time(), seconds, method, path, status, key_name, trace, exchanged)
+        # What was raised at a failure may be told only now.
+        raised = MOST_RAISED if status >= 500 or (trace is not None and trace.failure_id) else 0
+        size = _SIZE + raised + len(path) + kept.size
+        facts = (time.time(), seconds, method, path, status, key_name, trace)
         with self._adding:
-            added = self._added + answered.size
+            added = self._added + size
             if added - self._taken > self._most_waiting:
                 self._dropped += 1
                 return
             self._added = added
-            self._waiting.append(answered)
+            self._waiting.append((size, facts, kept))
             if added - self._taken > _MUCH:
                 self._hurry.set()
             # Not before the fork: threads do not survive it.
@@ -165,14 +182,15 @@ class RequestLog:
         self._file.close()
 
     def _write_some(self) -> None:
-        taken: list[Answered] = []
-        lines = b""
+        taken, lines = 0, b""
         fails = time.monotonic() < self._fails_until
-        while self._waiting and len(taken) < _MOST_AT_ONCE and len(lines) < _MOST_BYTES_AT_ONCE:
-            answered = self._waiting.popleft()
-            self._taken += answered.size
-            taken.append(answered)
-            lines += b"" if fails else self._lines.line(answered)
+        names = new_ids(_MOST_AT_ONCE)
+        while self._waiting and taken < _MOST_AT_ONCE and len(lines) < _MOST_BYTES_AT_ONCE:
+            size, facts, kept = self._waiting.popleft()
+            self._taken += size
+            taken += 1
+            if not fails:
+                lines += self._lines.line(Answered(*facts, kept.exchanged()), names.pop())
         if fails:
             self._drop(taken)
             return
@@ -180,7 +198,7 @@ class RequestLog:
             time.sleep(_ROOM_EVERY)
         self._append(lines, taken)
 
-    def _append(self, lines: bytes, taken: list[Answered]) -> None:
+    def _append(self, lines: bytes, taken: int) -> None:
         try:
             self._file.write(lines)
         except OSError as error:
@@ -193,9 +211,9 @@ class RequestLog:
                 log.warning("requests are recorded again")
             self._fails_until = 0.0
 
-    def _drop(self, taken: list[Answered]) -> None:
+    def _drop(self, taken: int) -> None:
         with self._adding:
-            self._dropped += len(taken)
+            self._dropped += taken
 
     def _tell_of_dropped(self) -> None:
         with self._adding:

@@ -310,7 +310,9 @@ class WebSocketExchange(TaskExchange):
     def _record_answer(self, head: bytes) -> None:
         """Decide whether it is recorded, and then keep the beginning of what both say."""
         if self.recordable is not None:
-            self.record_answer(head, is_endless=True, may_fail=self._is_connected)
+            log = self.connection.owner.request_log
+            is_drawn = log is not None and log.draws()
+            self.record_answer(head, is_drawn, is_endless=True, may_fail=self._is_connected)
             if self.is_recorded:
                 self.recording.body.keeps_beginning = True
 

@@ -218,13 +218,14 @@ class WsgiConnection(Connection):
             app.give_up()
             return
         plain, scope = lent.head, {"method": lent.method, "path": lent.path}
+        fields = lent.fields()
         head = RequestHead(
-            plain.method, plain.target, "1.1", [], plain.length, plain.keeps, False, b""
+            plain.method, plain.target, "1.1", fields, plain.length, plain.keeps, False, b""
         )
         exchange = AsgiExchange(self, head, scope, app, keep_alive=lent.keep_alive)
         exchange.since, exchange.key_name = lent.since, lent.key_name
         if self.owner.request_log is not None:
-            exchange.recordable = lent.query(), lent.fields()
+            exchange.recordable = head
             exchange.keep_body(lent.body)
         exchange.trace, exchange.is_of_app = lent.trace, True
         if self.owner.gate.cors is not None:

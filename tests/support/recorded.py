@@ -7,7 +7,7 @@ import datetime as dt
 import json
 from typing import Any
 
-from runner.http.recording import Exchanged
+from runner.http.recording import Exchanged, Recording
 from runner.http.request_log import RequestLog
 from runner.telemetry.request_trace import RequestTrace
 
@@ -72,5 +72,5 @@ class KeepingLog(RequestLog):
         super().__init__(rate, None, None, 1)  # type: ignore[arg-type] # no thread is begun
         self.recorded: list[Recorded] = []
 
-    def add(self, exchanged: Exchanged, **facts: Any) -> None:
-        self.recorded.append(Recorded(exchanged, facts))
+    def add(self, kept: Recording | Exchanged, **facts: Any) -> None:
+        self.recorded.append(Recorded(kept.exchanged(), facts))

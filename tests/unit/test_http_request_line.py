@@ -12,7 +12,6 @@ import pytest
 from runner.http.recording import MOST, Exchanged
 from runner.http.request_line import Answered, LineWriter
 from runner.record.requests import RecordedFailure, RecordedRequest, request_of
-from runner.telemetry.raised import MOST as MOST_RAISED
 from runner.telemetry.raised import Line, Raised
 from runner.telemetry.request_trace import RequestTrace
 
@@ -145,20 +144,3 @@ def test_what_was_raised_stands_in_the_line_of_a_failure() -> None:
     secret = line(b'{"login": "m"}', JSON, trace=trace, status=500)
     assert secret.failure
     assert secret.failure.traceback == "cell 2, line 3\nE: ***"
-
-
-def test_a_failure_counts_for_as_much_as_may_be_told_of_it() -> None:
-    """That it is told later changes nothing: what was counted is taken off again."""
-    trace = RequestTrace()
-    failed = Answered(1.0, 0.1, "GET", "/", 500, "", trace, Exchanged(b"", (), None, (), None))
-    before = failed.size
-    trace.raised = Raised("E", "m")
-    assert failed.size == before > MOST_RAISED
-
-
-def test_all_that_a_client_chooses_is_counted() -> None:
-    """So that what waits is bounded by it."""
-    accept = (b"accept", b"a" * 60_000)
-    exchanged = Exchanged(b"q" * 8_000, [accept], b"b" * 100, [accept], b"c" * 100)
-    answered = Answered(1.0, 0.1, "GET", "/" * 50, 200, "", None, exchanged)
-    assert answered.size >= 128_250

@@ -17,6 +17,8 @@ from runner.http.request_line import LineWriter
 from runner.http.request_log import RequestLog, request_log_of
 from runner.record import request_files
 from runner.record.requests import read
+from runner.telemetry.raised import MOST as MOST_RAISED
+from runner.telemetry.request_trace import RequestTrace
 
 ASKED = Exchanged(b"", (), b"1", (), b"2")
 FACTS: dict[str, Any] = {"method": "POST", "path": "/", "status": 200, "seconds": 0.1}
@@ -106,6 +108,27 @@ def test_no_more_waits_than_is_soon_written(monkeypatch: pytest.MonkeyPatch) -> 
         log.add(ASKED._replace(body=b"x" * 60_000), **FACTS)
     log.close()
     assert disk.taken.count(b"\n") == 4
+
+
+def test_a_failure_counts_for_as_much_as_may_be_told_of_it() -> None:
+    """Whether by its status or behind its head; that it is told later changes nothing."""
+    log, trace = log_on(Disk()), RequestTrace()
+    trace.failure_id = "0123456789ab"
+    for facts in (FACTS | {"status": 500}, FACTS | {"trace": trace}):
+        before = log._added
+        log.add(ASKED, **facts)
+        assert log._added - before > MOST_RAISED
+    log.close()
+    assert log._added == log._taken
+
+
+def test_all_that_a_client_chooses_is_counted() -> None:
+    """So that what waits is bounded by it."""
+    log, accept = log_on(Disk()), (b"accept", b"a" * 60_000)
+    exchanged = Exchanged(b"q" * 8_000, [accept], b"b" * 100, [accept], b"c" * 100)
+    log.add(exchanged, **(FACTS | {"path": "/" * 50}))
+    assert log._added >= 128_250
+    log.close()
 
 
 def test_much_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
