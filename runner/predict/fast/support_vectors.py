@@ -1,4 +1,4 @@
-"""Call libsvm as support-vector machines do, without their validation."""
+"""Call libsvm as support-vector machines do, without their validation, where it is needed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from runner.predict.fast.inner_call import (
     require,
     rows_as_scores,
 )
+from runner.predict.fast.rbf_votes import RbfVotes
 
 _KERNELS = ("linear", "poly", "rbf", "sigmoid")
 
@@ -27,9 +28,10 @@ def classifier(model: Any) -> InnerCall:
     require(not model.break_ties or len(names) == 2, "it breaks ties")
     predict, probabilities = _calls(model)
     named = {float(index): name for index, name in enumerate(names)}
+    indices = RbfVotes(model, predict) if RbfVotes.is_for(model) else predict
 
     def labels(rows: Array) -> list[Any]:
-        return [named[index] for index in predict(rows).tolist()]
+        return [named[index] for index in indices(rows).tolist()]
 
     return InnerCall(
         scores=rows_as_scores,

@@ -1,0 +1,183 @@
+"""Pairs of classes vote as libsvm has them vote, or not at all."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.svm import SVC, NuSVC
+from support.fitted_models import DATA, fitted
+
+from runner.predict.fast import rbf_votes
+from runner.predict.fast.inner_call import Array
+from runner.predict.fast.probe_rows import rows_between_labels
+from runner.predict.fast.rbf_votes import RbfVotes
+
+MODELS = [
+    (SVC(), "iris"),
+    (SVC(C=1e6, gamma=1e3), "iris"),
+    (SVC(C=1e-4, gamma=1e-9), "iris"),
+    (SVC(class_weight={0: 1.0, 1: 40.0, 2: 1e-3}), "iris"),
+    (NuSVC(nu=0.2), "iris"),
+    (SVC(decision_function_shape="ovo"), "digits"),
+    (SVC(), "breast-cancer"),
+    (NuSVC(gamma=2.0), "breast-cancer"),
+]
+
+
+class Asked:
+    """Be libsvm, and note how many rows it is asked about at once."""
+
+    def __init__(self, model: Any) -> None:
+        self._classes, self._predict = model.classes_, model.predict
+        self.counts: list[int] = []
+
+    def __call__(self, rows: Array) -> Array:
+        self.counts.append(len(rows))
+        found: Array = np.searchsorted(self._classes, self._predict(rows))
+        return found
+
+
+def votes_of(model: Any) -> tuple[RbfVotes, list[int]]:
+    """The votes of a model, and how many rows libsvm is asked about, each time."""
+    assert RbfVotes.is_for(model)
+    libsvm = Asked(model)
+    return RbfVotes(model, libsvm), libsvm.counts
+
+
+def rows_like(model: Any, count: int, spread: float = 0.5) -> Array:
+    """Rows around those that support a model."""
+    random = np.random.default_rng(1)
+    vectors = model.support_vectors_
+    noise = random.normal(size=(count, vectors.shape[1])) * vectors.std() * spread
+    found: Array = vectors[random.integers(len(vectors), size=count)] + noise
+    return found
+
+
+def own(model: Any, rows: Array) -> Array:
+    """The decisions of libsvm itself, for the first of each pair."""
+    public = model.decision_function(rows)
+    found: Array = -public[:, None] if public.ndim == 1 else public
+    return found
+
+
+@pytest.mark.parametrize(("model", "data"), MODELS)
+def test_classes_are_those_of_libsvm(model: Any, data: str) -> None:
+    """For rows near and far."""
+    votes, _ = votes_of(fitted(model, data))
+    for spread in (0.1, 0.5, 3.0, 100.0):
+        rows = rows_like(model, 2_000, spread)
+        for part, right in zip(np.split(rows, 20), np.split(model.predict(rows), 20), strict=True):
+            assert votes(part).tolist() == right.tolist()
+
+
+@pytest.mark.parametrize("data", ["iris", "digits", "breast-cancer"])
+def test_libsvm_is_seldom_asked(data: str) -> None:
+    """Else it would be no quicker: a bound that is far too wide leaves all to it."""
+    model = fitted(SVC(), data)
+    votes, asked = votes_of(model)
+    votes(rows_like(model, 5_000))
+    assert asked == []
+
+
+@pytest.mark.parametrize(("model", "data"), MODELS)
+@pytest.mark.parametrize("offset", [0.0, 1e4, -1e6])
+def test_decisions_are_no_further_apart_than_is_said(model: Any, data: str, offset: float) -> None:
+    """Also where all values are large, and their differences small."""
+    rows, target = DATA[data](return_X_y=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = clone(model).fit(rows + offset, target)
+    model.decision_function_shape = "ovo"
+    for spread in (0.01, 1.0, 1e3):
+        asked = rows_like(model, 500, spread)
+        decisions, bounds = votes_of(model)[0].decisions(asked)
+        apart = np.abs(decisions - own(model, asked)).max(axis=1)
+        assert (apart <= bounds).all()
+
+
+def test_on_a_border_libsvm_is_asked() -> None:
+    """Between two rows that are as close as floats can be, it alone knows who is where."""
+    model = fitted(SVC())
+    rows = rows_like(model, 64)
+    labels = model.predict(rows).tolist()
+    closest = rows_between_labels(rows, labels, lambda array: model.predict(array).tolist())
+    assert len(closest) > 20
+    votes, asked = votes_of(model)
+    for row in closest:
+        both = np.concatenate([rows, row[None]])
+        assert votes(both).tolist() == model.predict(both).tolist()
+    assert asked == [1] * len(closest)
+
+
+@pytest.mark.parametrize("value", [1e20, 1e37, -1e37])
+@pytest.mark.filterwarnings("error")
+def test_of_what_is_far_too_large_libsvm_tells(value: float) -> None:
+    """It is of no use here, and no request can make a worker warn."""
+    model = fitted(SVC())
+    rows = rows_like(model, 64)
+    rows[7, 1] = value
+    votes, asked = votes_of(model)
+    assert votes(rows).tolist() == model.predict(rows).tolist()
+    assert asked == [1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_nothing_is_certain_libsvm_tells_all() -> None:
+    """Here each kernel value is 1 or 0, and its exponent is known to thousands."""
+    rows, target = DATA["iris"](return_X_y=True)
+    model = SVC(gamma=1.0).fit(rows * 1e10, target)
+    votes, asked = votes_of(model)
+    assert votes(rows * 1e10).tolist() == model.predict(rows * 1e10).tolist()
+    assert asked == [len(rows)]
+
+
+def test_few_rows_are_left_to_libsvm() -> None:
+    """It is quicker there; with many support vectors one row is enough."""
+    for data, count, expected in (("iris", 2, [2]), ("digits", 1, [])):
+        model = fitted(SVC(), data)
+        votes, asked = votes_of(model)
+        votes(rows_like(model, count))
+        assert asked == expected
+
+
+def test_a_large_table_is_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that memory is bounded, however many rows there are."""
+    model = fitted(SVC())
+    rows = rows_like(model, 1_001)
+    monkeypatch.setattr(rbf_votes, "_MOST_AT_ONCE", 100 * len(model.support_vectors_))
+    sizes: list[int] = []
+    decide = RbfVotes.decisions
+
+    def noted(self: RbfVotes, part: Array) -> tuple[Array, Array]:
+        sizes.append(len(part))
+        return decide(self, part)
+
+    monkeypatch.setattr(RbfVotes, "decisions", noted)
+    votes, _ = votes_of(model)
+    assert votes(rows).tolist() == model.predict(rows).tolist()
+    assert sizes == [100] * 10 + [1]
+
+
+def test_other_models_are_not_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose kernel is another, or whose weights would take too much memory."""
+    assert not RbfVotes.is_for(fitted(SVC(kernel="poly")))
+    monkeypatch.setattr(rbf_votes, "_MOST_WEIGHTS", 100)
+    assert not RbfVotes.is_for(fitted(SVC()))
+
+
+def test_of_equal_votes_the_first_counts() -> None:
+    """As in libsvm, where classes are many."""
+    rows, target = make_classification(
+        600, 5, n_informative=5, n_redundant=0, n_classes=9, n_clusters_per_class=1, random_state=3
+    )
+    model = SVC(C=0.1, decision_function_shape="ovo").fit(rows, target)
+    asked = rows_like(model, 3_000, 2.0)
+    assert votes_of(model)[0](asked).tolist() == model.predict(asked).tolist()
+    ballots = votes_of(model)[0]._ballots
+    votes = (own(model, asked) > 0) @ ballots + votes_of(model)[0]._against
+    assert (np.sort(votes)[:, -1] == np.sort(votes)[:, -2]).sum() > 20
