@@ -145,11 +145,15 @@ def test_few_rows_are_left_to_libsvm() -> None:
         assert asked == expected
 
 
-def test_a_large_table_is_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that memory is bounded, however many rows there are."""
-    model = fitted(SVC())
+@pytest.mark.parametrize("classes", [3, 30])
+def test_a_large_table_is_taken_in_parts(classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that memory is bounded, however many rows there are, and however many pairs of classes."""
+    random = np.random.default_rng(2)
+    model = SVC().fit(random.normal(size=(90, 4)), np.arange(90) % classes)
     rows = rows_like(model, 1_001)
-    monkeypatch.setattr(rbf_votes, "_MOST_AT_ONCE", 100 * len(model.support_vectors_))
+    pairs = classes * (classes - 1) // 2
+    most = 100 * max(pairs, len(model.support_vectors_))
+    monkeypatch.setattr(rbf_votes, "_MOST_AT_ONCE", most)
     sizes: list[int] = []
     decide = RbfVotes.decisions
 

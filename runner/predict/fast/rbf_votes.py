@@ -18,7 +18,7 @@ from runner.predict.fast.inner_call import Array
 _EPSILON = float(np.finfo(np.float64).eps)
 _MOST_WEIGHTS = 4_000_000  # of pairs and support vectors: 32 MB
 _LEAST_AT_ONCE = 700  # kernel values: fewer are sooner computed one by one
-_MOST_AT_ONCE = 1_000_000  # likewise, 8 MB
+_MOST_AT_ONCE = 1_000_000  # likewise, or decisions: 8 MB
 
 
 class RbfVotes:
@@ -58,7 +58,7 @@ class RbfVotes:
         self._slope = 8 * much * _EPSILON * (vectors.shape[1] + 8)
         self._least = much * _EPSILON * (len(vectors) + 32)
         self._least += self._slope * float(self._lengths.max())
-        self._most_rows = max(_MOST_AT_ONCE // len(vectors), 1)
+        self._most_rows = max(_MOST_AT_ONCE // max(self._weights.shape), 1)
         self._least_rows = _LEAST_AT_ONCE / len(vectors)
 
     @staticmethod
