@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runner.http.request_head import RequestHead
 
 MOST = 65_536  # bytes of a body, and of an answer
+_PIECE = 48  # bytes of memory of each piece, besides its own
 _MOST_QUERY = 8_192
 _KEPT = frozenset([b"content-type", b"content-encoding", b"accept"])
 _LONGEST_VALUE = 200  # of a header
@@ -84,32 +85,31 @@ class Pieces:
     """Keep what comes in pieces, unless it is too long.
 
     Attributes:
-        size: Bytes that are kept.
+        size: About how many bytes of memory it takes.
         is_cut: It is too long.
         keeps_beginning: It has no end that is waited for: its beginning is kept.
     """
 
-    __slots__ = ("_pieces", "is_cut", "keeps_beginning", "size")
+    __slots__ = ("_left", "_pieces", "is_cut", "keeps_beginning", "size")
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
-        self.size = 0
+        self._left, self.size = MOST, 0
         self.is_cut = self.keeps_beginning = False
 
     def add(self, data: bytes) -> None:
         """Keep a piece."""
-        size = self.size + len(data)
         if self.is_cut or not data:
             return
-        if size <= MOST:
-            self._pieces.append(data)
-            self.size = size
-        elif self.keeps_beginning:
-            self._pieces.append(data[: MOST - self.size])
-            self.is_cut, self.size = True, MOST
-        else:
+        self.is_cut = len(data) > self._left
+        if self.is_cut and not self.keeps_beginning:
             self._pieces.clear()
-            self.is_cut, self.size = True, 0
+            self.size = 0
+            return
+        data = data[: self._left]
+        self._pieces.append(data)
+        self._left -= len(data)
+        self.size += len(data) + _PIECE
 
     def whole(self) -> bytes | None:
         """Give all, or the beginning; None if neither is here."""

@@ -100,6 +100,7 @@ class RequestLog:
         self._is_closing = False
         self._writer = WriterThread(self._write, "request log")
         self._fails_until = 0.0
+        self._has_failed = False  # to write a line
 
     def wants(self, status: int) -> bool:
         """Tell whether an exchange of this status is to be recorded; in any thread."""
@@ -190,13 +191,24 @@ class RequestLog:
             self._taken += size
             taken += 1
             if not fails:
-                lines += self._lines.line(Answered(*facts, kept.exchanged()), names.pop())
+                lines += self._line(facts, kept, names.pop())
         if fails:
             self._drop(taken)
             return
         while not (self._written.take(len(lines)) or self._is_closing):
             time.sleep(_ROOM_EVERY)
         self._append(lines, taken)
+
+    def _line(self, facts: _Facts, kept: Recording | Exchanged, new_id: str) -> bytes:
+        """Write a line; nothing if that fails, which must not end the thread."""
+        try:
+            return self._lines.line(Answered(*facts, kept.exchanged()), new_id)
+        except Exception:
+            if not self._has_failed:
+                self._has_failed = True
+                log.exception("a request cannot be recorded; no others like it are told of")
+            self._drop(1)
+            return b""
 
     def _append(self, lines: bytes, taken: int) -> None:
         try:

@@ -236,7 +236,8 @@ class WebSocketExchange(TaskExchange):
             start = status_line(self.status) + self.connection.state.date_line
             self._refusal = start + lines + self.trace.echo()
         elif kind == "websocket.http.response.body" and self._refusal is not None:
-            self._refusal_body(message.get("body", b""), has_more=message.get("more_body", False))
+            body = memoryview(message.get("body", b"")).tobytes()  # it may be reused, or no bytes
+            self._refusal_body(body, has_more=message.get("more_body", False))
         else:
             raise RuntimeError(f"Unexpected ASGI message '{kind}'")
 

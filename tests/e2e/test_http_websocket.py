@@ -49,11 +49,12 @@ class App:
         if scope["path"] == "/refused":
             await send({"type": "websocket.close"})
             return
-        if scope["path"] == "/denied":
+        if scope["path"] in ("/denied", "/odd"):
             await send(
                 {"type": "websocket.http.response.start", "status": 401, "headers": [(b"a", b"b")]}
             )
-            await send({"type": "websocket.http.response.body", "body": b"who?"})
+            body: Any = b"who?" if scope["path"] == "/denied" else "secret, and no bytes"
+            await send({"type": "websocket.http.response.body", "body": body})
             return
         if scope["path"] == "/error":
             raise ValueError("secret")
@@ -142,7 +143,12 @@ def test_a_subprotocol_is_chosen_by_the_app(serve: Callable[..., Served], app: A
 
 @pytest.mark.parametrize(
     ("path", "status", "said"),
-    [("/refused", 403, b"refused"), ("/denied", 401, b"who?"), ("/error", 500, b"internal error")],
+    [
+        ("/refused", 403, b"refused"),
+        ("/denied", 401, b"who?"),
+        ("/error", 500, b"internal error"),
+        ("/odd", 500, b"internal error"),
+    ],
 )
 def test_a_refusal_is_an_answer(
     serve: Callable[..., Served], path: str, status: int, said: bytes
@@ -233,7 +239,12 @@ def test_the_request_log_has_a_failure_that_nobody_had_drawn(serve: Callable[...
 
 @pytest.mark.parametrize(
     ("path", "status", "answer"),
-    [("/refused", 403, b"refused"), ("/denied", 401, b"who?"), ("/error", 500, b"failure")],
+    [
+        ("/refused", 403, b"refused"),
+        ("/denied", 401, b"who?"),
+        ("/error", 500, b"failure"),
+        ("/odd", 500, b"failure"),
+    ],
 )
 def test_the_request_log_has_a_refusal(
     serve: Callable[..., Served], path: str, status: int, answer: bytes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from typing import Any
 
 import pytest
@@ -189,6 +190,14 @@ def test_pieces_stay_within_the_bound() -> None:
             kept.add(b"x" * size)
         assert kept.whole() == b"x" * MOST
         assert kept.is_cut
+
+
+def test_small_pieces_count_for_what_they_take() -> None:
+    """Python's own part of each is many times as large."""
+    pieces = Pieces()
+    for _ in range(1_000):
+        pieces.add(b"ab")
+    assert pieces.size >= 1_000 * (sys.getsizeof(b"ab") + 8)
 
 
 def test_of_a_stream_without_an_end_nothing_is_kept_but_its_beginning() -> None:

@@ -131,6 +131,19 @@ def test_all_that_a_client_chooses_is_counted() -> None:
     log.close()
 
 
+def test_a_line_that_cannot_be_written_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """It is dropped, and told of once."""
+    disk, dropped = Disk(), []
+    log = log_on(disk)
+    log.on_dropped = dropped.append
+    for body in (b"1", "no bytes", "no bytes", b"2"):
+        log.add(ASKED._replace(body=body), **FACTS)  # type: ignore[arg-type]
+    log.close()
+    assert [json.loads(line)["body"] for line in disk.taken.splitlines()] == ["1", "2"]
+    assert sum(dropped) == 2
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+
 def test_much_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else there would soon be no room for more."""
     monkeypatch.setattr(request_log, "_EVERY", 3_600.0)

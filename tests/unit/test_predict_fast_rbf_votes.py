@@ -145,11 +145,11 @@ def test_few_rows_are_left_to_libsvm() -> None:
         assert asked == expected
 
 
-@pytest.mark.parametrize("classes", [3, 30])
+@pytest.mark.parametrize("classes", [3, 12])
 def test_a_large_table_is_taken_in_parts(classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that memory is bounded, however many rows there are, and however many pairs of classes."""
     random = np.random.default_rng(2)
-    model = SVC().fit(random.normal(size=(90, 4)), np.arange(90) % classes)
+    model = SVC().fit(random.normal(size=(36, 4)), np.arange(36) % classes)
     rows = rows_like(model, 1_001)
     pairs = classes * (classes - 1) // 2
     most = 100 * max(pairs, len(model.support_vectors_))
@@ -168,8 +168,10 @@ def test_a_large_table_is_taken_in_parts(classes: int, monkeypatch: pytest.Monke
 
 
 def test_other_models_are_not_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whose kernel is another, or whose weights would take too much memory."""
+    """Whose kernel is another, whose classes are many, or whose weights would take much memory."""
     assert not RbfVotes.is_for(fitted(SVC(kernel="poly")))
+    random = np.random.default_rng(2)
+    assert not RbfVotes.is_for(SVC().fit(random.normal(size=(36, 4)), np.arange(36) % 17))
     monkeypatch.setattr(rbf_votes, "_MOST_WEIGHTS", 100)
     assert not RbfVotes.is_for(fitted(SVC()))
 

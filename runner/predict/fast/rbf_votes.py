@@ -16,6 +16,7 @@ import numpy as np
 from runner.predict.fast.inner_call import Array
 
 _EPSILON = float(np.finfo(np.float64).eps)
+_MOST_CLASSES = 16  # of more the pairs are so many that libsvm, which adds up less, is quicker
 _MOST_WEIGHTS = 4_000_000  # of pairs and support vectors: 32 MB
 _LEAST_AT_ONCE = 700  # kernel values: fewer are sooner computed one by one
 _MOST_AT_ONCE = 1_000_000  # likewise, or decisions: 8 MB
@@ -63,10 +64,11 @@ class RbfVotes:
 
     @staticmethod
     def is_for(model: Any) -> bool:
-        """Tell whether a model of libsvm has this kernel, and weights that are not too many."""
+        """Tell whether a model of libsvm has this kernel, and neither many classes nor weights."""
         classes, vectors = len(model._n_support), len(model.support_vectors_)
         weights = vectors * classes * (classes - 1) // 2
-        return model.kernel == "rbf" and 0 < weights <= _MOST_WEIGHTS
+        is_small = classes <= _MOST_CLASSES and 0 < weights <= _MOST_WEIGHTS
+        return model.kernel == "rbf" and is_small
 
     def __call__(self, rows: Array) -> Array:
         """Tell the indices of their classes, (n_rows,).
