@@ -209,11 +209,10 @@ class TaskExchange(Exchange):
 
     def recorded(self, *, is_whole: bool) -> Recording | None:
         """Give what is kept by now of one that is recorded, or has failed."""
-        has_failed = self.trace.failure_id != ""
-        if not (self.is_recorded or has_failed):
+        if not (self.is_recorded or self.has_failed):
             return None
         recording = self.recording
-        recording.is_whole, recording.has_failed = is_whole, has_failed
+        recording.is_whole, recording.has_failed = is_whole, self.has_failed
         return recording
 
     def start_task(self, work: Coroutine[None, None, None]) -> None:

@@ -1,4 +1,4 @@
-"""Call libsvm as support-vector machines do, without their validation, where it is needed."""
+"""Call libsvm as support-vector machines do, without their validation, or let `RbfVotes` tell."""
 
 from __future__ import annotations
 
