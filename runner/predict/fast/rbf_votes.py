@@ -1,13 +1,15 @@
 """Let pairs of classes vote as libsvm does, for many rows at once.
 
-libsvm computes one kernel value after the other. Here all are computed together, by another
-formula, whose sums are not the same to the last bit. So of each row it is known how far the two may
-be apart, and if any pair is no more certain than that, libsvm is asked about it.
+libsvm computes one kernel value after the other. Here three products of matrices give the votes of
+all rows, for numpy takes longer over a call than over the numbers of a small one. Its sums are not
+libsvm's to the last bit, but it is known how far the two may be apart, and about rows for which any
+pair is no more certain than that, libsvm is asked.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,49 +20,74 @@ from runner.predict.fast.inner_call import Array
 _EPSILON = float(np.finfo(np.float64).eps)
 _MOST_CLASSES = 16  # of more the pairs are so many that libsvm, which adds up less, is quicker
 _MOST_WEIGHTS = 4_000_000  # of pairs and support vectors: 32 MB
-_LEAST_AT_ONCE = 700  # kernel values: fewer are sooner computed one by one
+_LEAST_AT_ONCE = 250  # kernel values: fewer are sooner computed one by one
 _MOST_AT_ONCE = 1_000_000  # likewise, or decisions: 8 MB
 
 
 class RbfVotes:
     """Tell the classes of rows by an SVC or NuSVC with the kernel ``rbf``.
 
-    With x and s as seen from the middle of the support vectors, |x - s|² is |x|² + |s|² - 2 x·s.
-    The errors of this, and of libsvm's own sum of n squares, are at most (2 n + 10) ε (|x|² + |s|²)
-    together. Kernel values, which are 1 at most, are so far apart times gamma, and by less than e.
-    Each exponential is good to 5 ε, and the two sums over m support vectors are good to m ε of the
-    sum of their weights, A. So the bound is A ε (8 gamma (n + 8) (|x|² + |s|²) + m + 32).
+    The row x and a support vector s are as seen from the middle of all support vectors. Then the
+    kernel's exponent, -gamma |x - s|², is a product of (x, |x|², 1) and (2 gamma s, -gamma,
+    -gamma |s|²). Two more columns of it are for a value that tells whether x is far away, and for
+    a constant. The exponentials of all, by the weights of the pairs, are decisions. Whether each
+    is surely above 0, and whether it may be, are by the ballots the votes for each class; and for
+    none, above all others, if a decision is not certain, or x is far away.
+
+    The errors of this exponent, and of libsvm's own sum of n squares, are at most (2.5 n + 9) ε
+    gamma (|x|² + |s|²) together, which is below 1 where anything is certain at all; so no
+    exponential overflows. Kernel values, which are 1 at most, are so far apart by less than e
+    times that. Each exponential is good to 5 ε, and the two sums over m support vectors are good
+    to m ε of the sum of their weights, A. So decisions are apart by at most
+    A ε (8 gamma (n + 8) (|x|² + |s|²) + m + 32).
     Source: Higham, Accuracy and Stability of Numerical Algorithms, 3.1.
 
     Args:
         model: It, fitted.
-        libsvm: Tells the indices of rows' classes itself.
+        libsvm: Tells the indices of rows' classes itself, (n_rows,).
     """
 
     def __init__(self, model: Any, libsvm: Callable[[Array], Array]) -> None:
         self._libsvm = libsvm
-        vectors, intercept = model.support_vectors_, model._intercept_
+        vectors, gamma = model.support_vectors_, float(model._gamma)
         ends = np.cumsum(model._n_support)
         of_class = [*itertools.starmap(slice, itertools.pairwise([0, *ends.tolist()]))]
         pairs = [*itertools.combinations(range(len(of_class)), 2)]
-        self._weights = np.zeros((len(vectors), len(pairs)))
-        self._ballots = np.zeros((len(pairs), len(of_class)))
-        self._against, self._intercept = np.zeros(len(of_class)), intercept
+        (m, n), p, self._none = vectors.shape, len(pairs), len(of_class)
+
+        self._middle = vectors.mean(axis=0)
+        vectors = vectors - self._middle
+        lengths = gamma * (vectors * vectors).sum(axis=1)
+        farthest = float(lengths.max())
+        far = 4 * farthest + 16  # at twice the distance of any support vector
+        self._exponents = np.zeros((n + 2, m + 2))
+        self._exponents[:n, :m] = 2 * gamma * vectors.T
+        self._exponents[n, :m] = -gamma
+        self._exponents[n, m] = -gamma / far
+        self._exponents[n + 1, :m] = -lengths
+
+        self._weights = np.zeros((m + 2, p + 2))
+        ballots = np.zeros((2, p + 2, self._none + 1))
         for number, (one, other) in enumerate(pairs):
             self._weights[of_class[one], number] = model._dual_coef_[other - 1, of_class[one]]
             self._weights[of_class[other], number] = model._dual_coef_[one, of_class[other]]
-            self._ballots[number, [one, other]] = 1, -1  # who does not win, loses
-            self._against[other] += 1
-        self._middle, self._gamma = vectors.mean(axis=0), float(model._gamma)
-        vectors = vectors - self._middle
-        self._towards = np.ascontiguousarray(2 * self._gamma * vectors.T)
-        self._lengths = self._gamma * (vectors * vectors).sum(axis=1)
-        much = float((np.abs(self._weights).sum(axis=0) + np.abs(intercept)).max())
-        self._slope = 8 * much * _EPSILON * (vectors.shape[1] + 8)
-        self._least = much * _EPSILON * (len(vectors) + 32)
-        self._least += self._slope * float(self._lengths.max())
-        self._most_rows = max(_MOST_AT_ONCE // max(self._weights.shape), 1)
-        self._least_rows = _LEAST_AT_ONCE / len(vectors)
+            ballots[:, number, [one, other]] = 0.5, -0.5
+            ballots[1, p + 1, other] += 1  # who does not win, loses
+        self._weights[m + 1, :p] = model._intercept_
+        most = p + 1  # more than any class has
+        ballots[:, :p, self._none] = np.array([[-most], [most]])  # 0 together, if it is certain
+        self._weights[m : m + 2, p] = 1, -math.exp(-1)
+        ballots[1, p : p + 2, self._none] = -most, most  # 0 together, if it is not far
+        self._weights[m + 1, p + 1] = 1
+        self._ballots = ballots.reshape(2 * (p + 2), self._none + 1)
+
+        much = np.abs(self._weights[:, :p]).sum(axis=0)
+        bounds = much * _EPSILON * (8 * (n + 8) * (far + farthest) + m + 32)
+        self._bounds = np.zeros((2, p + 2))
+        self._bounds[:, :p] = bounds, -bounds
+        self._most_rows = max(_MOST_AT_ONCE // max(m, 2 * p), 1)
+        can_be_certain = bool((bounds < much).all())  # which no infinity is
+        self._least_rows = _LEAST_AT_ONCE / m if can_be_certain else math.inf
 
     @staticmethod
     def is_for(model: Any) -> bool:
@@ -70,50 +97,49 @@ class RbfVotes:
         is_small = classes <= _MOST_CLASSES and 0 < weights <= _MOST_WEIGHTS
         return model.kernel == "rbf" and is_small
 
-    def __call__(self, rows: Array) -> Array:
-        """Tell the indices of their classes, (n_rows,).
+    def __call__(self, rows: Array) -> list[float]:
+        """Tell the indices of their classes.
 
         Args:
             rows: (n_rows, n_features) float64.
         """
         if len(rows) < self._least_rows:
-            return self._libsvm(rows)
+            found: list[float] = self._libsvm(rows).tolist()
+            return found
         step = self._most_rows
         if len(rows) <= step:
             return self._together(rows)
         starts = range(0, len(rows), step)
-        return np.concatenate([self._together(rows[start : start + step]) for start in starts])
+        parts = (self._together(rows[start : start + step]) for start in starts)
+        return [*itertools.chain.from_iterable(parts)]
 
-    def _together(self, rows: Array) -> Array:
-        decisions, bounds = self.decisions(rows)
-        is_certain = np.minimum.reduce(np.abs(decisions), axis=1) > bounds  # no number is not
-        np.greater(decisions, 0, out=decisions)
-        votes = decisions @ self._ballots
-        votes += self._against
-        found: Array = votes.argmax(axis=1)  # of equal ones the first, as in libsvm
-        if not np.logical_and.reduce(is_certain):
-            found[~is_certain] = self._libsvm(rows[~is_certain])
+    def _together(self, rows: Array) -> list[float]:
+        decisions = self.decisions(rows)
+        are_above = np.empty((len(rows), *self._bounds.shape))
+        np.greater(decisions[:, None], self._bounds, out=are_above)
+        votes = np.dot(are_above.reshape(len(rows), -1), self._ballots)
+        found: list[float] = votes.argmax(axis=1).tolist()  # of equal ones the first, as in libsvm
+        if self._none in found:
+            asked = [place for place, index in enumerate(found) if index == self._none]
+            for place, index in zip(asked, self._libsvm(rows[asked]).tolist(), strict=True):
+                found[place] = index
         return found
 
-    def decisions(self, rows: Array) -> tuple[Array, Array]:
+    def decisions(self, rows: Array) -> Array:
         """Tell for whom each pair votes: above 0 it is the first.
 
         Args:
             rows: (n_rows, n_features) float64.
 
         Returns:
-            The decisions, (n_rows, n_pairs), and how far libsvm's may be from them, (n_rows,).
+            (n_rows, n_pairs + 2); of the last two the first is above 0 if a row is not far away.
         """
-        rows = rows - self._middle
-        lengths = np.add.reduce(rows * rows, axis=1)
-        lengths *= self._gamma
-        kernel = rows @ self._towards
-        kernel -= self._lengths
-        kernel -= lengths[:, None]
-        np.minimum(kernel, 0, out=kernel)
+        n = rows.shape[1]
+        seen = np.ones((len(rows), n + 2))
+        from_middle = seen[:, :n]
+        np.subtract(rows, self._middle, out=from_middle)
+        np.add.reduce(from_middle * from_middle, axis=1, out=seen[:, n])
+        kernel = np.dot(seen, self._exponents)
         np.exp(kernel, out=kernel)
-        decisions = kernel @ self._weights
-        decisions += self._intercept
-        lengths *= self._slope
-        lengths += self._least
-        return decisions, lengths
+        found: Array = np.dot(kernel, self._weights)
+        return found

@@ -28,10 +28,11 @@ def classifier(model: Any) -> InnerCall:
     require(not model.break_ties or len(names) == 2, "it breaks ties")
     predict, probabilities = _calls(model)
     named = {float(index): name for index, name in enumerate(names)}
-    indices = RbfVotes(model, predict) if RbfVotes.is_for(model) else predict
+    votes = RbfVotes(model, predict) if RbfVotes.is_for(model) else None
 
     def labels(rows: Array) -> list[Any]:
-        return [named[index] for index in indices(rows).tolist()]
+        indices = predict(rows).tolist() if votes is None else votes(rows)
+        return [named[index] for index in indices]
 
     return InnerCall(
         scores=rows_as_scores,
