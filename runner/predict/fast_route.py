@@ -41,19 +41,20 @@ from runner.http.response_head import (
 from runner.predict.batching import Batcher
 from runner.predict.http_messages import (
     JSON,
+    LONGEST_TIMEOUT,
     SERVER_TIMING,
     Response,
     headers_of,
     response_headers,
 )
 from runner.predict.large_results import PLAIN, is_large
-from runner.predict.plain_requests import KeyedRequests, PlainRequests
+from runner.predict.plain_requests import PlainRequests
 from runner.predict.problem_error import ProblemError
 from runner.telemetry.request_trace import RequestTrace
 
 log = logging.getLogger(__name__)
 
-_ANSWERING = Phase.ANSWERING
+_ANSWERING, _IDLE = Phase.ANSWERING, Phase.IDLE
 _JSON_FIELDS = [(b"content-type", JSON)]
 _draw = random.random
 _OK = b"%b%d\r\nserver-timing: " + SERVER_TIMING + b"\r\n\r\n%b"
@@ -80,8 +81,7 @@ class FastRoute:
         self, batchers: Mapping[str, Batcher], limits: Limits, run_id: bytes, gate: Gate
     ) -> None:
         self.run_id = run_id
-        kind = KeyedRequests if gate.is_on else PlainRequests
-        self.plain = kind(batchers, limits, gate)
+        self.plain = PlainRequests(batchers, limits, gate)
         self._run_line = header_lines([(b"x-run-id", run_id)]) if run_id else b""
         self.date_line, self.ok_start = b"", b""
 
@@ -107,8 +107,14 @@ class FastRequest(Exchange):
     batcher: Batcher
     deadline: float | None
     traceparent: bytes | None
+    method = "POST"
 
-    __slots__ = ("_body", "batcher", "deadline", "item", "trace", "traceparent")
+    __slots__ = ("batcher", "body", "deadline", "item", "trace", "traceparent")
+
+    @property
+    def path(self) -> str:  # type: ignore[override] # nobody sets it
+        """Give what the access log shows."""
+        return self.batcher.endpoint.path
 
     def known_trace(self) -> RequestTrace | None:
         """Give what names it, if the client has said to which trace it belongs."""
@@ -122,30 +128,26 @@ class FastRequest(Exchange):
 
     def begin_body(self) -> None:
         """Note that the body comes in pieces."""
-        self._body = b""
+        self.body = b""
 
     def take_body(self, data: bytes) -> None:
         """Take a piece of the body."""
-        self._body = self._body + data if self._body else data
+        self.body = self.body + data if self.body else data
 
     def end_body(self) -> None:
-        """Predict."""
-        self.predict(self._body)
+        """Predict, as `take_plain` does if the body came whole."""
+        batcher = self.batcher
+        try:
+            self.item = batcher.decode(self.body)
+        except ProblemError as problem:
+            self.reject(problem)
+        else:
+            batcher.submit(self, len(self.connection.state.connections) == 1)
 
     def disconnect(self) -> None:
         """Note that the client has gone."""
         self.is_complete = True
         self.batcher.counter.request_abandoned()
-
-    def predict(self, body: bytes) -> None:
-        """Ask for what the body says."""
-        self._body, batcher = body, self.batcher
-        try:
-            self.item = batcher.decode(body)
-        except ProblemError as problem:
-            self.reject(problem)
-            return
-        batcher.submit(self, len(self.connection.state.connections) == 1)
 
     def resolve(self, result: Any, queued: float, timing: bytes) -> None:
         """Answer with a prediction; a large one is written in a thread."""
@@ -172,11 +174,12 @@ class FastRequest(Exchange):
             connection.transport.write(_OK_TRACED % traced)
             if connection.names_requests:
                 self.named()
-        batcher.counter.well_answered.append(time.monotonic() - self.since)
+        now = time.monotonic()
+        batcher.counter.well_answered.append(now - self.since)
         request_log = connection.owner.request_log
         if request_log is not None and _draw() < request_log.rate:
             self._record(request_log, _JSON_FIELDS, body)
-        connection.finish_exchange(self)
+        connection.finish_predicted(self, now)
 
     def _begin_large(self, result: Any, timing: bytes) -> None:
         tasks = self.connection.state.tasks
@@ -244,7 +247,7 @@ class FastRequest(Exchange):
         exchanged = Exchanged(
             query=b"",
             fields=_JSON_FIELDS,
-            body=self._body,
+            body=self.body,
             answer_fields=fields,
             answer=None if is_cut else answer,
             is_cut=is_cut,
@@ -288,39 +291,86 @@ class FastRouteConnection(Connection):
         names_host = is_proxy and owner.proxies.say_host
         self._heeds_proxies = names_host and owner.gate.hosts is not None
 
-    def take_plain(self, data: bytes) -> bytes | None:
+    def take_plain(self, data: bytes) -> bytes | None:  # noqa: PLR0911, PLR0912 - see rule 3
         """Take a request whose head is plain."""
-        state = self.state
+        state, plain = self.state, self.route.plain
         if state.in_flight >= self.limits.max_concurrency:
             return None
         if self._heeds_proxies and are_in(data):
             return None
-        plain = self.route.plain.read(data)
-        if plain is None:
+        match = plain.match  # called at once, it would be looked for among the methods first
+        found = match(data)
+        if found is None:
             return None
-        batcher, start, end, timeout, request_key, traceparent = plain
+        target, _, _, length, content_type, host, traceparent, milliseconds = found.groups()
+        batcher = plain.batchers.get(target)
+        if batcher is None or length is None or content_type is None or host is None:
+            return None
+        if plain.hosts is not None and not plain.hosts[host]:
+            return None
+        start, size = found.end(), int(length)
+        if not 0 < size <= plain.largest_body or start > plain.largest_head:
+            return None
+        since, deadline = time.monotonic(), None
+        if milliseconds is not None:
+            wait = int(milliseconds)
+            if not 0 < wait <= LONGEST_TIMEOUT:
+                return None
+            deadline = since + wait / 1000
+        key_name = "" if plain.name_in is None else plain.name_in(data, start)
+        if key_name is None:
+            return None
         request = FastRequest.__new__(FastRequest)
         if self._logs_proxies and are_in(data, 0, start):
             request = ForwardedRequest.__new__(ForwardedRequest)
             request.head = data[:start]
         request.connection, request.batcher = self, batcher
-        request.method, request.path = "POST", batcher.endpoint.path
-        request.since = since = time.monotonic()
-        request.deadline = None if timeout is None else since + timeout
+        request.since, request.deadline, request.key_name = since, deadline, key_name
         request.keep_alive = not self.owner.is_draining
         request.is_started = request.is_complete = False
-        request.status, request.key_name = 0, request_key
-        request.traceparent, request.trace, request.recordable = traceparent, None, None
+        request.status, request.recordable = 0, None
+        request.traceparent, request.trace = traceparent, None
+        end = start + size
         if len(data) < end or self._is_half_closed:
             batcher.counter.request_started()
             request.begin_body()
-            self.begin(request, end - start)
+            self.begin(request, size)
             return data[start:]
         batcher.counter.in_flight += 1  # told when the model is called
         self.exchange, self.phase, self.deadline = request, _ANSWERING, NEVER
         state.in_flight += 1
-        request.predict(data[start:end])
+        request.body = body = data[start:end]
+        try:
+            request.item = batcher.decode(body)
+        except ProblemError as problem:
+            request.reject(problem)
+        else:
+            batcher.submit(request, len(state.connections) == 1)
         return data[end:]
+
+    def finish_predicted(self, request: FastRequest, now: float) -> None:
+        """Go on: a prediction was written, and the client may ask again.
+
+        Args:
+            request: Whose it is.
+            now: Seconds, by the loop's clock.
+        """
+        state = self.state
+        if (
+            self.unread
+            or self.owner.access_log is not None
+            or self._body_held
+            or self._pauses
+            or self._is_half_closed
+        ):
+            self.finish_exchange(request)
+            return
+        state.in_flight -= 1
+        state.answers += 1
+        self.phase, self.exchange, self._time = _IDLE, None, None
+        self.deadline = deadline = now + self.limits.keep_alive
+        if deadline < self._timer_at:
+            self._arm(deadline)
 
     def hold_off(self) -> None:
         """Read no more for a moment from a client that was told to come later.

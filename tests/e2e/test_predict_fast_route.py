@@ -481,7 +481,7 @@ def aside(act: Callable[[], Any]) -> Callable[[], Any]:
 
 def batcher(served: Served) -> Any:
     """Find who gathers the rows of the only endpoint."""
-    return served.route.plain._batchers[b"/"]
+    return served.route.plain.batchers[b"/"]
 
 
 def slow_down(served: Served) -> None:

@@ -97,9 +97,9 @@ def test_decisions_are_no_further_apart_than_is_said(model: Any, data: str, offs
     for spread in (0.01, 1.0, 1e3):
         asked = rows_like(model, 500, spread)
         votes, right = votes_of(model)[0], own(model, asked)
-        *decisions, nearness, _ = votes.decisions(asked).T
+        *decisions, nearness, _ = votes.decisions(asked)
         apart = np.abs(np.transpose(decisions) - right)[nearness > 0]
-        assert (apart <= votes._bounds[0, : right.shape[1]]).all()
+        assert (apart <= votes._bounds[0, : right.shape[1], 0]).all()
 
 
 def test_on_a_border_libsvm_is_asked() -> None:

@@ -1,7 +1,8 @@
 """Let pairs of classes vote as libsvm does, for many rows at once.
 
 libsvm computes one kernel value after the other. Here three products of matrices give the votes of
-all rows, for numpy takes longer over a call than over the numbers of a small one. Its sums are not
+all rows, for numpy takes longer over a call than over the numbers of a small one; each row is a
+column there, so that what lies side by side is treated alike. Its sums are not
 libsvm's to the last bit, but it is known how far the two may be apart, and about rows for which any
 pair is no more certain than that, libsvm is asked.
 """
@@ -29,8 +30,8 @@ class RbfVotes:
 
     The row x and a support vector s are as seen from the middle of all support vectors. Then the
     kernel's exponent, -gamma |x - s|², is a product of (x, |x|², 1) and (2 gamma s, -gamma,
-    -gamma |s|²). Two more columns of it are for a value that tells whether x is far away, and for
-    a constant. The exponentials of all, by the weights of the pairs, are decisions. Whether each
+    -gamma |s|²). Two more lines of it are for a value that tells whether x is far away, and for a
+    constant. The exponentials of all, by the weights of the pairs, are decisions. Whether each
     is surely above 0, and whether it may be, are by the ballots the votes for each class; and for
     none, above all others, if a decision is not certain, or x is far away.
 
@@ -55,36 +56,37 @@ class RbfVotes:
         pairs = [*itertools.combinations(range(len(of_class)), 2)]
         (m, n), p, self._none = vectors.shape, len(pairs), len(of_class)
 
-        self._middle = vectors.mean(axis=0)
-        vectors = vectors - self._middle
+        middle = vectors.mean(axis=0)
+        vectors = vectors - middle
         lengths = gamma * (vectors * vectors).sum(axis=1)
         farthest = float(lengths.max())
         far = 4 * farthest + 16  # at twice the distance of any support vector
-        self._exponents = np.zeros((n + 2, m + 2))
-        self._exponents[:n, :m] = 2 * gamma * vectors.T
-        self._exponents[n, :m] = -gamma
-        self._exponents[n, m] = -gamma / far
-        self._exponents[n + 1, :m] = -lengths
+        self._middle = middle[:, None]
+        self._exponents = np.zeros((m + 2, n + 2))
+        self._exponents[:m, :n] = 2 * gamma * vectors
+        self._exponents[:m, n] = -gamma
+        self._exponents[m, n] = -gamma / far
+        self._exponents[:m, n + 1] = -lengths
 
-        self._weights = np.zeros((m + 2, p + 2))
-        ballots = np.zeros((2, p + 2, self._none + 1))
+        self._weights = np.zeros((p + 2, m + 2))
+        ballots = np.zeros((self._none + 1, 2, p + 2))
         for number, (one, other) in enumerate(pairs):
-            self._weights[of_class[one], number] = model._dual_coef_[other - 1, of_class[one]]
-            self._weights[of_class[other], number] = model._dual_coef_[one, of_class[other]]
-            ballots[:, number, [one, other]] = 0.5, -0.5
-            ballots[1, p + 1, other] += 1  # who does not win, loses
-        self._weights[m + 1, :p] = model._intercept_
+            self._weights[number, of_class[one]] = model._dual_coef_[other - 1, of_class[one]]
+            self._weights[number, of_class[other]] = model._dual_coef_[one, of_class[other]]
+            ballots[one, :, number], ballots[other, :, number] = 0.5, -0.5
+            ballots[other, 1, p + 1] += 1  # who does not win, loses
+        self._weights[:p, m + 1] = model._intercept_
         most = p + 1  # more than any class has
-        ballots[:, :p, self._none] = np.array([[-most], [most]])  # 0 together, if it is certain
-        self._weights[m : m + 2, p] = 1, -math.exp(-1)
-        ballots[1, p : p + 2, self._none] = -most, most  # 0 together, if it is not far
-        self._weights[m + 1, p + 1] = 1
-        self._ballots = ballots.reshape(2 * (p + 2), self._none + 1)
+        ballots[-1, :, :p] = np.array([[-most], [most]])  # 0 together, if it is certain
+        self._weights[p, m : m + 2] = 1, -math.exp(-1)
+        ballots[-1, 1, p : p + 2] = -most, most  # 0 together, if it is not far
+        self._weights[p + 1, m + 1] = 1
+        self._ballots = ballots.reshape(self._none + 1, 2 * (p + 2))
 
-        much = np.abs(self._weights[:, :p]).sum(axis=0)
+        much = np.abs(self._weights[:p]).sum(axis=1)
         bounds = much * _EPSILON * (8 * (n + 8) * (far + farthest) + m + 32)
-        self._bounds = np.zeros((2, p + 2))
-        self._bounds[:, :p] = bounds, -bounds
+        self._bounds = np.zeros((2, p + 2, 1))
+        self._bounds[:, :p, 0] = bounds, -bounds
         self._most_rows = max(_MOST_AT_ONCE // max(m, 2 * p), 1)
         can_be_certain = bool((bounds < much).all())  # which no infinity is
         self._least_rows = _LEAST_AT_ONCE / m if can_be_certain else math.inf
@@ -115,10 +117,10 @@ class RbfVotes:
 
     def _together(self, rows: Array) -> list[float]:
         decisions = self.decisions(rows)
-        are_above = np.empty((len(rows), *self._bounds.shape))
-        np.greater(decisions[:, None], self._bounds, out=are_above)
-        votes = np.dot(are_above.reshape(len(rows), -1), self._ballots)
-        found: list[float] = votes.argmax(axis=1).tolist()  # of equal ones the first, as in libsvm
+        are_above = np.empty((2, *decisions.shape))
+        np.greater(decisions, self._bounds, out=are_above)
+        votes = np.dot(self._ballots, are_above.reshape(-1, len(rows)))
+        found: list[float] = votes.argmax(axis=0).tolist()  # of equal ones the first, as in libsvm
         if self._none in found:
             asked = [place for place, index in enumerate(found) if index == self._none]
             for place, index in zip(asked, self._libsvm(rows[asked]).tolist(), strict=True):
@@ -132,14 +134,14 @@ class RbfVotes:
             rows: (n_rows, n_features) float64.
 
         Returns:
-            (n_rows, n_pairs + 2); of the last two the first is above 0 if a row is not far away.
+            (n_pairs + 2, n_rows); of the last two the first is above 0 if a row is not far away.
         """
         n = rows.shape[1]
-        seen = np.ones((len(rows), n + 2))
-        from_middle = seen[:, :n]
-        np.subtract(rows, self._middle, out=from_middle)
-        np.add.reduce(from_middle * from_middle, axis=1, out=seen[:, n])
-        kernel = np.dot(seen, self._exponents)
+        seen = np.ones((n + 2, len(rows)))
+        from_middle = seen[:n]
+        np.subtract(rows.T, self._middle, out=from_middle)
+        np.add.reduce(from_middle * from_middle, axis=0, out=seen[n])
+        kernel = np.dot(self._exponents, seen)
         np.exp(kernel, out=kernel)
-        found: Array = np.dot(kernel, self._weights)
+        found: Array = np.dot(self._weights, kernel)
         return found
