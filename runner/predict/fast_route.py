@@ -360,7 +360,6 @@ class FastRouteConnection(Connection):
             self.unread
             or self.owner.access_log is not None
             or self._body_held
-            or self._pauses
             or self._is_half_closed
         ):
             self.finish_exchange(request)

@@ -12,6 +12,9 @@ from support.connections import Server, pieces
 from support.prediction_apps import app_of, living
 from support.recorded import KeepingAccessLog, KeepingLog
 
+from runner import batched
+from runner.http.connection import Phase
+
 BODY = b'{"a": 1.0, "b": 2.0}'
 PLAIN = (
     b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 20\r\n"
@@ -170,9 +173,57 @@ def test_both_ways_refuse_alike_what_is_slow() -> None:
     assert b"\r\ntraceparent: %b\r\n" % value in plain[0]
 
 
+@pytest.mark.parametrize("way", ["plain_way", "general_way"])
+@pytest.mark.parametrize("cut", [30, len(PLAIN) - 5, len(PLAIN)])
+def test_nothing_of_a_request_is_left_behind_its_answer(way: str, cut: int) -> None:
+    """Neither its time nor its bytes; the client has the time of an idle one from then on."""
+
+    async def asked() -> None:
+        app = app_of(_sums)  # so that no call is made before the loop has turned
+        async with living(app):
+            server = Server(app, keep_alive=50.0)
+            server.connect(getattr(server, way))  # so that the other is not alone
+            connection = server.connect(getattr(server, way))
+            for number in (1, 2):
+                for piece in filter(None, pieces(PLAIN, cut)):
+                    connection.data_received(piece)
+                assert connection.phase is Phase.ANSWERING
+                async with asyncio.timeout(20):
+                    while connection.phase is not Phase.IDLE:  # noqa: ASYNC110 - no event
+                        await asyncio.sleep(0)
+                assert len(connection.transport.written) == number
+                assert server.state.answers == number
+                assert server.state.in_flight == server.state.buffers.held == 0
+                assert connection._time is None
+                assert 49 < connection.deadline - connection.loop.time() < 51
+
+    asyncio.run(asked())
+
+
+@pytest.mark.parametrize("way", ["plain_way", "general_way"])
+def test_who_has_ended_its_half_is_answered_and_left(way: str) -> None:
+    """It asks nothing more."""
+
+    async def asked() -> None:
+        app = app_of(_sums)
+        async with living(app):
+            server = Server(app)
+            server.connect(getattr(server, way))
+            said, phase = await server.said(getattr(server, way), PLAIN, ends=True)
+            assert said.startswith(b"HTTP/1.1 200")
+            assert phase == "the end"
+
+    asyncio.run(asked())
+
+
 def _quotient(a: float, b: float = 2.0) -> float:
     return a / b
 
 
 def _sum(a: float, b: float = 2.0) -> float:
     return a + b
+
+
+@batched(max_size=8)
+def _sums(rows: list[dict[str, float]]) -> list[float]:
+    return [sum(row.values()) for row in rows]
