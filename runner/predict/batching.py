@@ -150,6 +150,9 @@ class Batcher:
             pending: Has the item, and gets the result, or the problem.
             is_alone: Nobody else can come in this turn of the loop.
         """
+        if is_alone and not (self._waiting or self._calls or self.is_slow or self.is_stuck):
+            self._call_at_once([pending])
+            return
         if self.is_stuck:
             pending.reject(_is_replaced())
             return
@@ -229,9 +232,12 @@ class Batcher:
                 self._late[id(batch)] = late
             self.thread().run(lambda: self._call_in_thread(batch))
         else:
-            began = self._clock()
-            results = self._results_for(batch)
-            self._give_results(batch, results, began, self._clock() - began)
+            self._call_at_once(batch)
+
+    def _call_at_once(self, batch: list[PendingPrediction]) -> None:
+        began = self._clock()
+        results = self._results_for(batch)
+        self._give_results(batch, results, began, self._clock() - began)
 
     def _call_in_thread(self, batch: list[PendingPrediction]) -> None:
         if self._timeout:
@@ -329,10 +335,6 @@ class Batcher:
     # -- answering
 
     def _give_results(self, batch: Any, results: Sequence[Any], began: float, took: float) -> None:
-        self.counter.model_called(len(batch), took)
-        self._mean_seconds += (took - self._mean_seconds) * _WEIGHT
-        if not self._is_always_slow:
-            self.is_slow = self._mean_seconds > (_QUICK if self.is_slow else _SLOW)
         if self._timers:
             self._cancel_timers(batch)
         ended, timing = began + took, predict_timing(took)
@@ -345,8 +347,15 @@ class Batcher:
                 pending.reject(self.problem_for(pending, result))
             else:
                 pending.resolve(result, (began - pending.since) * 1000, timing)
+        self._note_call(len(batch), took)
         if self._check is not None and not self._waiting and not self._calls:
             self._check()
+
+    def _note_call(self, size: int, took: float) -> None:
+        self.counter.model_called(size, took)
+        self._mean_seconds += (took - self._mean_seconds) * _WEIGHT
+        if not self._is_always_slow:
+            self.is_slow = self._mean_seconds > (_QUICK if self.is_slow else _SLOW)
 
     def problem_for(self, pending: PendingPrediction, error: BaseException) -> ProblemError:
         """Say likewise, of the request for which it was."""
