@@ -145,6 +145,16 @@ def test_where_nothing_is_certain_libsvm_tells_all() -> None:
     assert asked == [len(rows)]
 
 
+def test_two_rows_are_left_to_libsvm_where_support_vectors_are_few() -> None:
+    """It is quicker there; one row is not."""
+    for data, expected in (("iris", [2]), ("digits", [])):
+        model = fitted(SVC(), data)
+        votes, asked = votes_of(model)
+        votes(rows_like(model, 2))
+        votes(rows_like(model, 1))
+        assert asked == expected
+
+
 @pytest.mark.parametrize("classes", [3, 12])
 def test_a_large_table_is_taken_in_parts(classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that memory is bounded, however many rows there are, and however many pairs of classes."""

@@ -21,7 +21,8 @@ from runner.predict.fast.inner_call import Array
 _EPSILON = float(np.finfo(np.float64).eps)
 _MOST_CLASSES = 16  # of more the pairs are so many that libsvm, which adds up less, is quicker
 _MOST_WEIGHTS = 4_000_000  # of pairs and support vectors: 32 MB
-_MOST_AT_ONCE = 1_000_000  # kernel values, or decisions: 8 MB
+_LEAST_AT_ONCE = 400  # kernel values of more than one row: libsvm takes less over fewer
+_MOST_AT_ONCE = 1_000_000  # likewise, or decisions: 8 MB
 
 
 class RbfVotes:
@@ -87,6 +88,7 @@ class RbfVotes:
         self._bounds = np.zeros((2, p + 2, 1))
         self._bounds[:, :p, 0] = bounds, -bounds
         self._can_be_certain = bool((bounds < much).all())  # which no infinity is
+        self._least_rows = _LEAST_AT_ONCE / m
         self._pairs = [(*pair, bound) for pair, bound in zip(pairs, bounds.tolist(), strict=True)]
         self._most_rows = max(_MOST_AT_ONCE // max(m, 2 * p), 1)
 
@@ -104,7 +106,7 @@ class RbfVotes:
         Args:
             rows: (n_rows, n_features) float64.
         """
-        if not self._can_be_certain:
+        if not self._can_be_certain or 1 < len(rows) < self._least_rows:
             return self._ask_libsvm(rows)
         if len(rows) == 1:
             return self._alone(rows)
