@@ -3,8 +3,8 @@
 The rules of this file:
 
 1. There is no timer. What is ready in one turn of the loop goes into one call; the call begins
-   when a turn of the loop has added nothing, or when there is as much as it may take. Who is
-   known to be alone is answered at once.
+   when a turn of the loop has added nothing, when there is as much as it may take, or when all
+   clients wait, so that nobody else can come.
 2. Calls that take long are made in one thread, so that the loop can answer other things; what
    comes meanwhile makes the next call. Which it is to be is decided by the calls before. If the
    author allows for several threads, all calls are made in them.
@@ -143,33 +143,37 @@ class Batcher:
             results += _results_or_raise(await asyncio.gather(*asked, return_exceptions=True))
         return results
 
-    def submit(self, pending: PendingPrediction, is_alone: bool = False) -> None:
+    def submit(self, pending: PendingPrediction, clients: int = 0) -> None:
         """Have an item predicted; ``pending`` gets the result, at once or later.
 
         Args:
             pending: Has the item, and gets the result, or the problem.
-            is_alone: Nobody else can come in this turn of the loop.
+            clients: How many there are, each with one request at a time; 0 if nobody knows.
         """
-        if is_alone and not (self._waiting or self._calls or self.is_slow or self.is_stuck):
+        waiting = self._waiting
+        if clients == 1 and not (waiting or self._calls or self.is_slow or self.is_stuck):
             self._call_at_once([pending])
             return
-        if self.is_stuck:
-            pending.reject(_is_replaced())
-            return
-        if len(self._waiting) >= self._most_waiting:
-            self._waiting = [each for each in self._waiting if not each.is_complete]
-            if len(self._waiting) >= self._most_waiting:
-                pending.reject(self._too_many_waiting)
+        if len(waiting) >= self._most_waiting:
+            if not self._has_room():
+                pending.reject(_is_replaced() if self.is_stuck else self._too_many_waiting)
                 return
-        self._waiting.append(pending)
+            waiting = self._waiting
+        waiting.append(pending)
+        count = len(waiting)
         if self._calls >= self.endpoint.threads:
             self._watch_deadline(pending)
-            self.counter.set_waiting(len(self._waiting))
-        elif is_alone or len(self._waiting) >= self._largest_call:
+            self.counter.set_waiting(count)
+        elif count == clients or count >= self._largest_call:
             self._call_all()
         elif not self._is_looking:
             self._is_looking, self._waiting_at_last_look = True, 0
             self._loop.call_soon(self._call_when_quiet)
+
+    def _has_room(self) -> bool:
+        """Forget who has gone; tell whether one more may wait."""
+        self._waiting = [each for each in self._waiting if not each.is_complete]
+        return len(self._waiting) < self._most_waiting
 
     def close(self) -> None:
         """End the threads, if there are any."""
@@ -283,7 +287,7 @@ class Batcher:
 
     def _declare_stuck(self) -> None:
         log.warning("%s: a call does not end: its worker is replaced", self.endpoint.name)
-        self.is_stuck = True
+        self.is_stuck, self._most_waiting = True, 0
         waiting, self._waiting = self._waiting, []
         for pending in waiting:
             if not pending.is_complete:

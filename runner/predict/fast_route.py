@@ -142,7 +142,7 @@ class FastRequest(Exchange):
         except ProblemError as problem:
             self.reject(problem)
         else:
-            batcher.submit(self, len(self.connection.state.connections) == 1)
+            batcher.submit(self, len(self.connection.state.connections))
 
     def disconnect(self) -> None:
         """Note that the client has gone."""
@@ -282,6 +282,7 @@ class FastRouteConnection(Connection):
         self.names_requests = owner.access_log is not None or owner.request_log is not None
         self._logs_proxies = False  # what one says is logged
         self._heeds_proxies = False  # the host that one says has to be allowed, too
+        self._looks_closer = True  # at one of these, or at a key
 
     def connection_made(self, transport: Any) -> None:
         """Note whether it comes from a proxy."""
@@ -290,13 +291,13 @@ class FastRouteConnection(Connection):
         self._logs_proxies = is_proxy and owner.access_log is not None
         names_host = is_proxy and owner.proxies.say_host
         self._heeds_proxies = names_host and owner.gate.hosts is not None
+        heeds_any = self._heeds_proxies or self._logs_proxies
+        self._looks_closer = heeds_any or self.route.plain.name_in is not None
 
-    def take_plain(self, data: bytes) -> bytes | None:  # noqa: PLR0911, PLR0912 - see rule 3
+    def take_plain(self, data: bytes) -> bytes | None:  # noqa: PLR0911 - see rule 3
         """Take a request whose head is plain."""
         state, plain = self.state, self.route.plain
         if state.in_flight >= self.limits.max_concurrency:
-            return None
-        if self._heeds_proxies and are_in(data):
             return None
         match = plain.match  # called at once, it would be looked for among the methods first
         found = match(data)
@@ -311,19 +312,18 @@ class FastRouteConnection(Connection):
         start, size = found.end(), int(length)
         if not 0 < size <= plain.largest_body or start > plain.largest_head:
             return None
-        since, deadline = time.monotonic(), None
+        since, deadline, key_name = time.monotonic(), None, ""
         if milliseconds is not None:
             wait = int(milliseconds)
             if not 0 < wait <= LONGEST_TIMEOUT:
                 return None
             deadline = since + wait / 1000
-        key_name = "" if plain.name_in is None else plain.name_in(data, start)
-        if key_name is None:
-            return None
         request = FastRequest.__new__(FastRequest)
-        if self._logs_proxies and are_in(data, 0, start):
-            request = ForwardedRequest.__new__(ForwardedRequest)
-            request.head = data[:start]
+        if self._looks_closer:
+            admitted = self._look_closer(data[:start])
+            if admitted is None:
+                return None
+            request, key_name = admitted
         request.connection, request.batcher = self, batcher
         request.since, request.deadline, request.key_name = since, deadline, key_name
         request.keep_alive = not self.owner.is_draining
@@ -345,8 +345,19 @@ class FastRouteConnection(Connection):
         except ProblemError as problem:
             request.reject(problem)
         else:
-            batcher.submit(request, len(state.connections) == 1)
+            batcher.submit(request, len(state.connections))
         return data[end:]
+
+    def _look_closer(self, head: bytes) -> tuple[FastRequest, str] | None:
+        """Let a request in where a key or a proxy decides, too; and name the key."""
+        request, name_in = FastRequest.__new__(FastRequest), self.route.plain.name_in
+        if self._heeds_proxies and are_in(head):
+            return None
+        if self._logs_proxies and are_in(head):
+            request = ForwardedRequest.__new__(ForwardedRequest)
+            request.head = head
+        key_name = "" if name_in is None else name_in(head)
+        return None if key_name is None else (request, key_name)
 
     def finish_predicted(self, request: FastRequest, now: float) -> None:
         """Go on: a prediction was written, and the client may ask again.

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support import until
 
+from runner.predict import batching
 from runner.predict.batching import Batcher
 from runner.predict.endpoints import Endpoint
 from runner.predict.pending_prediction import Prediction
@@ -144,7 +145,7 @@ class Bench:
 
     def become_slow(self) -> None:
         self.model.takes = 1.0
-        self.ask(0, is_alone=True)
+        self.ask(0, clients=1)
         self.model.calls.clear()
         assert self.batcher.is_slow
 
@@ -164,7 +165,23 @@ def endpoint(predict: Any, max_batch: int = FULL, **more: Any) -> Endpoint:
 def test_who_is_alone_is_answered_at_once() -> None:
     """A lone client waits for no turn of the loop, and for no thread."""
     bench = Bench()
-    assert bench.ask(1, is_alone=True).result == 10
+    assert bench.ask(1, clients=1).result == 10
+    assert bench.loop.soon == []
+
+
+def test_when_all_clients_wait_nobody_else_can_come() -> None:
+    """Then no further turn of the loop is waited for; the look that was planned finds nothing."""
+    bench = Bench()
+    first = bench.ask(1, clients=2)
+    assert bench.model.calls == []
+    second = bench.ask(2, clients=2)
+    assert (first.result, second.result) == (10, 20)
+    third = bench.ask(3, clients=2)
+    assert bench.model.calls == [[1, 2]]
+    bench.loop.turn()
+    bench.loop.turn()
+    assert bench.model.calls == [[1, 2], [3]]
+    assert third.result == 30
     assert bench.loop.soon == []
 
 
@@ -205,9 +222,38 @@ def test_times_are_told_apart() -> None:
     """A client learns how long it waited, and how long its call took."""
     bench = Bench()
     bench.model.takes = 0.25
-    client = bench.ask(1, Client(since=99.5), is_alone=True)
+    client = bench.ask(1, Client(since=99.5), clients=1)
     assert client.told == [(10, b"queue;dur=500.000, predict;dur=250.000")]
     assert bench.counters.total()["iris"].call_seconds == 0.25
+
+
+def test_behind_a_call_that_never_ends_all_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits, and whoever comes: this worker is to be replaced."""
+    monkeypatch.setattr(batching, "_GRACE", 0.01)
+    may_end = threading.Event()
+
+    async def asked() -> None:
+        loop = asyncio.get_running_loop()
+        batcher = Batcher(
+            endpoint(lambda items: may_end.wait(20) and items),
+            loop=loop,
+            counters=Counters(["iris"], 1),
+            most_waiting=8,
+            timeout=0.01,
+        )
+        called, waiting, late = (Client(since=loop.time()) for _ in range(3))
+        for client in (called, waiting):
+            client.item = 1
+            batcher.submit(client, clients=1)
+        async with asyncio.timeout(20):
+            while not batcher.is_stuck:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.01)
+        batcher.submit(late, clients=1)
+        assert [client.told for client in (called, waiting, late)] == [[504], [503], [503]]
+        may_end.set()
+        batcher.close()
+
+    asyncio.run(asked())
 
 
 def test_slow_calls_leave_the_loop_free() -> None:
@@ -215,7 +261,7 @@ def test_slow_calls_leave_the_loop_free() -> None:
     bench = Bench()
     bench.become_slow()
     bench.model.may_go.clear()
-    first = bench.ask(1, is_alone=True)
+    first = bench.ask(1, clients=1)
     rest = [bench.ask(item) for item in (2, 3, 4)]
     assert first.told == []
     bench.model.may_go.set()
@@ -234,11 +280,11 @@ def test_calls_return_to_the_loop_when_they_are_quick_again() -> None:
     bench.model.takes = 0.0
     calls = 0
     while bench.batcher.is_slow:
-        bench.ask(1, is_alone=True)
+        bench.ask(1, clients=1)
         bench.loop.take_back()
         calls += 1
     assert calls > 10
-    assert bench.ask(1, is_alone=True).result == 10
+    assert bench.ask(1, clients=1).result == 10
     bench.batcher.close()
 
 
@@ -247,7 +293,7 @@ def test_more_than_a_call_takes_is_called_for_in_turn() -> None:
     bench = Bench()
     bench.become_slow()
     bench.model.may_go.clear()
-    clients = [bench.ask(item, is_alone=True) for item in range(1 + 2 * FULL)]
+    clients = [bench.ask(item, clients=1) for item in range(1 + 2 * FULL)]
     bench.batcher._mean_seconds, bench.model.takes = 0.0, 0.0
     bench.model.may_go.set()
     bench.loop.take_back()
@@ -297,7 +343,7 @@ def test_even_an_exit_fails_only_its_own_request() -> None:
         raise SystemExit
 
     bench = Bench(predict=predict)
-    assert bench.ask(1, is_alone=True).told == [500]
+    assert bench.ask(1, clients=1).told == [500]
 
 
 def test_who_has_gone_leaves_the_batch() -> None:
@@ -325,7 +371,7 @@ def test_too_many_are_refused() -> None:
     bench = Bench(most_waiting=2)
     bench.become_slow()
     bench.model.may_go.clear()
-    clients = [bench.ask(item, is_alone=True) for item in (1, 2, 3, 4)]
+    clients = [bench.ask(item, clients=1) for item in (1, 2, 3, 4)]
     assert [client.told for client in clients] == [[], [], [], [503]]
     bench.model.may_go.set()
     bench.loop.take_back()
@@ -346,7 +392,7 @@ def test_who_has_gone_takes_no_room() -> None:
     bench = Bench(most_waiting=1)
     bench.become_slow()
     bench.model.may_go.clear()
-    bench.ask(1, is_alone=True)
+    bench.ask(1, clients=1)
     bench.ask(2).has_left = True
     late = bench.ask(3)
     bench.model.may_go.set()
@@ -361,7 +407,7 @@ def test_a_deadline_passes_while_waiting() -> None:
     bench = Bench()
     bench.become_slow()
     bench.model.may_go.clear()
-    first = bench.ask(1, is_alone=True)
+    first = bench.ask(1, clients=1)
     late, other = bench.ask(2, Client(deadline=101.0)), bench.ask(3)
     (timer,) = bench.loop.timers
     assert timer.when == 101.0
@@ -403,7 +449,7 @@ def test_a_deadline_passes_while_a_thread_computes() -> None:
     bench = Bench()
     bench.become_slow()
     bench.model.may_go.clear()
-    client = bench.ask(1, Client(deadline=105.0), is_alone=True)
+    client = bench.ask(1, Client(deadline=105.0), clients=1)
     bench.loop.timers[0].act()
     bench.model.may_go.set()
     bench.loop.take_back()

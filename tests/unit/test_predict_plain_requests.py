@@ -19,7 +19,7 @@ BATCHER: Any = types.SimpleNamespace(
     endpoint=types.SimpleNamespace(path="/a"),
     counter=types.SimpleNamespace(in_flight=0),
     decode=lambda body: body,
-    submit=lambda request, is_alone: None,
+    submit=lambda request, clients: None,
 )
 LINES = (
     b"POST /a HTTP/1.1",
