@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
@@ -147,17 +146,16 @@ class Gate:
             self.counts.refuse(refused.status)
             raise
 
-    def name_in(self, head: bytes, end: int = sys.maxsize) -> str | None:
+    def name_in(self, head: bytes) -> str | None:
         """Let a request in by the one key in its head.
 
         Args:
             head: Whose fields, none of them folded, each stand behind the end of a line.
-            end: Where they end in these bytes.
 
         Returns:
             The name of the key; None if the general way is to refuse the request.
         """
-        given = _given_in(head, 0, end)
+        given = _given_in(head)
         if len(given) != 1 or self.keys is None:
             return None
         is_credentials, value = given[0]

@@ -151,9 +151,6 @@ class Batcher:
             clients: How many there are, each with one request at a time; 0 if nobody knows.
         """
         waiting = self._waiting
-        if clients == 1 and not (waiting or self._calls or self.is_slow or self.is_stuck):
-            self._call_at_once([pending])
-            return
         if len(waiting) >= self._most_waiting:
             if not self._has_room():
                 pending.reject(_is_replaced() if self.is_stuck else self._too_many_waiting)
@@ -236,12 +233,9 @@ class Batcher:
                 self._late[id(batch)] = late
             self.thread().run(lambda: self._call_in_thread(batch))
         else:
-            self._call_at_once(batch)
-
-    def _call_at_once(self, batch: list[PendingPrediction]) -> None:
-        began = self._clock()
-        results = self._results_for(batch)
-        self._give_results(batch, results, began, self._clock() - began)
+            began = self._clock()
+            results = self._results_for(batch)
+            self._give_results(batch, results, began, self._clock() - began)
 
     def _call_in_thread(self, batch: list[PendingPrediction]) -> None:
         if self._timeout:

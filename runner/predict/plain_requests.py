@@ -37,8 +37,8 @@ class PlainRequests:
             and the milliseconds that the client waits; None for what it has not.
         batchers: Who predicts, by the target.
         hosts: Says whether a host may be asked for; None if any may.
-        name_in: Gives the name of the key in a head, given where it ends, or None if there is
-            no right one, or more than one; None if no key is needed.
+        name_in: Gives the name of the key in a head, or None if there is no right one, or more
+            than one; None if no key is needed.
         largest_head: In bytes.
         largest_body: Likewise.
     """

@@ -169,6 +169,13 @@ def test_who_is_alone_is_answered_at_once() -> None:
     assert bench.loop.soon == []
 
 
+def test_who_is_alone_and_too_late_is_not_asked_about() -> None:
+    """The body may have come in pieces, over a long time."""
+    bench = Bench()
+    assert bench.ask(1, Client(deadline=99.0), clients=1).told == [504]
+    assert bench.model.calls == []
+
+
 def test_when_all_clients_wait_nobody_else_can_come() -> None:
     """Then no further turn of the loop is waited for; the look that was planned finds nothing."""
     bench = Bench()

@@ -182,6 +182,8 @@ def test_other_models_are_not_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not RbfVotes.is_for(fitted(SVC(kernel="poly")))
     random = np.random.default_rng(2)
     assert not RbfVotes.is_for(SVC().fit(random.normal(size=(36, 4)), np.arange(36) % 17))
+    overflows = SVC(gamma=1e300).fit(np.full((40, 2), 0.5), np.arange(40) % 2)
+    assert not RbfVotes.is_for(overflows)
     monkeypatch.setattr(rbf_votes, "_MOST_WEIGHTS", 100)
     assert not RbfVotes.is_for(fitted(SVC()))
 

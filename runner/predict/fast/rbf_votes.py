@@ -21,6 +21,7 @@ from runner.predict.fast.inner_call import Array
 _EPSILON = float(np.finfo(np.float64).eps)
 _MOST_CLASSES = 16  # of more the pairs are so many that libsvm, which adds up less, is quicker
 _MOST_WEIGHTS = 4_000_000  # of pairs and support vectors: 32 MB
+_MOST_GAMMA = 1e200  # with more, gamma |x|² overflows for rows that `DirectCall` lets pass
 _LEAST_AT_ONCE = 400  # kernel values of more than one row: libsvm takes less over fewer
 _MOST_AT_ONCE = 1_000_000  # likewise, or decisions: 8 MB
 
@@ -94,11 +95,12 @@ class RbfVotes:
 
     @staticmethod
     def is_for(model: Any) -> bool:
-        """Tell whether a model of libsvm has this kernel, and neither many classes nor weights."""
+        """Tell whether a model has this kernel, and no huge gamma, nor many classes or weights."""
+        if model.kernel != "rbf" or model._gamma > _MOST_GAMMA:
+            return False
         classes, vectors = len(model._n_support), len(model.support_vectors_)
         weights = vectors * classes * (classes - 1) // 2
-        is_small = classes <= _MOST_CLASSES and 0 < weights <= _MOST_WEIGHTS
-        return model.kernel == "rbf" and is_small
+        return classes <= _MOST_CLASSES and 0 < weights <= _MOST_WEIGHTS
 
     def __call__(self, rows: Array) -> list[float]:
         """Tell the indices of their classes.
