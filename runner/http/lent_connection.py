@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.access.gate import bearer_in
+from runner.http.awake import ASLEEP, AWAKE
 from runner.http.client_link import Pause
 from runner.http.exchange import Exchange
 from runner.http.forwarded import NAMES, Seen
@@ -40,8 +41,6 @@ log = logging.getLogger(__name__)
 
 _MOST_READ = 16_384
 _MOMENT = 2  # milliseconds
-_AWAKE = 100e-6  # seconds, in which idle processors of virtual machines wake, the client's too
-_ASLEEP = 32  # waits
 _QUICK = 0.0005  # seconds
 _PROXY_KEYS = frozenset(key_of(name) for name in NAMES)
 _MOST_WAITING = 8  # threads; more of them would be in each other's way
@@ -277,20 +276,16 @@ class LentConnection(Exchange):
         return None
 
     def has_more_at_once(self, news: select.poll) -> bool:
-        """Wait awake for a client that asks again at once, if it is alone.
-
-        To fall asleep and be woken would take longer. After each such wait that was in vain, many
-        others are slept through.
-        """
+        """Wait awake for a client that asks again at once, if it is alone; see `awake`."""
         connection = self.connection
         if connection.waits_asleep:
             connection.waits_asleep -= 1
         elif connection.begun() == 1:
-            until = time.monotonic() + _AWAKE
+            until = time.monotonic() + AWAKE
             while time.monotonic() < until:
                 if news.poll(0):
                     return True
-            connection.waits_asleep = _ASLEEP
+            connection.waits_asleep = ASLEEP
         return False
 
 

@@ -13,6 +13,7 @@ The rules of this file:
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 import random
@@ -23,6 +24,7 @@ from typing import Any
 from runner.access.gate import Gate
 from runner.config import Limits
 from runner.http import own_answers
+from runner.http.awake import AwakeLoop
 from runner.http.client_link import NEVER, Pause
 from runner.http.connection import Connection, Owner
 from runner.http.exchange import Exchange
@@ -75,6 +77,7 @@ class FastRoute:
     Attributes:
         plain: Knows which requests are plain.
         ok_start: The first lines of a prediction up to its length, as of ``date_line``.
+        awake: Waits for a client that is alone.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class FastRoute:
         self.plain = PlainRequests(batchers, limits, gate)
         self._run_line = header_lines([(b"x-run-id", run_id)]) if run_id else b""
         self.date_line, self.ok_start = b"", b""
+        self.awake = AwakeLoop(asyncio.get_running_loop())
 
     def protocol(self, owner: Owner) -> FastRouteConnection:
         """Make what speaks with one client."""
@@ -367,6 +371,8 @@ class FastRouteConnection(Connection):
             now: Seconds, by the loop's clock.
         """
         state = self.state
+        if len(state.connections) == 1:
+            self.route.awake.wait(now)
         if (
             self.unread
             or self.owner.access_log is not None

@@ -31,7 +31,7 @@ def test_one_client_that_asks_again_at_once_is_waited_for_awake(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """To be woken takes longer than that."""
-    monkeypatch.setattr(lent_connection, "_AWAKE", 30.0)  # no machine is too slow for three looks
+    monkeypatch.setattr(lent_connection, "AWAKE", 30.0)  # no machine is too slow for three looks
     connection, lent = lent_by_one_of(1)
     news: Any = News(ready_at=3)
     assert lent.has_more_at_once(news)
@@ -40,7 +40,7 @@ def test_one_client_that_asks_again_at_once_is_waited_for_awake(
 
 def test_a_wait_in_vain_is_followed_by_many_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that is slower costs next to nothing."""
-    monkeypatch.setattr(lent_connection, "_AWAKE", 0.05)
+    monkeypatch.setattr(lent_connection, "AWAKE", 0.05)
     connection, lent = lent_by_one_of(1)
     in_vain: Any = News(ready_at=10**9)
     assert not lent.has_more_at_once(in_vain)

@@ -200,6 +200,22 @@ def test_nothing_of_a_request_is_left_behind_its_answer(way: str, cut: int) -> N
     asyncio.run(asked())
 
 
+@pytest.mark.parametrize(("clients", "is_awake"), [(1, True), (2, False)])
+def test_a_client_that_is_alone_is_waited_for_awake(clients: int, is_awake: bool) -> None:
+    """With others there is more to do, and it costs more than it saves."""
+
+    async def asked() -> None:
+        app = app_of(_sum)
+        async with living(app):
+            server = Server(app)
+            connections = [server.connect(server.plain_way) for _ in range(clients)]
+            connections[0].data_received(PLAIN)
+            assert app.fast_route is not None
+            assert app.fast_route.awake._is_awake is is_awake
+
+    asyncio.run(asked())
+
+
 @pytest.mark.parametrize("way", ["plain_way", "general_way"])
 def test_who_has_ended_its_half_is_answered_and_left(way: str) -> None:
     """It asks nothing more."""
