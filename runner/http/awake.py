@@ -14,6 +14,30 @@ AWAKE = 100e-6  # seconds, in which idle processors of virtual machines wake, th
 ASLEEP = 32  # waits
 
 
+class AwakeWaits:
+    """Say which waits are awake.
+
+    Attributes:
+        asleep: How many are to be slept through.
+    """
+
+    __slots__ = ("asleep",)
+
+    def __init__(self) -> None:
+        self.asleep = 0
+
+    def is_next_awake(self) -> bool:
+        """Begin a wait; tell whether it is to be awake."""
+        if self.asleep:
+            self.asleep -= 1
+            return False
+        return True
+
+    def note_in_vain(self) -> None:
+        """Sleep through many: nothing came in one that was awake."""
+        self.asleep = ASLEEP
+
+
 class AwakeLoop:
     """Have an event loop look for what comes without falling asleep.
 
@@ -25,7 +49,7 @@ class AwakeLoop:
         self._loop = loop
         self._until = 0.0
         self._is_awake = False
-        self._waits_asleep = 0
+        self._waits = AwakeWaits()
 
     def wait(self, now: float) -> None:
         """Begin a wait, or go on with the one before.
@@ -35,9 +59,7 @@ class AwakeLoop:
         """
         if self._is_awake:
             self._until = now + AWAKE
-        elif self._waits_asleep:
-            self._waits_asleep -= 1
-        else:
+        elif self._waits.is_next_awake():
             self._until, self._is_awake = now + AWAKE, True
             self._loop.call_soon(self._look)
 
@@ -46,4 +68,5 @@ class AwakeLoop:
         if time.monotonic() < self._until:
             self._loop.call_soon(self._look)
         else:
-            self._is_awake, self._waits_asleep = False, ASLEEP
+            self._is_awake = False
+            self._waits.note_in_vain()

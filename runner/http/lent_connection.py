@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.access.gate import bearer_in
-from runner.http.awake import ASLEEP, AWAKE
+from runner.http.awake import AWAKE
 from runner.http.client_link import Pause
 from runner.http.exchange import Exchange
 from runner.http.forwarded import NAMES, Seen
@@ -277,15 +277,13 @@ class LentConnection(Exchange):
 
     def has_more_at_once(self, news: select.poll) -> bool:
         """Wait awake for a client that asks again at once, if it is alone; see `awake`."""
-        connection = self.connection
-        if connection.waits_asleep:
-            connection.waits_asleep -= 1
-        elif connection.begun() == 1:
+        waits = self.connection.waits
+        if waits.is_next_awake() and self.connection.begun() == 1:
             until = time.monotonic() + AWAKE
             while time.monotonic() < until:
                 if news.poll(0):
                     return True
-            connection.waits_asleep = ASLEEP
+            waits.note_in_vain()
         return False
 
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.config import PAGE_PATH
 from runner.http.asgi_exchange import AsgiExchange
+from runner.http.awake import AwakeWaits
 from runner.http.client_link import Pause
 from runner.http.connection import Connection, Owner
 from runner.http.forwarded import are_in
@@ -63,7 +64,7 @@ class WsgiConnection(Connection):
         self.lock = threading.Lock()  # of the descriptor
         self.descriptor = -1
         self.news: select.poll | None = None
-        self.waits_asleep = 0  # how many times
+        self.waits = AwakeWaits()
         self.shared: dict[str, Any] = {}  # of all environs
 
     def connection_made(self, transport: Any) -> None:

@@ -35,7 +35,7 @@ def test_one_client_that_asks_again_at_once_is_waited_for_awake(
     connection, lent = lent_by_one_of(1)
     news: Any = News(ready_at=3)
     assert lent.has_more_at_once(news)
-    assert (news.looks, connection.waits_asleep) == (3, 0)
+    assert (news.looks, connection.waits.asleep) == (3, 0)
 
 
 def test_a_wait_in_vain_is_followed_by_many_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +44,7 @@ def test_a_wait_in_vain_is_followed_by_many_asleep(monkeypatch: pytest.MonkeyPat
     connection, lent = lent_by_one_of(1)
     in_vain: Any = News(ready_at=10**9)
     assert not lent.has_more_at_once(in_vain)
-    asleep, looks = connection.waits_asleep, in_vain.looks
+    asleep, looks = connection.waits.asleep, in_vain.looks
     assert asleep > 10
     for _ in range(asleep):
         assert not lent.has_more_at_once(in_vain)
