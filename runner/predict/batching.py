@@ -281,7 +281,7 @@ class Batcher:
 
     def _declare_stuck(self) -> None:
         log.warning("%s: a call does not end: its worker is replaced", self.endpoint.name)
-        self.is_stuck, self._most_waiting = True, 0
+        self.is_stuck, self._most_waiting = True, 0  # whoever comes is refused, too
         waiting, self._waiting = self._waiting, []
         for pending in waiting:
             if not pending.is_complete:

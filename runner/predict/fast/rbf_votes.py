@@ -2,9 +2,9 @@
 
 libsvm computes one kernel value after the other. Here three products of matrices give the votes of
 all rows, for numpy takes longer over a call than over the numbers of a small one; each row is a
-column there, so that what lies side by side is treated alike. Its sums are not
-libsvm's to the last bit, but it is known how far the two may be apart, and about rows for which any
-pair is no more certain than that, libsvm is asked.
+column there, so that what lies side by side is treated alike. Its sums are not libsvm's to the last
+bit, but it is known how far the two may be apart, and about rows for which any pair is no more
+certain than that, libsvm is asked.
 """
 
 from __future__ import annotations
@@ -57,12 +57,11 @@ class RbfVotes:
         pairs = [*itertools.combinations(range(len(of_class)), 2)]
         (m, n), p, self._none = vectors.shape, len(pairs), len(of_class)
 
-        middle = vectors.mean(axis=0)
-        vectors = vectors - middle
+        self._middle = vectors.mean(axis=0)
+        vectors = vectors - self._middle
         lengths = gamma * (vectors * vectors).sum(axis=1)
         farthest = float(lengths.max())
         far = 4 * farthest + 16  # at twice the distance of any support vector
-        self._middle = middle
         self._exponents = np.zeros((m + 2, n + 2))
         self._exponents[:m, :n] = 2 * gamma * vectors
         self._exponents[:m, n] = -gamma
@@ -131,9 +130,7 @@ class RbfVotes:
         np.subtract(rows[0], self._middle, out=from_middle)
         seen[n] = from_middle.dot(from_middle)
         seen[n + 1] = 1
-        kernel = self._exponents.dot(seen)
-        np.exp(kernel, out=kernel)
-        *decisions, nearness, _ = self._weights.dot(kernel).tolist()
+        *decisions, nearness, _ = self._decide(seen).tolist()
         votes = [0] * self._none
         for (one, other, bound), decision in zip(self._pairs, decisions, strict=True):
             if decision > bound:
@@ -171,6 +168,9 @@ class RbfVotes:
         np.subtract(rows.T, self._middle[:, None], out=from_middle)
         np.add.reduce(from_middle * from_middle, axis=0, out=seen[n])
         seen[n + 1] = 1
+        return self._decide(seen)
+
+    def _decide(self, seen: Array) -> Array:
         kernel = self._exponents.dot(seen)
         np.exp(kernel, out=kernel)
         found: Array = self._weights.dot(kernel)
