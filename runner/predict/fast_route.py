@@ -309,9 +309,13 @@ class FastRouteConnection(Connection):
             return None
         target, _, _, length, content_type, host, traceparent, milliseconds = found.groups()
         batcher = plain.batchers.get(target)
-        if batcher is None or length is None or content_type is None or host is None:
-            return None
-        if plain.hosts is not None and not plain.hosts[host]:
+        if (
+            batcher is None
+            or length is None
+            or content_type is None
+            or host is None
+            or (plain.hosts is not None and not plain.hosts[host])
+        ):
             return None
         start, size = found.end(), int(length)
         if not 0 < size <= plain.largest_body or start > plain.largest_head:
@@ -322,12 +326,13 @@ class FastRouteConnection(Connection):
             if not 0 < wait <= LONGEST_TIMEOUT:
                 return None
             deadline = since + wait / 1000
-        request = FastRequest.__new__(FastRequest)
         if self._looks_closer:
             admitted = self._look_closer(data[:start])
             if admitted is None:
                 return None
             request, key_name = admitted
+        else:
+            request = FastRequest.__new__(FastRequest)
         request.connection, request.batcher = self, batcher
         request.since, request.deadline, request.key_name = since, deadline, key_name
         request.keep_alive = not self.owner.is_draining
@@ -354,17 +359,22 @@ class FastRouteConnection(Connection):
 
     def _look_closer(self, head: bytes) -> tuple[FastRequest, str] | None:
         """Let a request in where a key or a proxy decides, too; and name the key."""
-        request, name_in = FastRequest.__new__(FastRequest), self.route.plain.name_in
         if self._heeds_proxies and are_in(head):
             return None
-        if self._logs_proxies and are_in(head):
-            request = ForwardedRequest.__new__(ForwardedRequest)
-            request.head = head
+        name_in = self.route.plain.name_in
         key_name = "" if name_in is None else name_in(head)
-        return None if key_name is None else (request, key_name)
+        if key_name is None:
+            return None
+        if not (self._logs_proxies and are_in(head)):
+            return FastRequest.__new__(FastRequest), key_name
+        request = ForwardedRequest.__new__(ForwardedRequest)
+        request.head = head
+        return request, key_name
 
     def finish_predicted(self, request: FastRequest, now: float) -> None:
         """Go on: a prediction was written, and the client may ask again.
+
+        Done is what `finish_exchange` does where there is neither more to read nor to be told.
 
         Args:
             request: Whose it is.
